@@ -1,0 +1,1 @@
+"""Orders, customers and products from online shops to Connectif, through Kafka."""

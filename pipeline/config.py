@@ -1,0 +1,277 @@
+"""Settings: `pipeline.toml`, overridden by the environment (`PIPELINE__ACCOUNTS__ACME_ES__...`)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from pipeline.errors import SettingsError
+
+DEFAULT_PATH = Path("pipeline.toml")
+#: Names of stores and accounts appear in keys (`store|kind|id`), labels, paths and URLs.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+def _read_secret(value: object) -> object:
+    """`{ env = "NAME" }` or `{ file = "path" }` -> the secret; a bare string is checked later."""
+    if not isinstance(value, Mapping):
+        return value
+    if set(value) == {"env"}:
+        name = str(value["env"])
+        if not os.environ.get(name):
+            raise ValueError(f"environment variable {name} is not set")
+        return os.environ[name]
+    if set(value) == {"file"}:
+        path = Path(str(value["file"]))
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    raise ValueError('a secret is { env = "NAME" } or { file = "path" }')
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Europe/Madrid") from error
+    return name
+
+
+class Section(BaseModel):
+    """A table of the settings file: unknown keys are errors, so a typing error is found at the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Section):
+    """Where Kafka is, and how its topics are made.
+
+    `bootstrap` left out means the embedded broker. Retention is in days; partition counts are fixed for the
+    life of a topic (docs/adr/0003).
+    """
+
+    bootstrap: str | None = None
+    security: dict[str, str] = Field(default_factory=dict, description="librdkafka settings, e.g. sasl.*")
+    topic_prefix: str = ""
+    replication: int = Field(default=1, ge=1)
+    min_insync: int = Field(default=1, ge=1)
+    shop_partitions: int = Field(default=8, ge=1, le=1000)
+    account_partitions: int = Field(default=8, ge=1, le=1000)
+    shop_retention_days: int = Field(default=400, ge=1, description="how far back a replay can reach")
+    record_retention_days: int = Field(default=14, ge=1)
+    receipt_retention_days: int = Field(default=90, ge=1)
+    dead_retention_days: int = Field(default=400, ge=1)
+    max_message_bytes: int = Field(default=6_000_000, ge=1_000_000)
+
+
+class GatewaySettings(Section):
+    """Limits of the webhook side. Sizes in bytes, times in seconds."""
+
+    max_body_bytes: int = Field(default=5_000_000, ge=1_000)
+    spool_max_bytes: int = Field(default=2_000_000_000, ge=0)
+    confirm_timeout: float = Field(default=2.0, gt=0, description="wait for Kafka before the spool takes it")
+    drain_timeout: float = Field(default=20.0, gt=0, description="on SIGTERM, for what is in flight")
+
+
+class TranslateSettings(Section):
+    """The translate stage. `state_days` is how long an entity's deduplication state is kept."""
+
+    batch: int = Field(default=500, ge=1)
+    buffer: int = Field(default=16_384, ge=100, description="events held in memory before the rules")
+    state_days: int = Field(default=400, ge=1)
+    recent_deliveries: int = Field(default=8, ge=1, description="delivery ids remembered per entity")
+
+
+class DeliverSettings(Section):
+    """The deliver stage. Times in seconds."""
+
+    call_timeout: float = Field(default=30.0, gt=0)
+    concurrency: int = Field(default=8, ge=1, description="calls in flight per account")
+    import_min_rows: int = Field(default=20, ge=2, description="fewer waiting rows go as single calls")
+    import_max_bytes: int = Field(default=45_000_000, ge=1_000, le=50_000_000)
+    import_max_rows: int = Field(default=50_000, ge=2)
+    import_poll: float = Field(default=10.0, gt=0)
+    import_stuck_after: float = Field(default=3_600.0, gt=0)
+    retry_min: float = Field(default=1.0, gt=0)
+    retry_max: float = Field(default=300.0, gt=0)
+    dead_in_a_row: int = Field(default=50, ge=1, description="this many dead in a row stop the account")
+
+
+class AccountSettings(Section):
+    """One Connectif account: a store in one language and one currency, with its own budget."""
+
+    api_key: Secret
+    base_url: str = "https://api.connectif.cloud"
+    calls_per_minute: int = Field(default=100, ge=1)
+    window_seconds: float = Field(default=60.0, gt=0, description="the limit's minute; shorter on sandboxes")
+    authorised_domains: tuple[str, ...] = ()
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+
+class StoreSettings(Section):
+    """One shop feed: how it is trusted, and what its bodies mean (defaults: docs/decisions.md)."""
+
+    platform: Literal["shopify", "woocommerce"]
+    account: Name
+    domain: str
+    secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    purchase_id: Literal["id", "number", "name"] = "id"
+    product_id: Literal["product", "variant"] = "product"
+    tax: Literal["as_shown", "included", "excluded"] = "as_shown"
+    sold_statuses: frozenset[str] | None = Field(default=None, description="None: the platform's default")
+    on_order_deleted: Literal["retract", "keep"] = "retract"
+    on_partial_refund: Literal["replace", "keep"] = "replace"
+    on_product_deleted: Literal["hide", "delete"] = "hide"
+    on_customer_deleted: Literal["keep", "delete"] = "keep"
+    accept_test_orders: bool = False
+    guests_without_email: Literal["park", "external_id"] = "park"
+    contacts_from_unsold_orders: bool = False
+    placeholder_product: str | None = Field(default=None, description="product id for orders without lines")
+    product_url: str = Field(
+        default="https://{domain}/products/{id}",
+        description="page of a product known only from orders; {domain}, {id} and {sku} are filled in",
+    )
+
+
+class SandboxSettings(Section):
+    """The simulated Connectif. `speed` divides its minute: 60 makes it one second."""
+
+    speed: float = Field(default=1.0, gt=0)
+    window: Literal["fixed", "sliding"] = "fixed"
+
+
+class Settings(Section):
+    """All settings. `data_dir` holds the spool, the state stores and the embedded broker's log."""
+
+    data_dir: Path = Path("data")
+    kafka: KafkaSettings = KafkaSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    translate: TranslateSettings = TranslateSettings()
+    deliver: DeliverSettings = DeliverSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    accounts: dict[Name, AccountSettings] = Field(default_factory=dict)
+    stores: dict[Name, StoreSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stores_name_known_accounts(self) -> Self:
+        for name, store in self.stores.items():
+            if store.account not in self.accounts:
+                raise ValueError(f"stores.{name}.account: no account {store.account!r} in the settings")
+        return self
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings file and the environment.
+
+    Args:
+        path: the file; else `PIPELINE_CONFIG`, else `pipeline.toml`.
+        environ: the environment, for tests.
+
+    Raises:
+        SettingsError: naming each wrong field, without the value.
+    """
+    environ = os.environ if environ is None else environ
+    path = path or Path(environ.get("PIPELINE_CONFIG", DEFAULT_PATH))
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"there is no settings file {path}",
+            hint="name one with --config or PIPELINE_CONFIG, or start from pipeline.example.toml",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    return parse(tree, environ)
+
+
+def parse(tree: dict[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Build the settings from a tree and the environment's overrides; errors as in `load`."""
+    _refuse_plain_secrets(tree)
+    for name, text in environ.items():
+        if name.upper().startswith("PIPELINE__"):
+            _override(tree, name[len("PIPELINE__") :].split("__"), text)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(
+            "the settings are not usable:\n  " + "\n  ".join(lines), hint="correct these and start again"
+        ) from None
+
+
+def _override(tree: dict[str, Any], path: list[str], text: str) -> None:
+    """Set one value; a path's part meets an existing key whatever its case and with `_` for `-`."""
+    *parents, last = path
+    for part in parents:
+        tree = tree.setdefault(_meet(tree, part), {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"PIPELINE__{'__'.join(path)} points into a value that is not a table")
+    try:
+        value: Any = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    tree[_meet(tree, last)] = value
+
+
+def _meet(tree: Mapping[str, Any], part: str) -> str:
+    folded = part.lower().replace("-", "_")
+    return next((key for key in tree if key.lower().replace("-", "_") == folded), part.lower())
+
+
+def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
+    """Secrets stand in the file only where every call stays on this machine (a sandbox)."""
+    accounts = tree.get("accounts", {})
+    sandboxes = {name for name, account in accounts.items() if _is_loopback(account.get("base_url", ""))}
+    for name, account in accounts.items():
+        if isinstance(account.get("api_key"), str) and name not in sandboxes:
+            raise SettingsError(
+                "the secret stands in the settings file",
+                store=name,
+                field="api_key",
+                hint='use { env = "NAME" } or { file = "path" }',
+            )
+    for name, store in tree.get("stores", {}).items():
+        plain = any(isinstance(secret, str) for secret in store.get("secrets", ()))
+        if plain and store.get("account") not in sandboxes:
+            raise SettingsError(
+                "a secret stands in the settings file",
+                store=name,
+                field="secrets",
+                hint='use { env = "NAME" } or { file = "path" }',
+            )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if re.fullmatch(r"localhost|.*\.localhost", host):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,108 @@
+"""What every shop platform must answer: is this delivery genuine, what is it about, what does it mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.config import StoreSettings
+from pipeline.events import Kind, RawEvent
+from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
+
+
+class Rejected(Exception):  # noqa: N818 - a verdict, not a failure of ours
+    """A body that cannot become records; it goes to dead letters.
+
+    Args:
+        reason: one of a bounded set of snake_case words (`invalid_json`, `no_email`, `missing_field`,
+            `invalid_money`, `invalid_date`, `currency_mismatch`, ...): a metric label.
+        field: the body's field, as a dotted path.
+        detail: a sentence for the operator, without personal data.
+    """
+
+    def __init__(self, reason: str, field: str = "", detail: str = "") -> None:
+        super().__init__(f"{reason} ({field}): {detail}" if field else f"{reason}: {detail}")
+        self.reason = reason
+        self.field = field
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the gateway must know of a verified delivery to store it: `RawEvent` without our own clock."""
+
+    kind: Kind
+    entity: str
+    topic: str
+    delivery: str
+    triggered_ms: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContext:
+    """The store an event belongs to; `currency` is its account's."""
+
+    name: str
+    settings: StoreSettings
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record as the body alone gives it; the translate stage adds account, source and lane.
+
+    `id` is None where the body does not say it (deletions name only the shop's id): the stage takes the id
+    it emitted before. `if_emitted` drafts are dropped where this entity never emitted such a record.
+    """
+
+    kind: RecordKind
+    id: str | None
+    origin: Origin
+    body: Contact | Product | Purchase | None
+    op: Op = Op.UPSERT
+    notes: tuple[str, ...] = ()
+    if_emitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The meaning of one event: the entity's version and what Connectif should hold because of it.
+
+    Attributes:
+        version: the shop's clock for the entity, epoch milliseconds.
+        drafts: contacts and products before the purchase that needs them.
+        ignored: where drafts are empty or all dropped: why nothing follows (a metric label).
+    """
+
+    version: int
+    drafts: tuple[Draft, ...] = ()
+    ignored: str = "nothing_to_tell"
+
+
+class ShopAdapter(Protocol):
+    """One platform. Stateless and pure: no clock, no network, no settings but those passed in."""
+
+    @property
+    def platform(self) -> str:
+        """The name used in URLs and settings."""
+
+    def verify(self, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether one of the secrets signed these raw bytes; constant time. Header names in lower case."""
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether this is the platform's unsigned hello, which gets a 200 and publishes nothing."""
+
+    def arrival(self, headers: Mapping[str, str], body: bytes) -> Arrival:
+        """What a verified delivery is about. Never fails: what it cannot read, it stores under a hash.
+
+        On the hot path of the gateway: avoids parsing the whole body where it safely can.
+        """
+
+    def translate(self, event: RawEvent, store: StoreContext) -> Translation:
+        """What the event means.
+
+        Raises:
+            Rejected: the body cannot be used; nothing else is ever raised, whatever the body.
+        """
