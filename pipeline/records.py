@@ -201,9 +201,7 @@ class CouponRecord(RecordBase):
     body: Coupon
 
 
-Record = Annotated[
-    ContactRecord | ProductRecord | PurchaseRecord | CouponRecord, Field(discriminator="kind")
-]
+Record = Annotated[ContactRecord | ProductRecord | PurchaseRecord | CouponRecord, Field(discriminator="kind")]
 
 
 class Outcome(enum.StrEnum):

@@ -1,0 +1,88 @@
+"""The HTTP side that every long-running process has: `/healthz`, `/readyz`, `/metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from pipeline.errors import PipelineError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+#: Why the process is not ready; None when it is.
+Readiness = Callable[[], str | None]
+
+
+async def respond(
+    send: Send,
+    status: int,
+    body: bytes = b"",
+    content_type: bytes = b"text/plain; charset=utf-8",
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> None:
+    """Send one complete response."""
+    start = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+def observe_app(readiness: Readiness) -> AsgiApp:
+    """The three routes as an ASGI app; mount it whole or call it for what it knows."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
+        path = scope.get("path")
+        if path == "/metrics":
+            await respond(send, 200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
+        elif path == "/healthz":
+            await respond(send, 200, b"ok\n")
+        elif path == "/readyz":
+            reason = readiness()
+            await respond(send, 200 if reason is None else 503, (reason or "ready").encode() + b"\n")
+        else:
+            await respond(send, 404, b"not found\n")
+
+    return app
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a taken port is an error of ours before anything else starts.
+
+    Raises:
+        PipelineError: the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise PipelineError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port, or 0 for any"
+        ) from error
+    return sock
+
+
+@contextlib.asynccontextmanager
+async def observed(readiness: Readiness, sock: socket.socket) -> AsyncIterator[None]:
+    """Serve the three routes on `sock` beside other work on this event loop."""
+    config = uvicorn.Config(
+        observe_app(readiness), lifespan="off", log_level="warning", access_log=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    # The caller owns the signals; uvicorn would take them.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
