@@ -70,7 +70,7 @@ Availability = Literal["instock", "outofstock"]
 class Contact(Frozen):
     """A person. A field left at None says nothing: it never clears what Connectif holds."""
 
-    email: str
+    email: str = Field(description="lower case; empty only where external_id identifies the person")
     external_id: str | None = None
     name: str | None = None
     surname: str | None = None

@@ -10,6 +10,10 @@ from pipeline.config import StoreSettings
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
 
+#: The clock of the entity itself (`updated_at`); `CONSENT_CLOCK` orders what a person said of newsletters.
+ENTITY_CLOCK = "entity"
+CONSENT_CLOCK = "consent"
+
 
 class Rejected(Exception):  # noqa: N818 - a verdict, not a failure of ours
     """A body that cannot become records; it goes to dead letters.
@@ -53,8 +57,9 @@ class StoreContext:
 class Draft:
     """A record as the body alone gives it; the translate stage adds account, source and lane.
 
-    `id` is None where the body does not say it (deletions name only the shop's id): the stage takes the id
-    it emitted before. `if_emitted` drafts are dropped where this entity never emitted such a record.
+    `id` is None where the body does not say it (deletions name only the shop's id): the stage takes every id
+    of that kind that it emitted for this entity, one draft each, and makes the smallest body that holds it.
+    `if_emitted` drafts are dropped where this entity never emitted such a record.
     """
 
     kind: RecordKind
@@ -71,14 +76,19 @@ class Translation:
     """The meaning of one event: the entity's version and what Connectif should hold because of it.
 
     Attributes:
-        version: the shop's clock for the entity, epoch milliseconds.
+        version: the shop's clock for the entity, epoch milliseconds; 0 where the event has no part in that
+            clock (a refund beside its order): then it is neither compared nor remembered.
         drafts: contacts and products before the purchase that needs them.
         ignored: where drafts are empty or all dropped: why nothing follows (a metric label).
+        clock: the clock `version` was read from. Versions are compared and remembered per entity and clock,
+            never across: a newer `updated_at` of a customer does not make a late consent statement stale,
+            nor the other way round.
     """
 
     version: int
     drafts: tuple[Draft, ...] = ()
     ignored: str = "nothing_to_tell"
+    clock: str = ENTITY_CLOCK
 
 
 class ShopAdapter(Protocol):

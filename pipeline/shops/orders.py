@@ -1,0 +1,318 @@
+"""What the orders of all shops have in common: lines, buyer and totals -> contact, products and purchase.
+
+An adapter reads its body into `Item`, `Buyer` and `Sale`, with money in the shop's own currency and tax as
+the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+
+from pipeline.config import StoreSettings
+from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
+from pipeline.shops import values
+from pipeline.shops.base import Draft, Rejected, StoreContext
+from pipeline.shops.catalogue import product_page
+
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+_MAX_QUANTITY = Decimal("1e9")
+_MIN_QUANTITY = Decimal("1e-6")
+_PLACES = (_ONE, Decimal("0.1"), Decimal("0.01"), Decimal("0.001"), Decimal("0.0001"))
+_FINEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of an order, before lines of one product are merged.
+
+    `price` and `price_original` are totals of the whole line, after and before its own discounts;
+    `product_id` is None where the shop names no product (custom lines, tips, deleted products).
+    """
+
+    product_id: str | None
+    name: str | None
+    quantity: Decimal
+    price: Decimal
+    price_original: Decimal
+    sku: str | None = None
+    image_url: str | None = None
+    brand: str | None = None
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """The person behind an order or a customer event, as the body has it: nothing is checked yet.
+
+    `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
+    """
+
+    email: str | None
+    customer_id: str | None = None
+    name: str | None = None
+    surname: str | None = None
+    phones: tuple[tuple[str, str | None], ...] = ()
+    newsletter: Subscription | None = None
+    newsletter_ms: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """The order's own figures. `total` is what the shop says it is now, never recomputed from lines."""
+
+    purchase_id: str
+    placed: datetime
+    total: Decimal
+    cart_id: str | None = None
+    payment_method: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """The merged lines, and the units of all items, also of those that no line could hold."""
+
+    lines: tuple[Line, ...]
+    units: int
+    notes: tuple[str, ...]
+
+
+def require_currency(currency: object, store: StoreContext, field: str = "currency") -> str:
+    """The order's currency, which must be the account's where that is set.
+
+    Raises:
+        Rejected: `missing_field`, `currency_mismatch`.
+    """
+    if not isinstance(currency, str) or not currency:
+        raise Rejected("missing_field", field, "the order does not say its currency")
+    if store.currency is not None and currency != store.currency:
+        said = currency if len(currency) == len(store.currency) else "another currency"
+        raise Rejected("currency_mismatch", field, f"{said}, but the account holds {store.currency}")
+    return currency
+
+
+def quantity(value: object, field: str) -> Decimal:
+    """A quantity that may be fractional or zero.
+
+    Raises:
+        Rejected: `invalid_quantity` for anything that is not a plausible, non-negative number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Rejected("invalid_quantity", field, f"a {type(value).__name__} is not a quantity")
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else str(value))
+    except InvalidOperation:
+        raise Rejected("invalid_quantity", field, "not a number") from None
+    if number == 0:
+        return _ZERO
+    if not number.is_finite() or not _MIN_QUANTITY <= number <= _MAX_QUANTITY:
+        raise Rejected("invalid_quantity", field, "negative, not finite or implausible")
+    return number
+
+
+def whole_units(number: Decimal) -> int:
+    """Connectif takes whole units: rounded up, at least one."""
+    return max(1, int(number.to_integral_value(ROUND_CEILING)))
+
+
+def tidy(amount: Decimal) -> Decimal:
+    """The amount without exponent and with four decimals at most (rounded half up)."""
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_FINEST:
+        return amount.quantize(_PLACES[_FINEST], ROUND_HALF_UP)
+    if isinstance(exponent, int) and exponent > 0:
+        return amount.quantize(_ONE)
+    return amount
+
+
+def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """`amount * part / whole`, rounded half up to cents, or to the amount's own scale where it is finer."""
+    if part == whole:
+        return amount
+    exponent = amount.as_tuple().exponent
+    places = min(max(2, -exponent if isinstance(exponent, int) else 2), _FINEST)
+    return (amount * part / whole).quantize(_PLACES[places], ROUND_HALF_UP)
+
+
+def merge_items(items: Iterable[Item], total: Decimal, settings: StoreSettings) -> Basket:
+    """One line a product; what has none is left out, or stands under the placeholder where nothing else does.
+
+    Raises:
+        Rejected: `no_products` where no line remains and the store has no placeholder product.
+    """
+    notes: list[str] = []
+    groups: dict[str, list[Item]] = {}
+    homeless: list[Item] = []
+    for item in items:
+        if item.product_id is None:
+            homeless.append(item)
+        else:
+            groups.setdefault(item.product_id, []).append(item)
+    lines = [_line(product_id, group, settings, notes) for product_id, group in groups.items()]
+    if homeless:
+        notes.append("line_without_product")
+    units = sum(line.quantity for line in lines)
+    if lines:
+        units += sum(whole_units(item.quantity) for item in homeless)
+    else:
+        lines = [_placeholder(homeless, total, settings, notes)]
+        units = lines[0].quantity
+    return Basket(tuple(lines), units, tuple(notes))
+
+
+def _line(product_id: str, group: Sequence[Item], settings: StoreSettings, notes: list[str]) -> Line:
+    first = group[0]
+    count, price, original = first.quantity, first.price, first.price_original
+    for item in group[1:]:
+        count += item.quantity
+        price += item.price
+        original += item.price_original
+    if max(price, original) > values.MAX_MONEY:
+        raise Rejected("invalid_money", "line_items", "the lines of one product sum to an implausible amount")
+    name = first.name
+    if name is None:
+        notes.append("name_missing")
+        name = product_id
+    units = whole_units(count)
+    if units != count:
+        notes.append("quantity_rounded")
+    paid = tidy(price)
+    # Fractions round the units up, but a unit still cost what the shop asked for one.
+    unit, unit_original = share(paid, _ONE, count), share(tidy(original), _ONE, count)
+    if paid != price:
+        notes.append("amount_rounded")
+    if unit * count != paid:
+        notes.append("unit_price_rounded")
+    return Line(
+        product_id=product_id,
+        name=name,
+        url=product_page(settings, product_id, first.sku),
+        unit_price=unit,
+        unit_price_original=unit_original,
+        quantity=units,
+        price=paid,
+        image_url=first.image_url,
+        brand=first.brand,
+        categories=first.categories,
+    )
+
+
+def _placeholder(homeless: Sequence[Item], total: Decimal, settings: StoreSettings, notes: list[str]) -> Line:
+    product_id = settings.placeholder_product
+    if product_id is None:
+        raise Rejected("no_products", "line_items", "no line names a product; set placeholder_product")
+    notes.append("placeholder_product")
+    stand_in = Item(
+        product_id=product_id,
+        name=product_id,
+        quantity=sum((item.quantity for item in homeless), _ZERO) or _ONE,
+        price=sum((item.price for item in homeless), _ZERO) if homeless else total,
+        price_original=sum((item.price_original for item in homeless), _ZERO) if homeless else total,
+    )
+    return _line(product_id, [stand_in], settings, notes)
+
+
+def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
+    """The products as far as an order knows them, kept out of recommendations until their own event comes.
+
+    Their price is the one before discounts: else each order with a coupon would change the product.
+    """
+    return tuple(
+        Draft(
+            RecordKind.PRODUCT,
+            line.product_id,
+            Origin.ORDER,
+            Product(
+                product_id=line.product_id,
+                name=line.name,
+                url=line.url,
+                unit_price=line.unit_price if line.unit_price_original is None else line.unit_price_original,
+                brand=line.brand,
+                image_url=line.image_url,
+                categories=line.categories,
+                is_blacklisted=True,
+            ),
+        )
+        for line in lines
+    )
+
+
+def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin) -> Draft:
+    """The person as a contact: by e-mail, or by the shop's customer id where the settings allow that.
+
+    The customer id is told only under that setting: it is unique in Connectif, so a customer who changed
+    the e-mail would be refused.
+
+    Raises:
+        Rejected: `no_email`, `invalid_email`.
+    """
+    by_id = settings.guests_without_email == "external_id"
+    external_id = buyer.customer_id if by_id else None
+    if buyer.email is not None:
+        identity = address = values.email(buyer.email)
+    elif external_id is not None:
+        identity, address = external_id, ""
+    else:
+        raise Rejected("no_email", "email", "no contact can hold this without an e-mail address")
+    phone, notes = first_phone(buyer.phones)
+    body = Contact(
+        email=address,
+        external_id=external_id,
+        name=buyer.name,
+        surname=buyer.surname,
+        mobile_phone=phone,
+        newsletter=buyer.newsletter,
+        newsletter_ms=buyer.newsletter_ms,
+    )
+    return Draft(RecordKind.CONTACT, identity, origin, body, notes=buyer.notes + notes)
+
+
+def first_phone(candidates: Iterable[tuple[str, str | None]]) -> tuple[str | None, tuple[str, ...]]:
+    """The first number that can be one, in E.164; a note where a number was dropped on the way."""
+    dropped: tuple[str, ...] = ()
+    for number, country in candidates:
+        phone = values.phone(number, country)
+        if phone is not None:
+            return phone, dropped
+        dropped = ("phone_invalid",)
+    return None, dropped
+
+
+def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreContext) -> tuple[Draft, ...]:
+    """All that a sold order tells Connectif: its contact, its products, then the purchase.
+
+    Raises:
+        Rejected: `no_email`, `invalid_email`, `no_products`, `invalid_money`.
+    """
+    contact = contact_draft(buyer, store.settings, Origin.ORDER)
+    basket = merge_items(items, sale.total, store.settings)
+    total = tidy(sale.total)
+    notes = sale.notes + basket.notes + (("amount_rounded",) if total != sale.total else ())
+    by_email = buyer.email is not None
+    purchase = Purchase(
+        purchase_id=sale.purchase_id,
+        contact_email=contact.id if by_email else None,
+        contact_external_id=None if by_email else contact.id,
+        cart_id=sale.cart_id or sale.purchase_id,
+        purchase_date=values.iso(sale.placed),
+        total_price=total,
+        total_quantity=basket.units,
+        payment_method=sale.payment_method,
+        lines=basket.lines,
+    )
+    sold = Draft(
+        RecordKind.PURCHASE, sale.purchase_id, Origin.ORDER, purchase, notes=tuple(dict.fromkeys(notes))
+    )
+    return (contact, *stub_drafts(basket.lines), sold)
+
+
+def retract_draft(purchase_id: str | None, notes: tuple[str, ...] = ()) -> Draft:
+    """The purchase is to go, if it was ever told; None takes the id it was told under."""
+    return Draft(
+        RecordKind.PURCHASE, purchase_id, Origin.ORDER, None, Op.RETRACT, notes=notes, if_emitted=True
+    )
