@@ -1,0 +1,147 @@
+"""The lines of a Shopify order as they are now: after edits, refunds and discounts, tax as the store asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from pipeline.config import StoreSettings
+from pipeline.shops.base import Rejected
+from pipeline.shops.orders import Item, quantity, share
+from pipeline.shops.shopify.fields import amount, shop_id
+from pipeline.shops.values import text
+
+_ZERO = Decimal(0)
+
+
+def items_of(
+    body: Mapping[str, Any], currency: str, settings: StoreSettings, *, as_placed: bool
+) -> tuple[list[Item] | None, tuple[str, ...]]:
+    """The lines with something left of them; None where there were lines and nothing is left of any.
+
+    Args:
+        body: the order.
+        currency: the order's own; every amount is checked against it.
+        settings: whether products or variants are told, and how tax stands in prices.
+        as_placed: take the quantities ordered, not what refunds and edits left of them.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_line`, `invalid_quantity`, `invalid_money`, `currency_mismatch`.
+    """
+    lines = body.get("line_items")
+    if not isinstance(lines, list):
+        raise Rejected("missing_field", "line_items", "the body has no list of lines")
+    reader = _LineReader(currency, settings, _tax_step(body, settings), as_placed)
+    items = []
+    for index, line in enumerate(lines):
+        if not isinstance(line, dict):
+            raise Rejected("invalid_line", f"line_items.{index}", "a line that is not an object")
+        item = reader.item(line, f"line_items.{index}.")
+        if item is not None:
+            items.append(item)
+    if lines and not items:
+        return None, ()
+    return items, tuple(reader.notes)
+
+
+def _tax_step(body: Mapping[str, Any], settings: StoreSettings) -> int:
+    """What becomes of a line's tax: 1 added to its prices, -1 taken out of them, 0 left as shown."""
+    if settings.tax == "as_shown":
+        return 0
+    included = body.get("taxes_included")
+    if not isinstance(included, bool):
+        raise Rejected("missing_field", "taxes_included", "whether prices hold the tax is not said")
+    if settings.tax == "included":
+        return 0 if included else 1
+    return -1 if included else 0
+
+
+@dataclass(slots=True)
+class _LineReader:
+    """What is the same for all lines of one order; `path` is a line's place in the body, for errors."""
+
+    currency: str
+    settings: StoreSettings
+    tax_step: int
+    as_placed: bool
+    notes: list[str] = field(default_factory=list)
+
+    def item(self, line: Mapping[str, Any], path: str) -> Item | None:
+        placed, now = self._quantities(line, path)
+        if not now:
+            return None
+        unit = amount(line, "price", self.currency, path)
+        if unit is None:
+            raise Rejected("missing_field", f"{path}price", "a line without a price")
+        price = original = unit * now
+        discount = share(self._discount(line, path), now, placed)
+        if discount:
+            if discount > original:
+                self.notes.append("discount_exceeds_price")
+            price = max(_ZERO, original - discount)
+        if self.tax_step:
+            tax = share(self._tax(line, path), now, placed)
+            taxed = max(_ZERO, price + self.tax_step * tax)
+            original = share(original, taxed, price) if price else original
+            price = taxed
+        return Item(
+            product_id=self._product_id(line),
+            name=self._name(line),
+            quantity=now,
+            price=price,
+            price_original=original,
+            sku=text(line.get("sku"), 200),
+            brand=text(line.get("vendor"), 200),
+        )
+
+    def _quantities(self, line: Mapping[str, Any], path: str) -> tuple[Decimal, Decimal]:
+        """The quantity that discounts and taxes were given for, and the one that counts now."""
+        placed = quantity(line.get("quantity"), f"{path}quantity")
+        if self.as_placed:
+            return placed, placed
+        left = line.get("current_quantity")
+        if left is None:
+            self.notes.append("current_quantity_missing")
+            return placed, placed
+        now = quantity(left, f"{path}current_quantity")
+        return max(placed, now), now
+
+    def _discount(self, line: Mapping[str, Any], path: str) -> Decimal:
+        """All discounts that fell on this line, order-wide ones too; the older total where none is listed."""
+        given = line.get("discount_allocations")
+        if isinstance(given, list) and given:
+            return self._sum(given, "amount", f"{path}discount_allocations.")
+        return amount(line, "total_discount", self.currency, path) or _ZERO
+
+    def _tax(self, line: Mapping[str, Any], path: str) -> Decimal:
+        given = line.get("tax_lines")
+        if isinstance(given, list):
+            return self._sum(given, "price", f"{path}tax_lines.")
+        self.notes.append("tax_lines_missing")
+        return _ZERO
+
+    def _sum(self, parts: list[Any], name: str, path: str) -> Decimal:
+        total = _ZERO
+        for part in parts:
+            said = amount(part, name, self.currency, path) if isinstance(part, dict) else None
+            if said is None:
+                raise Rejected("missing_field", path + name, "an entry without an amount")
+            total += said
+        return total
+
+    def _product_id(self, line: Mapping[str, Any]) -> str | None:
+        product_id = shop_id(line.get("product_id"))
+        if self.settings.product_id == "product" or product_id is None:
+            return product_id
+        variant_id = shop_id(line.get("variant_id"))
+        if variant_id is None:
+            self.notes.append("variant_missing")
+        return variant_id or product_id
+
+    def _name(self, line: Mapping[str, Any]) -> str | None:
+        """The product's title, or with its variant where variants are the products."""
+        by_product = self.settings.product_id == "product"
+        first, second = ("title", "name") if by_product else ("name", "title")
+        return text(line.get(first), 500) or text(line.get(second), 500) or text(line.get("sku"), 200)
