@@ -84,6 +84,7 @@ class KafkaSettings(Section):
     receipt_retention_days: int = Field(default=90, ge=1)
     dead_retention_days: int = Field(default=400, ge=1)
     max_message_bytes: int = Field(default=6_000_000, ge=1_000_000)
+    java: Literal["bundled", "system"] = Field(default="bundled", description="of the embedded broker")
 
 
 class GatewaySettings(Section):
@@ -117,6 +118,7 @@ class DeliverSettings(Section):
     retry_min: float = Field(default=1.0, gt=0)
     retry_max: float = Field(default=300.0, gt=0)
     dead_in_a_row: int = Field(default=50, ge=1, description="this many dead in a row stop the account")
+    state_days: int = Field(default=400, ge=1, description="how long what Connectif was told is remembered")
 
 
 class AccountSettings(Section):

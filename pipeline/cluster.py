@@ -1,0 +1,213 @@
+"""What a Kafka cluster says about itself, and the few changes this program makes to it.
+
+Thin by intent: which facts are good and which changes are safe is decided in `pipeline.topics`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
+
+from pipeline.errors import BrokerError
+
+log = logging.getLogger(__name__)
+
+OFFSETS_TOPIC = "__consumer_offsets"
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingTopic:
+    """A topic as it is; `replication` is that of its least replicated partition."""
+
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The brokers that are up with their settings, and those of the named topics that exist.
+
+    `brokers` maps a broker's id to its settings, or to None where we may not read them.
+    `offsets_replication` is None until the first consumer group exists.
+    """
+
+    brokers: Mapping[int, Mapping[str, str] | None]
+    topics: Mapping[str, ExistingTopic] = field(default_factory=dict)
+    offsets_replication: int | None = None
+
+
+class Cluster:
+    """An admin connection.
+
+    Args:
+        config: librdkafka settings, from `pipeline.kafka.client_config`.
+        timeout: seconds an answer may take.
+
+    Every method raises BrokerError when the cluster does not answer or refuses.
+    """
+
+    def __init__(self, config: Mapping[str, str | int | float | bool], timeout: float = 15.0) -> None:
+        self._servers = config["bootstrap.servers"]
+        self._timeout = timeout
+        self._last_error = ""
+        try:
+            self._admin = AdminClient(
+                {**config, "error_cb": self._remember, "log.connection.close": False}, logger=log
+            )
+        except KafkaException as error:
+            raise BrokerError(
+                f"Kafka's client refuses its settings: {error.args[0].str()}", field="kafka.security"
+            ) from error
+
+    def facts(self, names: Iterable[str]) -> Facts:
+        """Read what is there."""
+        metadata = self._metadata()
+        present = [name for name in names if _exists(metadata.topics.get(name))]
+        brokers = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in metadata.brokers]
+        topics = [ConfigResource(ResourceType.TOPIC, name) for name in present]
+        configs = self._admin.describe_configs(brokers + topics, request_timeout=self._timeout)
+        offsets = metadata.topics.get(OFFSETS_TOPIC)
+        return Facts(
+            brokers={int(broker.name): self._config_or_none(configs[broker]) for broker in brokers},
+            topics={
+                topic.name: ExistingTopic(
+                    partitions=len(metadata.topics[topic.name].partitions),
+                    replication=_replication(metadata.topics[topic.name]),
+                    config=self._config(configs[topic]),
+                )
+                for topic in topics
+            },
+            offsets_replication=_replication(offsets) if offsets and _exists(offsets) else None,
+        )
+
+    def create(self, topics: list[NewTopic]) -> None:
+        """Create topics; one that another process creates at the same moment is no error."""
+        if not topics:
+            return
+        futures = self._admin.create_topics(
+            topics, request_timeout=self._timeout, operation_timeout=self._timeout
+        )
+        for name, future in futures.items():
+            self._result(future, f"topic {name} cannot be created", KafkaError.TOPIC_ALREADY_EXISTS)
+
+    def alter(self, changes: Mapping[str, Mapping[str, str]]) -> None:
+        """Set the given settings of topics, leaving all others."""
+        resources = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                topic,
+                incremental_configs=[
+                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                    for name, value in config.items()
+                ],
+            )
+            for topic, config in changes.items()
+        ]
+        if not resources:
+            return
+        futures = self._admin.incremental_alter_configs(resources, request_timeout=self._timeout)
+        for resource, future in futures.items():
+            self._result(future, f"topic {resource.name} cannot be altered")
+
+    def delete(self, names: list[str]) -> None:
+        """Delete topics; one that is not there is no error."""
+        if not names:
+            return
+        for name, future in self._admin.delete_topics(names, request_timeout=self._timeout).items():
+            self._result(
+                future,
+                f"topic {name} cannot be deleted",
+                KafkaError.UNKNOWN_TOPIC_OR_PART,  # as wanted
+            )
+
+    def names(self) -> list[str]:
+        """The names of all topics."""
+        return sorted(self._metadata().topics)
+
+    def await_leaders(self, names: Iterable[str], deadline: float = 30.0) -> None:
+        """Wait until every partition of the named topics can be written to; `deadline` in seconds."""
+        wanted, until = set(names), time.monotonic() + deadline
+        while True:
+            topics = self._metadata().topics
+            wanted = {name for name in wanted if not _is_led(topics.get(name))}
+            if not wanted:
+                return
+            if time.monotonic() > until:
+                raise BrokerError(f"no leader for {', '.join(sorted(wanted))} after {deadline:g} s")
+            time.sleep(0.05)
+
+    def _metadata(self) -> ClusterMetadata:
+        try:
+            return self._admin.list_topics(timeout=self._timeout)
+        except KafkaException as error:
+            raise self._broken("Kafka does not answer", error) from error
+
+    def _config_or_none(self, future: Future[dict[str, ConfigEntry]]) -> dict[str, str] | None:
+        """A broker's settings; managed clusters often do not let clients read them."""
+        try:
+            return self._config(future)
+        except BrokerError as error:
+            if _code(error.__cause__) == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+                return None
+            raise
+
+    def _config(self, future: Future[dict[str, ConfigEntry]]) -> dict[str, str]:
+        entries: dict[str, ConfigEntry] = self._result(future, "the settings cannot be read") or {}
+        return {name: entry.value for name, entry in entries.items() if entry.value is not None}
+
+    def _result(
+        self, future: Future[dict[str, ConfigEntry]], what: str, harmless: int | None = None
+    ) -> dict[str, ConfigEntry] | None:
+        try:
+            return future.result(self._timeout + 5)
+        except KafkaException as error:
+            if _code(error) == harmless:
+                return None
+            raise self._broken(what, error) from error
+        except TimeoutError as error:
+            raise BrokerError(f"{what}: no answer from {self._servers}") from error
+
+    def _broken(self, what: str, error: KafkaException) -> BrokerError:
+        """Where nothing answers, the connection's last complaint (a failed handshake) tells most."""
+        silent = _code(error) in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)  # noqa: SLF001 - their names
+        reason = (silent and self._last_error) or error.args[0].str()
+        hint = "is the cluster up, and kafka.security right?" if silent else ""
+        return BrokerError(f"{what} ({self._servers}): {reason}", hint=hint)
+
+    def _remember(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
+            self._last_error = error.str()
+
+
+def _exists(topic: TopicMetadata | None) -> bool:
+    return topic is not None and topic.error is None
+
+
+def _is_led(topic: TopicMetadata | None) -> bool:
+    if topic is None or topic.error is not None or not topic.partitions:
+        return False
+    return all(partition.leader >= 0 for partition in topic.partitions.values())
+
+
+def _replication(topic: TopicMetadata) -> int:
+    return min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
+
+
+def _code(error: BaseException | None) -> int | None:
+    return error.args[0].code() if isinstance(error, KafkaException) else None

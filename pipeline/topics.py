@@ -1,0 +1,355 @@
+"""Every topic this program uses, in one table, and the rules a cluster must keep to be trusted with them.
+
+Partition counts are fixed for the life of a topic: keys would move and lose their order. Retention counts
+from arrival (`LogAppendTime`), whatever a producer's clock or a pulled order's age says.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka.admin import NewTopic
+
+from pipeline.cluster import Cluster, ExistingTopic, Facts
+from pipeline.config import Settings
+from pipeline.errors import BrokerError
+from pipeline.events import Kind
+from pipeline.kafka import client_config
+from pipeline.records import RecordKind
+
+TRANSLATE_APP = "pipeline-translate"
+DELIVER_APP = "pipeline-deliver"
+RECEIPTS = "connectif.receipts"
+DEADLETTERS = "deadletters"
+DEADLETTER_PARTITIONS = 4
+
+DAY_MS = 86_400_000
+#: What headers, key and framing add to a body of the gateway's largest size.
+MESSAGE_OVERHEAD = 256 * 1024
+#: A group that is down for less must find its position again.
+LEAST_OFFSETS_RETENTION_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it must be; `name` has its prefix."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+class State(enum.StrEnum):
+    """How a topic was found or left."""
+
+    OK = "ok"
+    MISSING = "missing"
+    CREATED = "created"
+    DIFFERS = "differs"
+    ALTERED = "altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting of an existing topic that is not as it must be; `safe` where `--apply` may change it."""
+
+    setting: str
+    found: str
+    wanted: str
+    safe: bool
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.setting} is {self.found}, must be {self.wanted}" + (
+            f" ({self.why})" if self.why else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One topic of the table against the cluster."""
+
+    topic: Topic
+    state: State
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a look at the cluster found.
+
+    `refusals` are settings of the cluster, or of ours for it, that would lose data; `notes` what could not be
+    looked at.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that keeps the pipeline from being started on this cluster, a line each."""
+        wrong = [
+            f"{verdict.topic.name}: {difference}"
+            for verdict in self.verdicts
+            if verdict.state is State.DIFFERS
+            for difference in verdict.differences
+        ]
+        missing = [f"{v.topic.name}: is missing" for v in self.verdicts if v.state is State.MISSING]
+        return (*self.refusals, *wrong, *missing)
+
+
+class TopicsError(BrokerError):
+    """The cluster is not to be trusted with the data as it is; `report` has the particulars."""
+
+    def __init__(self, report: Report) -> None:
+        fixable = not report.refusals and all(
+            difference.safe for verdict in report.verdicts for difference in verdict.differences
+        )
+        super().__init__(
+            "the cluster is not as the pipeline needs it:\n  " + "\n  ".join(report.problems),
+            hint="run `pipeline topics --apply`" if fixable else "correct these, then run `pipeline topics`",
+        )
+        self.report = report
+
+
+def full_name(settings: Settings, name: str) -> str:
+    """The name on the cluster of a topic, an application id or a consumer group: with the prefix."""
+    return settings.kafka.topic_prefix + name
+
+
+def changelog(app_id: str, table: str) -> str:
+    """The changelog topic of a stage's table, without the prefix."""
+    return f"{app_id}-{table}-changelog"
+
+
+def table(settings: Settings) -> tuple[Topic, ...]:
+    """Every topic, as these settings want it."""
+    kafka = settings.kafka
+    state_days, told_days = settings.translate.state_days, settings.deliver.state_days
+    topics = [
+        *(_log(settings, kind.topic, kafka.shop_partitions, kafka.shop_retention_days) for kind in Kind),
+        *(
+            _log(settings, kind.topic, kafka.account_partitions, kafka.record_retention_days)
+            for kind in RecordKind
+        ),
+        _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
+        _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
+        _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
+        _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
+        _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
+        _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+    ]
+    return tuple(topics)
+
+
+def _log(settings: Settings, name: str, partitions: int, retention_days: int) -> Topic:
+    """A topic that is a history: kept whole for its days."""
+    config = {"cleanup.policy": "delete", "retention.ms": str(retention_days * DAY_MS)}
+    return _topic(settings, name, partitions, config)
+
+
+def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days: int | None = None) -> Topic:
+    """A topic that is a table: the newest value of each key, for ever or for the table's days."""
+    config = {
+        "cleanup.policy": "compact,delete" if days else "compact",
+        "retention.ms": str(days * DAY_MS) if days else "-1",
+        # Only closed segments are compacted: small ones keep the restore of a lost state store short.
+        "segment.bytes": str(64 * 1024 * 1024),
+        "segment.ms": str(DAY_MS),
+        "min.cleanable.dirty.ratio": "0.2",
+        # A worker away for longer than this would miss deletions and keep what is gone.
+        "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
+    }
+    return _topic(settings, changelog(app_id, name), partitions, config)
+
+
+def _topic(settings: Settings, name: str, partitions: int, config: Mapping[str, str]) -> Topic:
+    kafka = settings.kafka
+    common = {
+        "min.insync.replicas": str(kafka.min_insync),
+        "max.message.bytes": str(kafka.max_message_bytes),
+        "message.timestamp.type": "LogAppendTime",
+        "unclean.leader.election.enable": "false",
+        # A limit in bytes set for the whole cluster would cut the days short.
+        "retention.bytes": "-1",
+    }
+    return Topic(full_name(settings, name), partitions, kafka.replication, {**config, **common})
+
+
+def refusals(settings: Settings, facts: Facts) -> Iterator[str]:
+    """What would lose data, or could never hold it: our settings first, then the cluster's."""
+    kafka, count = settings.kafka, len(facts.brokers)
+    creating = any(topic.name not in facts.topics for topic in table(settings))
+    if kafka.min_insync > kafka.replication:
+        yield (
+            f"kafka.min_insync = {kafka.min_insync} is more than kafka.replication = {kafka.replication}: "
+            "nothing could ever be written"
+        )
+    if kafka.replication > count and creating:
+        yield f"kafka.replication = {kafka.replication}, but {count} broker(s) are up"
+    if kafka.replication == 1 and count > 1:
+        yield (
+            f"kafka.replication = 1 on {count} brokers: losing one loses its data; "
+            f"set kafka.replication = {min(3, count)} and kafka.min_insync = 2"
+        )
+    elif kafka.min_insync == 1 and count > 1:
+        yield (
+            f"kafka.min_insync = 1 on {count} brokers: a write is confirmed while a single broker has it; "
+            "set kafka.min_insync = 2"
+        )
+    if settings.gateway.max_body_bytes + MESSAGE_OVERHEAD > kafka.max_message_bytes:
+        yield (
+            f"kafka.max_message_bytes = {kafka.max_message_bytes} cannot hold a body of "
+            f"gateway.max_body_bytes = {settings.gateway.max_body_bytes} and its headers: "
+            f"set it to {settings.gateway.max_body_bytes + MESSAGE_OVERHEAD} or more"
+        )
+    if facts.offsets_replication == 1 and count > 1:
+        yield "__consumer_offsets has one replica: losing a broker loses what was processed how far"
+    for broker, config in sorted(facts.brokers.items()):
+        yield from _broker_refusals(broker, config or {}, settings, alone=count == 1)
+
+
+def _broker_refusals(
+    broker: int, config: Mapping[str, str], settings: Settings, *, alone: bool
+) -> Iterator[str]:
+    if config.get("unclean.leader.election.enable") == "true":
+        yield f"broker {broker}: unclean.leader.election.enable = true loses confirmed messages; turn it off"
+    if not alone and config.get("offsets.topic.replication.factor") == "1":
+        yield f"broker {broker}: offsets.topic.replication.factor = 1; set it to 3"
+    minutes = int(config.get("offsets.retention.minutes", LEAST_OFFSETS_RETENTION_MINUTES))
+    if minutes < LEAST_OFFSETS_RETENTION_MINUTES:
+        yield (
+            f"broker {broker}: offsets.retention.minutes = {minutes} forgets how far a stopped worker was; "
+            f"set it to {LEAST_OFFSETS_RETENTION_MINUTES} or more"
+        )
+    largest = int(config.get("socket.request.max.bytes", settings.kafka.max_message_bytes))
+    if largest < settings.kafka.max_message_bytes:
+        yield (
+            f"broker {broker}: socket.request.max.bytes = {largest} is less than "
+            f"kafka.max_message_bytes = {settings.kafka.max_message_bytes}"
+        )
+
+
+def differences(topic: Topic, found: ExistingTopic) -> Iterator[Difference]:
+    """What of an existing topic is not as it must be; being safer than asked for is no difference."""
+    if found.partitions != topic.partitions:
+        why = "a count cannot change: keys would move and lose their order; use the settings' old count, or "
+        why += "drain the pipeline and start under a new kafka.topic_prefix"
+        yield Difference("partitions", str(found.partitions), str(topic.partitions), safe=False, why=why)
+    if found.replication < topic.replication:
+        why = "reassign it with kafka-reassign-partitions"
+        yield Difference("replication", str(found.replication), str(topic.replication), safe=False, why=why)
+    for setting, wanted in topic.config.items():
+        if setting not in ("cleanup.policy", "retention.ms"):
+            value = found.config.get(setting, "unset")
+            if not _good_enough(setting, value, wanted):
+                safe = setting != "min.insync.replicas" or int(wanted) <= found.replication
+                yield Difference(setting, value, wanted, safe=safe)
+    yield from _keeping(topic.config, found.config)
+
+
+def _good_enough(setting: str, value: str, wanted: str) -> bool:
+    if setting in ("min.insync.replicas", "max.message.bytes", "delete.retention.ms"):
+        return value.isdigit() and int(value) >= int(wanted)
+    if setting in ("segment.bytes", "segment.ms", "min.cleanable.dirty.ratio"):
+        return True  # tuning: an operator's own choice stands
+    return value == wanted
+
+
+def _keeping(wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Difference]:
+    """Cleanup and retention: safe to change only where Kafka then deletes nothing that it keeps today."""
+    safe = _kept_ms(found) <= _kept_ms(wanted)
+    why = "" if safe else "it would delete what is kept today; do it by hand: kafka-configs --alter"
+    old, new = (set(config.get("cleanup.policy", "delete").split(",")) for config in (found, wanted))
+    if old != new:
+        yield Difference("cleanup.policy", ",".join(sorted(old)), ",".join(sorted(new)), safe, why)
+    old_ms, new_ms = found.get("retention.ms", "unset"), wanted["retention.ms"]
+    if old_ms != new_ms and "delete" in new:
+        yield Difference("retention.ms", old_ms, new_ms, safe, why)
+
+
+def _kept_ms(config: Mapping[str, str]) -> float:
+    if "delete" not in config.get("cleanup.policy", "delete") or config.get("retention.ms") == "-1":
+        return math.inf
+    return float(config.get("retention.ms", "inf"))
+
+
+def examine(settings: Settings, facts: Facts) -> Report:
+    """Compare the table with what a cluster said; changes nothing."""
+    verdicts = []
+    for topic in table(settings):
+        found = facts.topics.get(topic.name)
+        wrong = tuple(differences(topic, found)) if found else ()
+        state = State.MISSING if found is None else State.DIFFERS if wrong else State.OK
+        verdicts.append(Verdict(topic, state, wrong))
+    hidden = [str(broker) for broker, config in facts.brokers.items() if config is None]
+    notes = (
+        [f"the settings of broker(s) {', '.join(hidden)} may not be read; look at them yourself"]
+        if hidden
+        else []
+    )
+    return Report(tuple(verdicts), tuple(refusals(settings, facts)), tuple(notes))
+
+
+def verify(settings: Settings) -> Report:
+    """Look whether the cluster has every topic as it must be; changes nothing.
+
+    Raises:
+        TopicsError: something is missing, differs, or would lose data.
+        BrokerError: the cluster does not answer.
+    """
+    cluster = Cluster(client_config(settings))
+    return _passed(examine(settings, cluster.facts(topic.name for topic in table(settings))))
+
+
+def ensure(settings: Settings, *, apply: bool = False) -> Report:
+    """Create what is missing and verify what exists; with `apply`, alter what can be altered safely.
+
+    A cluster that would lose data is left untouched.
+
+    Raises:
+        TopicsError: the cluster would lose data, or a topic differs and was not altered.
+        BrokerError: the cluster does not answer, or refuses a change.
+    """
+    cluster = Cluster(client_config(settings))
+    names = [topic.name for topic in table(settings)]
+    before = examine(settings, cluster.facts(names))
+    if before.refusals:
+        raise TopicsError(before)
+    missing = [verdict.topic for verdict in before.verdicts if verdict.state is State.MISSING]
+    cluster.create([_new(topic) for topic in missing])
+    if apply:
+        cluster.alter({v.topic.name: changes for v in before.verdicts if (changes := _safe_changes(v))})
+    cluster.await_leaders(topic.name for topic in missing)
+    after = examine(settings, cluster.facts(names))
+    return _passed(_told(before, after))
+
+
+def _new(topic: Topic) -> NewTopic:
+    return NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
+
+
+def _safe_changes(verdict: Verdict) -> dict[str, str]:
+    return {d.setting: d.wanted for d in verdict.differences if d.safe}
+
+
+def _told(before: Report, after: Report) -> Report:
+    """The state after, with what was done to reach it."""
+    done = {State.MISSING: State.CREATED, State.DIFFERS: State.ALTERED}
+    verdicts = tuple(
+        Verdict(new.topic, done.get(old.state, new.state), old.differences) if new.state is State.OK else new
+        for old, new in zip(before.verdicts, after.verdicts, strict=True)
+    )
+    return Report(verdicts, after.refusals, after.notes)
+
+
+def _passed(report: Report) -> Report:
+    if report.problems:
+        raise TopicsError(report)
+    return report
