@@ -1,0 +1,256 @@
+"""A real Apache Kafka of one's own, with nothing installed but Python: for tests, the demo, one machine."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Literal, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from pipeline.errors import BrokerError
+from pipeline.kafka import address_file, answers
+from pipeline.local.artefacts import class_path
+from pipeline.local.java import find_java
+from pipeline.local.node import Node, Place, Runtime
+from pipeline.local.ports import HOST, free_port, is_free
+
+log = logging.getLogger(__name__)
+
+LEAST_FREE_BYTES = 300_000_000
+
+
+class EmbeddedKafka:
+    """One broker, or three that form a quorum, on 127.0.0.1.
+
+    Its data, ports and identity lie in `<data_dir>/kafka`, so that it comes back as it was, at the same
+    address, after a stop or a kill -9. While it runs, that directory's file `bootstrap` holds its address.
+
+    Args:
+        data_dir: as in the settings.
+        brokers: 1 or 3; None: as the directory was made, else 1.
+        port: of the first broker, the others follow; 0: free ones, kept from start to start.
+        java: which Java is preferred.
+        heap: Java's heap, for each broker.
+        light: for short lives (`pipeline.local.node.Runtime`).
+        say: is told what takes long.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        brokers: int | None = None,
+        port: int = 0,
+        java: Literal["bundled", "system"] = "bundled",
+        heap: str = "512m",
+        light: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        if brokers not in (None, 1, 3):
+            raise BrokerError(f"{brokers} brokers: the embedded Kafka has 1 or 3", field="brokers")
+        self._directory = (data_dir / "kafka").absolute()
+        self._address = address_file(data_dir)
+        self._brokers = brokers
+        self._port = port
+        self._java = java
+        self._heap = heap
+        self._light = light
+        self._say = say
+        self._lock: IO[str] | None = None
+        self._nodes: dict[int, Node] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        """The bootstrap servers; empty before the first start."""
+        return ",".join(node.place.address for node in self._nodes.values())
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process ids of the brokers that run, by broker id (1, 2, 3)."""
+        return {broker: pid for broker, node in self._nodes.items() if (pid := node.pid) is not None}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, timeout: float = 90.0) -> str:
+        """Start every broker that does not run and wait, `timeout` seconds, until all of them answer.
+
+        Returns:
+            The bootstrap servers.
+
+        Raises:
+            BrokerError: a port is taken, the directory is in use or cannot be written, the disk is full,
+                there is no Java, Kafka cannot be fetched, or a broker stopped: with its own last words.
+        """
+        try:
+            if not self._nodes:
+                self._prepare()
+            for node in self._nodes.values():
+                node.start()
+            self._await_answer(time.monotonic() + timeout)
+            self._address.write_text(self.bootstrap + "\n", encoding="utf-8")
+        except OSError as error:
+            self.kill()
+            self._release()
+            raise BrokerError(
+                f"{error.filename or self._directory} cannot be used: {error.strerror}",
+                hint="correct it, or choose another data_dir",
+            ) from error
+        except BrokerError:
+            self.kill()
+            self._release()
+            raise
+        return self.bootstrap
+
+    def stop(self, deadline: float = 30.0) -> None:
+        """Stop every broker cleanly; those still there after `deadline` seconds are killed."""
+        self._address.unlink(missing_ok=True)
+        for node in self._nodes.values():
+            node.terminate()
+        until = time.monotonic() + deadline
+        for node in self._nodes.values():
+            node.end(max(0.0, until - time.monotonic()))
+        self._release()
+
+    def kill(self, broker: int | None = None) -> None:
+        """Kill -9 one broker, or all."""
+        for number, node in self._nodes.items():
+            if broker in (None, number):
+                node.end(0)
+
+    def restart(self, broker: int, timeout: float = 60.0) -> None:
+        """Start one broker again, stopping it first if it runs, and wait until all that run answer.
+
+        Raises:
+            BrokerError: as in `start`.
+        """
+        node = self._nodes[broker]
+        node.terminate()
+        node.end(timeout)
+        node.start()
+        self._await_answer(time.monotonic() + timeout, set(self.pids))
+
+    def check(self) -> None:
+        """Look whether every broker still runs.
+
+        Raises:
+            BrokerError: one stopped by itself, with its last words.
+        """
+        for node in self._nodes.values():
+            if node.pid is None:
+                raise node.failure()
+
+    def _prepare(self) -> None:
+        """All that can go wrong before a broker runs, in the order of what it costs to find out."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        free = shutil.disk_usage(self._directory).free
+        if free < LEAST_FREE_BYTES:
+            raise BrokerError(
+                f"{self._directory} has {free // 1_000_000} MB of free disk, too little for a broker",
+                hint="make room, or choose another data_dir",
+            )
+        cluster_id, places = self._plan()
+        runtime = Runtime(find_java(self._java), class_path(self._say), self._heap, self._light)
+        nodes = [Node(place, places, self._directory / f"broker-{place.id}", runtime) for place in places]
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(lambda node: node.format(cluster_id), nodes))
+        self._nodes = {node.place.id: node for node in nodes}
+
+    def _take_lock(self) -> None:
+        self._lock = (self._directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._release()
+            raise BrokerError(
+                f"an embedded broker runs in {self._directory} already",
+                hint="use it (leave kafka.bootstrap out), stop it, or choose another data_dir",
+            ) from error
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+        self._nodes = {}
+
+    def _plan(self) -> tuple[str, list[Place]]:
+        """The cluster's identity and addresses: those of the last time where there was one."""
+        file = self._directory / "cluster.json"
+        old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        known = [Place(**place) for place in old["brokers"]] if old else []
+        count = self._brokers or len(known) or 1
+        if known and count != len(known):
+            raise BrokerError(
+                f"{self._directory} holds a cluster of {len(known)} broker(s), not {count}",
+                hint="leave --brokers out, or choose another data_dir",
+            )
+        cluster_id = old["id"] if old else base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        places = self._places(known, count)
+        content = json.dumps({"id": cluster_id, "brokers": [asdict(place) for place in places]})
+        partial = file.with_suffix(".partial")
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(file)
+        return cluster_id, places
+
+    def _places(self, known: list[Place], count: int) -> list[Place]:
+        """Ports asked for must be free; those of the last time are kept if they are."""
+        asked = [self._port + index if self._port else 0 for index in range(count)]
+        for port in asked:
+            if port and not is_free(port):
+                raise BrokerError(
+                    f"port {port} on {HOST} is taken", hint="choose another --port, or 0 for any free one"
+                )
+        taken = set(asked)
+        places = []
+        for index in range(count):
+            old = known[index] if known else Place(index + 1, 0, 0)
+            port = asked[index] or _keep_or_choose(old.port, taken)
+            controller_port = _keep_or_choose(old.controller_port, taken | {port})
+            taken |= {port, controller_port}
+            places.append(Place(index + 1, port, controller_port))
+        return places
+
+    def _await_answer(self, until: float, brokers: set[int] | None = None) -> None:
+        """Until the named brokers (None: all) take connections and the cluster counts them as its own."""
+        awaited = [node for broker, node in self._nodes.items() if brokers is None or broker in brokers]
+        client: AdminClient | None = None
+        while True:
+            for node in awaited:
+                if node.pid is None:
+                    raise node.failure("did not start")
+            if client or all(answers(node.place.address) for node in awaited):
+                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=log)
+                if {node.place.id for node in awaited} <= _described(client):
+                    return
+            if time.monotonic() > until:
+                raise awaited[0].failure("does not answer")
+            time.sleep(0.05)
+
+
+def _keep_or_choose(port: int, taken: set[int]) -> int:
+    return port if port and port not in taken and is_free(port) else free_port(taken)
+
+
+def _described(client: AdminClient) -> set[int]:
+    """The brokers the cluster counts as alive; none while it has no controller."""
+    try:
+        cluster = client.describe_cluster(request_timeout=2).result()
+    except KafkaException:
+        return set()
+    return {node.id for node in cluster.nodes} if cluster.controller else set()

@@ -1,0 +1,141 @@
+"""A child process that cannot outlive this one, whatever ends it.
+
+On Linux the kernel kills the child when its parent dies (PR_SET_PDEATHSIG), even by kill -9. Elsewhere the
+child is killed when this interpreter exits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+#: Sets the leash, then becomes the command, so the pid is the command's own. A parent that died before the
+#: leash was set is noticed by its pid.
+_LEASH = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(137)
+os.execvpe(sys.argv[2], sys.argv[2:], os.environ)
+"""
+
+_alive: weakref.WeakSet[Child] = weakref.WeakSet()
+
+
+class Child:
+    """One running command in a session of its own: Ctrl-C reaches only us, who then stop it in order.
+
+    Args:
+        argv: the command; found on PATH where it has no slash.
+        log: its output is appended to this file.
+        env: its whole environment; None: ours.
+
+    Raises:
+        OSError: the command is not there, or the log cannot be written.
+    """
+
+    def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+        with log.open("ab") as output:
+            self._process = _on_lasting_thread(_leashed(argv), output.fileno(), env)
+        _alive.add(self)
+
+    @property
+    def pid(self) -> int:
+        """The command's process id."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code; negative: the signal that ended it; None: it runs."""
+        return self._process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone; none is sent once it has ended."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill -9 the command and what it started."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def wait(self, timeout: float) -> int | None:
+        """The exit code, or None if it still runs after `timeout` seconds."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, deadline: float) -> bool:
+        """SIGTERM, and SIGKILL after `deadline` seconds; whether it ended by itself."""
+        self.send(signal.SIGTERM)
+        ended = self.wait(deadline) is not None
+        self.kill()
+        return ended
+
+
+def _leashed(argv: Sequence[str]) -> list[str]:
+    if sys.platform != "linux":
+        return list(argv)
+    return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *argv]
+
+
+_Order = tuple[list[str], int, "Mapping[str, str] | None", "Future[subprocess.Popen[bytes]]"]
+_orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+_lasting: threading.Thread | None = None
+_lasting_lock = threading.Lock()
+
+
+def _on_lasting_thread(
+    argv: list[str], output: int, env: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
+    """Start the command from a thread that lives as long as the process.
+
+    The kernel's leash is tied to the thread that forked: one of a pool would take the child with it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return _popen(argv, output, env)
+    global _lasting  # noqa: PLW0603 - one for the process, made when first needed
+    with _lasting_lock:
+        if _lasting is None or not _lasting.is_alive():  # a fork leaves it behind
+            _lasting = threading.Thread(target=_serve_orders, name="children", daemon=True)
+            _lasting.start()
+    started: Future[subprocess.Popen[bytes]] = Future()
+    _orders.put((argv, output, env, started))
+    return started.result()
+
+
+def _serve_orders() -> None:
+    while True:
+        argv, output, env, started = _orders.get()
+        try:
+            started.set_result(_popen(argv, output, env))
+        except OSError as error:
+            started.set_exception(error)
+
+
+def _popen(argv: list[str], output: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - commands of ours, never of a request
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=env,
+        start_new_session=True,
+    )
+
+
+@atexit.register
+def _kill_all() -> None:
+    for child in list(_alive):
+        child.kill()

@@ -1,0 +1,44 @@
+"""Ports for processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from pathlib import Path
+
+from pipeline.errors import BrokerError
+
+HOST = "127.0.0.1"
+_FIRST, _EPHEMERAL = 20_000, 32_768
+
+
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether a server could listen there now; connections in TIME_WAIT do not matter."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(taken: set[int] | frozenset[int] = frozenset()) -> int:
+    """A free port that stays ours while its server is down.
+
+    It lies below those the kernel hands to outgoing connections: a client that keeps trying to reach a killed
+    server on such a port is in the end connected to itself, and the server cannot come back.
+
+    Raises:
+        BrokerError: none was found.
+    """
+    last = _EPHEMERAL
+    with contextlib.suppress(OSError, ValueError):
+        last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    first = _FIRST if last > _FIRST + 1_000 else 1_024
+    for _ in range(200):
+        port = first + secrets.randbelow(max(last - first, 1_000))
+        if port not in taken and is_free(port):
+            return port
+    raise BrokerError(f"no free port on {HOST} between {first} and {last}")
