@@ -1,0 +1,174 @@
+"""The HTTP client of one Connectif account. It sends; what an answer means for a record is decided above."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import time
+from collections.abc import Callable
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from pipeline.config import AccountSettings
+from pipeline.connectif.answers import Answer, AnswerKind, no_answer, read_answer
+
+# At INFO it writes every URL, and a contact's URL is an e-mail address.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+JSON = {"Content-Type": "application/json"}
+#: An error report names rows of a file of 50 MB at most; more is not one.
+REPORT_MAX_BYTES = 100_000_000
+
+
+class ImportType(enum.StrEnum):
+    """The elements an import takes."""
+
+    CONTACTS = "contacts"
+    PRODUCTS = "products"
+    COUPONS = "coupons"
+
+
+class ConnectifClient:
+    """Calls of one account's API, each one request and one `Answer`; nothing is retried and nothing raised.
+
+    Args:
+        account: the account's name in the settings.
+        settings: its base URL and key.
+        timeout: seconds until a call without an answer is given up.
+        transport: where requests go; None is the network.
+        wall: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        settings: AccountSettings,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.account = account
+        self._timeout = timeout
+        self._wall = wall
+        base = settings.base_url.rstrip("/")
+        self._host = urlsplit(base)[:2]
+        self._api = httpx.AsyncClient(
+            base_url=base,
+            headers={"Authorization": f"apiKey {settings.api_key.get_secret_value()}"},
+            transport=transport,
+            timeout=timeout,
+        )
+        # Error reports lie on another host, which must never see the key.
+        self._plain = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.aclose()
+        await self._plain.aclose()
+
+    async def put_contact(self, key: str, payload: bytes, *, by_email: bool = True) -> Answer:
+        """Create or change a contact, found by its e-mail address or its external id."""
+        return await self._send("PATCH", _contact_path(key, by_email), content=payload, headers=JSON)
+
+    async def delete_contact(self, key: str, *, by_email: bool = True) -> Answer:
+        """Delete a contact and its activity; its purchases stay."""
+        return await self._send("DELETE", _contact_path(key, by_email))
+
+    async def put_product(self, product_id: str, payload: bytes) -> Answer:
+        """Create or change a product."""
+        return await self._send("PATCH", _product_path(product_id), content=payload, headers=JSON)
+
+    async def get_product(self, product_id: str) -> Answer:
+        """Read a product."""
+        return await self._send("GET", _product_path(product_id))
+
+    async def delete_product(self, product_id: str) -> Answer:
+        """Delete a product and its history for good."""
+        return await self._send("DELETE", _product_path(product_id))
+
+    async def create_purchase(self, payload: bytes, *, trigger: bool) -> Answer:
+        """Create a purchase; `trigger` lets the workflows that start on a purchase run."""
+        params = {"triggerPurchaseEvent": "true" if trigger else "false"}
+        return await self._send("POST", "/purchases/", content=payload, headers=JSON, params=params)
+
+    async def get_purchase(self, purchase_id: str) -> Answer:
+        """Read a purchase by the shop's id."""
+        return await self._send("GET", _purchase_path(purchase_id))
+
+    async def delete_purchase(self, purchase_id: str) -> Answer:
+        """Delete a purchase by the shop's id."""
+        return await self._send("DELETE", _purchase_path(purchase_id))
+
+    async def create_import(
+        self, kind: ImportType, csv: bytes, *, coupon_set_id: str | None = None
+    ) -> Answer:
+        """Queue a file of rows; given columns replace what is stored, others stay."""
+        form = {
+            "type": kind.value,
+            "delimiter": ",",
+            "overrideExisting": "true",
+            "updateOnlyEmptyFields": "false",
+        }
+        if coupon_set_id is not None:
+            form["couponSetId"] = coupon_set_id
+        files = {"file": (f"{kind}.csv", csv, "text/csv")}
+        return await self._send("POST", "/imports/", data=form, files=files)
+
+    async def get_import(self, import_id: str) -> Answer:
+        """How far an import is."""
+        return await self._send("GET", f"/imports/{_quoted(import_id)}")
+
+    async def list_imports(self, link: str | None = None) -> Answer:
+        """The account's imports, newest state; `link` is the `links.next` of the page before."""
+        if link is not None and urlsplit(link)[:2] not in (("", ""), self._host):
+            return Answer(AnswerKind.UNAVAILABLE, detail="the next page lies on another host")
+        return await self._send("GET", link or "/imports/")
+
+    async def get_error_report(self, url: str) -> tuple[Answer, bytes]:
+        """The file that names an import's refused rows: no call of the API, and no key goes with it."""
+        try:
+            async with asyncio.timeout(self._timeout), self._plain.stream("GET", url) as response:
+                body = b""
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > REPORT_MAX_BYTES:
+                        return Answer(AnswerKind.INVALID, detail="the report is too large"), b""
+                kind = AnswerKind.OK if response.is_success else AnswerKind.UNAVAILABLE
+                return Answer(kind, response.status_code), body
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            return no_answer(error), b""
+
+    async def _send(self, method: str, path: str, **request: object) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._api.request(method, path, **request)  # type: ignore[arg-type]
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            return no_answer(error)
+        return read_answer(response, self._wall())
+
+
+def _quoted(value: str) -> str:
+    """One path segment; dots alone would be taken for a way up."""
+    return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
+
+
+def _contact_path(key: str, by_email: bool) -> str:
+    return f"/contacts/{'email' if by_email else 'external-id'}/{_quoted(key)}"
+
+
+def _product_path(product_id: str) -> str:
+    return f"/products/product-id/{_quoted(product_id)}"
+
+
+def _purchase_path(purchase_id: str) -> str:
+    return f"/purchases/purchase-id/{_quoted(purchase_id)}"
