@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import NamedTuple
 
 from pipeline.config import StoreSettings
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
@@ -19,14 +20,14 @@ from pipeline.shops.catalogue import product_page
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
-_MAX_QUANTITY = Decimal("1e9")
+_MAX_QUANTITY_INT = 10**9
+_MAX_QUANTITY = Decimal(_MAX_QUANTITY_INT)
 _MIN_QUANTITY = Decimal("1e-6")
 _PLACES = (_ONE, Decimal("0.1"), Decimal("0.01"), Decimal("0.001"), Decimal("0.0001"))
 _FINEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One line of an order, before lines of one product are merged.
 
     `price` and `price_original` are totals of the whole line, after and before its own discounts;
@@ -102,6 +103,8 @@ def quantity(value: object, field: str) -> Decimal:
     Raises:
         Rejected: `invalid_quantity` for anything that is not a plausible, non-negative number.
     """
+    if type(value) is int and 0 <= value <= _MAX_QUANTITY_INT:
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Rejected("invalid_quantity", field, f"a {type(value).__name__} is not a quantity")
     try:

@@ -21,6 +21,7 @@ from pipeline.shops.base import Rejected
 
 #: Connectif and the shops deal in 2..4 decimals; anything near these bounds is a broken body.
 MAX_MONEY = Decimal("1e12")
+_NUMERIC = (str, int, float, Decimal)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -64,10 +65,10 @@ def money(value: object, field: str) -> Decimal:
     Raises:
         Rejected: `invalid_money` for anything that is not a finite, non-negative, plausible amount.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         raise Rejected("invalid_money", field, f"a {type(value).__name__} is not an amount")
     try:
-        amount = Decimal(value.strip() if isinstance(value, str) else str(value))
+        amount = Decimal(str(value))
     except InvalidOperation:
         raise Rejected("invalid_money", field, "not a number") from None
     if not amount.is_finite() or amount < 0 or amount > MAX_MONEY:
@@ -133,12 +134,15 @@ def phone(value: str, country: str | None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+_NO_TEXT = (bool, dict, list)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def text(value: object, limit: int = 2_000) -> str | None:
     """Trimmed text without control characters, or None where there is none; numbers become text."""
-    if value is None or isinstance(value, bool | dict | list):
+    if value is None or isinstance(value, _NO_TEXT):
         return None
-    cleaned = _CONTROL.sub("", str(value)).strip()
-    return cleaned[:limit] or None
+    cleaned = str(value)
+    if not cleaned.isprintable():
+        cleaned = _CONTROL.sub("", cleaned)
+    return cleaned.strip()[:limit] or None

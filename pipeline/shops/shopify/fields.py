@@ -62,15 +62,17 @@ def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") ->
     Raises:
         Rejected: `invalid_money`; `currency_mismatch` where the amount is not in the order's own currency.
     """
-    shop_money = mapping(mapping(node.get(name + "_set")).get("shop_money"))
-    said = shop_money.get("amount")
-    if said is None:
-        said = node.get(name)
-        return None if said is None else money(said, path + name)
-    code = shop_money.get("currency_code")
-    if code is not None and code != currency:
-        raise Rejected("currency_mismatch", f"{path}{name}_set", "the amount is not in the order's currency")
-    return money(said, path + name)
+    both = node.get(name + "_set")
+    if isinstance(both, dict):
+        shop_money = mapping(both.get("shop_money"))
+        said = shop_money.get("amount")
+        if said is not None:
+            code = shop_money.get("currency_code")
+            if code is not None and code != currency:
+                raise Rejected("currency_mismatch", f"{path}{name}_set", "not in the order's own currency")
+            return money(said, path + name)
+    said = node.get(name)
+    return None if said is None else money(said, path + name)
 
 
 def said_ms(event: RawEvent) -> int:
