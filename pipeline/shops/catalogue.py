@@ -50,12 +50,16 @@ def discount(price: Decimal, original: Decimal | None) -> tuple[Decimal | None, 
     return amount, (amount * 100 / original).quantize(_CENTS, ROUND_HALF_UP)
 
 
-@lru_cache(maxsize=4_096)
 def plain_text(markup: str) -> tuple[str | None, tuple[str, ...]]:
     """HTML as one paragraph of text; a note where it was cut.
 
     Time is linear in the length whatever the markup: a parser of HTML takes seconds over 20 kB of `<a <a <a`.
     """
+    return _plain_text(markup[: _MAX_HTML + 1])
+
+
+@lru_cache(maxsize=1_024)
+def _plain_text(markup: str) -> tuple[str | None, tuple[str, ...]]:
     text, inside = "", ""
     for piece in _SECTION.split(markup[:_MAX_HTML]):
         mark = piece.lower()
