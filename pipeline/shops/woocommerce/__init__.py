@@ -12,9 +12,9 @@ from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, StoreContext, Translation
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce import transport
-from pipeline.shops.woocommerce.customer import customer, deleted_customer
-from pipeline.shops.woocommerce.order import deleted_order, order
-from pipeline.shops.woocommerce.product import deleted_product, product
+from pipeline.shops.woocommerce.customers import customer, deleted_customer
+from pipeline.shops.woocommerce.orders import deleted_order, order
+from pipeline.shops.woocommerce.products import deleted_product, product
 from pipeline.shops.woocommerce.transport import NO_TOPIC
 
 __all__ = ["WOOCOMMERCE", "WooCommerce"]

@@ -25,7 +25,7 @@ from pipeline.shops.orders import (
     retract_draft,
 )
 from pipeline.shops.values import text
-from pipeline.shops.woocommerce.customer import phones
+from pipeline.shops.woocommerce.customers import phones
 from pipeline.shops.woocommerce.fields import (
     amount,
     identifier,
