@@ -1,0 +1,42 @@
+"""Settings trees as TOML text, for the processes we start with settings of our making."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def dumps(tree: Mapping[str, Any]) -> str:
+    """The tree as TOML: its own values first, then a table for each table below the first level.
+
+    Raises:
+        TypeError: a value that TOML does not have (None, for one).
+    """
+    plain = {key: value for key, value in tree.items() if not isinstance(value, Mapping)}
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in plain.items()]
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            lines += [
+                "",
+                f"[{_key(key)}]",
+                *(f"{_key(name)} = {_value(item)}" for name, item in value.items()),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, str):
+        # TOML's basic strings are JSON's, but for the one control character that JSON leaves as it is.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, Sequence | frozenset | set):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    raise TypeError(f"TOML has no value for {type(value).__name__}")

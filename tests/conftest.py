@@ -1,0 +1,25 @@
+"""Fixtures every directory of tests shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker import KafkaSettings, RunningKafka, running_kafka
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
+    """The session's broker."""
+    with running_kafka(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka_settings(kafka: RunningKafka, tmp_path: Path) -> Iterator[KafkaSettings]:
+    """Settings on the session's broker, under a topic prefix of this test alone."""
+    settings = KafkaSettings(kafka.bootstrap, tmp_path)
+    yield settings
+    settings.remove_topics()
