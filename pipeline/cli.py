@@ -34,6 +34,41 @@ def _root() -> None:
     """Stages are separate processes; `pipeline up` runs them all on one machine."""
 
 
+@app.command()
+def kafka(
+    config_path: ConfigOption = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where its data lie; else the settings' data_dir.")
+    ] = None,
+    brokers: Annotated[
+        int | None, typer.Option("--brokers", help="1 or 3; else as the data were made, else 1.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", help="Port of the (first) broker; 0: any free one, kept.")
+    ] = 0,
+) -> None:
+    """Run a real Apache Kafka on this machine, on 127.0.0.1, until it is told to stop."""
+    from pipeline.local import broker, foreground  # noqa: PLC0415 - start fast
+
+    settings = config.Settings(data_dir=data_dir) if data_dir else config.load(config_path)
+    java, say = settings.kafka.java, Console(stderr=True).print
+    server = broker.EmbeddedKafka(settings.data_dir, brokers=brokers, port=port, java=java, say=say)
+    foreground.serve(server, announce=lambda bootstrap: print(bootstrap, flush=True))  # noqa: T201 - its output
+
+
+@app.command()
+def topics(
+    config_path: ConfigOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Only verify; change nothing.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Alter what can be altered safely.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Create and verify every topic; refuse a cluster that would lose data."""
+    from pipeline import topics_report  # noqa: PLC0415 - start fast
+
+    topics_report.run(config.load(config_path), Console(), check=check, apply=apply, as_json=as_json)
+
+
 def main() -> None:
     """Run the command; an error of ours becomes one message and its exit code."""
     try:

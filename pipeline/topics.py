@@ -99,7 +99,8 @@ class Report:
             if verdict.state is State.DIFFERS
             for difference in verdict.differences
         ]
-        missing = [f"{v.topic.name}: is missing" for v in self.verdicts if v.state is State.MISSING]
+        absent = [verdict.topic.name for verdict in self.verdicts if verdict.state is State.MISSING]
+        missing = [f"missing: {', '.join(absent)}"] if absent else []
         return (*self.refusals, *wrong, *missing)
 
 
@@ -107,12 +108,14 @@ class TopicsError(BrokerError):
     """The cluster is not to be trusted with the data as it is; `report` has the particulars."""
 
     def __init__(self, report: Report) -> None:
-        fixable = not report.refusals and all(
-            difference.safe for verdict in report.verdicts for difference in verdict.differences
-        )
+        wrong = [difference for verdict in report.verdicts for difference in verdict.differences]
+        hint = "run `pipeline topics`"
+        if report.refusals or not all(difference.safe for difference in wrong):
+            hint = "correct these, then run `pipeline topics`"
+        elif wrong:
+            hint = "run `pipeline topics --apply`"
         super().__init__(
-            "the cluster is not as the pipeline needs it:\n  " + "\n  ".join(report.problems),
-            hint="run `pipeline topics --apply`" if fixable else "correct these, then run `pipeline topics`",
+            "the cluster is not as the pipeline needs it:\n  " + "\n  ".join(report.problems), hint=hint
         )
         self.report = report
 

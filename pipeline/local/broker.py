@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import logging
@@ -97,24 +98,21 @@ class EmbeddedKafka:
             BrokerError: a port is taken, the directory is in use or cannot be written, the disk is full,
                 there is no Java, Kafka cannot be fetched, or a broker stopped: with its own last words.
         """
-        try:
-            if not self._nodes:
-                self._prepare()
-            for node in self._nodes.values():
-                node.start()
-            self._await_answer(time.monotonic() + timeout)
-            self._address.write_text(self.bootstrap + "\n", encoding="utf-8")
-        except OSError as error:
-            self.kill()
-            self._release()
-            raise BrokerError(
-                f"{error.filename or self._directory} cannot be used: {error.strerror}",
-                hint="correct it, or choose another data_dir",
-            ) from error
-        except BrokerError:
-            self.kill()
-            self._release()
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._abandon)
+            try:
+                if not self._nodes:
+                    self._prepare()
+                for node in self._nodes.values():
+                    node.start()
+                self._await_answer(time.monotonic() + timeout)
+                self._address.write_text(self.bootstrap + "\n", encoding="utf-8")
+            except OSError as error:
+                raise BrokerError(
+                    f"{error.filename or self._directory} cannot be used: {error.strerror}",
+                    hint="correct it, or choose another data_dir",
+                ) from error
+            undo.pop_all()
         return self.bootstrap
 
     def stop(self, deadline: float = 30.0) -> None:
@@ -182,6 +180,11 @@ class EmbeddedKafka:
                 f"an embedded broker runs in {self._directory} already",
                 hint="use it (leave kafka.bootstrap out), stop it, or choose another data_dir",
             ) from error
+
+    def _abandon(self) -> None:
+        """Nothing is left running by a start that failed."""
+        self.kill()
+        self._release()
 
     def _release(self) -> None:
         if self._lock:

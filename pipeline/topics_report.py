@@ -1,0 +1,84 @@
+"""`pipeline topics`: the table of topics against the cluster, for a person or as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import topics
+from pipeline.config import Settings
+from pipeline.kafka import client_config
+from pipeline.topics import DAY_MS, Report, State, TopicsError
+
+_COLOURS = {State.MISSING: "yellow", State.DIFFERS: "red"}
+
+
+def run(settings: Settings, console: Console, *, check: bool, apply: bool, as_json: bool) -> None:
+    """Create, verify (`check`: only verify) or alter (`apply`) the topics, and show how they stand.
+
+    Raises:
+        TopicsError: the cluster is not as it must be; shown before.
+        BrokerError: the cluster does not answer, or refuses a change.
+    """
+    try:
+        report = topics.verify(settings) if check else topics.ensure(settings, apply=apply)
+    except TopicsError as error:
+        _show(error.report, settings, console, as_json=as_json)
+        raise
+    _show(report, settings, console, as_json=as_json)
+
+
+def _show(report: Report, settings: Settings, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(json.dumps(_tree(report)))
+        return
+    console.print(_table(report, str(client_config(settings)["bootstrap.servers"])))
+    for note in report.notes:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+
+
+def _tree(report: Report) -> dict[str, Any]:
+    return {
+        "topics": [
+            {
+                "name": verdict.topic.name,
+                "partitions": verdict.topic.partitions,
+                "replication": verdict.topic.replication,
+                "config": dict(verdict.topic.config),
+                "state": str(verdict.state),
+                "differences": [asdict(difference) for difference in verdict.differences],
+            }
+            for verdict in report.verdicts
+        ],
+        "refusals": list(report.refusals),
+        "notes": list(report.notes),
+    }
+
+
+def _table(report: Report, servers: str) -> Table:
+    table = Table(title=f"Topics on {servers}", title_justify="left")
+    table.add_column("topic", no_wrap=True)
+    for heading in ("parts", "repl.", "min isr"):
+        table.add_column(heading, justify="right")
+    table.add_column("kept", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for verdict in report.verdicts:
+        topic, colour = verdict.topic, _COLOURS.get(verdict.state, "green")
+        table.add_row(
+            topic.name,
+            str(topic.partitions),
+            str(topic.replication),
+            topic.config["min.insync.replicas"],
+            _kept(topic.config["cleanup.policy"], int(topic.config["retention.ms"])),
+            f"[{colour}]{verdict.state}[/]",
+        )
+    return table
+
+
+def _kept(cleanup: str, retention_ms: int) -> str:
+    days = f"{retention_ms // DAY_MS} d"
+    return {"delete": days, "compact": "per key", "compact,delete": f"per key, {days}"}[cleanup]
