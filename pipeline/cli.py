@@ -69,6 +69,28 @@ def topics(
     topics_report.run(config.load(config_path), Console(), check=check, apply=apply, as_json=as_json)
 
 
+@app.command("schemas")
+def write_schemas(
+    directory: Annotated[Path, typer.Option("--directory", help="Where they are.")] = Path("schemas"),
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit 1 where one differs.")] = False,
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI file of everything that lies on the topics."""
+    from pipeline import schemas  # noqa: PLC0415 - start fast
+
+    stale = schemas.drifted(directory) if check else schemas.write(directory)
+    for name in stale:
+        print(f"{'differs from the code' if check else 'written'}: {directory / name}")  # noqa: T201 - its output
+    raise typer.Exit(1 if check and stale else 0)
+
+
+@app.command()
+def gateway(settings: ConfigOption = None, host: HostOption = "127.0.0.1", port: PortOption = 8080) -> None:
+    """Receive the shops' webhooks and put them into Kafka."""
+    from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
+
+    serve(config.load(settings), host, port)
+
+
 def main() -> None:
     """Run the command; an error of ours becomes one message and its exit code."""
     try:

@@ -1,0 +1,197 @@
+"""The AsyncAPI 3 description of every topic: messages, keys, headers, and what each stage does with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from pipeline import topics
+from pipeline.config import Settings
+from pipeline.events import Kind
+from pipeline.records import RecordKind
+
+Node = dict[str, Any]
+
+_JSON_SCHEMA = "application/schema+json;version=2020-12"
+_BINDING = "0.5.0"
+_PLAIN = re.compile(r"^[A-Za-z_$/][A-Za-z0-9_$./#-]*$")
+#: What YAML 1.1 or 1.2 would read as something else than text.
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+_KEYS = {
+    "event": "`store|kind|id`: all events of one entity share a partition, so they stay in order",
+    "record": "`account|kind|id`; the account alone decides the partition, so one worker owns its budget",
+    "state": "the table's own key",
+    "any": "that of the original message",
+}
+
+
+def document(settings: Settings) -> Node:
+    """The whole description, for the topics these settings make."""
+    table = {topic.name: topic for topic in topics.table(settings)}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Shop to Connectif pipeline",
+            "version": version("shop-connectif-pipeline"),
+            "description": "Shops' webhooks become contacts, products and purchases in Connectif. Every "
+            "topic, with the partitions and retention of the default settings; `kafka.topic_prefix` stands "
+            "before each name where it is set.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {_id(name): _channel(topic) for name, topic in table.items()},
+        "operations": _operations(settings, list(table)),
+        "components": {"messages": _messages()},
+    }
+
+
+def to_yaml(node: Any, depth: int = 0) -> str:
+    """The tree as block YAML; the same tree always gives the same text."""
+    pad = "  " * depth
+    if isinstance(node, Mapping) and node:
+        return "".join(f"{pad}{_text(key)}:{_child(value, depth)}" for key, value in node.items())
+    if isinstance(node, list) and node:
+        return "".join(f"{pad}-{_child(value, depth)}" for value in node)
+    return f"{pad}{_leaf(node)}\n"
+
+
+def _child(value: Any, depth: int) -> str:
+    if isinstance(value, Mapping | list) and value:
+        return "\n" + to_yaml(value, depth + 1)
+    return f" {_leaf(value)}\n"
+
+
+def _leaf(value: Any) -> str:
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(text: str) -> str:
+    if _PLAIN.match(text) and text.lower() not in _WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _id(topic: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", topic)
+
+
+def _channel(topic: topics.Topic) -> Node:
+    message = _message_of(topic.name)
+    config = topic.config
+    return {
+        "address": topic.name,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {
+            "kafka": {
+                "partitions": topic.partitions,
+                "replicas": topic.replication,
+                "topicConfiguration": {
+                    "cleanup.policy": config["cleanup.policy"].split(","),
+                    "retention.ms": int(config["retention.ms"]),
+                    "max.message.bytes": int(config["max.message.bytes"]),
+                },
+                "bindingVersion": _BINDING,
+            }
+        },
+    }
+
+
+def _message_of(topic: str) -> str:
+    if topic == topics.RECEIPTS:
+        return "receipt"
+    if topic == topics.DEADLETTERS:
+        return "dead-letter"
+    if topic.endswith("-changelog"):
+        return "table-row"
+    record = next((kind for kind in RecordKind if topic == kind.topic), None)
+    return f"{record}-record" if record else "raw-event"
+
+
+def _messages() -> Node:
+    raw = _message(
+        "A delivery of a shop, verified and not yet understood. The value is the shop's body, byte for byte.",
+        _KEYS["event"],
+        headers="raw-event-headers.json",
+    )
+    records = {
+        f"{kind}-record": _message(
+            f"What Connectif is to be told of a {kind}.", _KEYS["record"], payload=f"{kind}-record.json"
+        )
+        for kind in RecordKind
+    }
+    return {
+        "raw-event": raw,
+        **records,
+        "receipt": _message(
+            "How the way of one version of one record ended.", _KEYS["record"], payload="receipt.json"
+        ),
+        "dead-letter": _message(
+            "A message that was given up, unchanged, and why. Redriving it sends it back where it came from.",
+            _KEYS["any"],
+            headers="dead-letter-headers.json",
+        ),
+        "table-row": _message(
+            "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
+        )
+        | {"contentType": "application/octet-stream"},
+    }
+
+
+def _message(summary: str, key: str, *, payload: str = "", headers: str = "") -> Node:
+    found: Node = {"summary": summary}
+    if headers:
+        found["headers"] = _schema(headers)
+    if payload:
+        found["payload"] = _schema(payload)
+    found["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _BINDING}}
+    return found
+
+
+def _schema(name: str) -> Node:
+    return {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": f"./{name}"}}
+
+
+def _operations(settings: Settings, names: list[str]) -> Node:
+    """Who sends and receives what; `receive` is by the stage's consumer group."""
+    shop = [kind.topic for kind in Kind]
+    records = [kind.topic for kind in RecordKind]
+    translate, deliver = (
+        topics.full_name(settings, app) for app in (topics.TRANSLATE_APP, topics.DELIVER_APP)
+    )
+    tables = {
+        app: [name for name in names if name.startswith(f"{app}-") and name.endswith("-changelog")]
+        for app in (translate, deliver)
+    }
+    dead = topics.DEADLETTERS
+    return {
+        **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
+        **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
+        **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
+        **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
+        **_each("translate", "send", tables[translate], "Keeps its tables."),
+        **_each("translate", "receive", tables[translate], "Reads its tables back after a loss."),
+        **_each("deliver", "receive", records, "Reads what Connectif should hold.", deliver),
+        **_each("deliver", "send", [topics.RECEIPTS], "Says how each record ended."),
+        **_each("deliver", "receive", [topics.RECEIPTS], "Settles its tables by its own receipts.", deliver),
+        **_each("deliver", "send", [dead], "Gives up what Connectif refuses, with its answer."),
+        **_each("deliver", "send", tables[deliver], "Keeps its tables."),
+        **_each("deliver", "receive", tables[deliver], "Reads its tables back after a loss."),
+    }
+
+
+def _each(stage: str, action: str, names: Iterable[str], summary: str, group: str = "") -> Node:
+    found: Node = {}
+    for name in names:
+        operation: Node = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{_id(name)}"},
+            "summary": summary,
+        }
+        if group:
+            group_id = {"type": "string", "const": group}
+            operation["bindings"] = {"kafka": {"groupId": group_id, "bindingVersion": _BINDING}}
+        found[f"{stage}-{action}-{_id(name)}"] = operation
+    return found
