@@ -81,7 +81,11 @@ class Cluster:
         present = [name for name in names if _exists(metadata.topics.get(name))]
         brokers = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in metadata.brokers]
         topics = [ConfigResource(ResourceType.TOPIC, name) for name in present]
-        configs = self._admin.describe_configs(brokers + topics, request_timeout=self._timeout)
+        # Each broker answers for itself alone, in a call of its own; one call is enough for all topics.
+        calls = [*([broker] for broker in brokers), *([topics] if topics else [])]
+        configs: dict[ConfigResource, Future[dict[str, ConfigEntry]]] = {}
+        for resources in calls:
+            configs |= self._admin.describe_configs(resources, request_timeout=self._timeout)
         offsets = metadata.topics.get(OFFSETS_TOPIC)
         return Facts(
             brokers={int(broker.name): self._config_or_none(configs[broker]) for broker in brokers},
