@@ -1,0 +1,66 @@
+"""The account of records, exact to the record: how many came in, and how each ended.
+
+One tally per account and store. It says up to which offset of each topic it counts, so what is read again
+after a crash is not counted again. Two rules of order make it exact (docs/adr/0004): a record's entry in
+`pending` is confirmed before the tally that counts it, and the tally before the entry goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from pipeline.records import Outcome, RecordKind
+
+ACCEPTED = "accepted"
+RECEIPTS = "receipts"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts by kind and outcome, with the last offset counted of each topic."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+
+    def has_accepted(self, kind: RecordKind, offset: int) -> bool:
+        """Whether the record at this offset was counted: its entry was confirmed before that."""
+        return offset <= self.marks.get(kind, -1)
+
+    def accept(self, kind: RecordKind, offset: int) -> None:
+        """Count one record; offsets of a kind come in their order."""
+        if not self.has_accepted(kind, offset):
+            self.marks[kind] = offset
+            self._add(kind, ACCEPTED)
+
+    def settle(self, kind: RecordKind, outcome: Outcome, offset: int) -> None:
+        """Count one record's end, told by the receipt at `offset`."""
+        if offset > self.marks.get(RECEIPTS, -1):
+            self.marks[RECEIPTS] = offset
+            self._add(kind, outcome)
+
+    def _add(self, kind: str, what: str) -> None:
+        counts = self.counts.setdefault(kind, {})
+        counts[what] = counts.get(what, 0) + 1
+
+    def rows(self) -> Iterator[tuple[str, str, int]]:
+        """(kind, `accepted` or outcome, count) of all that was ever counted."""
+        for kind, counts in self.counts.items():
+            for what, count in counts.items():
+                yield kind, what, count
+
+    def encode(self) -> bytes:
+        """The bytes of the table."""
+        return orjson.dumps([self.counts, self.marks])
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Tally:
+        """The tally `encode` wrote."""
+        return cls(*orjson.loads(raw))
+
+
+def tally_key(account: str, store: str) -> bytes:
+    """The key of the table."""
+    return f"{account}|{store}".encode()
