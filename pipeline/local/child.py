@@ -26,8 +26,14 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
     sys.exit(137)
-os.execvpe(sys.argv[2], sys.argv[2:], os.environ)
+try:
+    os.execvpe(sys.argv[2], sys.argv[2:], os.environ)
+except OSError as error:
+    print(sys.argv[2], "cannot be run:", error.strerror, flush=True)
+    sys.exit(127)
 """
+#: The exit code of a command that could not be started, as shells have it.
+CANNOT_RUN = 127
 
 _alive: weakref.WeakSet[Child] = weakref.WeakSet()
 
@@ -41,7 +47,8 @@ class Child:
         env: its whole environment; None: ours.
 
     Raises:
-        OSError: the command is not there, or the log cannot be written.
+        OSError: the log cannot be written, or the command cannot be run (on Linux it then ends with
+            `CANNOT_RUN` instead).
     """
 
     def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:

@@ -1,0 +1,245 @@
+"""Runs the pipeline's processes on one machine: starts them, starts them again, stops them in order.
+
+Crash-only: a process that meets something unexpected ends itself, and all that is done about it is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.local.child import CANNOT_RUN, Child
+
+LOOK_SECONDS = 0.1
+READY_LOOK_SECONDS = 1.0
+#: Exit codes after which starting again would change nothing.
+_HOPELESS = {SettingsError.exit_code: "it refuses its settings", CANNOT_RUN: "it cannot be run"}
+LOG_MAX_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A process to keep running.
+
+    Attributes:
+        name: unique; its log is `<name>.log`.
+        argv: the command.
+        url: of its HTTP side, where `/readyz` is asked.
+        env: laid over our own environment.
+        stop_seconds: how long it may take to stop after SIGTERM.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    url: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    stop_seconds: float = 30.0
+
+
+class Phase(enum.StrEnum):
+    """Where a process is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    NOT_READY = "not ready"  # it was, and says itself that it is not now
+    WAITING = "waiting"  # it ended unexpectedly and is started again soon
+    FAILED = "failed"  # starting it again would change nothing
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A process as a display shows it; `detail` is why it is not ready."""
+
+    name: str
+    phase: Phase
+    url: str
+    pid: int | None = None
+    restarts: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times in seconds: the wait before a first and a repeated restart, and what ends the doubling."""
+
+    first: float = 0.5
+    most: float = 15.0
+    settled: float = 30.0
+
+    def wait(self, failures: int) -> float:
+        """How long to wait after this many ends in a row."""
+        return float(min(self.most, self.first * 2 ** min(failures - 1, 20)))
+
+
+class Supervisor:
+    """Keeps commands running from `start` to `stop`.
+
+    Args:
+        commands: in the order of starting; they are stopped in the reverse order.
+        logs: the directory of their logs; made when needed.
+        pace: of restarts.
+    """
+
+    def __init__(self, commands: Sequence[Command], logs: Path, pace: Pace | None = None) -> None:
+        self._client = httpx.AsyncClient(timeout=2, trust_env=False)
+        self._keepers = [_Keeper(command, logs, pace or Pace(), self._client) for command in commands]
+        self._logs = logs
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def statuses(self) -> list[Status]:
+        """How each process is, in the order of starting."""
+        return [keeper.status for keeper in self._keepers]
+
+    def status(self, name: str) -> Status:
+        """How one process is."""
+        return next(status for status in self.statuses if status.name == name)
+
+    async def start(self) -> None:
+        """Start every command, without waiting until it is ready.
+
+        Raises:
+            PipelineError: the directory of the logs cannot be written.
+        """
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PipelineError(f"{self._logs} cannot be written: {error.strerror}") from error
+        for keeper in self._keepers:
+            keeper.start()
+
+    async def ready(self, within: float = 60.0) -> None:
+        """Wait, at most `within` seconds, until all are ready.
+
+        Raises:
+            PipelineError: one is not, or cannot be started: with the end of its log.
+        """
+        until = time.monotonic() + within
+        while waiting := [keeper for keeper in self._keepers if keeper.status.phase is not Phase.READY]:
+            failed = [keeper for keeper in waiting if keeper.status.phase is Phase.FAILED]
+            if failed or time.monotonic() > until:
+                raise (failed or waiting)[0].complaint()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def stop(self) -> None:
+        """SIGTERM to each in turn, last started first; one that outstays its time is killed."""
+        for keeper in reversed(self._keepers):
+            await keeper.stop()
+        await self._client.aclose()
+
+
+class _Keeper:
+    """Keeps one command running."""
+
+    def __init__(self, command: Command, logs: Path, pace: Pace, client: httpx.AsyncClient) -> None:
+        self.status = Status(command.name, Phase.STOPPED, command.url)
+        self._client = client
+        self._command = command
+        self._log = logs / f"{command.name}.log"
+        self._pace = pace
+        self._child: Child | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep(), name=f"keep {self._command.name}")
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._child:
+            await asyncio.to_thread(self._child.stop, self._command.stop_seconds)
+        self._say(Phase.STOPPED, pid=None)
+
+    def complaint(self) -> PipelineError:
+        tail = _tail(self._log)
+        detail = self.status.detail or str(self.status.phase)
+        return PipelineError(
+            f"{self._command.name} is not ready: {detail}" + "".join(f"\n    {line}" for line in tail),
+            hint=f"its log: {self._log}",
+        )
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            began = time.monotonic()
+            try:
+                code = await self._run_once()
+            except OSError as error:
+                self._say(Phase.FAILED, f"it cannot be run: {error}", pid=None)
+                return
+            if code in _HOPELESS:
+                self._say(Phase.FAILED, _HOPELESS[code], pid=None)
+                return
+            failures = 1 if time.monotonic() - began > self._pace.settled else failures + 1
+            wait = self._pace.wait(failures)
+            detail = f"ended ({_ending(code)}), again in {wait:g} s"
+            self._say(Phase.WAITING, detail, pid=None, restarts=self.status.restarts + 1)
+            await asyncio.sleep(wait)
+
+    async def _run_once(self) -> int:
+        """Run the command to its end, keeping the status; returns its exit code."""
+        child = self._child = self._spawn()
+        self._say(Phase.STARTING, pid=child.pid)
+        looked = 0.0
+        while (code := child.poll()) is None:
+            patience = READY_LOOK_SECONDS if self.status.phase is Phase.READY else LOOK_SECONDS
+            if time.monotonic() - looked >= patience:
+                await self._look()
+                looked = time.monotonic()
+            await asyncio.sleep(LOOK_SECONDS)
+        child.kill()  # what it may have left in its session
+        return code
+
+    def _spawn(self) -> Child:
+        if self._log.exists() and self._log.stat().st_size > LOG_MAX_BYTES:
+            self._log.replace(self._log.with_suffix(".log.old"))
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._command.env}
+        return Child(self._command.argv, self._log, env)
+
+    async def _look(self) -> None:
+        not_yet = Phase.STARTING if self.status.phase is Phase.STARTING else Phase.NOT_READY
+        try:
+            answer = await self._client.get(f"{self._command.url}/readyz")
+        except httpx.HTTPError as error:
+            self._say(not_yet, f"no answer: {type(error).__name__}")
+            return
+        if answer.is_success:
+            self._say(Phase.READY)
+        else:
+            self._say(not_yet, answer.text.strip()[:200])
+
+    def _say(self, phase: Phase, detail: str = "", **changes: Any) -> None:
+        self.status = replace(self.status, phase=phase, detail=detail, **changes)
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _tail(log: Path, lines: int = 8) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-lines:]
