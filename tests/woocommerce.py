@@ -17,7 +17,7 @@ from pipeline.shops.woocommerce import WOOCOMMERCE
 
 BODIES = Path(__file__).parent.parent / "pipeline" / "bodies" / "woocommerce"
 #: When every event of the tests arrived.
-RECEIVED_MS = 1_700_000_000_000
+RECEIVED_MS = 1_750_000_000_000
 
 
 def read(name: str) -> Any:
