@@ -67,11 +67,10 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         raise Rejected("missing_field", "status", "an order without a status")
     if status in _DRAFTS:
         return Translation(version=version, ignored="draft")
-    buyer = _buyer(body)
     if not _is_sold(status, body, settings):
         drafts = (retract_draft(_purchase_id(own, body, settings)),) if status in _UNDONE else ()
         reason = status if status in _UNDONE else "not_sold"
-        return Translation(version, (*_unsold_contact(buyer, settings), *drafts), reason)
+        return Translation(version, (*_unsold_contact(body, settings), *drafts), reason)
     require_currency(body.get("currency"), store)
     total = amount(body.get("total"), "total")
     refunded = _refunded(body)
@@ -91,7 +90,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         payment_method=_payment_method(body),
         notes=tuple(notes),
     )
-    return Translation(version, order_drafts(sale, buyer, items, store))
+    return Translation(version, order_drafts(sale, _buyer(body), items, store))
 
 
 def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -162,12 +161,12 @@ def _buyer(body: dict[str, Any]) -> Buyer:
     )
 
 
-def _unsold_contact(buyer: Buyer, settings: StoreSettings) -> tuple[Draft, ...]:
+def _unsold_contact(body: dict[str, Any], settings: StoreSettings) -> tuple[Draft, ...]:
     """The person behind an order that was not sold, where the store wants those and there is an address."""
     if not settings.contacts_from_unsold_orders:
         return ()
     try:
-        return (contact_draft(buyer, settings, Origin.ORDER),)
+        return (contact_draft(_buyer(body), settings, Origin.ORDER),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 
