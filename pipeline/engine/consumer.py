@@ -1,0 +1,193 @@
+"""Faust's consumer, reading in rounds: lists of records instead of one task and one event per message."""
+
+# ruff: noqa: SLF001 - this module and recovery.py are where Faust's private parts are used (docs/adr/0002)
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import faust
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+#: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
+LOOK, LOOK_WHILE_FULL = 0.5, 0.02
+
+
+class Record(Protocol):
+    """A Kafka message as aiokafka gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Records that arrived together: per partition, in the order of their offsets."""
+
+    batches: tuple[tuple[TP, list[Record]], ...]
+
+    def __len__(self) -> int:
+        return sum(len(records) for _, records in self.batches)
+
+
+class RoundConsumer(driver.Consumer):
+    """Gives each agent rounds as the values of its stream, and commits what `release` says is done.
+
+    Membership, assignment, seeking and the commit timer stay Faust's.
+    """
+
+    #: Records an agent may have waiting; set by the engine.
+    buffer: int = 4_000
+    #: Ends work in hand before partitions are given back; set by the engine.
+    pause: Callable[[], Awaitable[None]] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._next: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return driver.AIOKafkaConsumerThread(
+            self, loop=self.loop, beacon=self.beacon, thread_loop=new_event_loop()
+        )
+
+    # What to commit: one number per partition instead of a list of acknowledged offsets.
+
+    def release(self, done: Mapping[TP, int]) -> None:
+        """Everything before these offsets is dealt with and may be committed."""
+        self._next.update(done)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002
+        return iter(list(self._next))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._next.get(tp)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish and commit what is in hand while the group still waits for us."""
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        if self.pause is not None:
+            await self.pause()
+        await self.commit()
+        for tp in revoked:
+            self._next.pop(tp, None)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Keep aiokafka from fetching changelogs: `recovery.BulkRecovery` reads them."""
+        changelogs = [TopicPartition(*tp) for tp in assigned if self._is_changelog_tp(tp)]
+        await self._thread.call_thread(self._pause_fetching, changelogs)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def _pause_fetching(self, tps: Iterable[TopicPartition]) -> None:
+        self._thread._ensure_consumer().pause(*tps)
+
+    async def verify_all_partitions_active(self) -> None:
+        """Faust's own watch looks at events per partition, which rounds do not have; see the lag metric."""
+
+    # Reading.
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._read_round()
+        except ConsumerStoppedError:
+            if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+    async def _read_round(self) -> None:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode's annotation is too narrow
+            return
+        wanted, full = self._with_room()
+        if not wanted:
+            await asyncio.sleep(LOOK_WHILE_FULL)
+            return
+        generation = self.app.consumer_generation_id
+        records = await self._getmany(wanted, LOOK_WHILE_FULL if full else LOOK)
+        if not self.flow_active or generation != self.app.consumer_generation_id:
+            return  # dropped: the next assignment starts from the committed offsets
+        self._hand_over(records, generation)
+
+    def _with_room(self) -> tuple[set[TP], bool]:
+        """The partitions to read from now, and whether others are held back because their agent is full."""
+        active = self._get_active_partitions()
+        full: set[TP] = set()
+        for tp in active:
+            for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
+                if sum(len(event.value) for event in channel.queue._queue) >= self.buffer:
+                    full.add(tp)
+        return (active - full, bool(full))
+
+    def _hand_over(self, records: Mapping[TP, list[Record]], generation: int) -> None:
+        rounds: dict[Any, list[tuple[TP, list[Record]]]] = {}
+        for aiotp, batch in records.items():
+            tp = TP(aiotp.topic, aiotp.partition)
+            for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
+                rounds.setdefault(channel, []).append((tp, batch))
+        for channel, batches in rounds.items():
+            channel.queue.force_put_nowait(self._event(Round(tuple(batches)), generation))
+
+    def _event(self, value: Round, generation: int) -> faust.Event:
+        """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""
+        tp, records = value.batches[0]
+        first = records[0]
+        message = ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            first.offset,
+            first.timestamp / 1000,
+            0,
+            None,
+            None,
+            None,
+            None,
+            tp=tp,
+            generation_id=generation,
+        )
+        return faust.Event(self.app, None, value, None, message)
+
+    # What an operator wants to know.
+
+    def lag(self) -> dict[TP, int]:
+        """Messages not dealt with yet, by partition."""
+        found: dict[TP, int] = {}
+        with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
+            for tp in self.assignment():
+                end = self.highwater(tp)
+                start = self._next.get(tp, self._committed_offset[tp])
+                if end is not None and not self._is_changelog_tp(tp):
+                    found[tp] = max(0, end - (start or 0))
+        return found
+
+
+class RoundTransport(driver.Transport):
+    """Faust's Kafka transport with our consumer."""
+
+    Consumer = RoundConsumer
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where it exists."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 - not on Windows
+
+    return uvloop.new_event_loop()

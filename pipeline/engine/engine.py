@@ -1,0 +1,253 @@
+"""One worker of a stage: the Faust app, the producer, the steps and the tables, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from faust.types import TP
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.config import Settings
+from pipeline.engine.app import make_app
+from pipeline.engine.consumer import Round, RoundConsumer
+from pipeline.engine.producer import Sender
+from pipeline.engine.recovery import BulkTableManager, Restorer
+from pipeline.engine.steps import Step, Steps
+from pipeline.engine.store import Memory
+from pipeline.engine.table import Hook, StateTable
+from pipeline.errors import PipelineError
+from pipeline.kafka import client_config
+from pipeline.topics import full_name
+
+log = logging.getLogger(__name__)
+
+#: Deletions stay in a changelog this long (pipeline/topics.py): a store away for longer is read anew.
+DAY_SECONDS = 86_400.0
+#: Exit code of a worker that stopped because something was wrong.
+FATAL = 70
+
+
+class Engine:
+    """What a stage is built on. Made inside the running event loop; `worker.run` does it all.
+
+    Attributes:
+        settings: the program's.
+        app: the Faust app, for what this class does not cover.
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        settings: Settings,
+        *,
+        worker: str,
+        round_size: int = 500,
+        buffer: int = 4_000,
+        on_fatal: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.directory = settings.data_dir / app_id / worker
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.directory, worker)
+        self._on_fatal = on_fatal or end_process
+        self._memory = Memory()
+        kafka = client_config(settings)
+        self.app = make_app(app_id, settings, worker=worker, directory=self.directory, round_size=round_size)
+        self.app.on_fatal = self.fatal
+        self.sender = Sender(kafka, max_message_bytes=settings.kafka.max_message_bytes)
+        self.steps = Steps(self.sender, self._release, self.fatal)
+        stale = settings.kafka.record_retention_days * DAY_SECONDS
+        self._restorer = Restorer(kafka, stale_seconds=stale)
+        self._tables: list[StateTable] = []
+        self._pause_hooks: list[Callable[[], Awaitable[None]]] = []
+        self._background: list[Callable[[], Awaitable[None]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = False
+        self._stopping = False
+        manager = cast("BulkTableManager", self.app.tables)
+        manager.restore = self._restore
+        manager.fatal = self.fatal
+        consumer = self.consumer
+        consumer.buffer = buffer
+        consumer.pause = self.pause
+
+    @property
+    def consumer(self) -> RoundConsumer:
+        """The consumer, with `lag()`."""
+        return cast("RoundConsumer", self.app.consumer)
+
+    # How a stage describes itself, before `start`.
+
+    def table(
+        self,
+        name: str,
+        *,
+        ttl_days: int | None = None,
+        on_loaded: Hook | None = None,
+        on_lost: Hook | None = None,
+    ) -> StateTable:
+        """Declare a table; its changelog is the topic `{app_id}-{name}-changelog`.
+
+        Args:
+            name: its name.
+            ttl_days: how long an entry lives after its last write; None: for ever.
+            on_loaded: told the partitions whose content was (re)loaded, before their first event.
+            on_lost: told the partitions that went to another worker, before their files are closed.
+        """
+        ttl = None if ttl_days is None else int(ttl_days * DAY_SECONDS)
+        table = StateTable(
+            self.app, name, self.directory, self._memory, ttl=ttl, on_loaded=on_loaded, on_lost=on_lost
+        )
+        self._tables.append(table)
+        return table
+
+    def agent(self, name: str, topics: Sequence[str], handle: Callable[[Round], Awaitable[None]]) -> None:
+        """Declare an agent: `handle` gets the topics' records in rounds, one round after the other.
+
+        It must account for every record: `step.done` for each partition of the round, in a step that is
+        submitted. An exception ends the process.
+
+        Args:
+            name: for logs.
+            topics: names without the prefix.
+            handle: does the work of one round.
+        """
+        channel = self.app.topic(*(full_name(self.settings, topic) for topic in topics), value_type=bytes)
+
+        async def run(stream: Any) -> None:
+            try:
+                async for value in stream.noack():
+                    await handle(value)
+            except Exception as error:  # noqa: BLE001 - Faust would skip the event and go on
+                self.fatal(error)
+
+        self.app.agent(channel, name=name)(run)
+
+    def background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` beside the agents until the end; if it raises or returns, the process ends."""
+        self._background.append(work)
+
+    def on_pause(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Call `hook` before partitions may go to another worker and before the end: start nothing new."""
+        self._pause_hooks.append(hook)
+
+    # How a stage works.
+
+    def begin(self) -> Step:
+        """A new step; see `steps.Step`."""
+        return self.steps.begin()
+
+    async def submit(self, step: Step) -> None:
+        """Give a step to be confirmed, stored and acknowledged; waits while several are on their way."""
+        await self.steps.submit(step)
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why no events are processed now; None when they are."""
+        if self._stopping:
+            return "stopping"
+        return None if self._ready else "waiting for partitions and their tables"
+
+    # How the runner drives it.
+
+    async def start(self) -> None:
+        """Join the group; returns when partitions are assigned and their tables restored."""
+        await self.app.start()
+        for work in self._background:
+            self._tasks.append(asyncio.create_task(self._guard(work)))
+
+    async def stop(self) -> None:
+        """Stop reading, finish and confirm the work in hand, commit, and let go of everything."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.consumer.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        await self.pause()
+        if self._ready:
+            await self.consumer.commit()
+        await self.app.stop()
+        self.sender.close()
+        for table in self._tables:
+            table.close()
+
+    async def pause(self) -> None:
+        """Call off a restore, tell the stage, and finish every submitted step."""
+        self._ready = False
+        await self._restorer.cancel()
+        for hook in self._pause_hooks:
+            await hook()
+        await self.steps.drain()
+
+    async def _restore(self) -> None:
+        await self._restorer.run(self._tables)
+        self._ready = True
+
+    def _release(self, done: dict[TP, int]) -> None:
+        self.consumer.release(done)
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - the stage is not whole without it
+            self.fatal(error)
+        else:
+            self.fatal(RuntimeError(f"{work!r} returned"))
+
+    def fatal(self, error: BaseException) -> None:
+        """Something unexpected: end before anything wrong is acknowledged."""
+        self._on_fatal(error)
+
+
+def end_process(error: BaseException) -> None:
+    """Say why in one line and end at once: what was not acknowledged is read again after the restart."""
+    log.critical("the worker stops: %s: %s", type(error).__name__, error, exc_info=error)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(FATAL)
+
+
+class LagCollector(Collector):
+    """How far behind the worker is, per partition it holds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Read at every scrape."""
+        family = GaugeMetricFamily(
+            "pipeline_lag_messages",
+            "Messages not dealt with yet; rising for minutes means the worker is too slow or stuck.",
+            labels=["topic", "partition"],
+        )
+        for tp, lag in self._engine.consumer.lag().items():
+            family.add_metric([tp.topic, str(tp.partition)], lag)
+        return [family]
+
+
+def _lock(directory: Path, worker: str) -> TextIO | None:
+    """Hold the worker's directory for as long as the process lives."""
+    if sys.platform == "win32":
+        return None  # RocksDB's own lock says it, with a less helpful message
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    file = (directory / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise PipelineError(
+            f"a worker named {worker!r} already runs here ({directory})",
+            hint="give each worker of a stage its own --worker name",
+        ) from error
+    return file

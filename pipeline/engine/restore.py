@@ -1,0 +1,148 @@
+"""Changelog -> local store in bulk: thousands of records at a time, outside of the event loop.
+
+Faust reads a changelog record by record on the loop (6,300 keys/s measured); a lost data directory of a
+million keys kept a worker away for minutes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from pipeline.engine.store import PartitionStore
+
+BATCH = 10_000
+#: Seconds: one look for records, and one question to a broker.
+LOOK, ASK = 0.5, 30.0
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
+    """The restore was called off; what it wrote is kept and continued from."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One changelog partition to be read to its present end.
+
+    Attributes:
+        topic: the changelog's full name.
+        partition: its number.
+        store: where it goes.
+        applied: records read so far.
+    """
+
+    topic: str
+    partition: int
+    store: PartitionStore
+    applied: int = 0
+    _end: int = field(default=0, init=False)
+    _next: int = field(default=0, init=False)
+
+    def plan(self, low: int, high: int, stale_before: int) -> bool:
+        """Decide where to start; returns whether there is anything to read.
+
+        A store that is ahead of the topic, or so old that deletions may have been compacted away unseen, is
+        wiped and read again from the start.
+        """
+        position = self.store.position
+        if position is not None and (position.offset >= high or position.at < stale_before):
+            self.store.wipe()
+            position = None
+        self._next = max(low, 0 if position is None else position.offset + 1)
+        self._end = high
+        return self._next < high
+
+    def at(self) -> TopicPartition:
+        """Where to read next."""
+        return TopicPartition(self.topic, self.partition, self._next)
+
+    def take(self, messages: Sequence[Message], now: int) -> bool:
+        """Write some records; returns whether the end is reached."""
+        changes: dict[bytes, bytes | None] = {}
+        last = -1
+        for message in messages:
+            error = message.error()
+            if error is None:
+                last = message.offset()
+                changes[message.key()] = message.value()
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public constant
+                self._next = max(self._next, message.offset())
+            else:
+                raise KafkaException(error)
+        if last >= 0:
+            self.store.apply(changes, last, now, logged=False)
+            self.applied += len(changes)
+            self._next = max(self._next, last + 1)
+        return self._next >= self._end
+
+
+def restore(
+    config: Mapping[str, Any], jobs: Sequence[Job], *, stale_seconds: float, stop: threading.Event
+) -> None:
+    """Bring every store to the present end of its changelog. Blocks: run it in a thread.
+
+    Args:
+        config: librdkafka settings: where Kafka is and how to reach it.
+        jobs: what to restore; `applied` of each tells how much it took.
+        stale_seconds: a store away for longer than this is read again from the start.
+        stop: ends it early.
+
+    Raises:
+        Stopped: `stop` was set.
+        KafkaException: a broker refused, or did not answer.
+    """
+    consumer = Consumer(
+        {
+            "group.id": "pipeline-restore",  # required by the client, never joined or committed
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "check.crcs": False,
+            "fetch.wait.max.ms": 50,
+            "fetch.message.max.bytes": 4_194_304,
+            "queued.max.messages.kbytes": 32_768,
+            **config,
+        }
+    )
+    try:
+        _restore(consumer, jobs, stale_seconds, stop)
+    finally:
+        consumer.close()
+
+
+def _restore(consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event) -> None:
+    open_jobs = {(job.topic, job.partition): job for job in _planned(consumer, jobs, stale_seconds, stop)}
+    reading = list(open_jobs.values())
+    consumer.assign([job.at() for job in reading])
+    while open_jobs:
+        sorted_out: dict[tuple[str, int], list[Message]] = {}
+        for message in consumer.consume(BATCH, LOOK):
+            sorted_out.setdefault((message.topic(), message.partition()), []).append(message)
+        now = int(time.time())
+        for place, messages in sorted_out.items():
+            # Records that arrive after the end was taken belong to whoever writes next: to us.
+            found = open_jobs.get(place)
+            if found is not None and found.take(messages, now):
+                del open_jobs[place]
+        if stop.is_set():
+            raise Stopped
+    for job in reading:
+        job.store.flush()
+
+
+def _planned(
+    consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event
+) -> Iterator[Job]:
+    """The jobs that have anything to read."""
+    stale_before = int(time.time() - stale_seconds)
+    for job in jobs:
+        low, high = consumer.get_watermark_offsets(TopicPartition(job.topic, job.partition), timeout=ASK)
+        if job.plan(low, high, stale_before):
+            yield job
+        if stop.is_set():
+            raise Stopped

@@ -1,0 +1,195 @@
+"""A table of raw bytes: kept in RocksDB, logged to Kafka, assigned and revoked with Faust's tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.stores.base import Store
+from faust.types import TP
+
+from pipeline.engine.restore import Job
+from pipeline.engine.store import Memory, PartitionStore
+from pipeline.errors import PipelineError
+
+Changes = dict[bytes, bytes | None]
+#: Told which partitions came or went.
+Hook = Callable[[frozenset[int]], Awaitable[None]]
+
+
+class NotAssigned(PipelineError):  # noqa: N818 - a fact, not a failure
+    """A partition that this worker does not hold (any more): the work on it belongs to another one."""
+
+
+class StateTable:
+    """Keys and values of the partitions this worker holds.
+
+    Every call names its partition, as there is no "current event" here. A value written by a step
+    (`steps.Step.write`) is seen by `get` at once, and by a restarted worker once the broker has confirmed it.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        name: str,
+        directory: Path,
+        memory: Memory,
+        *,
+        ttl: int | None = None,
+        on_loaded: Hook | None = None,
+        on_lost: Hook | None = None,
+    ) -> None:
+        self.name = name
+        self.ttl = ttl
+        self._directory = directory
+        self._memory = memory
+        self._on_loaded = on_loaded
+        self._on_lost = on_lost
+        self._held: set[int] = set()
+        self._stores: dict[int, PartitionStore] = {}
+        self._loaded: set[int] = set()
+        self._unstored: dict[int, Changes] = {}
+        self.faust_table = _FaustTable(app, self)
+        app.tables.add(self.faust_table)
+        self.changelog: str = self.faust_table.changelog_topic_name
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are held and restored."""
+        return frozenset(self._loaded)
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The newest value of a key, stored or not yet.
+
+        Raises:
+            NotAssigned: the partition is not held.
+        """
+        unstored = self._unstored.get(partition)
+        if unstored is not None and key in unstored:
+            return unstored[key]
+        return self._store(partition).get(key)
+
+    def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """As `get`, for many keys at a fraction of the price."""
+        store = self._store(partition)
+        unstored = self._unstored.get(partition)
+        if not unstored:
+            return store.multi_get(keys)
+        stored = iter(store.multi_get([key for key in keys if key not in unstored]))
+        return [unstored[key] if key in unstored else next(stored) for key in keys]
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`."""
+        return self._store(partition).items()
+
+    def _store(self, partition: int) -> PartitionStore:
+        if partition not in self._loaded:
+            raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")
+        return self._stores[partition]
+
+    # What follows is called by the engine.
+
+    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Let reads see a value whose changelog record is on its way."""
+        if partition not in self._loaded:
+            raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")
+        self._unstored.setdefault(partition, {})[key] = value
+
+    def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
+        """Write what the changelog now holds up to `offset`."""
+        store = self._stores.get(partition)
+        if store is None:
+            return  # lost meanwhile: the changelog has it, and whoever holds the partition reads it there
+        store.apply(changes, offset, int(time.time()))
+        unstored = self._unstored[partition]
+        for key, value in changes.items():
+            if unstored.get(key) is value:
+                unstored.pop(key, None)
+
+    async def hold(self, partitions: set[int]) -> None:
+        """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""
+        gone = self._held - partitions
+        lost = frozenset(gone & self._loaded)
+        if lost and self._on_lost is not None:
+            await self._on_lost(lost)
+        for partition in gone:
+            self._close(partition)
+        self._held = set(partitions)
+
+    def open_jobs(self) -> list[Job]:
+        """Open the held partitions and say what must be read; for the restore's thread."""
+        for partition in self._held:
+            if partition not in self._stores:
+                path = self._directory / f"{self.name}-{partition}.db"
+                self._stores[partition] = PartitionStore(path, self._memory, self.ttl)
+        return [Job(self.changelog, number, self._stores[number]) for number in sorted(self._held)]
+
+    async def restored(self, jobs: Sequence[Job]) -> None:
+        """These partitions are complete. One that already was, and had fallen behind, is told again."""
+        mine = [job for job in jobs if job.topic == self.changelog and job.partition in self._held]
+        fresh = frozenset(job.partition for job in mine if job.applied or job.partition not in self._loaded)
+        self._loaded.update(job.partition for job in mine)
+        if fresh and self._on_loaded is not None:
+            await self._on_loaded(fresh)
+
+    def _close(self, partition: int) -> None:
+        self._loaded.discard(partition)
+        self._unstored.pop(partition, None)
+        store = self._stores.pop(partition, None)
+        if store is not None:
+            store.close()
+
+    def close(self) -> None:
+        """Close all files."""
+        for partition in list(self._stores):
+            self._close(partition)
+
+
+class _FaustTable(faust.Table[bytes, bytes]):
+    """Stands for a StateTable among Faust's tables, so that Faust assigns its changelog's partitions."""
+
+    def __init__(self, app: faust.App, owner: StateTable) -> None:
+        self._owner = owner
+        super().__init__(app, name=owner.name, key_type=bytes, value_type=bytes)
+
+    def _new_store(self) -> Any:
+        return _FaustStore(self._owner, self.app, self)
+
+
+class _FaustStore(Store[bytes, bytes]):
+    """Tells a StateTable what Faust assigned; Faust never reads or writes through it."""
+
+    def __init__(self, owner: StateTable, app: Any, table: Any) -> None:
+        super().__init__("rocksdict://", app, table)
+        self._owner = owner
+
+    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002 - Faust's signature
+        """Unknown to Faust: `recovery.BulkRecovery` restores."""
+        return None
+
+    async def on_rebalance(
+        self,
+        assigned: set[TP],
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature
+        newly_assigned: set[TP],  # noqa: ARG002
+        generation_id: int = 0,  # noqa: ARG002
+    ) -> None:
+        """A new assignment: `assigned` is all of it."""
+        mine = {tp.partition for tp in assigned if tp.topic == self._owner.changelog}
+        await self._owner.hold(mine)
+
+    async def on_stop(self) -> None:
+        """The worker ends."""
+        self._owner.close()
+
+    def apply_changelog_batch(self, *_: Any, **__: Any) -> None:
+        """Never called: `recovery.BulkRecovery` reads changelogs."""
+        raise NotImplementedError
+
+    reset_state = backup_partition = restore_backup = apply_changelog_batch  # type: ignore[assignment]
+
+
+__all__ = ["Changes", "Hook", "NotAssigned", "StateTable"]

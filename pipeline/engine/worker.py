@@ -1,0 +1,111 @@
+"""Runs a worker as a process: signals, the HTTP side, and an exit code that tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import REGISTRY
+
+from pipeline.config import Settings
+from pipeline.engine.consumer import new_event_loop
+from pipeline.engine.engine import Engine, LagCollector, end_process
+from pipeline.errors import PipelineError
+from pipeline.metrics import READY
+from pipeline.observe import bound_socket, observed
+
+log = logging.getLogger(__name__)
+
+#: Seconds a clean stop may take before the process ends as it is; a supervisor's own limit is longer.
+STOP_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What makes a worker this stage's worker.
+
+    Attributes:
+        app_id: one of pipeline.topics' app ids.
+        build: declares tables, agents and background work on the engine.
+        round_size: the most records in one round.
+        buffer: records an agent may have waiting.
+    """
+
+    app_id: str
+    build: Callable[[Engine], None]
+    round_size: int = 500
+    buffer: int = 4_000
+
+
+def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) -> int:
+    """Run a worker until SIGTERM or SIGINT; returns the exit code.
+
+    An unexpected exception, in the stage or in the engine, ends the process at once with code 70.
+
+    Raises:
+        PipelineError: it cannot start: port taken, no broker, worker name in use.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sock = bound_socket(host, port)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_run(stage, settings, worker, sock))
+
+
+async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socket) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    asyncio.get_running_loop().set_exception_handler(_unhandled)
+    engine = Engine(stage.app_id, settings, worker=worker, round_size=stage.round_size, buffer=stage.buffer)
+    stage.build(engine)
+    REGISTRY.register(LagCollector(engine))
+    ready = READY.labels(stage.app_id)
+    ready.set_function(lambda: float(engine.not_ready is None))
+    async with observed(lambda: engine.not_ready, sock):
+        log.info("%s: worker %s listens on port %d", stage.app_id, worker, sock.getsockname()[1])
+        starting = asyncio.create_task(engine.start(), name="start")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            _check(starting)
+            log.info("%s: worker %s is ready", stage.app_id, worker)
+            await stopping
+        log.info("%s: worker %s stops", stage.app_id, worker)
+        try:
+            await asyncio.wait_for(engine.stop(), STOP_TIMEOUT)
+        except TimeoutError as error:
+            end_process(error)
+    return 0
+
+
+def _check(starting: asyncio.Task[None]) -> None:
+    """End the process where the start failed: Faust's threads would keep a half-started one alive."""
+    error = starting.exception()
+    if isinstance(error, PipelineError):
+        log.error("%s", error)
+        logging.shutdown()
+        os._exit(error.exit_code)
+    if error is not None:
+        end_process(error)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """A task or callback failed where nobody waits for it: that is no state to go on from."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        end_process(error)
+    loop.default_exception_handler(context)
