@@ -1,0 +1,183 @@
+"""What a webhook of the demo states, and what Connectif must hold once all of them have arrived.
+
+Webhooks arrive late, twice and out of order, so of two statements about one thing the newest counts. A
+statement that was overtaken may or may not have been told in between: what it alone would create is allowed,
+but not required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+NameOfPerson = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFact:
+    """An order as it stood at `at`: sold, or not (pending, cancelled, refunded, deleted, a test).
+
+    `articles` are the ids of what is left of it, `units` how many in all. `buyer` is an e-mail address, lower
+    case; `name` the buyer's at that moment; `ticked` whether newsletters were asked for at the checkout.
+    """
+
+    account: str
+    order: str
+    at: datetime
+    sold: bool
+    placed: datetime
+    total: Decimal = Decimal(0)
+    units: int = 0
+    articles: frozenset[str] = frozenset()
+    buyer: str = ""
+    name: NameOfPerson = ("", "")
+    ticked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFact:
+    """A customer as the shop had them at `at`."""
+
+    account: str
+    email: str
+    at: datetime
+    name: NameOfPerson
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFact:
+    """What a customer said of newsletters at `at`."""
+
+    account: str
+    email: str
+    at: datetime
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleFact:
+    """A product as the shop's catalogue had it at `at`; `price` is None where it is no longer on sale."""
+
+    account: str
+    article: str
+    at: datetime
+    title: str
+    price: Decimal | None
+    in_stock: bool = True
+
+
+Fact = OrderFact | PersonFact | ConsentFact | ArticleFact
+F = TypeVar("F", OrderFact, PersonFact, ConsentFact, ArticleFact)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedContact:
+    """`names` and `newsletter` are what it may have; "none" stands for nothing said."""
+
+    names: frozenset[NameOfPerson]
+    newsletter: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedProduct:
+    """A product of the catalogue, a stub known from orders (`listed` is False), or one that is hidden.
+
+    `title` and `price` are None where it is hidden: what it kept depends on what was told before.
+    """
+
+    title: str | None
+    price: Decimal | None
+    in_stock: bool | None
+    listed: bool
+
+
+@dataclass(slots=True)
+class Expected:
+    """What one account must hold. What is in `allowed_*` and not required may be there or not."""
+
+    purchases: dict[str, OrderFact] = field(default_factory=dict)
+    contacts: dict[str, ExpectedContact] = field(default_factory=dict)
+    products: dict[str, ExpectedProduct] = field(default_factory=dict)
+    allowed_contacts: set[str] = field(default_factory=set)
+    allowed_products: set[str] = field(default_factory=set)
+
+
+def expected(facts: Iterable[Fact]) -> dict[str, Expected]:
+    """The final state of every account that the statements name."""
+    by_account: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_account.setdefault(fact.account, []).append(fact)
+    return {account: _of_account(said) for account, said in by_account.items()}
+
+
+def _of_account(facts: list[Fact]) -> Expected:
+    orders = [fact for fact in facts if isinstance(fact, OrderFact)]
+    people = [fact for fact in facts if isinstance(fact, PersonFact)]
+    consents = [fact for fact in facts if isinstance(fact, ConsentFact)]
+    catalogue = [fact for fact in facts if isinstance(fact, ArticleFact)]
+    final = {order: fact for order, fact in _newest(orders, "order").items() if fact.sold}
+    sold = [fact for fact in orders if fact.sold]
+    made = Expected(purchases=final)
+    made.allowed_contacts = {fact.buyer for fact in sold} | {fact.email for fact in people}
+    made.allowed_contacts |= {fact.email for fact in consents}
+    made.allowed_products = {one for fact in sold for one in fact.articles} | {
+        fact.article for fact in catalogue
+    }
+    made.contacts = _contacts(list(final.values()), sold, people, consents)
+    made.products = _products(list(final.values()), catalogue)
+    return made
+
+
+def _newest(facts: Iterable[F], key: str) -> dict[str, F]:
+    return {getattr(fact, key): fact for fact in sorted(facts, key=lambda fact: fact.at)}
+
+
+def _contacts(
+    final: list[OrderFact], sold: list[OrderFact], people: list[PersonFact], consents: list[ConsentFact]
+) -> dict[str, ExpectedContact]:
+    """Everybody of a standing order or with an event of their own; the newest statement names them."""
+    own = _newest(people, "email")
+    said = _newest(consents, "email")
+    made = {}
+    for email in {fact.buyer for fact in final} | own.keys() | said.keys():
+        told = [(fact.at, fact.name) for fact in final if fact.buyer == email]
+        told += [(own[email].at, own[email].name)] if email in own else []
+        newest = max(told, default=None)
+        # A sold order that was cancelled later may have told a name in between.
+        perhaps = {
+            fact.name for fact in sold if fact.buyer == email and (newest is None or fact.at >= newest[0])
+        }
+        names = frozenset(perhaps | ({newest[1]} if newest else {("", "")}))
+        made[email] = ExpectedContact(names, _newsletter(email, said, final, sold))
+    return made
+
+
+def _newsletter(
+    email: str, said: Mapping[str, ConsentFact], final: list[OrderFact], sold: list[OrderFact]
+) -> frozenset[str]:
+    """The customer's own newest word, however old; else what they ticked at a checkout."""
+    if email in said:
+        return frozenset({"subscribed" if said[email].subscribed else "unsubscribed"})
+    if any(fact.ticked for fact in final if fact.buyer == email):
+        return frozenset({"subscribed"})
+    perhaps = any(fact.ticked for fact in sold if fact.buyer == email)
+    return frozenset({"none", "subscribed"} if perhaps else {"none"})
+
+
+def _products(final: list[OrderFact], catalogue: list[ArticleFact]) -> dict[str, ExpectedProduct]:
+    """All that the catalogue shows or a standing order names; hidden ones only where an order names them."""
+    newest = _newest(catalogue, "article")
+    ordered = {one for fact in final for one in fact.articles}
+    made = {}
+    for article in ordered | {one for one, fact in newest.items() if fact.price is not None}:
+        if article not in newest:
+            made[article] = ExpectedProduct(None, None, None, listed=False)
+        elif newest[article].price is None:
+            made[article] = ExpectedProduct(None, None, in_stock=False, listed=False)
+        else:
+            fact = newest[article]
+            made[article] = ExpectedProduct(fact.title, fact.price, fact.in_stock, listed=True)
+    return made

@@ -1,0 +1,116 @@
+"""The webhooks of the demo: pure, seeded, and each with the statement it makes.
+
+They come as they do in life: stories of orders, customers and products, interleaved; some deliveries twice,
+some late, so that an older version arrives after a newer one; and here and there one that is broken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from pipeline.demo import world
+from pipeline.demo.facts import Fact
+from pipeline.demo.stories import Delivery, Storyteller
+
+#: How far back the stories go. All of it is over when the first webhook is posted.
+SPAN = timedelta(days=6)
+_QUIET = timedelta(hours=2)
+#: Of all deliveries: repeated, delayed, and with a signature that does not fit.
+_REPEATED, _LATE, _BROKEN = 0.08, 0.12, 0.01
+_LONGEST_DELAY = timedelta(hours=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """All deliveries, in the order they are to be posted."""
+
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Every statement made; repeats repeat theirs."""
+        return tuple(fact for delivery in self.deliveries for fact in delivery.facts)
+
+    @property
+    def rejected(self) -> Counter[tuple[str, str]]:
+        """(shop, kind) -> how many bodies nobody can translate."""
+        return Counter((one.shop, one.kind) for one in self.deliveries if one.kind and one.rejected)
+
+
+def make(events: int, seed: int, now: datetime) -> Traffic:
+    """Exactly `events` deliveries, the same ones for the same arguments.
+
+    Args:
+        events: how many; below about 150 the special cases fill most of it.
+        seed: of all that is left to chance.
+        now: a UTC moment after all that the webhooks tell of.
+
+    Raises:
+        ValueError: too few to have every special case once.
+    """
+    rng = Random(seed)  # noqa: S311 - a demo, not a key
+    start, end = now - SPAN, now - _QUIET
+    repeats, broken = int(events * _REPEATED), max(1, int(events * _BROKEN))
+    told = _stories(rng, events - repeats - broken, start, end)
+    if len(told) < events - repeats - broken:
+        raise ValueError(f"{events} events are too few for the special cases; try 100 or more")
+    told += [(at + _delay(rng), one) for at, one in rng.choices(told, k=repeats)]
+    told += [(at, _forged(rng, one)) for at, one in rng.choices([t for t in told if t[1].kind], k=broken)]
+    late = [(at + _delay(rng) if rng.random() < _LATE else at, index) for index, (at, _) in enumerate(told)]
+    return Traffic(tuple(told[index][1] for _, index in sorted(late)))
+
+
+def _stories(rng: Random, wanted: int, start: datetime, end: datetime) -> list[tuple[datetime, Delivery]]:
+    """The special cases and catalogues of every shop, then orders until there are `wanted` deliveries."""
+    tellers = [Storyteller(shop, rng, start, end) for shop in world.SHOPS]
+    crowds = {
+        account: world.crowd(rng, account, max(6, wanted // 12), start, end)
+        for account in dict.fromkeys(shop.account for shop in world.SHOPS)
+    }
+    for teller in tellers:
+        teller.open(crowds[teller.shop.account], articles=max(6, int(wanted * teller.shop.share / 25)))
+    while sum(len(teller.told) for teller in tellers) < wanted:
+        teller = rng.choices(tellers, [one.shop.share for one in tellers])[0]
+        teller.order()
+    told = [one for teller in tellers for one in teller.told]
+    return _trimmed(told, wanted)
+
+
+def _trimmed(told: list[tuple[datetime, Delivery]], wanted: int) -> list[tuple[datetime, Delivery]]:
+    """Without the last few that are one too many: only such as nothing else rests on."""
+    spare = len(told) - wanted
+    kept = []
+    for one in reversed(told):
+        if spare > 0 and one[1].spare:
+            spare -= 1
+        else:
+            kept.append(one)
+    return kept[::-1] if spare == 0 else []
+
+
+def _delay(rng: Random) -> timedelta:
+    return _LONGEST_DELAY * rng.random() ** 3
+
+
+def _forged(rng: Random, delivery: Delivery) -> Delivery:
+    """The delivery with another's signature; nothing may come of it."""
+    wrong = tuple(
+        (name, _spoilt(rng, value) if "hmac" in name.lower() or "signature" in name.lower() else value)
+        for name, value in delivery.headers
+    )
+    return replace(delivery, headers=wrong, kind=None, facts=(), rejected="", answer=401)
+
+
+def _spoilt(rng: Random, signature: str) -> str:
+    letters = list(signature[:-1])
+    rng.shuffle(letters)
+    return "".join(letters) + "="
+
+
+def posted(deliveries: Iterable[Delivery]) -> Counter[tuple[str, str]]:
+    """(shop, kind) -> how many of these the gateway is to take in."""
+    return Counter((one.shop, one.kind) for one in deliveries if one.kind)

@@ -1,0 +1,234 @@
+"""The demo's webhooks: the same for the same seed, genuine, and stating what the adapters read from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from pipeline.config import StoreSettings
+from pipeline.demo import traffic
+from pipeline.demo.facts import ArticleFact, ConsentFact, OrderFact, PersonFact, expected
+from pipeline.demo.stories import Delivery
+from pipeline.demo.traffic import Traffic
+from pipeline.demo.world import HOSTILE, SHOPS
+from pipeline.events import Kind, RawEvent
+from pipeline.records import Contact, Op, Product, Purchase
+from pipeline.shops.base import Draft, Rejected, StoreContext
+from pipeline.shops.registry import ADAPTERS
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+Reading = tuple[Delivery, tuple[Draft, ...] | str]
+STORES = {
+    shop.name: StoreContext(
+        shop.name,
+        StoreSettings(
+            platform=shop.platform,
+            account=shop.account,
+            domain=shop.domain,
+            secrets=(shop.secret,),
+            timezone=shop.timezone,
+        ),
+        currency=shop.currency,
+    )
+    for shop in SHOPS
+}
+
+
+@pytest.fixture(scope="module", name="made")
+def _made() -> Traffic:
+    return traffic.make(1_000, 7, NOW)
+
+
+def arrived(delivery: Delivery) -> RawEvent:
+    """The delivery as the gateway would store it."""
+    adapter = ADAPTERS[delivery.platform]
+    headers = {name.lower(): value for name, value in delivery.headers}
+    arrival = adapter.arrival(headers, delivery.body)
+    return RawEvent(
+        store=delivery.shop,
+        platform=delivery.platform,
+        kind=arrival.kind,
+        entity=arrival.entity,
+        topic=arrival.topic,
+        delivery=arrival.delivery,
+        received_ms=int(NOW.timestamp() * 1000),
+        triggered_ms=arrival.triggered_ms,
+        body=delivery.body,
+        headers=arrival.headers,
+    )
+
+
+@pytest.fixture(scope="module", name="read")
+def _read(made: Traffic) -> list[Reading]:
+    """Each delivery that is taken in, with what its adapter makes of it, or why it refuses."""
+    return list(translated(made))
+
+
+def translated(made: Traffic) -> Iterator[Reading]:
+    for delivery in made.deliveries:
+        if delivery.kind is None:
+            continue
+        store = STORES[delivery.shop]
+        try:
+            yield delivery, ADAPTERS[delivery.platform].translate(arrived(delivery), store).drafts
+        except Rejected as rejected:
+            yield delivery, rejected.reason
+
+
+def test_the_same_seed_makes_the_same_webhooks(made: Traffic) -> None:
+    assert traffic.make(1_000, 7, NOW) == made
+    assert traffic.make(1_000, 8, NOW) != made
+
+
+@pytest.mark.parametrize("events", [150, 333, 2_000])
+def test_there_are_as_many_as_asked_for(events: int) -> None:
+    assert len(traffic.make(events, 1, NOW).deliveries) == events
+
+
+def test_too_few_for_the_special_cases_is_an_error() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        traffic.make(20, 1, NOW)
+
+
+def test_every_shop_signs_but_for_pings_and_forgeries(made: Traffic) -> None:
+    secrets = {shop.name: [shop.secret.encode()] for shop in SHOPS}
+    answers = Counter[int]()
+    for one in made.deliveries:
+        adapter = ADAPTERS[one.platform]
+        headers = {name.lower(): value for name, value in one.headers}
+        genuine = adapter.verify(secrets[one.shop], headers, one.body)
+        assert genuine == (one.kind is not None)
+        assert adapter.is_ping(headers, one.body) == (one.kind is None and one.answer == 200)
+        answers[one.answer] += 1
+    assert answers[401] == 10
+
+
+def test_the_gateway_takes_each_in_as_the_kind_it_is_counted_under(made: Traffic) -> None:
+    for one in made.deliveries:
+        if one.kind is not None:
+            assert arrived(one).kind == Kind(one.kind)
+
+
+def test_the_bodies_nobody_can_translate_are_those_the_adapters_refuse(read: list[Reading]) -> None:
+    for delivery, drafts in read:
+        assert delivery.rejected == (drafts if isinstance(drafts, str) else ""), delivery.body[:300]
+    reasons = {delivery.rejected for delivery, _ in read if delivery.rejected}
+    assert reasons == {"no_email", "invalid_email", "currency_mismatch", "invalid_json"}
+
+
+def test_an_order_states_what_its_adapter_reads(read: list[Reading]) -> None:
+    checked = 0
+    for delivery, drafts in read:
+        for fact in delivery.facts:
+            if isinstance(fact, OrderFact):
+                assert not isinstance(drafts, str)
+                purchase = next((one.body for one in drafts if isinstance(one.body, Purchase)), None)
+                assert (purchase is not None) == fact.sold
+                if purchase is not None:
+                    check_purchase(purchase, fact)
+                    checked += 1
+    assert checked > 200
+
+
+def check_purchase(purchase: Purchase, fact: OrderFact) -> None:
+    assert purchase.purchase_id == fact.order
+    assert purchase.total_price == fact.total
+    assert purchase.contact_email == fact.buyer
+    assert datetime.fromisoformat(purchase.purchase_date) == fact.placed
+    assert purchase.total_quantity == fact.units
+    assert {line.product_id for line in purchase.lines} == fact.articles
+
+
+def test_people_and_products_state_what_their_adapters_read(read: list[Reading]) -> None:
+    checked = Counter[type]()
+    for delivery, drafts in read:
+        for fact in delivery.facts:
+            if isinstance(fact, OrderFact):
+                continue
+            assert not isinstance(drafts, str)
+            (draft,) = drafts
+            checked[type(fact)] += 1
+            match fact, draft.body:
+                case PersonFact(), Contact() as body:
+                    assert (body.email, body.name, body.surname) == (fact.email, *fact.name)
+                case ConsentFact(), Contact() as body:
+                    assert body.email == fact.email
+                    assert body.newsletter == ("subscribed" if fact.subscribed else "unsubscribed")
+                case ArticleFact(price=None), Product() as body:
+                    assert (draft.op, body.product_id) == (Op.HIDE, fact.article)
+                case ArticleFact(), Product() as body:
+                    assert (body.product_id, body.name) == (fact.article, fact.title)
+                    assert body.unit_price == fact.price
+                    assert body.availability == ("instock" if fact.in_stock else "outofstock")
+                case _:
+                    pytest.fail(f"{fact} is not what {draft} says")
+    assert min(checked[kind] for kind in (PersonFact, ConsentFact, ArticleFact)) > 20
+
+
+def test_there_are_repeats_late_versions_and_hostile_names(made: Traffic) -> None:
+    seen = Counter((one.headers, one.body) for one in made.deliveries if one.kind)
+    assert sum(count - 1 for count in seen.values()) == 80
+    newest: dict[tuple[str, str], datetime] = {}
+    late = 0
+    for fact in made.facts:
+        if isinstance(fact, OrderFact):
+            late += fact.at < newest.get((fact.account, fact.order), fact.at)
+            newest[fact.account, fact.order] = max(fact.at, newest.get((fact.account, fact.order), fact.at))
+    assert late > 20
+    assert {fact.name for fact in made.facts if isinstance(fact, PersonFact)} & set(HOSTILE)
+
+
+def test_versions_of_one_order_never_share_a_moment_unless_they_say_the_same(made: Traffic) -> None:
+    said: dict[tuple[str, str, datetime], OrderFact] = {}
+    for fact in made.facts:
+        if isinstance(fact, OrderFact):
+            assert said.setdefault((fact.account, fact.order, fact.at), fact) == fact
+
+
+def test_ids_of_shops_that_share_an_account_never_meet(made: Traffic) -> None:
+    shops: dict[tuple[str, str], set[str]] = {}
+    for delivery in made.deliveries:
+        for fact in delivery.facts:
+            if isinstance(fact, OrderFact):
+                shops.setdefault((fact.account, fact.order), set()).add(delivery.shop)
+            if isinstance(fact, ArticleFact):
+                shops.setdefault((fact.account, fact.article), set()).add(delivery.shop)
+    assert all(len(names) == 1 for names in shops.values())
+
+
+def order(at: int, **changes: object) -> OrderFact:
+    fact = {"sold": True, "total": Decimal(10), "buyer": "a@x.example", "name": ("A", "B")} | changes
+    moment = NOW.replace(minute=at)
+    return OrderFact("acme", "1", moment, placed=NOW, articles=frozenset({"7"}), **fact)  # type: ignore[arg-type]
+
+
+def test_the_newest_version_counts_in_whatever_order_they_come() -> None:
+    facts = [order(2, total=Decimal(20)), order(3, total=Decimal(30)), order(1)]
+    assert expected(facts)["acme"].purchases["1"].total == Decimal(30)
+    assert expected(reversed(facts)) == expected(facts)
+
+
+def test_what_was_sold_and_cancelled_may_leave_its_contact_but_not_its_purchase() -> None:
+    made = expected([order(1), order(2, sold=False)])["acme"]
+    assert made.purchases == {}
+    assert made.contacts == {}
+    assert made.allowed_contacts == {"a@x.example"}
+    assert made.allowed_products == {"7"}
+
+
+def test_a_customers_own_word_beats_a_newer_tick_at_the_checkout() -> None:
+    said = ConsentFact("acme", "a@x.example", NOW.replace(minute=1), subscribed=False)
+    made = expected([said, order(5, ticked=True)])["acme"]
+    assert made.contacts["a@x.example"].newsletter == {"unsubscribed"}
+    assert expected([order(5, ticked=True)])["acme"].contacts["a@x.example"].newsletter == {"subscribed"}
+
+
+def test_a_product_known_only_from_orders_is_not_listed() -> None:
+    made = expected([order(1)])["acme"]
+    assert not made.products["7"].listed
+    shown = ArticleFact("acme", "7", NOW, "Mug", Decimal(3))
+    assert expected([order(1), shown])["acme"].products["7"].listed
