@@ -36,7 +36,7 @@ def store(currency: str | None = None, **settings: Any) -> StoreContext:
     return StoreContext("acme", StoreSettings.model_validate(known | settings), currency)
 
 
-def delivered(topic: str, body: Any, **headers: str) -> RawEvent:
+def delivered(topic: str, body: Any, /, **headers: str) -> RawEvent:
     """The event as the gateway stores it: the body goes through `arrival`."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     arrival = SHOPIFY.arrival({"x-shopify-topic": topic, **headers}, raw)
@@ -54,7 +54,7 @@ def delivered(topic: str, body: Any, **headers: str) -> RawEvent:
     )
 
 
-def translate(topic: str, body: Any, context: StoreContext | None = None, **headers: str) -> Translation:
+def translate(topic: str, body: Any, context: StoreContext | None = None, /, **headers: str) -> Translation:
     """What the delivery means to the store."""
     return SHOPIFY.translate(delivered(topic, body, **headers), context or store())
 

@@ -111,7 +111,7 @@ def quantity(value: object, field: str) -> Decimal:
         number = Decimal(value.strip() if isinstance(value, str) else str(value))
     except InvalidOperation:
         raise Rejected("invalid_quantity", field, "not a number") from None
-    if number == 0:
+    if number.is_zero():
         return _ZERO
     if not number.is_finite() or not _MIN_QUANTITY <= number <= _MAX_QUANTITY:
         raise Rejected("invalid_quantity", field, "negative, not finite or implausible")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -201,6 +202,38 @@ def test_no_mutation_of_a_real_body_does_more_than_be_refused(
         check(draft)
     kinds = [draft.kind for draft in translation.drafts]
     assert kinds == sorted(kinds, key=("contact", "product", "purchase").index)
+
+
+def _places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (*path, key)
+        yield from _places(child, (*path, key))
+
+
+@pytest.mark.parametrize(
+    ("topic", "seed"),
+    [
+        ("orders/paid", paid_order(financial_status="partially_refunded", taxes_included=False)),
+        ("customers/update", load("webhook-customers_update-2024-04")),
+        ("products/update", load("webhook-products_update-2024-04")),
+        ("customers_email_marketing_consent/update", load("constructed-webhook-consent-subscribed")),
+    ],
+)
+def test_no_single_broken_node_does_more_than_be_refused(topic: str, seed: dict[str, Any]) -> None:
+    """Every nasty value in every place: what random mutations may take long to find."""
+    whole = json.dumps(seed)
+    context = store(tax="included", contacts_from_unsold_orders=True)
+    for *parents, last in _places(seed):
+        body = json.loads(whole)
+        node = body
+        for key in parents:
+            node = node[key]
+        for nasty in NASTY:
+            node[last] = nasty
+            translation = understood(delivered(topic, json.dumps(body).encode()), context)
+            for draft in translation.drafts if translation else ():
+                check(draft)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,111 @@
+"""Who bought a Shopify order: address, name, phone, and the tick at checkout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.shops.base import Rejected
+from tests.shopify import contact_of, ms, paid_order, person, purchase_of, retract, store, translate
+
+ORDER = "5912345678901234567"
+
+
+def refusal_of(context: Any = None, **changes: Any) -> tuple[str, str]:
+    with pytest.raises(Rejected) as refusal:
+        translate("orders/updated", paid_order(**changes), context)
+    return refusal.value.reason, refusal.value.field
+
+
+@pytest.mark.parametrize(
+    ("changes", "email"),
+    [
+        ({"email": "A@Example.com"}, "a@example.com"),
+        ({"email": None, "contact_email": "b@example.com"}, "b@example.com"),
+        ({"email": "", "contact_email": None}, "customer1@example.com"),
+    ],
+)
+def test_the_first_address_of_order_contact_and_customer_counts(changes: dict[str, Any], email: str) -> None:
+    translation = translate("orders/paid", paid_order(**changes))
+    assert contact_of(translation).email == purchase_of(translation).contact_email == email
+
+
+def test_without_any_address_the_order_is_parked_or_bought_by_id() -> None:
+    nobody = {"email": None, "contact_email": None}
+    customer = {"id": 7, "email": None}
+    assert refusal_of(**nobody, customer=customer) == ("no_email", "email")
+    by_id = store(guests_without_email="external_id")
+    assert (
+        purchase_of(
+            translate("orders/paid", paid_order(**nobody, customer=customer), by_id)
+        ).contact_external_id
+        == "7"
+    )
+    assert refusal_of(by_id, **nobody, customer=None) == ("no_email", "email")
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ("Ada", "Example")),
+        ({"customer": None}, ("Bea", "Bill")),
+        ({"customer": {"first_name": " ", "last_name": None}}, ("Bea", "Bill")),
+        ({"customer": None, "billing_address": None}, ("Cho", None)),
+    ],
+)
+def test_the_name_is_the_customers_else_billings_else_shippings(
+    changes: dict[str, Any], names: tuple[str, str | None]
+) -> None:
+    body = paid_order(
+        billing_address={"first_name": "Bea", "last_name": "Bill"}, shipping_address={"first_name": "Cho"}
+    )
+    contact = contact_of(translate("orders/paid", body | changes))
+    assert (contact.name, contact.surname) == names
+
+
+def test_the_phone_is_read_with_the_country_of_its_address() -> None:
+    customer = {"phone": None, "default_address": {"phone": "612345678", "country_code": "es"}}
+    assert contact_of(translate("orders/paid", paid_order(customer=customer))).mobile_phone == "+34612345678"
+    own = {"phone": "0612345678", "default_address": {"phone": "1", "country_code": "FR"}}
+    assert contact_of(translate("orders/paid", paid_order(customer=own))).mobile_phone == "+33612345678"
+
+
+def test_an_invalid_phone_is_dropped_and_noted_and_the_order_goes_on() -> None:
+    billing = {"phone": "call the porter", "country_code": "ES"}
+    translation = translate("orders/paid", paid_order(billing_address=billing))
+    assert contact_of(translation).mobile_phone is None
+    assert translation.drafts[0].notes == ("phone_invalid",)
+
+
+def test_what_was_ticked_at_checkout_is_said_at_that_moment() -> None:
+    contact = contact_of(translate("orders/paid", paid_order(buyer_accepts_marketing=True)))
+    assert (contact.newsletter, contact.newsletter_ms) == ("subscribed", ms("2024-05-06T08:14:58Z"))
+    for silent in (False, None, "true"):
+        assert (
+            contact_of(translate("orders/paid", paid_order(buyer_accepts_marketing=silent))).newsletter
+            is None
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "newsletter"),
+    [("subscribed", "subscribed"), ("pending", None), ("unsubscribed", None), ([], None)],
+)
+def test_the_customers_own_consent_in_the_body_beats_the_tick(state: object, newsletter: str | None) -> None:
+    customer = {"email": "a@example.com", "email_marketing_consent": {"state": state}}
+    translation = translate("orders/paid", paid_order(customer=customer))
+    assert contact_of(translation).newsletter == newsletter
+    assert ("checkout_consent_unconfirmed" in translation.drafts[0].notes) == (newsletter is None)
+
+
+def test_an_unsold_order_makes_a_contact_only_where_the_store_wants_it() -> None:
+    body = paid_order(financial_status="pending", buyer_accepts_marketing=False)
+    wanted = translate("orders/create", body, store(contacts_from_unsold_orders=True))
+    fields = {"email": "customer1@example.com", "name": "Ada", "surname": "Example"}
+    assert wanted.drafts[0] == person(wanted.drafts[0].origin, **fields, mobile_phone="+10000000000")
+    assert wanted.drafts[1:] == (retract(ORDER),)
+    nobody = body | {"email": None, "contact_email": None, "customer": None}
+    assert translate("orders/create", nobody, store(contacts_from_unsold_orders=True)).drafts == (
+        retract(ORDER),
+    )
