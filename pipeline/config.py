@@ -94,6 +94,9 @@ class GatewaySettings(Section):
     spool_max_bytes: int = Field(default=2_000_000_000, ge=0)
     confirm_timeout: float = Field(default=2.0, gt=0, description="wait for Kafka before the spool takes it")
     drain_timeout: float = Field(default=20.0, gt=0, description="on SIGTERM, for what is in flight")
+    read_timeout: float = Field(default=15.0, ge=1, description="for a whole request to arrive")
+    idle_timeout: float = Field(default=75.0, ge=1, description="of a connection between requests")
+    max_held_bytes: int = Field(default=256_000_000, ge=5_000_000, description="bodies in memory, together")
 
 
 class TranslateSettings(Section):
@@ -185,6 +188,11 @@ class Settings(Section):
         return self
 
 
+def path_of(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The settings file: the one named, else `PIPELINE_CONFIG`, else `pipeline.toml`."""
+    return path or Path(environ.get("PIPELINE_CONFIG", DEFAULT_PATH))
+
+
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings file and the environment.
 
@@ -196,7 +204,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         SettingsError: naming each wrong field, without the value.
     """
     environ = os.environ if environ is None else environ
-    path = path or Path(environ.get("PIPELINE_CONFIG", DEFAULT_PATH))
+    path = path_of(path, environ)
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -249,7 +257,7 @@ def _meet(tree: Mapping[str, Any], part: str) -> str:
 def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
     """Secrets stand in the file only where every call stays on this machine (a sandbox)."""
     accounts = tree.get("accounts", {})
-    sandboxes = {name for name, account in accounts.items() if _is_loopback(account.get("base_url", ""))}
+    sandboxes = {name for name, account in accounts.items() if is_loopback(account.get("base_url", ""))}
     for name, account in accounts.items():
         if isinstance(account.get("api_key"), str) and name not in sandboxes:
             raise SettingsError(
@@ -269,7 +277,8 @@ def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
             )
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether calls to the URL stay on this machine: a sandbox's."""
     host = urlsplit(url).hostname or ""
     if re.fullmatch(r"localhost|.*\.localhost", host):
         return True

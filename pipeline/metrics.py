@@ -13,4 +13,47 @@ LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
+GATEWAY_REQUESTS = Counter(
+    "pipeline_gateway_requests_total",
+    "Answers by outcome. confirmed, spooled: kept. unauthorized of a known store: its secret is wrong here or "
+    "there. overloaded: nothing could keep the event, the shop must send again. store is - where none is known.",
+    ["store", "outcome"],
+)
+GATEWAY_BODY_BYTES = Counter("pipeline_gateway_body_bytes_total", "Bytes of the bodies kept.", ["store"])
+GATEWAY_SECONDS = Histogram(
+    "pipeline_gateway_request_seconds",
+    "From a request's last byte to its answer, events kept only. Shops give up after 5 s.",
+    buckets=LATENCY,
+)
+GATEWAY_PRODUCE_SECONDS = Histogram(
+    "pipeline_gateway_produce_seconds",
+    "From handing an event to the producer to Kafka's confirmation. Near the time-out: the cluster is slow.",
+    buckets=LATENCY,
+)
+GATEWAY_HELD_BYTES = Gauge("pipeline_gateway_held_bytes", "Bodies in memory, being read or not yet kept.")
+GATEWAY_KAFKA_UP = Gauge("pipeline_gateway_kafka_up", "1 while events go to Kafka directly, 0: to the spool.")
+GATEWAY_SPOOL_EVENTS = Gauge("pipeline_gateway_spool_events", "Events on disk that Kafka has not confirmed.")
+GATEWAY_SPOOL_BYTES = Gauge("pipeline_gateway_spool_bytes", "Their size; at gateway.spool_max_bytes: 503.")
+GATEWAY_SPOOL_FAILURES = Counter("pipeline_gateway_spool_failures_total", "Commits that failed: disk full.")
+GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
+
+TRANSLATE_EVENTS = Counter(
+    "pipeline_translate_events_total",
+    "Events by what became of them: for rates; `pipeline_account_events` is the exact account.",
+    ["store", "kind", "outcome"],
+)
+TRANSLATE_NOTES = Counter(
+    "pipeline_translate_notes_total",
+    "Departures from a shop's body (left out, rounded, guessed) in records. A jump: the shop changed.",
+    ["store", "kind", "note"],
+)
+TRANSLATE_AGE_SECONDS = Histogram(
+    "pipeline_translate_age_seconds",
+    "From the gateway's receipt to translation, of each batch's oldest live event. Rising: falling behind.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+)
+TRANSLATE_ROUND_SECONDS = Histogram(
+    "pipeline_translate_round_seconds", "Computing time of one round of events.", buckets=LATENCY
+)
+
 __all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]

@@ -1,0 +1,93 @@
+"""Every answer the gateway gives, as bytes made once."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+
+from pipeline.gateway.message import Stored
+
+
+class Answer:
+    """One response.
+
+    Args:
+        outcome: the metric label.
+        status: the HTTP status.
+        body: sent as JSON: no secrets, nothing of the request.
+        headers: besides type and length.
+    """
+
+    __slots__ = ("_head", "_made_for", "_whole", "body", "outcome", "start")
+
+    def __init__(self, outcome: str, status: int, body: dict[str, Any], **headers: str) -> None:
+        content = orjson.dumps(body)
+        extra = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self.outcome = outcome
+        self._made_for: list[tuple[bytes, bytes]] | None = None
+        self._head = self._whole = b""
+        self.start: MutableMapping[str, Any] = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(content)),
+                *extra,
+            ],
+        }
+        self.body: MutableMapping[str, Any] = {"type": "http.response.body", "body": content}
+
+    def as_bytes(self, first_headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
+        """The whole response; made anew only when `first_headers` (the date) is another list."""
+        if self._made_for is not first_headers:
+            self._made_for = first_headers
+            status = http.HTTPStatus(self.start["status"])
+            headers = [b"%s: %s\r\n" % header for header in first_headers + self.start["headers"]]
+            self._head = b"HTTP/1.1 %d %s\r\n%s" % (status, status.phrase.encode(), b"".join(headers))
+            self._whole = self._head + b"\r\n" + self.body["body"]
+        return self._whole if keep_alive else self._head + b"connection: close\r\n\r\n" + self.body["body"]
+
+
+def _error(outcome: str, status: int, hint: str, **headers: str) -> Answer:
+    return Answer(outcome, status, {"error": outcome, "hint": hint}, **headers)
+
+
+#: The metric's label where no store of ours is named.
+NO_STORE = "-"
+#: After this many seconds a shop that is told to come again may find Kafka back or the spool drained.
+RETRY_AFTER = "10"
+
+KEPT = {stored: Answer(stored.value, 200, {"ok": True}) for stored in Stored}
+PING = Answer("ping", 200, {"ok": True})
+NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
+METHOD = _error("method_not_allowed", 405, "webhooks are sent with POST", allow="POST")
+MEDIA_TYPE = _error("unsupported_media_type", 415, "choose JSON as the webhook's format")
+EMPTY = _error("empty_body", 400, "a webhook carries the changed entity as JSON")
+TOO_LARGE = _error("body_too_large", 413, "the body exceeds gateway.max_body_bytes")
+HEADERS = _error("headers_too_large", 431, "send fewer or smaller headers")
+SLOW = _error("request_timeout", 408, "send the whole request without pauses")
+UNAUTHORIZED = _error(
+    "unauthorized", 401, "compare the URL's platform and store, and the webhook's secret, with the settings"
+)
+OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_after=RETRY_AFTER)
+
+#: Every value of the metric's label.
+OUTCOMES = tuple(
+    answer.outcome
+    for answer in (
+        *KEPT.values(),
+        PING,
+        NOT_FOUND,
+        METHOD,
+        MEDIA_TYPE,
+        EMPTY,
+        TOO_LARGE,
+        HEADERS,
+        SLOW,
+        UNAUTHORIZED,
+        OVERLOADED,
+    )
+)

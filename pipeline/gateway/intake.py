@@ -1,0 +1,315 @@
+"""Where an event is kept: in Kafka, or in the spool until Kafka takes it.
+
+Two states. *Direct*: events go to Kafka, and the spool holds nothing that Kafka was not given before.
+*Spooling*: events go to the spool, behind what lies there, while it is drained into Kafka in order.
+
+Direct ends (`_trip`) when a message is refused, fails, or is not confirmed in time. All unconfirmed messages
+then move to the spool in the order they came, before any later one; what Kafka has of them nevertheless
+comes twice with one delivery id, which deduplication absorbs. The producer is thrown away with its queue, so
+none of it arrives late. Spooling ends when Kafka has confirmed something since, and all that was spooled has
+at least been queued: the producer keeps the order between that and what follows directly.
+
+A spooled event is deleted once it and all before it are confirmed. A crash in between repeats some.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.errors import BrokerError
+from pipeline.gateway.message import Message, Stored
+from pipeline.gateway.produce import Link, Refused
+from pipeline.gateway.spool import Spool
+from pipeline.gateway.spool_file import Row
+from pipeline.metrics import GATEWAY_DRAINED, GATEWAY_KAFKA_UP, GATEWAY_PRODUCE_SECONDS
+
+log = logging.getLogger(__name__)
+
+#: How often the producer is polled while something is in flight, and otherwise; seconds.
+BUSY_TICK, IDLE_TICK = 0.001, 0.05
+#: What of the spool is in flight at once, at most.
+WINDOW_EVENTS, WINDOW_BYTES = 2_000, 32_000_000
+#: With so few left in the spool, what arrives waits for them.
+GATE_EVENTS = 500
+RETRY_MIN, RETRY_MAX = 0.1, 5.0
+
+
+class _Direct:
+    """A message a shop waits for."""
+
+    __slots__ = ("future", "intake", "link", "message", "since")
+
+    def __init__(
+        self, intake: Intake, link: Link, message: Message, future: asyncio.Future[Stored], since: float
+    ) -> None:
+        self.intake = intake
+        self.link = link
+        self.message = message
+        self.future = future
+        self.since = since
+
+    def reported(self, error: Any, _message: Any) -> None:
+        self.intake.on_direct(self, error)
+
+
+class _Drained:
+    """A message of the spool on its way to Kafka."""
+
+    __slots__ = ("confirmed", "intake", "link", "row")
+
+    def __init__(self, intake: Intake, link: Link, row: Row) -> None:
+        self.intake = intake
+        self.link = link
+        self.row = row
+        self.confirmed = False
+
+    def reported(self, error: Any, _message: Any) -> None:
+        self.intake.on_drained(self, error)
+
+
+class Intake:
+    """Takes messages and keeps them; lives on one event loop.
+
+    Args:
+        spool: for what Kafka does not take; this becomes its only user.
+        connect: makes a connection to Kafka; called in a thread. BrokerError means: not now.
+        confirm_timeout: how long Kafka may take to confirm, in seconds.
+        clock: monotonic seconds.
+
+    Attributes:
+        task: runs until `close`; ends before only by a defect, and the process must end with it.
+    """
+
+    def __init__(
+        self, spool: Spool, connect: Callable[[], Link], *, confirm_timeout: float, clock: Callable[[], float]
+    ) -> None:
+        self._spool = spool
+        self._connect = connect
+        self._confirm_timeout = confirm_timeout
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._link: Link | None = None
+        self._direct = False
+        self._proven = False
+        self._failed: str | None = None
+        self._waiting: dict[_Direct, None] = {}
+        self._draining: deque[_Drained] = deque()
+        self._draining_bytes = 0
+        self._deleted = 0
+        self._cursor = 0
+        #: Events held back, for milliseconds, while the last of the spool goes to the producer: under load
+        #: there would always be one more in the spool, and it would never be found empty.
+        self._gate: list[tuple[Message, asyncio.Future[Stored]]] | None = None
+        self._retry_delay = RETRY_MIN
+        self._retry_at = clock()
+        self._retired: set[asyncio.Future[None]] = set()
+        self._closing = False
+        self._settled = asyncio.Event()
+        self._wake = asyncio.Event()
+        spool.on_change = self._wake.set
+        self._timer = self._loop.call_soon(self._tick)
+        self._ticks_fast = False
+        self.task = self._loop.create_task(self._drain())
+        GATEWAY_KAFKA_UP.set(0)
+
+    def submit(self, message: Message) -> asyncio.Future[Stored]:
+        """Keep a message. The future says where it is safe, or raises `Overloaded`."""
+        future: asyncio.Future[Stored] = self._loop.create_future()
+        if self._direct and self._link is not None:
+            self._send(self._link, message, future)
+        elif self._gate is not None:
+            self._gate.append((message, future))
+        else:
+            self._spool.append(message, future)
+        return future
+
+    def complaint(self) -> str | None:
+        """Why no event could be kept now; None when it could."""
+        return "the spool is full" if not self._direct and self._spool.is_full else None
+
+    @property
+    def _unsent(self) -> int:
+        return self._spool.events - len(self._draining)
+
+    async def close(self) -> None:
+        """Wait for what is on its way as long as Kafka may take, spool the rest, close everything."""
+        self._closing = True
+        self._wake.set()
+        await self.task
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), self._confirm_timeout)
+        self._timer.cancel()
+        self._trip("the gateway stops")
+        await self._spool.close()
+        await asyncio.gather(*self._retired)
+
+    def on_direct(self, entry: _Direct, error: Any) -> None:
+        """Kafka's word on a message a shop waits for."""
+        if entry.link is not self._link:
+            return  # it moved to the spool
+        if error is not None:
+            self._failed = self._failed or str(error)
+            return
+        self._proven = True
+        del self._waiting[entry]
+        GATEWAY_PRODUCE_SECONDS.observe(self._clock() - entry.since)
+        if not entry.future.done():
+            entry.future.set_result(Stored.KAFKA)
+
+    def on_drained(self, entry: _Drained, error: Any) -> None:
+        """Kafka's word on a message of the spool."""
+        if entry.link is not self._link:
+            return  # it will be read again
+        if error is not None:
+            self._failed = self._failed or str(error)
+            return
+        self._proven = entry.confirmed = True
+        while self._draining and self._draining[0].confirmed:
+            row = self._draining.popleft().row
+            self._draining_bytes -= row.size
+            self._deleted = row.id
+            self._spool.delete_through(row)
+            GATEWAY_DRAINED.inc()
+        self._wake.set()
+
+    def _send(self, link: Link, message: Message, future: asyncio.Future[Stored]) -> None:
+        entry = _Direct(self, link, message, future, self._clock())
+        try:
+            link.send(message, entry.reported)
+        except Refused as refusal:
+            self._trip(str(refusal))
+            self._spool.append(message, future)
+            return
+        self._waiting[entry] = None
+        if not self._ticks_fast:
+            self._tick_in(BUSY_TICK)
+
+    def _tick(self) -> None:
+        if self._link is not None:
+            self._link.poll()
+            oldest = next(iter(self._waiting), None)
+            if self._failed is not None:
+                self._trip(self._failed)
+            elif oldest is not None and self._clock() - oldest.since > self._confirm_timeout:
+                self._trip(f"no confirmation within {self._confirm_timeout:g} s")
+        elif self._clock() >= self._retry_at:
+            self._wake.set()
+        busy = bool(self._waiting or self._draining)
+        if self._closing and not busy:
+            self._settled.set()
+        self._tick_in(BUSY_TICK if busy else IDLE_TICK)
+
+    def _tick_in(self, seconds: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._tick)
+        self._ticks_fast = seconds == BUSY_TICK
+
+    def _trip(self, reason: str) -> None:
+        """Give this connection up: everything unconfirmed goes to the spool, in order."""
+        link, self._link = self._link, None
+        gate, self._gate = self._gate or [], None
+        if link is None:
+            return
+        if self._direct or self._waiting or self._draining:
+            log.warning("%s: %d events move to the spool", reason, len(self._waiting))
+        link.purge()
+        closed = self._loop.run_in_executor(None, link.close)
+        self._retired.add(closed)
+        closed.add_done_callback(self._retired.discard)
+        self._retry_delay = RETRY_MIN if self._proven else min(2 * self._retry_delay, RETRY_MAX)
+        self._retry_at = self._clock() + self._retry_delay
+        self._direct = self._proven = False
+        self._failed = None
+        GATEWAY_KAFKA_UP.set(0)
+        self._draining.clear()
+        self._draining_bytes = 0
+        self._cursor = self._deleted
+        waiting, self._waiting = self._waiting, {}
+        for entry in waiting:
+            self._spool.append(entry.message, entry.future)
+        for message, future in gate:
+            self._spool.append(message, future)
+        self._wake.set()
+
+    async def _drain(self) -> None:
+        """Bring the spool to Kafka, then turn direct; for as long as the gateway runs."""
+        while not self._closing:
+            link = self._link
+            if link is None:
+                await self._reconnect()
+            elif self._direct:
+                await self._pause()
+            elif self._unsent:
+                await self._drain_some(link)
+            elif self._proven:
+                self._turn_direct(link)
+            elif self._draining:
+                await self._pause()
+            else:
+                await self._probe(link)
+
+    def _turn_direct(self, link: Link) -> None:
+        log.info("Kafka takes events directly")
+        GATEWAY_KAFKA_UP.set(1)
+        self._direct = True
+        gate, self._gate = self._gate or [], None
+        for message, future in gate:
+            if self._direct:
+                self._send(link, message, future)
+            else:  # one of them was refused
+                self._spool.append(message, future)
+
+    async def _pause(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def _reconnect(self) -> None:
+        if self._clock() < self._retry_at:
+            await self._pause()
+            return
+        try:
+            self._link = await self._loop.run_in_executor(None, self._connect)
+        except BrokerError as error:
+            self._retry_delay = min(2 * self._retry_delay, RETRY_MAX)
+            self._retry_at = self._clock() + self._retry_delay
+            log.warning("no connection to Kafka: %s", error.message)
+
+    async def _probe(self, link: Link) -> None:
+        """With nothing in the spool to try it on, ask whether Kafka is there."""
+        answers = await self._loop.run_in_executor(None, link.probe)
+        if self._link is not link:
+            return
+        if answers:
+            self._proven = True
+        else:
+            self._trip("no broker answers")
+
+    async def _drain_some(self, link: Link) -> None:
+        free = WINDOW_EVENTS - len(self._draining)
+        if free <= 0 or self._draining_bytes >= WINDOW_BYTES:
+            await self._pause()
+            return
+        rows = await self._spool.read(self._cursor, free, WINDOW_BYTES - self._draining_bytes)
+        if self._link is not link:
+            return
+        if self._proven and self._gate is None and self._unsent - len(rows) < GATE_EVENTS:
+            self._gate = []
+        if not rows:  # they are being written
+            await self._pause()
+        for row in rows:
+            entry = _Drained(self, link, row)
+            try:
+                link.send(row.message, entry.reported)
+            except Refused as refusal:
+                self._trip(str(refusal))
+                return
+            self._cursor = row.id
+            self._draining.append(entry)
+            self._draining_bytes += row.size
+        if not self._ticks_fast:
+            self._tick_in(BUSY_TICK)

@@ -1,0 +1,32 @@
+"""A Kafka message on its way: what the gateway has promised to keep."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Message(NamedTuple):
+    """One message as Kafka takes it; `topic` with its prefix, `body` byte for byte the shop's."""
+
+    topic: str
+    key: bytes
+    body: bytes
+    headers: list[tuple[str, bytes]]
+
+    @property
+    def size(self) -> int:
+        """About the bytes it takes in memory or on disk."""
+        names_and_values = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.key) + len(self.body) + names_and_values + len(self.topic) + 64
+
+
+class Stored(enum.StrEnum):
+    """Where a message is safe: the shop may be told so."""
+
+    KAFKA = "confirmed"
+    SPOOL = "spooled"
+
+
+class Overloaded(Exception):  # noqa: N818 - a state of ours the shop is told, not a defect
+    """The message can be kept nowhere at the moment; the shop must send it again."""
