@@ -27,6 +27,14 @@ ConfigOption = Annotated[
 ]
 HostOption = Annotated[str, typer.Option("--host", help="Address of this process's HTTP side.")]
 PortOption = Annotated[int, typer.Option("--port", help="Port of this process's HTTP side; 0: any free one.")]
+WorkerOption = Annotated[
+    str,
+    typer.Option(
+        "--worker",
+        help="Name of this worker: unique among the stage's, and the same after a restart, so that it has "
+        "its partitions and its state at once.",
+    ),
+]
 
 
 @app.callback()
@@ -89,6 +97,35 @@ def gateway(settings: ConfigOption = None, host: HostOption = "127.0.0.1", port:
     from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
 
     serve(config.load(settings), host, port)
+
+
+@worker.command("translate")
+def worker_translate(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8081,
+    name: WorkerOption = "1",
+) -> None:
+    """Turn the shops' events into what Connectif is to be told."""
+    from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
+
+    raise typer.Exit(serve(config.load(config_path), worker=name, host=host, port=port))
+
+
+@app.command()
+def up(
+    settings: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Also run the simulated Connectif the accounts name.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
+    from pipeline.local import up as everything  # noqa: PLC0415 - start fast
+
+    path = config.path_of(settings)
+    everything.run(path, config.load(path), Console(), sandbox=sandbox, host=host, port=port)
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ class TranslateSettings(Section):
     """The translate stage. `state_days` is how long an entity's deduplication state is kept."""
 
     batch: int = Field(default=500, ge=1)
-    buffer: int = Field(default=16_384, ge=100, description="events held in memory before the rules")
+    buffer: int = Field(default=4_000, ge=100, description="events held in memory before the rules")
     state_days: int = Field(default=400, ge=1)
     recent_deliveries: int = Field(default=8, ge=1, description="delivery ids remembered per entity")
 

@@ -1,0 +1,86 @@
+"""The tallies of the partitions a worker holds, and the account they make as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.events import Kind
+from pipeline.translate.reading import Place
+from pipeline.translate.rules import Result
+from pipeline.translate.tally import Account, Tally
+
+
+class Books:
+    """The tallies of every partition held, by store; what changed is written with the next step."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[int, dict[str, Tally]] = {}
+        self._changed: set[tuple[int, str]] = set()
+
+    def load(self, partition: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take a partition's tallies as they are stored."""
+        self._tallies[partition] = {key.decode(): Tally.decode(row) for key, row in rows}
+
+    async def forget(self, partitions: Iterable[int]) -> None:
+        """Another worker counts these now."""
+        for partition in partitions:
+            self._tallies.pop(partition, None)
+
+    def count(self, place: Place, store: str, kind: Kind, result: Result, account: str) -> None:
+        """Count one event."""
+        tallies = self._tallies.setdefault(place.partition, {})
+        tally = tallies.get(store)
+        if tally is None:
+            tally = tallies[store] = Tally()
+        if tally.count(place.topic, place.offset, kind, result, account):
+            self._changed.add((place.partition, store))
+
+    def changed(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """(partition, key, row) of the tallies that changed since the last call."""
+        for partition, store in self._changed:
+            yield partition, store.encode(), self._tallies[partition][store].encode()
+        self._changed.clear()
+
+    def accounts(self) -> dict[str, Account]:
+        """The account of each store, over the partitions held here."""
+        by_store: dict[str, list[Tally]] = {}
+        for tallies in self._tallies.values():
+            for store, tally in tallies.items():
+                by_store.setdefault(store, []).append(tally)
+        return {store: Account.of(tallies) for store, tallies in by_store.items()}
+
+
+class AccountCollector(Collector):
+    """The account as gauges; sum them over the workers."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Read at every scrape."""
+        events = GaugeMetricFamily(
+            "pipeline_account_events",
+            "Events ever received, by what became of them; exact, over all time.",
+            labels=["store", "kind", "outcome"],
+        )
+        reasons = GaugeMetricFamily(
+            "pipeline_account_reasons",
+            "Ignored and rejected events by reason. A new reason, or a jump: a shop or its settings changed.",
+            labels=["store", "kind", "outcome", "reason"],
+        )
+        records = GaugeMetricFamily(
+            "pipeline_account_translated",
+            "Records of accepted events: emitted to deliver, or unchanged since the entity's last event.",
+            labels=["account", "store", "kind", "outcome"],
+        )
+        for store, account in self._books.accounts().items():
+            for (kind, outcome), count in account.events.items():
+                events.add_metric([store, kind, outcome], count)
+            for (kind, outcome, reason), count in account.reasons.items():
+                reasons.add_metric([store, kind, outcome, reason], count)
+            for (whose, kind, outcome), count in account.records.items():
+                records.add_metric([whose, store, kind, outcome], count)
+        return [events, reasons, records]

@@ -1,0 +1,104 @@
+"""The account of events, exact to the event: how many came in, and what became of each.
+
+One tally per store and partition. It says up to which offset of each topic it counts, so what is read again
+after a crash is not counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from pipeline.events import Kind
+from pipeline.records import RecordKind
+from pipeline.translate.rules import Outcome, Result
+
+EMITTED = "emitted"
+UNCHANGED = "unchanged"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one store in one partition.
+
+    Attributes:
+        events: by `kind|outcome|reason`.
+        records: by `account|kind|emitted` and `account|kind|unchanged`.
+        marks: the last offset counted of each topic.
+    """
+
+    events: dict[str, int] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+
+    def count(self, topic: str, offset: int, kind: Kind | str, result: Result, account: str) -> bool:
+        """Count one event and its records; False where it was counted before. Offsets come in their order."""
+        if offset <= self.marks.get(topic, -1):
+            return False
+        self.marks[topic] = offset
+        _add(self.events, f"{kind}|{result.outcome}|{result.reason}")
+        for record in result.records:
+            _add(self.records, f"{account}|{record.kind}|{EMITTED}")
+        for record_kind in result.unchanged:
+            _add(self.records, f"{account}|{record_kind}|{UNCHANGED}")
+        return True
+
+    def encode(self) -> bytes:
+        """The bytes of the table."""
+        return orjson.dumps([self.events, self.records, self.marks])
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Tally:
+        """The tally `encode` wrote."""
+        return cls(*orjson.loads(raw))
+
+
+def _add(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The sum of tallies of one store.
+
+    Attributes:
+        events: by kind and outcome.
+        reasons: by kind, outcome and reason, of what was ignored or rejected.
+        records: by account, kind, and emitted or unchanged.
+    """
+
+    events: dict[tuple[str, str], int]
+    reasons: dict[tuple[str, str, str], int]
+    records: dict[tuple[str, str, str], int]
+
+    @classmethod
+    def of(cls, tallies: Iterable[Tally]) -> Account:
+        """Add up the tallies of a store's partitions."""
+        account = cls({}, {}, {})
+        for tally in tallies:
+            for kind, outcome, reason, count in _events(tally):
+                account.events[kind, outcome] = account.events.get((kind, outcome), 0) + count
+                if reason:
+                    key = (kind, outcome, reason)
+                    account.reasons[key] = account.reasons.get(key, 0) + count
+            for name, count in tally.records.items():
+                whose, kind, outcome = name.split("|")
+                records = (whose, kind, outcome)
+                account.records[records] = account.records.get(records, 0) + count
+        return account
+
+    @property
+    def received(self) -> int:
+        """All events."""
+        return sum(self.events.values())
+
+
+def _events(tally: Tally) -> Iterator[tuple[str, str, str, int]]:
+    for name, count in tally.events.items():
+        kind, outcome, reason = name.split("|")
+        yield kind, outcome, reason, count
+
+
+__all__ = ["EMITTED", "UNCHANGED", "Account", "Outcome", "RecordKind", "Tally"]

@@ -1,0 +1,230 @@
+"""The translate stage: one agent over the three `shop.*` topics, a table of entities and one of tallies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from faust.types import TP
+from prometheus_client import REGISTRY
+
+from pipeline.config import Settings
+from pipeline.engine.consumer import Record as Message
+from pipeline.engine.consumer import Round
+from pipeline.engine.engine import Engine
+from pipeline.engine.steps import Step
+from pipeline.engine.table import StateTable
+from pipeline.engine.worker import Stage, run
+from pipeline.events import Kind, Lane, RawEvent
+from pipeline.metrics import (
+    TRANSLATE_AGE_SECONDS,
+    TRANSLATE_EVENTS,
+    TRANSLATE_NOTES,
+    TRANSLATE_ROUND_SECONDS,
+)
+from pipeline.records import Record, RecordKind, Source, partition_of, record_key
+from pipeline.shops.base import Rejected, ShopAdapter
+from pipeline.shops.registry import ADAPTERS
+from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
+from pipeline.translate.account import AccountCollector, Books
+from pipeline.translate.reading import Place, dead_letter, feeds, read, store_of
+from pipeline.translate.rules import Feed, Outcome, Result, apply
+from pipeline.translate.state import EntityState
+
+log = logging.getLogger(__name__)
+
+#: This many failures of ours in a row, and it is not the bodies: stop before a night's orders are buried.
+BUGS_IN_A_ROW = 25
+#: Room for what Kafka adds to a message.
+MESSAGE_OVERHEAD = 4_096
+
+
+class Translator:
+    """Turns rounds of messages into steps."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        adapters: Mapping[str, ShopAdapter],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        settings = engine.settings
+        self._engine = engine
+        self._clock = clock
+        self._feeds = feeds(settings, adapters)
+        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
+        self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
+        self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
+        self._deadletters = full_name(settings, DEADLETTERS)
+        partitions = settings.kafka.account_partitions
+        self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._bugs = 0
+        self.books = Books()
+        self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
+        self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self.books.forget)
+        engine.agent("translate", [kind.topic for kind in Kind], self.handle)
+
+    async def _load_books(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self.books.load(partition, self.tallies.items(partition))
+
+    async def handle(self, events: Round) -> None:
+        """Translate one round and hand its effects to the engine."""
+        started = time.perf_counter()
+        work = _Work(self._engine.begin())
+        for tp, messages in events.batches:
+            self._translate(work, tp, messages)
+        for partition, store, row in self.books.changed():
+            work.step.write(self.tallies, partition, store, row)
+        work.export()
+        TRANSLATE_ROUND_SECONDS.observe(time.perf_counter() - started)
+        await self._engine.submit(work.step)
+
+    def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> None:
+        """One partition's messages of a round."""
+        kind = self._kinds[tp.topic]
+        states = _States(self.entities, tp.partition, messages)
+        oldest: int | None = None
+        for message in messages:
+            place = Place(kind.topic, tp.partition, message.offset)
+            try:
+                event, feed = read(message.key, message.value, message.headers, kind, self._feeds)
+            except Rejected as rejected:
+                store, account = store_of(message.headers, self._feeds), ""
+                result = _rejection(rejected)
+            else:
+                store, account = event.store, feed.account
+                result = self._event(work, event, place, states, feed)
+                if event.lane is Lane.LIVE and (oldest is None or event.received_ms < oldest):
+                    oldest = event.received_ms
+            if result.rejection is not None:
+                self._bury(work.step, message, place, result.rejection, account)
+            self.books.count(place, store, kind, result, account)
+            work.counted[store, kind, result.outcome] += 1
+        states.write(work.step)
+        work.step.done(tp, messages[-1].offset)
+        if oldest is not None:
+            TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
+
+    def _event(self, work: _Work, event: RawEvent, place: Place, states: _States, feed: Feed) -> Result:
+        """Judge one event, send its records, and keep its entity's new state."""
+        state = states.get(event.key)
+        result, values = self._judge(event, place, state, feed)
+        if result.remember:
+            states.put(event.key, state)
+        for record, value in values:
+            key = record_key(record.account, record.kind, record.id)
+            work.step.send(self._topics[record.kind], value, key, self._partitions[record.account])
+            for note in record.notes:
+                work.noted[event.store, record.kind, note] += 1
+        return result
+
+    def _judge(
+        self, event: RawEvent, place: Place, state: EntityState, feed: Feed
+    ) -> tuple[Result, list[tuple[Record, bytes]]]:
+        """The verdict, and the records as bytes. A failure of ours is no reason to lose or to stall."""
+        source = Source(topic=place.topic, partition=place.partition, offset=place.offset)
+        try:
+            result = apply(event, source, state, feed)
+            values = [(record, encode(record)) for record in result.records]
+        except Exception as bug:
+            self._bugs += 1
+            if self._bugs >= BUGS_IN_A_ROW:
+                raise
+            log.exception("%s: cannot translate %s", event.store, place)
+            return _rejection(Rejected("translate_error", detail=type(bug).__name__)), []
+        self._bugs = 0
+        if any(len(value) > self._max_bytes for _, value in values):
+            detail = "a record of it does not fit into a message"
+            return _rejection(Rejected("record_too_large", detail=detail)), []
+        return result, values
+
+    def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:
+        value, headers = dead_letter(
+            message.value,
+            message.headers,
+            rejected,
+            place,
+            account=account,
+            at_ms=int(self._clock() * 1_000),
+            max_bytes=self._max_bytes,
+        )
+        step.send(self._deadletters, value, message.key, None, headers)
+
+
+class _Work:
+    """What one round leaves behind."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.counted: Counter[tuple[str, str, str]] = Counter()
+        self.noted: Counter[tuple[str, str, str]] = Counter()
+
+    def export(self) -> None:
+        """Add the round to this process's counters."""
+        for labels, count in self.counted.items():
+            TRANSLATE_EVENTS.labels(*labels).inc(count)
+        for labels, count in self.noted.items():
+            TRANSLATE_NOTES.labels(*labels).inc(count)
+
+
+class _States:
+    """The states of the entities in one partition's messages: read together, decoded when needed."""
+
+    def __init__(self, table: StateTable, partition: int, messages: list[Message]) -> None:
+        self._table = table
+        self._partition = partition
+        keys = list({message.key: None for message in messages if message.key})
+        self._rows = dict(zip(keys, table.multi_get(partition, keys), strict=True))
+        self._changed: dict[bytes, EntityState] = {}
+
+    def get(self, key: bytes) -> EntityState:
+        """The entity's state, to be changed freely: it counts only once it is `put`."""
+        changed = self._changed.get(key)
+        if changed is not None:
+            return changed.copy()
+        row = self._rows[key]
+        return EntityState() if row is None else EntityState.decode(row)
+
+    def put(self, key: bytes, state: EntityState) -> None:
+        """Keep this state."""
+        self._changed[key] = state
+
+    def write(self, step: Step) -> None:
+        """Let the step store what was put."""
+        for key, state in self._changed.items():
+            step.write(self._table, self._partition, key, state.encode())
+
+
+def _rejection(rejected: Rejected) -> Result:
+    return Result(Outcome.REJECTED, rejected.reason, rejection=rejected)
+
+
+def encode(record: Record) -> bytes:
+    """The message value of a record; a field left out says nothing."""
+    return record.__pydantic_serializer__.to_json(record, exclude_none=record.body is not None)
+
+
+def build(engine: Engine, adapters: Mapping[str, ShopAdapter] = ADAPTERS) -> None:
+    """Declare the stage on an engine."""
+    translator = Translator(engine, adapters)
+    REGISTRY.register(AccountCollector(translator.books))
+
+
+def serve(
+    settings: Settings, *, worker: str, host: str, port: int, adapters: Mapping[str, ShopAdapter] = ADAPTERS
+) -> int:
+    """Run one translate worker until SIGTERM; see `engine.worker.run`."""
+    stage = Stage(
+        TRANSLATE_APP,
+        partial(build, adapters=adapters),
+        round_size=settings.translate.batch,
+        buffer=settings.translate.buffer,
+    )
+    return run(stage, settings, worker=worker, host=host, port=port)
+
+
+__all__ = ["Translator", "build", "encode", "serve"]
