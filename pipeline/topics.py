@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ DEADLETTER_PARTITIONS = 4
 DAY_MS = 86_400_000
 #: What headers, key and framing add to a body of the gateway's largest size.
 MESSAGE_OVERHEAD = 256 * 1024
+#: How long brokers may take to hear of a topic that was made.
+SETTLE_SECONDS = 15.0
 #: A group that is down for less must find its position again.
 LEAST_OFFSETS_RETENTION_MINUTES = 24 * 60
 
@@ -326,12 +329,25 @@ def ensure(settings: Settings, *, apply: bool = False) -> Report:
     if before.refusals:
         raise TopicsError(before)
     missing = [verdict.topic for verdict in before.verdicts if verdict.state is State.MISSING]
+    changes = {v.topic.name: _safe_changes(v) for v in before.verdicts if apply and _safe_changes(v)}
     cluster.create([_new(topic) for topic in missing])
-    if apply:
-        cluster.alter({v.topic.name: changes for v in before.verdicts if (changes := _safe_changes(v))})
+    cluster.alter(changes)
     cluster.await_leaders(topic.name for topic in missing)
-    after = examine(settings, cluster.facts(names))
-    return _passed(_told(before, after))
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        after = examine(settings, cluster.facts(names))
+        # Another broker may answer this time, one that has not heard of the change yet.
+        if not _outstanding(after, changes) or time.monotonic() > until:
+            return _passed(_told(before, after))
+        time.sleep(0.05)
+
+
+def _outstanding(report: Report, changes: Mapping[str, Mapping[str, str]]) -> bool:
+    return any(
+        verdict.state is State.MISSING
+        or any(d.setting in changes.get(verdict.topic.name, {}) for d in verdict.differences)
+        for verdict in report.verdicts
+    )
 
 
 def _new(topic: Topic) -> NewTopic:

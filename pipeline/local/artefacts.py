@@ -46,9 +46,9 @@ def class_path(say: Callable[[str], None] = lambda _: None) -> list[Path]:
     """
     directory = cache_dir() / f"kafka-{KAFKA_VERSION}"
     listing = directory / "class-path.json"
-    if jars := _listed(listing):
-        return jars
     try:
+        if jars := _listed(listing):
+            return jars
         directory.mkdir(parents=True, exist_ok=True)
         # Two first starts at once: the second waits, then finds the list.
         with (directory / "lock").open("w") as lock:
@@ -62,7 +62,7 @@ def class_path(say: Callable[[str], None] = lambda _: None) -> list[Path]:
             partial.replace(listing)
     except OSError as error:
         raise BrokerError(
-            f"the cache {directory} cannot be written: {error.strerror}",
+            f"the cache {directory} cannot be used: {error.strerror}",
             hint="make room there or name another place in PIPELINE_CACHE",
         ) from error
     return jars

@@ -52,8 +52,10 @@ def java_version(java: Path) -> int:
         done = subprocess.run(  # noqa: S603 - the java the user's own environment names
             [java, "-version"], capture_output=True, text=True, timeout=30, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BrokerError(f"{java} cannot be run: {error}") from error
+    except OSError as error:
+        raise BrokerError(f"{java} cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BrokerError(f"{java} does not tell its version within 30 s") from error
     # openjdk version "17.0.15" 2025-04-15; before Java 9 it was "1.8.0_392".
     found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
     if not found:

@@ -174,7 +174,7 @@ class Node:
             ((cause, hint) for pattern, cause, hint in _CAUSES if re.search(pattern, text, re.IGNORECASE)),
             ("", f"the whole log: {self._logs[0]}"),
         )
-        telling = [line for line in lines if re.search(r"\b(ERROR|FATAL|Exception|Error|Caused by)\b", line)]
+        telling = [line for line in lines if re.search(r"\b(ERROR|FATAL|Exception|Caused by)\b", line)]
         quoted = "".join(f"\n    {line[:300]}" for line in (telling or lines)[-6:])
         because = f": {cause}" if cause else ""
         return BrokerError(f"Kafka's broker {self.place.id} {what}{because}{quoted}", hint=hint)

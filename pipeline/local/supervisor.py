@@ -133,10 +133,20 @@ class Supervisor:
         """
         until = time.monotonic() + within
         while waiting := [keeper for keeper in self._keepers if keeper.status.phase is not Phase.READY]:
-            failed = [keeper for keeper in waiting if keeper.status.phase is Phase.FAILED]
-            if failed or time.monotonic() > until:
-                raise (failed or waiting)[0].complaint()
+            self.check()
+            if time.monotonic() > until:
+                raise waiting[0].complaint()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def check(self) -> None:
+        """Look whether every command is still one worth starting.
+
+        Raises:
+            PipelineError: one is not: with the end of its log.
+        """
+        for keeper in self._keepers:
+            if keeper.status.phase is Phase.FAILED:
+                raise keeper.complaint()
 
     async def stop(self) -> None:
         """SIGTERM to each in turn, last started first; one that outstays its time is killed."""

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from pipeline.errors import PipelineError
 from pipeline.local.child import Child
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Command, Pace, Phase, Supervisor
+from tests.processes import is_alive, until, wait_until
 
 #: Of processes that have no HTTP side, so are never ready.
 NOWHERE = "http://127.0.0.1:9"
@@ -49,20 +49,6 @@ time.sleep(60)
 
 def python(code: str, *args: str) -> tuple[str, ...]:
     return (sys.executable, "-S", "-c", code, *args)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    """A zombie counts as dead: its parent has not yet asked how it ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture(autouse=True)
@@ -194,9 +180,9 @@ def test_a_child_is_stopped_with_what_it_started(tmp_path: Path) -> None:
     """
     log = tmp_path / "family.log"
     child = Child([sys.executable, "-S", "-c", textwrap.dedent(family)], log)
-    asyncio.run(until(lambda: log.read_text().endswith("\n")))
+    wait_until(lambda: log.read_text().endswith("\n"))
 
     child.kill()
 
-    asyncio.run(until(lambda: not is_alive(int(log.read_text()))))
+    wait_until(lambda: not is_alive(int(log.read_text())))
     assert child.poll() == -signal.SIGKILL

@@ -1,0 +1,201 @@
+"""The whole pipeline on one machine: broker, topics and processes, in the order of who needs whom.
+
+`pipeline up` runs it on settings of one's own, `pipeline demo` on its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pipeline import topics
+from pipeline.config import Settings, is_loopback
+from pipeline.errors import BrokerError, SettingsError
+from pipeline.kafka import bootstrap
+from pipeline.local.broker import EmbeddedKafka
+from pipeline.local.ports import HOST, free_port
+from pipeline.local.supervisor import Command, Pace, Phase, Status, Supervisor
+
+WATCH_SECONDS = 0.5
+#: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
+#: still finds the next stage.
+STAGES = {
+    "deliver": ("worker", "deliver"),
+    "translate": ("worker", "translate"),
+    "gateway": ("gateway",),
+}
+
+
+class Wiring:
+    """Starts and stops everything; an async context manager.
+
+    Args:
+        path: the settings file, for the processes.
+        settings: the same, read.
+        sandbox: also run the simulated Connectif where the accounts' `base_url` says.
+        host: where the gateway listens; the other processes listen on 127.0.0.1.
+        port: the gateway's; the workers' follow it. 0: free ones.
+        light: a broker for a short life (`pipeline.local.node.Runtime`).
+        say: is told what takes long.
+        program: the `pipeline` command.
+
+    Raises:
+        SettingsError: a sandbox is wanted, and no account, or accounts in different places, would call it.
+
+    Attributes:
+        kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        sandbox: bool = False,
+        host: str = HOST,
+        port: int = 0,
+        light: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+        program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        self._kafka_restarts = 0
+        self._kafka_phase = Phase.STOPPED
+        self.kafka = (
+            None
+            if _is_there(settings)
+            else EmbeddedKafka(settings.data_dir, java=settings.kafka.java, light=light, say=say)
+        )
+        self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
+        self._supervisor = Supervisor(
+            [_command(program, name, url, path) for name, url in self.urls.items()],
+            settings.data_dir / "logs",
+            Pace(),
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def statuses(self) -> list[Status]:
+        """How each process is, the broker first, for a display."""
+        statuses = self._supervisor.statuses
+        if self.kafka is None:
+            return statuses
+        pid = next(iter(self.kafka.pids.values()), None)
+        address = self.kafka.bootstrap
+        return [Status("kafka", self._kafka_phase, address, pid, self._kafka_restarts), *statuses]
+
+    def status(self, name: str) -> Status:
+        """How one process is."""
+        return next(status for status in self.statuses if status.name == name)
+
+    async def start(self, within: float = 90.0) -> None:
+        """Start everything and wait until all of it takes traffic, the processes at most `within` seconds.
+
+        Raises:
+            BrokerError: the broker cannot be started, or is not to be trusted.
+            PipelineError: a process does not become ready: with the end of its log.
+        """
+        if self.kafka:
+            self._kafka_phase = Phase.STARTING
+            await _in_thread(self.kafka.start)
+            self._kafka_phase = Phase.READY
+        self._say("topics")
+        await _in_thread(lambda: topics.ensure(self._settings))
+        self._say("processes")
+        await self._supervisor.start()
+        await self._supervisor.ready(within)
+
+    async def stop(self) -> None:
+        """Stop everything, upstream first, the broker last."""
+        await self._supervisor.stop()
+        if self.kafka:
+            await _in_thread(self.kafka.stop)
+            self._kafka_phase = Phase.STOPPED
+
+    async def watch(self) -> None:
+        """Bring the broker back whenever it ends; returns never.
+
+        Raises:
+            BrokerError: it cannot be brought back.
+            PipelineError: a process cannot be started again.
+        """
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self._supervisor.check()
+            if self.kafka and not self.kafka.pids:
+                self._kafka_restarts += 1
+                self._kafka_phase = Phase.STARTING
+                await _in_thread(self.kafka.start)
+                self._kafka_phase = Phase.READY
+
+
+def _is_there(settings: Settings) -> bool:
+    with contextlib.suppress(BrokerError):
+        return bool(bootstrap(settings))
+    return False
+
+
+def _urls(host: str, port: int, sandbox: str | None) -> dict[str, str]:
+    """Where each process listens, in the order of starting."""
+    urls = {"sandbox": sandbox} if sandbox else {}
+    taken: set[int] = set()
+    for name in STAGES:
+        follow = ("gateway", "translate", "deliver").index(name)
+        chosen = port + follow if port else free_port(taken)
+        taken.add(chosen)
+        urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
+    return urls
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _sandbox_url(settings: Settings) -> str:
+    urls = {account.base_url.rstrip("/") for account in settings.accounts.values()}
+    local = sorted(url for url in urls if is_loopback(url))
+    if len(local) != 1 or urlsplit(local[0]).port is None:
+        found = f"they name {', '.join(local)}" if local else "none does"
+        raise SettingsError(
+            f"a sandbox needs accounts whose base_url is one address of this machine with its port; {found}",
+            field="accounts",
+            hint='set base_url = "http://127.0.0.1:9100" in each account that shall use the sandbox',
+        )
+    return local[0]
+
+
+def _command(program: tuple[str, ...], name: str, url: str, path: Path) -> Command:
+    place = urlsplit(url)
+    words = STAGES.get(name, (name,))
+    argv = [*program, *words, "--config", str(path.absolute())]
+    argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
+    # An address for all interfaces is asked on this one.
+    asked = url.replace("//0.0.0.0:", f"//{HOST}:").replace("//[::]:", "//[::1]:")
+    return Command(name, tuple(argv), asked)
+
+
+async def _in_thread(work: Callable[[], object]) -> None:
+    """Run blocking work; a cancellation waits for its end, so that nothing is stopped while it starts."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

