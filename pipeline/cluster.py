@@ -26,6 +26,8 @@ from confluent_kafka.admin import (
 from pipeline.errors import BrokerError
 
 log = logging.getLogger(__name__)
+# What the client logs of a failed connection is in our error; nothing is printed beside it.
+log.addHandler(logging.NullHandler())
 
 OFFSETS_TOPIC = "__consumer_offsets"
 
@@ -189,6 +191,7 @@ class Cluster:
 
     def _broken(self, what: str, error: KafkaException) -> BrokerError:
         """Where nothing answers, the connection's last complaint (a failed handshake) tells most."""
+        self._admin.poll(0)  # hands over the complaints
         silent = _code(error) in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)  # noqa: SLF001 - their names
         reason = (silent and self._last_error) or error.args[0].str()
         hint = "is the cluster up, and kafka.security right?" if silent else ""
@@ -196,7 +199,7 @@ class Cluster:
 
     def _remember(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
-            self._last_error = error.str()
+            self._last_error = error.str().partition(" (after ")[0]
 
 
 def _exists(topic: TopicMetadata | None) -> bool:

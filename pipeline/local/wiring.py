@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -130,7 +130,7 @@ class Wiring:
             self._kafka_phase = Phase.STOPPED
 
     async def watch(self) -> None:
-        """Bring the broker back whenever it ends; returns never.
+        """Bring the broker back whenever it ends; never returns.
 
         Raises:
             BrokerError: it cannot be brought back.
@@ -144,6 +144,20 @@ class Wiring:
                 self._kafka_phase = Phase.STARTING
                 await _in_thread(self.kafka.start)
                 self._kafka_phase = Phase.READY
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """`watch` beside other work of the block, which an error of it ends.
+
+        Raises:
+            ExceptionGroup: of the errors of `watch`, or of the block.
+        """
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self.watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
 
 
 def _is_there(settings: Settings) -> bool:

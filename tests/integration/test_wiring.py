@@ -1,0 +1,122 @@
+"""`pipeline up`: what is started with what, in which order, and brought back; the stages are stubs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import topics
+from pipeline.config import load
+from pipeline.errors import SettingsError
+from pipeline.kafka import answers, bootstrap
+from pipeline.local.ports import free_port
+from pipeline.local.supervisor import Phase
+from pipeline.local.tomlfile import dumps
+from pipeline.local.wiring import Wiring
+from tests.broker import KafkaSettings
+from tests.processes import is_alive, until
+
+pytestmark = pytest.mark.kafka
+
+#: A `pipeline` that notes how it was called, and that it was stopped, and is ready at once.
+STUB = """
+import http.server, signal, sys
+words = [word for word in sys.argv[1:] if not word.startswith("-")]
+options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
+name = "-".join(word for word in sys.argv[1:sys.argv.index("--config")])
+def note(what):
+    open("notes", "a").write(f"{what} {name}\\n")
+def stop(*_):
+    note("stopped")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler)
+assert open(options["--config"]).read()
+note("started")
+server.serve_forever()
+"""
+PROGRAM = (sys.executable, "-S", "-c", STUB)
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def accounts(**base_urls: str) -> dict[str, object]:
+    return {"accounts": {name: {"api_key": "id:secret", "base_url": url} for name, url in base_urls.items()}}
+
+
+async def test_every_process_is_started_and_stopped_upstream_first(kafka_settings: KafkaSettings) -> None:
+    path = kafka_settings.write(accounts(es=(sandbox := f"http://127.0.0.1:{free_port()}")))
+    settings = load(path, {})
+
+    async with Wiring(path, settings, sandbox=True, program=PROGRAM) as wiring:
+        assert wiring.kafka is None
+        assert wiring.urls["sandbox"] == sandbox
+        assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
+            ["sandbox", "deliver", "translate", "gateway"], Phase.READY
+        )
+        assert topics.verify(settings).problems == ()
+
+    notes = Path("notes").read_text().splitlines()
+    assert sorted(notes[:4]) == [
+        "started gateway",
+        "started sandbox",
+        "started worker-deliver",
+        "started worker-translate",
+    ]
+    assert notes[4:] == [
+        "stopped gateway",
+        "stopped worker-translate",
+        "stopped worker-deliver",
+        "stopped sandbox",
+    ]
+
+
+async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: Path) -> None:
+    tree = {"data_dir": str(tmp_path / "data"), "kafka": {"shop_partitions": 1, "account_partitions": 1}}
+    path = tmp_path / "pipeline.toml"
+    path.write_text(dumps(tree))
+    settings = load(path, {})
+    async with Wiring(path, settings, light=True, program=PROGRAM) as wiring:
+        assert wiring.kafka is not None
+        assert "sandbox" not in wiring.urls
+        address, (pid,) = bootstrap(settings), wiring.kafka.pids.values()
+        async with wiring.watched():
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: not answers(address))
+            await until(lambda: wiring.status("kafka").restarts == 1, 5)
+            await until(lambda: wiring.status("kafka").phase is Phase.READY, 60)
+        assert bootstrap(settings) == address
+        (pid,) = wiring.kafka.pids.values()
+    assert not is_alive(pid)
+    assert wiring.status("kafka").phase is Phase.STOPPED
+
+
+@pytest.mark.parametrize(
+    "base_urls",
+    [
+        {"es": "https://api.connectif.cloud"},
+        {"es": "http://127.0.0.1:9100", "fr": "http://127.0.0.1:9200"},
+        {"es": "http://localhost"},
+    ],
+)
+def test_a_sandbox_nobody_would_call_is_refused(
+    base_urls: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "id:secret")
+    tree = {"accounts": {n: {"api_key": {"env": "KEY"}, "base_url": url} for n, url in base_urls.items()}}
+    path = tmp_path / "pipeline.toml"
+    path.write_text(dumps(tree))
+    with pytest.raises(SettingsError, match="a sandbox needs accounts whose base_url is one address"):
+        Wiring(path, load(path), sandbox=True)
