@@ -123,9 +123,12 @@ def up(
 ) -> None:
     """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
+    from pipeline.local.wiring import Wiring  # noqa: PLC0415 - start fast
 
-    path = config.path_of(settings)
-    everything.run(path, config.load(path), Console(), sandbox=sandbox, host=host, port=port)
+    path, console = config.path_of(settings), Console()
+    loaded = config.load(path)
+    wiring = Wiring(path, loaded, sandbox=sandbox, host=host, port=port, say=console.print)
+    everything.run(wiring, loaded, console)
 
 
 def main() -> None:

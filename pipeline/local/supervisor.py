@@ -23,7 +23,7 @@ from pipeline.local.child import CANNOT_RUN, Child
 LOOK_SECONDS = 0.1
 READY_LOOK_SECONDS = 1.0
 #: Exit codes after which starting again would change nothing.
-_HOPELESS = {SettingsError.exit_code: "it refuses its settings", CANNOT_RUN: "it cannot be run"}
+_HOPELESS = {SettingsError.exit_code: "its settings or options are refused", CANNOT_RUN: "it cannot be run"}
 LOG_MAX_BYTES = 10_000_000
 
 
@@ -230,7 +230,7 @@ class _Keeper:
         try:
             answer = await self._client.get(f"{self._command.url}/readyz")
         except httpx.HTTPError as error:
-            self._say(not_yet, f"no answer: {type(error).__name__}")
+            self._say(not_yet, "" if not_yet is Phase.STARTING else f"no answer: {type(error).__name__}")
             return
         if answer.is_success:
             self._say(Phase.READY)

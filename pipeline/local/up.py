@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -20,17 +19,12 @@ REFRESH_SECONDS = 0.5
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
 
 
-def run(path: Path, settings: Settings, console: Console, *, sandbox: bool, host: str, port: int) -> None:
+def run(wiring: Wiring, settings: Settings, console: Console) -> None:
     """Run everything until SIGTERM or SIGINT.
 
     Raises:
         PipelineError: something cannot be started or brought back; all is stopped first.
     """
-
-    def say(text: str) -> None:
-        console.print(f"{text} ...", style="dim", highlight=False)
-
-    wiring = Wiring(path, settings, sandbox=sandbox, host=host, port=port, say=say)
     asyncio.run(_run(wiring, settings, console))
 
 
@@ -71,7 +65,7 @@ async def _display(wiring: Wiring, console: Console) -> None:
     said: dict[str, Phase] = {}
     while True:
         for status in wiring.statuses:
-            if said.get(status.name) is not status.phase:
+            if said.get(status.name, Phase.STOPPED) is not status.phase:
                 said[status.name] = status.phase
                 line = " ".join(
                     part for part in (status.name, status.phase, status.url, status.detail) if part

@@ -116,9 +116,9 @@ class Wiring:
             self._kafka_phase = Phase.STARTING
             await _in_thread(self.kafka.start)
             self._kafka_phase = Phase.READY
-        self._say("topics")
+        self._say("topics ...")
         await _in_thread(lambda: topics.ensure(self._settings))
-        self._say("processes")
+        self._say("processes ...")
         await self._supervisor.start()
         await self._supervisor.ready(within)
 

@@ -98,7 +98,7 @@ async def test_a_process_that_keeps_ending_waits_longer_each_time(tmp_path: Path
 async def test_wrong_settings_are_not_tried_again_and_are_quoted(tmp_path: Path) -> None:
     refusing = Command("refusing", python("import sys; print('no account acme-es'); sys.exit(2)"), NOWHERE)
     async with Supervisor([refusing], tmp_path / "logs", QUICK) as supervisor:
-        with pytest.raises(PipelineError, match="refuses its settings\n    no account acme-es"):
+        with pytest.raises(PipelineError, match="options are refused\n    no account acme-es"):
             await supervisor.ready(10)
         assert supervisor.status("refusing").phase is Phase.FAILED
         assert supervisor.status("refusing").restarts == 0

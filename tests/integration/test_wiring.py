@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -101,6 +102,33 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
         (pid,) = wiring.kafka.pids.values()
     assert not is_alive(pid)
     assert wiring.status("kafka").phase is Phase.STOPPED
+
+
+def test_up_says_where_webhooks_go_and_stops_everything_when_told(kafka_settings: KafkaSettings) -> None:
+    store = {"platform": "shopify", "account": "es", "domain": "acme.example", "secrets": ["s"]}
+    path = kafka_settings.write({**accounts(es="http://127.0.0.1:9100"), "stores": {"acme": store}})
+    up = f"""
+from pathlib import Path
+from rich.console import Console
+from pipeline import config
+from pipeline.local import up, wiring
+path = Path({str(path)!r})
+settings = config.load(path)
+up.run(wiring.Wiring(path, settings, program={PROGRAM!r}), settings, Console())
+"""
+    with subprocess.Popen([sys.executable, "-c", up], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not lines or "webhooks to" not in lines[-1]:
+            lines.append(process.stdout.readline())
+            assert lines[-1], lines
+        assert lines[-1].startswith("acme.example: webhooks to http://127.0.0.1:")
+        assert lines[-1].endswith("/webhooks/shopify/acme\n")
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
+    assert Path("notes").read_text().splitlines()[-1] == "stopped worker-deliver"
 
 
 @pytest.mark.parametrize(
