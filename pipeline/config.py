@@ -155,9 +155,10 @@ class StoreSettings(Section):
     guests_without_email: Literal["park", "external_id"] = "park"
     contacts_from_unsold_orders: bool = False
     placeholder_product: str | None = Field(default=None, description="product id for orders without lines")
-    product_url: str = Field(
-        default="https://{domain}/products/{id}",
-        description="page of a product known only from orders; {domain}, {id} and {sku} are filled in",
+    product_url: str | None = Field(
+        default=None,
+        description="page of a product known only from orders, with {domain}, {id} and {sku} filled in; "
+        "None: the platform's own form",
     )
 
 

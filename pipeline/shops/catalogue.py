@@ -13,6 +13,11 @@ from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops import values
 from pipeline.shops.base import Draft
 
+#: Where a product is found by its id alone, without its name in the address.
+PRODUCT_PAGES = {
+    "shopify": "https://{domain}/products/{id}",
+    "woocommerce": "https://{domain}/?p={id}",
+}
 _UNSAFE = re.compile(r"[^\w.~-]")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
@@ -33,7 +38,8 @@ def url_part(piece: str) -> str:
 
 def product_page(settings: StoreSettings, product_id: str, sku: str | None = None) -> str:
     """The page of a product that only orders named, by the store's template."""
-    return _filled(settings.product_url, settings.domain, product_id, sku or product_id)
+    template = settings.product_url or PRODUCT_PAGES[settings.platform]
+    return _filled(template, settings.domain, product_id, sku or product_id)
 
 
 @lru_cache(maxsize=65_536)
@@ -42,10 +48,10 @@ def _filled(template: str, domain: str, product_id: str, sku: str) -> str:
     return page.replace("{sku}", url_part(sku))
 
 
-def discount(price: Decimal, original: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    """The discounted amount and percentage, both None where the product is not reduced."""
-    if original is None or original <= price:
-        return None, None
+def discount(price: Decimal, original: Decimal) -> tuple[Decimal, Decimal]:
+    """The discounted amount and percentage; told as 0 outside a sale, or an ended sale's would remain."""
+    if original <= price:
+        return Decimal(0), Decimal(0)
     amount = original - price
     return amount, (amount * 100 / original).quantize(_CENTS, ROUND_HALF_UP)
 

@@ -81,6 +81,9 @@ def ipod(product_id: str) -> Draft:
             name="IPod Nano - 8GB",
             url="https://acme.example/products/ipod-nano",
             unit_price=Decimal("199.00"),
+            unit_price_original=Decimal("199.00"),
+            discounted_amount=Decimal(0),
+            discounted_percentage=Decimal(0),
             availability="instock",
             image_url="http://static.shopify.com/s/files/1/6909/3384/products/ipod-nano.png?0",
             description=(

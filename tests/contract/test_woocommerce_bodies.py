@@ -26,7 +26,7 @@ def stub(product_id: str, name: str, price: str) -> Draft:
     told = Product(
         product_id=product_id,
         name=name,
-        url=f"https://shop.example/products/{product_id}",
+        url=f"https://shop.example/?p={product_id}",
         unit_price=Decimal(price),
         is_blacklisted=True,
     )
@@ -37,7 +37,7 @@ def line(product_id: str, name: str, unit: str, quantity: int, price: str) -> Li
     return Line(
         product_id=product_id,
         name=name,
-        url=f"https://shop.example/products/{product_id}",
+        url=f"https://shop.example/?p={product_id}",
         unit_price=Decimal(unit),
         unit_price_original=Decimal(unit),
         quantity=quantity,

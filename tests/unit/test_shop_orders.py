@@ -251,8 +251,8 @@ def test_letters_of_any_script_stand_in_a_url_as_they_are() -> None:
     assert url_part("a b/c?d#e%f") == "a%20b%2Fc%3Fd%23e%25f"
 
 
-def test_a_discount_is_told_only_where_there_is_one() -> None:
+def test_outside_a_sale_the_discount_is_told_as_zero() -> None:
     assert discount(Decimal("19.99"), Decimal("24.99")) == (Decimal("5.00"), Decimal("20.01"))
     assert discount(Decimal(0), Decimal(3)) == (Decimal(3), Decimal("100.00"))
-    for original in (None, Decimal("19.99"), Decimal(1), Decimal(0)):
-        assert discount(Decimal("19.99"), original) == (None, None)
+    for original in (Decimal("19.99"), Decimal(1), Decimal(0)):
+        assert discount(Decimal("19.99"), original) == (Decimal(0), Decimal(0))

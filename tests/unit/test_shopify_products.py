@@ -59,9 +59,9 @@ def test_the_lowest_price_is_told_with_its_own_price_before() -> None:
 
 
 @pytest.mark.parametrize("before", [None, "0.00", "20.00", "19.99"])
-def test_a_price_before_that_is_not_higher_is_none(before: str | None) -> None:
+def test_an_ended_sale_leaves_no_discount_behind(before: str | None) -> None:
     found = told(product(variant(compare_at_price=before)))
-    assert (found.unit_price_original, found.discounted_amount) == (None, None)
+    assert (found.unit_price_original, found.discounted_amount) == (found.unit_price, Decimal(0))
 
 
 def test_a_product_without_a_price_is_not_created() -> None:

@@ -117,24 +117,8 @@ def test_availability(stock: dict[str, Any], expected: str | None) -> None:
     assert product_of(told(product(**stock))).availability == expected
 
 
-@pytest.mark.parametrize(
-    ("managed", "quantity", "units", "noted"),
-    [
-        (True, 7, 7, ()),
-        (True, 7.5, 7, ("stock_units_rounded",)),
-        (True, -3, 0, ("stock_units_rounded",)),
-        (True, 1e300, None, ("stock_units_invalid",)),
-        (True, None, None, ()),
-        (True, "many", None, ()),
-        (False, 7, None, ()),
-        ("parent", 7, None, ()),  # a variation that shares its product's stock
-    ],
-)
-def test_units_are_told_where_stock_is_tracked(
-    managed: Any, quantity: Any, units: int | None, noted: tuple[str, ...]
-) -> None:
-    translation = told(product(manage_stock=managed, stock_quantity=quantity))
-    assert (product_of(translation).in_stock_units, notes(translation)) == (units, noted)
+def test_stock_counts_are_not_told_since_every_sale_would_cost_a_call() -> None:
+    assert product_of(told(product(manage_stock=True, stock_quantity=7))).in_stock_units is None
 
 
 def test_the_catalogue_entry_in_full() -> None:

@@ -111,11 +111,12 @@ def _common(body: Mapping[str, Any], domain: str, zone: str) -> tuple[Product, t
 
 
 def _priced(common: Product, offer: _Offer) -> Product:
-    amount, percentage = discount(offer.price, offer.original)
+    original = offer.price if offer.original is None else offer.original
+    amount, percentage = discount(offer.price, original)
     return common.model_copy(
         update={
             "unit_price": offer.price,
-            "unit_price_original": offer.original,
+            "unit_price_original": original,
             "discounted_amount": amount,
             "discounted_percentage": percentage,
         }

@@ -9,7 +9,7 @@ parent shows the lowest of all). WooCommerce announces the parent itself with th
 from __future__ import annotations
 
 import re
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -32,7 +32,6 @@ from pipeline.shops.woocommerce.fields import (
 )
 
 _PARENT_LINK = re.compile(r"/products/([1-9][0-9]{0,19})/?$")
-_NONE = Decimal(0)
 _TOP_RATING = Decimal(5)
 _MOST_UNITS = Decimal(10) ** 9
 
@@ -161,9 +160,8 @@ def _upsert(
         url=url,
         unit_price=price,
         unit_price_original=original,
-        # Told as 0 outside a sale: what is not told stays as an earlier sale left it.
-        discounted_amount=reduction or _NONE,
-        discounted_percentage=percentage or _NONE,
+        discounted_amount=reduction,
+        discounted_percentage=percentage,
         availability=_availability(body),
         image_url=_image(body),
         description=prose(body.get("short_description"), notes) or prose(body.get("description"), notes),
@@ -171,7 +169,6 @@ def _upsert(
         categories=_names(body, "categories"),
         tags=_names(body, "tags"),
         published_at=_published_at(body, store, notes),
-        in_stock_units=_units(body, notes),
         is_blacklisted=unlisted,
         rating=rating,
         rating_count=rating_count,
@@ -219,23 +216,6 @@ def _availability(body: dict[str, Any]) -> Availability | None:
         tracked = body.get("manage_stock") not in (False, None)
         return "instock" if tracked and body.get("backorders_allowed") is True else "outofstock"
     return None
-
-
-def _units(body: dict[str, Any], notes: list[str]) -> int | None:
-    """Whole units where stock is tracked; below zero (sold on back-order) there are none."""
-    quantity = body.get("stock_quantity")
-    if body.get("manage_stock") is not True or isinstance(quantity, bool):
-        return None
-    if not isinstance(quantity, int | float):
-        return None
-    units = Decimal(str(quantity))
-    if not abs(units) <= _MOST_UNITS:
-        notes.append("stock_units_invalid")
-        return None
-    whole = max(units.to_integral_value(ROUND_FLOOR), Decimal(0))
-    if whole != units:
-        notes.append("stock_units_rounded")
-    return int(whole)
 
 
 def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int | None]:
