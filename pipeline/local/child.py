@@ -54,6 +54,7 @@ class Child:
     def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
         with log.open("ab") as output:
             self._process = _on_lasting_thread(_leashed(argv), output.fileno(), env)
+        self.parent = os.getpid()
         _alive.add(self)
 
     @property
@@ -145,4 +146,5 @@ def _popen(argv: list[str], output: int, env: Mapping[str, str] | None) -> subpr
 @atexit.register
 def _kill_all() -> None:
     for child in list(_alive):
-        child.kill()
+        if child.parent == os.getpid():  # a fork of ours that ends must not take our children with it
+            child.kill()

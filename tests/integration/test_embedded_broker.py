@@ -183,3 +183,34 @@ def test_a_cache_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PIPELINE_CACHE", os.fspath(tmp_path / "file"))
     with pytest.raises(BrokerError, match=r"the cache .* cannot be used: Not a directory"):
         artefacts.class_path()
+
+
+def test_without_the_resolver_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "jgo", None)
+    with pytest.raises(BrokerError, match="jgo, which fetches Kafka, is not installed") as caught:
+        artefacts.class_path()
+    assert "pip install 'shop-connectif-pipeline[local]'" in str(caught.value)
+
+
+def test_jars_that_vanished_from_the_cache_are_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_CACHE", str(tmp_path))
+    jar = tmp_path / "kafka.jar"
+    fetched: list[Path] = []
+
+    def fetch(_: Path) -> list[Path]:
+        jar.touch()
+        fetched.append(jar)
+        return [jar]
+
+    monkeypatch.setattr(artefacts, "_fetch", fetch)
+    assert artefacts.class_path() == artefacts.class_path() == [jar]
+    assert len(fetched) == 1
+
+    jar.unlink()
+    assert artefacts.class_path() == [jar]
+    assert len(fetched) == 2
