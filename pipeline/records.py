@@ -232,6 +232,9 @@ class Receipt(Frozen):
     status: int | None = Field(default=None, description="HTTP status of the deciding answer")
     calls: int = Field(default=0, description="calls of the budget spent on this record alone")
     fingerprint: str = Field(default="", description="of what Connectif was told")
+    repaired: tuple[str, ...] = Field(
+        default=(), description="kind|id of what Connectif had lost and was made again from this purchase"
+    )
     lane: Lane
     notes: tuple[str, ...] = ()
     received_ms: int

@@ -76,6 +76,10 @@ class Budget:
         self._flying[self._next] = now
         return self._next
 
+    def cancel(self, call: int) -> None:
+        """The call was not made after all."""
+        del self._flying[call]
+
     def finish(self, call: int, now: float, seen: Seen = NOTHING_SEEN) -> None:
         """The call's answer came, or was given up."""
         del self._flying[call]

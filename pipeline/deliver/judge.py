@@ -70,6 +70,13 @@ def apply(told: Told | None, state: State) -> Told | None:
     raise TypeError(f"a {state.kind} was never told as that")
 
 
+def fingerprint_of(state: State) -> str:
+    """What stands for a state on its receipt."""
+    if isinstance(state, PurchaseState):
+        return RETRACTED if state.body is None else digest(state.body)
+    return digest(state.to_json())
+
+
 def _judge_contact(told: ContactTold | None, state: ContactState) -> PutContact | Unchanged:
     known = told or ContactTold()
     delete = state.retracted > known.retracted

@@ -1,0 +1,252 @@
+"""One account's delivery: asks the scheduler what is next, makes the calls, and writes down how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipeline.config import DeliverSettings
+from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.desk import Desk
+from pipeline.deliver.errands import Again, Aside, Result, tell_contact, tell_product
+from pipeline.deliver.gate import Gate, Pass
+from pipeline.deliver.health import Sign
+from pipeline.deliver.importing import Importer
+from pipeline.deliver.judge import fingerprint_of
+from pipeline.deliver.merge import ContactState, PurchaseState
+from pipeline.deliver.pending import Waiting
+from pipeline.deliver.receipts import Ending, Key
+from pipeline.deliver.repairs import contact_of, products_of
+from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send
+from pipeline.deliver.selling import Sale
+from pipeline.deliver.verdicts import (
+    AddCoupon,
+    CreatePurchase,
+    DeleteProduct,
+    DeletePurchase,
+    PutContact,
+    PutProduct,
+    ReplacePurchase,
+    Unchanged,
+)
+from pipeline.records import Outcome, Receipt, RecordKind
+
+#: Answers that make no sense are asked for again so often before the record is given up.
+NONSENSE_LIMIT = 10
+#: Seconds calls may take to end when the account's delivery is to stop.
+STOP_GRACE = 10.0
+
+Written = tuple[Key, Waiting, Ending]
+
+
+class Outbox(Protocol):
+    """Where endings are written: receipts, and dead letters for what was refused."""
+
+    async def write(self, account: str, endings: Sequence[Written]) -> None:
+        """Return once they are on their way and cannot be lost while this process lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an account's delivery works with.
+
+    `wall` is epoch seconds, `random` uniform in [0, 1).
+    """
+
+    desk: Desk
+    client: ConnectifClient
+    gate: Gate
+    outbox: Outbox
+    wall: Callable[[], float]
+    random: Callable[[], float]
+
+
+class AccountDelivery:
+    """Runs between `run` and `stop`, perhaps more than once; keeps what it knows in between.
+
+    Args:
+        account: its name.
+        settings: the stage's.
+        tools: see there.
+        known: whether calls may have been made before this process, by it or by another worker.
+    """
+
+    def __init__(self, account: str, settings: DeliverSettings, tools: Tools, *, known: bool) -> None:
+        self.account = account
+        self.gate = tools.gate
+        self._settings = settings
+        self._tools = tools
+        self._desk = tools.desk
+        self._book = tools.desk.book(account)
+        self.scheduler = Scheduler(settings, self._book, needs=self._needs, is_told=self._is_told)
+        self._importer = Importer(
+            account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
+        )
+        self._attempts: dict[Key, int] = {}
+        self._stopping = asyncio.Event()
+        self._known = known
+
+    async def run(self) -> None:
+        """Deliver until `stop`; an unexpected exception ends it and everything under way."""
+        self._stopping.clear()
+        if self._known:
+            imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
+            self.scheduler.imports.doubt(imported, self._now())
+            self._known = False
+        errands: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping.is_set():
+                seconds = self._start(group, errands)
+                if seconds > 0:
+                    await self.gate.bell.wait(seconds)
+            if errands:
+                await asyncio.wait(errands, timeout=STOP_GRACE)
+            for errand in errands:
+                errand.cancel()
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns once what is under way has ended, or was called off."""
+        self._stopping.set()
+        self.gate.bell.ring()
+
+    def arrived(self) -> None:
+        """Records came in."""
+        self.gate.bell.ring()
+
+    def settled(self, receipt: Receipt) -> None:
+        """A receipt was read back."""
+        self.scheduler.settled(Key(receipt.kind, receipt.id))
+        self.gate.bell.ring()
+
+    # What is next.
+
+    def _start(self, group: asyncio.TaskGroup, errands: set[asyncio.Task[None]]) -> float:
+        """Start one errand, or say how long there is nothing to start."""
+        now = self._now()
+        seconds = self.gate.wait(now)
+        if seconds > 0:
+            return seconds
+        action = self.scheduler.next(now, self._tools.wall(), spare=self.gate.spare(now))
+        if isinstance(action, Idle):
+            return max(0.001, action.until - now)
+        way = self.gate.enter(now)
+        task = group.create_task(self._errand(self._work(action, way), way))
+        errands.add(task)
+        task.add_done_callback(errands.discard)
+        return 0.0
+
+    def _work(self, action: Send | Import | Poll | ListImports, way: Pass) -> Coroutine[Any, Any, None]:
+        match action:
+            case Send(key=key):
+                return self._send(key, way)
+            case Import(kind=kind, batch=batch):
+                self.scheduler.imports.starting(kind, yes=True)
+                return self._importer.send(kind, batch, way)
+            case Poll(job=job):
+                job.flying = True
+                return self._importer.poll(job, way)
+            case ListImports():
+                return self._importer.list(way)
+
+    async def _errand(self, work: Awaitable[None], way: Pass) -> None:
+        try:
+            await work
+        finally:
+            way.leave()
+
+    # One record.
+
+    async def _send(self, key: Key, way: Pass) -> None:
+        line = self._book[key.kind]
+        waiting = self._desk.entry(self.account, key).current
+        if waiting is None:
+            line.back(key.id)  # settled by the worker before us
+            return
+        try:
+            result = await self._tell(key, waiting, way)
+        except asyncio.CancelledError:
+            line.back(key.id, tried=way.calls > 0)
+            raise
+        way.leave()
+        await self._conclude(key, waiting, result)
+
+    async def _tell(self, key: Key, waiting: Waiting, way: Pass) -> Result:
+        state, client = waiting.state, self._tools.client
+        verdict = self._desk.judge(self.account, key, waiting, self._desk.told(self.account, key))
+        match verdict:
+            case Unchanged(reason=reason):
+                return Ending(Outcome.UNCHANGED, reason)
+            case PutContact() if isinstance(state, ContactState):
+                result = await tell_contact(client, way, key, verdict, by_email=state.by_email)
+            case PutProduct() | DeleteProduct():
+                result = await tell_product(client, way, key, verdict)
+            case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
+                sale = Sale(client, way, self._book, key.id, state.body)
+                result = await sale.tell(verdict)
+                if isinstance(result, Ending):
+                    return _complete(result, waiting, way, tuple(sale.repaired))
+            case _:
+                assert not isinstance(verdict, AddCoupon)  # noqa: S101 - coupons go by import alone
+                raise TypeError(f"a {key.kind} cannot be told as {verdict}")
+        return _complete(result, waiting, way) if isinstance(result, Ending) else result
+
+    async def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
+        line = self._book[key.kind]
+        match result:
+            case Aside(tried=tried):
+                line.back(key.id, tried=tried)
+            case Again(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
+                line.back(key.id, tried=tried)
+            case Again(sign=Sign.WELL, reason=reason, detail=detail) if self._nonsense(key):
+                await self._end([(key, waiting, Ending(Outcome.DEAD, reason, detail))])
+            case Again(tried=tried):
+                self._delay(key, tried=tried)
+            case Ending():
+                await self._end([(key, waiting, result)])
+
+    def _nonsense(self, key: Key) -> bool:
+        return self._attempts.get(key, 0) >= NONSENSE_LIMIT
+
+    def _delay(self, key: Key, *, tried: bool) -> None:
+        """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
+        attempts = self._attempts[key] = self._attempts.get(key, 0) + 1
+        longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(attempts, 30))
+        if tried:
+            self._book[key.kind].mark_tried(key.id)
+        self.scheduler.delay(key, self._now() + self._tools.random() * longest)
+
+    # Endings.
+
+    async def _end(self, endings: Sequence[Written]) -> None:
+        """Write endings down; from here on the records wait for their receipts to be read back."""
+        for key, _, ending in endings:
+            self._attempts.pop(key, None)
+            if ending.outcome is Outcome.DELIVERED:
+                self.gate.health.delivered()
+            elif ending.outcome is Outcome.DEAD:
+                self.gate.health.died(ending.detail)
+        for key, _, _ in endings:
+            self._book[key.kind].landed(key.id)
+        await self._tools.outbox.write(self.account, endings)
+
+    # What the scheduler asks.
+
+    def _needs(self, purchase: str) -> Sequence[Key]:
+        waiting = self._desk.entry(self.account, Key(RecordKind.PURCHASE, purchase)).current
+        if waiting is None or not isinstance(waiting.state, PurchaseState) or waiting.state.body is None:
+            return ()
+        contact, _ = contact_of(waiting.state.body)
+        return (contact, *products_of(waiting.state.body))
+
+    def _is_told(self, key: Key) -> bool:
+        return self._desk.told(self.account, key) is not None
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _complete(ending: Ending, waiting: Waiting, way: Pass, repaired: tuple[Key, ...] = ()) -> Ending:
+    told = fingerprint_of(waiting.state) if ending.outcome is Outcome.DELIVERED else ""
+    return Ending(ending.outcome, ending.reason, ending.detail, ending.status, way.calls, told, repaired)

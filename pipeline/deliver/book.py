@@ -1,0 +1,286 @@
+"""The index of what waits, kept in memory: order, state and nothing else; the records stay on disk.
+
+One `Line` per account and kind. An id's state is packed into one integer. Ids that leave a lane out of turn
+stay in its queue and are skipped when their turn comes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterator
+
+from pipeline.events import Lane
+from pipeline.records import RecordKind
+
+LANES = (Lane.LIVE, Lane.RETRY, Lane.BACKFILL)
+
+
+class Phase(enum.IntEnum):
+    """Where an id is."""
+
+    LOADED = 0  # found on disk after a start; its receipts may not have been read back yet
+    WAITING = 1  # stands in line
+    HELD = 2  # kept out of line: a delay, a missing dependency, a file being split
+    FLYING = 3  # a call or an import carries it
+    SETTLING = 4  # its receipt is written and on the way back
+
+
+_PHASE = 7
+#: A call with the current version got no clear answer.
+_TRIED = 8
+#: Another version of it may have reached Connectif.
+_DOUBT = 16
+_LANE_SHIFT, _LANE = 5, 3 << 5
+_ACCEPTED_SHIFT = 7
+#: A queue is swept once it is this much longer than twice what waits.
+_SWEEP = 64
+
+
+class Line:
+    """The ids of one account and kind, and the order in which they go."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, int] = {}
+        self._queues: dict[Lane, deque[str]] = {lane: deque() for lane in LANES}
+        #: What a receipt said of an id while it was flying; takes effect when it lands.
+        self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
+        self._lent: set[str] = set()
+        self.waiting = 0
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __contains__(self, record_id: str) -> bool:
+        return record_id in self._states
+
+    # Coming in.
+
+    def load(self, record_id: str, lane: Lane, accepted: int) -> None:
+        """An entry found on disk: out of line until `open`, and any version of it may have been sent."""
+        self._states[record_id] = Phase.LOADED | _DOUBT | _packed(lane, accepted)
+
+    def open(self) -> None:
+        """All receipts are read back: what was loaded stands in line before what came since, oldest first."""
+        loaded = [
+            (state >> _ACCEPTED_SHIFT, record_id)
+            for record_id, state in self._states.items()
+            if state & _PHASE == Phase.LOADED
+        ]
+        loaded.sort(reverse=True)
+        for _, record_id in loaded:
+            self._stand(record_id, self._states[record_id], first=True)
+
+    def add(self, record_id: str, lane: Lane, accepted: int) -> None:
+        """A record came in; an id that waits already keeps its place, or moves to a faster lane."""
+        state = self._states.get(record_id)
+        if state is None and record_id in self._lent:
+            self._states[record_id] = Phase.HELD | _packed(lane, accepted)
+        elif state is None:
+            self._stand(record_id, _packed(lane, accepted))
+        elif state & _PHASE in (Phase.WAITING, Phase.HELD):
+            if state & _TRIED:
+                state = state & ~_TRIED | _DOUBT
+            if LANES.index(lane) < LANES.index(_lane(state)):
+                state = _with_lane(state, lane)
+                if state & _PHASE == Phase.WAITING:
+                    self._queues[lane].append(record_id)
+            self._states[record_id] = state
+
+    # Going out.
+
+    def take(self, lane: Lane) -> str | None:
+        """The next of a lane, now flying; None where nobody waits in it."""
+        record_id = self._head(lane)
+        if record_id is not None:
+            self._queues[lane].popleft()
+            self._leave(record_id, Phase.FLYING)
+        return record_id
+
+    def pull(self, record_id: str) -> bool:
+        """Let a waiting or held id fly now; False where it is neither."""
+        if self.phase(record_id) not in (Phase.WAITING, Phase.HELD):
+            return False
+        self._leave(record_id, Phase.FLYING)
+        queue = self._queues[_lane(self._states[record_id])]
+        if len(queue) > 2 * self.waiting + _SWEEP:
+            waiting = [other for other in dict.fromkeys(queue) if self.phase(other) is Phase.WAITING]
+            queue.clear()
+            queue.extend(waiting)
+        return True
+
+    def hold(self, record_id: str) -> None:
+        """Keep a flying id out of line until `back` or `pull`."""
+        if self.phase(record_id) is Phase.FLYING and not self._caught_up(record_id):
+            self._leave(record_id, Phase.HELD)
+
+    def back(self, record_id: str, *, lane: Lane | None = None, tried: bool = False) -> None:
+        """A flying or held id stands in line again.
+
+        Args:
+            record_id: the id; anything else than flying or held stays as it is.
+            lane: at the end of this lane; None: at the head of its own.
+            tried: whether Connectif may have what was sent.
+        """
+        if self.phase(record_id) not in (Phase.FLYING, Phase.HELD) or self._caught_up(record_id):
+            return
+        state = self._states[record_id] | (_TRIED if tried else 0)
+        self._stand(record_id, state if lane is None else _with_lane(state, lane), first=lane is None)
+
+    def lend(self, record_id: str) -> None:
+        """A repair writes to an element that has no record here: one that comes in meanwhile is held."""
+        self._lent.add(record_id)
+
+    def give_back(self, record_id: str) -> None:
+        """The repair is done."""
+        self._lent.discard(record_id)
+        self.back(record_id)
+
+    def landed(self, record_id: str) -> None:
+        """A flying id's receipt is written."""
+        if self.phase(record_id) is Phase.FLYING and not self._caught_up(record_id):
+            self._leave(record_id, Phase.SETTLING)
+
+    def settle_at_once(self, record_id: str, lane: Lane, accepted: int) -> None:
+        """A receipt is written for an id that needs no call, known or not."""
+        if record_id not in self._states:
+            self._states[record_id] = Phase.SETTLING | _packed(lane, accepted)
+        else:
+            self._leave(record_id, Phase.SETTLING)
+
+    def settled(self, record_id: str, following: tuple[Lane, int] | None, *, told: bool) -> None:
+        """A receipt was read back: the id goes, or stands in line with what came meanwhile.
+
+        Args:
+            record_id: the id.
+            following: lane and acceptance of the version that came meanwhile, if one did.
+            told: whether the receipt says what Connectif holds; if not, a doubt stays.
+        """
+        phase = self.phase(record_id)
+        if phase is None:
+            return
+        if phase is Phase.FLYING:
+            self._meanwhile[record_id] = following
+        else:
+            self._replace(record_id, following, doubt=not told)
+
+    # Looking.
+
+    def phase(self, record_id: str) -> Phase | None:
+        """Where an id is; None where it is not known."""
+        state = self._states.get(record_id)
+        return None if state is None else Phase(state & _PHASE)
+
+    def busy(self, record_id: str) -> bool:
+        """Whether its record must stay as it is: it is under way, or was before a restart."""
+        return self.phase(record_id) in (Phase.LOADED, Phase.FLYING, Phase.SETTLING)
+
+    def tried(self, record_id: str) -> bool:
+        """Whether a call with the current version got no clear answer."""
+        return bool(self._states.get(record_id, 0) & _TRIED)
+
+    def doubtful(self, record_id: str) -> bool:
+        """Whether another version of it may have reached Connectif."""
+        return bool(self._states.get(record_id, 0) & _DOUBT)
+
+    def lanes(self) -> list[Lane]:
+        """The lanes in which someone waits, the most urgent first."""
+        return [lane for lane in LANES if self._head(lane) is not None]
+
+    def oldest(self, lane: Lane) -> int | None:
+        """When the head of a lane was accepted, in epoch seconds."""
+        head = self._head(lane)
+        return None if head is None else self.accepted(head)
+
+    def accepted(self, record_id: str) -> int:
+        """When a known id was accepted, in epoch seconds."""
+        return self._states[record_id] >> _ACCEPTED_SHIFT
+
+    def lane(self, record_id: str) -> Lane:
+        """The lane of a known id."""
+        return _lane(self._states[record_id])
+
+    def count(self) -> Iterator[tuple[Lane, int]]:
+        """How many ids each lane has, wherever they are; looks at every one."""
+        counts = dict.fromkeys(LANES, 0)
+        for state in self._states.values():
+            counts[_lane(state)] += 1
+        yield from counts.items()
+
+    # Inside: every change of phase passes through `_stand`, `_leave` or `_replace`.
+
+    def _stand(self, record_id: str, state: int, *, first: bool = False) -> None:
+        self._states[record_id] = state & ~_PHASE | Phase.WAITING
+        queue = self._queues[_lane(state)]
+        if first:
+            queue.appendleft(record_id)
+        else:
+            queue.append(record_id)
+        self.waiting += 1
+
+    def _leave(self, record_id: str, phase: Phase) -> None:
+        state = self._states[record_id]
+        self.waiting -= state & _PHASE == Phase.WAITING
+        self._states[record_id] = state & ~_PHASE | phase
+
+    def _replace(self, record_id: str, following: tuple[Lane, int] | None, *, doubt: bool) -> None:
+        state = self._states[record_id]
+        self.waiting -= state & _PHASE == Phase.WAITING
+        if following is None:
+            del self._states[record_id]
+            return
+        keep = _DOUBT if doubt and state & (_DOUBT | _TRIED) else 0
+        if state & _PHASE == Phase.LOADED:
+            self._states[record_id] = Phase.LOADED | _DOUBT | _packed(*following)
+        else:
+            self._stand(record_id, keep | _packed(*following))
+
+    def _caught_up(self, record_id: str) -> bool:
+        """Whether a receipt of the worker before us settled the id while it was flying."""
+        if record_id not in self._meanwhile:
+            return False
+        self._states[record_id] |= _DOUBT
+        self._replace(record_id, self._meanwhile.pop(record_id), doubt=True)
+        return True
+
+    def _head(self, lane: Lane) -> str | None:
+        """Who is next; drops those who left the lane out of turn."""
+        queue = self._queues[lane]
+        while queue:
+            state = self._states.get(queue[0])
+            if state is not None and state & _PHASE == Phase.WAITING and _lane(state) is lane:
+                return queue[0]
+            queue.popleft()
+        return None
+
+
+class Book:
+    """An account's lines, one a kind."""
+
+    def __init__(self) -> None:
+        self._lines = {kind: Line() for kind in RecordKind}
+
+    def __getitem__(self, kind: RecordKind) -> Line:
+        return self._lines[kind]
+
+    def open(self) -> None:
+        """See `Line.open`."""
+        for line in self._lines.values():
+            line.open()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits or is under way."""
+        return not any(len(line) for line in self._lines.values())
+
+
+def _packed(lane: Lane, accepted: int) -> int:
+    return accepted << _ACCEPTED_SHIFT | LANES.index(lane) << _LANE_SHIFT
+
+
+def _lane(state: int) -> Lane:
+    return LANES[(state & _LANE) >> _LANE_SHIFT]
+
+
+def _with_lane(state: int, lane: Lane) -> int:
+    return state & ~_LANE | LANES.index(lane) << _LANE_SHIFT

@@ -1,0 +1,313 @@
+"""One partition's records: what comes in, what is settled, and with it the index and the account of it all.
+
+Each of the two agents works in two phases, and the second is written once the first is confirmed: `accept`,
+then `count`; `tell`, then `clear`. With that order a crash at any point neither loses a record nor counts one
+twice (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from pipeline.deliver.book import Book, Line
+from pipeline.deliver.judge import apply, judge
+from pipeline.deliver.merge import SEEN, PurchaseState, State, state_of
+from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
+from pipeline.deliver.receipts import SUPERSEDED, Ending, Key, receipt_of
+from pipeline.deliver.repairs import products_of, stub_of
+from pipeline.deliver.tally import Tally, tally_key
+from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest, told_from_json
+from pipeline.deliver.verdicts import Unchanged, Verdict
+from pipeline.events import Lane
+from pipeline.records import Outcome, Receipt, Record, RecordKind, record_key
+
+
+class Table(Protocol):
+    """What the desk reads of a table; `pipeline.engine.table.StateTable` is one."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The newest value."""
+
+    def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The newest values."""
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """Everything, as stored."""
+
+
+class Step(Protocol):
+    """What the desk writes into; `pipeline.engine.steps.Step` is one."""
+
+    def write(self, table: Any, partition: int, key: bytes, value: bytes | None) -> None:
+        """Set a key of a table, or delete it."""
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None, partition: int | None) -> None:
+        """Send a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The stage's tables."""
+
+    pending: Table
+    delivered: Table
+    tally: Table
+
+
+@dataclass(slots=True)
+class Desk:
+    """One partition.
+
+    Args:
+        partition: its number.
+        tables: the stage's.
+        receipts: the receipts topic's full name.
+        wall_ms: now, in epoch milliseconds.
+
+    Attributes:
+        books: account -> what waits.
+        versions: (account, store, kind) -> versions that have no settled receipt.
+        recovering: whether receipts written before the start may still have to be read.
+    """
+
+    partition: int
+    tables: Tables
+    receipts: str
+    wall_ms: Callable[[], int]
+    books: dict[str, Book] = field(default_factory=dict)
+    versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
+    recovering: bool = True
+    _tallies: dict[bytes, Tally] = field(default_factory=dict)
+    _owed: list[bytes] = field(default_factory=list)
+
+    def book(self, account: str) -> Book:
+        """The account's book."""
+        return self.books.setdefault(account, Book())
+
+    # After a start.
+
+    def load(self) -> None:
+        """Build the index from the tables."""
+        for raw_key, raw in self.tables.pending.items(self.partition):
+            account, key = _split(raw_key)
+            head = peek(raw)
+            if head.lane is not None:
+                self.book(account)[key.kind].load(key.id, head.lane, head.accepted)
+            if not head.more:
+                self.versions[account, head.store, key.kind] += 1
+                continue
+            entry = Entry.decode(key.kind, raw)
+            for stamp in entry.stamps():
+                self.versions[account, stamp.store, key.kind] += 1
+            if entry.owed:
+                self._owed.append(raw_key)
+        for raw_key, raw in self.tables.tally.items(self.partition):
+            self._tallies[raw_key] = Tally.decode(raw)
+
+    def open(self, step: Step) -> None:
+        """All receipts are read back: what is owed is written again, and what waits stands in line."""
+        for raw_key in self._owed:
+            account, key = _split(raw_key)
+            self._supersede(step, account, key, self.entry(account, key).owed)
+        self._owed.clear()
+        self.recovering = False
+        for book in self.books.values():
+            book.open()
+
+    # Records.
+
+    def accept(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+        """Phase one: take records in, each with its offset in its topic, in their order."""
+        keys = [record_key(record.account, kind, record.id) for _, record in records]
+        entries = self._entries(kind, keys)
+        told = dict(zip(keys, self.tables.delivered.multi_get(self.partition, keys), strict=True))
+        for raw_key, (offset, record) in zip(keys, records, strict=True):
+            if self.tally(record.account, record.store).has_accepted(kind, offset):
+                continue
+            key = Key(kind, record.id)
+            line = self.book(record.account)[kind]
+            new = Waiting(Stamp.of(record, offset), state_of(record), record.lane, self.wall_ms())
+            busy = line.busy(record.id)
+            entry, superseded = entries[raw_key].accept(new, busy=busy)
+            if entry is entries[raw_key]:
+                continue
+            entries[raw_key] = entry
+            step.write(self.tables.pending, self.partition, raw_key, entry.encode())
+            self._supersede(step, record.account, key, superseded)
+            self.versions[record.account, record.store, kind] += 1
+            if not busy and entry.current is not None:
+                self._stand(step, record.account, key, entry.current, _told(kind, told[raw_key]))
+
+    def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+        """Phase two: count them."""
+        touched: dict[bytes, Tally] = {}
+        for offset, record in records:
+            tally = self.tally(record.account, record.store)
+            tally.accept(kind, offset)
+            touched[tally_key(record.account, record.store)] = tally
+        self._write_tallies(touched, step)
+
+    def _stand(self, step: Step, account: str, key: Key, waiting: Waiting, told: Told | None) -> None:
+        """Into the line, or straight to a receipt where Connectif was told before."""
+        line = self.book(account)[key.kind]
+        accepted = waiting.accepted_ms // 1_000
+        line.add(key.id, waiting.lane, accepted)
+        verdict = self.judge(account, key, waiting, told)
+        if isinstance(verdict, Unchanged):
+            line.settle_at_once(key.id, waiting.lane, accepted)
+            ending = Ending(Outcome.UNCHANGED, verdict.reason)
+            self._send(step, account, key, waiting.stamp, ending)
+
+    # Receipts.
+
+    def counted(self, receipts: Sequence[tuple[int, Receipt]]) -> bool:
+        """Whether all the records have been counted; those that have not will be, by the other agents."""
+        return all(
+            self.tally(receipt.account, receipt.store).has_accepted(receipt.kind, receipt.record.offset)
+            for _, receipt in receipts
+        )
+
+    def tell(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
+        """Phase one: remember what Connectif was told, and count how the records ended."""
+        entries: dict[bytes, Entry] = {}
+        touched: dict[bytes, Tally] = {}
+        for offset, receipt in receipts:
+            raw_key = record_key(receipt.account, receipt.kind, receipt.id)
+            key = Key(receipt.kind, receipt.id)
+            entry = entries.get(raw_key) or self.entry(receipt.account, key)
+            entries[raw_key], stamp, was = entry.settle(receipt)
+            if stamp is None:
+                continue
+            tally = self.tally(receipt.account, receipt.store)
+            tally.settle(receipt.kind, receipt.outcome, offset)
+            touched[tally_key(receipt.account, receipt.store)] = tally
+            if was is not None:
+                self._remember(step, receipt, key, was)
+        self._write_tallies(touched, step)
+
+    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[tuple[Receipt, bool]]:
+        """Phase two: take the records out.
+
+        Returns:
+            Each receipt, and whether it was the end of its record rather than a repeat.
+        """
+        endings: list[tuple[Receipt, bool]] = []
+        for _, receipt in receipts:
+            key = Key(receipt.kind, receipt.id)
+            entry, stamp, was = self.entry(receipt.account, key).settle(receipt)
+            endings.append((receipt, stamp is not None))
+            if stamp is None:
+                continue
+            value = None if entry.empty else entry.encode()
+            raw_key = record_key(receipt.account, receipt.kind, receipt.id)
+            step.write(self.tables.pending, self.partition, raw_key, value)
+            self.versions[receipt.account, receipt.store, receipt.kind] -= 1
+            if was is not None:
+                behind = entry.current
+                following = None if behind is None else (behind.lane, behind.accepted_ms // 1_000)
+                told = receipt.outcome is not Outcome.DEAD
+                self.book(receipt.account)[key.kind].settled(key.id, following, told=told)
+        return endings
+
+    def _remember(self, step: Step, receipt: Receipt, key: Key, was: Waiting) -> None:
+        account = receipt.account
+        told = self.told(account, key)
+        if receipt.outcome is not Outcome.DEAD:
+            self._write_told(step, account, key, apply(told, was.state))
+        elif isinstance(told, PurchaseTold):
+            # It may have been deleted to be replaced: nothing can be taken for the same any more.
+            self._write_told(step, account, key, PurchaseTold(told.version, ""))
+        for name in receipt.repaired:
+            repaired = _key(name)
+            self._write_told(step, account, repaired, _repaired(repaired, was.state))
+
+    # Reading.
+
+    def entry(self, account: str, key: Key) -> Entry:
+        """The entry of a key; empty where there is none."""
+        raw = self.tables.pending.get(self.partition, record_key(account, key.kind, key.id))
+        return NOTHING if raw is None else Entry.decode(key.kind, raw)
+
+    def entries(self, account: str, kind: RecordKind, ids: Sequence[str]) -> list[Entry]:
+        """The entries of many keys, in their order."""
+        keys = [record_key(account, kind, record_id) for record_id in ids]
+        found = self._entries(kind, keys)
+        return [found[key] for key in keys]
+
+    def told(self, account: str, key: Key) -> Told | None:
+        """What Connectif was told of a key."""
+        raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
+        return _told(key.kind, raw)
+
+    def judge(self, account: str, key: Key, waiting: Waiting, told: Told | None) -> Verdict:
+        """What is to be done for a record."""
+        line: Line = self.book(account)[key.kind]
+        trigger = waiting.lane is not Lane.BACKFILL
+        return judge(told, waiting.state, trigger=trigger, maybe_sent=line.doubtful(key.id))
+
+    def tally(self, account: str, store: str) -> Tally:
+        """The account's tally of one store."""
+        return self._tallies.setdefault(tally_key(account, store), Tally())
+
+    def tallies(self) -> Iterator[tuple[str, str, Tally]]:
+        """(account, store, tally) of all."""
+        for raw_key, tally in self._tallies.items():
+            account, _, store = raw_key.decode().partition("|")
+            yield account, store, tally
+
+    # Inside.
+
+    def _entries(self, kind: RecordKind, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        found = self.tables.pending.multi_get(self.partition, keys)
+        return {
+            key: NOTHING if raw is None else Entry.decode(kind, raw)
+            for key, raw in zip(keys, found, strict=True)
+        }
+
+    def _write_told(self, step: Step, account: str, key: Key, told: Told | None) -> None:
+        if told is not None:
+            value = orjson.dumps(told.to_json())
+            step.write(self.tables.delivered, self.partition, record_key(account, key.kind, key.id), value)
+
+    def _write_tallies(self, touched: dict[bytes, Tally], step: Step) -> None:
+        for raw_key, tally in touched.items():
+            step.write(self.tables.tally, self.partition, raw_key, tally.encode())
+
+    def _supersede(self, step: Step, account: str, key: Key, stamps: Sequence[Stamp]) -> None:
+        ending = Ending(Outcome.SUPERSEDED, SUPERSEDED)
+        for stamp in stamps:
+            self._send(step, account, key, stamp, ending)
+
+    def _send(self, step: Step, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
+        receipt = receipt_of(account, key, stamp, ending, partition=self.partition, at_ms=self.wall_ms())
+        raw_key = record_key(account, key.kind, key.id)
+        step.send(self.receipts, receipt.model_dump_json().encode(), raw_key, self.partition)
+
+
+def _split(raw_key: bytes) -> tuple[str, Key]:
+    account, kind, record_id = raw_key.decode().split("|", 2)
+    return account, Key(RecordKind(kind), record_id)
+
+
+def _key(name: str) -> Key:
+    kind, _, record_id = name.partition("|")
+    return Key(RecordKind(kind), record_id)
+
+
+def _told(kind: RecordKind, raw: bytes | None) -> Told | None:
+    return None if raw is None else told_from_json(kind, orjson.loads(raw))
+
+
+def _repaired(key: Key, state: State) -> Told | None:
+    """What Connectif was told when the element was made again from a purchase."""
+    if key.kind is RecordKind.CONTACT:
+        return ContactTold()
+    if isinstance(state, PurchaseState) and state.body is not None and key in products_of(state.body):
+        stub = stub_of(products_of(state.body)[key])
+        return ProductTold(SEEN, state.version, digest(stub))
+    return None

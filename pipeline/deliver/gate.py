@@ -1,0 +1,164 @@
+"""Every call of an account passes here: the budget, the journal, the account's health, the calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from pipeline.connectif.answers import Answer
+from pipeline.deliver.bell import Bell
+from pipeline.deliver.budget import Budget, Seen
+from pipeline.deliver.health import Health, Sign, sign_of
+
+
+class Diary(Protocol):
+    """Where calls are written down before they are made; `journal.Journal` is one."""
+
+    def started(self, wall: float) -> int:
+        """A call is about to be made; returns what `answered` needs."""
+
+    def answered(self, call: int, wall: float) -> None:
+        """It has its answer, or was given up."""
+
+
+class Gate:
+    """One account's.
+
+    Args:
+        budget: the limit.
+        health: whether calls make sense.
+        diary: survives the process.
+        wall: epoch seconds.
+        at_once: the most errands at a time.
+        heard: told of each answer: route, answer, seconds it took.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        health: Health,
+        diary: Diary,
+        *,
+        wall: Callable[[], float],
+        at_once: int,
+        heard: Callable[[str, Answer, float], None],
+    ) -> None:
+        self.budget = budget
+        self.health = health
+        self.bell = Bell()
+        self._diary = diary
+        self._wall = wall
+        self._at_once = at_once
+        self._heard = heard
+        self._passes = 0
+        self._flying = 0
+        self._queue = 0
+
+    def wait(self, now: float) -> float:
+        """Seconds until a new errand may start; infinity: not before something changes."""
+        if self._passes >= self._at_once or self._queue:
+            return math.inf
+        return self._wait_for_call(now)
+
+    def enter(self, now: float) -> Pass:
+        """Start an errand, with a place in the budget for its first call."""
+        self._passes += 1
+        return Pass(self, self.budget.start(now))
+
+    def spare(self, now: float) -> bool:
+        """Whether half of the budget is unused."""
+        return 2 * self.budget.used(now) < self.budget.limit
+
+    def _wait_for_call(self, now: float) -> float:
+        return max(self.budget.wait(now), self.health.wait(now, self._flying))
+
+    async def place(self) -> int:
+        """A place for another call of a running errand; new errands wait for it."""
+        loop = asyncio.get_running_loop()
+        self._queue += 1
+        try:
+            while (seconds := self._wait_for_call(loop.time())) > 0:
+                await self.bell.wait(seconds)
+        finally:
+            self._queue -= 1
+            self.bell.ring()
+        return self.budget.start(loop.time())
+
+    async def call(
+        self, place: int, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool
+    ) -> Answer:
+        """Make a call and take its answer into account."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._flying += 1
+        entry = self._diary.started(self._wall())
+        answer: Answer | None = None
+        try:
+            answer = await make()
+        finally:
+            self._flying -= 1
+            self._diary.answered(entry, self._wall())
+            self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent)
+            self.bell.ring()
+        return answer
+
+    def _heed(
+        self,
+        place: int,
+        route: str,
+        answer: Answer | None,
+        started: float,
+        now: float,
+        *,
+        may_be_absent: bool,
+    ) -> None:
+        if answer is None:
+            self.budget.finish(place, now)  # cancelled: it may have been counted, and says nothing
+            return
+        sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
+        limited = sign is Sign.LIMITED
+        seen = Seen(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
+        self.budget.finish(place, now, seen)
+        self.health.answered(sign, answer, started, now)
+        self._heard(route, answer, now - started)
+
+    def left(self, place: int | None) -> None:
+        """An errand has ended; an unused place is free again."""
+        if place is not None:
+            self.budget.cancel(place)
+        self._passes -= 1
+        self.bell.ring()
+
+
+class Pass:
+    """One errand's right to make calls, one after the other. `calls` counts them."""
+
+    def __init__(self, gate: Gate, place: int) -> None:
+        self._gate = gate
+        self._place: int | None = place
+        self._open = True
+        self.calls = 0
+
+    async def call(
+        self, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool = False
+    ) -> Answer:
+        """Make a call as soon as the account may.
+
+        Args:
+            route: of the API, as a metric label.
+            make: sends it.
+            may_be_absent: whether a 404 is an answer to it.
+        """
+        place = await self._gate.place() if self._place is None else self._place
+        self._place = None
+        self.calls += 1
+        return await self._gate.call(place, route, make, may_be_absent=may_be_absent)
+
+    def leave(self) -> None:
+        """The errand makes no more calls; harmless when repeated."""
+        if self._open:
+            self._open = False
+            self._gate.left(self._place)
+            self._place = None

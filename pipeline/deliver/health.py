@@ -1,0 +1,110 @@
+"""Whether an account may be called at all: back-off while Connectif is away, a stop where it refuses us.
+
+Pure: clock and randomness are passed in. While anything is wrong, calls go one at a time.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipeline.config import DeliverSettings
+from pipeline.connectif.answers import Answer, AnswerKind
+
+#: Seconds between looks at whether a refused account is let in again.
+PROBE_EVERY = 60.0
+DEAD_IN_A_ROW = "dead_in_a_row"
+
+
+class Sign(enum.Enum):
+    """What an answer says of the account, whatever it says of the record."""
+
+    WELL = "well"
+    LIMITED = "limited"
+    REFUSED = "refused"
+    AWAY = "away"
+
+
+def sign_of(answer: Answer, *, may_be_absent: bool) -> Sign:
+    """Read an answer for the account's sake.
+
+    Args:
+        answer: the answer.
+        may_be_absent: whether a 404 is an answer to this call; on a route that always exists it tells of a
+            wrong address, or of a proxy without its server.
+    """
+    match answer.kind:
+        case AnswerKind.LIMITED:
+            return Sign.LIMITED
+        case AnswerKind.UNAUTHORISED | AnswerKind.FORBIDDEN:
+            return Sign.REFUSED
+        case AnswerKind.UNAVAILABLE | AnswerKind.TIMEOUT:
+            return Sign.AWAY
+        case AnswerKind.ABSENT:
+            return Sign.WELL if may_be_absent else Sign.AWAY
+    return Sign.WELL
+
+
+@dataclass(slots=True)
+class Health:
+    """One account's.
+
+    Args:
+        settings: back-off bounds and the limit of dead letters.
+        random: uniform in [0, 1).
+
+    Attributes:
+        stopped: why the account is stopped, as a metric label; empty while it is not.
+        detail: Connectif's words.
+    """
+
+    settings: DeliverSettings
+    random: Callable[[], float]
+    stopped: str = ""
+    detail: str = ""
+    _failures: int = 0
+    _failed_at: float = -math.inf
+    _until: float = -math.inf
+    _careful: bool = False
+    _dead_in_a_row: int = field(default=0)
+
+    def wait(self, now: float, flying: int) -> float:
+        """Seconds until a call may start; infinity: not before an answer comes, or not at all."""
+        if self.stopped == DEAD_IN_A_ROW:
+            return math.inf
+        if now < self._until:
+            return self._until - now
+        return math.inf if self._careful and flying else 0.0
+
+    def answered(self, sign: Sign, answer: Answer, started: float, now: float) -> None:
+        """Take an answer to a call that started at `started` into account."""
+        if sign is Sign.REFUSED:
+            self.stopped, self.detail = answer.kind.value, answer.detail
+            self._until, self._careful, self._failed_at = now + PROBE_EVERY, True, now
+        elif sign is Sign.AWAY:
+            self._fail(started, now)
+        elif sign is Sign.WELL and started > self._failed_at:
+            self._failures, self._careful = 0, False
+            if self.stopped != DEAD_IN_A_ROW:
+                self.stopped = self.detail = ""
+
+    def delivered(self) -> None:
+        """A record reached Connectif."""
+        self._dead_in_a_row = 0
+
+    def died(self, detail: str) -> None:
+        """A record was refused for good; too many in a row are a mistake of ours, not of theirs."""
+        self._dead_in_a_row += 1
+        if self._dead_in_a_row >= self.settings.dead_in_a_row:
+            self.stopped, self.detail = DEAD_IN_A_ROW, detail
+
+    def _fail(self, started: float, now: float) -> None:
+        self._careful = True
+        if started <= self._failed_at:
+            return  # it went out before the failure that is being waited for: no new information
+        longest = min(self.settings.retry_max, self.settings.retry_min * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        self._failed_at = now
+        self._until = max(self._until, now + self.random() * longest)

@@ -1,0 +1,296 @@
+"""The errands of imports: make a file, send it, look at it until it is finished, and settle every row."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+
+from pipeline.config import DeliverSettings
+from pipeline.connectif.answers import Answer, AnswerKind
+from pipeline.connectif.client import ConnectifClient
+from pipeline.connectif.csvfile import write_csv
+from pipeline.deliver.book import Phase
+from pipeline.deliver.desk import Desk
+from pipeline.deliver.errands import Again, result_of
+from pipeline.deliver.files import Sorted
+from pipeline.deliver.gate import Pass
+from pipeline.deliver.imports import (
+    TYPES,
+    Progress,
+    Stage,
+    accounts_for_all,
+    all_delivered,
+    read_list,
+    read_progress,
+    suspects,
+)
+from pipeline.deliver.jobs import Batch, Job
+from pipeline.deliver.judge import fingerprint_of
+from pipeline.deliver.pending import Waiting
+from pipeline.deliver.receipts import Ending, Key
+from pipeline.deliver.scheduler import Scheduler
+from pipeline.deliver.verdicts import Verdict
+from pipeline.records import Outcome, RecordKind
+
+#: Records read, or receipts written, before others get their turn.
+CHUNK = 500
+#: Pages of the list of imports that are read; the unfinished ones are new.
+PAGES = 5
+#: A coupon's import that never says anything of its row is given up after so many.
+COUPON_TRIES = 10
+#: Attempts at one error report.
+REPORT_TRIES = 3
+TOO_LARGE = 413
+
+End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], Awaitable[None]]
+
+
+class Importer:
+    """One account's.
+
+    Args:
+        account: its name.
+        desk: its records.
+        scheduler: its imports.
+        client: its API.
+        settings: sizes.
+        end: writes endings down.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        desk: Desk,
+        scheduler: Scheduler,
+        client: ConnectifClient,
+        *,
+        settings: DeliverSettings,
+        end: End,
+    ) -> None:
+        self._account = account
+        self._desk = desk
+        self._scheduler = scheduler
+        self._imports = scheduler.imports
+        self._client = client
+        self._settings = settings
+        self._end = end
+
+    async def send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
+        """Send as much of a batch as one file carries; the rest is for later files, or goes singly."""
+        try:
+            await self._send(kind, batch, way)
+        except asyncio.CancelledError:
+            self._imports.doubt([kind], self._now())
+            self._return(kind, batch)
+            raise
+        finally:
+            self._imports.starting(kind, yes=False)
+
+    async def _send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
+        found = await self._sort(kind, batch.ids)
+        group = found.largest()
+        if group is None:
+            return
+        rows = found.groups.pop(group)
+        for others in found.groups.values():
+            self._set_aside(kind, Batch([record_id for record_id, _ in others], batch.tries))
+        if self._too_few(kind, len(rows)):
+            self._scheduler.singly(kind, [record_id for record_id, _ in rows])
+            return
+        csv, taken = write_csv(
+            group.header,
+            (cells for _, cells in rows),
+            max_bytes=self._settings.import_max_bytes,
+            max_rows=self._settings.import_max_rows,
+        )
+        ids = [record_id for record_id, _ in rows]
+        if not taken:
+            self._scheduler.singly(kind, ids)  # one row is larger than a file may be
+            return
+        self._set_aside(kind, Batch(ids[taken:], batch.tries))
+        answer = await way.call(
+            "imports", lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id)
+        )
+        await self._posted(kind, Batch(ids[:taken], batch.tries), group.header[0], answer)
+
+    async def _sort(self, kind: RecordKind, ids: Sequence[str]) -> Sorted:
+        found = Sorted()
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            entries = self._desk.entries(self._account, kind, chunk)
+            found.add(kind, chunk, entries, self._judge)
+            await asyncio.sleep(0)
+        self._scheduler.singly(kind, found.singly)
+        for record_id in found.gone:
+            self._desk.book(self._account)[kind].back(record_id)
+        endings = [(key, was, Ending(Outcome.UNCHANGED, reason)) for key, was, reason in found.unchanged]
+        await self._end_all(endings)
+        return found
+
+    def _judge(self, key: Key, waiting: Waiting) -> Verdict:
+        return self._desk.judge(self._account, key, waiting, self._desk.told(self._account, key))
+
+    async def _posted(self, kind: RecordKind, batch: Batch, key_column: str, answer: Answer) -> None:
+        now, result = self._now(), result_of(answer, "")
+        progress = read_progress(answer.body) if answer.good else None
+        if progress is not None:
+            poll_at = now + self._settings.import_poll
+            self._imports.started(Job(kind, progress.import_id, batch, key_column, now, poll_at))
+        elif answer.kind is AnswerKind.QUEUE_FULL:
+            self._imports.queue_full(now)
+            self._scheduler.batch(kind, batch, first=True)
+        elif isinstance(result, Again):
+            if result.tried:
+                self._imports.doubt([kind], now)
+            self._scheduler.batch(kind, batch, first=True)
+        elif answer.good:
+            self._imports.doubt([kind], now)  # taken, but it did not say under which id
+            self._scheduler.batch(kind, batch, first=True)
+        elif answer.status == TOO_LARGE and len(batch.ids) > 1:
+            await self._again(kind, batch, split=True)
+        else:
+            ending = Ending(Outcome.DEAD, result.reason, result.detail, result.status)
+            await self._singly(kind, batch.ids, ending)
+
+    async def poll(self, job: Job, way: Pass) -> None:
+        """Look at an import; settle its rows once it is finished."""
+        try:
+            await self._poll(job, way)
+        except asyncio.CancelledError:
+            if self._imports.has_ended(job):
+                self._return(job.kind, job.batch)
+            raise
+        finally:
+            job.flying = False
+
+    async def _poll(self, job: Job, way: Pass) -> None:
+        answer = await way.call("imports", lambda: self._client.get_import(job.import_id), may_be_absent=True)
+        now, progress = self._now(), read_progress(answer.body) if answer.good else None
+        gone = answer.kind in (AnswerKind.ABSENT, AnswerKind.INVALID)
+        failed = progress is not None and progress.stage is Stage.FAILED
+        if progress is not None and progress.stage is Stage.FINISHED:
+            await self._finished(job, progress)
+        elif gone or failed or self._imports.stuck(job, now):
+            self._imports.ended(job)
+            await self._again(job.kind, job.batch, split=job.batch.tries > 0)
+        else:
+            self._imports.poll_again(job, now)
+
+    async def _finished(self, job: Job, progress: Progress) -> None:
+        ids, kind = job.batch.ids, job.kind
+        if all_delivered(progress, len(ids)):
+            self._imports.ended(job)
+            await self._deliver(job, ids)
+        elif not accounts_for_all(progress, len(ids)):
+            self._imports.ended(job)
+            await self._again(kind, job.batch, split=True)
+        elif progress.errors == len(ids):
+            self._imports.ended(job)
+            await self._refused(job, ids)
+        else:
+            await self._partly(job, progress)
+
+    async def _partly(self, job: Job, progress: Progress) -> None:
+        """Some rows were refused: the report says which, or the file is sent again in halves."""
+        ids, named = job.batch.ids, None
+        if progress.report_url is not None:
+            answer, report = await self._client.get_error_report(progress.report_url)
+            if answer.good:
+                named = suspects(report, ids, job.key_column, progress.errors or 0)
+            elif job.retries < REPORT_TRIES:
+                job.retries += 1
+                self._imports.poll_again(job, self._now())  # each look gives a fresh address
+                return
+        self._imports.ended(job)
+        if named is None:
+            await self._again(job.kind, job.batch, split=True)
+            return
+        await self._refused(job, [record_id for record_id in ids if record_id in named])
+        await self._deliver(job, [record_id for record_id in ids if record_id not in named])
+
+    async def _refused(self, job: Job, ids: Sequence[str]) -> None:
+        """Rows that Connectif refused, or may have refused."""
+        if job.kind is RecordKind.COUPON and len(job.batch.ids) > 1:
+            for record_id in ids:
+                self._scheduler.batch(job.kind, Batch([record_id], job.batch.tries + 1))
+        else:
+            detail = f"import {job.import_id}"
+            await self._singly(job.kind, ids, Ending(Outcome.DEAD, "refused_row", detail))
+
+    async def list(self, way: Pass) -> None:
+        """Look for imports of unknown content."""
+        found: list[Progress] = []
+        link: str | None = None
+        for _ in range(PAGES):
+            page = functools.partial(self._client.list_imports, link)
+            answer = await way.call("imports", page)
+            if not answer.good:
+                return  # the next look is planned
+            progresses, link = read_list(answer.body)
+            found += progresses
+            if link is None:
+                break
+        self._imports.listed(found, self._now())
+
+    # Where ids go.
+
+    async def _deliver(self, job: Job, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            entries = self._desk.entries(self._account, job.kind, chunk)
+            await self._end_all(
+                [
+                    (Key(job.kind, record_id), entry.current, self._imported(job, entry.current))
+                    for record_id, entry in zip(chunk, entries, strict=True)
+                    if entry.current is not None
+                ]
+            )
+
+    def _imported(self, job: Job, waiting: Waiting) -> Ending:
+        detail, told = f"import {job.import_id}", fingerprint_of(waiting.state)
+        return Ending(Outcome.DELIVERED, "imported", detail, fingerprint=told)
+
+    async def _singly(self, kind: RecordKind, ids: Sequence[str], ending: Ending) -> None:
+        """By calls of their own, for an answer to each; coupons, which have none, end here."""
+        if kind is not RecordKind.COUPON:
+            self._scheduler.singly(kind, ids)
+            return
+        entries = self._desk.entries(self._account, kind, ids)
+        await self._end_all(
+            [
+                (Key(kind, record_id), entry.current, ending)
+                for record_id, entry in zip(ids, entries, strict=True)
+                if entry.current is not None
+            ]
+        )
+
+    async def _again(self, kind: RecordKind, batch: Batch, *, split: bool) -> None:
+        """An import that said nothing of its rows: they are sent again, in halves where that helps."""
+        if kind is RecordKind.COUPON and batch.tries >= COUPON_TRIES:
+            await self._singly(kind, batch.ids, Ending(Outcome.DEAD, "import_failed"))
+            return
+        for part in self._imports.failed(batch, split=split):
+            self._set_aside(kind, part)
+
+    def _set_aside(self, kind: RecordKind, batch: Batch) -> None:
+        if self._too_few(kind, len(batch.ids)):
+            self._scheduler.singly(kind, batch.ids)
+        elif batch.ids:
+            self._scheduler.batch(kind, batch)
+
+    def _too_few(self, kind: RecordKind, count: int) -> bool:
+        return kind is not RecordKind.COUPON and count < self._settings.import_min_rows
+
+    def _return(self, kind: RecordKind, batch: Batch) -> None:
+        """Called off: what is not yet written down is sent again."""
+        line = self._desk.book(self._account)[kind]
+        left = [record_id for record_id in batch.ids if line.phase(record_id) is Phase.FLYING]
+        self._set_aside(kind, Batch(left, batch.tries))
+
+    async def _end_all(self, endings: Sequence[tuple[Key, Waiting, Ending]]) -> None:
+        for start in range(0, len(endings), CHUNK):
+            await self._end(endings[start : start + CHUNK])
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

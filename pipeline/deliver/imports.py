@@ -1,0 +1,164 @@
+"""What an import's answers and its error report say of each row. A row's outcome is never guessed.
+
+The report's columns are not documented, so rows are found by their keys or their numbers; where that does not
+account for exactly the errors Connectif counted, nothing is said of any row, and the file is sent again in
+halves.
+"""
+
+from __future__ import annotations
+
+import csv
+import enum
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.connectif.client import ImportType
+from pipeline.records import RecordKind
+
+TYPES = {
+    RecordKind.CONTACT: ImportType.CONTACTS,
+    RecordKind.PRODUCT: ImportType.PRODUCTS,
+    RecordKind.COUPON: ImportType.COUPONS,
+}
+_NUMBERED = re.compile(r"row|line|fila|l[ií]nea|n[uú]m|index|position|^#$", re.IGNORECASE)
+
+
+class Stage(enum.Enum):
+    """How far an import is."""
+
+    UNFINISHED = "unfinished"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An import as Connectif shows it; None where it does not say. `by_hand`: made in Connectif's app."""
+
+    import_id: str
+    kind: str
+    stage: Stage
+    total: int | None = None
+    success: int | None = None
+    errors: int | None = None
+    report_url: str | None = None
+    by_hand: bool = False
+
+
+def read_progress(body: Any) -> Progress | None:
+    """An import object; None where the body is none."""
+    if not isinstance(body, Mapping) or not body.get("id"):
+        return None
+    status = str(body.get("status", "queued")).casefold()
+    if status == "finished":
+        stage = Stage.FINISHED
+    elif status in ("error", "cancelled", "canceled"):
+        stage = Stage.FAILED
+    else:
+        stage = Stage.UNFINISHED
+    url = body.get("errorReportFileUrl")
+    return Progress(
+        import_id=str(body["id"]),
+        kind=str(body.get("type", "")).casefold(),
+        stage=stage,
+        total=_count(body.get("total")),
+        success=_count(body.get("success")),
+        errors=_count(body.get("errors")),
+        report_url=url if isinstance(url, str) and url else None,
+        by_hand=body.get("origin") == "app",
+    )
+
+
+def read_list(body: Any) -> tuple[list[Progress], str | None]:
+    """A page of imports, and the link to the next one."""
+    if isinstance(body, list):
+        body = {"results": body}
+    if not isinstance(body, Mapping):
+        return [], None
+    results, links = body.get("results"), body.get("links")
+    found = [read_progress(item) for item in results] if isinstance(results, list) else []
+    following = links.get("next") if isinstance(links, Mapping) else None
+    return [item for item in found if item], following if isinstance(following, str) and following else None
+
+
+def all_delivered(progress: Progress, rows: int) -> bool:
+    """Whether a finished import took every row."""
+    return progress.success == rows and not progress.errors and progress.total in (None, rows)
+
+
+def accounts_for_all(progress: Progress, rows: int) -> bool:
+    """Whether its counts add up to the rows sent: without that they say nothing of any row."""
+    if progress.success is None or not progress.errors:
+        return False
+    return progress.success + progress.errors == rows and progress.total in (None, rows)
+
+
+def suspects(report: bytes, keys: Sequence[str], key_column: str, errors: int) -> set[str] | None:
+    """The rows that an error report names, by their keys; perhaps too many, never too few.
+
+    Args:
+        report: the file.
+        keys: the keys of the rows sent, in the file's order.
+        key_column: the header of the column that held them.
+        errors: how many rows Connectif refused.
+
+    Returns:
+        At least the refused rows; None where the report does not tell.
+    """
+    for delimiter in (",", ";", "\t"):
+        rows = _rows(report, delimiter)
+        found = _by_key(rows, keys, key_column, errors) or _by_number(rows, keys, errors)
+        if found is not None:
+            return found
+    return None
+
+
+def _by_key(rows: list[list[str]], keys: Sequence[str], key_column: str, errors: int) -> set[str] | None:
+    known = {key.casefold(): key for key in keys}
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if key_column in header:
+        place = header.index(key_column)
+        named = {known.get(row[place].strip().casefold()) for row in rows[1:] if len(row) > place}
+        found = {key for key in named if key is not None}
+        return found if len(named) == len(found) == errors else None
+    # Without a header that names it: every column that could be it counts.
+    named_by = [_column(rows, place, known) for place in range(max((len(row) for row in rows), default=0))]
+    candidates = [found for found in named_by if found is not None and len(found) == errors]
+    return set().union(*candidates) if candidates else None
+
+
+def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[str] | None:
+    """The keys in a column that holds nothing else, its first cell aside."""
+    cells = [row[place].strip().casefold() for row in rows if len(row) > place]
+    if cells and cells[0] not in known:
+        cells = cells[1:]
+    return {known[cell] for cell in cells} if cells and all(cell in known for cell in cells) else None
+
+
+def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[str] | None:
+    """By a column of row numbers. Whether they count from 0, 1 or the header is not known: all three."""
+    header = rows[0] if rows else []
+    for place, name in enumerate(header):
+        cells = [row[place].strip() for row in rows[1:] if len(row) > place]
+        if not _NUMBERED.search(name.strip()) or not all(cell.isdecimal() for cell in cells):
+            continue
+        numbers = {int(cell) for cell in cells}
+        if len(numbers) == errors and max(numbers, default=0) <= len(keys) + 1:
+            places = {number - base for number in numbers for base in (0, 1, 2)}
+            return {keys[index] for index in places if 0 <= index < len(keys)}
+    return None
+
+
+def _rows(report: bytes, delimiter: str) -> list[list[str]]:
+    text = report.decode("utf-8-sig", "replace").replace("\0", "")
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+    except csv.Error:
+        return []
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,149 @@
+"""The messages that end a record's way: its receipt and, where Connectif refused it, its dead letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.deliver.merge import ContactState, CouponState, ProductState, PurchaseState
+from pipeline.deliver.pending import Stamp, Waiting
+from pipeline.records import (
+    Contact,
+    ContactRecord,
+    Coupon,
+    CouponRecord,
+    Op,
+    Outcome,
+    Product,
+    ProductRecord,
+    Purchase,
+    PurchaseRecord,
+    Receipt,
+    Record,
+    RecordKind,
+    Source,
+)
+
+#: A reason is a metric label; what Connectif says stands in the detail.
+SUPERSEDED = "newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A record's key without its account."""
+
+    kind: RecordKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}|{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record's way ended, before it is written down.
+
+    `repaired` names contacts and products that Connectif had lost and that were made again for it.
+    """
+
+    outcome: Outcome
+    reason: str
+    detail: str = ""
+    status: int | None = None
+    calls: int = 0
+    fingerprint: str = ""
+    repaired: tuple[Key, ...] = ()
+
+
+def receipt_of(
+    account: str, key: Key, stamp: Stamp, ending: Ending, *, partition: int, at_ms: int
+) -> Receipt:
+    """The receipt of one version."""
+    return Receipt(
+        account=account,
+        store=stamp.store,
+        kind=key.kind,
+        id=key.id,
+        version=stamp.version,
+        source=stamp.source,
+        record=Source(topic=key.kind.topic, partition=partition, offset=stamp.offset),
+        outcome=ending.outcome,
+        reason=ending.reason,
+        detail=ending.detail,
+        status=ending.status,
+        calls=ending.calls,
+        fingerprint=ending.fingerprint,
+        repaired=tuple(str(repaired) for repaired in ending.repaired),
+        lane=stamp.lane,
+        notes=stamp.notes,
+        received_ms=stamp.received_ms,
+        at_ms=at_ms,
+    )
+
+
+def record_of(account: str, key: Key, waiting: Waiting) -> Record:
+    """The record as it would have been told, with everything merged into it: what a redrive sends again."""
+    stamp, state = waiting.stamp, waiting.state
+    common = {
+        "account": account,
+        "store": stamp.store,
+        "id": key.id,
+        "version": stamp.version,
+        "source": stamp.source,
+        "origin": stamp.origin,
+        "lane": stamp.lane,
+        "received_ms": stamp.received_ms,
+        "notes": stamp.notes,
+    }
+    match state:
+        case ContactState():
+            gone = state.retracted and not state.fields
+            op = Op.RETRACT if gone else Op.UPSERT
+            return ContactRecord.model_validate({**common, "op": op, "body": _contact(key.id, state)})
+        case ProductState():
+            body = Product.model_validate({"product_id": key.id, **state.fields})
+            return ProductRecord.model_validate({**common, "op": state.op, "body": body})
+        case PurchaseState(body=None):
+            return PurchaseRecord.model_validate({**common, "op": Op.RETRACT, "body": None})
+        case PurchaseState(body=body):
+            return PurchaseRecord.model_validate({**common, "body": Purchase.model_validate(body)})
+        case CouponState(coupon_set_id=coupon_set, code=code):
+            return CouponRecord.model_validate(
+                {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}
+            )
+
+
+def dead_headers(
+    account: str, key: Key, stamp: Stamp, ending: Ending, *, partition: int, at_ms: int
+) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter (pipeline/deadletters.py)."""
+    values = {
+        "dead-reason": ending.reason,
+        "dead-field": "",
+        "dead-detail": ending.detail,
+        "dead-store": stamp.store,
+        "dead-account": account,
+        "dead-stage": "deliver",
+        "dead-topic": key.kind.topic,
+        "dead-partition": str(partition),
+        "dead-offset": str(stamp.offset),
+        "dead-at": str(at_ms),
+    }
+    return [(name, value.encode()) for name, value in values.items()]
+
+
+def _contact(record_id: str, state: ContactState) -> Contact:
+    values = {name: value for name, (_, _, value) in state.fields.items()}
+    custom = {name.removeprefix("custom."): values.pop(name) for name in list(values) if "." in name}
+    said = state.newsletter
+    if said is not None:
+        values["newsletter"] = "unsubscribed" if said[2] else "subscribed"
+    if not state.by_email:
+        values["external_id"] = record_id
+    return Contact.model_validate(
+        {
+            **values,
+            "email": record_id if state.by_email else "",
+            "newsletter_ms": None if said is None else said[1],
+            "custom": custom,
+        }
+    )
