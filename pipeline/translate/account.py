@@ -8,8 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.events import Kind
-from pipeline.translate.reading import Place
-from pipeline.translate.rules import Result
+from pipeline.translate.rules import Place, Result
 from pipeline.translate.tally import Account, Tally
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Rejected, ShopAdapter, StoreContext
-from pipeline.translate.rules import Feed
+from pipeline.translate.rules import Feed, Place
 
 #: The store of what cannot be told to be any store's, in the account and in metrics.
 UNKNOWN = "unknown"
@@ -16,14 +15,6 @@ UNKNOWN = "unknown"
 LETTER_OVERHEAD = 16_384
 
 Headers = Sequence[tuple[str, bytes]]
-
-
-class Place(NamedTuple):
-    """Where a message lies; `topic` without the prefix."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, Feed]:

@@ -39,8 +39,8 @@ class Tally:
             return False
         self.marks[topic] = offset
         _add(self.events, f"{kind}|{result.outcome}|{result.reason}")
-        for record in result.records:
-            _add(self.records, f"{account}|{record.kind}|{EMITTED}")
+        for emission in result.emissions:
+            _add(self.records, f"{account}|{emission.kind}|{EMITTED}")
         for record_kind in result.unchanged:
             _add(self.records, f"{account}|{record_kind}|{UNCHANGED}")
         return True

@@ -25,13 +25,13 @@ from pipeline.metrics import (
     TRANSLATE_NOTES,
     TRANSLATE_ROUND_SECONDS,
 )
-from pipeline.records import Record, RecordKind, Source, partition_of, record_key
+from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import Rejected, ShopAdapter
 from pipeline.shops.registry import ADAPTERS
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
-from pipeline.translate.reading import Place, dead_letter, feeds, read, store_of
-from pipeline.translate.rules import Feed, Outcome, Result, apply
+from pipeline.translate.reading import dead_letter, feeds, read, store_of
+from pipeline.translate.rules import Feed, Outcome, Place, Result, apply
 from pipeline.translate.state import EntityState
 
 log = logging.getLogger(__name__)
@@ -112,35 +112,30 @@ class Translator:
     def _event(self, work: _Work, event: RawEvent, place: Place, states: _States, feed: Feed) -> Result:
         """Judge one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
-        result, values = self._judge(event, place, state, feed)
+        result = self._judge(event, place, state, feed)
         if result.remember:
             states.put(event.key, state)
-        for record, value in values:
-            key = record_key(record.account, record.kind, record.id)
-            work.step.send(self._topics[record.kind], value, key, self._partitions[record.account])
-            for note in record.notes:
-                work.noted[event.store, record.kind, note] += 1
+        for kind, record_id, notes, value in result.emissions:
+            key = record_key(feed.account, kind, record_id)
+            work.step.send(self._topics[kind], value, key, self._partitions[feed.account])
+            for note in notes:
+                work.noted[event.store, kind, note] += 1
         return result
 
-    def _judge(
-        self, event: RawEvent, place: Place, state: EntityState, feed: Feed
-    ) -> tuple[Result, list[tuple[Record, bytes]]]:
-        """The verdict, and the records as bytes. A failure of ours is no reason to lose or to stall."""
-        source = Source(topic=place.topic, partition=place.partition, offset=place.offset)
+    def _judge(self, event: RawEvent, place: Place, state: EntityState, feed: Feed) -> Result:
+        """The verdict. A failure of ours is no reason to lose an event, or to stall those behind it."""
         try:
-            result = apply(event, source, state, feed)
-            values = [(record, encode(record)) for record in result.records]
+            result = apply(event, place, state, feed)
         except Exception as bug:
             self._bugs += 1
             if self._bugs >= BUGS_IN_A_ROW:
                 raise
             log.exception("%s: cannot translate %s", event.store, place)
-            return _rejection(Rejected("translate_error", detail=type(bug).__name__)), []
+            return _rejection(Rejected("translate_error", detail=type(bug).__name__))
         self._bugs = 0
-        if any(len(value) > self._max_bytes for _, value in values):
-            detail = "a record of it does not fit into a message"
-            return _rejection(Rejected("record_too_large", detail=detail)), []
-        return result, values
+        if any(len(emission.value) > self._max_bytes for emission in result.emissions):
+            return _rejection(Rejected("record_too_large", detail="a record does not fit into a message"))
+        return result
 
     def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:
         value, headers = dead_letter(
@@ -203,11 +198,6 @@ def _rejection(rejected: Rejected) -> Result:
     return Result(Outcome.REJECTED, rejected.reason, rejection=rejected)
 
 
-def encode(record: Record) -> bytes:
-    """The message value of a record; a field left out says nothing."""
-    return record.__pydantic_serializer__.to_json(record, exclude_none=record.body is not None)
-
-
 def build(engine: Engine, adapters: Mapping[str, ShopAdapter] = ADAPTERS) -> None:
     """Declare the stage on an engine."""
     translator = Translator(engine, adapters)
@@ -227,4 +217,4 @@ def serve(
     return run(stage, settings, worker=worker, host=host, port=port)
 
 
-__all__ = ["Translator", "build", "encode", "serve"]
+__all__ = ["Translator", "build", "serve"]
