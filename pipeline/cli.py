@@ -131,6 +131,45 @@ def up(
     everything.run(wiring, loaded, console)
 
 
+@app.command()
+def sandbox(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8090,
+    speed: Annotated[float | None, typer.Option(min=0.001, help="Divides Connectif's minute.")] = None,
+    window: Annotated[str | None, typer.Option(help="Kind of its limit: fixed or sliding.")] = None,
+    switch: Annotated[list[str] | None, typer.Option(help="A reading to change, as name=value.")] = None,
+    list_switches: Annotated[bool, typer.Option("--list-switches", help="Name them all and stop.")] = False,
+) -> None:
+    """Simulate Connectif for every account of the settings."""
+    from pipeline.sandbox import serve  # noqa: PLC0415 - start fast
+
+    if list_switches:
+        serve.print_switches()
+        return
+    settings = serve.with_options(config.load(config_path), speed=speed, window=window, switches=switch or ())
+    serve.run(settings, host=host, port=port)
+
+
+@app.command()
+def demo(
+    events: Annotated[int, typer.Option("--events", min=100, help="Webhooks to post.")] = 3_000,
+    speed: Annotated[
+        float, typer.Option("--speed", min=1, help="What the simulated Connectif's minute is divided by.")
+    ] = 60,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same webhooks.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data and logs when all went well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    kill: Annotated[
+        bool, typer.Option("--kill", help="Kill -9 gateway, workers and broker on the way.")
+    ] = False,
+) -> None:
+    """Send thousands of webhooks through everything, to a simulated Connectif, and check what it then holds."""
+    from pipeline.demo.run import Options, run  # noqa: PLC0415 - start fast
+
+    raise typer.Exit(run(Options(events, speed, seed, keep=keep, as_json=as_json, kill=kill)))
+
+
 def main() -> None:
     """Run the command; an error of ours becomes one message and its exit code."""
     try:

@@ -167,6 +167,10 @@ class SandboxSettings(Section):
 
     speed: float = Field(default=1.0, gt=0)
     window: Literal["fixed", "sliding"] = "fixed"
+    switches: dict[str, str | bool | int | float] = Field(
+        default_factory=dict, description="readings of unknown points; `pipeline sandbox --list-switches`"
+    )
+    calls_kept: int = Field(default=200_000, ge=1_000, description="calls per account remembered one by one")
 
 
 class Settings(Section):

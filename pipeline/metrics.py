@@ -55,5 +55,11 @@ TRANSLATE_AGE_SECONDS = Histogram(
 TRANSLATE_ROUND_SECONDS = Histogram(
     "pipeline_translate_round_seconds", "Computing time of one round of events.", buckets=LATENCY
 )
+SANDBOX_CALLS = Counter(
+    "pipeline_sandbox_calls_total",
+    "Calls the simulated Connectif got, by route and status sent; 429: a client went over the limit, or a "
+    "fault says so; 0: the connection was broken on purpose.",
+    ["account", "route", "status"],
+)
 
 __all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]

@@ -1,0 +1,123 @@
+"""What Connectif sends to shops: subscriptions, unsubscriptions, bounces. Sent once, never again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from pipeline.sandbox.account import Account
+
+
+class Callback(BaseModel):
+    """A callback to send.
+
+    `ip` left out is sent empty, as after an import. `module_secret` adds the `checksum` that Connectif's own
+    shop modules want. The contact, where it exists, changes as it would have in Connectif.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: str
+    type: Literal["subscribed", "unsubscribed", "bounced"]
+    url: str
+    email: str
+    ip: str | None = None
+    module_secret: str | None = None
+    post: bool = False
+    bounce_type: Literal["hard", "soft", "other"] = "hard"
+    bounce_message: str = "550 No such user"
+    workflow_id: str = ""
+    content_id: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _stays_on_this_machine(cls, url: str) -> str:
+        host = urlsplit(url).hostname or ""
+        if host != "localhost" and not _is_loopback(host):
+            raise ValueError("callbacks go to this machine only")
+        return url
+
+
+_STATUS = {"subscribed": "subscribed", "unsubscribed": "unsubscribed"}
+_ACTIVITY = {
+    "subscribed": "newsletter-subscribe",
+    "unsubscribed": "email-unsubscribed",
+    "bounced": "email-bounce",
+}
+
+
+async def send_callback(
+    order: Callback, account: Account, transport: httpx.AsyncBaseTransport | None
+) -> dict[str, Any]:
+    """Change the contact, call the shop, and report: only a 2xx is a success, redirects are not followed."""
+    entity_id = _change_contact(order, account)
+    account.consume(_ACTIVITY[order.type])
+    url, body = _request(order, entity_id, keeps_query=account.world.switches.callback_keeps_query)
+    form = body is not None and order.type != "bounced"
+    timeout = account.world.switches.callback_timeout
+    try:
+        async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
+            response = await client.request(
+                "GET" if body is None else "POST",
+                url,
+                json=None if form else body,
+                data=body if form else None,
+            )
+    except httpx.HTTPError as error:
+        return {"ok": False, "url": url, "status": None, "error": type(error).__name__}
+    return {"ok": response.is_success, "url": url, "status": response.status_code, "error": None}
+
+
+def checksum(email: str, module_secret: str) -> str:
+    """Hex HMAC-SHA1 of the e-mail address with the module's secret."""
+    return hmac.new(module_secret.encode(), email.encode(), hashlib.sha1).hexdigest()
+
+
+def _request(order: Callback, entity_id: str, *, keeps_query: bool) -> tuple[str, dict[str, str] | None]:
+    """The URL, and the body of a POST."""
+    url = order.url if keeps_query else order.url.partition("?")[0]
+    if order.type == "bounced":
+        return url, {
+            "bounceErrorMessage": order.bounce_message,
+            "bouncestatus": "bounced",
+            "bounceTypeId": order.bounce_type,
+            "workflowId": order.workflow_id,
+            "contentId": order.content_id,
+            "entityId": entity_id,
+            "entityEmail": order.email,
+        }
+    values = {"email": order.email, "ip": order.ip or ""}
+    if order.module_secret is not None:
+        values["checksum"] = checksum(order.email, order.module_secret)
+    if order.post:
+        return url, values
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(values)}", None
+
+
+def _change_contact(order: Callback, account: Account) -> str:
+    now, switches = account.world.now(), account.world.switches
+    email = order.email.lower() if switches.email_case == "lower" else order.email
+    entry = account.contacts.find("email", email)
+    if entry is None:
+        return ""
+    if order.type == "bounced":
+        changes = {"_emailStatus": "bounced", "_emailBouncedReason": order.bounce_message}
+    else:
+        changes = {"_newsletterSubscriptionStatus": _STATUS[order.type]}
+        if order.type == "unsubscribed" and order.ip:
+            changes["_emailLastUnsubscribedIp"] = order.ip
+    account.contacts.patch("email", email, changes, now, switches)
+    return entry.id
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

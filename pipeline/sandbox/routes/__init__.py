@@ -1,0 +1,1 @@
+"""Connectif's own routes, one file per resource."""

@@ -1,0 +1,99 @@
+"""/imports: CSV files in, progress and error reports out."""
+
+from __future__ import annotations
+
+from pipeline.sandbox.account import Account
+from pipeline.sandbox.answers import CSV, NO_CONTENT, Answer, Violation, absent, ok, refuse, unprocessable
+from pipeline.sandbox.call import Call, Form
+from pipeline.sandbox.files import FileLink, make_link
+from pipeline.sandbox.imports import Import, Options
+
+_TYPES = ("contacts", "products", "coupons")
+
+
+def create(call: Call) -> Answer:
+    """POST /imports/."""
+    form = call.form
+    if form is None:
+        raise refuse(415, "Content type is not multipart/form-data.")
+    options = _options(call, form)
+    if form.file is None:
+        raise unprocessable([Violation("file", "/file", "Value is required")])
+    call.account.imports.check_queue()
+    effect = call.strike.rule.effect if call.strike is not None else ""
+    strike = call.strike if effect.startswith("import_") else None
+    one = call.account.imports.create(options, form.file.file, call.now, strike)
+    return ok(_shown(call, one), 201)
+
+
+def get(call: Call) -> Answer:
+    """GET /imports/{id}."""
+    return ok(_shown(call, _find(call)))
+
+
+def get_all(call: Call) -> Answer:
+    """GET /imports/."""
+    everything = call.account.imports.newest_first()
+    page = call.page(everything, "/imports/")
+    page["results"] = [_shown(call, one) for one in page["results"]]
+    return ok(page)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE /imports/{id}: only what is over."""
+    return call.account.imports.delete(_find(call)) or NO_CONTENT
+
+
+def report(account: Account, import_id: str) -> Answer:
+    """The error report behind an import's link."""
+    one = account.imports.find(import_id)
+    if one is None or one.report is None:
+        raise absent("File")
+    return Answer(200, content_type=CSV, file=one.report.copy())
+
+
+def _find(call: Call) -> Import:
+    one = call.account.imports.find(call.connectif_id())
+    if one is None:
+        raise absent("Import")
+    return one
+
+
+def _options(call: Call, form: Form) -> Options:
+    texts, switches = form.texts, call.switches
+    wrong: list[Violation] = []
+
+    def choice(name: str, *allowed: str) -> str:
+        value = texts.get(name)
+        if value is None:
+            wrong.append(Violation(name, f"/{name}", "Value is required"))
+        elif value not in allowed:
+            wrong.append(Violation(name, f"/{name}"))
+        return value or ""
+
+    kind = choice("type", *_TYPES)
+    delimiter = choice("delimiter", ",", ";")
+    override = choice("overrideExisting", "true", "false")
+    only_empty = choice("updateOnlyEmptyFields", "true", "false")
+    if only_empty == "true" and override == "false" and switches.only_empty_needs_override:
+        wrong.append(Violation("updateOnlyEmptyFields", "/updateOnlyEmptyFields", "Needs overrideExisting"))
+    set_id = texts.get("couponSetId")
+    if kind == "coupons":
+        coupon_set = call.account.coupon_sets.find(set_id or "")
+        if coupon_set is None or coupon_set.seed.type != "multiple":
+            wrong.append(Violation("couponSetId", "/couponSetId"))
+    part_type = (form.file.content_type or "") if form.file is not None else ""
+    if form.file is not None and switches.csv_part_required and not part_type.startswith("text/csv"):
+        wrong.append(Violation("file", "/file", "Content type is not text/csv"))
+    if wrong:
+        raise unprocessable(wrong)
+    return Options(kind, delimiter, override == "true", only_empty == "true", set_id or None)
+
+
+def _shown(call: Call, one: Import) -> dict[str, object]:
+    url = None
+    if one.report is not None:
+        link = FileLink(call.account.name, "import", one.id, "error-report.csv")
+        expired = call.strike is not None and call.strike.rule.effect == "expired_url"
+        url = make_link(call.account, link, call.base_url, call.now, expired=expired)
+    return one.shown(url)
