@@ -153,7 +153,8 @@ def sandbox(
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option("--events", min=100, help="Webhooks to post.")] = 3_000,
+    *,
+    events: Annotated[int, typer.Option("--events", min=150, help="Webhooks to post.")] = 3_000,
     speed: Annotated[
         float, typer.Option("--speed", min=1, help="What the simulated Connectif's minute is divided by.")
     ] = 60,
@@ -164,7 +165,7 @@ def demo(
         bool, typer.Option("--kill", help="Kill -9 gateway, workers and broker on the way.")
     ] = False,
 ) -> None:
-    """Send thousands of webhooks through everything, to a simulated Connectif, and check what it then holds."""
+    """Send thousands of webhooks through everything, to a simulated Connectif, and check the outcome."""
     from pipeline.demo.run import Options, run  # noqa: PLC0415 - start fast
 
     raise typer.Exit(run(Options(events, speed, seed, keep=keep, as_json=as_json, kill=kill)))

@@ -36,9 +36,11 @@ class Traffic:
         return tuple(fact for delivery in self.deliveries for fact in delivery.facts)
 
     @property
-    def rejected(self) -> Counter[tuple[str, str]]:
-        """(shop, kind) -> how many bodies nobody can translate."""
-        return Counter((one.shop, one.kind) for one in self.deliveries if one.kind and one.rejected)
+    def rejected(self) -> Counter[tuple[str, str, str]]:
+        """(shop, kind, reason) -> how many nobody can translate; a repeat is refused again."""
+        return Counter(
+            (one.shop, one.kind, one.rejected) for one in self.deliveries if one.kind and one.rejected
+        )
 
 
 def make(events: int, seed: int, now: datetime) -> Traffic:

@@ -1,0 +1,105 @@
+"""The account of it all, read from the workers' `/metrics`: what came in, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from prometheus_client.parser import text_string_to_metric_families
+
+EVENT_OUTCOMES = ("accepted", "duplicate", "stale", "ignored", "rejected")
+ENDINGS = ("delivered", "unchanged", "superseded", "dead")
+#: What an accepted record can be at any moment.
+RECORD_OUTCOMES = (*ENDINGS, "pending")
+
+EVENTS = "pipeline_account_events"
+TRANSLATED = "pipeline_account_translated"
+RECORDS = "pipeline_account_records"
+REASONS = "pipeline_account_reasons"
+
+#: (store, event kind) and (account, store, record kind).
+EventRow = tuple[str, str]
+RecordRow = tuple[str, str, str]
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Both identities' figures.
+
+    Attributes:
+        events: row -> outcome -> count.
+        translated: row -> `emitted` or `unchanged` -> count.
+        records: row -> `accepted`, how they ended, and `pending` -> count.
+        rejected: row -> reason -> count.
+    """
+
+    events: dict[EventRow, Counter[str]] = field(default_factory=dict)
+    translated: dict[RecordRow, Counter[str]] = field(default_factory=dict)
+    records: dict[RecordRow, Counter[str]] = field(default_factory=dict)
+    rejected: dict[EventRow, Counter[str]] = field(default_factory=dict)
+
+    @property
+    def received(self) -> int:
+        """Events that came in."""
+        return sum(counts.total() for counts in self.events.values())
+
+    @property
+    def accepted(self) -> int:
+        """Records that came to the deliver stage."""
+        return sum(counts["accepted"] for counts in self.records.values())
+
+    @property
+    def emitted(self) -> int:
+        """Records that left the translate stage."""
+        return sum(counts["emitted"] for counts in self.translated.values())
+
+    @property
+    def settled(self) -> int:
+        """Records that have their receipt."""
+        return sum(counts[ending] for counts in self.records.values() for ending in ENDINGS)
+
+    @property
+    def pending(self) -> int:
+        """Records that wait."""
+        return sum(counts["pending"] for counts in self.records.values())
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether every record that left translate has its receipt."""
+        return self.emitted == self.accepted == self.settled and self.pending == 0
+
+    def unbalanced(self) -> Iterator[str]:
+        """Rows where accepted records are not delivered, unchanged, superseded, pending or dead; in words."""
+        for row, counts in sorted(self.records.items()):
+            parts = sum(counts[outcome] for outcome in RECORD_OUTCOMES)
+            if counts["accepted"] != parts:
+                yield f"{' '.join(row)}: accepted {counts['accepted']}, but the parts sum to {parts}"
+        for row in sorted(self.translated.keys() | self.records.keys()):
+            sent = self.translated.get(row, Counter())["emitted"]
+            came = self.records.get(row, Counter())["accepted"]
+            if sent != came:
+                yield f"{' '.join(row)}: translate sent {sent}, deliver accepted {came}"
+
+
+def read(pages: Iterable[str]) -> Account:
+    """Add up the pages of several processes."""
+    account = Account()
+    for page in pages:
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                labels, count = sample.labels, int(sample.value)
+                if family.name == EVENTS:
+                    _add(account.events, (labels["store"], labels["kind"]), labels["outcome"], count)
+                elif family.name == REASONS and labels["outcome"] == "rejected":
+                    _add(account.rejected, (labels["store"], labels["kind"]), labels["reason"], count)
+                elif family.name in (TRANSLATED, RECORDS):
+                    rows = account.translated if family.name == TRANSLATED else account.records
+                    _add(rows, (labels["account"], labels["store"], labels["kind"]), labels["outcome"], count)
+    return account
+
+
+def _add(rows: dict[Row, Counter[str]], row: Row, outcome: str, count: int) -> None:
+    rows.setdefault(row, Counter())[outcome] += count

@@ -1,0 +1,238 @@
+"""`pipeline demo`: start everything, post, wait until all of it is settled, and judge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+
+from pipeline.config import Settings
+from pipeline.demo import sandbox, setting, show, traffic
+from pipeline.demo.account import Account
+from pipeline.demo.chaos import Chaos
+from pipeline.demo.facts import expected
+from pipeline.demo.judge import Difference, Held, differences
+from pipeline.demo.post import Poster
+from pipeline.demo.traffic import Traffic
+from pipeline.demo.verdict import Run
+from pipeline.demo.watch import Watch
+from pipeline.local.wiring import Wiring
+
+#: The posting takes about so long, however many webhooks there are.
+POSTING_SECONDS = 15.0
+#: Seconds without any progress that end a run; a worker that was killed is back much sooner.
+PATIENCE = 60.0
+LIVE_SECONDS = 0.25
+LINE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command was asked for; `speed` divides the sandbox's minute."""
+
+    events: int = 3_000
+    speed: float = 60.0
+    seed: int = 1
+    keep: bool = False
+    as_json: bool = False
+    kill: bool = False
+
+
+@dataclass(slots=True)
+class Parts:
+    """How long each part of the run took, in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def timed(self, name: str) -> AsyncIterator[None]:
+        """Time what happens inside."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.monotonic() - began
+
+
+def run(options: Options) -> int:
+    """Run the demo; returns the exit code: 0 where everything agrees, 1 where not, 130 after Ctrl-C.
+
+    Raises:
+        PipelineError: something cannot be started.
+    """
+    console = Console(stderr=options.as_json)
+    made = traffic.make(options.events, options.seed, datetime.now(UTC).replace(microsecond=0))
+    for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
+        del os.environ[name]  # the caller's settings are for the caller's own pipeline
+    directory = Path(tempfile.mkdtemp(prefix="pipeline-demo-"))
+    done: Run | None = None
+    try:
+        done = asyncio.run(_until_signal(_demo(options, made, directory, console)))
+    finally:
+        if done is not None and done.agrees and not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+        elif done is None:
+            console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
+    if done is None:
+        return 130
+    if options.as_json:
+        sys.stdout.write(json.dumps(done.as_json(), indent=2) + "\n")
+    else:
+        show.result(done, console)
+    return 0 if done.agrees else 1
+
+
+async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
+    """The work's result; None where SIGINT or SIGTERM ended it. It stops cleanly, whatever comes after."""
+    task = asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+
+
+async def _demo(options: Options, made: Traffic, directory: Path, console: Console) -> Run:
+    path, settings = setting.write(directory, options.speed)
+    console.print(
+        f"{len(made.deliveries):,} webhooks of three shops, through a real Kafka, to a simulated Connectif "
+        f"whose minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).",
+        highlight=False,
+    )
+    parts = Parts()
+
+    def say(text: str) -> None:
+        console.print(f"{text} ...", style="dim", highlight=False)
+
+    async with contextlib.AsyncExitStack() as stack:
+        wiring = Wiring(path, settings, sandbox=True, light=True, say=say)
+        async with parts.timed("start"):
+            await stack.enter_async_context(wiring)
+        session = _Session(options, made, wiring, settings=settings, console=console, parts=parts)
+        return await session.run()
+
+
+class _Session:
+    """One run on a pipeline that is up."""
+
+    def __init__(
+        self,
+        options: Options,
+        made: Traffic,
+        wiring: Wiring,
+        *,
+        settings: Settings,
+        console: Console,
+        parts: Parts,
+    ) -> None:
+        self._options = options
+        self._made = made
+        self._wiring = wiring
+        self._settings = settings
+        self._console = console
+        self._parts = parts
+        self._progress = show.Progress(len(made.deliveries))
+        rate = max(20.0, len(made.deliveries) / POSTING_SECONDS)
+        self._poster = Poster(wiring.urls["gateway"], made.deliveries, rate)
+        self._watch = Watch({name: wiring.urls[name] for name in ("translate", "deliver")}, self._note)
+        self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
+
+    async def run(self) -> Run:
+        """Post, wait, judge."""
+        work = asyncio.create_task(self._work())
+        watching = [asyncio.create_task(self._wiring.watch()), asyncio.create_task(self._display())]
+        try:
+            await asyncio.wait([work, *watching], return_when=asyncio.FIRST_COMPLETED)
+            for task in (*watching, work):
+                if task.done():
+                    await task  # one that watches ends only by an error
+            return await work
+        finally:
+            for task in (work, *watching):
+                task.cancel()
+            await asyncio.gather(work, *watching, return_exceptions=True)
+            await self._watch.close()
+
+    async def _work(self) -> Run:
+        posted_all = asyncio.Event()
+        killing = asyncio.create_task(self._chaos.run(posted_all)) if self._options.kill else None
+        looking = asyncio.create_task(self._watch.run())
+        try:
+            async with self._parts.timed("post"):
+                posted = await self._poster.run()
+            posted_all.set()
+            if killing is not None:
+                await killing
+            looking.cancel()
+            async with self._parts.timed("settle"):
+                complaint = await self._watch.until_rest(posted.kept, PATIENCE)
+        finally:
+            looking.cancel()
+            if killing is not None:
+                killing.cancel()
+        return await self._judged(complaint)
+
+    async def _judged(self, complaint: str) -> Run:
+        url = self._wiring.urls["sandbox"]
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+            budgets = await sandbox.budgets(client)
+            held = {name: await sandbox.held(client, name) for name in self._settings.accounts}
+        wanted = expected(self._made.facts)
+        found: list[Difference] = []
+        for name, one in wanted.items():
+            found += differences(name, one, held.get(name, Held()))
+        return Run(
+            seed=self._options.seed,
+            speed=self._options.speed,
+            events=len(self._made.deliveries),
+            seconds=self._parts.seconds,
+            posted=self._poster.posted,
+            rejected=self._made.rejected,
+            account=self._watch.account,
+            budgets=budgets,
+            differences=tuple(found),
+            held={
+                name: {
+                    "purchases": len(one.purchases),
+                    "contacts": len(one.contacts),
+                    "products": len(one.products),
+                }
+                for name, one in held.items()
+            },
+            killed=tuple(self._chaos.killed),
+            complaint=complaint,
+            directory=self._settings.data_dir,
+        )
+
+    def _note(self, account: Account) -> None:
+        self._progress.update(time.monotonic(), self._poster.posted.done, account)
+        self._progress.killed = len(self._chaos.killed)
+
+    async def _display(self) -> None:
+        """Keeps the picture up to date on a terminal; prints a line now and then elsewhere."""
+        if self._console.is_terminal:
+            with Live(console=self._console, auto_refresh=False, transient=True) as live:
+                while True:
+                    self._progress.statuses = self._wiring.statuses
+                    live.update(show.live(self._progress), refresh=True)
+                    await asyncio.sleep(LIVE_SECONDS)
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            self._console.print(self._progress.line, highlight=False, soft_wrap=True)

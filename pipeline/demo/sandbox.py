@@ -1,0 +1,75 @@
+"""What the sandbox says over HTTP: what each account holds, and how its budget was used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from pipeline.demo.judge import Held
+
+PAGE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How an account's calls were used.
+
+    Attributes:
+        limit: calls a minute (of the sandbox's minutes) allows.
+        most: the most it let in in one minute.
+        refused: calls it answered with 429: there is to be none.
+        calls: all.
+        orders: purchases it holds.
+        created_again: purchases deleted and created again, which is how one is changed.
+    """
+
+    limit: int
+    most: int
+    refused: int
+    calls: int
+    orders: int
+    created_again: int
+
+    @property
+    def calls_per_order(self) -> float | None:
+        """All calls over all purchases held; None where there is none."""
+        return self.calls / self.orders if self.orders else None
+
+
+async def budgets(client: httpx.AsyncClient) -> dict[str, Budget]:
+    """The budget of every account."""
+    answer = (await client.get("/_sandbox/stats")).raise_for_status().json()
+    return {
+        name: Budget(
+            limit=one["limit"],
+            most=one["max_admitted_in_a_window"],
+            refused=one["refused"],
+            calls=one["calls_total"],
+            orders=one["counts"]["purchases"],
+            created_again=one["purchases_created_again"],
+        )
+        for name, one in answer["accounts"].items()
+    }
+
+
+async def held(client: httpx.AsyncClient, account: str) -> Held:
+    """All that an account holds now."""
+    return Held(
+        purchases=await _elements(client, account, "purchases"),
+        contacts=await _elements(client, account, "contacts"),
+        products=await _elements(client, account, "products"),
+    )
+
+
+async def _elements(client: httpx.AsyncClient, account: str, kind: str) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    offset, total = 0, 1
+    while offset < total:
+        query = {"account": account, "kind": kind, "offset": str(offset), "limit": str(PAGE)}
+        page = (await client.get("/_sandbox/ledger", params=query)).raise_for_status().json()[kind]
+        found |= {one["key"]: one["body"] for one in page["items"] if not one["deleted"]}
+        offset, total = offset + PAGE, page["total"]
+    return found

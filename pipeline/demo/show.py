@@ -1,0 +1,149 @@
+"""The demo on the terminal: what goes on while it runs, and the account at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
+from pipeline.demo.eta import Eta, in_words
+from pipeline.demo.verdict import Run
+from pipeline.local.supervisor import Phase, Status
+
+_COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
+_MOST_AGAINST = 12
+_BAR = 30
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the run is."""
+
+    events: int
+    posted: int = 0
+    account: Account = field(default_factory=Account)
+    statuses: Sequence[Status] = ()
+    posting: Eta = field(default_factory=Eta)
+    settling: Eta = field(default_factory=Eta)
+    killed: int = 0
+
+    def update(self, now: float, posted: int, account: Account) -> None:
+        """Take new figures; `now` in seconds."""
+        self.posted, self.account = posted, account
+        self.posting.update(now, posted)
+        self.settling.update(now, account.settled)
+
+    @property
+    def records(self) -> int:
+        """Records that are known to need settling; more come while webhooks are posted."""
+        return max(self.account.emitted, self.account.accepted, self.account.settled)
+
+    @property
+    def eta(self) -> str:
+        """In words: what is known of the rest."""
+        if self.posted < self.events:
+            return f"{in_words(self.posting.remaining(self.events))} of webhooks left, records after them"
+        return f"{in_words(self.settling.remaining(self.records))} left"
+
+    @property
+    def line(self) -> str:
+        """All of it in a line, for output that is no terminal."""
+        account = self.account
+        return (
+            f"webhooks {self.posted}/{self.events}, events {account.received}, "
+            f"records {account.settled}/{self.records} settled, {account.pending} pending; {self.eta}"
+        )
+
+
+def live(progress: Progress) -> RenderableType:
+    """All of it, to be drawn again and again."""
+    bars = Table.grid(padding=(0, 2))
+    for name, done, total in (
+        ("webhooks posted", progress.posted, progress.events),
+        ("events translated", progress.account.received, progress.posted),
+        ("records settled", progress.account.settled, progress.records),
+    ):
+        bar = ProgressBar(total=max(1, total), completed=done, width=_BAR)
+        bars.add_row(name, bar, f"{done:,} of {total:,}")
+    processes = Table.grid(padding=(0, 2))
+    for status in progress.statuses:
+        restarts = f"restarted {status.restarts}x" if status.restarts else ""
+        colour = _COLOURS.get(status.phase, "yellow")
+        processes.add_row(f"[{colour}]●[/] {status.name}", str(status.phase), str(status.pid or ""), restarts)
+    waiting = f"{progress.account.pending:,} pending; {progress.eta}"
+    killed = f"; {progress.killed} processes killed so far" if progress.killed else ""
+    return Group(bars, Text(waiting + killed, style="dim"), Text(), processes)
+
+
+def result(run: Run, console: Console) -> None:
+    """The account of the whole run, the checks, and what speaks against them."""
+    console.print(_events(run), _records(run), _accounts(run), sep="\n")
+    for check in run.checks:
+        mark = "[green]✓[/]" if check.agrees else "[red]✗[/]"
+        console.print(f"{mark} {escape(check.says)}", highlight=False)
+        for reason in check.against[:_MOST_AGAINST]:
+            console.print(f"    {escape(reason)}", style="red", highlight=False)
+        if len(check.against) > _MOST_AGAINST:
+            console.print(f"    and {len(check.against) - _MOST_AGAINST} more", style="red")
+    spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in run.seconds.items())
+    killed = f"; killed on the way: {', '.join(run.killed)}" if run.killed else ""
+    console.print(f"\n{spent}{killed}", style="dim", highlight=False)
+    if run.agrees:
+        console.print(
+            "Everything agrees: nothing missing, nothing twice, inside the budget.", style="bold green"
+        )
+    else:
+        console.print(f"It does not agree. Logs and data: {run.directory}", style="bold red", soft_wrap=True)
+
+
+def _events(run: Run) -> Table:
+    table = _table("What the shops said (events)", "store", "kind", "received", *EVENT_OUTCOMES)
+    for (store, kind), counts in sorted(run.account.events.items()):
+        figures = [counts.total(), *(counts[outcome] for outcome in EVENT_OUTCOMES)]
+        table.add_row(store, kind, *map(_figure, figures))
+    return table
+
+
+def _records(run: Run) -> Table:
+    title = "What Connectif was told (records; told before: the shop repeated itself)"
+    table = _table(title, "account", "store", "kind", "told before", "accepted", *RECORD_OUTCOMES)
+    for account, store, kind, told, counts in run.rows():
+        figures = [told["unchanged"], *(counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES))]
+        table.add_row(account, store, kind, *map(_figure, figures))
+    return table
+
+
+def _accounts(run: Run) -> Table:
+    title = f"What it cost (one minute of the sandbox is {60 / run.speed:.2g} s)"
+    table = _table(
+        title, "account", "orders held", "calls", "calls per order", "most in a minute", "limit", "refused"
+    )
+    for name, budget in run.budgets.items():
+        each = budget.calls_per_order
+        figures = (budget.most, budget.limit, budget.refused)
+        table.add_row(
+            name,
+            _figure(budget.orders),
+            _figure(budget.calls),
+            "-" if each is None else f"{each:.2f}",
+            *map(_figure, figures),
+        )
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
+    for heading in headings:
+        words = heading in {"store", "kind", "account"}
+        table.add_column(heading, justify="left" if words else "right", no_wrap=True)
+    return table
+
+
+def _figure(number: int) -> str:
+    return f"{number:,}" if number else "·"

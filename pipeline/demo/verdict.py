@@ -1,0 +1,168 @@
+"""The demo's end: what is checked, whether it agrees, and all of it as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
+from pipeline.demo.judge import Difference
+from pipeline.demo.post import Posted
+from pipeline.demo.sandbox import Budget
+
+
+class Check(NamedTuple):
+    """One statement, and what speaks against it."""
+
+    says: str
+    against: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing does."""
+        return not self.against
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that is known when a run is over.
+
+    Attributes:
+        seed: of its traffic.
+        speed: what the sandbox's minute was divided by.
+        events: webhooks posted.
+        seconds: name of a part -> how long it took.
+        posted: what the gateway answered.
+        rejected: (shop, kind, reason) -> webhooks that nobody can translate.
+        account: the workers' account.
+        budgets: account -> how its calls were used.
+        differences: between the sandbox's accounts and what must be there.
+        held: account -> what it holds, counted by kind.
+        killed: processes killed on purpose, in order.
+        complaint: why the run ended early; empty where it did not.
+        directory: where settings, logs and data are.
+    """
+
+    seed: int
+    speed: float
+    events: int
+    seconds: Mapping[str, float]
+    posted: Posted
+    rejected: Counter[tuple[str, str, str]]
+    account: Account
+    budgets: Mapping[str, Budget]
+    differences: tuple[Difference, ...]
+    held: Mapping[str, Mapping[str, int]]
+    killed: tuple[str, ...]
+    complaint: str
+    directory: Path
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every check does."""
+        return all(check.agrees for check in self.checks)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What must hold, in the order of an event's way."""
+        held = sum(counts.get("purchases", 0) for counts in self.held.values())
+        return (
+            Check("every record was settled in time", (self.complaint,) if self.complaint else ()),
+            Check("every webhook was answered as it should be", tuple(self.posted.surprises)),
+            Check(
+                "events received = accepted + duplicate + stale + ignored + rejected, and as many as the "
+                "gateway said it kept",
+                tuple(self._received()),
+            ),
+            Check("rejected are those that nobody can translate, and no others", tuple(self._rejected())),
+            Check(
+                "records accepted = delivered + unchanged + superseded + pending + dead",
+                tuple(self.account.unbalanced()),
+            ),
+            Check("no record is pending or dead", tuple(self._left())),
+            Check(
+                f"Connectif holds every sold order once ({held}), with its newest data, its contact and its "
+                "products, and nothing else",
+                tuple(f"{one.account}: {one.what}: {one.found}, not {one.must}" for one in self.differences),
+            ),
+            Check("the budget was never exceeded", tuple(self._overspent())),
+        )
+
+    def _received(self) -> Iterator[str]:
+        """Kept by the gateway against counted by translate; attempts without an answer may have been kept."""
+        for row in sorted(self.posted.kept.keys() | self.account.events.keys()):
+            kept, counted = self.posted.kept[row], self.account.events.get(row, Counter()).total()
+            if counted < kept or (counted > kept and not self._repeats):
+                yield f"{' '.join(row)}: the gateway kept {kept}, translate counted {counted}"
+
+    def _rejected(self) -> Iterator[str]:
+        found = Counter(
+            {
+                (*row, reason): count
+                for row, reasons in self.account.rejected.items()
+                for reason, count in reasons.items()
+            }
+        )
+        for key in sorted(found.keys() | self.rejected.keys()):
+            must, is_ = self.rejected[key], found[key]
+            if is_ < must or (is_ > must and not (self._repeats and must)):
+                yield f"{' '.join(key)}: {is_}, not {must}"
+
+    def _left(self) -> Iterator[str]:
+        for row, counts in sorted(self.account.records.items()):
+            for outcome in ("pending", "dead"):
+                if counts[outcome]:
+                    yield f"{' '.join(row)}: {counts[outcome]} {outcome}"
+
+    def _overspent(self) -> Iterator[str]:
+        for name, budget in self.budgets.items():
+            if budget.refused:
+                yield f"{name}: {budget.refused} calls were refused with 429"
+            if budget.most > budget.limit:
+                yield f"{name}: {budget.most} calls in a minute, {budget.limit} are allowed"
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether the gateway may have kept a webhook more often than it said so."""
+        return bool(self.posted.unanswered or self.killed)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for scripts."""
+        return {
+            "agrees": self.agrees,
+            "seed": self.seed,
+            "speed": self.speed,
+            "events": self.events,
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+            "answers": {str(status): count for status, count in sorted(self.posted.answers.items())},
+            "unanswered_attempts": self.posted.unanswered,
+            "killed": list(self.killed),
+            "stores": [
+                {"store": store, "kind": kind, "received": counts.total()}
+                | {outcome: counts[outcome] for outcome in EVENT_OUTCOMES}
+                for (store, kind), counts in sorted(self.account.events.items())
+            ],
+            "records": [
+                {"account": account, "store": store, "kind": kind, "told_before": told["unchanged"]}
+                | {outcome: counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES)}
+                for account, store, kind, told, counts in self.rows()
+            ],
+            "accounts": {
+                name: asdict(budget) | {"calls_per_order": budget.calls_per_order}
+                for name, budget in self.budgets.items()
+            },
+            "checks": [
+                {"says": one.says, "agrees": one.agrees, "against": list(one.against)} for one in self.checks
+            ],
+            "differences": [one._asdict() for one in self.differences],
+            "directory": str(self.directory),
+        }
+
+    def rows(self) -> Iterator[tuple[str, str, str, Counter[str], Counter[str]]]:
+        """(account, store, kind, counts of translate, counts of deliver) of every sort of record."""
+        account = self.account
+        for row in sorted(account.translated.keys() | account.records.keys()):
+            yield *row, account.translated.get(row, Counter()), account.records.get(row, Counter())
