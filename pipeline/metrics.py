@@ -62,4 +62,39 @@ SANDBOX_CALLS = Counter(
     ["account", "route", "status"],
 )
 
+DELIVER_CALLS = Counter(
+    "pipeline_deliver_calls_total",
+    "Calls of Connectif's API by HTTP status (none: no answer). 429: others share the limit, or it is set "
+    "too high. 401, 403: the account is stopped.",
+    ["account", "route", "status"],
+)
+DELIVER_CALL_SECONDS = Histogram(
+    "pipeline_deliver_call_seconds",
+    "Seconds to an answer. Near deliver.call_timeout: Connectif is slow.",
+    ["route"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+DELIVER_RECORDS = Counter(
+    "pipeline_deliver_records_total",
+    "Versions of records by how they ended: for rates; `pipeline_account_records` is the exact account.",
+    ["account", "store", "kind", "outcome", "reason"],
+)
+DELIVER_FRESHNESS_SECONDS = Histogram(
+    "pipeline_deliver_freshness_seconds",
+    "From the gateway's receipt of an event to its record's delivery.",
+    ["kind", "lane"],
+    buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400),
+)
+DELIVER_IMPORT_ROWS = Counter(
+    "pipeline_deliver_import_rows_total", "Rows delivered by imports: calls saved.", ["account", "kind"]
+)
+DELIVER_REPAIRS = Counter(
+    "pipeline_deliver_repairs_total",
+    "Contacts and products Connectif said it lacked, made again. Rising: someone deletes them there.",
+    ["account", "kind"],
+)
+DELIVER_INVALID = Counter(
+    "pipeline_deliver_invalid_total", "Messages on connectif.* that are no records; they go to dead letters."
+)
+
 __all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]

@@ -1,4 +1,4 @@
-"""One account's delivery: asks the scheduler what is next, makes the calls, and writes down how each ended."""
+"""One account's delivery: asks the scheduler what is next, makes the calls, writes down how each ended."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipeline.deliver.health import Sign
 from pipeline.deliver.importing import Importer
 from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.merge import ContactState, PurchaseState
+from pipeline.deliver.paper import Written
 from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.repairs import contact_of, products_of
@@ -37,8 +38,6 @@ from pipeline.records import Outcome, Receipt, RecordKind
 NONSENSE_LIMIT = 10
 #: Seconds calls may take to end when the account's delivery is to stop.
 STOP_GRACE = 10.0
-
-Written = tuple[Key, Waiting, Ending]
 
 
 class Outbox(Protocol):
@@ -91,6 +90,7 @@ class AccountDelivery:
     async def run(self) -> None:
         """Deliver until `stop`; an unexpected exception ends it and everything under way."""
         self._stopping.clear()
+        self.gate.open()
         if self._known:
             imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
             self.scheduler.imports.doubt(imported, self._now())
@@ -109,7 +109,7 @@ class AccountDelivery:
     def stop(self) -> None:
         """Start nothing more; `run` returns once what is under way has ended, or was called off."""
         self._stopping.set()
-        self.gate.bell.ring()
+        self.gate.close()
 
     def arrived(self) -> None:
         """Records came in."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterator
 
 from pipeline.events import Lane
 from pipeline.records import RecordKind
@@ -47,6 +46,8 @@ class Line:
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
         self._lent: set[str] = set()
         self.waiting = 0
+        #: How many ids each lane has, wherever they are.
+        self.counts = dict.fromkeys(LANES, 0)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -58,7 +59,7 @@ class Line:
 
     def load(self, record_id: str, lane: Lane, accepted: int) -> None:
         """An entry found on disk: out of line until `open`, and any version of it may have been sent."""
-        self._states[record_id] = Phase.LOADED | _DOUBT | _packed(lane, accepted)
+        self._set(record_id, Phase.LOADED | _DOUBT | _packed(lane, accepted))
 
     def open(self) -> None:
         """All receipts are read back: what was loaded stands in line before what came since, oldest first."""
@@ -75,7 +76,7 @@ class Line:
         """A record came in; an id that waits already keeps its place, or moves to a faster lane."""
         state = self._states.get(record_id)
         if state is None and record_id in self._lent:
-            self._states[record_id] = Phase.HELD | _packed(lane, accepted)
+            self._set(record_id, Phase.HELD | _packed(lane, accepted))
         elif state is None:
             self._stand(record_id, _packed(lane, accepted))
         elif state & _PHASE in (Phase.WAITING, Phase.HELD):
@@ -85,7 +86,7 @@ class Line:
                 state = _with_lane(state, lane)
                 if state & _PHASE == Phase.WAITING:
                     self._queues[lane].append(record_id)
-            self._states[record_id] = state
+            self._set(record_id, state)
 
     # Going out.
 
@@ -127,6 +128,12 @@ class Line:
         state = self._states[record_id] | (_TRIED if tried else 0)
         self._stand(record_id, state if lane is None else _with_lane(state, lane), first=lane is None)
 
+    def mark_tried(self, record_id: str) -> None:
+        """A call with the current version got no clear answer."""
+        state = self._states.get(record_id)
+        if state is not None:
+            self._set(record_id, state | _TRIED)
+
     def lend(self, record_id: str) -> None:
         """A repair writes to an element that has no record here: one that comes in meanwhile is held."""
         self._lent.add(record_id)
@@ -143,10 +150,8 @@ class Line:
 
     def settle_at_once(self, record_id: str, lane: Lane, accepted: int) -> None:
         """A receipt is written for an id that needs no call, known or not."""
-        if record_id not in self._states:
-            self._states[record_id] = Phase.SETTLING | _packed(lane, accepted)
-        else:
-            self._leave(record_id, Phase.SETTLING)
+        state = self._states.get(record_id, _packed(lane, accepted))
+        self._set(record_id, state & ~_PHASE | Phase.SETTLING)
 
     def settled(self, record_id: str, following: tuple[Lane, int] | None, *, told: bool) -> None:
         """A receipt was read back: the id goes, or stands in line with what came meanwhile.
@@ -200,46 +205,47 @@ class Line:
         """The lane of a known id."""
         return _lane(self._states[record_id])
 
-    def count(self) -> Iterator[tuple[Lane, int]]:
-        """How many ids each lane has, wherever they are; looks at every one."""
-        counts = dict.fromkeys(LANES, 0)
-        for state in self._states.values():
-            counts[_lane(state)] += 1
-        yield from counts.items()
+    # Inside.
 
-    # Inside: every change of phase passes through `_stand`, `_leave` or `_replace`.
+    def _set(self, record_id: str, state: int | None) -> None:
+        """Every change of a state passes here, so that the counts are right."""
+        before = self._states.get(record_id)
+        if before is not None:
+            self.waiting -= before & _PHASE == Phase.WAITING
+            self.counts[_lane(before)] -= 1
+        if state is None:
+            self._states.pop(record_id, None)
+            return
+        self._states[record_id] = state
+        self.waiting += state & _PHASE == Phase.WAITING
+        self.counts[_lane(state)] += 1
 
     def _stand(self, record_id: str, state: int, *, first: bool = False) -> None:
-        self._states[record_id] = state & ~_PHASE | Phase.WAITING
+        self._set(record_id, state & ~_PHASE | Phase.WAITING)
         queue = self._queues[_lane(state)]
         if first:
             queue.appendleft(record_id)
         else:
             queue.append(record_id)
-        self.waiting += 1
 
     def _leave(self, record_id: str, phase: Phase) -> None:
-        state = self._states[record_id]
-        self.waiting -= state & _PHASE == Phase.WAITING
-        self._states[record_id] = state & ~_PHASE | phase
+        self._set(record_id, self._states[record_id] & ~_PHASE | phase)
 
     def _replace(self, record_id: str, following: tuple[Lane, int] | None, *, doubt: bool) -> None:
         state = self._states[record_id]
-        self.waiting -= state & _PHASE == Phase.WAITING
         if following is None:
-            del self._states[record_id]
-            return
-        keep = _DOUBT if doubt and state & (_DOUBT | _TRIED) else 0
-        if state & _PHASE == Phase.LOADED:
-            self._states[record_id] = Phase.LOADED | _DOUBT | _packed(*following)
+            self._set(record_id, None)
+        elif state & _PHASE == Phase.LOADED:
+            self._set(record_id, Phase.LOADED | _DOUBT | _packed(*following))
         else:
+            keep = _DOUBT if doubt and state & (_DOUBT | _TRIED) else 0
             self._stand(record_id, keep | _packed(*following))
 
     def _caught_up(self, record_id: str) -> bool:
         """Whether a receipt of the worker before us settled the id while it was flying."""
         if record_id not in self._meanwhile:
             return False
-        self._states[record_id] |= _DOUBT
+        self._set(record_id, self._states[record_id] | _DOUBT)
         self._replace(record_id, self._meanwhile.pop(record_id), doubt=True)
         return True
 

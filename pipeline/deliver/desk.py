@@ -8,18 +8,20 @@ twice (docs/adr/0004).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
 from pipeline.deliver.book import Book, Line
 from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, PurchaseState, State, state_of
+from pipeline.deliver.paper import Paper
 from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
-from pipeline.deliver.receipts import SUPERSEDED, Ending, Key, receipt_of
+from pipeline.deliver.receipts import SUPERSEDED, Ending, Key, Place
 from pipeline.deliver.repairs import products_of, stub_of
+from pipeline.deliver.steps import Step
 from pipeline.deliver.tally import Tally, tally_key
 from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest, told_from_json
 from pipeline.deliver.verdicts import Unchanged, Verdict
@@ -40,16 +42,6 @@ class Table(Protocol):
         """Everything, as stored."""
 
 
-class Step(Protocol):
-    """What the desk writes into; `pipeline.engine.steps.Step` is one."""
-
-    def write(self, table: Any, partition: int, key: bytes, value: bytes | None) -> None:
-        """Set a key of a table, or delete it."""
-
-    def send(self, topic: str, value: bytes | None, key: bytes | None, partition: int | None) -> None:
-        """Send a message."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The stage's tables."""
@@ -66,8 +58,7 @@ class Desk:
     Args:
         partition: its number.
         tables: the stage's.
-        receipts: the receipts topic's full name.
-        wall_ms: now, in epoch milliseconds.
+        paper: writes receipts.
 
     Attributes:
         books: account -> what waits.
@@ -77,12 +68,12 @@ class Desk:
 
     partition: int
     tables: Tables
-    receipts: str
-    wall_ms: Callable[[], int]
+    paper: Paper
     books: dict[str, Book] = field(default_factory=dict)
     versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
     recovering: bool = True
     _tallies: dict[bytes, Tally] = field(default_factory=dict)
+    _owners: dict[bytes, bytes] = field(default_factory=dict)
     _owed: list[bytes] = field(default_factory=list)
 
     def book(self, account: str) -> Book:
@@ -107,7 +98,10 @@ class Desk:
             if entry.owed:
                 self._owed.append(raw_key)
         for raw_key, raw in self.tables.tally.items(self.partition):
-            self._tallies[raw_key] = Tally.decode(raw)
+            if raw_key.endswith(b"|"):
+                self._owners[raw_key] = raw
+            else:
+                self._tallies[raw_key] = Tally.decode(raw)
 
     def open(self, step: Step) -> None:
         """All receipts are read back: what is owed is written again, and what waits stands in line."""
@@ -118,6 +112,16 @@ class Desk:
         self.recovering = False
         for book in self.books.values():
             book.open()
+
+    def owner(self, account: str) -> str | None:
+        """The worker that last made calls for an account; None where none ever did."""
+        raw = self._owners.get(tally_key(account, ""))
+        return None if raw is None else raw.decode()
+
+    def own(self, account: str, worker: str, step: Step) -> None:
+        """From here on it is this worker that makes them."""
+        self._owners[tally_key(account, "")] = worker.encode()
+        step.write(self.tables.tally, self.partition, tally_key(account, ""), worker.encode())
 
     # Records.
 
@@ -131,7 +135,7 @@ class Desk:
                 continue
             key = Key(kind, record.id)
             line = self.book(record.account)[kind]
-            new = Waiting(Stamp.of(record, offset), state_of(record), record.lane, self.wall_ms())
+            new = Waiting(Stamp.of(record, offset), state_of(record), record.lane, self.paper.now_ms())
             busy = line.busy(record.id)
             entry, superseded = entries[raw_key].accept(new, busy=busy)
             if entry is entries[raw_key]:
@@ -190,19 +194,15 @@ class Desk:
                 self._remember(step, receipt, key, was)
         self._write_tallies(touched, step)
 
-    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[tuple[Receipt, bool]]:
-        """Phase two: take the records out.
-
-        Returns:
-            Each receipt, and whether it was the end of its record rather than a repeat.
-        """
-        endings: list[tuple[Receipt, bool]] = []
+    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[Receipt]:
+        """Phase two: take the records out; returns the receipts that are no repeats."""
+        endings: list[Receipt] = []
         for _, receipt in receipts:
             key = Key(receipt.kind, receipt.id)
             entry, stamp, was = self.entry(receipt.account, key).settle(receipt)
-            endings.append((receipt, stamp is not None))
             if stamp is None:
                 continue
+            endings.append(receipt)
             value = None if entry.empty else entry.encode()
             raw_key = record_key(receipt.account, receipt.kind, receipt.id)
             step.write(self.tables.pending, self.partition, raw_key, value)
@@ -284,9 +284,7 @@ class Desk:
             self._send(step, account, key, stamp, ending)
 
     def _send(self, step: Step, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
-        receipt = receipt_of(account, key, stamp, ending, partition=self.partition, at_ms=self.wall_ms())
-        raw_key = record_key(account, key.kind, key.id)
-        step.send(self.receipts, receipt.model_dump_json().encode(), raw_key, self.partition)
+        self.paper.receipt(step, Place(account, self.partition), key, stamp, ending)
 
 
 def _split(raw_key: bytes) -> tuple[str, Key]:

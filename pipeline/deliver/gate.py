@@ -55,6 +55,16 @@ class Gate:
         self._passes = 0
         self._flying = 0
         self._queue = 0
+        self._closed = False
+
+    def open(self) -> None:
+        """Calls may be made."""
+        self._closed = False
+
+    def close(self) -> None:
+        """No call starts any more: errands that wait for one are called off."""
+        self._closed = True
+        self.bell.ring()
 
     def wait(self, now: float) -> float:
         """Seconds until a new errand may start; infinity: not before something changes."""
@@ -79,7 +89,9 @@ class Gate:
         loop = asyncio.get_running_loop()
         self._queue += 1
         try:
-            while (seconds := self._wait_for_call(loop.time())) > 0:
+            while (seconds := self._wait_for_call(loop.time())) > 0 or self._closed:
+                if self._closed:
+                    raise asyncio.CancelledError
                 await self.bell.wait(seconds)
         finally:
             self._queue -= 1

@@ -39,6 +39,14 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """An account and its partition of the `connectif.*` topics."""
+
+    account: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a record's way ended, before it is written down.
 
@@ -54,18 +62,16 @@ class Ending:
     repaired: tuple[Key, ...] = ()
 
 
-def receipt_of(
-    account: str, key: Key, stamp: Stamp, ending: Ending, *, partition: int, at_ms: int
-) -> Receipt:
+def receipt_of(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: int) -> Receipt:
     """The receipt of one version."""
     return Receipt(
-        account=account,
+        account=place.account,
         store=stamp.store,
         kind=key.kind,
         id=key.id,
         version=stamp.version,
         source=stamp.source,
-        record=Source(topic=key.kind.topic, partition=partition, offset=stamp.offset),
+        record=Source(topic=key.kind.topic, partition=place.partition, offset=stamp.offset),
         outcome=ending.outcome,
         reason=ending.reason,
         detail=ending.detail,
@@ -112,19 +118,17 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
             )
 
 
-def dead_headers(
-    account: str, key: Key, stamp: Stamp, ending: Ending, *, partition: int, at_ms: int
-) -> list[tuple[str, bytes]]:
+def dead_headers(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: int) -> list[tuple[str, bytes]]:
     """The headers of a dead letter (pipeline/deadletters.py)."""
     values = {
         "dead-reason": ending.reason,
         "dead-field": "",
         "dead-detail": ending.detail,
         "dead-store": stamp.store,
-        "dead-account": account,
+        "dead-account": place.account,
         "dead-stage": "deliver",
         "dead-topic": key.kind.topic,
-        "dead-partition": str(partition),
+        "dead-partition": str(place.partition),
         "dead-offset": str(stamp.offset),
         "dead-at": str(at_ms),
     }

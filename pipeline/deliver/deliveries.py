@@ -1,0 +1,216 @@
+"""The accounts of one worker: made as partitions come, run side by side, put away as partitions go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import httpx
+
+from pipeline.config import AccountSettings, Settings
+from pipeline.connectif.answers import Answer
+from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.account import AccountDelivery, Tools
+from pipeline.deliver.budget import Budget
+from pipeline.deliver.desk import Desk
+from pipeline.deliver.gate import Gate
+from pipeline.deliver.health import Health
+from pipeline.deliver.journal import Journal
+from pipeline.deliver.paper import Paper, Written
+from pipeline.deliver.receipts import Place
+from pipeline.deliver.steps import Post, Step
+from pipeline.records import Receipt, partition_of
+
+S = TypeVar("S", bound=Step)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings(Generic[S]):
+    """What the deliveries get from outside.
+
+    Attributes:
+        worker: this worker's name, the same after a restart.
+        directory: of the call journals; persists.
+        post: makes and confirms steps.
+        paper: puts endings into a step, as receipts and dead letters.
+        fatal: told of an exception nobody expected.
+        heard: told of each call: account, route, answer, seconds.
+        wall: epoch seconds.
+        random: uniform in [0, 1).
+        transport: where calls go; None is the network.
+    """
+
+    worker: str
+    directory: Path
+    post: Post[S]
+    paper: Paper
+    fatal: Callable[[BaseException], None]
+    heard: Callable[[str, str, Answer, float], None]
+    wall: Callable[[], float]
+    random: Callable[[], float]
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+@dataclass(slots=True)
+class _Account:
+    delivery: AccountDelivery
+    client: ConnectifClient
+    journal: Journal
+    task: asyncio.Task[None] | None = None
+
+
+class Deliveries(Generic[S]):
+    """See the module.
+
+    Args:
+        settings: accounts and the stage's.
+        surroundings: see there.
+    """
+
+    def __init__(self, settings: Settings, surroundings: Surroundings[S]) -> None:
+        self._settings = settings
+        self._around = surroundings
+        self._desks: dict[int, Desk] = {}
+        self._accounts: dict[str, _Account] = {}
+
+    # Partitions.
+
+    async def open(self, desk: Desk) -> None:
+        """A partition's receipts are all read back: its accounts can be delivered to.
+
+        The calls made before this process count: those in the journal, where nobody else made any since,
+        else a whole window's. An account that nobody ever delivered to starts at once.
+        """
+        self._desks[desk.partition] = desk
+        step = self._around.post.begin()
+        desk.open(step)
+        names = [name for name in self._settings.accounts if self._partition(name) == desk.partition]
+        opened = {name: self._make(name, desk) for name in names}
+        for name in names:
+            desk.own(name, self._around.worker, step)
+        await self._around.post.confirm(step)
+        self._accounts |= opened
+
+    def run(self) -> None:
+        """Start delivering to every account that is open."""
+        for name, account in self._accounts.items():
+            if account.task is None:
+                account.task = asyncio.create_task(self._run(account), name=f"deliver {name}")
+
+    async def pause(self) -> None:
+        """Stop delivering; returns once every call has ended or was called off."""
+        for account in self._accounts.values():
+            account.delivery.stop()
+        tasks = [account.task for account in self._accounts.values() if account.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+        for account in self._accounts.values():
+            account.task = None
+
+    async def close(self, partitions: Sequence[int], *, moved: bool) -> None:
+        """Put away the accounts of these partitions, after a pause.
+
+        Args:
+            partitions: their numbers.
+            moved: whether another worker goes on with them, whose calls our journals will not have.
+        """
+        for name in [name for name in self._accounts if self._partition(name) in partitions]:
+            account = self._accounts.pop(name)
+            await account.client.close()
+            if moved:
+                account.journal.remove()
+            else:
+                account.journal.close()
+        for partition in partitions:
+            self._desks.pop(partition, None)
+
+    # Events.
+
+    def arrived(self, accounts: Sequence[str]) -> None:
+        """Records came in for these accounts."""
+        for name in accounts:
+            if name in self._accounts:
+                self._accounts[name].delivery.arrived()
+
+    def settled(self, receipt: Receipt) -> None:
+        """A receipt was read back."""
+        account = self._accounts.get(receipt.account)
+        if account is not None:
+            account.delivery.settled(receipt)
+
+    # Looking.
+
+    def accounts(self) -> Iterator[tuple[str, AccountDelivery]]:
+        """The open accounts."""
+        for name, account in self._accounts.items():
+            yield name, account.delivery
+
+    def desks(self) -> Iterator[Desk]:
+        """The open partitions."""
+        yield from self._desks.values()
+
+    # Inside.
+
+    def _make(self, name: str, desk: Desk) -> _Account:
+        around, settings = self._around, self._settings.accounts[name]
+        owner = desk.owner(name)
+        journal = self._journal(name, settings)
+        budget = Budget(settings.calls_per_minute, settings.window_seconds)
+        now, wall = asyncio.get_running_loop().time(), around.wall()
+        if journal.existed and owner == around.worker:
+            offset = now - wall
+            budget.restore(
+                ((start + offset, end and end + offset) for start, end in journal.calls(wall)), now
+            )
+        elif owner is not None:
+            budget.assume_used(now)
+        client = ConnectifClient(
+            name,
+            settings,
+            timeout=self._settings.deliver.call_timeout,
+            transport=around.transport,
+            wall=around.wall,
+        )
+        gate = Gate(
+            budget,
+            Health(self._settings.deliver, around.random),
+            journal,
+            wall=around.wall,
+            at_once=self._settings.deliver.concurrency,
+            heard=lambda route, answer, seconds: around.heard(name, route, answer, seconds),
+        )
+        outbox = _Outbox(around, desk)
+        tools = Tools(desk, client, gate, outbox, around.wall, around.random)
+        delivery = AccountDelivery(name, self._settings.deliver, tools, known=owner is not None)
+        return _Account(delivery, client, journal)
+
+    def _journal(self, name: str, settings: AccountSettings) -> Journal:
+        path = self._around.directory / f"{name}.calls"
+        longest = self._settings.deliver.call_timeout
+        return Journal(path, window=settings.window_seconds, longest=longest)
+
+    async def _run(self, account: _Account) -> None:
+        try:
+            await account.delivery.run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker must not go on as if delivered
+            self._around.fatal(error)
+
+    def _partition(self, account: str) -> int:
+        return partition_of(account, self._settings.kafka.account_partitions)
+
+
+class _Outbox(Generic[S]):
+    """Writes an account's endings as one step."""
+
+    def __init__(self, around: Surroundings[S], desk: Desk) -> None:
+        self._around = around
+        self._desk = desk
+
+    async def write(self, account: str, endings: Sequence[Written]) -> None:
+        if endings:
+            step = self._around.post.begin()
+            self._around.paper.write(step, Place(account, self._desk.partition), endings)
+            await self._around.post.submit(step)
