@@ -127,7 +127,7 @@ def up(
 
     path, console = config.path_of(settings), Console()
     loaded = config.load(path)
-    wiring = Wiring(path, loaded, sandbox=sandbox, host=host, port=port, say=console.print)
+    wiring = Wiring(path, loaded, sandbox=sandbox, host=host, port=port, say=everything.sayer(console))
     everything.run(wiring, loaded, console)
 
 

@@ -44,7 +44,7 @@ def running_kafka(directory: Path) -> Iterator[RunningKafka]:
         elif os.environ.get("PIPELINE_TEST_BROKER") != "embedded" and (bootstrap := _docker(stack)):
             yield RunningKafka(bootstrap)
         else:
-            embedded = stack.enter_context(EmbeddedKafka(directory, light=True))
+            embedded = stack.enter_context(EmbeddedKafka(directory))
             yield RunningKafka(embedded.bootstrap, embedded)
 
 

@@ -55,7 +55,7 @@ def class_path(say: Callable[[str], None] = lambda _: None) -> list[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if jars := _listed(listing):
                 return jars
-            say(f"fetching Apache Kafka {KAFKA_VERSION} (45 MB, once) ...")
+            say(f"fetching Apache Kafka {KAFKA_VERSION} (45 MB, once)")
             jars = _fetch(directory)
             partial = listing.with_suffix(".partial")
             partial.write_text(json.dumps({"endpoint": ENDPOINT, "jars": [str(jar) for jar in jars]}))

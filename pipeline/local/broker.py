@@ -43,7 +43,6 @@ class EmbeddedKafka:
         port: of the first broker, the others follow; 0: free ones, kept from start to start.
         java: which Java is preferred.
         heap: Java's heap, for each broker.
-        light: for short lives (`pipeline.local.node.Runtime`).
         say: is told what takes long.
     """
 
@@ -55,7 +54,6 @@ class EmbeddedKafka:
         port: int = 0,
         java: Literal["bundled", "system"] = "bundled",
         heap: str = "512m",
-        light: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         if brokers not in (None, 1, 3):
@@ -66,7 +64,6 @@ class EmbeddedKafka:
         self._port = port
         self._java = java
         self._heap = heap
-        self._light = light
         self._say = say
         self._lock: IO[str] | None = None
         self._nodes: dict[int, Node] = {}
@@ -168,7 +165,7 @@ class EmbeddedKafka:
                 hint="make room, or choose another data_dir",
             )
         cluster_id, places = self._plan()
-        runtime = Runtime(find_java(self._java), class_path(self._say), self._heap, self._light)
+        runtime = Runtime(find_java(self._java), class_path(self._say), self._heap)
         nodes = [Node(place, places, self._directory / f"broker-{place.id}", runtime) for place in places]
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(lambda node: node.format(cluster_id), nodes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
@@ -17,6 +18,11 @@ from pipeline.local.wiring import Wiring
 
 REFRESH_SECONDS = 0.5
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
+
+
+def sayer(console: Console) -> Callable[[str], None]:
+    """Prints what takes long."""
+    return lambda text: console.print(f"{text} ...", style="dim", highlight=False)
 
 
 def run(wiring: Wiring, settings: Settings, console: Console) -> None:

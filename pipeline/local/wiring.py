@@ -40,7 +40,6 @@ class Wiring:
         sandbox: also run the simulated Connectif where the accounts' `base_url` says.
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
-        light: a broker for a short life (`pipeline.local.node.Runtime`).
         say: is told what takes long.
         program: the `pipeline` command.
 
@@ -60,7 +59,6 @@ class Wiring:
         sandbox: bool = False,
         host: str = HOST,
         port: int = 0,
-        light: bool = False,
         say: Callable[[str], None] = lambda _: None,
         program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
     ) -> None:
@@ -71,7 +69,7 @@ class Wiring:
         self.kafka = (
             None
             if _is_there(settings)
-            else EmbeddedKafka(settings.data_dir, java=settings.kafka.java, light=light, say=say)
+            else EmbeddedKafka(settings.data_dir, java=settings.kafka.java, say=say)
         )
         self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
         self._supervisor = Supervisor(
@@ -116,9 +114,9 @@ class Wiring:
             self._kafka_phase = Phase.STARTING
             await _in_thread(self.kafka.start)
             self._kafka_phase = Phase.READY
-        self._say("topics ...")
+        self._say("topics")
         await _in_thread(lambda: topics.ensure(self._settings))
-        self._say("processes ...")
+        self._say("processes")
         await self._supervisor.start()
         await self._supervisor.ready(within)
 

@@ -95,7 +95,7 @@ def test_three_brokers_take_confirmed_writes_while_one_is_killed_and_after_it_is
         },
         {},
     )
-    with EmbeddedKafka(tmp_path, brokers=3, heap="256m", light=True) as three:
+    with EmbeddedKafka(tmp_path, brokers=3, heap="256m") as three:
         with pytest.raises(topics.TopicsError, match=r"kafka.replication = 1 on 3 brokers"):
             topics.ensure(Settings(data_dir=tmp_path))
         topics.ensure(settings)

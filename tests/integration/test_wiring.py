@@ -89,7 +89,7 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
     path = tmp_path / "pipeline.toml"
     path.write_text(dumps(tree))
     settings = load(path, {})
-    async with Wiring(path, settings, light=True, program=PROGRAM) as wiring:
+    async with Wiring(path, settings, program=PROGRAM) as wiring:
         assert wiring.kafka is not None
         assert "sandbox" not in wiring.urls
         address, (pid,) = bootstrap(settings), wiring.kafka.pids.values()
