@@ -122,7 +122,7 @@ async def _demo(options: Options, made: Traffic, directory: Path, console: Conso
         console.print(f"{text} ...", style="dim", highlight=False)
 
     async with contextlib.AsyncExitStack() as stack:
-        wiring = Wiring(path, settings, sandbox=True, light=True, say=say)
+        wiring = Wiring(path, settings, sandbox=True, say=say)
         async with parts.timed("start"):
             await stack.enter_async_context(wiring)
         session = _Session(options, made, wiring, settings=settings, console=console, parts=parts)
