@@ -1,0 +1,164 @@
+"""docker-compose.yml, Dockerfile and their settings, checked as far as that goes without Docker."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import typer
+import yaml
+from jsonschema.validators import validator_for
+from typer.main import get_command
+
+from pipeline import config
+from pipeline.cli import app
+from pipeline.config import Settings
+
+ROOT = Path(__file__).parents[2]
+SPECIFICATION = ROOT / "tests" / "data" / "specifications" / "compose-spec.json"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+PLACEHOLDER = re.compile(r"\$\{(\w+):-(.*)\}")
+
+
+#: What typer raises for a command or option that is not there; it brings its own copy of click.
+UsageError = typer.BadParameter.__mro__[1]
+
+
+def parsed(words: list[str]) -> dict[str, Any]:
+    """The options a command line gives to the command it names; nothing is run.
+
+    Raises:
+        UsageError: there is no such command or option.
+    """
+    command: Any = get_command(app)
+    context: Any = None
+    while hasattr(command, "commands"):
+        context = command.make_context(command.name, list(words), parent=context)
+        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+    options: dict[str, Any] = command.make_context(command.name, list(words), parent=context).params
+    return options
+
+
+def environment() -> dict[str, str]:
+    """The secrets a container gets where the caller sets none."""
+    given = SERVICES["gateway"]["environment"]
+    return {name: match[2] for name, text in given.items() if (match := PLACEHOLDER.fullmatch(text))}
+
+
+@pytest.fixture(name="settings")
+def _settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    return config.load(ROOT / "deploy" / "compose.toml", environ={})
+
+
+def test_the_compose_file_keeps_the_specification() -> None:
+    specification = json.loads(SPECIFICATION.read_text(encoding="utf-8"))
+    validator_for(specification)(specification).validate(COMPOSE)
+
+
+def test_every_service_of_the_issue_is_there() -> None:
+    assert set(SERVICES) >= {"kafka", "gateway", "translate", "deliver", "sandbox", "prometheus", "grafana"}
+    assert SERVICES["kafka"]["image"].startswith("apache/kafka:")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_exists_with_its_options(name: str) -> None:
+    assert Path("/etc/pipeline/pipeline.toml") in parsed(OURS[name]["command"]).values()
+
+
+def test_an_unknown_option_would_be_noticed() -> None:
+    with pytest.raises(UsageError):
+        parsed(["gateway", "--no-such-option"])
+    with pytest.raises(UsageError):
+        parsed(["no-such-command"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_mounted_path_exists(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", ()):
+        source = mount.partition(":")[0]
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_every_dependency_is_a_service() -> None:
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", ())) <= set(SERVICES)
+
+
+def test_the_settings_load_with_the_secrets_the_containers_get(settings: Settings) -> None:
+    assert {store.platform for store in settings.stores.values()} == {"shopify", "woocommerce"}
+    assert Path(str(settings.data_dir)) == Path("/var/lib/pipeline")
+
+
+def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> None:
+    listeners = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert f"//{settings.kafka.bootstrap}" in listeners
+    for account in settings.accounts.values():
+        place = urlsplit(account.base_url)
+        assert place.hostname == "sandbox"
+        assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
+
+
+def test_what_the_pipeline_keeps_lies_on_volumes(settings: Settings) -> None:
+    for name in ("gateway", "translate", "deliver"):
+        assert f"{name}:{settings.data_dir}" in SERVICES[name]["volumes"]
+
+
+def test_the_image_has_what_the_build_needs() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for line in text.splitlines():
+        if line.startswith("COPY "):
+            for source in line.split()[1:-1]:
+                assert (ROOT / source).exists()
+                assert source in kept, f".dockerignore leaves {source} out"
+
+
+def example(*, defaults: bool = False, others: bool = False) -> str:
+    """The example settings, with the commented lines switched on that show defaults, or the other ones."""
+    lines = []
+    for line in (ROOT / "pipeline.example.toml").read_text(encoding="utf-8").splitlines():
+        match = re.fullmatch(r"# (\[\w+\]|\w+ = .*)", line)
+        is_default = "not a default" not in line and "... " not in line and "max_body_bytes" not in line
+        wanted = match and (match[1].startswith("[") or (defaults if is_default else others))
+        lines.append(match[1] if match and wanted else line)
+    return "\n".join(lines)
+
+
+@pytest.fixture(name="load_example")
+def _load_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("CONNECTIF_ACME_ES", "id:secret")
+    monkeypatch.setenv("SHOPIFY_ACME_ES", "secret")
+
+    def load(**which: bool) -> Settings:
+        path = tmp_path / "pipeline.toml"
+        path.write_text(example(**which), encoding="utf-8")
+        return config.load(path, environ={})
+
+    return load
+
+
+def test_the_example_is_a_settings_file(load_example: Any) -> None:
+    settings = load_example()
+    assert settings.stores["acme-es"].account == "acme-es"
+    assert settings.kafka.bootstrap is None
+
+
+def test_the_defaults_the_example_shows_are_the_defaults(load_example: Any) -> None:
+    assert load_example(defaults=True) == load_example()
+
+
+def test_all_other_lines_of_the_example_are_settings_too(load_example: Any) -> None:
+    settings = load_example(others=True)
+    assert settings.accounts["acme-es"].currency == "EUR"
+    assert settings.kafka.bootstrap is not None
