@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.client import ConnectifClient
@@ -131,28 +131,26 @@ class AccountDelivery:
         action = self.scheduler.next(now, self._tools.wall(), spare=self.gate.spare(now))
         if isinstance(action, Idle):
             return max(0.001, action.until - now)
-        way = self.gate.enter(now)
-        task = group.create_task(self._errand(self._work(action, way), way))
+        if isinstance(action, Import):
+            self.scheduler.imports.starting(action.kind, yes=True)
+        elif isinstance(action, Poll):
+            action.job.flying = True
+        task = group.create_task(self._errand(action, self.gate.enter(now)))
         errands.add(task)
         task.add_done_callback(errands.discard)
         return 0.0
 
-    def _work(self, action: Send | Import | Poll | ListImports, way: Pass) -> Coroutine[Any, Any, None]:
-        match action:
-            case Send(key=key):
-                return self._send(key, way)
-            case Import(kind=kind, batch=batch):
-                self.scheduler.imports.starting(kind, yes=True)
-                return self._importer.send(kind, batch, way)
-            case Poll(job=job):
-                job.flying = True
-                return self._importer.poll(job, way)
-            case ListImports():
-                return self._importer.list(way)
-
-    async def _errand(self, work: Awaitable[None], way: Pass) -> None:
+    async def _errand(self, action: Send | Import | Poll | ListImports, way: Pass) -> None:
         try:
-            await work
+            match action:
+                case Send(key=key):
+                    await self._send(key, way)
+                case Import(kind=kind, batch=batch):
+                    await self._importer.send(kind, batch, way)
+                case Poll(job=job):
+                    await self._importer.poll(job, way)
+                case ListImports():
+                    await self._importer.list(way)
         finally:
             way.leave()
 

@@ -78,7 +78,10 @@ class Desk:
 
     def book(self, account: str) -> Book:
         """The account's book."""
-        return self.books.setdefault(account, Book())
+        book = self.books.get(account)
+        if book is None:
+            book = self.books[account] = Book()
+        return book
 
     # After a start.
 
@@ -252,7 +255,11 @@ class Desk:
 
     def tally(self, account: str, store: str) -> Tally:
         """The account's tally of one store."""
-        return self._tallies.setdefault(tally_key(account, store), Tally())
+        raw_key = tally_key(account, store)
+        tally = self._tallies.get(raw_key)
+        if tally is None:
+            tally = self._tallies[raw_key] = Tally()
+        return tally
 
     def tallies(self) -> Iterator[tuple[str, str, Tally]]:
         """(account, store, tally) of all."""

@@ -143,9 +143,11 @@ class Importer:
         elif isinstance(result, Again):
             if result.tried:
                 self._imports.doubt([kind], now)
+                self._mark_tried(kind, batch)
             self._scheduler.batch(kind, batch, first=True)
         elif answer.good:
             self._imports.doubt([kind], now)  # taken, but it did not say under which id
+            self._mark_tried(kind, batch)
             self._scheduler.batch(kind, batch, first=True)
         elif answer.status == TOO_LARGE and len(batch.ids) > 1:
             await self._again(kind, batch, split=True)
@@ -270,6 +272,7 @@ class Importer:
         if kind is RecordKind.COUPON and batch.tries >= COUPON_TRIES:
             await self._singly(kind, batch.ids, Ending(Outcome.DEAD, "import_failed"))
             return
+        self._mark_tried(kind, batch)
         for part in self._imports.failed(batch, split=split):
             self._set_aside(kind, part)
 
@@ -286,7 +289,12 @@ class Importer:
         """Called off: what is not yet written down is sent again."""
         line = self._desk.book(self._account)[kind]
         left = [record_id for record_id in batch.ids if line.phase(record_id) is Phase.FLYING]
+        self._mark_tried(kind, batch)
         self._set_aside(kind, Batch(left, batch.tries))
+
+    def _mark_tried(self, kind: RecordKind, batch: Batch) -> None:
+        for record_id in batch.ids:
+            self._desk.book(self._account)[kind].mark_tried(record_id)
 
     async def _end_all(self, endings: Sequence[tuple[Key, Waiting, Ending]]) -> None:
         for start in range(0, len(endings), CHUNK):

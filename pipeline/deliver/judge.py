@@ -42,13 +42,14 @@ def judge(told: Told | None, state: State, *, trigger: bool = True, maybe_sent: 
         told: what Connectif was told of this key, if anything.
         state: what it is to hold.
         trigger: whether a purchase told for the first time may start workflows.
-        maybe_sent: whether another version may have reached Connectif without our knowing.
+        maybe_sent: whether another version may have reached Connectif without our knowing: then it may hold
+            something else than it was told, and what looks the same is told again.
     """
     match state, told:
         case ContactState(), ContactTold() | None:
-            return _judge_contact(told, state)
+            return _judge_contact(told, state, maybe_sent)
         case ProductState(), ProductTold() | None:
-            return _judge_product(told, state)
+            return _judge_product(told, state, maybe_sent)
         case PurchaseState(), PurchaseTold() | None:
             return _judge_purchase(told, state, trigger, maybe_sent)
         case CouponState(), _:
@@ -77,7 +78,7 @@ def fingerprint_of(state: State) -> str:
     return digest(state.to_json())
 
 
-def _judge_contact(told: ContactTold | None, state: ContactState) -> PutContact | Unchanged:
+def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bool) -> PutContact | Unchanged:
     known = told or ContactTold()
     delete = state.retracted > known.retracted
     if delete:
@@ -85,11 +86,12 @@ def _judge_contact(told: ContactTold | None, state: ContactState) -> PutContact 
     fields = {
         name: value
         for name, (version, _, value) in state.fields.items()
-        if known.is_news(name, version, value)
+        if known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
     before = ContactState(state.by_email, consent=known.consent).newsletter
     after = known.with_consent(state).newsletter
-    if after is not None and (before is None or before[2] != after[2]):
+    unsure = maybe_sent and bool(state.consent)
+    if after is not None and (before is None or before[2] != after[2] or unsure):
         fields["newsletter"] = "unsubscribed" if after[2] else "subscribed"
     if delete:
         return PutContact(fields or None, delete_first=True)
@@ -109,21 +111,23 @@ def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
     )
 
 
-def _judge_product(told: ProductTold | None, state: ProductState) -> PutProduct | DeleteProduct | Unchanged:
+def _judge_product(
+    told: ProductTold | None, state: ProductState, maybe_sent: bool
+) -> PutProduct | DeleteProduct | Unchanged:
     if told is None or told.gone:
         return _judge_unknown_product(told, state)
     base = state.base
     news = {
         name: value
         for name, (version, value) in state.overlay.items()
-        if _overlay_is_news(told, name, version, value)
+        if _overlay_is_news(told, name, version, value, maybe_sent)
     }
     if base is None or not told.takes(base):
         return PutProduct(news) if news else Unchanged("older" if base and base.rank == OWN else "known")
     if base.fields is None:
         return DeleteProduct()
     changed_before = any(version <= base.version for version, _ in told.overlay.values())
-    if digest(base.fields) == told.fingerprint and not changed_before:
+    if digest(base.fields) == told.fingerprint and not changed_before and not maybe_sent:
         return PutProduct(news) if news else Unchanged("same")
     newer = {name for name, (version, _) in told.overlay.items() if version > base.version}
     kept = {name: value for name, value in base.fields.items() if name not in newer}
@@ -148,10 +152,10 @@ def _judge_unknown_product(
     return PutProduct(state.fields)
 
 
-def _overlay_is_news(told: ProductTold, name: str, version: int, value: Any) -> bool:
+def _overlay_is_news(told: ProductTold, name: str, version: int, value: Any, maybe_sent: bool) -> bool:
     told_version, told_digest = told.overlay.get(name, (0, ""))
     newest = version >= told_version and (told.rank != OWN or version > told.version)
-    return newest and digest(value) != told_digest
+    return newest and (maybe_sent or digest(value) != told_digest)
 
 
 def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold | None:

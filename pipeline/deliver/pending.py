@@ -15,7 +15,7 @@ import orjson
 
 from pipeline.deliver.merge import State, merged, rank_of, state_from_json
 from pipeline.events import Lane
-from pipeline.records import Origin, Outcome, Receipt, RecordBase, RecordKind, Source
+from pipeline.records import Origin, Outcome, Receipt, RecordBase, RecordKind
 
 _LANES = (Lane.LIVE, Lane.RETRY, Lane.BACKFILL)
 #: Format, what the entry holds, when it was accepted (epoch seconds), length of the store's name.
@@ -28,12 +28,13 @@ _CURRENT, _MORE = 4, 8
 class Stamp:
     """One accepted version of a record: what its receipt must say.
 
-    `offset` is its place in its `connectif.*` topic, and so its name.
+    `offset` is its place in its `connectif.*` topic, and so its name; `source` is topic, partition and offset
+    of the raw event.
     """
 
     store: str
     version: int
-    source: Source
+    source: tuple[str, int, int]
     offset: int
     origin: Origin
     lane: Lane
@@ -43,10 +44,11 @@ class Stamp:
     @classmethod
     def of(cls, record: RecordBase, offset: int) -> Stamp:
         """The stamp of a record read at `offset`."""
+        source = record.source
         return cls(
             record.store,
             record.version,
-            record.source,
+            (source.topic, source.partition, source.offset),
             offset,
             record.origin,
             record.lane,
@@ -60,11 +62,10 @@ class Stamp:
         return rank_of(self.origin), self.version, self.offset
 
     def to_json(self) -> list[Any]:
-        source = self.source
         return [
             self.store,
             self.version,
-            [source.topic, source.partition, source.offset],
+            self.source,
             self.offset,
             self.origin,
             self.lane,
@@ -74,9 +75,10 @@ class Stamp:
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Stamp:
-        store, version, (topic, partition, raw_offset), offset, origin, lane, received_ms, notes = data
-        source = Source(topic=topic, partition=partition, offset=raw_offset)
-        return cls(store, version, source, offset, Origin(origin), Lane(lane), received_ms, tuple(notes))
+        store, version, source, offset, origin, lane, received_ms, notes = data
+        return cls(
+            store, version, tuple(source), offset, Origin(origin), Lane(lane), received_ms, tuple(notes)
+        )
 
 
 @dataclass(frozen=True, slots=True)

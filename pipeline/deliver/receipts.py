@@ -64,13 +64,14 @@ class Ending:
 
 def receipt_of(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: int) -> Receipt:
     """The receipt of one version."""
+    topic, partition, offset = stamp.source
     return Receipt(
         account=place.account,
         store=stamp.store,
         kind=key.kind,
         id=key.id,
         version=stamp.version,
-        source=stamp.source,
+        source=Source(topic=topic, partition=partition, offset=offset),
         record=Source(topic=key.kind.topic, partition=place.partition, offset=stamp.offset),
         outcome=ending.outcome,
         reason=ending.reason,
@@ -94,7 +95,7 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
         "store": stamp.store,
         "id": key.id,
         "version": stamp.version,
-        "source": stamp.source,
+        "source": dict(zip(("topic", "partition", "offset"), stamp.source, strict=True)),
         "origin": stamp.origin,
         "lane": stamp.lane,
         "received_ms": stamp.received_ms,

@@ -98,7 +98,7 @@ class Scheduler:
         self._pulled: deque[Key] = deque()
         self._singles: dict[RecordKind, deque[str]] = {kind: deque() for kind in RecordKind}
         self._aside: dict[Key, list[str]] = {}
-        self._missing: dict[str, int] = {}
+        self._missing: dict[str, set[Key]] = {}
         self._ready: list[tuple[int, int, str]] = []
         self._later: list[tuple[float, int, Key, Lane | None]] = []
         self._delayed: set[Key] = set()
@@ -150,9 +150,9 @@ class Scheduler:
     def settled(self, key: Key) -> None:
         """A record is dealt with: whoever stood aside for it may go."""
         for purchase in self._aside.pop(key, ()):
-            self._missing[purchase] -= 1
-            if not self._missing[purchase]:
-                del self._missing[purchase]
+            missing = self._missing.get(purchase, set())
+            missing.discard(key)
+            if not missing and self._missing.pop(purchase, None) is not None:
                 self._make_ready(purchase)
 
     # Deciding.
@@ -232,7 +232,7 @@ class Scheduler:
         age = wall - line.accepted(purchase)
         if missing:
             line.hold(purchase)
-            self._missing[purchase] = len(missing)
+            self._missing[purchase] = set(missing)
             for key in missing:
                 self._aside.setdefault(key, []).append(purchase)
         elif unknown and age < GRACE:

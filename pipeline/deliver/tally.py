@@ -27,19 +27,19 @@ class Tally:
 
     def has_accepted(self, kind: RecordKind, offset: int) -> bool:
         """Whether the record at this offset was counted: its entry was confirmed before that."""
-        return offset <= self.marks.get(kind, -1)
+        return offset <= self.marks.get(kind.value, -1)
 
     def accept(self, kind: RecordKind, offset: int) -> None:
         """Count one record; offsets of a kind come in their order."""
         if not self.has_accepted(kind, offset):
-            self.marks[kind] = offset
-            self._add(kind, ACCEPTED)
+            self.marks[kind.value] = offset
+            self._add(kind.value, ACCEPTED)
 
     def settle(self, kind: RecordKind, outcome: Outcome, offset: int) -> None:
         """Count one record's end, told by the receipt at `offset`."""
         if offset > self.marks.get(RECEIPTS, -1):
             self.marks[RECEIPTS] = offset
-            self._add(kind, outcome)
+            self._add(kind.value, outcome.value)
 
     def _add(self, kind: str, what: str) -> None:
         counts = self.counts.setdefault(kind, {})

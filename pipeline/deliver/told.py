@@ -30,10 +30,11 @@ class ContactTold:
     consent: dict[int, tuple[int, bool]] = field(default_factory=dict)
     retracted: int = 0
 
-    def is_news(self, name: str, version: int, value: str) -> bool:
-        """Whether a field's value is neither older than what was told, nor the same."""
+    def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
+        """Whether a field's value is neither older than what was told nor, for certain, the same."""
         told_version, told_digest = self.fields.get(name, (0, ""))
-        return version > self.retracted and version >= told_version and digest(value) != told_digest
+        newest = version > self.retracted and version >= told_version
+        return newest and (maybe_sent or digest(value) != told_digest)
 
     def with_consent(self, state: ContactState) -> ContactState:
         """What both say of consent."""

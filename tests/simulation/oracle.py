@@ -1,0 +1,75 @@
+"""What Connectif must hold in the end, worked out from what was said alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pipeline.records import (
+    ContactRecord,
+    Op,
+    Origin,
+    ProductRecord,
+    PurchaseRecord,
+)
+from tests.simulation.world import World
+
+
+def judge(world: World, account: str = "acme") -> None:
+    """Compare the sandbox with what was said; asserts that nothing is missing, twice or old."""
+    said = [record for record in world.said if record.account == account]
+    _judge_purchases(world, account, [r for r in said if isinstance(r, PurchaseRecord)])
+    _judge_contacts(world.holds("contacts", account), [r for r in said if isinstance(r, ContactRecord)])
+    _judge_products(world.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
+
+
+def _judge_purchases(world: World, account: str, said: list[PurchaseRecord]) -> None:
+    held, made = world.holds("purchases", account), world.made("purchases", account)
+    newest = {record.id: record for record in said}
+    versions = Counter(record.id for record in said)
+    wanted = {key: record.body for key, record in newest.items() if record.body is not None}
+    assert held.keys() == wanted.keys()
+    for key, body in wanted.items():
+        assert held[key]["totalPrice"] == float(body.total_price), key
+        assert held[key]["contactEmail"] == body.contact_email
+        assert [line["productId"] for line in held[key]["products"]] == [x.product_id for x in body.lines]
+    for key, count in made.items():
+        assert count == 1 or versions[key] > 1, f"{key} was made {count} times for one version"
+
+
+def _judge_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) -> None:
+    names: dict[str, str | None] = {}
+    consents: dict[str, dict[Origin, str]] = {}
+    for record in said:
+        if record.op is Op.RETRACT:
+            names.pop(record.id, None)
+            consents.pop(record.id, None)
+            continue
+        names[record.id] = record.body.name or names.get(record.id)
+        if record.body.newsletter is not None:
+            consents.setdefault(record.id, {})[record.origin] = record.body.newsletter
+    assert held.keys() == names.keys()
+    for key, name in names.items():
+        assert held[key].get("_name") == name, key
+        spoken = consents.get(key, {})
+        wanted = spoken.get(Origin.CUSTOMER, spoken.get(Origin.ORDER))
+        assert held[key].get("_newsletterSubscriptionStatus", "none") == (wanted or "none"), key
+
+
+def _judge_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) -> None:
+    own: dict[str, dict[str, Any]] = {}
+    stubs: dict[str, dict[str, Any]] = {}
+    for record in said:
+        given = record.body.model_dump(exclude_none=True)
+        if record.origin is Origin.ORDER:
+            stubs.setdefault(record.id, given)
+        elif record.op is Op.UPSERT:
+            own[record.id] = own.get(record.id, {}) | given
+        elif record.id in own:
+            own[record.id] |= given
+    wanted = stubs | own
+    assert held.keys() == wanted.keys()
+    for key, fields in wanted.items():
+        assert held[key]["name"] == fields["name"], key
+        assert held[key]["unitPrice"] == float(fields["unit_price"]), key
+        assert held[key]["isBlacklisted"] == fields["is_blacklisted"], key

@@ -1,0 +1,137 @@
+"""Records as the translate stage makes them from one shop, and what Connectif must hold because of them."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+from typing import Any
+
+from pipeline.events import Lane
+from pipeline.records import (
+    Contact,
+    ContactRecord,
+    Line,
+    Op,
+    Origin,
+    Product,
+    ProductRecord,
+    Purchase,
+    PurchaseRecord,
+    Source,
+    Subscription,
+)
+from tests.simulation.virtual import EPOCH
+from tests.simulation.world import World
+
+
+class Shop:
+    """A shop of one account; every word of it is newer than the last."""
+
+    def __init__(self, world: World, account: str = "acme", lane: Lane = Lane.LIVE) -> None:
+        self._world = world
+        self._account = account
+        self._lane = lane
+        self._offsets = itertools.count()
+        self._versions = itertools.count(int(EPOCH * 1_000))
+
+    def customer(
+        self,
+        email: str,
+        *,
+        name: str | None = None,
+        newsletter: Subscription | None = None,
+        origin: Origin = Origin.CUSTOMER,
+        **fields: Any,
+    ) -> None:
+        """A customer's own event, or the contact an order makes."""
+        common = self._common(email, origin)
+        body = Contact(
+            email=email,
+            name=name,
+            newsletter=newsletter,
+            newsletter_ms=common["version"] if newsletter else None,
+            **fields,
+        )
+        self._world.say(ContactRecord(**common, body=body))
+
+    def forget(self, email: str) -> None:
+        """A customer's deletion."""
+        record = ContactRecord(
+            **self._common(email, Origin.CUSTOMER), op=Op.RETRACT, body=Contact(email=email)
+        )
+        self._world.say(record)
+
+    def product(self, product_id: str, **fields: Any) -> None:
+        """A product's own event."""
+        body = Product(product_id=product_id, **(_product(product_id) | {"is_blacklisted": False} | fields))
+        self._world.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), body=body))
+
+    def stub(self, product_id: str) -> None:
+        """A product as an order names it."""
+        body = Product(
+            product_id=product_id, is_blacklisted=True, **_product(product_id, name="from an order")
+        )
+        self._world.say(ProductRecord(**self._common(product_id, Origin.ORDER), body=body))
+
+    def patch(self, product_id: str, op: Op = Op.PATCH, **fields: Any) -> None:
+        """Some fields of a product."""
+        body = Product(product_id=product_id, **fields)
+        self._world.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), op=op, body=body))
+
+    def order(self, order_id: str, email: str, *products: str, total: str = "10.00") -> None:
+        """A sold order: its contact, its products, its purchase."""
+        self.customer(email, origin=Origin.ORDER, name="Ann")
+        for product_id in products:
+            self.stub(product_id)
+        self.purchase(order_id, email, *products, total=total)
+
+    def purchase(self, order_id: str, email: str, *products: str, total: str = "10.00") -> None:
+        """A purchase alone."""
+        price = Decimal(total)
+        lines = tuple(
+            Line(
+                product_id=product_id,
+                name=f"Product {product_id}",
+                url=f"https://shop.example/p/{product_id}",
+                unit_price=price,
+                quantity=1,
+                price=price,
+            )
+            for product_id in products
+        )
+        body = Purchase(
+            purchase_id=order_id,
+            contact_email=email,
+            cart_id=order_id,
+            purchase_date="2023-11-14T10:00:00Z",
+            total_price=price,
+            total_quantity=len(lines),
+            lines=lines,
+        )
+        self._world.say(PurchaseRecord(**self._common(order_id, Origin.ORDER), body=body))
+
+    def cancel(self, order_id: str) -> None:
+        """A cancelled order."""
+        record = PurchaseRecord(**self._common(order_id, Origin.ORDER), op=Op.RETRACT, body=None)
+        self._world.say(record)
+
+    def _common(self, record_id: str, origin: Origin) -> dict[str, Any]:
+        version = next(self._versions)
+        return {
+            "account": self._account,
+            "store": f"{self._account}-shop",
+            "id": record_id,
+            "version": version,
+            "source": Source(topic="shop.orders", partition=0, offset=next(self._offsets)),
+            "origin": origin,
+            "lane": self._lane,
+            "received_ms": version,
+        }
+
+
+def _product(product_id: str, name: str | None = None) -> dict[str, Any]:
+    return {
+        "name": name or f"Product {product_id}",
+        "url": f"https://shop.example/p/{product_id}",
+        "unit_price": Decimal("10.00"),
+    }

@@ -1,0 +1,44 @@
+"""The stage against the sandbox on virtual time, judged by the sandbox's ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.simulation import virtual
+from tests.simulation.shop import Shop
+from tests.simulation.world import Life, World, settings_for
+
+
+def test_an_order_reaches_connectif_after_its_contact_and_products(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(settings_for(tmp_path))
+        shop, life = Shop(world), Life(world, "w1")
+        await life.start()
+        shop.order("o1", "ann@example.com", "p1", "p2", total="12.30")
+        await world.settle(life, within=60)
+        assert world.holds("purchases")["o1"]["totalPrice"] == 12.3
+        assert world.holds("contacts").keys() == {"ann@example.com"}
+        assert world.holds("products").keys() == {"p1", "p2"}
+        assert world.sandbox.accounts["acme"].log.total == 4
+        world.limit_kept()
+        world.accounted(life)
+
+    virtual.run(story())
+
+
+def test_a_thousand_orders_arrive_once_each_within_the_limit(tmp_path: Path) -> None:
+    async def story() -> None:
+        world = World(settings_for(tmp_path))
+        shop, life = Shop(world), Life(world, "w1")
+        await life.start()
+        for number in range(1000):
+            shop.order(f"o{number}", f"c{number % 300}@example.com", f"p{number % 50}")
+        await world.settle(life, within=3600)
+        assert len(world.holds("purchases")) == 1000
+        assert set(world.made("purchases").values()) == {1}
+        # 1,000 purchases, and all contacts and products in a few files.
+        assert world.sandbox.accounts["acme"].log.total < 1_150
+        world.limit_kept()
+        world.accounted(life)
+
+    virtual.run(story())

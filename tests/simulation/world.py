@@ -1,0 +1,253 @@
+"""The deliver stage against the sandbox: shops that talk, a worker that lives and dies, and a judge."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+
+from pipeline.config import Settings, parse
+from pipeline.deliver.clerk import Batch, Clerk
+from pipeline.deliver.deliveries import Deliveries, Surroundings
+from pipeline.deliver.desk import Desk, Tables
+from pipeline.deliver.paper import Paper
+from pipeline.records import Outcome, Receipt, Record, RecordKind
+from pipeline.sandbox.app import Sandbox
+from pipeline.sandbox.ledger import Query, ledger
+from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.transport import SandboxTransport
+from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
+from tests.simulation.virtual import LoopClock, wall
+
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+ROUND = 50
+
+
+def settings_for(tmp: Path, accounts: Iterable[str] = ("acme",), **deliver: Any) -> Settings:
+    """Accounts on a sandbox, with short import polls."""
+    tree: dict[str, Any] = {
+        "data_dir": str(tmp),
+        "kafka": {"account_partitions": 1},
+        "deliver": {"import_poll": 5.0, "import_min_rows": 10, **deliver},
+        "accounts": {
+            name: {
+                "api_key": f"{name}:secret",
+                "base_url": "http://localhost",
+                "authorised_domains": ["https://shop.example"],
+            }
+            for name in accounts
+        },
+    }
+    return parse(tree, {})
+
+
+class Life:
+    """One process of the deliver worker, from its start to its end."""
+
+    def __init__(self, world: World, worker: str) -> None:
+        self._world = world
+        cluster = world.cluster
+        self._post = MemoryPost(cluster, world.chance)
+        names = ("pending", "delivered", "tally")
+        self.tables = Tables(*(MemoryTable(name, cluster) for name in names))
+        self._paper = Paper(world.settings, wall)
+        self.desk = Desk(0, self.tables, self._paper)
+        self.errors: list[BaseException] = []
+        self.deliveries = Deliveries[MemoryStep](
+            world.settings,
+            Surroundings(
+                worker=worker,
+                directory=Path(world.settings.data_dir) / worker,
+                post=self._post,
+                paper=self._paper,
+                fatal=self.errors.append,
+                heard=lambda *_: None,
+                wall=wall,
+                random=world.chance.random,
+                transport=world.transport,
+            ),
+        )
+        self._clerk = Clerk[MemoryStep](self._post, self.deliveries.settled)
+        self._read: dict[str, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Load, catch up with the receipts, and deliver."""
+        self.desk.load()
+        behind = len(self._world.cluster.topic(self._paper.receipts))
+        self._spawn(self._post.run())
+        for kind in RecordKind:
+            self._spawn(self._records(kind))
+        self._spawn(self._receipts())
+        while self._read.get(self._paper.receipts, 0) < behind:
+            await asyncio.sleep(0.05)
+        await self.deliveries.open(self.desk)
+        self.deliveries.run()
+
+    async def kill(self) -> None:
+        """As kill -9 does: nothing is finished, and of what was on its way something may have arrived."""
+        for _, account in self.deliveries.accounts():
+            account.gate._diary = _Silent()
+        running = [account.task for account in self.deliveries._accounts.values() if account.task]
+        self._post.crash()
+        for task in [*self._tasks, *running]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *running, return_exceptions=True)
+
+    async def stop(self, *, moved: bool = False) -> None:
+        """A clean end, or the partition going to another worker."""
+        await self.deliveries.pause()
+        await asyncio.sleep(0.1)
+        await self.deliveries.close([0], moved=moved)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(self._guard(work)))
+
+    async def _guard(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the test looks at them
+            self.errors.append(error)
+
+    async def _records(self, kind: RecordKind) -> None:
+        while True:
+            values = await self._next(kind.topic)
+            records = [(offset, RECORD.validate_json(value)) for offset, value in values]
+            await self._clerk.take(kind, [Batch(self.desk, records, self._done(kind.topic, values))])
+            self.deliveries.arrived(list({record.account for _, record in records}))
+
+    async def _receipts(self) -> None:
+        topic = self._paper.receipts
+        while True:
+            values = await self._next(topic)
+            receipts = [(offset, Receipt.model_validate_json(value)) for offset, value in values]
+            await self._clerk.settle([Batch(self.desk, receipts, self._done(topic, values))])
+            self._read[topic] = values[-1][0] + 1
+
+    async def _next(self, topic: str) -> list[tuple[int, bytes]]:
+        """The next round of a topic."""
+        log = self._world.cluster.topic(topic)
+        place = f"at:{topic}"
+        start = self._read.setdefault(place, self._world.cluster.committed.get(topic, 0))
+        self._read.setdefault(topic, start)
+        while len(log) <= start:
+            await self._world.cluster.arrived.wait(math.inf)
+        values = log[start : start + ROUND]
+        self._read[place] = start + len(values)
+        return [(start + number, value or b"") for number, (_, value, _) in enumerate(values)]
+
+    def _done(self, topic: str, values: list[tuple[int, bytes]]) -> Callable[[MemoryStep], None]:
+        return lambda step: step.done(topic, values[-1][0])
+
+
+class _Network(httpx.AsyncBaseTransport):
+    """A way to the sandbox that takes its time, there and back."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, chance: random.Random) -> None:
+        self._inner = inner
+        self._chance = chance
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self._chance.uniform(0.01, 0.1))
+        response = await self._inner.handle_async_request(request)
+        await asyncio.sleep(self._chance.uniform(0.01, 0.1))
+        return response
+
+
+class _Silent:
+    def started(self, _wall: float) -> int:
+        return 0
+
+    def answered(self, _call: int, _wall: float) -> None:
+        """Nothing: the process is dead."""
+
+
+class World:
+    """Shops, Kafka and Connectif.
+
+    Args:
+        settings: accounts and the stage's.
+        seed: of all chance in it.
+        switches: of the sandbox.
+    """
+
+    def __init__(self, settings: Settings, seed: int = 0, switches: Switches | None = None) -> None:
+        self.settings = settings
+        self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
+        self.cluster = Cluster()
+        self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
+        self.transport = _Network(SandboxTransport(self.sandbox), self.chance)
+        self.said: list[Record] = []
+
+    def say(self, record: Record) -> None:
+        """A record comes out of the translate stage."""
+        self.said.append(record)
+        key = f"{record.account}|{record.kind}|{record.id}".encode()
+        self.cluster.apply(record.kind.topic, (key, record.model_dump_json().encode(), ()))
+
+    async def settle(self, life: Life, *, within: float) -> None:
+        """Wait until every record has its receipt; fails after `within` virtual seconds."""
+        end = asyncio.get_running_loop().time() + within
+        while not self.finished(life):
+            if life.errors:
+                raise life.errors[0]
+            assert asyncio.get_running_loop().time() < end, f"still pending: {life.desk.versions}"
+            await asyncio.sleep(0.5)
+
+    def finished(self, life: Life) -> bool:
+        """Whether all that was said has been read and has ended."""
+        read = all(
+            life._read.get(f"at:{kind.topic}", 0) >= len(self.cluster.topic(kind.topic))
+            for kind in RecordKind
+        )
+        return read and not +life.desk.versions and not self.cluster.table("pending")
+
+    # What the judge looks at.
+
+    def receipts(self) -> list[Receipt]:
+        """Every receipt, repeats included."""
+        topic = self.cluster.topic(Paper(self.settings, wall).receipts)
+        return [Receipt.model_validate_json(value or b"") for _, value, _ in topic]
+
+    def outcomes(self) -> Counter[tuple[str, str]]:
+        """(kind, outcome) -> versions, each once."""
+        seen = {(r.kind, r.record.offset): r.outcome for r in reversed(self.receipts())}
+        return Counter((kind.value, outcome.value) for (kind, _), outcome in seen.items())
+
+    def holds(self, kind: str, account: str = "acme") -> dict[str, dict[str, Any]]:
+        """What Connectif holds of a kind, by key."""
+        shown = ledger(self.sandbox.accounts[account], Query(kind=kind, limit=1_000_000))
+        return {item["key"]: item["body"] for item in shown[kind]["items"] if not item["deleted"]}
+
+    def made(self, kind: str, account: str = "acme") -> dict[str, int]:
+        """How often each element was created."""
+        shown = ledger(self.sandbox.accounts[account], Query(kind=kind, limit=1_000_000))
+        return {item["key"]: item["creates"] for item in shown[kind]["items"]}
+
+    def limit_kept(self, account: str = "acme") -> None:
+        """No call was refused for the limit, and no window of any kind had more calls than it."""
+        held = self.sandbox.accounts[account]
+        assert held.log.refused == 0, f"{held.log.refused} calls over the limit"
+        assert held.log.most_in_any_window <= held.limit
+
+    def accounted(self, life: Life) -> None:
+        """The tally is exact: what came in, and how it ended, each version once."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for _, _, tally in life.desk.tallies():
+            for kind, what, count in tally.rows():
+                counted[kind, what] += count
+        said = Counter(record.kind.value for record in self.said)
+        ends = {outcome.value for outcome in Outcome}
+        for kind, count in said.items():
+            assert counted[kind, "accepted"] == count
+            assert sum(counted[kind, end] for end in ends) == count, counted
