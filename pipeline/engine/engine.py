@@ -148,6 +148,10 @@ class Engine:
         """Give a step to be confirmed, stored and acknowledged; waits while several are on their way."""
         await self.steps.submit(step)
 
+    async def confirm(self, step: Step) -> None:
+        """As `submit`, and wait until it is confirmed: for what must be kept before more may be written."""
+        await self.steps.confirm(step)
+
     @property
     def not_ready(self) -> str | None:
         """Why no events are processed now; None when they are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -101,6 +102,13 @@ class Steps:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._finish(), name="steps")
         while len(self._waiting) >= ahead:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def confirm(self, step: Step) -> None:
+        """Give a step to be finished; returns once it is, and so is every step before it."""
+        await self.submit(step, ahead=sys.maxsize)
+        while step in self._waiting:
             self._changed.clear()
             await self._changed.wait()
 
