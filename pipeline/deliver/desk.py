@@ -7,6 +7,7 @@ twice (docs/adr/0004).
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, 
 from pipeline.deliver.verdicts import Unchanged, Verdict
 from pipeline.events import Lane
 from pipeline.records import Outcome, Receipt, Record, RecordKind, record_key
+
+#: Entries taken into the index before others get their turn.
+LOADED_AT_ONCE = 5_000
 
 
 class Table(Protocol):
@@ -62,7 +66,8 @@ class Desk:
 
     Attributes:
         books: account -> what waits.
-        versions: (account, store, kind) -> versions that have no settled receipt.
+        versions: (account, store, kind) -> counted versions that have not ended; together with the tallies
+            the second identity, at every moment.
         recovering: whether receipts written before the start may still have to be read.
     """
 
@@ -85,26 +90,33 @@ class Desk:
 
     # After a start.
 
-    def load(self) -> None:
-        """Build the index from the tables."""
-        for raw_key, raw in self.tables.pending.items(self.partition):
-            account, key = _split(raw_key)
-            head = peek(raw)
-            if head.lane is not None:
-                self.book(account)[key.kind].load(key.id, head.lane, head.accepted)
-            if not head.more:
-                self.versions[account, head.store, key.kind] += 1
-                continue
-            entry = Entry.decode(key.kind, raw)
-            for stamp in entry.stamps():
-                self.versions[account, stamp.store, key.kind] += 1
-            if entry.owed:
-                self._owed.append(raw_key)
+    async def load(self) -> None:
+        """Build the index from the tables; others get their turn in between."""
         for raw_key, raw in self.tables.tally.items(self.partition):
             if raw_key.endswith(b"|"):
                 self._owners[raw_key] = raw
             else:
                 self._tallies[raw_key] = Tally.decode(raw)
+        for number, (raw_key, raw) in enumerate(self.tables.pending.items(self.partition), 1):
+            self._load(raw_key, raw)
+            if number % LOADED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _load(self, raw_key: bytes, raw: bytes) -> None:
+        account, key = _split(raw_key)
+        head = peek(raw)
+        if head.lane is not None:
+            self.book(account)[key.kind].load(key.id, head.lane, head.accepted)
+        versions = [(head.store, head.offset)]
+        if head.more:
+            entry = Entry.decode(key.kind, raw)
+            versions = [(stamp.store, stamp.offset) for stamp in entry.stamps()]
+            if entry.owed:
+                self._owed.append(raw_key)
+        for store, offset in versions:
+            # One that was not counted before the crash is read again, and counted then.
+            if self.tally(account, store).has_accepted(key.kind, offset):
+                self.versions[account, store, key.kind] += 1
 
     def open(self, step: Step) -> None:
         """All receipts are read back: what is owed is written again, and what waits stands in line."""
@@ -146,7 +158,6 @@ class Desk:
             entries[raw_key] = entry
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
-            self.versions[record.account, record.store, kind] += 1
             if not busy and entry.current is not None:
                 self._stand(step, record.account, key, entry.current, _told(kind, told[raw_key]))
 
@@ -155,7 +166,8 @@ class Desk:
         touched: dict[bytes, Tally] = {}
         for offset, record in records:
             tally = self.tally(record.account, record.store)
-            tally.accept(kind, offset)
+            if tally.accept(kind, offset):
+                self.versions[record.account, record.store, kind] += 1
             touched[tally_key(record.account, record.store)] = tally
         self._write_tallies(touched, step)
 
@@ -192,6 +204,7 @@ class Desk:
                 continue
             tally = self.tally(receipt.account, receipt.store)
             tally.settle(receipt.kind, receipt.outcome, offset)
+            self.versions[receipt.account, receipt.store, receipt.kind] -= 1
             touched[tally_key(receipt.account, receipt.store)] = tally
             if was is not None:
                 self._remember(step, receipt, key, was)
@@ -209,7 +222,6 @@ class Desk:
             value = None if entry.empty else entry.encode()
             raw_key = record_key(receipt.account, receipt.kind, receipt.id)
             step.write(self.tables.pending, self.partition, raw_key, value)
-            self.versions[receipt.account, receipt.store, receipt.kind] -= 1
             if was is not None:
                 behind = entry.current
                 following = None if behind is None else (behind.lane, behind.accepted_ms // 1_000)

@@ -18,8 +18,8 @@ from pipeline.events import Lane
 from pipeline.records import Origin, Outcome, Receipt, RecordBase, RecordKind
 
 _LANES = (Lane.LIVE, Lane.RETRY, Lane.BACKFILL)
-#: Format, what the entry holds, when it was accepted (epoch seconds), length of the store's name.
-_HEAD = struct.Struct(">BBIB")
+#: Format, what the entry holds, when it was accepted (epoch seconds), offset, length of the store's name.
+_HEAD = struct.Struct(">BBIQB")
 _FORMAT = 1
 _CURRENT, _MORE = 4, 8
 
@@ -186,10 +186,10 @@ class Entry:
         holds = _LANES.index(current.lane) | _CURRENT if current else 0
         if self.next or self.owed:
             holds |= _MORE
-        accepted = current.accepted_ms // 1_000 if current else 0
+        accepted, offset = (current.accepted_ms // 1_000, current.stamp.offset) if current else (0, 0)
         parts = [part and part.to_json() for part in (current, self.next)]
         body = orjson.dumps([*parts, [stamp.to_json() for stamp in self.owed]])
-        return _HEAD.pack(_FORMAT, holds, accepted, len(store)) + store + body
+        return _HEAD.pack(_FORMAT, holds, accepted, offset, len(store)) + store + body
 
     @classmethod
     def decode(cls, kind: RecordKind, raw: bytes) -> Entry:
@@ -210,17 +210,19 @@ class Peek:
     """What the index needs of an entry, without reading all of it.
 
     `more` says that there are versions besides the current one; `lane` is None where there is no current one.
+    `offset` is the current version's.
     """
 
     lane: Lane | None
     accepted: int
+    offset: int
     store: str
     more: bool
 
 
 def peek(raw: bytes) -> Peek:
     """Read the head of an encoded entry."""
-    _, holds, accepted, length = _HEAD.unpack_from(raw)
+    _, holds, accepted, offset, length = _HEAD.unpack_from(raw)
     lane = _LANES[holds & 3] if holds & _CURRENT else None
     store = raw[_HEAD.size : _HEAD.size + length].decode()
-    return Peek(lane, accepted, store, bool(holds & _MORE))
+    return Peek(lane, accepted, offset, store, bool(holds & _MORE))

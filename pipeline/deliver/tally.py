@@ -29,11 +29,13 @@ class Tally:
         """Whether the record at this offset was counted: its entry was confirmed before that."""
         return offset <= self.marks.get(kind.value, -1)
 
-    def accept(self, kind: RecordKind, offset: int) -> None:
-        """Count one record; offsets of a kind come in their order."""
-        if not self.has_accepted(kind, offset):
-            self.marks[kind.value] = offset
-            self._add(kind.value, ACCEPTED)
+    def accept(self, kind: RecordKind, offset: int) -> bool:
+        """Count one record, whose offsets come in their order; False where it was counted before."""
+        if self.has_accepted(kind, offset):
+            return False
+        self.marks[kind.value] = offset
+        self._add(kind.value, ACCEPTED)
+        return True
 
     def settle(self, kind: RecordKind, outcome: Outcome, offset: int) -> None:
         """Count one record's end, told by the receipt at `offset`."""

@@ -80,7 +80,7 @@ class Life:
 
     async def start(self) -> None:
         """Load, catch up with the receipts, and deliver."""
-        self.desk.load()
+        await self.desk.load()
         behind = len(self._world.cluster.topic(self._paper.receipts))
         self._spawn(self._post.run())
         for kind in RecordKind:
