@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ class Domains:
         )
 
 
+@functools.lru_cache(maxsize=10_000)
 def _origin(url: str) -> tuple[str, str, int | None]:
     try:
         parts = urlsplit(url)

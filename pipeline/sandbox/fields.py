@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -78,10 +79,13 @@ def _is_texts(value: Any) -> bool:
 
 def is_url(value: Any) -> bool:
     """Whether it is a web address with a host; it need not be percent-encoded."""
-    if not isinstance(value, str):
-        return False
+    return isinstance(value, str) and _is_web_address(value)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_web_address(text: str) -> bool:
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
@@ -153,7 +157,7 @@ def violations(
     body: Mapping[str, Any],
     known: Mapping[str, Kind],
     *,
-    required: Iterable[str] = (),
+    required: Collection[str] = (),
     refuse_unknown: bool = False,
     allow_null: bool = False,
     at: str = "",
@@ -168,7 +172,7 @@ def violations(
             if refuse_unknown:
                 yield Violation(name, f"{at}/{name}", "Field is not known")
         elif value is None:
-            if not allow_null:
+            if not allow_null and name not in required:
                 yield Violation(name, f"{at}/{name}")
         elif not kind.check(value):
             yield Violation(name, f"{at}/{name}")

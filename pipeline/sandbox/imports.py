@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
@@ -36,7 +37,7 @@ class Options(NamedTuple):
     coupon_set_id: str | None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Import:
     """One import. Times are epoch seconds; `ready` is when it may leave the queue, `ends` when it is over."""
 
@@ -136,6 +137,8 @@ class Imports:
             strike=strike,
         )
         one.file = io.TextIOWrapper(upload, "utf-8-sig", newline="")
+        # Whoever forgets the import, or the whole account, closes its file with it.
+        weakref.finalize(one, one.file.close)
         try:
             rows = csv.reader(one.file, delimiter=options.delimiter)
             one.header = next(rows, [])

@@ -84,28 +84,11 @@ def rate_headers(verdict: Verdict, now: float, switches: Switches) -> tuple[Head
             # Rounded up: whoever waits until then finds the window over.
             "Reset": f"{reset:.3f}" if switches.reset_fraction else str(math.ceil(reset)),
         }
-        headers += [(_name(prefix + name, switches), text.encode()) for name, text in texts.items()]
+        lower = switches.rate_header_case == "lower"
+        headers += [
+            ((prefix + name).lower().encode() if lower else (prefix + name).encode(), text.encode())
+            for name, text in texts.items()
+        ]
     if switches.retry_after and not verdict.admitted:
         headers.append((b"Retry-After", str(math.ceil(max(0.0, verdict.reset - now))).encode()))
     return tuple(headers)
-
-
-class CasedName(bytes):
-    """A header's name that keeps its case: servers lower-case names by the name's own method."""
-
-    __slots__ = ()
-
-    def lower(self) -> CasedName:
-        """Itself."""
-        return self
-
-
-_CASED = {
-    name: CasedName(name.encode())
-    for family in ("X-RateLimit-", "RateLimit-")
-    for name in (family + "Limit", family + "Remaining", family + "Reset")
-}
-
-
-def _name(name: str, switches: Switches) -> bytes:
-    return name.lower().encode() if switches.rate_header_case == "lower" else _CASED[name]

@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from typing import BinaryIO, Literal
 
@@ -19,6 +20,7 @@ class ErrorReport:
         self._columns = columns
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with the report
         self._text = io.TextIOWrapper(self._file, "utf-8", newline="", write_through=True)
+        weakref.finalize(self, self._text.close)
         self._writer = csv.writer(self._text)
         self._write("row", "error", header)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import uvicorn
@@ -16,13 +16,44 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.metrics import READY
-from pipeline.observe import bound_socket
+from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket
 from pipeline.sandbox.app import Sandbox
 from pipeline.sandbox.send import ABORT
 from pipeline.sandbox.switches import Switches
 
 _SUMMARY_SECONDS = 60.0
 _SHUTDOWN_SECONDS = 5
+
+
+class _CasedName(bytes):
+    """A header's name that keeps its case: uvicorn lower-cases names by the name's own method."""
+
+    __slots__ = ()
+
+    def lower(self) -> _CasedName:
+        return self
+
+
+#: Names whose case the app decides; the others are lower-case anyway.
+_CASED = {
+    name: _CasedName(name)
+    for family in (b"X-RateLimit-", b"RateLimit-")
+    for name in (family + b"Limit", family + b"Remaining", family + b"Reset")
+}
+
+
+def keep_case(app: AsgiApp) -> AsgiApp:
+    """The app under uvicorn, with the rate headers' names as it sends them."""
+
+    async def cased(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_cased(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [(_CASED.get(name, name), value) for name, value in message["headers"]]
+            await send(message)
+
+        await app(scope, receive, send_cased)
+
+    return cased
 
 
 class _AbortableProtocol(HttpToolsProtocol):
@@ -85,7 +116,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         soft_wrap=True,
     )
     config = uvicorn.Config(
-        sandbox,
+        keep_case(sandbox),
         http=_AbortableProtocol,
         loop="uvloop",
         ws="none",

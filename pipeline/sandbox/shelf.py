@@ -20,7 +20,7 @@ from pipeline.sandbox.fields import iso
 _HEAD = struct.Struct("<dddII??")
 _ID = re.compile(r"[0-9a-f]{24}")
 #: Smaller bodies gain little from compression.
-_COMPRESS_FROM = 400
+_COMPRESS_FROM = 256
 #: The words most bodies share; text that repeats them costs next to nothing.
 _WORDS = (
     b'{"categories":["],"tags":["],"customField1":"","customField2":"","customField3":"","brand":"",'
@@ -51,22 +51,27 @@ class Entry:
     """
 
     __slots__ = (
-        *("_packed", "created", "creates", "deleted", "id"),
+        *("_packed", "_unpacked", "created", "creates", "deleted", "id"),
         *("key", "place", "updated", "when", "writes"),
     )
 
-    def __init__(self, place: int, key: str, row: bytes, make_id: MakeId) -> None:
+    def __init__(
+        self, place: int, key: str, row: bytes, make_id: MakeId, unpacked: bytes | None = None
+    ) -> None:
         self.place = place
         self.key = key
         (self.created, self.updated, self.when, self.writes, self.creates, self.deleted, packed) = (
             _HEAD.unpack_from(row)
         )
         self._packed = (packed, row)
+        self._unpacked = unpacked
         self.id = make_id(place, self.created, self.creates)
 
     @property
     def raw(self) -> bytes:
         """The stored JSON."""
+        if self._unpacked is not None:
+            return self._unpacked
         packed, row = self._packed
         if not packed:
             return row[_HEAD.size :]
@@ -176,10 +181,10 @@ class Shelf:
     def _store(
         self, place: int, key: str, body: Mapping[str, Any], head: tuple[float, float, float, int, int]
     ) -> Entry:
-        raw = dump(body)
+        raw = stored = dump(body)
         packed = len(raw) >= _COMPRESS_FROM
         if packed:
-            compressor = zlib.compressobj(level=1, zdict=_WORDS)
-            raw = compressor.compress(raw) + compressor.flush()
-        self._rows[place] = _HEAD.pack(*head, False, packed) + raw
-        return Entry(place, key, self._rows[place], self._make_id)
+            compressor = zlib.compressobj(level=1, memLevel=7, zdict=_WORDS)
+            stored = compressor.compress(raw) + compressor.flush()
+        self._rows[place] = _HEAD.pack(*head, False, packed) + stored
+        return Entry(place, key, self._rows[place], self._make_id, raw)

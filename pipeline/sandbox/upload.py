@@ -17,7 +17,7 @@ _OVERHEAD = 1_000_000
 _DRAIN_LIMIT = 200_000_000
 
 
-class _TooLarge(Exception):  # noqa: N818 - caught here
+class _TooLarge(MultiPartException):
     pass
 
 
@@ -79,7 +79,7 @@ async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Fo
         async for chunk in chunks(receive):
             size += len(chunk)
             if size > max_bytes + _OVERHEAD:
-                raise _TooLarge
+                raise _TooLarge("")
             yield chunk
         yield b""
 
@@ -95,8 +95,10 @@ async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Fo
         await drain(receive)
         raise refuse(400, "The body is not valid multipart/form-data.") from None
     texts = {name: value for name, value in data.multi_items() if isinstance(value, str)}
-    file = data.get("file")
-    upload = file if isinstance(file, UploadFile) else None
+    files = {name: value for name, value in data.multi_items() if isinstance(value, UploadFile)}
+    upload = files.pop("file", None)
+    for other in files.values():
+        await other.close()
     if upload is not None and (upload.size or 0) > max_bytes:
         await upload.close()
         raise too_large

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import UploadFile
+
 from pipeline.sandbox.account import Account
-from pipeline.sandbox.answers import CSV, NO_CONTENT, Answer, Violation, absent, ok, refuse, unprocessable
+from pipeline.sandbox.answers import (
+    CSV,
+    NO_CONTENT,
+    Answer,
+    Refusal,
+    Violation,
+    absent,
+    ok,
+    refuse,
+    unprocessable,
+)
 from pipeline.sandbox.call import Call, Form
 from pipeline.sandbox.files import FileLink, make_link
 from pipeline.sandbox.imports import Import, Options
@@ -16,13 +28,16 @@ def create(call: Call) -> Answer:
     form = call.form
     if form is None:
         raise refuse(415, "Content type is not multipart/form-data.")
-    options = _options(call, form)
-    if form.file is None:
-        raise unprocessable([Violation("file", "/file", "Value is required")])
-    call.account.imports.check_queue()
+    try:
+        options, upload = _asked(call, form)
+        call.account.imports.check_queue()
+    except Refusal:
+        if form.file is not None:
+            form.file.file.close()
+        raise
     effect = call.strike.rule.effect if call.strike is not None else ""
     strike = call.strike if effect.startswith("import_") else None
-    one = call.account.imports.create(options, form.file.file, call.now, strike)
+    one = call.account.imports.create(options, upload.file, call.now, strike)
     return ok(_shown(call, one), 201)
 
 
@@ -59,7 +74,7 @@ def _find(call: Call) -> Import:
     return one
 
 
-def _options(call: Call, form: Form) -> Options:
+def _asked(call: Call, form: Form) -> tuple[Options, UploadFile]:
     texts, switches = form.texts, call.switches
     wrong: list[Violation] = []
 
@@ -82,12 +97,14 @@ def _options(call: Call, form: Form) -> Options:
         coupon_set = call.account.coupon_sets.find(set_id or "")
         if coupon_set is None or coupon_set.seed.type != "multiple":
             wrong.append(Violation("couponSetId", "/couponSetId"))
-    part_type = (form.file.content_type or "") if form.file is not None else ""
-    if form.file is not None and switches.csv_part_required and not part_type.startswith("text/csv"):
+    upload = form.file
+    if upload is None:
+        wrong.append(Violation("file", "/file", "Value is required"))
+    elif switches.csv_part_required and not (upload.content_type or "").startswith("text/csv"):
         wrong.append(Violation("file", "/file", "Content type is not text/csv"))
-    if wrong:
+    if wrong or upload is None:
         raise unprocessable(wrong)
-    return Options(kind, delimiter, override == "true", only_empty == "true", set_id or None)
+    return Options(kind, delimiter, override == "true", only_empty == "true", set_id or None), upload
 
 
 def _shown(call: Call, one: Import) -> dict[str, object]:
