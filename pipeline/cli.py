@@ -112,6 +112,19 @@ def worker_translate(
     raise typer.Exit(serve(config.load(config_path), worker=name, host=host, port=port))
 
 
+@worker.command("deliver")
+def worker_deliver(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8082,
+    name: WorkerOption = "1",
+) -> None:
+    """Tell Connectif, within the limit of each account, and write a receipt for every record."""
+    from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
+
+    raise typer.Exit(serve(config.load(config_path), worker=name, host=host, port=port))
+
+
 @app.command()
 def up(
     settings: ConfigOption = None,

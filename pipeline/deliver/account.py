@@ -18,7 +18,7 @@ from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.merge import ContactState, PurchaseState
 from pipeline.deliver.paper import Written
 from pipeline.deliver.pending import Waiting
-from pipeline.deliver.receipts import Ending, Key
+from pipeline.deliver.receipts import Ending, Key, Place
 from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send
 from pipeline.deliver.selling import Sale
@@ -43,8 +43,8 @@ STOP_GRACE = 10.0
 class Outbox(Protocol):
     """Where endings are written: receipts, and dead letters for what was refused."""
 
-    async def write(self, account: str, endings: Sequence[Written]) -> None:
-        """Return once they are on their way and cannot be lost while this process lives."""
+    def write(self, place: Place, endings: Sequence[Written]) -> None:
+        """Take them; while this process lives they cannot be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class AccountDelivery:
             line.back(key.id, tried=way.calls > 0)
             raise
         way.leave()
-        await self._conclude(key, waiting, result)
+        self._conclude(key, waiting, result)
 
     async def _tell(self, key: Key, waiting: Waiting, way: Pass) -> Result:
         state, client = waiting.state, self._tools.client
@@ -190,7 +190,7 @@ class AccountDelivery:
                 raise TypeError(f"a {key.kind} cannot be told as {verdict}")
         return _complete(result, waiting, way) if isinstance(result, Ending) else result
 
-    async def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
+    def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
         line = self._book[key.kind]
         match result:
             case Aside(tried=tried):
@@ -198,11 +198,11 @@ class AccountDelivery:
             case Again(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
                 line.back(key.id, tried=tried)
             case Again(sign=Sign.WELL, reason=reason, detail=detail) if self._nonsense(key):
-                await self._end([(key, waiting, Ending(Outcome.DEAD, reason, detail))])
+                self._end([(key, waiting, Ending(Outcome.DEAD, reason, detail))])
             case Again(tried=tried):
                 self._delay(key, tried=tried)
             case Ending():
-                await self._end([(key, waiting, result)])
+                self._end([(key, waiting, result)])
 
     def _nonsense(self, key: Key) -> bool:
         return self._attempts.get(key, 0) >= NONSENSE_LIMIT
@@ -217,7 +217,7 @@ class AccountDelivery:
 
     # Endings.
 
-    async def _end(self, endings: Sequence[Written]) -> None:
+    def _end(self, endings: Sequence[Written]) -> None:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._attempts.pop(key, None)
@@ -227,7 +227,7 @@ class AccountDelivery:
                 self.gate.health.died(ending.detail)
         for key, _, _ in endings:
             self._book[key.kind].landed(key.id)
-        await self._tools.outbox.write(self.account, endings)
+        self._tools.outbox.write(Place(self.account, self._desk.partition), endings)
 
     # What the scheduler asks.
 

@@ -30,6 +30,10 @@ class Batch(Generic[T, S]):
     done: Callable[[S], None]
 
 
+class CalledOff(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
+    """A round was not begun; it will be read again."""
+
+
 class Clerk(Generic[S]):
     """Does the rounds of one worker.
 
@@ -42,6 +46,16 @@ class Clerk(Generic[S]):
         self._post = post
         self._settled = settled
         self._counted = Bell()
+        self._called_off = False
+
+    def call_off(self) -> None:
+        """Rounds that wait for others to be counted are not begun: those others may never come."""
+        self._called_off = True
+        self._counted.ring()
+
+    def go_on(self) -> None:
+        """Rounds wait again."""
+        self._called_off = False
 
     async def take(self, kind: RecordKind, batches: Sequence[Batch[Record, S]]) -> None:
         """Records of one kind came in."""
@@ -57,9 +71,15 @@ class Clerk(Generic[S]):
         await self._post.submit(step)
 
     async def settle(self, batches: Sequence[Batch[Receipt, S]]) -> None:
-        """Receipts were read back."""
+        """Receipts were read back.
+
+        Raises:
+            CalledOff: see `call_off`.
+        """
         for batch in batches:
             while not batch.desk.counted(batch.values):
+                if self._called_off:
+                    raise CalledOff
                 await self._counted.wait(COUNT_LOOK)
         step = self._post.begin()
         for batch in batches:

@@ -75,6 +75,7 @@ class Deliveries(Generic[S]):
         self._around = surroundings
         self._desks: dict[int, Desk] = {}
         self._accounts: dict[str, _Account] = {}
+        self._outbox = _Outbox(surroundings)
 
     # Partitions.
 
@@ -109,6 +110,7 @@ class Deliveries(Generic[S]):
             await asyncio.wait(tasks)
         for account in self._accounts.values():
             account.task = None
+        await self._outbox.empty()
 
     async def close(self, partitions: Sequence[int], *, moved: bool) -> None:
         """Put away the accounts of these partitions, after a pause.
@@ -182,8 +184,7 @@ class Deliveries(Generic[S]):
             at_once=self._settings.deliver.concurrency,
             heard=lambda route, answer, seconds: around.heard(name, route, answer, seconds),
         )
-        outbox = _Outbox(around, desk)
-        tools = Tools(desk, client, gate, outbox, around.wall, around.random)
+        tools = Tools(desk, client, gate, self._outbox, around.wall, around.random)
         delivery = AccountDelivery(name, self._settings.deliver, tools, known=owner is not None)
         return _Account(delivery, client, journal)
 
@@ -203,14 +204,31 @@ class Deliveries(Generic[S]):
 
 
 class _Outbox(Generic[S]):
-    """Writes an account's endings as one step."""
+    """Writes endings as steps; what comes while one is being handed over goes with the next."""
 
-    def __init__(self, around: Surroundings[S], desk: Desk) -> None:
+    def __init__(self, around: Surroundings[S]) -> None:
         self._around = around
-        self._desk = desk
+        self._waiting: list[tuple[Place, Sequence[Written]]] = []
+        self._task: asyncio.Task[None] | None = None
 
-    async def write(self, account: str, endings: Sequence[Written]) -> None:
+    def write(self, place: Place, endings: Sequence[Written]) -> None:
         if endings:
-            step = self._around.post.begin()
-            self._around.paper.write(step, Place(account, self._desk.partition), endings)
-            await self._around.post.submit(step)
+            self._waiting.append((place, endings))
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._hand_over(), name="endings")
+
+    async def empty(self) -> None:
+        """Return once everything is handed over."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    async def _hand_over(self) -> None:
+        try:
+            while self._waiting:
+                step = self._around.post.begin()
+                for place, endings in self._waiting:
+                    self._around.paper.write(step, place, endings)
+                self._waiting.clear()
+                await self._around.post.submit(step)
+        except Exception as error:  # noqa: BLE001 - an ending that is not written must not be forgotten
+            self._around.fatal(error)

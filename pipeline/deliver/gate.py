@@ -77,6 +77,10 @@ class Gate:
         self._passes += 1
         return Pass(self, self.budget.start(now))
 
+    def used(self) -> int:
+        """Places of the budget that are taken now."""
+        return self.budget.used(asyncio.get_running_loop().time())
+
     def spare(self, now: float) -> bool:
         """Whether half of the budget is unused."""
         return 2 * self.budget.used(now) < self.budget.limit

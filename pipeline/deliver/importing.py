@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
@@ -43,7 +43,7 @@ COUPON_TRIES = 10
 REPORT_TRIES = 3
 TOO_LARGE = 413
 
-End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], Awaitable[None]]
+End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], None]
 
 
 class Importer:
@@ -298,7 +298,8 @@ class Importer:
 
     async def _end_all(self, endings: Sequence[tuple[Key, Waiting, Ending]]) -> None:
         for start in range(0, len(endings), CHUNK):
-            await self._end(endings[start : start + CHUNK])
+            self._end(endings[start : start + CHUNK])
+            await asyncio.sleep(0)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

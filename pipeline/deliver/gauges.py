@@ -1,0 +1,95 @@
+"""The account of records, what waits, and the accounts' state, read at every scrape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.deliver.account import AccountDelivery
+from pipeline.deliver.desk import Desk
+from pipeline.records import RecordKind
+
+
+class DeliverCollector(Collector):
+    """Gauges of one worker; sum them over the workers.
+
+    Args:
+        desks: the partitions held.
+        accounts: the accounts that are delivered to.
+    """
+
+    def __init__(
+        self,
+        desks: Callable[[], Iterable[Desk]],
+        accounts: Callable[[], Iterable[tuple[str, AccountDelivery]]],
+    ) -> None:
+        self._desks = desks
+        self._accounts = accounts
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read everything."""
+        yield self._records()
+        yield from self._waiting()
+        yield from self._states()
+
+    def _records(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "pipeline_account_records",
+            "Versions of records ever accepted, by how they ended, and those pending; exact, over all time.",
+            labels=["account", "store", "kind", "outcome"],
+        )
+        for desk in self._desks():
+            for account, store, tally in desk.tallies():
+                for kind, what, count in tally.rows():
+                    family.add_metric([account, store, kind, what], count)
+            for (account, store, kind), count in desk.versions.items():
+                family.add_metric([account, store, kind, "pending"], count)
+        return family
+
+    def _waiting(self) -> Iterator[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily(
+            "pipeline_pending_records",
+            "Keys with a record that Connectif does not have yet.",
+            labels=["account", "kind", "lane"],
+        )
+        oldest = GaugeMetricFamily(
+            "pipeline_pending_oldest_seconds",
+            "Age of the record next in line. Rising for live: too small a budget, or the account is stopped.",
+            labels=["account", "kind", "lane"],
+        )
+        now = time.time()
+        for desk in self._desks():
+            for account, book in desk.books.items():
+                for kind in RecordKind:
+                    line = book[kind]
+                    for lane, count in line.counts.items():
+                        waiting.add_metric([account, kind, lane], count)
+                        accepted = line.oldest(lane)
+                        if accepted is not None:
+                            oldest.add_metric([account, kind, lane], max(0.0, now - accepted))
+        yield waiting
+        yield oldest
+
+    def _states(self) -> Iterator[GaugeMetricFamily]:
+        used = GaugeMetricFamily(
+            "pipeline_budget_used_calls", "Calls of the window that are used up.", labels=["account"]
+        )
+        limit = GaugeMetricFamily(
+            "pipeline_budget_limit_calls", "Calls a window has, by our settings.", labels=["account"]
+        )
+        stopped = GaugeMetricFamily(
+            "pipeline_account_stopped",
+            "1 while the account is not delivered to, with the reason: unauthorised, forbidden (its key), "
+            "dead_in_a_row (see dead letters; a restart tries again).",
+            labels=["account", "reason"],
+        )
+        for name, delivery in self._accounts():
+            gate = delivery.gate
+            used.add_metric([name], gate.used())
+            limit.add_metric([name], gate.budget.limit)
+            if gate.health.stopped:
+                stopped.add_metric([name, gate.health.stopped], 1)
+        yield from (used, limit, stopped)

@@ -1,0 +1,267 @@
+"""The deliver stage on the engine: an agent per topic, three tables, and the accounts' deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from faust.types import TP
+from prometheus_client import REGISTRY
+from pydantic import ValidationError
+
+from pipeline.config import Settings
+from pipeline.connectif.answers import Answer
+from pipeline.deliver.catchup import Receipts, look
+from pipeline.deliver.clerk import Batch, CalledOff, Clerk
+from pipeline.deliver.deliveries import Deliveries, Surroundings
+from pipeline.deliver.desk import Desk, Tables
+from pipeline.deliver.gauges import DeliverCollector
+from pipeline.deliver.paper import Paper
+from pipeline.deliver.reading import Unreadable, letter_headers, read_record
+from pipeline.engine.consumer import Record as Message
+from pipeline.engine.consumer import Round
+from pipeline.engine.engine import Engine
+from pipeline.engine.steps import Step
+from pipeline.engine.table import NotAssigned
+from pipeline.engine.worker import Stage, run
+from pipeline.kafka import client_config
+from pipeline.metrics import (
+    DELIVER_CALL_SECONDS,
+    DELIVER_CALLS,
+    DELIVER_FRESHNESS_SECONDS,
+    DELIVER_IMPORT_ROWS,
+    DELIVER_INVALID,
+    DELIVER_RECORDS,
+    DELIVER_REPAIRS,
+)
+from pipeline.records import Outcome, Receipt, Record, RecordKind
+from pipeline.topics import DELIVER_APP, RECEIPTS, full_name
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at whether a new partition's receipts are read back.
+LOOK = 0.1
+#: Messages in one round.
+ROUND = 500
+
+
+class DeliverWorker:
+    """Declares the stage on an engine, and connects it with the accounts' deliveries.
+
+    Args:
+        engine: a worker's engine that has not started.
+        name: the worker's name, the same after a restart.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        settings = engine.settings
+        self._engine = engine
+        self._settings = settings
+        self._paper = Paper(settings, time.time)
+        self._partitions = settings.kafka.account_partitions
+        self._all_tables = (
+            engine.table("pending", on_loaded=self._loaded, on_lost=self._lost),
+            engine.table("delivered", ttl_days=settings.deliver.state_days, on_loaded=self._loaded),
+            engine.table("tally", on_loaded=self._loaded),
+        )
+        self._tables = Tables(*self._all_tables)
+        self.deliveries = Deliveries[Step](
+            settings,
+            Surroundings(
+                worker=name,
+                directory=engine.directory / "calls",
+                post=engine,
+                paper=self._paper,
+                fatal=engine.fatal,
+                heard=_heard,
+                wall=time.time,
+                random=random.random,
+            ),
+        )
+        self._clerk = Clerk[Step](engine, self._settled)
+        self._desks: dict[int, Desk] = {}
+        self._stale: set[int] = set()
+        self._behind: dict[int, Receipts] = {}
+        self._receipts_read: dict[int, int] = {}
+        self._loading = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._rounds = 0
+        self._no_round = asyncio.Event()
+        self._no_round.set()
+        for kind in RecordKind:
+            take = self._handler(functools.partial(self._take, kind))
+            engine.agent(f"take-{kind}", [kind.topic], take)
+        engine.agent("settle", [RECEIPTS], self._handler(self._settle))
+        engine.background(self._conduct)
+        engine.on_pause(self._pause)
+
+    def desks(self) -> Sequence[Desk]:
+        """The partitions held, delivered to or not yet."""
+        return list(self._desks.values())
+
+    # Partitions.
+
+    async def _loaded(self, partitions: frozenset[int]) -> None:
+        """Tables were read anew: what is known of them in memory is not to be used any more."""
+        self._stale |= partitions
+
+    async def _lost(self, partitions: frozenset[int]) -> None:
+        await self.deliveries.close(list(partitions), moved=True)
+        for partition in partitions:
+            self._desks.pop(partition, None)
+            self._behind.pop(partition, None)
+
+    async def _desk(self, partition: int) -> Desk:
+        """The partition's desk, built from the tables where it is not there or not up to date."""
+        async with self._loading:
+            if partition in self._stale or partition not in self._desks:
+                await self.deliveries.close([partition], moved=False)
+                self._behind.pop(partition, None)
+                self._receipts_read.pop(partition, None)
+                desk = Desk(partition, self._tables, self._paper)
+                await desk.load()
+                self._desks[partition] = desk
+                self._stale.discard(partition)
+            return self._desks[partition]
+
+    async def _conduct(self) -> None:
+        """Open each partition's accounts once its receipts are read back, and keep all open ones running."""
+        while True:
+            if self._engine.not_ready is None:
+                with contextlib.suppress(NotAssigned):  # it went to another worker meanwhile
+                    await self._open_partitions()
+                if self._engine.not_ready is None:
+                    self.deliveries.run()
+            await asyncio.sleep(LOOK)
+
+    async def _open_partitions(self) -> None:
+        opened = {desk.partition for desk in self.deliveries.desks()}
+        waiting = [partition for partition in self._held() if partition not in opened]
+        for partition in waiting:
+            await self._desk(partition)
+        unknown = [partition for partition in waiting if partition not in self._behind]
+        if unknown:
+            group, topic = full_name(self._settings, DELIVER_APP), full_name(self._settings, RECEIPTS)
+            config = client_config(self._settings)
+            self._behind |= await asyncio.to_thread(look, config, group, topic, unknown)
+        for partition in waiting:
+            behind, read = self._behind.get(partition), self._receipts_read.get(partition, 0)
+            if behind is not None and behind.caught_up(read):
+                await self._open(partition)
+
+    async def _open(self, partition: int) -> None:
+        async with self._opening:
+            desk = self._desks.get(partition)
+            if self._engine.not_ready is None and desk is not None and partition not in self._stale:
+                await self.deliveries.open(desk)
+                log.info("partition %d: its accounts are delivered to", partition)
+
+    def _held(self) -> frozenset[int]:
+        tables = self._all_tables
+        return frozenset.intersection(*(table.partitions for table in tables))
+
+    async def _pause(self) -> None:
+        """Partitions may go, or the end has come: call no one, and finish the rounds in hand."""
+        async with self._opening:
+            self._clerk.call_off()
+            await self.deliveries.pause()
+            await self._no_round.wait()
+            self._clerk.go_on()
+
+    # Rounds.
+
+    def _handler(self, work: Callable[[Round], Awaitable[None]]) -> Callable[[Round], Awaitable[None]]:
+        """Rounds in hand are known; one that is called off is not acknowledged, so it is read again."""
+
+        async def handle(messages: Round) -> None:
+            self._rounds += 1
+            self._no_round.clear()
+            try:
+                await work(messages)
+            except (NotAssigned, CalledOff):
+                log.info("a round is left to whoever holds its partitions next")
+            finally:
+                self._rounds -= 1
+                if not self._rounds:
+                    self._no_round.set()
+
+        return handle
+
+    async def _take(self, kind: RecordKind, messages: Round) -> None:
+        batches: list[Batch[Record, Step]] = []
+        for tp, values in messages.batches:
+            desk = await self._desk(tp.partition)
+            records: list[tuple[int, Record]] = []
+            unreadable: list[tuple[Message, Unreadable]] = []
+            for message in values:
+                try:
+                    record = read_record(message.value, kind, tp.partition, self._partitions)
+                except Unreadable as reason:
+                    unreadable.append((message, reason))
+                else:
+                    records.append((message.offset, record))
+            done = functools.partial(self._done, tp, values[-1].offset, kind.topic, unreadable)
+            batches.append(Batch(desk, records, done))
+        await self._clerk.take(kind, batches)
+        self.deliveries.arrived(list({record.account for batch in batches for _, record in batch.values}))
+
+    async def _settle(self, messages: Round) -> None:
+        batches: list[Batch[Receipt, Step]] = []
+        for tp, values in messages.batches:
+            desk = await self._desk(tp.partition)
+            receipts: list[tuple[int, Receipt]] = []
+            unreadable: list[tuple[Message, Unreadable]] = []
+            for message in values:
+                try:
+                    receipts.append((message.offset, Receipt.model_validate_json(message.value or b"")))
+                except ValidationError:
+                    unreadable.append((message, Unreadable("invalid_record", "not a receipt")))
+            done = functools.partial(self._done, tp, values[-1].offset, RECEIPTS, unreadable)
+            batches.append(Batch(desk, receipts, done))
+        await self._clerk.settle(batches)
+        for tp, values in messages.batches:
+            self._receipts_read[tp.partition] = values[-1].offset + 1
+
+    def _done(
+        self, tp: TP, offset: int, topic: str, unreadable: Sequence[tuple[Message, Unreadable]], step: Step
+    ) -> None:
+        for message, reason in unreadable:
+            DELIVER_INVALID.inc()
+            headers = letter_headers(
+                message.headers, reason, (topic, tp.partition, message.offset), self._paper.now_ms()
+            )
+            step.send(self._paper.dead_letters, message.value, message.key, None, headers)
+        step.done(tp, offset)
+
+    def _settled(self, receipt: Receipt) -> None:
+        self.deliveries.settled(receipt)
+        account, kind, outcome = receipt.account, receipt.kind, receipt.outcome
+        DELIVER_RECORDS.labels(account, receipt.store, kind, outcome, receipt.reason).inc()
+        if outcome is Outcome.DELIVERED:
+            seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
+            DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
+        if receipt.reason == "imported":
+            DELIVER_IMPORT_ROWS.labels(account, kind).inc()
+        for repaired in receipt.repaired:
+            DELIVER_REPAIRS.labels(account, repaired.partition("|")[0]).inc()
+
+
+def _heard(account: str, route: str, answer: Answer, seconds: float) -> None:
+    status = "none" if answer.status is None else str(answer.status)
+    DELIVER_CALLS.labels(account, route, status).inc()
+    DELIVER_CALL_SECONDS.labels(route).observe(seconds)
+
+
+def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
+    """Run one deliver worker until SIGTERM; see `engine.worker.run`."""
+
+    def build(engine: Engine) -> None:
+        stage = DeliverWorker(engine, worker)
+        REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts))
+
+    return run(Stage(DELIVER_APP, build, round_size=ROUND), settings, worker=worker, host=host, port=port)
