@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.records import (
     ContactRecord,
@@ -11,11 +11,23 @@ from pipeline.records import (
     Origin,
     ProductRecord,
     PurchaseRecord,
+    Record,
 )
-from tests.simulation.world import World
 
 
-def judge(world: World, account: str = "acme") -> None:
+class Judged(Protocol):
+    """What was said, and what Connectif holds."""
+
+    said: list[Record]
+
+    def holds(self, kind: str, account: str) -> dict[str, dict[str, Any]]:
+        """Bodies by key."""
+
+    def made(self, kind: str, account: str) -> dict[str, int]:
+        """How often each key was created."""
+
+
+def judge(world: Judged, account: str = "acme") -> None:
     """Compare the sandbox with what was said; asserts that nothing is missing, twice or old."""
     said = [record for record in world.said if record.account == account]
     _judge_purchases(world, account, [r for r in said if isinstance(r, PurchaseRecord)])
@@ -23,7 +35,7 @@ def judge(world: World, account: str = "acme") -> None:
     _judge_products(world.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
 
 
-def _judge_purchases(world: World, account: str, said: list[PurchaseRecord]) -> None:
+def _judge_purchases(world: Judged, account: str, said: list[PurchaseRecord]) -> None:
     held, made = world.holds("purchases", account), world.made("purchases", account)
     newest = {record.id: record for record in said}
     versions = Counter(record.id for record in said)

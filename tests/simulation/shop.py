@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.events import Lane
 from pipeline.records import (
@@ -17,17 +17,24 @@ from pipeline.records import (
     ProductRecord,
     Purchase,
     PurchaseRecord,
+    Record,
     Source,
     Subscription,
 )
 from tests.simulation.virtual import EPOCH
-from tests.simulation.world import World
+
+
+class Hearer(Protocol):
+    """Where a shop's words go."""
+
+    def say(self, record: Record) -> None:
+        """A record comes out of the translate stage."""
 
 
 class Shop:
     """A shop of one account; every word of it is newer than the last."""
 
-    def __init__(self, world: World, account: str = "acme", lane: Lane = Lane.LIVE) -> None:
+    def __init__(self, world: Hearer, account: str = "acme", lane: Lane = Lane.LIVE) -> None:
         self._world = world
         self._account = account
         self._lane = lane

@@ -1,0 +1,217 @@
+"""The deliver worker as processes, on a real broker and a sandbox behind HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.local.ports import free_port
+from pipeline.records import Record, partition_of, record_key
+from tests.broker import KafkaSettings
+from tests.processes import wait_until
+
+#: Connectif's minute is a second: the worker is told so, and the sandbox.
+SPEED = 60
+
+
+class Connectif:
+    """The sandbox as a process."""
+
+    def __init__(self, config_path: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = _pipeline("sandbox", config_path, port, "--speed", str(SPEED))
+        wait_until(lambda: _answers(f"{self.url}/healthz"), 20)
+
+    def ledger(self, account: str, kind: str) -> list[dict[str, Any]]:
+        """Every element of a kind."""
+        query = {"account": account, "kind": kind, "limit": "50000"}
+        answer = httpx.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()
+        items: list[dict[str, Any]] = answer[kind]["items"]
+        return items
+
+    def stats(self, account: str) -> dict[str, Any]:
+        """Counts of an account."""
+        answer = httpx.get(f"{self.url}/_sandbox/stats", timeout=30).json()
+        found: dict[str, Any] = answer["accounts"][account]
+        return found
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Put rules in force."""
+        httpx.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Worker:
+    """A deliver worker as a process."""
+
+    def __init__(self, config_path: Path, name: str) -> None:
+        self._config, self.name = config_path, name
+        self.port = free_port()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return _pipeline("worker", self._config, self.port, "--worker", self.name, "deliver")
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Start it again under its name."""
+        self._process = self._start()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(40)
+
+    def records(self) -> Counter[str]:
+        """The account of records by outcome, with what is pending."""
+        counts: Counter[str] = Counter()
+        with contextlib.suppress(httpx.HTTPError):
+            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
+            for family in text_string_to_metric_families(page):
+                if family.name == "pipeline_account_records":
+                    for sample in family.samples:
+                        counts[sample.labels["outcome"]] += int(sample.value)
+        return counts
+
+
+class Scene:
+    """A broker, a sandbox, workers, and shops that talk.
+
+    Args:
+        kafka: settings on the session's broker.
+        accounts: their names.
+        per_minute: calls of each account's minute.
+    """
+
+    def __init__(self, kafka: KafkaSettings, *accounts: str, per_minute: int = 200) -> None:
+        port = free_port()
+        tree = {
+            "deliver": {"import_poll": 0.3, "import_min_rows": 10, "retry_max": 2.0, "call_timeout": 5.0},
+            "accounts": {
+                name: {
+                    "api_key": f"{name}:secret",
+                    "base_url": f"http://127.0.0.1:{port}",
+                    "calls_per_minute": per_minute,
+                    "window_seconds": 60 / SPEED,
+                    "authorised_domains": ["https://shop.example"],
+                }
+                for name in accounts
+            },
+        }
+        self.settings = kafka(tree)
+        self.config_path = kafka.write(tree)
+        self.connectif = Connectif(self.config_path, port)
+        self.workers: list[Worker] = []
+        self.said: list[Record] = []
+        self._producer = Producer({"bootstrap.servers": self.settings.kafka.bootstrap, "linger.ms": 5})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.connectif.stop()
+
+    def worker(self, name: str = "w1") -> Worker:
+        """Start a worker."""
+        worker = Worker(self.config_path, name)
+        self.workers.append(worker)
+        return worker
+
+    def say(self, record: Record) -> None:
+        """A record comes out of the translate stage."""
+        self.said.append(record)
+        self._producer.produce(
+            self.settings.kafka.topic_prefix + record.kind.topic,
+            record.model_dump_json().encode(),
+            record_key(record.account, record.kind, record.id),
+            partition_of(record.account, self.settings.kafka.account_partitions),
+        )
+        self._producer.poll(0)
+
+    def settle(self, seconds: float = 60) -> None:
+        """Wait until every record that was said has ended."""
+        assert not self._producer.flush(10)
+        wait_until(self._ended, seconds)
+
+    def _ended(self) -> bool:
+        counts: Counter[str] = Counter()
+        for worker in self.workers:
+            counts += worker.records()
+        return counts["accepted"] == len(self.said) and counts["pending"] == 0
+
+    def accounted(self) -> Counter[str]:
+        """The account over all workers; asserts the second identity."""
+        counts: Counter[str] = Counter()
+        for worker in self.workers:
+            counts += worker.records()
+        ends = ("delivered", "unchanged", "superseded", "dead")
+        assert sum(counts[end] for end in ends) == counts["accepted"] == len(self.said)
+        return counts
+
+    def holds(self, kind: str, account: str) -> dict[str, dict[str, Any]]:
+        """Bodies by key."""
+        items = self.connectif.ledger(account, kind)
+        return {item["key"]: item["body"] for item in items if not item["deleted"]}
+
+    def made(self, kind: str, account: str) -> dict[str, int]:
+        """How often each key was created."""
+        return {item["key"]: item["creates"] for item in self.connectif.ledger(account, kind)}
+
+    def limit_kept(self, account: str) -> None:
+        """No call was over the limit."""
+        stats = self.connectif.stats(account)
+        assert stats["refused"] == 0
+        assert stats["max_calls_in_any_window"] <= stats["limit"]
+
+
+@contextlib.contextmanager
+def scene(kafka: KafkaSettings, *accounts: str, per_minute: int = 200) -> Iterator[Scene]:
+    """A scene that is cleared away."""
+    with Scene(kafka, *accounts, per_minute=per_minute) as made:
+        yield made
+
+
+def _pipeline(command: str, config_path: Path, port: int, *rest: str) -> subprocess.Popen[bytes]:
+    *options, last = rest if command == "worker" else (*rest, "")
+    words = [command, last] if command == "worker" else [command]
+    with config_path.with_name(f"{command}-{port}.log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "pipeline", *words),
+                *("--config", str(config_path), "--port", str(port)),
+                *options,
+            ],
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1).is_success
+    except httpx.HTTPError:
+        return False
