@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
@@ -110,11 +111,15 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
     version = None if again_stale else _version(event, translation, state, source.offset)
     if before is None:
         state.seen.append(Seen(delivery, source.offset, version is None))
+        state.seen.sort(key=_offset)  # read again, an event is not the most recent one
         del state.seen[: -feed.recent_deliveries]
     if version is None:
         return Result(Outcome.STALE, remember=True)
     _remember_version(state, translation, version, event, source.offset)
     return _emit(event, source, state, feed, translation, version)
+
+
+_offset = attrgetter("offset")
 
 
 def is_deletion(topic: str) -> bool:
@@ -143,8 +148,12 @@ def _remember_version(
     state: EntityState, translation: Translation, version: int, event: RawEvent, offset: int
 ) -> None:
     newest = state.newest.get(translation.clock)
-    if version != 0 and (newest is None or version > newest.version or newest.offset < offset):
-        state.newest[translation.clock] = Newest(version, offset, is_deletion(event.topic))
+    deleted = is_deletion(event.topic)
+    if version != 0 and (newest is None or version > newest.version):
+        state.newest[translation.clock] = Newest(version, offset, deleted)
+    elif newest is not None and version == newest.version and deleted:
+        # The mark stays with the first offset that made it: what lies between must find it when read again.
+        state.newest[translation.clock] = newest._replace(deleted=True)
 
 
 def _emit(  # noqa: PLR0917 - positional: once per event

@@ -1,0 +1,104 @@
+"""A shop platform without a shop: bodies that say outright what they mean. For tests of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from pipeline.config import StoreSettings
+from pipeline.events import Kind, Lane, RawEvent
+from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
+from pipeline.shops.base import ENTITY_CLOCK, Arrival, Draft, Rejected, StoreContext, Translation
+from pipeline.translate.rules import Feed
+
+
+class PlainShop:
+    """`ShopAdapter` whose bodies are translations: `{"version": 3, "drafts": [["purchase", "7", "x"]]}`.
+
+    A draft is kind, id (or null), content, and if need be op and `if_emitted`; content null retracts.
+    """
+
+    platform = "shopify"
+
+    def verify(self, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG002
+        """Anybody may send."""
+        return True
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG002
+        """No hellos."""
+        return False
+
+    def arrival(self, headers: Mapping[str, str], body: bytes) -> Arrival:
+        """Not used here."""
+        raise NotImplementedError
+
+    def translate(self, event: RawEvent, store: StoreContext) -> Translation:  # noqa: ARG002
+        """What the body says outright."""
+        said = orjson.loads(event.body)
+        if "rejected" in said:
+            raise Rejected(said["rejected"], "field", "because")
+        if "bug" in said:
+            raise RuntimeError(said["bug"])
+        return Translation(
+            said["version"],
+            tuple(_draft(*draft) for draft in said.get("drafts", ())),
+            said.get("ignored", "nothing_to_tell"),
+            said.get("clock", ENTITY_CLOCK),
+        )
+
+
+def _draft(
+    kind: str, record_id: str | None, content: str | None, op: str = "upsert", *, if_emitted: bool = False
+) -> Draft:
+    record_kind = RecordKind(kind)
+    body: Contact | Product | Purchase | None = None
+    if record_id is not None and content is not None:
+        if record_kind is RecordKind.CONTACT:
+            body = Contact(email=record_id, name=content)
+        elif record_kind is RecordKind.PRODUCT:
+            body = Product(product_id=record_id, name=content)
+        else:
+            body = Purchase(
+                purchase_id=record_id,
+                contact_email="a@b.example",
+                cart_id=content,
+                purchase_date="2026-01-01T00:00:00Z",
+                total_price="1.00",  # type: ignore[arg-type]  # pydantic makes it a Decimal
+                total_quantity=1,
+            )
+    return Draft(record_kind, record_id, Origin.ORDER, body, Op(op), if_emitted=if_emitted)
+
+
+def event(
+    said: Mapping[str, Any],
+    *,
+    entity: str = "7",
+    delivery: str = "d1",
+    kind: Kind = Kind.ORDER,
+    topic: str = "orders/updated",
+    store: str = "plain",
+    received_ms: int = 1_000,
+    lane: Lane = Lane.LIVE,
+) -> RawEvent:
+    """An event of the plain shop."""
+    return RawEvent(
+        store=store,
+        platform="shopify",
+        kind=kind,
+        entity=entity,
+        topic=topic,
+        delivery=delivery,
+        received_ms=received_ms,
+        body=orjson.dumps(said),
+        lane=lane,
+    )
+
+
+def feed(*, recent_deliveries: int = 8) -> Feed:
+    """The plain shop's only store."""
+    settings = StoreSettings.model_validate(
+        {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
+    )
+    return Feed(StoreContext("plain", settings), PlainShop(), "acme", recent_deliveries)
