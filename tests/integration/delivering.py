@@ -50,6 +50,10 @@ class Connectif:
         """Put rules in force."""
         httpx.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
 
+    def faults_gone(self) -> None:
+        """Take all rules out of force."""
+        httpx.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()
+
     def stop(self) -> None:
         """End it."""
         self._process.kill()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from tests.broker import KafkaSettings
 from tests.integration.delivering import scene
+from tests.processes import wait_until
 from tests.simulation import oracle
 from tests.simulation.shop import Shop
+from tests.simulation.storm import Storm
 
 pytestmark = pytest.mark.kafka
 
@@ -25,3 +30,48 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
             play.limit_kept(account)
         assert play.accounted()["dead"] == 0
         assert worker.stop() == 0
+
+
+def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: KafkaSettings) -> None:
+    chance = random.Random(7)  # noqa: S311 - repeatable chance is the point
+    with scene(kafka_settings, "acme", "bolt") as play:
+        worker = play.worker()
+        storms = [Storm(Shop(play, account), seed) for seed, account in enumerate(("acme", "bolt"))]
+        play.connectif.faults(
+            {"effect": "timeout_after_store", "probability": 0.02, "seconds": 8},
+            {"effect": "close_after_store", "probability": 0.03},
+            {"effect": "error", "probability": 0.03},
+        )
+        for _ in range(4):
+            for storm in storms:
+                storm.rage_at_once(60)
+            wait_until(lambda: worker.records()["accepted"] > 0, 40)
+            time.sleep(chance.uniform(0.2, 1.5))
+            worker.kill()
+            worker.restart()
+        play.connectif.faults_gone()
+        play.settle(90)
+        for account in ("acme", "bolt"):
+            oracle.judge(play, account)
+            play.limit_kept(account)
+        play.accounted()
+
+
+def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings, "acme", "bolt") as play:
+        first = play.worker("w1")
+        storms = [Storm(Shop(play, account), seed) for seed, account in enumerate(("acme", "bolt"))]
+        for storm in storms:
+            storm.rage_at_once(100)
+        wait_until(lambda: first.records()["delivered"] > 0, 40)
+        second = play.worker("w2")
+        wait_until(lambda: second.records()["accepted"] > 0, 60)
+        for storm in storms:
+            storm.rage_at_once(100)
+        second.kill()
+        play.workers.remove(second)
+        play.settle(90)
+        for account in ("acme", "bolt"):
+            oracle.judge(play, account)
+            play.limit_kept(account)
+        play.accounted()

@@ -30,6 +30,11 @@ class Storm:
             self._deed()
             await asyncio.sleep(self._chance.expovariate(1 / every))
 
+    def rage_at_once(self, deeds: int) -> None:
+        """So many deeds at once."""
+        for _ in range(deeds):
+            self._deed()
+
     def _deed(self) -> None:
         chance = self._chance
         deeds: list[Deed] = [self._order] * 6 + [self._update, self._cancel, self._customer, self._product]
