@@ -204,7 +204,7 @@ class EmbeddedKafka:
                 f"{self._directory} holds a cluster of {len(known)} broker(s), not {count}",
                 hint="leave --brokers out, or choose another data_dir",
             )
-        cluster_id = old["id"] if old else base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = old["id"] if old else _new_cluster_id()
         places = self._places(known, count)
         content = json.dumps({"id": cluster_id, "brokers": [asdict(place) for place in places]})
         partial = file.with_suffix(".partial")
@@ -245,6 +245,13 @@ class EmbeddedKafka:
             if time.monotonic() > until:
                 raise awaited[0].failure("does not answer")
             time.sleep(0.05)
+
+
+def _new_cluster_id() -> str:
+    """As Kafka makes them: never with a dash in front, which its own tool takes for an option."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def _keep_or_choose(port: int, taken: set[int]) -> int:

@@ -22,6 +22,8 @@ from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, Phase, Status, Supervisor
 
 WATCH_SECONDS = 0.5
+#: Starts of the broker that fail in a row before it is given up.
+BROKER_ATTEMPTS = 3
 #: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
 #: still finds the next stage.
 STAGES = {
@@ -134,14 +136,23 @@ class Wiring:
             BrokerError: it cannot be brought back.
             PipelineError: a process cannot be started again.
         """
+        failures = 0
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self._supervisor.check()
             if self.kafka and not self.kafka.pids:
                 self._kafka_restarts += 1
                 self._kafka_phase = Phase.STARTING
-                await _in_thread(self.kafka.start)
-                self._kafka_phase = Phase.READY
+                try:
+                    await _in_thread(self.kafka.start)
+                except BrokerError:  # what ended it may end it once more while it starts
+                    failures += 1
+                    if failures == BROKER_ATTEMPTS:
+                        raise
+                    self._kafka_phase = Phase.WAITING
+                else:
+                    failures = 0
+                    self._kafka_phase = Phase.READY
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
