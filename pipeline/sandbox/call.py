@@ -10,7 +10,7 @@ import orjson
 from starlette.datastructures import UploadFile
 
 from pipeline.sandbox.account import Account
-from pipeline.sandbox.answers import Violation, refuse, unprocessable
+from pipeline.sandbox.answers import Answer, Violation, ok, refuse, unprocessable
 from pipeline.sandbox.faults import Strike
 from pipeline.sandbox.fields import is_object_id
 from pipeline.sandbox.switches import Switches
@@ -76,6 +76,10 @@ class Call:
         if self.switches.array_body_status == 400:  # noqa: PLR2004 - an HTTP status
             raise refuse(400, "The body is not an object.")
         raise unprocessable([Violation("body", "", "Value is not an object")])
+
+    def stored(self, body: Any, status: int) -> Answer:
+        """The answer to a write: what is stored now, or nothing, as the switches say."""
+        return ok(body, status) if self.switches.success_bodies == "full" else Answer(status)
 
     def connectif_id(self) -> str:
         """The id in the path; 400 where it cannot be one of Connectif's."""

@@ -1,4 +1,4 @@
-"""What Connectif sends to shops: subscriptions, unsubscriptions, bounces. Sent once, never again."""
+"""What Connectif sends to shops: subscriptions, unsubscriptions, bounces."""
 
 from __future__ import annotations
 
@@ -61,17 +61,20 @@ async def send_callback(
     url, body = _request(order, entity_id, keeps_query=account.world.switches.callback_keeps_query)
     form = body is not None and order.type != "bounced"
     timeout = account.world.switches.callback_timeout
-    try:
-        async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
-            response = await client.request(
-                "GET" if body is None else "POST",
-                url,
-                json=None if form else body,
-                data=body if form else None,
-            )
-    except httpx.HTTPError as error:
-        return {"ok": False, "url": url, "status": None, "error": type(error).__name__}
-    return {"ok": response.is_success, "url": url, "status": response.status_code, "error": None}
+    content: dict[str, Any] = {"data": body} if form else {"json": body}
+    report: dict[str, Any] = {}
+    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
+        for attempt in range(1, account.world.switches.callback_retries + 2):
+            report = {"ok": False, "url": url, "attempts": attempt, "status": None, "error": None}
+            try:
+                response = await client.request("GET" if body is None else "POST", url, **content)
+            except httpx.HTTPError as error:
+                report["error"] = type(error).__name__
+            else:
+                report |= {"ok": response.is_success, "status": response.status_code}
+            if report["ok"]:
+                break
+    return report
 
 
 def checksum(email: str, module_secret: str) -> str:

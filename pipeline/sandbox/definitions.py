@@ -89,7 +89,7 @@ def check_contact_field(body: Mapping[str, Any], known: Definitions) -> None:
     Raises:
         Refusal: 422 or, for an id in use, 409.
     """
-    wrong = list(violations(body, _CONTACT_FIELD, required=("id", "type")))
+    wrong = violations(body, _CONTACT_FIELD, required=("id", "type"))
     if not wrong:
         wrong = [*_type_violations(body, ""), *_default_violations(body)]
     if not wrong and len(known.all()) >= MAX_CONTACT_FIELDS:
@@ -102,7 +102,7 @@ def check_contact_field(body: Mapping[str, Any], known: Definitions) -> None:
 
 def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
     """Refuse a custom event type that cannot be defined; raises as above."""
-    wrong = list(violations(body, _EVENT_TYPE, required=("category", "name", "fields"), allow_null=True))
+    wrong = violations(body, _EVENT_TYPE, required=("category", "name", "fields"), allow_null=True)
     if wrong:
         raise unprocessable(wrong)
     for place, field in enumerate(body["fields"]):
@@ -110,7 +110,7 @@ def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
         if not isinstance(field, dict):
             wrong.append(Violation(str(place), at))
             continue
-        found = list(violations(field, _EVENT_FIELD, required=("id", "type"), at=at))
+        found = violations(field, _EVENT_FIELD, required=("id", "type"), at=at)
         wrong += found or _type_violations(field, at)
         if field.get("isPrimaryKey") and field.get("type") != "email":
             wrong.append(Violation("isPrimaryKey", f"{at}/isPrimaryKey", "The primary key must be an email"))
@@ -129,7 +129,7 @@ def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
 def check_integration(body: Mapping[str, Any], *, whole: bool) -> None:
     """Refuse a custom integration; raises as above."""
     required = ("name",) if whole else ()
-    if wrong := list(violations(body, _INTEGRATION, required=required, allow_null=True)):
+    if wrong := violations(body, _INTEGRATION, required=required, allow_null=True):
         raise unprocessable(wrong)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -62,11 +62,11 @@ def _is_moment(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int  # a boolean is an int to isinstance
 
 
 def _is_text(value: Any) -> bool:
@@ -148,9 +148,10 @@ def one_of(*values: str) -> Kind:
     return Kind(lambda value: isinstance(value, str) and value in values, str)
 
 
-def names(listed: str) -> list[str]:
+@functools.lru_cache
+def names(listed: str) -> tuple[str, ...]:
     """A switch's list."""
-    return [name.strip() for name in listed.split(",") if name.strip()]
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def violations(
@@ -161,18 +162,19 @@ def violations(
     refuse_unknown: bool = False,
     allow_null: bool = False,
     at: str = "",
-) -> Iterator[Violation]:
+) -> list[Violation]:
     """What is wrong with the fields of `body`; `at` is its JSON pointer."""
-    for name in required:
-        if body.get(name) is None:
-            yield Violation(name, f"{at}/{name}", "Value is required")
+    wrong = [
+        Violation(name, f"{at}/{name}", "Value is required") for name in required if body.get(name) is None
+    ]
     for name, value in body.items():
         kind = known.get(name)
         if kind is None:
             if refuse_unknown:
-                yield Violation(name, f"{at}/{name}", "Field is not known")
+                wrong.append(Violation(name, f"{at}/{name}", "Field is not known"))
         elif value is None:
             if not allow_null and name not in required:
-                yield Violation(name, f"{at}/{name}")
+                wrong.append(Violation(name, f"{at}/{name}"))
         elif not kind.check(value):
-            yield Violation(name, f"{at}/{name}")
+            wrong.append(Violation(name, f"{at}/{name}"))
+    return wrong

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Status = Literal["queued", "inProgress", "finished", "error", "cancelled"]
 #: Imports that are over and still listed, per account.
 KEPT = 2_000
+#: Rows done before other calls get their turn.
+_ROWS_AT_ONCE = 500
 
 
 class Options(NamedTuple):
@@ -52,7 +55,7 @@ class Import:
     write: Writer | None
     strike: Strike | None = None
     started: float | None = None
-    ends: float | None = None
+    ends: float = math.inf
     finished: float | None = None
     cancelled: float | None = None
     status: Status = "queued"
@@ -159,13 +162,18 @@ class Imports:
 
     def settle(self, now: float) -> None:
         """Bring every import to where it is by now."""
+        for _ in self.steps(now):
+            pass
+
+    def steps(self, now: float) -> Iterator[None]:
+        """`settle` with pauses, in which others may settle, too: no row is done twice."""
         if not self._unfinished:
             return
         parallel = self._account.world.switches.import_parallel
         if len(self._free_at) != parallel:
             self._free_at = (self._free_at + [0.0] * parallel)[:parallel]
         for one in self._unfinished:
-            self._settle(one, now)
+            yield from self._settle(one, now)
         self._unfinished = [one for one in self._unfinished if one.finished is None and one.cancelled is None]
 
     def find(self, import_id: str) -> Import | None:
@@ -191,7 +199,7 @@ class Imports:
             found[one.status] = found.get(one.status, 0) + 1
         return found
 
-    def _settle(self, one: Import, now: float) -> None:
+    def _settle(self, one: Import, now: float) -> Iterator[None]:
         world = self._account.world
         effect = one.strike.rule.effect if one.strike is not None else None
         if one.strike is not None and effect == "import_stuck":
@@ -210,36 +218,37 @@ class Imports:
             one.started, one.status = starts, "inProgress"
             one.ends = starts + world.scaled(one.total / world.switches.import_rows_per_second)
             self._free_at[slot] = one.ends
-        assert one.ends is not None  # noqa: S101 - set with `started`
         over = now >= one.ends
         rate = world.switches.import_rows_per_second * world.speed
         due = one.total if over else min(one.total, int((now - one.started) * rate))
         if one.strike is not None and effect == "import_error":
             due = min(due, one.strike.rule.rows)
-        if one.write is None:
-            due = 0
-        self._work(one, due, now)
+        if one.write is not None:
+            yield from self._work(one, one.write, due, now)
         if over:
             failed = effect == "import_error" or one.write is None
             one.status, one.finished = ("error" if failed else "finished"), one.ends
             _close(one)
 
-    def _work(self, one: Import, due: int, now: float) -> None:
+    def _work(self, one: Import, write: Writer, due: int, now: float) -> Iterator[None]:
         while one.done < due:
             row = next(one.rows)
-            if not row:
-                continue
-            one.done += 1
-            assert one.write is not None  # noqa: S101 - nothing is due without it
-            try:
-                outcome = one.write(row, now)
-            except BadRowError as error:
-                self._refuse_row(one, row, str(error))
-                continue
-            if outcome is Outcome.WRITTEN:
-                one.success += 1
-            else:
-                self._count_skipped(one, row)
+            if row:
+                one.done += 1
+                self._write(one, write, row, now)
+            if one.done % _ROWS_AT_ONCE == 0:
+                yield
+
+    def _write(self, one: Import, write: Writer, row: list[str], now: float) -> None:
+        try:
+            outcome = write(row, now)
+        except BadRowError as error:
+            self._refuse_row(one, row, str(error))
+            return
+        if outcome is Outcome.WRITTEN:
+            one.success += 1
+        else:
+            self._count_skipped(one, row)
 
     def _count_skipped(self, one: Import, row: list[str]) -> None:
         counted = self._account.world.switches.skipped_rows

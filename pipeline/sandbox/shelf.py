@@ -51,7 +51,7 @@ class Entry:
     """
 
     __slots__ = (
-        *("_packed", "_unpacked", "created", "creates", "deleted", "id"),
+        *("_packed", "_make_id", "_unpacked", "created", "creates", "deleted"),
         *("key", "place", "updated", "when", "writes"),
     )
 
@@ -65,7 +65,12 @@ class Entry:
         )
         self._packed = (packed, row)
         self._unpacked = unpacked
-        self.id = make_id(place, self.created, self.creates)
+        self._make_id = make_id
+
+    @property
+    def id(self) -> str:
+        """What Connectif calls it."""
+        return self._make_id(self.place, self.created, self.creates)
 
     @property
     def raw(self) -> bytes:

@@ -55,6 +55,9 @@ class Switches(BaseModel):
     max_json_bytes: int = Field(5_000_000, ge=1_000, description="a larger JSON body is answered 413")
     custom_event_max_bytes: int = Field(512 * 1024, ge=1, description="a larger custom event is answered 413")
     patch_created_status: Literal[200, 201] = Field(200, description="answer to a PATCH that creates")
+    success_bodies: Literal["full", "empty"] = Field(
+        "full", description="PATCH of contacts and products and POST of purchases answer what they stored"
+    )
     delete_absent_status: Literal[204, 404] = Field(204, description="answer to DELETE of what is not there")
     page_size: int = Field(50, ge=1, description="elements of a list's page")
     max_page_size: int = Field(100, ge=1, description="largest pageSize obeyed")
@@ -81,6 +84,10 @@ class Switches(BaseModel):
     )
     purchase_line_also_required: str = Field(
         "name,productDetailUrl,unitPrice,quantity,price", description="fields its lines need beside productId"
+    )
+    purchase_created_status: Literal[200, 201] = Field(201, description="answer to a created purchase")
+    repetition_checked: Literal["first", "last"] = Field(
+        "first", description="409 before or after the contact, the products and their domains are looked at"
     )
     purchase_id_match: Literal["exact", "trimmed", "folded"] = Field(
         "exact", description="when two purchase ids are the same: to the letter, less blanks, less case too"
@@ -158,6 +165,7 @@ class Switches(BaseModel):
     # Coupons and callbacks
     coupon_lag_seconds: float = Field(10.0, ge=0, description="age of a coupon set's counters")
     callback_keeps_query: bool = Field(True, description="parameters of the configured URL are kept")
+    callback_retries: int = Field(0, ge=0, le=10, description="repeats of a callback that failed")
     callback_timeout: float = Field(10.0, gt=0, description="real seconds until a callback has failed")
 
     def changed(self, values: Mapping[str, object]) -> Self:

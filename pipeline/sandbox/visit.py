@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -94,7 +95,8 @@ class Visit:
             strike=strike,
         )
         self._call = call
-        self._account.imports.settle(call.now)
+        for _ in self._account.imports.steps(call.now):
+            await asyncio.sleep(0)
         answer = self._route.handler(call)
         if strike is not None and strike.rule.effect == "timeout_after_store":
             await self._drop(strike.rule.seconds)

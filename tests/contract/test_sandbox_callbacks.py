@@ -104,6 +104,14 @@ async def test_redirects_and_errors_are_failures_and_nothing_is_sent_again(statu
     assert len(shop.requests) == 1
 
 
+async def test_a_failed_callback_is_repeated_only_when_told_to() -> None:
+    answers = iter([500, 503, 200])
+    shop = Shop(lambda _: httpx.Response(next(answers)))
+    async with running(callback_transport=shop.transport, callback_retries=5) as api:
+        report = await api.control("POST", "callbacks", _order("subscribed"))
+        assert (report["ok"], report["attempts"]) == (True, 3)
+
+
 async def test_a_shop_that_cannot_be_reached_is_a_failure() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)

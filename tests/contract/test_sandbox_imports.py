@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -308,6 +309,21 @@ async def test_an_empty_file_with_a_header_finishes_at_once() -> None:
     async with running() as api:
         finished = await api.imported("_email,_name\n")
         assert (finished["status"], finished["total"]) == ("finished", 0)
+
+
+async def test_other_accounts_are_served_while_rows_are_worked_through() -> None:
+    async with running() as api:
+        await api.upload(_rows(5_000))
+        await api.clock.advance(60)
+        ended: list[str] = []
+
+        async def ask(name: str, key: str) -> None:
+            assert (await api.get("/store/", key=key)).status_code == 200
+            ended.append(name)
+
+        await asyncio.gather(ask("busy", KEY), ask("busy too", KEY), ask("idle", OTHER_KEY))
+        assert ended[0] == "idle"
+        assert (await api.stats())["counts"]["contacts"] == 5_000
 
 
 async def test_a_million_bytes_of_rows_are_imported() -> None:

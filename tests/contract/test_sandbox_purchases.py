@@ -144,6 +144,25 @@ async def test_a_purchase_is_checked_for_form_repetition_contact_products_domain
         assert await refusal() == "201"
 
 
+async def test_whether_a_repetition_is_seen_before_or_after_the_rest_is_a_switch() -> None:
+    async with running() as api:
+        await api.buy()
+        await api.delete(f"/contacts/email/{EMAIL}")
+        assert (await api.post("/purchases/", PURCHASE)).status_code == 409
+        await api.switch(repetition_checked="last")
+        assert (await api.post("/purchases/", PURCHASE)).json()["code"] == "E0101"
+        await api.patch(f"/contacts/email/{EMAIL}", {})
+        assert (await api.post("/purchases/", PURCHASE)).status_code == 409
+
+
+async def test_writes_can_answer_other_success_statuses_and_no_body() -> None:
+    async with running(success_bodies="empty", purchase_created_status=200) as api:
+        answer = await api.post("/purchases/", await api.prepare())
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert (await api.patch(f"/contacts/email/{EMAIL}", {})).content == b""
+        assert (await api.patch("/products/product-id/p1", {})).content == b""
+
+
 @pytest.mark.parametrize(
     ("changes", "path"),
     [

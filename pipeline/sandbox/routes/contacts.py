@@ -73,7 +73,7 @@ def _patch(call: Call, by: By, key: str) -> Answer:
     call.key = entry.key
     if created:
         call.account.consume("entity-created")
-    return ok(_shown(call, entry), call.switches.patch_created_status if created else 200)
+    return call.stored(_shown(call, entry), call.switches.patch_created_status if created else 200)
 
 
 def _checked(call: Call, by: By, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,13 +82,11 @@ def _checked(call: Call, by: By, changes: Mapping[str, Any]) -> dict[str, Any]:
     for name in changes:
         if name not in known and (definition := call.account.contact_fields.find(name)) is not None:
             known[name] = custom_kind(definition)
-    wrong = list(
-        violations(
-            changes,
-            known,
-            refuse_unknown=switches.unknown_contact_fields == "refuse",
-            allow_null=switches.null_values == "clear",
-        )
+    wrong = violations(
+        changes,
+        known,
+        refuse_unknown=switches.unknown_contact_fields == "refuse",
+        allow_null=switches.null_values == "clear",
     )
     if wrong:
         raise unprocessable(wrong)

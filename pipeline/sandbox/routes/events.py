@@ -35,7 +35,7 @@ def _create(call: Call, event_type: dict[str, Any] | None) -> Answer:
     known = {field["id"]: custom_kind(field) for field in fields}
     primary = next(field["id"] for field in fields if field.get("isPrimaryKey"))
     required = {primary, *(field["id"] for field in fields if field.get("required"))}
-    if wrong := list(violations(body, known, required=sorted(required), refuse_unknown=True)):
+    if wrong := violations(body, known, required=sorted(required), refuse_unknown=True):
         raise unprocessable(wrong)
     account = call.account
     email = body[primary].lower() if call.switches.email_case == "lower" else body[primary]

@@ -46,7 +46,7 @@ _REPORT_REQUEST = {**_REQUEST, "exportType": one_of("data-explorer")}
 def create(call: Call) -> Answer:
     """POST /exports/."""
     body = call.document(strictly_json=True)
-    wrong = list(violations(body, _REQUEST, required=("exportType", "delimiter", "dateFormat")))
+    wrong = violations(body, _REQUEST, required=("exportType", "delimiter", "dateFormat"))
     filters = body.get("filters", {})
     activities = body.get("exportType") == "activities"
     span = None
@@ -65,7 +65,7 @@ def create(call: Call) -> Answer:
 def create_report(call: Call) -> Answer:
     """POST /exports/type/data-explorer: the one report there is, purchases by day."""
     body = call.document(strictly_json=True)
-    wrong = list(violations(body, _REPORT_REQUEST, required=("delimiter", "filters")))
+    wrong = violations(body, _REPORT_REQUEST, required=("delimiter", "filters"))
     span = None
     if not wrong:
         wrong = _filter_violations(call, body["filters"], _REPORT_FILTERS, ("reportId", "fromDate", "toDate"))
@@ -136,15 +136,13 @@ def _filter_violations(
     call: Call, filters: Mapping[str, Any], known: Mapping[str, Kind], required: tuple[str, ...]
 ) -> list[Violation]:
     refuse_unknown = call.switches.unknown_export_filters == "refuse"
-    return list(
-        violations(
-            filters,
-            known,
-            required=required,
-            refuse_unknown=refuse_unknown,
-            allow_null=True,
-            at="/filters",
-        )
+    return violations(
+        filters,
+        known,
+        required=required,
+        refuse_unknown=refuse_unknown,
+        allow_null=True,
+        at="/filters",
     )
 
 

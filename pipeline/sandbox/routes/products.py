@@ -17,14 +17,12 @@ def patch(call: Call) -> Answer:
     if changes.get("productId") == product_id:
         del changes["productId"]
     known = products.shelf.find(product_id) is not None
-    wrong = list(
-        violations(
-            changes,
-            PRODUCT,
-            required=() if known else names(switches.product_required),
-            refuse_unknown=switches.unknown_fields == "refuse",
-            allow_null=switches.null_values == "clear",
-        )
+    wrong = violations(
+        changes,
+        PRODUCT,
+        required=() if known else names(switches.product_required),
+        refuse_unknown=switches.unknown_fields == "refuse",
+        allow_null=switches.null_values == "clear",
     )
     if wrong:
         raise unprocessable(wrong)
@@ -37,7 +35,7 @@ def patch(call: Call) -> Answer:
         )
     kept = {name: value for name, value in changes.items() if name in PRODUCT}
     entry, created = products.patch(product_id, kept, call.now)
-    return ok(entry.json, switches.patch_created_status if created else 200)
+    return call.stored(entry.json, switches.patch_created_status if created else 200)
 
 
 def get(call: Call) -> Answer:

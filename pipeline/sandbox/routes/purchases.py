@@ -29,19 +29,19 @@ def create(call: Call) -> Answer:
         call.key = body["purchaseId"]
     body = _checked(call, body)
     account, switches = call.account, call.switches
-    purchase_id = body["purchaseId"]
-    before = account.purchases.ever(purchase_id, switches)
-    if before is not None and (not before.deleted or not switches.reuse_deleted_purchase_id):
-        raise refuse(409, f"Purchase {purchase_id} already exists.")
+    if switches.repetition_checked == "first":
+        _check_repetition(call, body["purchaseId"])
     contact = _contact(call, body)
     lines = _lines(call, body["products"])
+    if switches.repetition_checked == "last":
+        _check_repetition(call, body["purchaseId"])
     if trigger or switches.charge_untriggered_purchases:
         account.check_allowance()
         account.consume("purchase")
     stored = {**body, "products": lines}
     entry = account.purchases.create(stored, contact, call.now, switches, trigger=trigger)
     call.key = entry.key
-    return ok(shown(entry), 201)
+    return call.stored(shown(entry), switches.purchase_created_status)
 
 
 def get(call: Call) -> Answer:
@@ -70,8 +70,8 @@ def _checked(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
     switches = call.switches
     refuse_unknown, allow_null = switches.unknown_fields == "refuse", switches.null_values == "clear"
     required = ("purchaseId", "totalPrice", "products", *names(switches.purchase_also_required))
-    wrong = list(
-        violations(body, PURCHASE, required=required, refuse_unknown=refuse_unknown, allow_null=allow_null)
+    wrong = violations(
+        body, PURCHASE, required=required, refuse_unknown=refuse_unknown, allow_null=allow_null
     )
     if body.get("contactEmail") is None and body.get("contactExternalId") is None:
         wrong.append(Violation("contactEmail", "/contactEmail", "Value is required"))
@@ -95,6 +95,12 @@ def _checked(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name in PURCHASE and value is not None}
 
 
+def _check_repetition(call: Call, purchase_id: str) -> None:
+    before = call.account.purchases.ever(purchase_id, call.switches)
+    if before is not None and (not before.deleted or not call.switches.reuse_deleted_purchase_id):
+        raise refuse(409, f"Purchase {purchase_id} already exists.")
+
+
 def _contact(call: Call, body: Mapping[str, Any]) -> Entry:
     email, external_id = body.get("contactEmail"), body.get("contactExternalId")
     if email is not None and call.switches.email_case == "lower":
@@ -114,7 +120,8 @@ def _contact(call: Call, body: Mapping[str, Any]) -> Entry:
 def _lines(call: Call, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines as they are stored, each with its product's Connectif id; else E0102 or E0103."""
     products, switches = call.account.products, call.switches
-    found = {line["productId"]: products.shelf.find(line["productId"]) for line in sent}
+    ids = dict.fromkeys(line["productId"] for line in sent)
+    found = {product_id: products.shelf.find(product_id) for product_id in ids}
     missing = [product_id for product_id, entry in found.items() if entry is None]
     if missing:
         listed = missing if switches.missing_products_listed == "all" else missing[:1]
