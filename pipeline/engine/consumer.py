@@ -53,6 +53,8 @@ class RoundConsumer(driver.Consumer):
     buffer: int = 4_000
     #: Ends work in hand before partitions are given back; set by the engine.
     pause: Callable[[], Awaitable[None]] | None = None
+    #: Ends the process; set by the engine.
+    on_fatal: Callable[[BaseException], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,21 +79,31 @@ class RoundConsumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit what is in hand while the group still waits for us."""
-        self.stop_flow()
-        self.app.flow_control.suspend()
-        self.app.flow_control.clear()
-        if self.pause is not None:
-            await self.pause()
-        await self.commit()
-        for tp in revoked:
-            self._next.pop(tp, None)
-        await super().on_partitions_revoked(revoked)
+        with self._fatal_errors():
+            self.stop_flow()
+            self.app.flow_control.suspend()
+            self.app.flow_control.clear()
+            if self.pause is not None:
+                await self.pause()
+            await self.commit()
+            for tp in revoked:
+                self._next.pop(tp, None)
+            await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Keep aiokafka from fetching changelogs: `recovery.BulkRecovery` reads them."""
-        changelogs = [TopicPartition(*tp) for tp in assigned if self._is_changelog_tp(tp)]
-        await self._thread.call_thread(self._pause_fetching, changelogs)
-        await super().on_partitions_assigned(assigned, generation_id)
+        with self._fatal_errors():
+            changelogs = [TopicPartition(*tp) for tp in assigned if self._is_changelog_tp(tp)]
+            await self._thread.call_thread(self._pause_fetching, changelogs)
+            await super().on_partitions_assigned(assigned, generation_id)
+
+    @contextlib.contextmanager
+    def _fatal_errors(self) -> Iterator[None]:
+        """Aiokafka logs what a rebalance callback raises, and goes on without partitions: end instead."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.on_fatal(error)
 
     async def _pause_fetching(self, tps: Iterable[TopicPartition]) -> None:
         self._thread._ensure_consumer().pause(*tps)
@@ -171,8 +183,7 @@ class RoundConsumer(driver.Consumer):
         found: dict[TP, int] = {}
         with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
             for tp in self.assignment():
-                end = self.highwater(tp)
-                start = self._next.get(tp, self._committed_offset[tp])
+                end, start = self.highwater(tp), self._next.get(tp, self._committed_offset[tp])
                 if end is not None and not self._is_changelog_tp(tp):
                     found[tp] = max(0, end - (start or 0))
         return found

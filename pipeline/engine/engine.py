@@ -77,6 +77,7 @@ class Engine:
         consumer = self.consumer
         consumer.buffer = buffer
         consumer.pause = self.pause
+        consumer.on_fatal = self.fatal
 
     @property
     def consumer(self) -> RoundConsumer:
@@ -234,8 +235,9 @@ class LagCollector(Collector):
             "Messages not dealt with yet; rising for minutes means the worker is too slow or stuck.",
             labels=["topic", "partition"],
         )
-        for tp, lag in self._engine.consumer.lag().items():
-            family.add_metric([tp.topic, str(tp.partition)], lag)
+        if self._engine.not_ready is None:
+            for tp, lag in self._engine.consumer.lag().items():
+                family.add_metric([tp.topic, str(tp.partition)], lag)
         return [family]
 
 

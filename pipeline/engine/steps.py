@@ -17,6 +17,8 @@ class Step:
     """One piece of work: messages, table writes, and the offsets that are done once all of it is confirmed.
 
     Made by `Steps.begin`, given back by `Steps.submit`; nothing is acknowledged unless it is submitted.
+    From its first write to its submission nothing else may run (no `await`), or two steps could reach a
+    changelog in another order than they were seen by readers.
     """
 
     __slots__ = ("_done", "_sending", "_slots", "_writes")

@@ -100,11 +100,10 @@ class StateTable:
 
     def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
         """Write what the changelog now holds up to `offset`."""
-        store = self._stores.get(partition)
-        if store is None:
+        if partition not in self._loaded:
             return  # lost meanwhile: the changelog has it, and whoever holds the partition reads it there
-        store.apply(changes, offset, int(time.time()))
-        unstored = self._unstored[partition]
+        self._stores[partition].apply(changes, offset, int(time.time()))
+        unstored = self._unstored.get(partition, {})
         for key, value in changes.items():
             if unstored.get(key) is value:
                 unstored.pop(key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
@@ -13,8 +14,35 @@ from pipeline.translate.rules import Feed, Place
 UNKNOWN = "unknown"
 #: Room that a dead letter's own headers need.
 LETTER_OVERHEAD = 16_384
+#: No clock of ours or of a shop's shows more milliseconds; the state keeps 64 bits.
+MAX_MS = 2**53
 
-Headers = Sequence[tuple[str, bytes]]
+#: As aiokafka gives them; Kafka allows a header without a value.
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Message(Protocol):
+    """A Kafka message; aiokafka's records are some."""
+
+    @property
+    def key(self) -> bytes | None:
+        """As in Kafka."""
+
+    @property
+    def value(self) -> bytes | None:
+        """As in Kafka."""
+
+    @property
+    def headers(self) -> Headers:
+        """As in Kafka."""
+
+
+class Letter(NamedTuple):
+    """A dead letter."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
 
 
 def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, Feed]:
@@ -39,9 +67,11 @@ def read(
         Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `wrong_platform`, `wrong_key`.
     """
     try:
-        event = RawEvent.from_kafka(value, headers)
-    except (ValueError, TypeError) as error:
+        event = RawEvent.from_kafka(value, headers)  # type: ignore[arg-type]  # None is refused below
+    except (ValueError, AttributeError) as error:
         raise Rejected("not_an_event", detail=str(error)[:200]) from None
+    if not (0 <= event.received_ms < MAX_MS and 0 <= event.triggered_ms < MAX_MS):
+        raise Rejected("not_an_event", detail="it arrived at no possible time")
     if event.kind is not kind:
         raise Rejected("wrong_topic", detail=f"an event of kind {event.kind} in {kind.topic}")
     feed = known.get(event.store)
@@ -60,32 +90,32 @@ def store_of(headers: Headers, known: Mapping[str, Feed]) -> str:
     """The store a message says it is of, if the settings have it: for the account and the dead letter."""
     for name, value in headers:
         if name == "pipeline-store":
-            store = value.decode(errors="replace")
+            store = (value or b"").decode(errors="replace")
             return store if store in known else UNKNOWN
     return UNKNOWN
 
 
 def dead_letter(
-    value: bytes | None,
-    headers: Headers,
+    message: Message,
     rejected: Rejected,
     place: Place,
     *,
     account: str,
     at_ms: int,
     max_bytes: int,
-) -> tuple[bytes | None, list[tuple[str, bytes]]]:
-    """Value and headers of a dead letter (pipeline/deadletters.py).
+) -> Letter:
+    """The dead letter of a message (pipeline/deadletters.py).
 
-    A message too large to be copied is left where it lies: the letter has its place, and no value.
+    A message too large to be copied is left where it lies: the letter has its place, and nothing else of it.
     """
-    store = next((text for name, text in headers if name == "pipeline-store"), b"")
-    own = [(name, text) for name, text in headers if not name.startswith("dead-")]
+    key, value = message.key, message.value
+    own = [(name, text or b"") for name, text in message.headers if not name.startswith("dead-")]
+    store = next((text for name, text in own if name == "pipeline-store"), b"")[:200]
     detail = rejected.detail
-    size = len(value or b"") + sum(len(name) + len(text) + 10 for name, text in own)
+    size = len(key or b"") + len(value or b"") + sum(len(name) + len(text) + 10 for name, text in own)
     if size + LETTER_OVERHEAD > max_bytes:
         detail = f"too large to be copied here, it lies at its place; {detail}"
-        value, own = None, [(name, text) for name, text in own if name.startswith("pipeline-")][:20]
+        key, value, own = None, None, []
     letter = {
         "dead-reason": rejected.reason,
         "dead-field": rejected.field,
@@ -98,4 +128,4 @@ def dead_letter(
         "dead-at": str(at_ms),
     }
     ours = [(name, text.encode(errors="replace")) for name, text in letter.items()]
-    return value, [*own, ("dead-store", store), *ours]
+    return Letter(key, value, [*own, ("dead-store", store), *ours])

@@ -20,6 +20,9 @@ from pipeline.shops.base import Draft, Rejected, ShopAdapter, StoreContext, Tran
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.state import EntityState, Newest, Seen, Told, digest
 
+#: Records remembered of one entity: an order of a thousand lines, edited often.
+MAX_TOLD = 20_000
+
 
 class Outcome(enum.StrEnum):
     """What became of an event. Every event ends in exactly one of these."""
@@ -175,6 +178,9 @@ def _emit(  # noqa: PLR0917 - positional: once per event
         state.told[key] = Told(told, source.offset)
         value = _record(draft, record_id, body, event, source, feed.account, version)
         emissions.append(Emission(draft.kind, record_id, draft.notes, value))
+    if len(state.told) > MAX_TOLD:
+        newest = sorted(state.told.items(), key=lambda item: item[1].offset)[-MAX_TOLD:]
+        state.told = dict(newest)
     if not emissions and not unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
     return Result(Outcome.ACCEPTED, emissions=tuple(emissions), unchanged=tuple(unchanged), remember=True)

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: This many failures of ours in a row, and it is not the bodies: stop before a night's orders are buried.
 BUGS_IN_A_ROW = 25
+#: An order has hundreds of lines at most; its state must fit into a message.
+MAX_RECORDS = 10_000
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
 
@@ -133,21 +135,22 @@ class Translator:
             log.exception("%s: cannot translate %s", event.store, place)
             return _rejection(Rejected("translate_error", detail=type(bug).__name__))
         self._bugs = 0
-        if any(len(emission.value) > self._max_bytes for emission in result.emissions):
+        if len(result.emissions) > MAX_RECORDS:
+            return _rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
+        if any(len(told.value) + 2 * len(told.id) > self._max_bytes for told in result.emissions):
             return _rejection(Rejected("record_too_large", detail="a record does not fit into a message"))
         return result
 
     def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:
-        value, headers = dead_letter(
-            message.value,
-            message.headers,
+        letter = dead_letter(
+            message,
             rejected,
             place,
             account=account,
             at_ms=int(self._clock() * 1_000),
             max_bytes=self._max_bytes,
         )
-        step.send(self._deadletters, value, message.key, None, headers)
+        step.send(self._deadletters, letter.value, letter.key, None, letter.headers)
 
 
 class _Work:

@@ -1,0 +1,125 @@
+"""The engine without Kafka: tables are dictionaries, and what is sent is kept in lists."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from faust.types import TP
+
+from pipeline.config import Settings
+from pipeline.engine.consumer import Round
+from pipeline.engine.engine import Engine
+
+
+@dataclass
+class Message:
+    """A Kafka message as the engine gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+    timestamp: int = 0
+
+
+@dataclass
+class Sent:
+    """A message that was sent."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    partition: int | None
+    headers: list[tuple[str, bytes]]
+
+
+class StubTable:
+    """One table."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: dict[int, dict[bytes, bytes]] = {}
+
+    def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """As in `StateTable`."""
+        rows = self.rows.get(partition, {})
+        return [rows.get(key) for key in keys]
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """As in `StateTable`."""
+        return iter(self.rows.get(partition, {}).items())
+
+
+@dataclass
+class StubStep:
+    """One step."""
+
+    engine: StubEngine
+    offsets: dict[TP, int] = field(default_factory=dict)
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Keep it."""
+        self.engine.sent.append(Sent(topic, value, key, partition, list(headers)))
+
+    def write(self, table: StubTable, partition: int, key: bytes, value: bytes | None) -> None:
+        """Write it at once."""
+        rows = table.rows.setdefault(partition, {})
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+
+    def done(self, tp: TP, offset: int) -> None:
+        """Keep it."""
+        self.offsets[tp] = offset
+
+
+class StubEngine:
+    """Enough of `Engine` for a stage; `cast` gives it that type."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tables: dict[str, StubTable] = {}
+        self.sent: list[Sent] = []
+        self.done: dict[TP, int] = {}
+        self.handle: Callable[[Round], Awaitable[None]]
+
+    def table(self, name: str, **_: Any) -> StubTable:
+        """A table."""
+        return self.tables.setdefault(name, StubTable(name))
+
+    def agent(self, _name: str, _topics: Sequence[str], handle: Callable[[Round], Awaitable[None]]) -> None:
+        """The only agent."""
+        self.handle = handle
+
+    def begin(self) -> StubStep:
+        """A step."""
+        return StubStep(self)
+
+    async def submit(self, step: StubStep) -> None:
+        """At once."""
+        self.done |= step.offsets
+
+    async def read(self, *messages: Message) -> None:
+        """Give messages of one partition to the agent."""
+        tp = TP(messages[0].topic, messages[0].partition)
+        await self.handle(Round(((tp, list(messages)),)))
+
+    def as_engine(self) -> Engine:
+        """For the type checker."""
+        return cast("Engine", self)
+
+    def to(self, topic: str) -> list[Sent]:
+        """What was sent to a topic."""
+        return [sent for sent in self.sent if sent.topic == topic]

@@ -1,0 +1,134 @@
+"""Steps end in the order they were submitted, and only confirmed ones release their offsets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from faust.types import TP
+
+from pipeline.engine.producer import Sender, Unconfirmed
+from pipeline.engine.steps import Steps
+from pipeline.engine.table import StateTable
+from tests.processes import until
+
+A, B = TP("orders", 0), TP("orders", 1)
+
+
+class StubSending:
+    """A set of messages that the test confirms."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.sealed = False
+        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def send(self, *message: Any) -> None:
+        self.sent.append(message)
+        slot = message[5] if len(message) > 5 else None
+        if slot is not None:
+            slot[0] = 40 + len(self.sent)
+
+    def seal(self) -> None:
+        self.sealed = True
+
+    async def confirmed(self) -> None:
+        await self.answer
+
+
+class StubTable:
+    """A table that keeps what it is told."""
+
+    changelog = "changelog"
+
+    def __init__(self) -> None:
+        self.unstored: list[tuple[int, bytes, bytes | None]] = []
+        self.stored: list[tuple[int, dict[bytes, bytes | None], int]] = []
+
+    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> None:
+        self.unstored.append((partition, key, value))
+
+    def store_confirmed(self, partition: int, changes: dict[bytes, bytes | None], offset: int) -> None:
+        self.stored.append((partition, changes, offset))
+
+
+class Bench:
+    """Steps on stubs."""
+
+    def __init__(self) -> None:
+        self.sendings: list[StubSending] = []
+        self.released: list[dict[TP, int]] = []
+        self.errors: list[BaseException] = []
+        self.steps = Steps(cast("Sender", self), self.released.append, self.errors.append)
+
+    def begin(self) -> StubSending:
+        self.sendings.append(StubSending())
+        return self.sendings[-1]
+
+    def confirm(self, number: int) -> None:
+        self.sendings[number].answer.set_result(None)
+
+
+async def test_offsets_are_released_in_the_order_of_submission() -> None:
+    bench = Bench()
+    for tp, offset in ((A, 4), (B, 9), (A, 5)):
+        step = bench.steps.begin()
+        step.done(tp, offset)
+        await bench.steps.submit(step, ahead=9)
+    bench.confirm(2)
+    bench.confirm(1)
+    await asyncio.sleep(0)
+    assert bench.released == []
+    bench.confirm(0)
+    await bench.steps.drain()
+    assert bench.released == [{A: 5}, {B: 10}, {A: 6}]
+
+
+async def test_the_last_write_of_a_key_is_logged_once_and_stored_with_its_offset() -> None:
+    bench, table = Bench(), StubTable()
+    step = bench.steps.begin()
+    for key, value in ((b"k", b"1"), (b"other", b"x"), (b"k", None)):
+        step.write(cast("StateTable", table), 3, key, value)
+    await bench.steps.submit(step, ahead=9)
+    assert [message[:4] for message in bench.sendings[0].sent] == [
+        ("changelog", None, b"k", 3),
+        ("changelog", b"x", b"other", 3),
+    ]
+    assert table.stored == []
+    bench.confirm(0)
+    await bench.steps.drain()
+    assert table.stored == [(3, {b"k": None, b"other": b"x"}, 42)]
+
+
+async def test_submission_waits_while_too_many_are_on_their_way() -> None:
+    bench = Bench()
+    for _ in range(2):
+        await bench.steps.submit(bench.steps.begin())
+    third = asyncio.create_task(bench.steps.submit(bench.steps.begin()))
+    await until(lambda: len(bench.sendings) == 3 and bench.sendings[2].sealed)
+    assert not third.done()
+    bench.confirm(0)
+    await third
+
+
+async def test_a_confirmed_step_waits_for_those_before_it() -> None:
+    bench = Bench()
+    await bench.steps.submit(bench.steps.begin(), ahead=9)
+    second = asyncio.create_task(bench.steps.confirm(bench.steps.begin()))
+    await until(lambda: len(bench.sendings) == 2 and bench.sendings[1].sealed)
+    bench.confirm(1)
+    await asyncio.sleep(0)
+    assert not second.done()
+    bench.confirm(0)
+    await second
+
+
+async def test_a_step_the_broker_refuses_ends_everything_and_releases_nothing() -> None:
+    bench = Bench()
+    step = bench.steps.begin()
+    step.done(A, 4)
+    await bench.steps.submit(step, ahead=9)
+    bench.sendings[0].answer.set_exception(Unconfirmed("refused"))
+    await until(lambda: bool(bench.errors))
+    assert bench.released == []
+    assert isinstance(bench.errors[0], Unconfirmed)

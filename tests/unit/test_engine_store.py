@@ -1,0 +1,132 @@
+"""A partition's store: writes and their position are one, and the restore plans from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from pipeline.engine.restore import Job
+from pipeline.engine.store import Memory, PartitionStore, Position
+from pipeline.errors import PipelineError
+
+MEMORY = Memory()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    made = PartitionStore(tmp_path / "s.db", MEMORY)
+    yield made
+    made.close()
+
+
+def test_a_new_store_has_no_position(store: PartitionStore) -> None:
+    assert store.position is None
+    assert store.get(b"k") is None
+    assert list(store.items()) == []
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+    for ttl in (None, 1_000):
+        path = tmp_path / f"{ttl}.db"
+        first = PartitionStore(path, MEMORY, ttl)
+        first.apply({b"a": b"1", b"b": b"2"}, offset=7, at=99)
+        first.apply({b"b": None}, offset=8, at=100)
+        first.close()
+        second = PartitionStore(path, MEMORY, ttl)
+        assert second.position == Position(8, 100)
+        assert second.multi_get([b"b", b"a"]) == [None, b"1"]
+        assert list(second.items()) == [(b"a", b"1")]
+        second.close()
+
+
+def test_a_wiped_store_is_new(store: PartitionStore) -> None:
+    store.apply({b"a": b"1"}, offset=7, at=99)
+    store.wipe()
+    assert store.position is None
+    assert store.get(b"a") is None
+
+
+def test_a_store_in_use_says_so(store: PartitionStore) -> None:
+    with pytest.raises(PipelineError, match="in use by another process"):
+        PartitionStore(store.path, MEMORY)
+
+
+class Message:
+    """A message of a changelog."""
+
+    def __init__(
+        self, offset: int, key: bytes = b"", value: bytes | None = None, error: int | None = None
+    ) -> None:
+        self._offset, self._key, self._value, self._error = offset, key, value, error
+
+    def error(self) -> KafkaError | None:
+        return None if self._error is None else KafkaError(self._error)
+
+    def offset(self) -> int:
+        return self._offset
+
+    def key(self) -> bytes:
+        return self._key
+
+    def value(self) -> bytes | None:
+        return self._value
+
+
+def job(store: PartitionStore) -> Job:
+    return Job("changelog", 0, store)
+
+
+def test_a_new_store_is_read_from_the_beginning(store: PartitionStore) -> None:
+    restored = job(store)
+    assert restored.plan(low=3, high=9, stale_before=0)
+    assert restored.at().offset == 3
+
+
+def test_a_store_at_the_end_needs_nothing(store: PartitionStore) -> None:
+    store.apply({}, offset=8, at=99)
+    assert not job(store).plan(low=0, high=9, stale_before=0)
+
+
+def test_a_store_behind_is_continued(store: PartitionStore) -> None:
+    store.apply({}, offset=5, at=99)
+    restored = job(store)
+    assert restored.plan(low=0, high=9, stale_before=0)
+    assert restored.at().offset == 6
+
+
+@pytest.mark.parametrize(("high", "stale_before"), [(5, 0), (9, 100)])
+def test_a_store_ahead_of_the_topic_or_away_too_long_starts_again(
+    store: PartitionStore, high: int, stale_before: int
+) -> None:
+    store.apply({b"gone": b"1"}, offset=5, at=99)
+    restored = job(store)
+    assert restored.plan(low=0, high=high, stale_before=stale_before)
+    assert restored.at().offset == 0
+    assert store.get(b"gone") is None
+
+
+def test_each_batch_records_its_progress(store: PartitionStore) -> None:
+    restored = job(store)
+    restored.plan(low=0, high=4, stale_before=0)
+    assert not restored.take([Message(0, b"a", b"1"), Message(1, b"b", b"2")], now=50)
+    assert store.position == Position(1, 50)
+    assert restored.take([Message(2, b"a", None), Message(3, b"c", b"3")], now=51)
+    assert store.position == Position(3, 51)
+    assert list(store.items()) == [(b"b", b"2"), (b"c", b"3")]
+
+
+def test_the_end_is_reached_where_compaction_left_a_gap(store: PartitionStore) -> None:
+    restored = job(store)
+    restored.plan(low=0, high=4, stale_before=0)
+    end = Message(4, error=KafkaError._PARTITION_EOF)
+    assert restored.take([Message(1, b"a", b"1"), end], now=50)
+
+
+def test_a_broker_that_refuses_ends_the_restore(store: PartitionStore) -> None:
+    restored = job(store)
+    restored.plan(low=0, high=4, stale_before=0)
+    with pytest.raises(KafkaException):
+        restored.take([Message(0, error=KafkaError.TOPIC_AUTHORIZATION_FAILED)], now=1)

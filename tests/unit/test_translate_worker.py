@@ -1,0 +1,273 @@
+"""The shell of the translate stage on a stub of the engine: every message ends somewhere, whatever it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import config
+from pipeline.config import Settings
+from pipeline.deadletters import HEADERS
+from pipeline.events import Kind, RawEvent
+from pipeline.records import partition_of
+from pipeline.translate.account import AccountCollector
+from pipeline.translate.worker import BUGS_IN_A_ROW, MAX_RECORDS, Translator
+from tests.plainshop import PlainShop, event
+from tests.stubengine import Message, StubEngine
+
+NOW = 2_000.0
+SOLD = {"version": 5, "drafts": [["contact", "a@b.example", "Ann"], ["purchase", "7", "c1"]]}
+
+
+def settings_of(**kafka: Any) -> Settings:
+    """One store of the plain shop."""
+    tree = {
+        "kafka": {"topic_prefix": "x-", **kafka},
+        "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1"}},
+        "stores": {
+            "plain": {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
+        },
+    }
+    return config.parse(tree, {})
+
+
+class Stage:
+    """A translator, and the next offset of its only partition."""
+
+    def __init__(self, **kafka: Any) -> None:
+        self.engine = StubEngine(settings_of(**kafka))
+        self.translator = Translator(self.engine.as_engine(), {"shopify": PlainShop()}, clock=lambda: NOW)
+        self.offset = -1
+
+    def message(self, raw: RawEvent, **change: Any) -> Message:
+        """The event as a message at the next offset."""
+        self.offset += 1
+        parts = {"key": raw.key, "value": raw.body, "headers": tuple(raw.to_kafka_headers()), **change}
+        return Message("x-shop.orders", 3, parts.pop("offset", self.offset), **parts)
+
+    async def reads(self, raw: RawEvent, **change: Any) -> None:
+        """One message."""
+        await self.engine.read(self.message(raw, **change))
+
+    @property
+    def letters(self) -> list[dict[str, str]]:
+        """The headers of the dead letters."""
+        sent = self.engine.to("x-deadletters")
+        return [{name: value.decode(errors="replace") for name, value in letter.headers} for letter in sent]
+
+    def account(self, series: str) -> dict[tuple[str, ...], float]:
+        """A series of the exact account, by its labels."""
+        families = {family.name: family for family in AccountCollector(self.translator.books).collect()}
+        return {tuple(sample.labels.values()): sample.value for sample in families[series].samples}
+
+
+async def test_records_go_to_the_partition_of_their_account() -> None:
+    stage = Stage()
+    await stage.reads(event(SOLD))
+    contact, purchase = stage.engine.sent
+    assert (contact.topic, purchase.topic) == ("x-connectif.contacts", "x-connectif.purchases")
+    assert (contact.key, purchase.key) == (b"acme|contact|a@b.example", b"acme|purchase|7")
+    assert contact.partition == purchase.partition == partition_of("acme", 8)
+    assert stage.engine.done == {TP("x-shop.orders", 3): 0}
+
+
+async def test_the_account_holds_every_event_once_with_its_outcome() -> None:
+    stage = Stage()
+    await stage.reads(event(SOLD, delivery="d1"))
+    await stage.reads(event(SOLD, delivery="d1"))
+    await stage.reads(event({"version": 4}, delivery="d2"))
+    await stage.reads(event({"version": 6, "ignored": "draft"}, delivery="d3"))
+    await stage.reads(event({"rejected": "no_email"}, delivery="d4"))
+    await stage.reads(event({**SOLD, "version": 7}, delivery="d5"))
+    assert stage.account("pipeline_account_events") == {
+        ("plain", "order", "accepted"): 2,
+        ("plain", "order", "duplicate"): 1,
+        ("plain", "order", "stale"): 1,
+        ("plain", "order", "ignored"): 1,
+        ("plain", "order", "rejected"): 1,
+    }
+    assert stage.account("pipeline_account_reasons") == {
+        ("plain", "order", "ignored", "draft"): 1,
+        ("plain", "order", "rejected", "no_email"): 1,
+    }
+    assert stage.account("pipeline_account_translated") == {
+        ("acme", "plain", "contact", "emitted"): 1,
+        ("acme", "plain", "contact", "unchanged"): 1,
+        ("acme", "plain", "purchase", "emitted"): 1,
+        ("acme", "plain", "purchase", "unchanged"): 1,
+    }
+
+
+async def test_messages_read_again_are_counted_once_and_told_again() -> None:
+    stage = Stage()
+    messages = [stage.message(event({**SOLD, "version": n}, delivery=f"d{n}")) for n in range(1, 4)]
+    await stage.engine.read(*messages)
+    first, stage.engine.sent = stage.engine.sent, []
+    await stage.engine.read(*messages)
+    assert stage.engine.sent[:2] == first
+    assert stage.account("pipeline_account_events") == {("plain", "order", "accepted"): 3}
+
+
+async def test_the_account_survives_a_restart() -> None:
+    stage = Stage()
+    await stage.reads(event(SOLD))
+    restarted = Stage()
+    restarted.engine.tables = stage.engine.tables
+    again = Translator(restarted.engine.as_engine(), {"shopify": PlainShop()})
+    again.books.load(3, stage.engine.tables["tally"].items(3))
+    assert again.books.accounts()["plain"].received == 1
+
+
+async def test_two_events_of_one_entity_in_one_round_see_each_other() -> None:
+    stage = Stage()
+    await stage.engine.read(
+        stage.message(event(SOLD, delivery="d1")), stage.message(event({"version": 4}, delivery="d2"))
+    )
+    assert stage.account("pipeline_account_events")["plain", "order", "stale"] == 1
+
+
+async def test_a_rejected_body_becomes_a_dead_letter_with_its_reason_and_place() -> None:
+    stage = Stage()
+    await stage.reads(event({"rejected": "no_email"}))
+    letter = stage.letters[0]
+    assert set(HEADERS) <= set(letter)
+    assert letter["dead-reason"] == "no_email"
+    assert (letter["dead-field"], letter["dead-detail"]) == ("field", "because")
+    assert (letter["dead-store"], letter["dead-account"], letter["dead-stage"]) == (
+        "plain",
+        "acme",
+        "translate",
+    )
+    assert (letter["dead-topic"], letter["dead-partition"], letter["dead-offset"]) == (
+        "shop.orders",
+        "3",
+        "0",
+    )
+    assert letter["dead-at"] == "2000000"
+    assert letter["pipeline-entity"] == "7"
+    sent = stage.engine.to("x-deadletters")[0]
+    assert (sent.key, sent.value) == (b"plain|order|7", b'{"rejected":"no_email"}')
+
+
+async def test_a_letter_that_died_before_has_one_reason() -> None:
+    stage = Stage()
+    raw = event({"rejected": "no_email"})
+    headers = (*raw.to_kafka_headers(), ("dead-reason", b"old"), ("dead-stage", b"deliver"))
+    await stage.reads(raw, headers=headers)
+    names = [name for name, _ in stage.engine.to("x-deadletters")[0].headers]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("reason", "store", "change"),
+    [
+        ("not_an_event", "unknown", {"headers": ()}),
+        ("not_an_event", "unknown", {"headers": (("pipeline-store", None),)}),
+        ("not_an_event", "unknown", {"headers": (("pipeline-store", b"\xff"),)}),
+        ("wrong_key", "plain", {"key": b"plain|order|8"}),
+        ("wrong_key", "plain", {"key": None}),
+    ],
+)
+async def test_a_message_that_is_not_ours_becomes_a_dead_letter(
+    reason: str, store: str, change: dict[str, Any]
+) -> None:
+    stage = Stage()
+    await stage.reads(event(SOLD), **change)
+    assert [letter["dead-reason"] for letter in stage.letters] == [reason]
+    assert stage.account("pipeline_account_events") == {(store, "order", "rejected"): 1}
+
+
+@pytest.mark.parametrize(
+    ("reason", "store", "raw"),
+    [
+        ("unknown_store", "unknown", event(SOLD, store="gone")),
+        ("wrong_topic", "plain", event(SOLD, kind=Kind.PRODUCT)),
+        ("not_an_event", "plain", event(SOLD, received_ms=-1)),
+        ("not_an_event", "plain", event(SOLD, received_ms=10**30)),
+        ("translate_error", "plain", event({"bug": "unforeseen"})),
+    ],
+)
+async def test_an_event_that_cannot_be_translated_becomes_a_dead_letter(
+    reason: str, store: str, raw: RawEvent
+) -> None:
+    stage = Stage()
+    await stage.reads(raw)
+    assert [letter["dead-reason"] for letter in stage.letters] == [reason]
+    assert stage.account("pipeline_account_events") == {(store, "order", "rejected"): 1}
+    assert stage.engine.tables["entities"].rows == {}
+
+
+async def test_failures_of_ours_in_a_row_end_the_worker_before_a_night_is_buried() -> None:
+    stage = Stage()
+    for number in range(BUGS_IN_A_ROW - 1):
+        await stage.reads(event({"bug": "x"}, delivery=f"d{number}"))
+    await stage.reads(event(SOLD))
+    for number in range(BUGS_IN_A_ROW - 1):
+        await stage.reads(event({"bug": "x"}, delivery=f"e{number}"))
+    with pytest.raises(RuntimeError):
+        await stage.reads(event({"bug": "x"}, delivery="last"))
+
+
+async def test_a_record_too_large_for_a_message_is_refused_whole() -> None:
+    stage = Stage(max_message_bytes=1_000_000)
+    drafts = [["contact", "a@b.example", "Ann"], ["purchase", "7", "x" * 1_000_000]]
+    await stage.reads(event({"version": 5, "drafts": drafts}))
+    assert stage.letters[0]["dead-reason"] == "record_too_large"
+    assert stage.engine.to("x-connectif.contacts") == []
+    assert stage.engine.tables["entities"].rows == {}
+
+
+async def test_an_event_of_too_many_records_is_refused() -> None:
+    stage = Stage()
+    drafts = [["product", f"p{number}", "x"] for number in range(MAX_RECORDS + 1)]
+    await stage.reads(event({"version": 5, "drafts": drafts}))
+    assert stage.letters[0]["dead-reason"] == "too_many_records"
+
+
+@pytest.mark.parametrize("change", [{"value": b"x" * 999_000}, {"key": b"k" * 999_000}])
+async def test_a_message_too_large_for_a_copy_is_left_where_it_lies(change: dict[str, Any]) -> None:
+    stage = Stage(max_message_bytes=1_000_000)
+    await stage.reads(event({"rejected": "no_email"}), **{"headers": (), **change})
+    letter = stage.engine.to("x-deadletters")[0]
+    assert (letter.key, letter.value) == (None, None)
+    assert "lies at its place" in stage.letters[0]["dead-detail"]
+
+
+HEADER = st.tuples(
+    st.sampled_from(
+        ["pipeline-store", "pipeline-kind", "pipeline-received", "pipeline-lane", "x-wc", "dead-at"]
+    ),
+    st.none() | st.binary(max_size=12) | st.sampled_from([b"plain", b"order", b"live", b"7"]),
+)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.none() | st.binary(max_size=20),
+    st.none() | st.binary(max_size=40) | ANY.map(lambda said: str(said).encode()),
+    st.lists(HEADER, max_size=8).map(tuple),
+    st.booleans(),
+)
+async def test_no_message_stops_the_worker(
+    key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...], genuine: bool
+) -> None:
+    stage = Stage()
+    raw = event(SOLD)
+    if genuine:
+        headers = (*raw.to_kafka_headers(), *headers)
+    await stage.reads(raw, key=key, value=value, headers=headers)
+    assert sum(stage.account("pipeline_account_events").values()) == 1
+    assert len(stage.letters) == sum(
+        count
+        for labels, count in stage.account("pipeline_account_events").items()
+        if labels[-1] == "rejected"
+    )
