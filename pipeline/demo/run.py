@@ -34,8 +34,9 @@ from pipeline.demo.verdict import Run
 from pipeline.demo.watch import Watch
 from pipeline.local.wiring import Wiring
 
-#: The posting takes about so long, however many webhooks there are.
+#: The posting takes about so long, however many webhooks there are; few go at a rate of so many a second.
 POSTING_SECONDS = 15.0
+LEAST_RATE = 60.0
 #: Seconds without any progress that end a run; a worker that was killed is back much sooner.
 PATIENCE = 60.0
 LIVE_SECONDS = 0.25
@@ -149,7 +150,7 @@ class _Session:
         self._console = console
         self._parts = parts
         self._progress = show.Progress(len(made.deliveries))
-        rate = max(20.0, len(made.deliveries) / POSTING_SECONDS)
+        rate = max(LEAST_RATE, len(made.deliveries) / POSTING_SECONDS)
         self._poster = Poster(wiring.urls["gateway"], made.deliveries, rate)
         self._watch = Watch({name: wiring.urls[name] for name in ("translate", "deliver")}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
@@ -222,7 +223,7 @@ class _Session:
         )
 
     def _note(self, account: Account) -> None:
-        self._progress.update(time.monotonic(), self._poster.posted.done, account)
+        self._progress.update(time.monotonic(), self._poster.posted, account)
         self._progress.killed = len(self._chaos.killed)
 
     async def _display(self) -> None:
@@ -233,6 +234,9 @@ class _Session:
                     self._progress.statuses = self._wiring.statuses
                     live.update(show.live(self._progress), refresh=True)
                     await asyncio.sleep(LIVE_SECONDS)
+        said = ""
         while True:
             await asyncio.sleep(LINE_SECONDS)
-            self._console.print(self._progress.line, highlight=False, soft_wrap=True)
+            if self._progress.line != said:
+                said = self._progress.line
+                self._console.print(said, highlight=False, soft_wrap=True)

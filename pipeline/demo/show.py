@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
 from pipeline.demo.eta import Eta, in_words
+from pipeline.demo.post import Posted
 from pipeline.demo.verdict import Run
 from pipeline.local.supervisor import Phase, Status
 
@@ -27,16 +28,17 @@ class Progress:
 
     events: int
     posted: int = 0
+    kept: int = 0
     account: Account = field(default_factory=Account)
     statuses: Sequence[Status] = ()
     posting: Eta = field(default_factory=Eta)
     settling: Eta = field(default_factory=Eta)
     killed: int = 0
 
-    def update(self, now: float, posted: int, account: Account) -> None:
+    def update(self, now: float, posted: Posted, account: Account) -> None:
         """Take new figures; `now` in seconds."""
-        self.posted, self.account = posted, account
-        self.posting.update(now, posted)
+        self.posted, self.kept, self.account = posted.done, posted.kept.total(), account
+        self.posting.update(now, posted.done)
         self.settling.update(now, account.settled)
 
     @property
@@ -49,6 +51,8 @@ class Progress:
         """In words: what is known of the rest."""
         if self.posted < self.events:
             return f"{in_words(self.posting.remaining(self.events))} of webhooks left, records after them"
+        if self.account.received < self.kept:
+            return f"{self.kept - self.account.received} events to be judged, records after them"
         return f"{in_words(self.settling.remaining(self.records))} left"
 
     @property
@@ -66,7 +70,7 @@ def live(progress: Progress) -> RenderableType:
     bars = Table.grid(padding=(0, 2))
     for name, done, total in (
         ("webhooks posted", progress.posted, progress.events),
-        ("events translated", progress.account.received, progress.posted),
+        ("events judged", progress.account.received, progress.kept),
         ("records settled", progress.account.settled, progress.records),
     ):
         bar = ProgressBar(total=max(1, total), completed=done, width=_BAR)
@@ -83,7 +87,7 @@ def live(progress: Progress) -> RenderableType:
 
 def result(run: Run, console: Console) -> None:
     """The account of the whole run, the checks, and what speaks against them."""
-    console.print(_events(run), _records(run), _accounts(run), sep="\n")
+    console.print(Text(), _events(run), Text(), _records(run), Text(), _accounts(run), Text(), sep="\n")
     for check in run.checks:
         mark = "[green]✓[/]" if check.agrees else "[red]✗[/]"
         console.print(f"{mark} {escape(check.says)}", highlight=False)
@@ -111,18 +115,18 @@ def _events(run: Run) -> Table:
 
 
 def _records(run: Run) -> Table:
-    title = "What Connectif was told (records; told before: the shop repeated itself)"
-    table = _table(title, "account", "store", "kind", "told before", "accepted", *RECORD_OUTCOMES)
-    for account, store, kind, told, counts in run.rows():
+    title = "What Connectif was told (records; no news: the event changed nothing of them)"
+    table = _table(title, "store", "kind", "no news", "accepted", *RECORD_OUTCOMES)
+    for _, store, kind, told, counts in run.rows():
         figures = [told["unchanged"], *(counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES))]
-        table.add_row(account, store, kind, *map(_figure, figures))
+        table.add_row(store, kind, *map(_figure, figures))
     return table
 
 
 def _accounts(run: Run) -> Table:
     title = f"What it cost (one minute of the sandbox is {60 / run.speed:.2g} s)"
     table = _table(
-        title, "account", "orders held", "calls", "calls per order", "most in a minute", "limit", "refused"
+        title, "account", "orders", "calls", "calls per order", "most in a minute", "limit", "refused"
     )
     for name, budget in run.budgets.items():
         each = budget.calls_per_order
@@ -138,7 +142,15 @@ def _accounts(run: Run) -> Table:
 
 
 def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),  # all of it in 80 columns
+    )
     for heading in headings:
         words = heading in {"store", "kind", "account"}
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)

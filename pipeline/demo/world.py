@@ -29,7 +29,7 @@ class Shop:
 #: Two Shopify stores share an account, a WooCommerce store has its own. `share` is of the whole traffic.
 SHOPS = (
     Shop("acme-es", "shopify", "acme", "acme.example", "shpss_demo_1", 5_900_000_000_000_000_000, 0.45),
-    Shop("acme-outlet", "shopify", "acme", "outlet.acme.example", "shpss_demo_2", 6_100_000_000_000, 0.25),
+    Shop("outlet", "shopify", "acme", "outlet.acme.example", "shpss_demo_2", 6_100_000_000_000, 0.25),
     Shop("bottega", "woocommerce", "bottega", "bottega.example", "whsec_demo_3", 1_000, 0.30),
 )
 

@@ -103,6 +103,18 @@ def test_a_record_lost_between_the_stages_is_noticed(good: Run) -> None:
     assert against(good) == ["acme acme-es purchase: translate sent 6, deliver accepted 5"]
 
 
+def test_what_a_killed_worker_sent_again_is_no_error(good: Run) -> None:
+    good.account.records[ROW].update({"accepted": 2, "unchanged": 2})
+    assert against(good) == ["acme acme-es purchase: translate sent 5, deliver accepted 7"]
+    assert replace(good, killed=("translate",)).agrees
+    assert good.account.is_at_rest
+
+
+def test_a_worker_with_messages_before_it_is_not_at_rest(good: Run) -> None:
+    good.account.lag["connectif.purchases"] = 1
+    assert not good.account.is_at_rest
+
+
 def test_parts_that_do_not_sum_are_noticed(good: Run) -> None:
     good.account.records[ROW]["delivered"] += 1
     assert against(good) == ["acme acme-es purchase: accepted 5, but the parts sum to 6"]

@@ -190,5 +190,5 @@ def test_the_demos_settings_are_settings(tmp_path: Path) -> None:
     path, settings = setting.write(tmp_path, 60)
     assert load(path, environ={}) == settings
     assert settings.accounts["acme"].window_seconds == 1
-    assert set(settings.stores) == {"acme-es", "acme-outlet", "bottega"}
+    assert set(settings.stores) == {"acme-es", "outlet", "bottega"}
     assert {store.platform for store in settings.stores.values()} == {"shopify", "woocommerce"}

@@ -17,6 +17,7 @@ import yaml
 from prometheus_client import Metric
 
 from pipeline import metrics
+from pipeline.deliver.gauges import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.translate.account import AccountCollector, Books
 
@@ -34,6 +35,7 @@ _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 def families() -> Iterator[Metric]:
     """What the workers read from their tables at every scrape, without any figures."""
     yield from AccountCollector(Books()).collect()
+    yield from DeliverCollector(tuple, tuple).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(consumer=SimpleNamespace(lag=dict)))).collect()
 
 

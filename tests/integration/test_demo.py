@@ -1,0 +1,76 @@
+"""`pipeline demo` as its users run it: a command, its exit code, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.kafka
+
+PROGRAM = [sys.executable, "-m", "pipeline", "demo"]
+DEADLINE = 120
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Ours, with a place of its own for temporary directories; settings in it are not the demo's."""
+    return {**os.environ, "TMPDIR": str(tmp_path), "PIPELINE__KAFKA__BOOTSTRAP": "nowhere:1"}
+
+
+def left_running(tmp_path: Path) -> list[str]:
+    """Command lines of processes that work in a directory."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has just ended
+        if str(tmp_path) in words:
+            found.append(words)
+    return found
+
+
+def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "--events", "250", "--seed", "11", "--json"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    told = json.loads(done.stdout)
+    assert told["agrees"]
+    assert all(check["agrees"] for check in told["checks"])
+    assert (
+        sum(row["received"] for row in told["stores"])
+        == sum(count for status, count in told["answers"].items() if status.startswith("2")) - 1
+    ), "all that was answered 2xx but the ping"
+    assert {row["kind"] for row in told["records"]} == {"contact", "product", "purchase"}
+    assert all(account["refused"] == 0 < account["orders"] for account in told["accounts"].values())
+    assert list(tmp_path.iterdir()) == []
+    assert left_running(tmp_path) == []
+
+
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    log = tmp_path / "out.txt"
+    with log.open("w") as output:
+        demo = subprocess.Popen(
+            [*PROGRAM, "--events", "5000"], env=environment(tmp_path), stdout=output, stderr=output
+        )
+        until = time.monotonic() + DEADLINE
+        while "webhooks 1" not in log.read_text() and time.monotonic() < until:
+            assert demo.poll() is None, log.read_text()
+            time.sleep(0.1)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(DEADLINE) == 130, log.read_text()
+    assert left_running(tmp_path) == []
+    assert "Logs and data:" in log.read_text()
+    assert "Traceback" not in log.read_text()
