@@ -57,6 +57,8 @@ def _error(outcome: str, status: int, hint: str, **headers: str) -> Answer:
 
 #: The metric's label where no store of ours is named.
 NO_STORE = "-"
+#: A refusal is sent this long after the body was read, so that its time tells nothing of what was found.
+REFUSAL_SECONDS = 0.1
 #: After this many seconds a shop that is told to come again may find Kafka back or the spool drained.
 RETRY_AFTER = "10"
 

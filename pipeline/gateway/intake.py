@@ -82,6 +82,7 @@ class Intake:
         clock: monotonic seconds.
 
     Attributes:
+        direct: whether events go to Kafka directly.
         task: runs until `close`; ends before only by a defect, and the process must end with it.
     """
 
@@ -94,7 +95,7 @@ class Intake:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
-        self._direct = False
+        self.direct = False
         self._proven = False
         self._failed: str | None = None
         self._waiting: dict[_Direct, None] = {}
@@ -120,7 +121,7 @@ class Intake:
     def submit(self, message: Message) -> asyncio.Future[Stored]:
         """Keep a message. The future says where it is safe, or raises `Overloaded`."""
         future: asyncio.Future[Stored] = self._loop.create_future()
-        if self._direct and self._link is not None:
+        if self.direct and self._link is not None:
             self._send(self._link, message, future)
         elif self._gate is not None:
             self._gate.append((message, future))
@@ -130,7 +131,7 @@ class Intake:
 
     def complaint(self) -> str | None:
         """Why no event could be kept now; None when it could."""
-        return "the spool is full" if not self._direct and self._spool.is_full else None
+        return "the spool is full" if not self.direct and self._spool.is_full else None
 
     @property
     def _unsent(self) -> int:
@@ -200,7 +201,7 @@ class Intake:
         elif self._clock() >= self._retry_at:
             self._wake.set()
         busy = bool(self._waiting or self._draining)
-        if self._closing and not busy:
+        if self._closing and not self._waiting and not (self._draining and self._proven):
             self._settled.set()
         self._tick_in(BUSY_TICK if busy else IDLE_TICK)
 
@@ -215,7 +216,7 @@ class Intake:
         gate, self._gate = self._gate or [], None
         if link is None:
             return
-        if self._direct or self._waiting or self._draining:
+        if self._waiting or (self.direct and not self._closing):
             log.warning("%s: %d events move to the spool", reason, len(self._waiting))
         link.purge()
         closed = self._loop.run_in_executor(None, link.close)
@@ -223,7 +224,7 @@ class Intake:
         closed.add_done_callback(self._retired.discard)
         self._retry_delay = RETRY_MIN if self._proven else min(2 * self._retry_delay, RETRY_MAX)
         self._retry_at = self._clock() + self._retry_delay
-        self._direct = self._proven = False
+        self.direct = self._proven = False
         self._failed = None
         GATEWAY_KAFKA_UP.set(0)
         self._draining.clear()
@@ -242,7 +243,7 @@ class Intake:
             link = self._link
             if link is None:
                 await self._reconnect()
-            elif self._direct:
+            elif self.direct:
                 await self._pause()
             elif self._unsent:
                 await self._drain_some(link)
@@ -256,10 +257,10 @@ class Intake:
     def _turn_direct(self, link: Link) -> None:
         log.info("Kafka takes events directly")
         GATEWAY_KAFKA_UP.set(1)
-        self._direct = True
+        self.direct = True
         gate, self._gate = self._gate or [], None
         for message, future in gate:
-            if self._direct:
+            if self.direct:
                 self._send(link, message, future)
             else:  # one of them was refused
                 self._spool.append(message, future)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.config import GatewaySettings
 from pipeline.gateway import answers
@@ -23,37 +22,21 @@ HARD_LIMIT_BYTES = 2_000_000
 
 async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
     _count(answers.HEADERS)
-    await respond(scope, send, answers.HEADERS)
+    await send(answers.HEADERS.start)
+    await send(answers.HEADERS.body)
 
 
 def _count(answer: Answer) -> None:
     GATEWAY_REQUESTS.labels(answers.NO_STORE, answer.outcome).inc()
 
 
-async def respond(scope: Scope, send: Send, answer: Answer) -> None:
-    """Send an answer; under uvicorn in one write, where ASGI has two and makes each header anew.
-
-    The request is found by the method it gave for sending: a reference in the scope would be a cycle, and
-    collecting one for each request costs pauses of 100 ms.
-    """
-    cycle = getattr(send, "__self__", None)
-    if not isinstance(cycle, RequestResponseCycle) or cycle.flow.write_paused or scope["method"] == "HEAD":
-        await send(answer.start)
-        await send(answer.body)
-    elif not cycle.disconnected:
-        cycle.transport.write(answer.as_bytes(cycle.default_headers, keep_alive=cycle.keep_alive))
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
-
-
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools, with limits. Subclass it by `limited_protocol`."""
+    """uvicorn's protocol on httptools, with limits. `sweep` must be called once a second.
 
-    read_seconds: float
-    idle_seconds: float
+    A subclass sets `limits`.
+    """
+
+    limits: GatewaySettings
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,16 +47,29 @@ class LimitedProtocol(HttpToolsProtocol):
         #: Bytes of this request that are not body: headers, framing, trailers.
         self._beside_body = 0
 
-    def sweep(self) -> None:
-        """Close the connection where it waited too long for its peer; called once a second."""
+    @property
+    def is_answering(self) -> bool:
+        """Whether a whole request waits for our answer."""
         cycle = self.cycle
-        if cycle is not None and not cycle.more_body and not cycle.response_complete:
-            return  # the answer is ours to give
+        return cycle is not None and not cycle.more_body and not cycle.response_complete
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of another request has come since the last answer."""
+        cycle = self.cycle
+        return cycle is not None and cycle.response_complete and not self._in_headers
+
+    def sweep(self) -> None:
+        """Close the connection where it waited too long for its peer."""
+        if self.is_answering:
+            return
         self._seconds += 1
-        idle = cycle is not None and cycle.response_complete and not self._in_headers
-        if self._seconds > (self.idle_seconds if idle else self.read_seconds):
-            started = cycle is not None and not cycle.response_started and cycle.more_body
-            self._give_up(answers.SLOW if started or self._in_headers else None)
+        if self.is_idle:
+            if self._seconds > self.limits.idle_timeout:
+                self._give_up(None)
+        elif self._seconds > self.limits.read_timeout:
+            half_read = self._in_headers or (self.cycle is not None and not self.cycle.response_started)
+            self._give_up(answers.SLOW if half_read else None)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -96,19 +92,21 @@ class LimitedProtocol(HttpToolsProtocol):
         # What has come so far, with the beginning of the body, bounds the headers; usually that is enough.
         if not too_many and self._beside_body > MAX_HEADER_BYTES:
             too_many = sum(map(len, chain.from_iterable(self.headers))) > MAX_HEADER_BYTES
-        self.app = _refuse_headers if too_many else self._shop_app
+        if too_many:
+            self.app = _refuse_headers
+            super().on_headers_complete()
+            self.app = self._shop_app
+        else:
+            self.start_request()
+
+    def start_request(self) -> None:
+        """The headers are there and within their limits."""
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._beside_body -= len(body)
-        cycle = self.cycle
-        if cycle.body or len(body) > HIGH_WATER_LIMIT or cycle.response_complete:
-            super().on_body(body)
-        else:
-            # The usual case, one piece: handed on as it is, where uvicorn copies it three times.
-            cycle.body = body  # type: ignore[assignment]
-            cycle.message_event.set()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request's last byte."""
@@ -142,13 +140,3 @@ class LimitedProtocol(HttpToolsProtocol):
             _count(answer)
             self.transport.write(answer.as_bytes(self.server_state.default_headers, keep_alive=False))
         self.transport.close()
-
-
-def limited_protocol(settings: GatewaySettings) -> type[LimitedProtocol]:
-    """The protocol with these settings' time-outs."""
-
-    class Configured(LimitedProtocol):
-        read_seconds = settings.read_timeout
-        idle_seconds = settings.idle_timeout
-
-    return Configured

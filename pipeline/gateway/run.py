@@ -6,22 +6,26 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import signal
 import socket
 import time
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import topics
-from pipeline.config import Settings
+from pipeline.config import GatewaySettings, Settings
 from pipeline.errors import SettingsError
 from pipeline.gateway.app import Gateway
+from pipeline.gateway.hot import hot_protocol
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.produce import KafkaLink
-from pipeline.gateway.protocol import LimitedProtocol, limited_protocol
+from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.spool_file import SpoolFile
+from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observe_app
 from pipeline.shops.registry import ADAPTERS
@@ -44,6 +48,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             field="kafka.max_message_bytes",
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sock = bound_socket(host, port)
     file = SpoolFile(settings.data_dir / SPOOL)
     # Requests make no cycles; what the process started with need not be looked through again and again.
@@ -66,11 +71,16 @@ async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> No
     def complaint() -> str | None:
         return "stopping" if stopping.is_set() else intake.complaint()
 
-    server = _server(settings, Gateway(settings, ADAPTERS, intake, observe_app(complaint)))
+    webhooks = Webhooks(settings, ADAPTERS, intake)
+    server = http_server(
+        settings.gateway,
+        Gateway(webhooks, observe_app(complaint)),
+        hot_protocol(settings.gateway, webhooks),
+    )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    sweeping = asyncio.create_task(_sweep(server))
+    sweeping = asyncio.create_task(sweep(server))
     waiting = asyncio.create_task(stopping.wait())
     READY.labels("gateway").set(1)
     log.info("listening on http://%s:%d", *sock.getsockname()[:2])
@@ -85,17 +95,18 @@ async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> No
         await intake.close()
 
 
-def _server(settings: Settings, app: Gateway) -> uvicorn.Server:
+def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpToolsProtocol]) -> uvicorn.Server:
+    """The server as the gateway runs it, beside `sweep`."""
     config = uvicorn.Config(
         app,
-        http=limited_protocol(settings.gateway),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.gateway.drain_timeout),
+        timeout_graceful_shutdown=math.ceil(settings.drain_timeout),
         backlog=4096,
     )
     server = uvicorn.Server(config)
@@ -104,7 +115,8 @@ def _server(settings: Settings, app: Gateway) -> uvicorn.Server:
     return server
 
 
-async def _sweep(server: uvicorn.Server) -> None:
+async def sweep(server: uvicorn.Server) -> None:
+    """Hold every connection to its time-outs, for as long as the server runs."""
     while True:
         await asyncio.sleep(1.0)
         for connection in list(server.server_state.connections):

@@ -54,6 +54,11 @@ class Spool:
         """Whether no event is taken."""
         return self.bytes >= self._max_bytes
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits to be written."""
+        return self._quiet.is_set()
+
     def append(self, message: Message, future: asyncio.Future[Stored]) -> None:
         """Keep a message; `future` gets `Stored.SPOOL` once it is on disk, else `Overloaded`."""
         size = message.size

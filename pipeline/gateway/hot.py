@@ -1,0 +1,183 @@
+"""The short way for the usual delivery: from the parser to Kafka and back without a task, in one write.
+
+ASGI under uvicorn costs as much as everything else the gateway does with a delivery: a task, an event, a
+scope and two writes for each (benchmarks/RESULTS.md). So a POST of JSON that declares its length, one at a
+time on its connection, is answered from here; all else goes uvicorn's way to `pipeline.gateway.app`. The
+checks and the answers are the same objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pipeline.config import GatewaySettings
+from pipeline.gateway import answers
+from pipeline.gateway.answers import Answer
+from pipeline.gateway.message import Overloaded, Stored
+from pipeline.gateway.protocol import LimitedProtocol
+from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
+
+
+class _NoEvent:
+    """uvicorn wakes the task of a request; there is none."""
+
+    def set(self) -> None:
+        pass
+
+
+class _Delivery:
+    """Stands where uvicorn has its request-response cycle, with the fields it looks at."""
+
+    __slots__ = (
+        "began",
+        "body",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "response_complete",
+        "response_started",
+        "route",
+    )
+
+    def __init__(self, route: Route, headers: dict[str, str], keep_alive: bool) -> None:
+        self.route = route
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.body = b""
+        self.more_body = True
+        self.disconnected = self.response_started = self.response_complete = False
+        self.message_event = _NO_EVENT
+        self.began = 0.0
+
+
+_NO_EVENT = _NoEvent()
+
+
+class HotProtocol(LimitedProtocol):
+    """The limited protocol with the short way. A subclass sets `webhooks`: `hot_protocol`."""
+
+    webhooks: Webhooks
+    #: uvicorn's request-response cycle, or a `_Delivery`.
+    cycle: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ready: _Delivery | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the peer."""
+        super().data_received(data)
+        delivery, self._ready = self._ready, None
+        if delivery is not None:
+            # Not from within the parser: it would take a defect of ours for a bad request.
+            self._take(delivery)
+
+    def start_request(self) -> None:
+        """The headers are there and within their limits."""
+        delivery = self._delivery()
+        if delivery is None:
+            super().start_request()
+        else:
+            self.cycle = delivery
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        delivery = self.cycle
+        if type(delivery) is not _Delivery:
+            super().on_body(body)
+            return
+        self._beside_body -= len(body)
+        if delivery.response_complete:
+            return  # refused already
+        delivery.body = delivery.body + body if delivery.body else body
+        self.webhooks.held += len(body)
+        if self.webhooks.held > self.webhooks.max_held:
+            self._answer(delivery, answers.OVERLOADED)
+
+    def on_message_complete(self) -> None:
+        """The request's last byte."""
+        super().on_message_complete()
+        delivery = self.cycle
+        if type(delivery) is _Delivery and not delivery.response_complete:
+            self._ready = delivery
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer has gone; what it has sent whole is kept all the same."""
+        delivery = self.cycle
+        if type(delivery) is _Delivery and delivery.more_body:
+            self._release(delivery)
+        super().connection_lost(exc)
+
+    def _delivery(self) -> _Delivery | None:
+        """The request as a delivery; None where it is not the usual one."""
+        path = self.url
+        if (
+            not path.startswith(PREFIX)
+            or b"?" in path
+            or self.parser.get_method() != b"POST"
+            or self.expect_100_continue
+            or self.parser.should_upgrade()
+            or (self.cycle is not None and not self.cycle.response_complete)
+        ):
+            return None
+        route = self.webhooks.route(path)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        if route is None or "content-length" not in headers or self.webhooks.refuse_unread("POST", headers):
+            return None
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        return _Delivery(route, headers, keep_alive)
+
+    def _take(self, delivery: _Delivery) -> None:
+        delivery.began = self.loop.time()
+        try:
+            kept = self.webhooks.keep(delivery.route, delivery.headers, delivery.body)
+        except Exception:
+            self._answer(delivery, answers.OVERLOADED)
+            raise
+        if not isinstance(kept, Answer):
+            kept.add_done_callback(lambda future: self._settled(delivery, future))
+        elif kept is answers.UNAUTHORIZED:
+            self.loop.call_at(delivery.began + answers.REFUSAL_SECONDS, self._answer, delivery, kept)
+        else:
+            self._answer(delivery, kept)
+
+    def _settled(self, delivery: _Delivery, future: asyncio.Future[Stored]) -> None:
+        try:
+            answer = answers.KEPT[future.result()]
+        except Overloaded:
+            answer = answers.OVERLOADED
+        else:
+            delivery.route.count_kept(len(delivery.body), self.loop.time() - delivery.began)
+        self._answer(delivery, answer)
+
+    def _answer(self, delivery: _Delivery, answer: Answer) -> None:
+        delivery.route.count(answer)
+        self._release(delivery)
+        delivery.response_started = delivery.response_complete = True
+        if delivery.disconnected or self.transport.is_closing():
+            return
+        self.transport.write(
+            answer.as_bytes(self.server_state.default_headers, keep_alive=delivery.keep_alive)
+        )
+        if not delivery.keep_alive or self.flow.write_paused:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _release(self, delivery: _Delivery) -> None:
+        self.webhooks.held -= len(delivery.body)
+        delivery.body = b""
+
+
+def hot_protocol(settings: GatewaySettings, checks: Webhooks) -> type[HttpToolsProtocol]:
+    """The protocol for these settings and checks; uvicorn makes one for each connection."""
+
+    class Configured(HotProtocol):
+        limits = settings
+        webhooks = checks
+
+    return Configured

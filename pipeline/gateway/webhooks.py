@@ -1,0 +1,166 @@
+"""What the gateway asks of a delivery: is it for us, is it genuine, may it be kept now.
+
+What it means is not looked at here; a body that is not JSON but rightly signed is kept, and the translate
+stage dead-letters it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+from pipeline import topics
+from pipeline.config import Settings, StoreSettings
+from pipeline.events import Kind, RawEvent
+from pipeline.gateway import answers
+from pipeline.gateway.answers import NO_STORE, Answer
+from pipeline.gateway.message import Message, Stored
+from pipeline.metrics import GATEWAY_BODY_BYTES, GATEWAY_HELD_BYTES, GATEWAY_REQUESTS, GATEWAY_SECONDS
+from pipeline.shops.base import ShopAdapter
+
+PREFIX = b"/webhooks/"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_PARTS = 2
+_LENGTH_DIGITS = 15
+
+
+class Keeper(Protocol):
+    """What keeps messages: `pipeline.gateway.intake.Intake`."""
+
+    def submit(self, message: Message) -> asyncio.Future[Stored]:
+        """Keep a message; the future raises `Overloaded` where that cannot be done now."""
+
+
+class Route:
+    """What a path means; where it names no store of ours, the secret is one that nobody has."""
+
+    __slots__ = ("_body_bytes", "_counters", "adapter", "known", "secrets", "store")
+
+    def __init__(self, store: str, adapter: ShopAdapter, keys: tuple[bytes, ...]) -> None:
+        self.store = store
+        self.adapter = adapter
+        self.secrets = keys
+        self.known = store != NO_STORE
+        self._body_bytes = GATEWAY_BODY_BYTES.labels(store)
+        self._counters = {outcome: GATEWAY_REQUESTS.labels(store, outcome) for outcome in answers.OUTCOMES}
+
+    def count(self, answer: Answer) -> None:
+        """Count an answer."""
+        self._counters[answer.outcome].inc()
+
+    def count_kept(self, size: int, seconds: float) -> None:
+        """Count a body that was kept."""
+        self._body_bytes.inc(size)
+        GATEWAY_SECONDS.observe(seconds)
+
+
+class Webhooks:
+    """The checks, in the order a request is read; whoever reads it gives the answers.
+
+    Args:
+        settings: stores and limits.
+        adapters: the platforms, by name.
+        keeper: where events go.
+        now: the wall clock, in seconds since the epoch.
+
+    Attributes:
+        held: bytes of bodies in memory; readers add and subtract what they hold.
+        max_body: the largest body taken.
+        max_held: above this, no further body is read.
+        nobody: the route of paths that name no platform of ours.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        adapters: Mapping[str, ShopAdapter],
+        keeper: Keeper,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._adapters = adapters
+        self._keeper = keeper
+        self._now = now
+        self.held = 0
+        self.max_body = settings.gateway.max_body_bytes
+        self.max_held = settings.gateway.max_held_bytes
+        self._topics = {kind: topics.full_name(settings, kind.topic) for kind in Kind}
+        self._routes = {
+            b"%s%s/%s" % (PREFIX, store.platform.encode(), name.encode()): self._route(name, store)
+            for name, store in settings.stores.items()
+        }
+        self._strangers = {
+            platform.encode(): Route(NO_STORE, adapter, (secrets.token_bytes(32),))
+            for platform, adapter in adapters.items()
+        }
+        self.nobody = next(iter(self._strangers.values()))
+        GATEWAY_HELD_BYTES.set_function(lambda: self.held)
+
+    def route(self, path: bytes) -> Route | None:
+        """What a raw path beginning with `PREFIX` means; None where its shape is not a webhook's."""
+        return self._routes.get(path) or self._resolve(path)
+
+    def refuse_unread(self, method: str, headers: Mapping[str, str]) -> Answer | None:
+        """The refusal a request earns before its body is read, if any."""
+        if method != "POST":
+            return answers.METHOD
+        if _media_type(headers) not in (_JSON, _FORM):
+            return answers.MEDIA_TYPE
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > _LENGTH_DIGITS or int(length) > self.max_body:
+            return answers.TOO_LARGE
+        return None
+
+    def keep(self, route: Route, headers: Mapping[str, str], body: bytes) -> Answer | asyncio.Future[Stored]:
+        """Check a whole delivery, and keep it; else the answer.
+
+        `answers.UNAUTHORIZED` must be sent `answers.REFUSAL_SECONDS` after the call.
+        """
+        if not body:
+            return answers.EMPTY
+        if _media_type(headers) == _FORM:
+            if not route.adapter.is_ping(headers, body):
+                return answers.MEDIA_TYPE
+            return answers.PING if route.known else answers.UNAUTHORIZED
+        if not route.adapter.verify(route.secrets, headers, body) or not route.known:
+            return answers.UNAUTHORIZED
+        return self._keeper.submit(self._message(route, headers, body))
+
+    def _message(self, route: Route, headers: Mapping[str, str], body: bytes) -> Message:
+        arrival = route.adapter.arrival(headers, body)
+        event = RawEvent(
+            store=route.store,
+            platform=route.adapter.platform,
+            kind=arrival.kind,
+            entity=arrival.entity,
+            topic=arrival.topic,
+            delivery=arrival.delivery,
+            received_ms=int(self._now() * 1000),
+            body=body,
+            triggered_ms=arrival.triggered_ms,
+            headers=arrival.headers,
+        )
+        return Message(self._topics[arrival.kind], event.key, body, event.to_kafka_headers())
+
+    def _resolve(self, path: bytes) -> Route | None:
+        """The route of a path not spelt as ours are."""
+        parts = path.removeprefix(PREFIX).split(b"/")
+        if len(parts) != _PARTS or not all(parts):
+            return None
+        platform, store = (unquote_to_bytes(part) for part in parts)
+        if b"/" in platform or b"/" in store:
+            return self.nobody
+        known = self._routes.get(b"%s%s/%s" % (PREFIX, platform, store))
+        return known or self._strangers.get(platform, self.nobody)
+
+    def _route(self, name: str, store: StoreSettings) -> Route:
+        keys = tuple(secret.get_secret_value().encode() for secret in store.secrets)
+        return Route(name, self._adapters[store.platform], keys)
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,69 @@
+"""Webhooks as shops send them: bodies, and the headers that sign and name them."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from typing import Any
+
+import orjson
+
+SECRET = "shop-secret"
+ROTATED = "shop-secret-before"
+
+#: One account and two stores on a sandbox, as a tree of settings.
+STORES: dict[str, Any] = {
+    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+    "stores": {
+        "acme-es": {
+            "platform": "shopify",
+            "account": "acme",
+            "domain": "acme.example",
+            "secrets": [SECRET, ROTATED],
+        },
+        "woo-fr": {
+            "platform": "woocommerce",
+            "account": "acme",
+            "domain": "woo.example",
+            "secrets": [SECRET],
+        },
+    },
+}
+
+
+def order(ident: int, padding: int = 0) -> bytes:
+    """An order's body; `padding` bytes longer than it must be."""
+    return orjson.dumps({"id": ident, "updated_at": "2026-11-23T10:00:00Z", "note": "x" * padding})
+
+
+def shopify(body: bytes, *, secret: str = SECRET, delivery: str = "d-1") -> dict[str, str]:
+    """Shopify's headers for a body."""
+    return {
+        "content-type": "application/json",
+        "x-shopify-topic": "orders/updated",
+        "x-shopify-webhook-id": delivery,
+        "x-shopify-hmac-sha256": signature(body, secret),
+    }
+
+
+def woocommerce(body: bytes, *, secret: str = SECRET) -> dict[str, str]:
+    """WooCommerce's headers for a body."""
+    return {
+        "content-type": "application/json",
+        "x-wc-webhook-topic": "order.updated",
+        "x-wc-webhook-id": "7",
+        "x-wc-webhook-delivery-id": "abc",
+        "x-wc-webhook-signature": signature(body, secret),
+    }
+
+
+def signature(body: bytes, secret: str = SECRET) -> str:
+    """base64(HMAC-SHA256), as both platforms sign."""
+    return base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
+
+
+def http(path: str, headers: dict[str, str], body: bytes, method: str = "POST") -> bytes:
+    """A whole HTTP/1.1 request."""
+    lines = [f"{method} {path} HTTP/1.1", "host: gateway", f"content-length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
