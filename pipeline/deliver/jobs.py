@@ -13,6 +13,8 @@ from pipeline.records import RecordKind
 
 #: A poll comes at the latest when an import has taken this much longer than at the poll before.
 PATIENCE = 0.2
+#: An import is slow after so many polls' time.
+SLOW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,13 @@ class ImportQueue:
         """Whether an import of this kind may be made now."""
         free = kind not in self._jobs and kind not in self._starting
         return free and not self.gated(kind) and now >= self._not_before
+
+    def slow(self, kind: RecordKind, now: float) -> bool:
+        """Whether the next import of this kind cannot be expected within a few looks."""
+        job = self._jobs.get(kind)
+        return now < self._not_before or (
+            job is not None and now > job.posted_at + SLOW * self.settings.import_poll
+        )
 
     def starting(self, kind: RecordKind, *, yes: bool) -> None:
         """A file of this kind is being made and sent."""

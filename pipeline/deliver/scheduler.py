@@ -110,7 +110,8 @@ class Scheduler:
         Args:
             now: the clock all moments here are on.
             wall: epoch seconds, on which acceptance is measured.
-            spare: whether so much of the budget is free that waiting for an import would waste it.
+            spare: whether so much of the budget is free that single calls may be made while a slow import
+                keeps the next one waiting.
         """
         self._return_delayed(now)
         if self._pulled:
@@ -168,7 +169,8 @@ class Scheduler:
             return None
         enough = self._book[kind].waiting >= (1 if kind is COUPON else self._settings.import_min_rows)
         # An import first: it is one call for many, and while Connectif works on it others are sent.
-        return self._import(kind, now, enough=enough) or self._one(kind, enough=enough, spare=spare)
+        held_up = enough and not (spare and self.imports.slow(kind, now))
+        return self._import(kind, now, enough=enough) or self._one(kind, import_only=held_up)
 
     def _import(self, kind: RecordKind, now: float, *, enough: bool) -> Import | None:
         if not self.imports.can_start(kind, now):
@@ -180,11 +182,11 @@ class Scheduler:
         ids = itertools.islice(iter(lambda: self._take(kind), None), self._settings.import_max_rows)
         return Import(kind, Batch(list(ids)))
 
-    def _one(self, kind: RecordKind, *, enough: bool, spare: bool) -> Send | None:
+    def _one(self, kind: RecordKind, *, import_only: bool) -> Send | None:
         if kind is COUPON:
             return None
         single = self._single(kind)
-        if single is not None or (enough and not spare):
+        if single is not None or import_only:
             return single
         record_id = self._take(kind)
         return None if record_id is None else Send(Key(kind, record_id))

@@ -202,6 +202,7 @@ class World:
             if life.errors:
                 raise life.errors[0]
             assert asyncio.get_running_loop().time() < end, f"still pending: {life.desk.versions}"
+            self.balanced(life)
             await asyncio.sleep(0.5)
 
     def finished(self, life: Life) -> bool:
@@ -239,6 +240,14 @@ class World:
         held = self.sandbox.accounts[account]
         assert held.log.refused == 0, f"{held.log.refused} calls over the limit"
         assert held.log.most_in_any_window <= held.limit
+
+    def balanced(self, life: Life) -> None:
+        """The second identity, at any moment."""
+        for account, store, tally in life.desk.tallies():
+            for kind, counts in tally.counts.items():
+                ended = sum(counts.get(outcome.value, 0) for outcome in Outcome)
+                pending = life.desk.versions[account, store, RecordKind(kind)]
+                assert counts["accepted"] == ended + pending, (kind, counts, pending)
 
     def accounted(self, life: Life) -> None:
         """The tally is exact: what came in, and how it ended, each version once."""

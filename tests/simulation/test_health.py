@@ -1,0 +1,113 @@
+"""Accounts that are refused, away, or fed with nonsense; and that no other account is held up by it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from pipeline.records import Outcome
+from tests.simulation import virtual
+from tests.simulation.shop import Shop
+from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.world import Life, World, settings_for
+
+
+def _health(stage: Stage) -> str:
+    return dict(stage.life.deliveries.accounts())["acme"].gate.health.stopped
+
+
+def test_a_wrong_key_stops_the_account_and_is_tried_about_once_a_minute(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("unauthorised")
+        for number in range(50):
+            stage.shop.order(f"o{number}", "ann@example.com", "p1")
+        await minutes(10)
+        assert _health(stage) == "unauthorised"
+        assert len(stage.calls()) < 25
+        stage.heal()
+        await stage.settle(within=300)
+        assert _health(stage) == ""
+        assert len(stage.world.holds("purchases")) == 50
+
+    play(tmp_path, story)
+
+
+def test_a_key_without_a_right_stops_the_account_with_the_reason(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("forbidden", route="/purchases*")
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await minutes(3)
+        assert _health(stage) == "forbidden"
+        stage.heal()
+        await stage.settle()
+
+    play(tmp_path, story)
+
+
+def test_connectif_away_for_a_day_loses_nothing_and_buries_nothing(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("bad_gateway")
+        for hour in range(24):
+            stage.shop.order(f"o{hour}", f"c{hour}@example.com", "p1")
+            await minutes(60)
+        assert stage.world.holds("purchases") == {}
+        # Full jitter up to five minutes: two and a half on average.
+        assert 200 < len(stage.calls()) < 1_500
+        stage.heal()
+        await stage.settle(within=900)
+        assert len(stage.world.holds("purchases")) == 24
+        assert not [receipt for receipt in stage.world.receipts() if receipt.outcome is Outcome.DEAD]
+
+    play(tmp_path, story)
+
+
+def test_one_record_that_always_fails_holds_up_no_other(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("error", method="PATCH", route="/products*", count=12)
+        stage.shop.product("p1")
+        await asyncio.sleep(1)
+        for number in range(20):
+            stage.shop.customer(f"c{number}@example.com", name="Ann")
+        await asyncio.sleep(40)
+        assert len(stage.world.holds("contacts")) == 20
+        await stage.settle(within=3_600)
+        assert stage.world.holds("products").keys() == {"p1"}
+
+    play(tmp_path, story)
+
+
+def test_too_many_refused_in_a_row_stop_the_account_before_all_are_buried(tmp_path: Path) -> None:
+    async def told() -> None:
+        world = World(settings_for(tmp_path, dead_in_a_row=10))
+        life = Life(world, "w1")
+        await life.start()
+        shop = Shop(world)
+        world.sandbox.world.faults.add([])
+        for number in range(100):
+            shop.customer(f"c{number}@example.com", birthdate="the first of May")
+        await asyncio.sleep(600)
+        dead = world.outcomes()["contact", "dead"]
+        assert 10 <= dead <= 10 + world.settings.deliver.concurrency
+        assert dict(life.deliveries.accounts())["acme"].gate.health.stopped == "dead_in_a_row"
+        await life.stop()
+
+    virtual.run(told())
+
+
+def test_an_account_that_is_away_holds_up_no_other(tmp_path: Path) -> None:
+    async def told() -> None:
+        world = World(settings_for(tmp_path, ("acme", "bolt")))
+        life = Life(world, "w1")
+        await life.start()
+        Stage(world, life).fault("timeout", account="acme", seconds=60)
+        for number in range(30):
+            Shop(world, "acme").order(f"o{number}", "ann@example.com", "p1")
+            Shop(world, "bolt").order(f"o{number}", "ann@example.com", "p1")
+        await asyncio.sleep(10)
+        assert len(world.holds("purchases", "bolt")) == 30
+        world.sandbox.world.faults.clear()
+        await world.settle(life, within=900)
+        assert len(world.holds("purchases", "acme")) == 30
+        await life.stop()
+
+    virtual.run(told())
