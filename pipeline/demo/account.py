@@ -19,6 +19,7 @@ TRANSLATED = "pipeline_account_translated"
 RECORDS = "pipeline_account_records"
 REASONS = "pipeline_account_reasons"
 LAG = "pipeline_lag_messages"
+READY = "pipeline_ready"
 
 #: (store, event kind) and (account, store, record kind).
 EventRow = tuple[str, str]
@@ -36,6 +37,7 @@ class Account:
         records: row -> `accepted`, how they ended, and `pending` -> count.
         rejected: row -> reason -> count.
         lag: topic -> messages that are not dealt with yet.
+        ready: process -> whether it processes events.
     """
 
     events: dict[EventRow, Counter[str]] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Account:
     records: dict[RecordRow, Counter[str]] = field(default_factory=dict)
     rejected: dict[EventRow, Counter[str]] = field(default_factory=dict)
     lag: Counter[str] = field(default_factory=Counter)
+    ready: dict[str, bool] = field(default_factory=dict)
 
     @property
     def received(self) -> int:
@@ -73,7 +76,7 @@ class Account:
     def is_at_rest(self) -> bool:
         """Whether nothing is on its way and every record has its receipt."""
         on_the_way = self.emitted > self.accepted or self.lag.total() > 0 or self.pending > 0
-        return not on_the_way and self.accepted == self.settled
+        return not on_the_way and self.accepted == self.settled and all(self.ready.values())
 
     def unbalanced(self, *, repeats: bool = False) -> Iterator[str]:
         """Rows whose figures do not fit together, in words.
@@ -104,6 +107,8 @@ def read(pages: Iterable[str]) -> Account:
                     _add(account.events, (labels["store"], labels["kind"]), labels["outcome"], count)
                 elif family.name == LAG:
                     account.lag[labels["topic"]] += count
+                elif family.name == READY:
+                    account.ready[labels["process"]] = count == 1
                 elif family.name == REASONS and labels["outcome"] == "rejected":
                     _add(account.rejected, (labels["store"], labels["kind"]), labels["reason"], count)
                 elif family.name in (TRANSLATED, RECORDS):

@@ -115,6 +115,11 @@ def test_a_worker_with_messages_before_it_is_not_at_rest(good: Run) -> None:
     assert not good.account.is_at_rest
 
 
+def test_a_worker_that_is_not_ready_is_not_at_rest(good: Run) -> None:
+    good.account.ready["deliver"] = False
+    assert not good.account.is_at_rest
+
+
 def test_parts_that_do_not_sum_are_noticed(good: Run) -> None:
     good.account.records[ROW]["delivered"] += 1
     assert against(good) == ["acme acme-es purchase: accepted 5, but the parts sum to 6"]
