@@ -84,6 +84,9 @@ class KafkaSettings(Section):
     receipt_retention_days: int = Field(default=90, ge=1)
     dead_retention_days: int = Field(default=400, ge=1)
     max_message_bytes: int = Field(default=6_000_000, ge=1_000_000)
+    session_timeout: float = Field(
+        default=15.0, ge=6, le=300, description="seconds until a silent worker's partitions go to another"
+    )
     java: Literal["bundled", "system"] = Field(default="bundled", description="of the embedded broker")
 
 

@@ -65,7 +65,7 @@ def _draft(
                 contact_email="a@b.example",
                 cart_id=content,
                 purchase_date="2026-01-01T00:00:00Z",
-                total_price="1.00",  # type: ignore[arg-type]  # pydantic makes it a Decimal
+                total_price="1.00",
                 total_quantity=1,
             )
     return Draft(record_kind, record_id, Origin.ORDER, body, Op(op), if_emitted=if_emitted)

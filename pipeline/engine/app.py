@@ -19,8 +19,6 @@ from pipeline.engine.security import credentials
 from pipeline.kafka import bootstrap
 from pipeline.topics import full_name
 
-#: Seconds without a heartbeat until another worker takes over; a restart within it keeps its partitions.
-SESSION_TIMEOUT = 15.0
 COMMIT_EVERY = 1.0
 #: Modules whose classes are services of Faust's, which tell of every start and stop.
 _SERVICES = ("app", "consumer", "recovery", "table")
@@ -73,8 +71,8 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
         "broker": servers,
         "broker_credentials": credentials(settings.kafka.security),
         "broker_client_id": "pipeline",
-        "broker_session_timeout": SESSION_TIMEOUT,
-        "broker_heartbeat_interval": 3.0,
+        "broker_session_timeout": settings.kafka.session_timeout,
+        "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,
         "broker_max_poll_records": round_size,
         # A long restore is no reason to leave the group; a hung process is its supervisor's business.

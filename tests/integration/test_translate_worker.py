@@ -1,0 +1,150 @@
+"""The whole translate path on a real Kafka: raw events to records, through crashes and moves."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+from pydantic import TypeAdapter
+
+from pipeline.events import Kind, RawEvent
+from pipeline.records import Record, RecordKind
+from tests.broker import KafkaSettings
+from tests.integration.translating import STORE, Scene, product, scene
+from tests.processes import wait_until
+from tests.shopify import delivered, load
+
+pytestmark = pytest.mark.kafka
+
+
+class Storm:
+    """Products that change; deliveries late, twice and out of order; and what must be told in the end."""
+
+    def __init__(self, seed: int, products: int = 60) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - not a secret
+        self._versions = dict.fromkeys(range(products), 0)
+
+    def events(self, count: int) -> Iterator[RawEvent]:
+        """`count` events; every version is among them."""
+        waiting: list[RawEvent] = []
+        for _ in range(count):
+            number = self._chance.randrange(len(self._versions))
+            self._versions[number] += 1
+            waiting.append(product(number, self._versions[number]))
+            if self._chance.random() < 0.1:
+                waiting.append(waiting[-1])
+        for start in range(0, len(waiting), 20):
+            late = waiting[start : start + 20]
+            self._chance.shuffle(late)
+            yield from late
+
+    def judge(self, play: Scene) -> None:
+        """The newest of each product was told last."""
+        told = play.told("connectif.products")
+        newest = {
+            str(9_000_000 + number): f"v{version}" for number, version in self._versions.items() if version
+        }
+        assert {record_id: record["body"]["name"] for record_id, record in told.items()} == newest
+
+
+def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings) as play:
+        order = load("webhook-orders_paid-2024-04") | {
+            "cancelled_at": None,
+            "test": False,
+            "financial_status": "paid",
+            "email": "A@b.example",
+        }
+        event = delivered("orders/paid", order)
+        ours = [
+            RawEvent(STORE, "shopify", event.kind, event.entity, event.topic, event.delivery, 5, event.body),
+            RawEvent("gone", "shopify", event.kind, event.entity, event.topic, event.delivery, 5, event.body),
+            RawEvent("woo", "woocommerce", Kind.ORDER, "7", "order.updated", "d", 5, b'{"truncated'),
+        ]
+        play.put(ours)
+        play.put_raw(Kind.CUSTOMER, None, b"\x00\xff", [("pipeline-store", None)])
+        worker = play.worker()
+        play.settle()
+        assert worker.account() == {"accepted": 1, "rejected": 3}
+        assert worker.account("pipeline_account_reasons", "reason") == {
+            "unknown_store": 1,
+            "invalid_json": 1,
+            "not_an_event": 1,
+        }
+        records: TypeAdapter[Record] = TypeAdapter(Record)
+        told = [
+            records.validate_json(message.value() or b"")
+            for kind in (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE)
+            for message in play.messages(kind.topic)
+        ]
+        assert {record.kind for record in told} == {
+            RecordKind.CONTACT,
+            RecordKind.PRODUCT,
+            RecordKind.PURCHASE,
+        }
+        assert {record.source.topic for record in told} == {"shop.orders"}
+        letters = {dict(message.headers() or [])["dead-reason"] for message in play.messages("deadletters")}
+        assert letters == {b"unknown_store", b"invalid_json", b"not_an_event"}
+        assert worker.stop() == 0
+        worker.restart()
+        wait_until(worker.is_ready, 60)
+        assert sum(worker.account().values()) == play.produced
+        assert len(list(play.messages("deadletters"))) == 3
+
+
+def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(kafka_settings: KafkaSettings) -> None:
+    chance, storm = random.Random(3), Storm(3)  # noqa: S311 - not a secret
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        for _ in range(4):
+            play.put(storm.events(1_500))
+            before = play.counted()
+            wait_until(lambda before=before: play.counted() > before, 60)  # type: ignore[misc]
+            time.sleep(chance.uniform(0, 0.6))
+            worker.kill()
+            worker.restart()
+        play.put(storm.events(100))
+        play.settle()
+        storm.judge(play)
+        assert worker.stop() == 0
+
+
+def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings: KafkaSettings) -> None:
+    storm = Storm(5)
+    with scene(kafka_settings) as play:
+        first = play.worker("w1")
+        play.put(storm.events(1_000))
+        play.settle()
+        second = play.worker("w2")
+        wait_until(lambda: second.is_ready() and bool(second.account()), 90)
+        play.put(storm.events(1_000))
+        play.settle()
+        assert sum(first.account().values()) > 0
+        play.put(storm.events(300))
+        second.kill()
+        play.workers.remove(second)
+        play.lose(second)
+        play.settle()
+        storm.judge(play)
+
+        account = first.account()
+        assert first.stop() == 0
+        play.lose(first)
+        first.restart()
+        wait_until(first.is_ready, 60)
+        assert first.account() == account
+        play.put([product(number, 1) for number in range(60)])
+        play.settle()
+        again = first.account()
+        assert again["stale"] + again["duplicate"] == account["stale"] + account["duplicate"] + 60
+        storm.judge(play)
+
+
+def test_a_second_worker_of_the_same_name_is_refused(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        assert play.worker().wait() == 1
+        assert worker.is_ready()

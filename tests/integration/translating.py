@@ -1,0 +1,189 @@
+"""The translate worker as processes on a real broker, and shops whose products change."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline import topics
+from pipeline.config import Settings
+from pipeline.events import Kind, RawEvent
+from pipeline.kafka import client_config
+from pipeline.local.ports import free_port
+from tests.broker import KafkaSettings
+from tests.processes import wait_until
+from tests.shopify import load
+
+STORE = "acme-es"
+TREE: dict[str, Any] = {
+    "kafka": {"session_timeout": 6.0},
+    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+    "stores": {
+        STORE: {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]},
+        "woo": {"platform": "woocommerce", "account": "acme", "domain": "woo.example", "secrets": ["s"]},
+    },
+}
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+_PRODUCT = load("webhook-products_update-2024-04")
+
+
+def product(number: int, version: int) -> RawEvent:
+    """A product of Shopify as its `version`-th change left it."""
+    said = {"id": 9_000_000 + number, "title": f"v{version}"}
+    moment = _BEGINNING + timedelta(minutes=version)
+    return RawEvent(
+        store=STORE,
+        platform="shopify",
+        kind=Kind.PRODUCT,
+        entity=str(said["id"]),
+        topic="products/update",
+        delivery=f"products/update:{number}.{version}",
+        received_ms=1_800_000_000_000,
+        body=orjson.dumps(_PRODUCT | said | {"updated_at": moment.isoformat()}),
+    )
+
+
+class Worker:
+    """A translate worker as a process."""
+
+    def __init__(self, config_path: Path, name: str) -> None:
+        self._config, self.name = config_path, name
+        self.port = free_port()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "pipeline", "worker", "translate", "--config", str(self._config)]
+        return subprocess.Popen([*command, "--port", str(self.port), "--worker", self.name])
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Start it again under its name."""
+        self._process = self._start()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(60)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit code, once it ends by itself."""
+        return self._process.wait(seconds)
+
+    def is_ready(self) -> bool:
+        """Whether it holds its partitions and their tables."""
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code == 200
+        return False
+
+    def account(self, series: str = "pipeline_account_events", label: str = "outcome") -> Counter[str]:
+        """The exact account by one label; empty where nobody answers."""
+        counts: Counter[str] = Counter()
+        with contextlib.suppress(httpx.HTTPError):
+            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
+            for family in text_string_to_metric_families(page):
+                if family.name == series:
+                    for sample in family.samples:
+                        counts[sample.labels[label]] += int(sample.value)
+        return counts
+
+
+class Scene:
+    """A broker, workers, and what lies on the topics."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self.settings: Settings = kafka(TREE)
+        self.config_path = kafka.write(TREE)
+        topics.ensure(self.settings)
+        self._producer = Producer({**client_config(self.settings), "partitioner": "murmur2_random"})
+        self.workers: list[Worker] = []
+        self.produced = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            worker.kill()
+
+    def worker(self, name: str = "w1") -> Worker:
+        """Start a worker."""
+        self.workers.append(Worker(self.config_path, name))
+        return self.workers[-1]
+
+    def lose(self, worker: Worker) -> None:
+        """Delete what a dead worker had on disk."""
+        shutil.rmtree(self.settings.data_dir / topics.TRANSLATE_APP / worker.name)
+
+    def put(self, events: Iterable[RawEvent]) -> None:
+        """Produce events, as the gateway does."""
+        for event in events:
+            self.put_raw(event.kind, event.key, event.body, event.to_kafka_headers())
+        assert self._producer.flush(30) == 0
+
+    def put_raw(self, kind: Kind, key: bytes | None, value: bytes | None, headers: list[Any]) -> None:
+        """Produce anything."""
+        topic = topics.full_name(self.settings, kind.topic)
+        self._producer.produce(topic, value, key, headers=headers)
+        self._producer.poll(0)
+        self.produced += 1
+
+    def counted(self) -> int:
+        """Events in the account, over all workers."""
+        return sum(sum(worker.account().values()) for worker in self.workers)
+
+    def settle(self, seconds: float = 90) -> None:
+        """Wait until every event is in the account."""
+        wait_until(lambda: self.counted() >= self.produced, seconds)
+        assert self.counted() == self.produced
+
+    def messages(self, topic: str) -> Iterator[Message]:
+        """Everything on a topic, partition by partition."""
+        name = topics.full_name(self.settings, topic)
+        consumer = Consumer({**client_config(self.settings), "group.id": "judge"})
+        try:
+            count = len(consumer.list_topics(name, 10).topics[name].partitions)
+            for number in range(count):
+                place = TopicPartition(name, number, 0)
+                end = consumer.get_watermark_offsets(place, 10)[1]
+                consumer.assign([place])
+                while end and (message := consumer.poll(10)) is not None:
+                    yield message
+                    if message.offset() + 1 >= end:
+                        break
+        finally:
+            consumer.close()
+
+    def told(self, topic: str) -> dict[str, dict[str, Any]]:
+        """The last record of each id."""
+        last: dict[str, dict[str, Any]] = {}
+        for message in self.messages(topic):
+            record = orjson.loads(message.value() or b"")
+            last[record["id"]] = record
+        return last
+
+
+@contextlib.contextmanager
+def scene(kafka: KafkaSettings) -> Iterator[Scene]:
+    """A scene whose workers end with it."""
+    with Scene(kafka) as play:
+        yield play
