@@ -148,7 +148,7 @@ def up(
 def sandbox(
     config_path: ConfigOption = None,
     host: HostOption = "127.0.0.1",
-    port: PortOption = 8090,
+    port: PortOption = 9100,
     speed: Annotated[float | None, typer.Option(min=0.001, help="Divides Connectif's minute.")] = None,
     window: Annotated[str | None, typer.Option(help="Kind of its limit: fixed or sliding.")] = None,
     switch: Annotated[list[str] | None, typer.Option(help="A reading to change, as name=value.")] = None,

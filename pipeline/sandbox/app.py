@@ -126,8 +126,8 @@ class Sandbox:
 
     def _linked(self, incoming: Incoming) -> Answer:
         parts = incoming.scope["path"].strip("/").split("/")[1:]
-        account = self.accounts.get(parts[0])
-        if account is None or len(parts) != _FILE_PARTS:
+        account = self.accounts.get(parts[0]) if len(parts) == _FILE_PARTS else None
+        if account is None:
             raise absent("File")
         link = files.FileLink(*parts)
         files.check_link(account, link, incoming.scope["query_string"], incoming.now)

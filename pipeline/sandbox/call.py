@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -14,6 +15,8 @@ from pipeline.sandbox.answers import Answer, Violation, ok, refuse, unprocessabl
 from pipeline.sandbox.faults import Strike
 from pipeline.sandbox.fields import is_object_id
 from pipeline.sandbox.switches import Switches
+
+_POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class Form(NamedTuple):
@@ -109,7 +112,7 @@ class Call:
         text = self.query.get(name)
         if text is None:
             return default
-        if not text.isascii() or not text.isdigit() or int(text) < 1:
+        if not _POSITIVE.fullmatch(text):
             raise unprocessable([Violation(name, f"/{name}")])
         return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -69,17 +70,44 @@ def custom_kind(definition: Mapping[str, Any]) -> Kind:
     return kinds.get(definition["type"], TEXT)
 
 
+class Bought:
+    """What a contact's purchases amount to, kept up to date: a contact is answered at every PATCH.
+
+    Attributes:
+        places: where the purchases stand on their shelf.
+        amount: the sum of their totals.
+        first: epoch seconds of the earliest.
+        last: epoch seconds of the latest.
+    """
+
+    __slots__ = ("amount", "first", "last", "places")
+
+    def __init__(self) -> None:
+        self.places: list[int] = []
+        self.amount = 0.0
+        self.first, self.last = math.inf, -math.inf
+
+    def add(self, purchase: Entry, total_price: float) -> None:
+        """Add a purchase."""
+        self.places.append(purchase.place)
+        self.amount += total_price
+        self.first, self.last = min(self.first, purchase.when), max(self.last, purchase.when)
+
+
+_NOTHING = Bought()
+
+
 class Contacts:
     """The contacts of one account.
 
     Attributes:
-        purchases: places of a living contact's purchases on the shelf of purchases.
+        bought: what living contacts bought, by the contact's place on the shelf.
     """
 
     def __init__(self, space: int) -> None:
         self.shelf = Shelf(id_maker(space))
         self._by_external_id: dict[str, int] = {}
-        self.purchases: dict[int, list[int]] = {}
+        self.bought: dict[int, Bought] = {}
 
     def find(self, by: By, key: str) -> Entry | None:
         """The contact with that key."""
@@ -120,8 +148,12 @@ class Contacts:
     def delete(self, entry: Entry, now: float) -> None:
         """Delete a contact; its purchases stay, but are nobody's."""
         self._index(entry.body.get("_externalId"), None, entry.place)
-        self.purchases.pop(entry.place, None)
+        self.bought.pop(entry.place, None)
         self.shelf.drop(entry, now)
+
+    def shown(self, entry: Entry) -> dict[str, Any]:
+        """A contact as GET answers it."""
+        return _shown(entry, self.bought.get(entry.place, _NOTHING))
 
     def _claim(self, field: str, value: str, entry: Entry | None, switches: Switches) -> None:
         holder = self.find("external-id" if field == "_externalId" else "email", value)
@@ -143,26 +175,19 @@ def _shelf_key(body: Mapping[str, Any]) -> str:
     return str(email) if email is not None else f"\0{body['_externalId']}"
 
 
-def shown(entry: Entry, bought: list[Entry]) -> dict[str, Any]:
-    """A contact as GET answers it.
-
-    Args:
-        entry: the contact.
-        bought: its purchases.
-    """
-    amounts = [float(purchase.body["totalPrice"]) for purchase in bought]
-    total = round(sum(amounts), 2)
+def _shown(entry: Entry, bought: Bought) -> dict[str, Any]:
+    count = len(bought.places)
     return {
         "id": entry.id,
         "_createdAt": iso(entry.created),
         "_updatedAt": iso(entry.updated),
         "_isAnonymous": False,
         "_hasPushSubscriptions": False,
-        "_totalPurchases": len(bought),
-        "_totalPurchasesAmount": total,
-        "_averagePurchasesAmount": round(total / len(bought), 2) if bought else 0,
-        "_firstPurchaseDate": iso(min(purchase.when for purchase in bought)) if bought else None,
-        "_lastPurchaseDate": iso(max(purchase.when for purchase in bought)) if bought else None,
+        "_totalPurchases": count,
+        "_totalPurchasesAmount": round(bought.amount, 2) if count else 0,
+        "_averagePurchasesAmount": round(bought.amount / count, 2) if count else 0,
+        "_firstPurchaseDate": iso(bought.first) if count else None,
+        "_lastPurchaseDate": iso(bought.last) if count else None,
         **dict.fromkeys(_MODELLED),
         **_DEFAULTS,
         **entry.body,

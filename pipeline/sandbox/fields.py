@@ -55,7 +55,8 @@ def _is_moment(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
-        moment(value)
+        # Near year 1 and year 9999 an offset can lead out of what can be written again.
+        iso(moment(value))
     except (ValueError, OverflowError):
         return False
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.contacts import Contacts
+from pipeline.sandbox.contacts import Bought, Contacts
 from pipeline.sandbox.fields import DATE_TIME, EMAIL, INTEGER, NUMBER, TEXT, Kind, moment
 from pipeline.sandbox.products import COMMON
 from pipeline.sandbox.shelf import Entry, Shelf, id_maker
@@ -51,20 +51,24 @@ class Purchases:
         when = moment(body["purchaseDate"]) if "purchaseDate" in body else now
         document = {**body, "contactId": contact.id, _TRIGGER: trigger}
         entry = self.shelf.put(_key(body["purchaseId"], switches), document, now, when)
-        self._contacts.purchases.setdefault(contact.place, []).append(entry.place)
+        self._contacts.bought.setdefault(contact.place, Bought()).add(entry, body["totalPrice"])
         return entry
 
     def delete(self, entry: Entry, now: float) -> None:
         """Delete a purchase; its contact has one less."""
         owner = self._contacts.shelf.by_id(entry.body["contactId"])
         if owner is not None:
-            self._contacts.purchases[owner.place].remove(entry.place)
+            self._contacts.bought[owner.place] = self._without(entry, self._contacts.bought[owner.place])
         self.shelf.drop(entry, now)
 
-    def of(self, contact: Entry) -> list[Entry]:
-        """The contact's purchases."""
-        places = self._contacts.purchases.get(contact.place, ())
-        return [entry for place in places if (entry := self.shelf.at(place)) is not None]
+    def _without(self, gone: Entry, bought: Bought) -> Bought:
+        """What is left of a contact's purchases: added up anew, as a sum less a part is not exact."""
+        left = Bought()
+        for place in bought.places:
+            entry = self.shelf.at(place)
+            if entry is not None and place != gone.place:
+                left.add(entry, entry.body["totalPrice"])
+        return left
 
 
 def shown(entry: Entry) -> bytes:

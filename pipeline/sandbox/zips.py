@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
 from pipeline.sandbox.account import Account
-from pipeline.sandbox.contacts import WRITABLE, shown
+from pipeline.sandbox.contacts import WRITABLE
 from pipeline.sandbox.exports import Export
 from pipeline.sandbox.fields import iso
 from pipeline.sandbox.shelf import Entry
@@ -94,7 +94,7 @@ def _contact_rows(account: Account) -> Iterator[Sequence[Any]]:
     columns = ["_email", "_externalId", *WRITABLE, *custom, *_DERIVED]
     yield columns
     for entry in account.contacts.shelf.living():
-        contact = shown(entry, account.purchases.of(entry))
+        contact = account.contacts.shown(entry)
         yield [_cell(contact.get(name)) for name in columns]
 
 

@@ -213,6 +213,16 @@ async def test_purchases_are_added_up_when_created_and_when_deleted() -> None:
         assert contact["_firstPurchaseDate"] == contact["_lastPurchaseDate"] == "2026-02-01T00:00:00.000Z"
 
 
+async def test_the_sum_of_many_purchases_stays_exact_when_one_is_deleted() -> None:
+    async with running() as api:
+        await api.prepare()
+        for number in range(20):
+            await api.post("/purchases/", {**PURCHASE, "purchaseId": str(number), "totalPrice": 0.1})
+        await api.delete("/purchases/purchase-id/7")
+        contact = (await api.get(f"/contacts/email/{EMAIL}")).json()
+        assert (contact["_totalPurchases"], contact["_totalPurchasesAmount"]) == (19, 1.9)
+
+
 async def test_creating_a_contact_consumes_an_activity_and_changing_it_does_not() -> None:
     async with running() as api:
         await api.patch(f"/contacts/email/{EMAIL}", {})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
 import pytest
 
+from pipeline.sandbox.faults import Effect
 from tests.connectif_sandbox import EMAIL, OTHER_KEY, PURCHASE, Api, running
 
 CSV = "_email\na@mail.example\nb@mail.example\n"
@@ -217,6 +219,14 @@ async def test_rules_are_added_replaced_shown_and_cleared_one_by_one() -> None:
 async def test_a_rule_that_is_none_is_422(rule: dict[str, Any]) -> None:
     async with running() as api:
         assert (await api.client.post("/_sandbox/faults", json=[rule])).status_code == 422
+
+
+def test_every_effect_and_every_route_of_the_sandbox_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    for effect in get_args(Effect):
+        assert f"`{effect}`" in text
+    for route in ("ledger", "stats", "switches", "faults", "reset", "keys", "coupon-sets", "callbacks"):
+        assert route in text
 
 
 async def test_a_fault_of_an_unknown_account_is_404_and_of_no_json_400() -> None:

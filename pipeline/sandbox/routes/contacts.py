@@ -7,9 +7,8 @@ from typing import Any
 
 from pipeline.sandbox.answers import NO_CONTENT, Answer, Violation, absent, ok, unprocessable
 from pipeline.sandbox.call import Call
-from pipeline.sandbox.contacts import MAX_EXTERNAL_ID, WRITABLE_BY, By, custom_kind, shown
+from pipeline.sandbox.contacts import MAX_EXTERNAL_ID, WRITABLE_BY, By, custom_kind
 from pipeline.sandbox.fields import is_email, violations
-from pipeline.sandbox.shelf import Entry
 
 
 def get_by_email(call: Call) -> Answer:
@@ -60,7 +59,7 @@ def _get(call: Call, by: By, key: str) -> Answer:
     entry = call.account.contacts.find(by, key)
     if entry is None:
         raise absent("Contact")
-    return ok(_shown(call, entry))
+    return ok(call.account.contacts.shown(entry))
 
 
 def _patch(call: Call, by: By, key: str) -> Answer:
@@ -73,7 +72,9 @@ def _patch(call: Call, by: By, key: str) -> Answer:
     call.key = entry.key
     if created:
         call.account.consume("entity-created")
-    return call.stored(_shown(call, entry), call.switches.patch_created_status if created else 200)
+    return call.stored(
+        call.account.contacts.shown(entry), call.switches.patch_created_status if created else 200
+    )
 
 
 def _checked(call: Call, by: By, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,10 +104,6 @@ def _delete(call: Call, by: By, key: str) -> Answer:
     elif call.switches.delete_absent_status == 404:  # noqa: PLR2004 - an HTTP status
         raise absent("Contact")
     return NO_CONTENT
-
-
-def _shown(call: Call, entry: Entry) -> dict[str, Any]:
-    return shown(entry, call.account.purchases.of(entry))
 
 
 def _same_key(value: str, key: str, call: Call) -> bool:
