@@ -14,7 +14,7 @@ import httpx
 from pipeline.connectif.rates import RateHint, read_rate
 
 DETAIL_LIMIT = 300
-_EMAIL = re.compile(r"[^\s@<>\"'(),;:/=]+(?:@|%40)[^\s@<>\"'(),;:/=]+")
+_EMAIL = re.compile(r"\S*(?:@|%40)\S*")
 _PHONE = re.compile(r"\+\d[\d -]{6,}\d")
 _BLANKS = re.compile(r"\s+")
 

@@ -125,6 +125,7 @@ class Life:
             records = [(offset, RECORD.validate_json(value)) for offset, value in values]
             await self._clerk.take(kind, [Batch(self.desk, records, self._done(kind.topic, values))])
             self.deliveries.arrived(list({record.account for _, record in records}))
+            self._read[kind.topic] = values[-1][0] + 1
 
     async def _receipts(self) -> None:
         topic = self._paper.receipts
@@ -208,7 +209,7 @@ class World:
     def finished(self, life: Life) -> bool:
         """Whether all that was said has been read and has ended."""
         read = all(
-            life._read.get(f"at:{kind.topic}", 0) >= len(self.cluster.topic(kind.topic))
+            life._read.get(kind.topic, 0) >= len(self.cluster.topic(kind.topic))
             for kind in RecordKind
         )
         return read and not +life.desk.versions and not self.cluster.table("pending")
