@@ -1,0 +1,179 @@
+"""Broker, topics, processes and clocks for the benchmarks of the stages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from confluent_kafka import Producer
+
+from pipeline import config, topics
+from pipeline.config import Settings
+from pipeline.events import RawEvent
+from pipeline.local.broker import EmbeddedKafka
+from pipeline.local.ports import free_port
+from pipeline.local.tomlfile import dumps
+
+ROOT = Path(__file__).resolve().parents[1]
+PIPELINE = str(Path(sys.executable).with_name("pipeline"))
+
+
+@contextlib.contextmanager
+def broker(directory: Path) -> Iterator[str]:
+    """The bootstrap address of a broker of our own, or of `BENCH_BOOTSTRAP`."""
+    configured = os.environ.get("BENCH_BOOTSTRAP")
+    if configured:
+        yield configured
+        return
+    with EmbeddedKafka(directory, heap="1g") as kafka:
+        yield kafka.bootstrap
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run's settings, under a topic prefix of its own; `path` is their file."""
+
+    directory: Path
+    bootstrap: str
+    tree: dict[str, Any]
+    prefix: str = field(default_factory=lambda: f"b{time.time_ns():x}-")
+
+    @property
+    def path(self) -> Path:
+        """The settings file."""
+        return self.directory / f"{self.prefix}pipeline.toml"
+
+    def settings(self, **kafka: int) -> Settings:
+        """Write the settings file, create the topics, and return the settings."""
+        tree = {
+            "data_dir": str(self.directory / f"{self.prefix}data"),
+            "kafka": {"bootstrap": self.bootstrap, "topic_prefix": self.prefix, **kafka},
+            **self.tree,
+        }
+        self.path.write_text(dumps(tree), encoding="utf-8")
+        settings = config.load(self.path)
+        topics.ensure(settings)
+        return settings
+
+
+def produce(settings: Settings, events: Iterable[RawEvent]) -> int:
+    """Put events into the shop topics; returns how many."""
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap,
+            "linger.ms": 20,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+    count = 0
+    for event in events:
+        topic = topics.full_name(settings, event.kind.topic)
+        while True:
+            try:
+                producer.produce(topic, event.body, event.key, headers=event.to_kafka_headers())
+                break
+            except BufferError:
+                producer.poll(0.1)
+        count += 1
+        if count % 1_000 == 0:
+            producer.poll(0)
+    assert producer.flush(60) == 0
+    return count
+
+
+class Worker:
+    """A process under test, with its metrics."""
+
+    def __init__(self, command: list[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.started = time.perf_counter()
+        self._log = log.open("ab")
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=self._log, stderr=self._log, env={**os.environ, **(env or {})}
+        )
+        self._watch = psutil.Process(self.process.pid)
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        times = self._watch.cpu_times()
+        return float(times.user + times.system)
+
+    def rss_mb(self) -> float:
+        """Resident memory now."""
+        return float(self._watch.memory_info().rss / 1e6)
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def check(self) -> None:
+        """Raise where the process ended by itself."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the worker ended with {self.process.returncode}; see {self._log.name}")
+
+
+def translate_worker(bench: Bench, port: int, name: str = "1") -> Worker:
+    """Start `pipeline worker translate`."""
+    command = [PIPELINE, "worker", "translate", "--config", str(bench.path), "--port", str(port)]
+    return Worker([*command, "--worker", name], bench.directory / f"translate-{name}.log")
+
+
+def metric(port: int, name: str) -> float:
+    """The sum of a series over its labels; 0 where nobody answers yet."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return 0.0
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
+
+def wait_for(what: Callable[[], bool], timeout: float, every: float = 0.05) -> float:
+    """Wait until `what` holds; returns how long it took, in seconds."""
+    start = time.perf_counter()
+    while not what():
+        if time.perf_counter() - start > timeout:
+            raise TimeoutError(f"not within {timeout} s")
+        time.sleep(every)
+    return time.perf_counter() - start
+
+
+def machine() -> str:
+    """What this runs on, for the table of results."""
+    load = os.getloadavg()[0]
+    memory = psutil.virtual_memory().total / 2**30
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {python}, load average before: {load:.1f}"
+
+
+def report(rows: list[dict[str, object]]) -> None:
+    """Print rows as a Markdown table, and as JSON for tools."""
+    names = list(rows[0])
+    print("| " + " | ".join(names) + " |")
+    print("|" + " --- |" * len(names))
+    for row in rows:
+        print("| " + " | ".join(str(row[name]) for name in names) + " |")
+    print(json.dumps(rows))
+
+
+__all__ = ["Bench", "Worker", "broker", "free_port", "machine", "metric", "produce", "report", "wait_for"]
