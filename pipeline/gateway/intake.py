@@ -109,7 +109,7 @@ class Intake:
         self._retry_delay = RETRY_MIN
         self._retry_at = clock()
         self._retired: set[asyncio.Future[None]] = set()
-        self._closing = False
+        self._closing = self._said_down = False
         self._settled = asyncio.Event()
         self._wake = asyncio.Event()
         spool.on_change = self._wake.set
@@ -216,8 +216,9 @@ class Intake:
         gate, self._gate = self._gate or [], None
         if link is None:
             return
-        if self._waiting or (self.direct and not self._closing):
-            log.warning("%s: %d events move to the spool", reason, len(self._waiting))
+        if self._waiting or not (self._closing or self._said_down):
+            log.warning("Kafka: %s; events go to the spool, %d at once", reason, len(self._waiting))
+            self._said_down = True
         link.purge()
         closed = self._loop.run_in_executor(None, link.close)
         self._retired.add(closed)
@@ -256,6 +257,7 @@ class Intake:
 
     def _turn_direct(self, link: Link) -> None:
         log.info("Kafka takes events directly")
+        self._said_down = False
         GATEWAY_KAFKA_UP.set(1)
         self.direct = True
         gate, self._gate = self._gate or [], None
@@ -278,17 +280,19 @@ class Intake:
         except BrokerError as error:
             self._retry_delay = min(2 * self._retry_delay, RETRY_MAX)
             self._retry_at = self._clock() + self._retry_delay
-            log.warning("no connection to Kafka: %s", error.message)
+            if not self._said_down:
+                log.warning("Kafka: %s; events go to the spool", error.message)
+                self._said_down = True
 
     async def _probe(self, link: Link) -> None:
         """With nothing in the spool to try it on, ask whether Kafka is there."""
-        answers = await self._loop.run_in_executor(None, link.probe)
+        complaint = await self._loop.run_in_executor(None, link.probe)
         if self._link is not link:
             return
-        if answers:
+        if complaint is None:
             self._proven = True
         else:
-            self._trip("no broker answers")
+            self._trip(complaint)
 
     async def _drain_some(self, link: Link) -> None:
         free = WINDOW_EVENTS - len(self._draining)

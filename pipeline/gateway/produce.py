@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pipeline.config import Settings
 from pipeline.errors import BrokerError
@@ -50,8 +50,8 @@ class Link(Protocol):
     def purge(self) -> None:
         """Forget all that is queued; what is in flight may still arrive."""
 
-    def probe(self) -> bool:
-        """Whether a broker answers; waits some seconds for one. For a thread."""
+    def probe(self) -> str | None:
+        """Why no broker answers, after waiting some seconds for one; None when one does. For a thread."""
 
     def close(self) -> None:
         """Free everything; remaining reports are called from the calling thread. For a thread."""
@@ -65,6 +65,7 @@ class KafkaLink:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._last_error = ""
         config = {
             "acks": "all",
             "enable.idempotence": True,
@@ -76,7 +77,9 @@ class KafkaLink:
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
             "reconnect.backoff.max.ms": 1_000,
-            "log.connection.close": False,
+            # Each failed attempt to connect is an error to librdkafka; the intake says it once.
+            "log_level": 2,
+            "error_cb": self._remember,
             **client_config(settings),
         }
         try:
@@ -102,15 +105,19 @@ class KafkaLink:
         """As `Link.purge`."""
         self._producer.purge(blocking=False)
 
-    def probe(self) -> bool:
+    def probe(self) -> str | None:
         """As `Link.probe`."""
         try:
             self._producer.list_topics(timeout=2.0)
-        except KafkaException:
-            return False
-        return True
+        except KafkaException as error:
+            return self._last_error or str(error.args[0].str())
+        return None
 
     def close(self) -> None:
         """As `Link.close`."""
         self._producer.purge()
         self._producer.flush(5.0)
+
+    def _remember(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
+            self._last_error = error.str()

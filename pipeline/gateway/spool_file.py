@@ -58,6 +58,8 @@ class SpoolFile:
             self._db.execute(_TABLE)
             self._db.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
+            if hasattr(self, "_db"):
+                self._db.close()
             raise PipelineError(
                 f"the spool {path} cannot be used: {error}",
                 hint="each gateway needs a writable data_dir of its own",

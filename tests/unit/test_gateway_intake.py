@@ -82,8 +82,8 @@ class FakeLink:
         self._queue.clear()
         self._unconfirmed.clear()
 
-    def probe(self) -> bool:
-        return self.kafka.up
+    def probe(self) -> str | None:
+        return None if self.kafka.up else "no broker answers"
 
     def close(self) -> None:
         self.closed = True
