@@ -13,7 +13,7 @@ import httpx
 from pipeline.demo.stories import Delivery
 from pipeline.errors import PipelineError
 
-CONNECTIONS = 24
+CONNECTIONS = 16
 ANSWER_SECONDS = 10.0
 #: Waits between attempts; a shop's are longer.
 _AGAIN_SECONDS = 0.25
@@ -87,30 +87,23 @@ class Poster:
         Raises:
             PipelineError: one got no answer for too long.
         """
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        async with httpx.AsyncClient(
-            base_url=self._gateway,
-            timeout=ANSWER_SECONDS,
-            limits=limits,
-            transport=self._transport,
-            trust_env=False,
-        ) as client:
-            await self._all(client)
-        return self.posted
-
-    async def _all(self, client: httpx.AsyncClient) -> None:
         began = self._clock()
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(CONNECTIONS):
-                    group.create_task(self._work(client, began))
+                    group.create_task(self._work(began))
         except* PipelineError as errors:
             raise errors.exceptions[0] from None
+        return self.posted
 
-    async def _work(self, client: httpx.AsyncClient, began: float) -> None:
-        for number, delivery in self._queue:
-            await asyncio.sleep(max(0.0, began + number / self._rate - self._clock()))
-            self.posted.note(delivery, await self._deliver(client, delivery))
+    async def _work(self, began: float) -> None:
+        # A client for each: httpx looks through all connections of a pool for every request.
+        async with httpx.AsyncClient(
+            base_url=self._gateway, timeout=ANSWER_SECONDS, transport=self._transport, trust_env=False
+        ) as client:
+            for number, delivery in self._queue:
+                await asyncio.sleep(max(0.0, began + number / self._rate - self._clock()))
+                self.posted.note(delivery, await self._deliver(client, delivery))
 
     async def _deliver(self, client: httpx.AsyncClient, delivery: Delivery) -> int:
         """The status that ends it."""
