@@ -106,6 +106,7 @@ class Intake:
         #: Events held back, for milliseconds, while the last of the spool goes to the producer: under load
         #: there would always be one more in the spool, and it would never be found empty.
         self._gate: list[tuple[Message, asyncio.Future[Stored]]] | None = None
+        self._gate_since = 0.0
         self._retry_delay = RETRY_MIN
         self._retry_at = clock()
         self._retired: set[asyncio.Future[None]] = set()
@@ -198,6 +199,9 @@ class Intake:
                 self._trip(self._failed)
             elif oldest is not None and self._clock() - oldest.since > self._confirm_timeout:
                 self._trip(f"no confirmation within {self._confirm_timeout:g} s")
+            elif self._gate is not None and self._clock() - self._gate_since > self._confirm_timeout:
+                self._proven = False
+                self._leave_gate()
         elif self._clock() >= self._retry_at:
             self._wake.set()
         busy = bool(self._waiting or self._draining)
@@ -213,7 +217,6 @@ class Intake:
     def _trip(self, reason: str) -> None:
         """Give this connection up: everything unconfirmed goes to the spool, in order."""
         link, self._link = self._link, None
-        gate, self._gate = self._gate or [], None
         if link is None:
             return
         if self._waiting or not (self._closing or self._said_down):
@@ -234,9 +237,14 @@ class Intake:
         waiting, self._waiting = self._waiting, {}
         for entry in waiting:
             self._spool.append(entry.message, entry.future)
+        self._leave_gate()
+        self._wake.set()
+
+    def _leave_gate(self) -> None:
+        """What was held back goes to the spool after all."""
+        gate, self._gate = self._gate or [], None
         for message, future in gate:
             self._spool.append(message, future)
-        self._wake.set()
 
     async def _drain(self) -> None:
         """Bring the spool to Kafka, then turn direct; for as long as the gateway runs."""
@@ -303,7 +311,7 @@ class Intake:
         if self._link is not link:
             return
         if self._proven and self._gate is None and self._unsent - len(rows) < GATE_EVENTS:
-            self._gate = []
+            self._gate, self._gate_since = [], self._clock()
         if not rows:  # they are being written
             await self._pause()
         for row in rows:

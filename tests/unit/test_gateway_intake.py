@@ -263,6 +263,25 @@ async def test_under_a_stream_of_events_the_spool_is_left_behind(
     assert numbers(kafka) == list(range(1, count + 1))
 
 
+async def test_an_event_does_not_wait_for_the_last_of_the_spool_longer_than_for_kafka(
+    bench: Bench, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW_EVENTS", 2)
+    kafka.up = False
+    spooled = [bench.submit(number) for number in (2, 4, 1, 3, 5)]
+    bench.now += TIMEOUT + 0.1
+    await asyncio.gather(*spooled)
+    kafka.up, kafka.stuck = True, b"1"
+    bench.now += 10
+    await until(lambda: bench.intake._gate is not None)
+    held_back = bench.submit(6)
+    bench.now += TIMEOUT + 0.1
+    assert await held_back is Stored.SPOOL
+    kafka.stuck = None
+    await until(lambda: bench.spool.events == 0)
+    assert numbers(kafka) == [2, 4, 1, 3, 5, 6]
+
+
 async def test_a_full_spool_refuses_and_says_so(tmp_path: Path) -> None:
     kafka = FakeKafka(up=False)
     bench = Bench(tmp_path / "spool.sqlite", kafka, max_bytes=150)
