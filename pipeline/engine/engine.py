@@ -22,9 +22,10 @@ from pipeline.engine.recovery import BulkTableManager, Restorer
 from pipeline.engine.steps import Step, Steps
 from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
-from pipeline.errors import PipelineError
+from pipeline.errors import BrokerError, PipelineError
 from pipeline.kafka import client_config
 from pipeline.topics import full_name
+from pipeline.topics import table as topic_table
 
 log = logging.getLogger(__name__)
 
@@ -163,10 +164,28 @@ class Engine:
     # How the runner drives it.
 
     async def start(self) -> None:
-        """Join the group; returns when partitions are assigned and their tables restored."""
+        """Join the group; returns when partitions are assigned and their tables restored.
+
+        Raises:
+            BrokerError: the cluster does not answer, or its topics are not those of the settings.
+        """
+        await asyncio.to_thread(self._check_topics)
         await self.app.start()
         for work in self._background:
             self._tasks.append(asyncio.create_task(self._guard(work)))
+
+    def _check_topics(self) -> None:
+        """Without its topics Faust waits for ever; with other partition counts, state and events part."""
+        found = self.sender.partitions()
+        wrong = [
+            f"{topic.name} has {found.get(topic.name, 0)} partitions, not {topic.partitions}"
+            for topic in topic_table(self.settings)
+            if found.get(topic.name) != topic.partitions
+        ]
+        if wrong:
+            raise BrokerError(
+                "the topics are not as they must be: " + "; ".join(wrong), hint="run `pipeline topics`"
+            )
 
     async def stop(self) -> None:
         """Stop reading, finish and confirm the work in hand, commit, and let go of everything."""

@@ -9,12 +9,16 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from pipeline.errors import BrokerError
+
 Headers = Sequence[tuple[str, bytes]]
 
 #: Between two looks at the confirmations, in seconds: short against the broker's own few milliseconds.
 POLL_EVERY = 0.002
 #: While its queue is full, how long one look waits for room.
 ROOM_WAIT = 0.01
+#: Seconds a question to the cluster may take.
+ASK = 30.0
 
 DEFAULTS: dict[str, Any] = {
     "enable.idempotence": True,
@@ -153,6 +157,18 @@ class Sender:
                 self._producer.poll(ROOM_WAIT)
             else:
                 return
+
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic of the cluster has. Blocks: call it in a thread.
+
+        Raises:
+            BrokerError: no broker answers.
+        """
+        try:
+            found = self._producer.list_topics(timeout=ASK).topics
+        except KafkaException as error:
+            raise BrokerError(f"Kafka does not answer: {error.args[0].str()}") from error
+        return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
 
     def expect(self) -> None:
         """A sealed set waits for its confirmations."""

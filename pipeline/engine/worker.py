@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from pipeline.config import Settings
 from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
+from pipeline.engine.logs import set_up
 from pipeline.errors import PipelineError
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observed
@@ -51,7 +52,7 @@ def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) 
     Raises:
         PipelineError: it cannot start: port taken, no broker, worker name in use.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up()
     sock = bound_socket(host, port)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_run(stage, settings, worker, sock))
