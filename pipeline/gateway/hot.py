@@ -1,9 +1,9 @@
 """The short way for the usual delivery: from the parser to Kafka and back without a task, in one write.
 
-ASGI under uvicorn costs as much as everything else the gateway does with a delivery: a task, an event, a
-scope and two writes for each (benchmarks/RESULTS.md). So a POST of JSON that declares its length, one at a
-time on its connection, is answered from here; all else goes uvicorn's way to `pipeline.gateway.app`. The
-checks and the answers are the same objects.
+ASGI under uvicorn has a task, an event, a scope and two writes for each request: a quarter of all that a
+delivery costs (benchmarks/RESULTS.md). So a POST of JSON that declares its length, one at a time on its
+connection, is answered from here; all else goes uvicorn's way to `pipeline.gateway.app`. The checks and the
+answers are the same objects.
 """
 
 from __future__ import annotations

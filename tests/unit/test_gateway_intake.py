@@ -1,119 +1,21 @@
-"""Where events go while Kafka comes and goes: nothing promised is lost, and no entity's order turns round.
-
-Kafka is a list here, the spool is real, and time is a number.
-"""
+"""Where events go while Kafka comes and goes."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.errors import BrokerError
 from pipeline.gateway import intake as module
 from pipeline.gateway.intake import Intake
-from pipeline.gateway.message import Message, Overloaded, Stored
-from pipeline.gateway.produce import Refused, Report
+from pipeline.gateway.message import Overloaded, Stored
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.spool_file import SpoolFile
 from tests.processes import until
-from tests.unit.test_gateway_spool import crashed_copy
-
-TIMEOUT = 2.0
-
-
-@dataclass
-class FakeKafka:
-    """A log; `up` whether it takes messages, `confirms` whether it says so, `refuses` a full queue.
-
-    `stuck` is the key whose partition has no leader.
-    """
-
-    up: bool = True
-    confirms: bool = True
-    refuses: bool = False
-    error: str | None = None
-    stuck: bytes | None = None
-    log: list[bytes] = field(default_factory=list)
-    links: list[FakeLink] = field(default_factory=list)
-
-    def connect(self) -> FakeLink:
-        self.links.append(FakeLink(self))
-        return self.links[-1]
-
-
-class FakeLink:
-    """As librdkafka: a queue that is sent in order while the broker is up, reported from `poll`."""
-
-    def __init__(self, kafka: FakeKafka) -> None:
-        self.kafka = kafka
-        self._queue: list[tuple[Message, Report]] = []
-        self._unconfirmed: list[Report] = []
-        self.closed = False
-
-    def send(self, message: Message, report: Report) -> None:
-        if self.kafka.refuses:
-            raise Refused("the queue is full")
-        self._queue.append((message, report))
-
-    def poll(self) -> None:
-        if not self.kafka.up:
-            return
-        sent = [one for one in self._queue if one[0].key != self.kafka.stuck]
-        self._queue = [one for one in self._queue if one[0].key == self.kafka.stuck]
-        if self.kafka.error is None:
-            self.kafka.log += [message.body for message, _ in sent]
-            self._unconfirmed += [report for _, report in sent]
-        for report in self._unconfirmed if self.kafka.confirms else []:
-            report(None, None)
-        if self.kafka.confirms:
-            self._unconfirmed.clear()
-        if self.kafka.error is not None:
-            for _, report in sent:
-                report(self.kafka.error, None)
-
-    def purge(self) -> None:
-        self._queue.clear()
-        self._unconfirmed.clear()
-
-    def probe(self) -> str | None:
-        return None if self.kafka.up else "no broker answers"
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Bench:
-    """An intake with its surroundings."""
-
-    def __init__(self, path: Path, kafka: FakeKafka, max_bytes: int = 1_000_000) -> None:
-        self.path = path
-        self.kafka = kafka
-        self.now = 0.0
-        self.closed = False
-        self.spool = Spool(SpoolFile(path), max_bytes)
-        self.intake = Intake(self.spool, kafka.connect, confirm_timeout=TIMEOUT, clock=lambda: self.now)
-
-    def submit(self, number: int) -> asyncio.Future[Stored]:
-        return self.intake.submit(Message("shop.orders", b"%d" % (number % 2), b"%d" % number, []))
-
-    async def until_direct(self) -> None:
-        """Until events go to Kafka; time passes meanwhile."""
-        async with asyncio.timeout(20):
-            while not self.intake.direct:
-                self.now += 1
-                await asyncio.sleep(0.001)
-
-    async def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            await self.intake.close()
+from tests.unit.intake_bench import TIMEOUT, Bench, FakeKafka, FakeLink, numbers
 
 
 @pytest.fixture
@@ -128,10 +30,6 @@ async def bench(tmp_path: Path, kafka: FakeKafka) -> AsyncIterator[Bench]:
     yield bench
     await bench.close()
     assert all(link.closed for link in kafka.links)
-
-
-def numbers(kafka: FakeKafka) -> list[int]:
-    return [int(body) for body in kafka.log]
 
 
 async def test_a_confirmed_event_is_answered_without_the_spool(bench: Bench, kafka: FakeKafka) -> None:
@@ -335,111 +233,3 @@ async def test_closing_spools_what_is_not_confirmed(
     await bench.until_direct()
     await bench.close()
     assert numbers(kafka) == [1]
-
-
-class Story:
-    """A gateway's life under hypothesis: events, a broker with moods, crashes."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.kafka = FakeKafka()
-        self.bench = Bench(directory / "spool.sqlite", self.kafka)
-        self.promised: set[int] = set()
-        self.waiting: list[tuple[int, asyncio.Future[Stored]]] = []
-        self.submitted = 0
-        self.crashes = 0
-
-    async def submit(self) -> None:
-        self.submitted += 1
-        self.waiting.append((self.submitted, self.bench.submit(self.submitted)))
-
-    async def breathe(self) -> None:
-        """Let threads and timers have their turns."""
-        for _ in range(3):
-            await asyncio.sleep(0.0015)
-        self._collect()
-
-    async def down(self) -> None:
-        self.kafka.up = False
-
-    async def mute(self) -> None:
-        self.kafka.confirms = False
-
-    async def fail(self) -> None:
-        self.kafka.error = "_TRANSPORT"
-
-    async def refuse(self) -> None:
-        self.kafka.refuses = True
-
-    async def stick(self) -> None:
-        self.kafka.stuck = b"1"
-
-    async def recover(self) -> None:
-        self.kafka.up = self.kafka.confirms = True
-        self.kafka.error, self.kafka.stuck, self.kafka.refuses = None, None, False
-
-    async def wait(self) -> None:
-        self.bench.now += TIMEOUT + 0.1
-
-    async def crash(self) -> None:
-        """Kill -9, and a start on what lies on the disk."""
-        await until(lambda: self.bench.spool.quiet)
-        self._collect()
-        self.waiting.clear()
-        self.crashes += 1
-        copy = crashed_copy(self.bench.path, self.directory / f"crash-{self.crashes}")
-        dead = FakeKafka(error="dead")
-        for link in self.kafka.links:
-            link.kafka = dead
-        self.bench.now += TIMEOUT + 0.1
-        await self.bench.close()
-        self.bench = Bench(copy, self.kafka)
-
-    async def end(self) -> None:
-        await self.recover()
-        async with asyncio.timeout(20):
-            while self.bench.spool.events or not all(future.done() for _, future in self.waiting):
-                self.bench.now += 0.05
-                await asyncio.sleep(0.001)
-        self._collect()
-        await self.bench.close()
-
-    def _collect(self) -> None:
-        done = [(number, future) for number, future in self.waiting if future.done()]
-        self.promised |= {number for number, future in done if future.exception() is None}
-        self.waiting = [(number, future) for number, future in self.waiting if not future.done()]
-
-
-STEPS = (
-    *["submit"] * 6,
-    *["breathe"] * 3,
-    *["recover"] * 2,
-    "down",
-    "mute",
-    "wait",
-    "fail",
-    "refuse",
-    "crash",
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(STEPS), max_size=40))
-def test_whatever_happens_nothing_promised_is_lost_and_order_holds(todo: list[str]) -> None:
-    async def live(directory: Path) -> Story:
-        story = Story(directory)
-        for step in todo:
-            await getattr(story, step)()
-        await story.end()
-        return story
-
-    with tempfile.TemporaryDirectory() as directory:
-        story = asyncio.run(live(Path(directory)))
-    arrived = numbers(story.kafka)
-    assert story.promised <= set(arrived)
-    for key in (0, 1):
-        of_key = [number for number in arrived if number % 2 == key]
-        firsts = list(dict.fromkeys(of_key))
-        lasts = list(dict.fromkeys(reversed(of_key)))[::-1]
-        assert firsts == sorted(firsts)
-        assert lasts == sorted(lasts)
