@@ -49,12 +49,12 @@ def serve(settings: Settings, host: str, port: int) -> None:
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    sock = bound_socket(host, port)
-    file = SpoolFile(settings.data_dir / SPOOL)
-    # Requests make no cycles; what the process started with need not be looked through again and again.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    uvloop.run(_serve(settings, sock, file))
+    with bound_socket(host, port) as sock:
+        file = SpoolFile(settings.data_dir / SPOOL)
+        # Requests make no cycles; what the process started with need not be looked through again and again.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        uvloop.run(_serve(settings, sock, file))
 
 
 async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> None:
