@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from typing import Self
@@ -61,9 +63,12 @@ class ConnectifClient:
             headers={"Authorization": f"apiKey {settings.api_key.get_secret_value()}"},
             transport=transport,
             timeout=timeout,
+            verify=_tls(),
         )
         # Error reports lie on another host, which must never see the key.
-        self._plain = httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=True)
+        self._plain = httpx.AsyncClient(
+            transport=transport, timeout=timeout, follow_redirects=True, verify=_tls()
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,6 +160,12 @@ class ConnectifClient:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return no_answer(error)
         return read_answer(response, self._wall())
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all accounts: each reads a hundred certificates, which takes longer than a call."""
+    return httpx.create_ssl_context()
 
 
 def _quoted(value: str) -> str:
