@@ -17,6 +17,8 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from pipeline.errors import PipelineError
+
 #: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
 
@@ -61,9 +63,7 @@ class RoundConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return driver.AIOKafkaConsumerThread(
-            self, loop=self.loop, beacon=self.beacon, thread_loop=new_event_loop()
-        )
+        return _Thread(self, loop=self.loop, beacon=self.beacon, thread_loop=new_event_loop())
 
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
@@ -85,6 +85,7 @@ class RoundConsumer(driver.Consumer):
             self.app.flow_control.clear()
             if self.pause is not None:
                 await self.pause()
+            await self.maybe_wait_for_commit_to_finish()
             await self.commit()
             for tp in revoked:
                 self._next.pop(tp, None)
@@ -187,6 +188,46 @@ class RoundConsumer(driver.Consumer):
                 if end is not None and not self._is_changelog_tp(tp):
                     found[tp] = max(0, end - (start or 0))
         return found
+
+
+class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ours
+    """The group goes on without this worker: what it still has in hand is another one's now."""
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Faust's thread around aiokafka's consumer, which ends the process once the group has dropped it.
+
+    aiokafka would join again under the same name. Two processes with one name would then take the place of
+    each other for ever, and both handle every event.
+    """
+
+    consumer: RoundConsumer
+
+    async def on_start(self) -> None:
+        """Watch the calls that tell whether the group still knows us."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        for name in ("_do_heartbeat", "_do_commit_offsets"):
+            setattr(coordinator, name, self._watched(coordinator, getattr(coordinator, name)))
+
+    def _watched(
+        self, coordinator: Any, call: Callable[..., Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
+        async def watched(*args: Any) -> Any:
+            member = coordinator.member_id
+            try:
+                return await call(*args)
+            finally:
+                if member and not coordinator.member_id:
+                    self.consumer.on_fatal(
+                        MembershipLost(
+                            "another worker took this one's name, or this one stood still for longer than "
+                            "kafka.session_timeout",
+                            hint="give each worker of a stage its own --worker name",
+                        )
+                    )
+
+        return watched
 
 
 class RoundTransport(driver.Transport):

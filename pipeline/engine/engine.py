@@ -234,7 +234,8 @@ class Engine:
 
 def end_process(error: BaseException) -> None:
     """Say why in one line and end at once: what was not acknowledged is read again after the restart."""
-    log.critical("the worker stops: %s: %s", type(error).__name__, error, exc_info=error)
+    ours = isinstance(error, PipelineError)
+    log.critical("the worker stops: %s: %s", type(error).__name__, error, exc_info=None if ours else error)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+from pipeline.engine.engine import FATAL
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Record, RecordKind
 from tests.broker import KafkaSettings
@@ -142,9 +144,13 @@ def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings
         storm.judge(play)
 
 
-def test_a_second_worker_of_the_same_name_is_refused(kafka_settings: KafkaSettings) -> None:
+def test_two_workers_never_go_on_under_one_name(kafka_settings: KafkaSettings, tmp_path: Path) -> None:
     with scene(kafka_settings) as play:
         worker = play.worker()
         wait_until(worker.is_ready, 60)
-        assert play.worker().wait() == 1
-        assert worker.is_ready()
+        assert play.worker().wait() == 1  # this machine's is refused
+        other = play.worker(data_dir=tmp_path / "elsewhere")  # another machine's takes its place
+        assert worker.wait() == FATAL
+        play.workers = [other]
+        play.put([product(1, 1)])
+        play.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -60,14 +61,16 @@ def product(number: int, version: int) -> RawEvent:
 class Worker:
     """A translate worker as a process."""
 
-    def __init__(self, config_path: Path, name: str) -> None:
-        self._config, self.name = config_path, name
+    def __init__(self, config_path: Path, name: str, data_dir: Path | None) -> None:
+        self._config, self.name, self._data_dir = config_path, name, data_dir
         self.port = free_port()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pipeline", "worker", "translate", "--config", str(self._config)]
-        return subprocess.Popen([*command, "--port", str(self.port), "--worker", self.name])
+        elsewhere = {"PIPELINE__DATA_DIR": str(self._data_dir)} if self._data_dir else {}
+        command += ["--port", str(self.port), "--worker", self.name]
+        return subprocess.Popen(command, env={**os.environ, **elsewhere})
 
     def kill(self) -> None:
         """Kill -9."""
@@ -125,9 +128,9 @@ class Scene:
         for worker in self.workers:
             worker.kill()
 
-    def worker(self, name: str = "w1") -> Worker:
-        """Start a worker."""
-        self.workers.append(Worker(self.config_path, name))
+    def worker(self, name: str = "w1", data_dir: Path | None = None) -> Worker:
+        """Start a worker, with a directory of its own as if on another machine, or in the settings'."""
+        self.workers.append(Worker(self.config_path, name, data_dir))
         return self.workers[-1]
 
     def lose(self, worker: Worker) -> None:

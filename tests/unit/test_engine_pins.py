@@ -13,6 +13,7 @@ import aiokafka
 import faust
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust import streams
 from faust.app.base import App
 from faust.stores.base import Store
@@ -47,10 +48,14 @@ METHODS: list[tuple[Any, str, list[str]]] = [
     (Consumer, "on_partitions_assigned", ["self", "assigned", "generation_id"]),
     (Consumer, "verify_all_partitions_active", ["self"]),
     (Consumer, "stop_flow", ["self"]),
+    (Consumer, "maybe_wait_for_commit_to_finish", ["self"]),
     (ThreadDelegateConsumer, "_getmany", ["self", "active_partitions", "timeout"]),
     (driver.Consumer, "_new_consumer_thread", ["self"]),
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
     (driver.AIOKafkaConsumerThread, "call_thread", ["self", "fun", "args", "kwargs"]),
+    (driver.AIOKafkaConsumerThread, "on_start", ["self"]),
+    (GroupCoordinator, "_do_heartbeat", ["self"]),
+    (GroupCoordinator, "_do_commit_offsets", ["self", "assignment", "offsets"]),
     (AIOKafkaConsumer, "pause", ["self", "partitions"]),
     (ThrowableQueue, "force_put_nowait", ["self", "item"]),
 ]
@@ -62,6 +67,7 @@ SOURCES: list[tuple[Any, list[str]]] = [
     (Consumer._filter_committable_offsets, ["_new_offset", "_should_commit"]),
     (Consumer.__init__, ["_committed_offset"]),
     (Fetcher._fetcher.fun, ["consumer._drain_messages(self)"]),
+    (GroupCoordinator.reset_generation, ["self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID"]),
     (Conductor._update_tp_index, ["tp_index[tp].add(topic)"]),
     (Recovery._restart_recovery.fun, ["self.signal_recovery_start", "self.on_recovery_completed"]),
     (Recovery.on_recovery_completed, ["consumer.perform_seek()", "consumer.resume_flow()"]),
