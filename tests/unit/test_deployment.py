@@ -162,3 +162,25 @@ def test_all_other_lines_of_the_example_are_settings_too(load_example: Any) -> N
     settings = load_example(others=True)
     assert settings.accounts["acme-es"].currency == "EUR"
     assert settings.kafka.bootstrap is not None
+
+
+def readable() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("path", readable(), ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (path.parent / link).exists(), link
+
+
+def test_the_readme_names_commands_and_steps_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"`(?:\.venv/bin/)?pipeline ([a-z][^`]*)`", text)
+    assert len(commands) > 8
+    for command in commands:
+        parsed(command.split())
+    steps = re.findall(r"(?:make|make\.py) ([a-z]+)", text)
+    known = set(re.findall(r'"(\w+)": \[', (ROOT / "make.py").read_text(encoding="utf-8")))
+    assert {"demo", "test", "setup"} <= set(steps) <= known
