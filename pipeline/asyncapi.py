@@ -129,7 +129,7 @@ def _messages() -> Node:
             "How the way of one version of one record ended.", _KEYS["record"], payload="receipt.json"
         ),
         "dead-letter": _message(
-            "A message that was given up, unchanged, and why. Redriving it sends it back where it came from.",
+            "What was given up, and why: an event as it came, or a record with all that was merged into it.",
             _KEYS["any"],
             headers="dead-letter-headers.json",
         ),

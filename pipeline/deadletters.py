@@ -1,4 +1,4 @@
-"""What a dead letter says: the original message, unchanged, with these headers besides its own."""
+"""What a dead letter says of the message it holds: these headers, besides the message's own."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def dead_letter_headers() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "Headers of a dead letter",
-        "description": "Besides the headers of the original message, whose key and value are unchanged.",
+        "description": "Besides the headers of the original message.",
         "type": "object",
         "properties": {
             name: {"type": "string", "description": meaning}

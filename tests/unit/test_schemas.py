@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from typer.testing import CliRunner
 from pipeline import asyncapi, schemas, topics
 from pipeline.cli import app
 from pipeline.config import Settings
+from pipeline.deliver import receipts
+from pipeline.deliver.pending import Stamp
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import (
     Contact,
@@ -36,6 +39,8 @@ from pipeline.records import (
     RecordKind,
     Source,
 )
+from pipeline.shops.base import Rejected
+from pipeline.translate import reading, rules
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "tests" / "data" / "specifications" / "asyncapi-3.0.0.json"
@@ -159,6 +164,27 @@ def test_the_headers_of_an_event_are_those_described() -> None:
     Draft202012Validator(described).validate(written)
     assert {name for name in written if name.startswith("pipeline-")} == set(described["properties"])
     assert all(item["description"] for item in described["properties"].values())
+
+
+def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
+    described = schema("dead-letter-headers.json")
+    message = SimpleNamespace(key=EVENT.key, value=EVENT.body, headers=EVENT.to_kafka_headers())
+    letter = reading.dead_letter(
+        message,
+        Rejected("no_email", "email", "no contact can hold this"),
+        rules.Place("shop.orders", 3, 17),
+        account="acme-es",
+        at_ms=1,
+        max_bytes=1_000_000,
+    )
+    stamp = Stamp("acme-es", 1, ("shop.orders", 3, 17), 4, Origin.ORDER, Lane.LIVE, 1)
+    ending = receipts.Ending(Outcome.DEAD, "invalid", "422")
+    key = receipts.Key(RecordKind.PURCHASE, "1")
+    delivered = receipts.dead_headers(receipts.Place("acme-es", 0), key, stamp, ending, 1)
+    for headers in (letter.headers, delivered):
+        written = {name: value.decode() for name, value in headers}
+        Draft202012Validator(described).validate(written)
+        assert {name for name in written if name.startswith("dead-")} == set(described["properties"])
 
 
 def test_the_asyncapi_file_keeps_the_specification() -> None:
