@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from pipeline.config import StoreSettings
 from pipeline.demo import traffic
@@ -19,7 +22,10 @@ from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Product, Purchase
 from pipeline.shops.base import Draft, Rejected, StoreContext
 from pipeline.shops.registry import ADAPTERS
+from pipeline.translate.rules import Feed, Place, apply
+from pipeline.translate.state import EntityState
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Reading = tuple[Delivery, tuple[Draft, ...] | str]
 STORES = {
@@ -167,6 +173,22 @@ def test_people_and_products_state_what_their_adapters_read(read: list[Reading])
                 case _:
                     pytest.fail(f"{fact} is not what {draft} says")
     assert min(checked[kind] for kind in (PersonFact, ConsentFact, ArticleFact)) > 20
+
+
+def test_what_translate_writes_of_them_keeps_the_schemas(made: Traffic) -> None:
+    described = {
+        kind: Draft202012Validator(json.loads((SCHEMAS / f"{kind}-record.json").read_text(encoding="utf-8")))
+        for kind in ("contact", "product", "purchase")
+    }
+    written = Counter[str]()
+    for offset, delivery in enumerate(made.deliveries[::4]):
+        if delivery.kind is not None:
+            feed = Feed(STORES[delivery.shop], ADAPTERS[delivery.platform], account="acme")
+            result = apply(arrived(delivery), Place("shop.orders", 0, offset), EntityState(), feed)
+            for emission in result.emissions:
+                described[emission.kind].validate(json.loads(emission.value))
+                written[emission.kind] += 1
+    assert min(written[kind] for kind in described) > 20
 
 
 def test_there_are_repeats_late_versions_and_hostile_names(made: Traffic) -> None:
