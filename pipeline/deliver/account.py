@@ -117,7 +117,9 @@ class AccountDelivery:
 
     def settled(self, receipt: Receipt) -> None:
         """A receipt was read back."""
-        self.scheduler.settled(Key(receipt.kind, receipt.id))
+        key = Key(receipt.kind, receipt.id)
+        self._attempts.pop(key, None)
+        self.scheduler.settled(key)
         self.gate.bell.ring()
 
     # What is next.

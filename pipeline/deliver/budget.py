@@ -61,6 +61,11 @@ class Budget:
     _one_at_a_time: bool = False
     _next: int = 0
 
+    @property
+    def flying(self) -> int:
+        """Calls that have started, or are about to, and have no answer."""
+        return len(self._flying)
+
     def wait(self, now: float) -> float:
         """Seconds until a call may start; 0: now; infinity: not before an answer comes."""
         if now < self._blocked_until:

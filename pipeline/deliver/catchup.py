@@ -1,4 +1,4 @@
-"""How far receipts must be read back before an account may be delivered to."""
+"""Where topics begin, end, and are read up to: asked of the brokers before a partition is used."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ASK = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Receipts:
-    """A partition of the receipts topic: its first message, the one after its last, and what is committed."""
+class Extent:
+    """A partition of a topic: its first message, the one after its last, and the next to be read."""
 
     low: int
     high: int
@@ -25,27 +25,27 @@ class Receipts:
         return max(self.low, self.committed, read) >= self.high
 
 
-def look(config: Mapping[str, Any], group: str, topic: str, partitions: Sequence[int]) -> dict[int, Receipts]:
+def look(config: Mapping[str, Any], group: str, topics: Sequence[str], partition: int) -> dict[str, Extent]:
     """Ask the brokers; blocks, so run it in a thread. Nothing is joined and nothing read.
 
     Args:
         config: librdkafka settings: where Kafka is and how to reach it.
         group: the stage's consumer group.
-        topic: the receipts topic's full name.
-        partitions: which ones.
+        topics: full names.
+        partition: of each of them.
 
     Raises:
         KafkaException: a broker refused, or did not answer.
     """
     consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
     try:
-        places = [TopicPartition(topic, partition) for partition in partitions]
-        committed = {place.partition: place.offset for place in consumer.committed(places, timeout=ASK)}
-        found: dict[int, Receipts] = {}
+        places = [TopicPartition(topic, partition) for topic in topics]
+        committed = {place.topic: place.offset for place in consumer.committed(places, timeout=ASK)}
+        found: dict[str, Extent] = {}
         for place in places:
             low, high = consumer.get_watermark_offsets(place, timeout=ASK)
             # A group that never committed says a negative number.
-            found[place.partition] = Receipts(low, high, max(0, committed[place.partition]))
+            found[place.topic] = Extent(low, high, max(0, committed[place.topic]))
         return found
     finally:
         consumer.close()

@@ -53,7 +53,6 @@ class Gate:
         self._at_once = at_once
         self._heard = heard
         self._passes = 0
-        self._flying = 0
         self._queue = 0
         self._closed = False
 
@@ -86,7 +85,7 @@ class Gate:
         return 2 * self.budget.used(now) < self.budget.limit
 
     def _wait_for_call(self, now: float) -> float:
-        return max(self.budget.wait(now), self.health.wait(now, self._flying))
+        return max(self.budget.wait(now), self.health.wait(now, self.budget.flying))
 
     async def place(self) -> int:
         """A place for another call of a running errand; new errands wait for it."""
@@ -108,13 +107,11 @@ class Gate:
         """Make a call and take its answer into account."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._flying += 1
         entry = self._diary.started(self._wall())
         answer: Answer | None = None
         try:
             answer = await make()
         finally:
-            self._flying -= 1
             self._diary.answered(entry, self._wall())
             self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent)
             self.bell.ring()

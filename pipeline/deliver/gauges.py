@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -19,15 +19,18 @@ class DeliverCollector(Collector):
     Args:
         desks: the partitions held.
         accounts: the accounts that are delivered to.
+        configured: the accounts of the settings.
     """
 
     def __init__(
         self,
         desks: Callable[[], Iterable[Desk]],
         accounts: Callable[[], Iterable[tuple[str, AccountDelivery]]],
+        configured: Collection[str],
     ) -> None:
         self._desks = desks
         self._accounts = accounts
+        self._configured = configured
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read everything."""
@@ -83,7 +86,7 @@ class DeliverCollector(Collector):
         stopped = GaugeMetricFamily(
             "pipeline_account_stopped",
             "1 while the account is not delivered to, with the reason: unauthorised, forbidden (its key), "
-            "dead_in_a_row (see dead letters; a restart tries again).",
+            "dead_in_a_row (see dead letters; a restart tries again), not_configured (not in the settings).",
             labels=["account", "reason"],
         )
         for name, delivery in self._accounts():
@@ -92,4 +95,8 @@ class DeliverCollector(Collector):
             limit.add_metric([name], gate.budget.limit)
             if gate.health.stopped:
                 stopped.add_metric([name, gate.health.stopped], 1)
+        for desk in self._desks():
+            for name, book in desk.books.items():
+                if name not in self._configured and not book.empty:
+                    stopped.add_metric([name, "not_configured"], 1)
         yield from (used, limit, stopped)

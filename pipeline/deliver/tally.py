@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from pipeline.records import Outcome, RecordKind
+from pipeline.topics import RECEIPTS as RECEIPTS_TOPIC
 
 ACCEPTED = "accepted"
 RECEIPTS = "receipts"
@@ -42,6 +43,11 @@ class Tally:
         if offset > self.marks.get(RECEIPTS, -1):
             self.marks[RECEIPTS] = offset
             self._add(kind.value, outcome.value)
+
+    def counted_up_to(self) -> Iterator[tuple[str, int]]:
+        """(topic without the prefix, last offset counted)."""
+        for name, offset in self.marks.items():
+            yield RECEIPTS_TOPIC if name == RECEIPTS else RecordKind(name).topic, offset
 
     def _add(self, kind: str, what: str) -> None:
         counts = self.counts.setdefault(kind, {})

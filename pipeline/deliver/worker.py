@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
-from pipeline.deliver.catchup import Receipts, look
+from pipeline.deliver.catchup import Extent, look
 from pipeline.deliver.clerk import Batch, CalledOff, Clerk
 from pipeline.deliver.deliveries import Deliveries, Surroundings
 from pipeline.deliver.desk import Desk, Tables
@@ -29,6 +29,7 @@ from pipeline.engine.engine import Engine
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
+from pipeline.errors import BrokerError
 from pipeline.kafka import client_config
 from pipeline.metrics import (
     DELIVER_CALL_SECONDS,
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.1
 #: Messages in one round.
 ROUND = 500
+_RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
 class DeliverWorker:
@@ -86,7 +88,7 @@ class DeliverWorker:
         self._clerk = Clerk[Step](engine, self._settled)
         self._desks: dict[int, Desk] = {}
         self._stale: set[int] = set()
-        self._behind: dict[int, Receipts] = {}
+        self._behind: dict[int, Extent] = {}
         self._receipts_read: dict[int, int] = {}
         self._loading = asyncio.Lock()
         self._opening = asyncio.Lock()
@@ -125,9 +127,30 @@ class DeliverWorker:
                 self._receipts_read.pop(partition, None)
                 desk = Desk(partition, self._tables, self._paper)
                 await desk.load()
+                await self._look(desk)
                 self._desks[partition] = desk
                 self._stale.discard(partition)
             return self._desks[partition]
+
+    async def _look(self, desk: Desk) -> None:
+        """See how far receipts must be read back, and that the topics are those that were counted.
+
+        Raises:
+            BrokerError: a topic is shorter than what was counted of it.
+        """
+        topics = {name: full_name(self._settings, name) for name in (*_RECORD_TOPICS, RECEIPTS)}
+        group, config = full_name(self._settings, DELIVER_APP), client_config(self._settings)
+        found = await asyncio.to_thread(look, config, group, list(topics.values()), desk.partition)
+        for _, _, tally in desk.tallies():
+            for name, offset in tally.counted_up_to():
+                if offset >= found[topics[name]].high:
+                    raise BrokerError(
+                        f"{topics[name]} partition {desk.partition} ends at {found[topics[name]].high}, but "
+                        f"offset {offset} was counted: the topic was made anew, and what is in it now would "
+                        "be taken for what was dealt with",
+                        hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",
+                    )
+        self._behind[desk.partition] = found[topics[RECEIPTS]]
 
     async def _conduct(self) -> None:
         """Open each partition's accounts once its receipts are read back, and keep all open ones running."""
@@ -141,14 +164,10 @@ class DeliverWorker:
 
     async def _open_partitions(self) -> None:
         opened = {desk.partition for desk in self.deliveries.desks()}
-        waiting = [partition for partition in self._held() if partition not in opened]
+        usable = opened - self._stale
+        waiting = [partition for partition in self._held() if partition not in usable]
         for partition in waiting:
             await self._desk(partition)
-        unknown = [partition for partition in waiting if partition not in self._behind]
-        if unknown:
-            group, topic = full_name(self._settings, DELIVER_APP), full_name(self._settings, RECEIPTS)
-            config = client_config(self._settings)
-            self._behind |= await asyncio.to_thread(look, config, group, topic, unknown)
         for partition in waiting:
             behind, read = self._behind.get(partition), self._receipts_read.get(partition, 0)
             if behind is not None and behind.caught_up(read):
@@ -262,6 +281,6 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
 
     def build(engine: Engine) -> None:
         stage = DeliverWorker(engine, worker)
-        REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts))
+        REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts, settings.accounts))
 
     return run(Stage(DELIVER_APP, build, round_size=ROUND), settings, worker=worker, host=host, port=port)

@@ -85,6 +85,14 @@ class Worker:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(40)
 
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def log(self) -> str:
+        """What it said."""
+        return self._config.with_name(f"worker-{self.port}.log").read_text()
+
     def records(self) -> Counter[str]:
         """The account of records by outcome, with what is pending."""
         counts: Counter[str] = Counter()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pipeline import topics
 from tests.broker import KafkaSettings
 from tests.integration.delivering import scene
 from tests.processes import wait_until
@@ -75,3 +76,19 @@ def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: Ka
             oracle.judge(play, account)
             play.limit_kept(account)
         play.accounted()
+
+
+def test_a_topic_made_anew_under_a_counted_account_is_refused(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings, "acme") as play:
+        worker = play.worker()
+        Shop(play).order("o1", "ann@example.com", "p1")
+        play.settle()
+        assert worker.stop() == 0
+        name = play.settings.kafka.topic_prefix + "connectif.purchases"
+        kafka_settings.cluster.delete([name])
+        wait_until(lambda: name not in kafka_settings.cluster.names())
+        topics.ensure(play.settings)
+        worker.restart()
+        wait_until(lambda: worker.exit_code() is not None, 40)
+        assert worker.exit_code() != 0
+        assert "made anew" in worker.log()

@@ -209,8 +209,7 @@ class World:
     def finished(self, life: Life) -> bool:
         """Whether all that was said has been read and has ended."""
         read = all(
-            life._read.get(kind.topic, 0) >= len(self.cluster.topic(kind.topic))
-            for kind in RecordKind
+            life._read.get(kind.topic, 0) >= len(self.cluster.topic(kind.topic)) for kind in RecordKind
         )
         return read and not +life.desk.versions and not self.cluster.table("pending")
 
