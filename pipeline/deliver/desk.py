@@ -2,7 +2,7 @@
 
 Each of the two agents works in two phases, and the second is written once the first is confirmed: `accept`,
 then `count`; `tell`, then `clear`. With that order a crash at any point neither loses a record nor counts one
-twice (docs/adr/0004).
+twice (docs/adr/0005).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The account of records, exact to the record: how many came in, and how each ended.
 
 One tally per account and store. It says up to which offset of each topic it counts, so what is read again
-after a crash is not counted again. Two rules of order make it exact (docs/adr/0004): a record's entry in
+after a crash is not counted again. Two rules of order make it exact (docs/adr/0005): a record's entry in
 `pending` is confirmed before the tally that counts it, and the tally before the entry goes.
 """
 
