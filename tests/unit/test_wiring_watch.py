@@ -1,0 +1,67 @@
+"""A broker that ends is brought back, also where its start fails once or twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import KafkaSettings, Settings
+from pipeline.errors import BrokerError
+from pipeline.local import wiring
+from pipeline.local.supervisor import Phase
+from pipeline.local.wiring import Wiring
+
+
+class Broker:
+    """A broker that is down, and whose first starts fail."""
+
+    bootstrap = "127.0.0.1:1"
+
+    def __init__(self, failures: int) -> None:
+        self.pids: dict[int, int] = {}
+        self.starts = 0
+        self._failures = failures
+
+    def start(self) -> None:
+        self.starts += 1
+        if self.starts <= self._failures:
+            raise BrokerError("killed while it started")
+        self.pids = {1: 7}
+
+
+@pytest.fixture(name="watched")
+def _watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wiring:
+    monkeypatch.setattr(wiring, "WATCH_SECONDS", 0)
+    settings = Settings(data_dir=tmp_path, kafka=KafkaSettings(bootstrap="127.0.0.1:1"))
+    return Wiring(tmp_path / "pipeline.toml", settings)
+
+
+async def watch(watched: Wiring, broker: Any) -> None:
+    """Watch until the broker is there; its error ends it."""
+    watched.kafka = broker
+    task = asyncio.create_task(watched.watch())
+    while not broker.pids and not task.done():
+        await asyncio.sleep(0)
+    await asyncio.wait([task], timeout=0.1)
+    if task.done():
+        await task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_start_that_fails_is_tried_again(watched: Wiring) -> None:
+    broker = Broker(failures=2)
+    await watch(watched, broker)
+    assert broker.starts == 3
+    assert watched.status("kafka").phase is Phase.READY
+    assert watched.status("kafka").restarts == 3
+
+
+async def test_a_broker_that_never_starts_is_given_up(watched: Wiring) -> None:
+    broker = Broker(failures=99)
+    with pytest.raises(BrokerError, match="killed while it started"):
+        await watch(watched, broker)
+    assert broker.starts == wiring.BROKER_ATTEMPTS
