@@ -1,4 +1,4 @@
-"""The account of it all, read from the workers' `/metrics`: what came in, and what became of each."""
+"""The account of it all, read from the processes' `/metrics`: what came in, and what became of each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ TRANSLATED = "pipeline_account_translated"
 RECORDS = "pipeline_account_records"
 REASONS = "pipeline_account_reasons"
 LAG = "pipeline_lag_messages"
+ANSWERS = "pipeline_gateway_requests"
 READY = "pipeline_ready"
 
 #: (store, event kind) and (account, store, record kind).
@@ -38,6 +39,7 @@ class Account:
         rejected: row -> reason -> count.
         lag: topic -> messages that are not dealt with yet.
         ready: process -> whether it processes events.
+        answers: outcome -> the gateway's answers since it started.
     """
 
     events: dict[EventRow, Counter[str]] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Account:
     rejected: dict[EventRow, Counter[str]] = field(default_factory=dict)
     lag: Counter[str] = field(default_factory=Counter)
     ready: dict[str, bool] = field(default_factory=dict)
+    answers: Counter[str] = field(default_factory=Counter)
 
     @property
     def received(self) -> int:
@@ -107,6 +110,8 @@ def read(pages: Iterable[str]) -> Account:
                     _add(account.events, (labels["store"], labels["kind"]), labels["outcome"], count)
                 elif family.name == LAG:
                     account.lag[labels["topic"]] += count
+                elif family.name == ANSWERS:
+                    account.answers[labels["outcome"]] += count
                 elif family.name == READY:
                     account.ready[labels["process"]] = count == 1
                 elif family.name == REASONS and labels["outcome"] == "rejected":

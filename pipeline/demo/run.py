@@ -34,6 +34,7 @@ from pipeline.demo.verdict import Run
 from pipeline.demo.watch import Watch
 from pipeline.local.wiring import Wiring
 
+STAGES = ("gateway", "translate", "deliver")
 #: The posting takes about so long, however many webhooks there are; few go at a rate of so many a second.
 POSTING_SECONDS = 15.0
 LEAST_RATE = 60.0
@@ -152,7 +153,7 @@ class _Session:
         self._progress = show.Progress(len(made.deliveries))
         rate = max(LEAST_RATE, len(made.deliveries) / POSTING_SECONDS)
         self._poster = Poster(wiring.urls["gateway"], made.deliveries, rate)
-        self._watch = Watch({name: wiring.urls[name] for name in ("translate", "deliver")}, self._note)
+        self._watch = Watch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
     async def run(self) -> Run:

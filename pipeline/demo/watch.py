@@ -21,7 +21,7 @@ class Watch:
     """The account over all workers.
 
     Args:
-        urls: of the workers' HTTP sides.
+        urls: of the processes' HTTP sides.
         note: is told each new account.
         transport: where requests go; None is the network.
     """

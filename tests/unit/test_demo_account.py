@@ -98,6 +98,12 @@ def test_an_event_too_many_is_an_error_unless_a_shop_had_to_send_again(good: Run
     assert good.agrees
 
 
+def test_a_webhook_that_was_spooled_may_be_twice_in_kafka(good: Run) -> None:
+    good.posted.kept[KEPT] -= 1
+    good.account.answers["spooled"] = 1
+    assert good.agrees
+
+
 def test_a_record_lost_between_the_stages_is_noticed(good: Run) -> None:
     good.account.translated[ROW]["emitted"] += 1
     assert against(good) == ["acme acme-es purchase: translate sent 6, deliver accepted 5"]
