@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import SettingsError
 
@@ -45,10 +46,44 @@ def _read_secret(value: object) -> object:
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ValueError(f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ValueError(f"{path} is not UTF-8 text") from None
     raise ValueError('a secret is { env = "NAME" } or { file = "path" }')
 
 
-Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
+def _not_empty(secret: SecretStr) -> SecretStr:
+    """Whoever knows that a secret is empty can sign for it."""
+    if not secret.get_secret_value().strip():
+        raise ValueError("the secret is empty")
+    return secret
+
+
+def _key_of_connectif(secret: SecretStr) -> SecretStr:
+    """It is sent in a header as it stands."""
+    if not re.fullmatch(r"[!-9;-~]+:[!-~]+", secret.get_secret_value()):
+        raise ValueError('an API key is "id:secret", both without spaces')
+    return secret
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_not_empty)]
+
+
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://api.connectif.cloud")
+    return url
+
+
+def _shop_address(domain: str) -> str:
+    """A host, with a path where the shop has one; it is put after `https://`."""
+    if not re.fullmatch(r"[^\s/?#@]+(?:/[^\s/?#]+)*", domain):
+        raise ValueError("must be the shop's address without https://, such as acme.example")
+    return domain
 
 
 def _known_zone(name: str) -> str:
@@ -130,8 +165,8 @@ class DeliverSettings(Section):
 class AccountSettings(Section):
     """One Connectif account: a store in one language and one currency, with its own budget."""
 
-    api_key: Secret
-    base_url: str = "https://api.connectif.cloud"
+    api_key: Annotated[Secret, AfterValidator(_key_of_connectif)]
+    base_url: Annotated[str, AfterValidator(_web_address)] = "https://api.connectif.cloud"
     calls_per_minute: int = Field(default=100, ge=1)
     window_seconds: float = Field(default=60.0, gt=0, description="the limit's minute; shorter on sandboxes")
     authorised_domains: tuple[str, ...] = ()
@@ -143,7 +178,7 @@ class StoreSettings(Section):
 
     platform: Literal["shopify", "woocommerce"]
     account: Name
-    domain: str
+    domain: Annotated[str, AfterValidator(_shop_address)]
     secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     purchase_id: Literal["id", "number", "name"] = "id"
@@ -234,13 +269,38 @@ def parse(tree: dict[str, Any], environ: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
+        lines = _complaints(error.errors(include_input=False, include_url=False))
         raise SettingsError(
             "the settings are not usable:\n  " + "\n  ".join(lines), hint="correct these and start again"
         ) from None
+
+
+#: pydantic's errors in the words of a settings file.
+_WORDS = {
+    "extra_forbidden": "there is no such setting",
+    "missing": "must be set",
+    "tuple_type": "must be a list: [ ... ]",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+}
+_NAME_RULE = "a name is made of a-z, 0-9, - and _, and begins with a letter or digit"
+
+
+def _complaints(errors: list[ErrorDetails]) -> list[str]:
+    """One line for each wrong field; the length of a list is no matter while its items are wrong."""
+    places = [item["loc"] for item in errors]
+    lines = []
+    for item in errors:
+        place = item["loc"]
+        if item["type"] == "too_short" and any(
+            len(p) > len(place) and p[: len(place)] == place for p in places
+        ):
+            continue
+        message = _WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
+        if place[-1:] == ("[key]",):
+            place, message = place[:-1], _NAME_RULE
+        lines.append(": ".join(filter(None, (".".join(map(str, place)), message))))
+    return lines
 
 
 def _override(tree: dict[str, Any], path: list[str], text: str) -> None:
@@ -264,8 +324,8 @@ def _meet(tree: Mapping[str, Any], part: str) -> str:
 
 def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
     """Secrets stand in the file only where every call stays on this machine (a sandbox)."""
-    accounts = tree.get("accounts", {})
-    sandboxes = {name for name, account in accounts.items() if is_loopback(account.get("base_url", ""))}
+    accounts = _tables(tree.get("accounts"))
+    sandboxes = {name for name, account in accounts.items() if is_loopback(str(account.get("base_url", "")))}
     for name, account in accounts.items():
         if isinstance(account.get("api_key"), str) and name not in sandboxes:
             raise SettingsError(
@@ -274,9 +334,10 @@ def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
                 field="api_key",
                 hint='use { env = "NAME" } or { file = "path" }',
             )
-    for name, store in tree.get("stores", {}).items():
-        plain = any(isinstance(secret, str) for secret in store.get("secrets", ()))
-        if plain and store.get("account") not in sandboxes:
+    for name, store in _tables(tree.get("stores")).items():
+        secrets = store.get("secrets")
+        plain = isinstance(secrets, str | list) and any(isinstance(secret, str) for secret in secrets)
+        if plain and str(store.get("account")) not in sandboxes:
             raise SettingsError(
                 "a secret stands in the settings file",
                 store=name,
@@ -285,9 +346,18 @@ def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
             )
 
 
+def _tables(value: object) -> dict[str, Mapping[str, Any]]:
+    """The tables in a table; what has another shape is for the validation to name."""
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {name: table for name, table in items if isinstance(table, Mapping)}
+
+
 def is_loopback(url: str) -> bool:
     """Whether calls to the URL stay on this machine: a sandbox's."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     if re.fullmatch(r"localhost|.*\.localhost", host):
         return True
     try:
