@@ -23,7 +23,6 @@ from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send
 from pipeline.deliver.selling import Sale
 from pipeline.deliver.verdicts import (
-    AddCoupon,
     CreatePurchase,
     DeleteProduct,
     DeletePurchase,
@@ -188,8 +187,7 @@ class AccountDelivery:
                 if isinstance(result, Ending):
                     return _complete(result, waiting, way, tuple(sale.repaired))
             case _:
-                assert not isinstance(verdict, AddCoupon)  # noqa: S101 - coupons go by import alone
-                raise TypeError(f"a {key.kind} cannot be told as {verdict}")
+                raise TypeError(f"a {key.kind} cannot be told by calls of its own: {type(verdict).__name__}")
         return _complete(result, waiting, way) if isinstance(result, Ending) else result
 
     def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:

@@ -180,10 +180,6 @@ class Line:
         """Whether its record must stay as it is: it is under way, or was before a restart."""
         return self.phase(record_id) in (Phase.LOADED, Phase.FLYING, Phase.SETTLING)
 
-    def tried(self, record_id: str) -> bool:
-        """Whether a call with the current version got no clear answer."""
-        return bool(self._states.get(record_id, 0) & _TRIED)
-
     def doubtful(self, record_id: str) -> bool:
         """Whether another version of it may have reached Connectif."""
         return bool(self._states.get(record_id, 0) & _DOUBT)

@@ -68,7 +68,6 @@ class Desk:
         books: account -> what waits.
         versions: (account, store, kind) -> counted versions that have not ended; together with the tallies
             the second identity, at every moment.
-        recovering: whether receipts written before the start may still have to be read.
     """
 
     partition: int
@@ -76,7 +75,6 @@ class Desk:
     paper: Paper
     books: dict[str, Book] = field(default_factory=dict)
     versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
-    recovering: bool = True
     _tallies: dict[bytes, Tally] = field(default_factory=dict)
     _owners: dict[bytes, bytes] = field(default_factory=dict)
     _owed: list[bytes] = field(default_factory=list)
@@ -124,7 +122,6 @@ class Desk:
             account, key = _split(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
         self._owed.clear()
-        self.recovering = False
         for book in self.books.values():
             book.open()
 

@@ -51,11 +51,9 @@ def test_an_unclear_attempt_leaves_a_doubt_only_for_the_version_after_it() -> No
     line.add("a", LIVE, 1)
     line.take(LIVE)
     line.back("a", lane=RETRY, tried=True)
-    assert line.tried("a")
     assert not line.doubtful("a")
     line.add("a", LIVE, 2)
     assert line.doubtful("a")
-    assert not line.tried("a")
 
 
 def test_a_delivery_takes_the_doubt_away_and_a_refusal_does_not() -> None:
