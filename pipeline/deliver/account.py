@@ -161,7 +161,7 @@ class AccountDelivery:
         line = self._book[key.kind]
         waiting = self._desk.entry(self.account, key).current
         if waiting is None:
-            line.back(key.id)  # settled by the worker before us
+            line.drop(key.id)
             return
         try:
             result = await self._tell(key, waiting, way)

@@ -169,6 +169,11 @@ class Line:
         else:
             self._replace(record_id, following, doubt=not told)
 
+    def drop(self, record_id: str) -> None:
+        """There is no record of a flying id any more: the worker before us has told it."""
+        self._meanwhile.pop(record_id, None)
+        self._set(record_id, None)
+
     # Looking.
 
     def phase(self, record_id: str) -> Phase | None:

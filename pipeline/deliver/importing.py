@@ -123,7 +123,7 @@ class Importer:
             await asyncio.sleep(0)
         self._scheduler.singly(kind, found.singly)
         for record_id in found.gone:
-            self._desk.book(self._account)[kind].back(record_id)
+            self._desk.book(self._account)[kind].drop(record_id)
         endings = [(key, was, Ending(Outcome.UNCHANGED, reason)) for key, was, reason in found.unchanged]
         await self._end_all(endings)
         return found

@@ -26,7 +26,7 @@ CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
 KIND_TURNS = {PURCHASE: 6, CONTACT: 3, PRODUCT: 3, COUPON: 1}
 LANE_TURNS = {Lane.LIVE: 6, Lane.RETRY: 2, Lane.BACKFILL: 2}
 #: Purchases looked at for one decision, and purchases that may stand aside at once.
-LOOK_AHEAD, ASIDE = 100, 1_000
+LOOK_AHEAD, ASIDE = 100, 5_000
 #: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
 GRACE = 2.0
 #: Seconds until another look where only the budget's spare half is missing.
