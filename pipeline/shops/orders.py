@@ -107,8 +107,11 @@ def quantity(value: object, field: str) -> Decimal:
         return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Rejected("invalid_quantity", field, f"a {type(value).__name__} is not a quantity")
+    written = str(value).strip()
+    if "_" in written:  # Python's own way to write numbers, no shop's
+        raise Rejected("invalid_quantity", field, "not a number")
     try:
-        number = Decimal(value.strip() if isinstance(value, str) else str(value))
+        number = Decimal(written)
     except InvalidOperation:
         raise Rejected("invalid_quantity", field, "not a number") from None
     if number.is_zero():

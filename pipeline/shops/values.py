@@ -67,8 +67,11 @@ def money(value: object, field: str) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         raise Rejected("invalid_money", field, f"a {type(value).__name__} is not an amount")
+    written = str(value)
+    if "_" in written:  # Python's own way to write numbers, no shop's
+        raise Rejected("invalid_money", field, "not a number")
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(written)
     except InvalidOperation:
         raise Rejected("invalid_money", field, "not a number") from None
     if not amount.is_finite() or amount < 0 or amount > MAX_MONEY:
@@ -145,6 +148,7 @@ def phone(value: str, country: str | None) -> str | None:
 
 
 _NO_TEXT = (bool, dict, list)
+_MAX_ADDRESS = 2_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -156,3 +160,13 @@ def text(value: object, limit: int = 2_000) -> str | None:
     if not cleaned.isprintable():
         cleaned = _CONTROL.sub("", cleaned)
     return cleaned.strip()[:limit] or None
+
+
+def email_text(value: object) -> str | None:
+    """An e-mail address as the shop wrote it, trimmed, or None where there is none.
+
+    Nothing is taken out of it, as `text` does: what remained could be another person's.
+    """
+    if value is None or isinstance(value, _NO_TEXT):
+        return None
+    return str(value).strip()[:_MAX_ADDRESS] or None

@@ -26,6 +26,7 @@ from pipeline.shops.orders import (
     tidy,
     whole_units,
 )
+from pipeline.shops.values import money
 from tests.shopify import store
 
 
@@ -140,7 +141,7 @@ def test_a_share_is_rounded_to_cents_or_to_the_amounts_own_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [True, None, [], {}, "", "two", "NaN", "sNaN", "-1", -1, 1e308, "1e-9", "Infinity"]
+    "value", [True, None, [], {}, "", "two", "1_0", "NaN", "sNaN", "-1", -1, 1e308, "1e-9", "Infinity"]
 )
 def test_a_quantity_that_is_none_is_refused(value: object) -> None:
     with pytest.raises(Rejected, match="invalid_quantity"):
@@ -152,6 +153,14 @@ def test_a_quantity_that_is_none_is_refused(value: object) -> None:
 )
 def test_a_quantity_may_be_a_number_or_its_text(value: object, number: str) -> None:
     assert quantity(value, "quantity") == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value", ["1_000.50", "1.000,50", "-0.01", "NaN", "1e400", "", True, None, [], 1e300]
+)
+def test_an_amount_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(Rejected, match="invalid_money"):
+        money(value, "total")
 
 
 def test_an_account_without_currency_lets_every_currency_pass() -> None:

@@ -6,9 +6,10 @@ import orjson
 import pytest
 
 from pipeline.events import Kind
+from pipeline.shops.base import Rejected
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.values import body_hash
-from tests.shopify import ms
+from tests.shopify import ms, paid_order, translate
 
 
 def arrival_of(topic: str, body: bytes, **headers: str) -> tuple[Kind, str]:
@@ -121,3 +122,8 @@ def test_only_the_headers_that_help_later_are_kept() -> None:
 def test_shopify_sends_no_ping() -> None:
     assert not SHOPIFY.is_ping({}, b"")
     assert SHOPIFY.platform == "shopify"
+
+
+def test_a_delivery_that_lost_its_topic_is_not_taken_for_one_without_meaning() -> None:
+    with pytest.raises(Rejected, match="missing_topic"):
+        translate("", paid_order())

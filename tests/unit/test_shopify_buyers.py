@@ -109,3 +109,8 @@ def test_an_unsold_order_makes_a_contact_only_where_the_store_wants_it() -> None
     assert translate("orders/create", nobody, store(contacts_from_unsold_orders=True)).drafts == (
         retract(ORDER),
     )
+
+
+@pytest.mark.parametrize("email", ["a\x00b@example.com", "a\x07@example.com", "a@example.com\nb@example.com"])
+def test_an_address_with_control_characters_is_not_made_another_persons(email: str) -> None:
+    assert refusal_of(email=email) == ("invalid_email", "email")

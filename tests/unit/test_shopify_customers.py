@@ -153,7 +153,6 @@ def test_a_customer_without_address_or_id_is_refused() -> None:
         ("customer.joined_segment", "not_told"),
         ("customers_marketing_consent/update", "sms_consent"),
         ("carts/update", "unknown_topic"),
-        ("", "unknown_topic"),
     ],
 )
 def test_what_connectif_is_not_told_has_its_reason_and_leaves_the_clock_alone(

@@ -388,3 +388,7 @@ def test_an_amount_of_minus_nothing_is_nothing() -> None:
     told = purchase_of(sold(body))
     assert str(told.total_price) == "0.00"
     assert str(told.lines[0].price) == "0.00"
+
+
+def test_an_address_with_control_characters_is_not_made_another_persons() -> None:
+    assert refused(order(billing={"email": "a\x00na@example.com"})) == ("invalid_email", "email")

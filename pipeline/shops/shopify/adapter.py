@@ -114,6 +114,8 @@ class Shopify:
 
     def translate(self, event: RawEvent, store: StoreContext) -> Translation:
         """What the event means; the topic says which reader knows."""
+        if not event.topic:
+            raise Rejected("missing_topic", detail="the header X-Shopify-Topic did not arrive")
         reader = _READERS.get(event.topic)
         if reader is None:
             return Translation(0, ignored=_IGNORED.get(event.topic, "unknown_topic"))

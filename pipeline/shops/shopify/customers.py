@@ -14,7 +14,7 @@ from pipeline.records import Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Rejected, StoreContext, Translation
 from pipeline.shops.orders import Buyer, contact_draft
 from pipeline.shops.shopify.fields import mapping, own_id, said_ms, shop_id, version_of
-from pipeline.shops.values import epoch_ms, instant, text
+from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 _SILENT = frozenset({"not_subscribed", "pending", "redacted", "invalid"})
 
@@ -31,7 +31,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     newsletter, newsletter_ms, consent_notes = _stated(body, version, zone)
     name, surname = names(body)
     buyer = Buyer(
-        email=text(body.get("email")),
+        email=email_text(body.get("email")),
         customer_id=customer_id,
         name=name,
         surname=surname,
@@ -68,7 +68,7 @@ def consent(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     else:
         at_ms = epoch_ms(instant(said_at, "consent_updated_at", store.settings.timezone))
     buyer = Buyer(
-        email=text(body.get("email_address")),
+        email=email_text(body.get("email_address")),
         customer_id=shop_id(body.get("customer_id")),
         newsletter=state,
         newsletter_ms=at_ms,

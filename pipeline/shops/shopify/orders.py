@@ -21,7 +21,7 @@ from pipeline.shops.orders import (
 from pipeline.shops.shopify.customers import confirms_checkout, names, phones
 from pipeline.shops.shopify.fields import amount, mapping, own_id, said_ms, shop_id, version_of
 from pipeline.shops.shopify.lines import items_of
-from pipeline.shops.values import epoch_ms, instant, text
+from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 _SOLD = frozenset({"paid", "partially_refunded"})
 
@@ -149,7 +149,8 @@ def _buyer(body: Mapping[str, Any], placed: datetime) -> Buyer:
 
 
 def _email(body: Mapping[str, Any], customer: Mapping[str, Any]) -> str | None:
-    return text(body.get("email")) or text(body.get("contact_email")) or text(customer.get("email"))
+    said = (body.get("email"), body.get("contact_email"), customer.get("email"))
+    return next(filter(None, map(email_text, said)), None)
 
 
 def _contact_of_unsold(body: Mapping[str, Any], store: StoreContext) -> tuple[Draft, ...]:

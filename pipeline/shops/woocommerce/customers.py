@@ -8,7 +8,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, StoreContext, Translation
 from pipeline.shops.orders import Buyer, contact_draft
-from pipeline.shops.values import text
+from pipeline.shops.values import email_text, text
 from pipeline.shops.woocommerce.fields import mapping, own_id, plain, version_of
 
 
@@ -23,7 +23,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     version = version_of(body, event, store.settings.timezone, notes)
     billing = mapping(body, "billing")
     buyer = Buyer(
-        email=text(body.get("email")),
+        email=email_text(body.get("email")),
         customer_id=own,
         name=plain(body.get("first_name")) or plain(billing.get("first_name")),
         surname=plain(body.get("last_name")) or plain(billing.get("last_name")),

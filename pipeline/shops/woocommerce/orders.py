@@ -24,7 +24,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.values import text
+from pipeline.shops.values import email_text, text
 from pipeline.shops.woocommerce.customers import phones
 from pipeline.shops.woocommerce.fields import (
     amount,
@@ -153,7 +153,7 @@ def _refunded(body: dict[str, Any]) -> Decimal:
 def _buyer(body: dict[str, Any]) -> Buyer:
     billing = mapping(body, "billing")
     return Buyer(
-        email=text(billing.get("email")),
+        email=email_text(billing.get("email")),
         customer_id=identifier(body.get("customer_id"), "customer_id"),
         name=plain(billing.get("first_name")),
         surname=plain(billing.get("last_name")),
