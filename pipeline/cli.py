@@ -145,7 +145,7 @@ def up(
 
 
 @app.command()
-def sandbox(
+def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
     config_path: ConfigOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 9100,
