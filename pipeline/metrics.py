@@ -16,7 +16,7 @@ READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes 
 GATEWAY_REQUESTS = Counter(
     "pipeline_gateway_requests_total",
     "Answers by outcome. confirmed, spooled: kept. unauthorized of a known store: its secret is wrong here "
-    "or there. overloaded: nothing could keep the event, the shop must send again. store is - for no known one.",
+    "or there. overloaded: nothing could keep the event, the shop must send again. store - : none known.",
     ["store", "outcome"],
 )
 GATEWAY_BODY_BYTES = Counter("pipeline_gateway_body_bytes_total", "Bytes of the bodies kept.", ["store"])
