@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,9 +62,12 @@ class RoundConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._next: dict[TP, int] = {}
+        self._last_contact = time.monotonic()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon, thread_loop=new_event_loop())
+        # On asyncio's own loop: aiokafka takes no notice of what uvloop raises when a broker dies in the
+        # middle of a write, and is without metadata, coordinator and heartbeats ever after.
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
@@ -96,6 +100,7 @@ class RoundConsumer(driver.Consumer):
         with self._fatal_errors():
             changelogs = [TopicPartition(*tp) for tp in assigned if self._is_changelog_tp(tp)]
             await self._thread.call_thread(self._pause_fetching, changelogs)
+            self._contact()
             await super().on_partitions_assigned(assigned, generation_id)
 
     @contextlib.contextmanager
@@ -111,6 +116,15 @@ class RoundConsumer(driver.Consumer):
 
     async def verify_all_partitions_active(self) -> None:
         """Faust's own watch looks at events per partition, which rounds do not have; see the lag metric."""
+
+    # Nothing is read without a heartbeat in time: the partitions may be another worker's already.
+
+    def silence(self) -> float:
+        """Seconds since the group last acknowledged this worker."""
+        return time.monotonic() - self._last_contact
+
+    def _contact(self) -> None:
+        self._last_contact = time.monotonic()
 
     # Reading.
 
@@ -130,7 +144,7 @@ class RoundConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode's annotation is too narrow
             return
         wanted, full = self._with_room()
-        if not wanted:
+        if not wanted or self.silence() > self.app.conf.broker_session_timeout:
             await asyncio.sleep(LOOK_WHILE_FULL)
             return
         generation = self.app.consumer_generation_id
@@ -216,7 +230,10 @@ class _Thread(driver.AIOKafkaConsumerThread):
         async def watched(*args: Any) -> Any:
             member = coordinator.member_id
             try:
-                return await call(*args)
+                answer = await call(*args)
+                if answer is True:  # a heartbeat, acknowledged
+                    self.consumer._contact()
+                return answer
             finally:
                 if member and not coordinator.member_id:
                     self.consumer.on_fatal(

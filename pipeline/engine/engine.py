@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.config import Settings
 from pipeline.engine.app import make_app
-from pipeline.engine.consumer import Round, RoundConsumer
+from pipeline.engine.consumer import MembershipLost, Round, RoundConsumer
 from pipeline.engine.producer import Sender
 from pipeline.engine.recovery import BulkTableManager, Restorer
 from pipeline.engine.steps import Step, Steps
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Deletions stay in a changelog this long (pipeline/topics.py): a store away for longer is read anew.
 DAY_SECONDS = 86_400.0
+#: Seconds between two looks at the group, and how long it may be silent: longer than a rebalance takes.
+WATCH_EVERY, LOST_AFTER = 10.0, 120.0
 #: Exit code of a worker that stopped because something was wrong.
 FATAL = 70
 
@@ -171,8 +174,22 @@ class Engine:
         """
         await asyncio.to_thread(self._check_topics)
         await self.app.start()
-        for work in self._background:
+        for work in (*self._background, self._watch_group):
             self._tasks.append(asyncio.create_task(self._guard(work)))
+
+    async def _watch_group(self) -> None:
+        """End a worker that hears nothing from its group while Kafka answers others: a restart helps."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            if self.consumer.silence() > LOST_AFTER and await asyncio.to_thread(self._kafka_answers):
+                await asyncio.sleep(WATCH_EVERY)
+                if self.consumer.silence() > LOST_AFTER:
+                    raise MembershipLost("the group has not answered for minutes, though Kafka does")
+
+    def _kafka_answers(self) -> bool:
+        with contextlib.suppress(BrokerError):
+            return bool(self.sender.partitions())
+        return False
 
     def _check_topics(self) -> None:
         """Without its topics Faust waits for ever; with other partition counts, state and events part."""
