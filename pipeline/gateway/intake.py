@@ -110,7 +110,8 @@ class Intake:
         self._retry_delay = RETRY_MIN
         self._retry_at = clock()
         self._retired: set[asyncio.Future[None]] = set()
-        self._closing = self._said_down = False
+        self._closing = False
+        self._said_down = ""
         self._settled = asyncio.Event()
         self._wake = asyncio.Event()
         spool.on_change = self._wake.set
@@ -192,6 +193,14 @@ class Intake:
             self._tick_in(BUSY_TICK)
 
     def _tick(self) -> None:
+        try:
+            self._look()
+        except Exception:
+            # Without ticks nothing is ever confirmed: the process must end.
+            self.task.cancel()
+            raise
+
+    def _look(self) -> None:
         if self._link is not None:
             self._link.poll()
             oldest = next(iter(self._waiting), None)
@@ -219,9 +228,8 @@ class Intake:
         link, self._link = self._link, None
         if link is None:
             return
-        if self._waiting or not (self._closing or self._said_down):
-            log.warning("Kafka: %s; events go to the spool, %d at once", reason, len(self._waiting))
-            self._said_down = True
+        if self._waiting or not self._closing:
+            self._say_down(reason)
         link.purge()
         closed = self._loop.run_in_executor(None, link.close)
         self._retired.add(closed)
@@ -239,6 +247,13 @@ class Intake:
             self._spool.append(entry.message, entry.future)
         self._leave_gate()
         self._wake.set()
+
+    def _say_down(self, reason: str) -> None:
+        """Once for each reason; librdkafka adds its counts and times in brackets."""
+        gist = reason.partition(" (")[0]
+        if gist != self._said_down or self._waiting:
+            log.warning("Kafka: %s; events go to the spool, %d at once", reason, len(self._waiting))
+        self._said_down = gist
 
     def _leave_gate(self) -> None:
         """What was held back goes to the spool after all."""
@@ -265,7 +280,7 @@ class Intake:
 
     def _turn_direct(self, link: Link) -> None:
         log.info("Kafka takes events directly")
-        self._said_down = False
+        self._said_down = ""
         GATEWAY_KAFKA_UP.set(1)
         self.direct = True
         gate, self._gate = self._gate or [], None
@@ -288,9 +303,7 @@ class Intake:
         except BrokerError as error:
             self._retry_delay = min(2 * self._retry_delay, RETRY_MAX)
             self._retry_at = self._clock() + self._retry_delay
-            if not self._said_down:
-                log.warning("Kafka: %s; events go to the spool", error.message)
-                self._said_down = True
+            self._say_down(error.message)
 
     async def _probe(self, link: Link) -> None:
         """With nothing in the spool to try it on, ask whether Kafka is there."""

@@ -233,3 +233,19 @@ async def test_closing_spools_what_is_not_confirmed(
     await bench.until_direct()
     await bench.close()
     assert numbers(kafka) == [1]
+
+
+async def test_a_defect_in_the_ticks_ends_the_intake_so_that_the_process_ends(
+    tmp_path: Path, kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(_: FakeLink) -> None:
+        raise RuntimeError("a defect")
+
+    failures: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    bench = Bench(tmp_path / "spool.sqlite", kafka)
+    await bench.until_direct()
+    monkeypatch.setattr(FakeLink, "poll", defect)
+    await until(bench.intake.task.done)
+    assert "a defect" in str(failures[0]["exception"])
+    await bench.spool.close()
