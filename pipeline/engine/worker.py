@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds a clean stop may take before the process ends as it is; a supervisor's own limit is longer.
 STOP_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) 
     set_up()
     sock = bound_socket(host, port)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_run(stage, settings, worker, sock))
+        code = runner.run(_run(stage, settings, worker, sock))
+        # All is confirmed and closed; a thread of a client that waits for an absent broker must not hold us.
+        last = threading.Timer(CLOSE_TIMEOUT, os._exit, (code,))
+        last.daemon = True
+        last.start()
+    return code
 
 
 async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socket) -> int:
@@ -77,10 +84,11 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
             log.info("%s: worker %s is ready", stage.app_id, worker)
             await stopping
         log.info("%s: worker %s stops", stage.app_id, worker)
-        try:
-            await asyncio.wait_for(engine.stop(), STOP_TIMEOUT)
-        except TimeoutError as error:
-            end_process(error)
+        ending = asyncio.create_task(engine.stop(), name="end")
+        await asyncio.wait([ending], timeout=STOP_TIMEOUT)
+        if not ending.done():
+            end_process(TimeoutError(f"the work in hand was not finished within {STOP_TIMEOUT:.0f} s"))
+        ending.result()
     return 0
 
 
