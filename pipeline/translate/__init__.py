@@ -1,1 +1,1 @@
-"""Raw events -> canonical records: adapters, deduplication and order (docs/adr/0002, design of the marks)."""
+"""Raw events -> canonical records: adapters, deduplication and order (docs/adr/0006)."""
