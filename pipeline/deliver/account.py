@@ -83,6 +83,8 @@ class AccountDelivery:
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
         )
         self._attempts: dict[Key, int] = {}
+        #: What was made again for a purchase that is not told yet.
+        self._repaired: dict[Key, list[Key]] = {}
         self._stopping = asyncio.Event()
         self._known = known
 
@@ -118,6 +120,7 @@ class AccountDelivery:
         """A receipt was read back."""
         key = Key(receipt.kind, receipt.id)
         self._attempts.pop(key, None)
+        self._repaired.pop(key, None)
         self.scheduler.settled(key)
         self.gate.bell.ring()
 
@@ -182,10 +185,11 @@ class AccountDelivery:
             case PutProduct() | DeleteProduct():
                 result = await tell_product(client, way, key, verdict)
             case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
-                sale = Sale(client, way, self._book, key.id, state.body)
+                repaired = self._repaired.setdefault(key, [])
+                sale = Sale(client, way, self._book, key.id, body=state.body, repaired=repaired)
                 result = await sale.tell(verdict)
                 if isinstance(result, Ending):
-                    return _complete(result, waiting, way, tuple(sale.repaired))
+                    return _complete(result, waiting, way, tuple(dict.fromkeys(repaired)))
             case _:
                 raise TypeError(f"a {key.kind} cannot be told by calls of its own: {type(verdict).__name__}")
         return _complete(result, waiting, way) if isinstance(result, Ending) else result

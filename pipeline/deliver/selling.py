@@ -35,6 +35,7 @@ class Sale:
         book: what else waits.
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
+        repaired: takes what is made again on the way; kept by the caller, as an errand may fail after that.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Sale:
         way: Pass,
         book: Book,
         purchase: str,
+        *,
         body: Mapping[str, Any] | None,
+        repaired: list[Key],
     ) -> None:
         self._client = client
         self._way = way
@@ -51,7 +54,7 @@ class Sale:
         self._id = purchase
         self._body = body or {}
         self._deleted = False
-        self.repaired: list[Key] = []
+        self._repaired_keys = repaired
 
     async def tell(self, verdict: CreatePurchase | ReplacePurchase | DeletePurchase) -> Result:
         """Do what the verdict says."""
@@ -174,7 +177,7 @@ class Sale:
 
     def _repaired(self, key: Key, answer: Answer, refusal: Answer) -> Result | None:
         if answer.good:
-            self.repaired.append(key)
+            self._repaired_keys.append(key)
             return None
         result = result_of(answer, "", touched=self._deleted)
         if isinstance(result, Again):

@@ -40,6 +40,20 @@ def test_a_contact_deleted_behind_our_back_is_made_again(tmp_path: Path) -> None
     play(tmp_path, story)
 
 
+def test_a_repair_is_remembered_though_the_purchase_fails_after_it(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.customer("ann@example.com", name="Ann")
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await stage.settle()
+        _delete_contact(stage, "ann@example.com")
+        stage.fault("error", method="POST", route="/purchases*", after=1, count=1)
+        stage.shop.purchase("o2", "ann@example.com", "p1")
+        await stage.settle()
+        assert stage.receipt("purchase", "o2").repaired == ("contact|ann@example.com",)
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize("listed", ["all", "first"])
 def test_products_deleted_behind_our_back_are_made_again_from_the_order(tmp_path: Path, listed: str) -> None:
     async def story(stage: Stage) -> None:
