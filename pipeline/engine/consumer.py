@@ -22,6 +22,8 @@ from pipeline.errors import PipelineError
 
 #: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
+#: Bodies an agent may have waiting, in bytes: a body may have megabytes.
+BUFFER_BYTES = 64 * 1024 * 1024
 
 
 class Record(Protocol):
@@ -38,12 +40,14 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Records that arrived together: per partition, in the order of their offsets."""
+    """Records that arrived together: per partition, in the order of their offsets.
+
+    `count` and `size` (of the values, in bytes) are for the buffer's limits.
+    """
 
     batches: tuple[tuple[TP, list[Record]], ...]
-
-    def __len__(self) -> int:
-        return sum(len(records) for _, records in self.batches)
+    count: int = 0
+    size: int = 0
 
 
 class RoundConsumer(driver.Consumer):
@@ -156,12 +160,16 @@ class RoundConsumer(driver.Consumer):
     def _with_room(self) -> tuple[set[TP], bool]:
         """The partitions to read from now, and whether others are held back because their agent is full."""
         active = self._get_active_partitions()
-        full: set[TP] = set()
-        for tp in active:
-            for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
-                if sum(len(event.value) for event in channel.queue._queue) >= self.buffer:
-                    full.add(tp)
+        index = self.app.topics._tp_index  # type: ignore[attr-defined]
+        channels = {channel for tp in active for channel in index.get(tp, ())}
+        busy = {channel for channel in channels if self._is_full(channel)}
+        full = {tp for tp in active if busy and not busy.isdisjoint(index.get(tp, ()))}
         return (active - full, bool(full))
+
+    def _is_full(self, channel: Any) -> bool:
+        rounds: list[Round] = [event.value for event in channel.queue._queue]
+        too_many = sum(waiting.count for waiting in rounds) >= self.buffer
+        return too_many or sum(waiting.size for waiting in rounds) >= BUFFER_BYTES
 
     def _hand_over(self, records: Mapping[TP, list[Record]], generation: int) -> None:
         rounds: dict[Any, list[tuple[TP, list[Record]]]] = {}
@@ -170,7 +178,9 @@ class RoundConsumer(driver.Consumer):
             for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
                 rounds.setdefault(channel, []).append((tp, batch))
         for channel, batches in rounds.items():
-            channel.queue.force_put_nowait(self._event(Round(tuple(batches)), generation))
+            count = sum(len(batch) for _, batch in batches)
+            size = sum(len(record.value or b"") for _, batch in batches for record in batch)
+            channel.queue.force_put_nowait(self._event(Round(tuple(batches), count, size), generation))
 
     def _event(self, value: Round, generation: int) -> faust.Event:
         """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""

@@ -100,7 +100,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(kafka_setti
     chance, storm = random.Random(3), Storm(3)  # noqa: S311 - not a secret
     with scene(kafka_settings) as play:
         worker = play.worker()
-        for _ in range(4):
+        for _ in range(3):
             play.put(storm.events(1_500))
             before = play.counted()
             wait_until(lambda before=before: play.counted() > before, 60)  # type: ignore[misc]
