@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
 
 from pipeline.events import Lane, RawEvent
-from pipeline.records import Contact, Op, Product, RecordKind
+from pipeline.records import Contact, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, ShopAdapter, StoreContext, Translation
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.state import EntityState, Newest, Seen, Told, digest
@@ -164,19 +165,21 @@ def _emit(  # noqa: PLR0917 - positional: once per event
 ) -> Result:
     emissions: list[Emission] = []
     unchanged: list[RecordKind] = []
+    head = _head(event, source, feed.account, version)
     for draft, record_id in _named(translation.drafts, state, source.offset):
-        body = b"null"
+        what, body = _what(draft.kind, draft.origin, draft.op), b"null"
         if draft.body is not None:
             body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
         # With the moment of a consent, which Connectif is not told: repeated, it is news to a tie-break.
-        told = digest(f"{draft.op}|{draft.origin}|".encode() + body)
+        told = digest(what + body)
         key = (draft.kind, record_id)
         was = state.told.get(key)
         if was is not None and was.offset < source.offset and was.digest == told:
             unchanged.append(draft.kind)
             continue
         state.told[key] = Told(told, source.offset)
-        value = _record(draft, record_id, body, event, source, feed.account, version)
+        notes = orjson.dumps(draft.notes) if draft.notes else b"[]"
+        value = b'%b%b"id":%b,"notes":%b,"body":%b}' % (head, what, orjson.dumps(record_id), notes, body)
         emissions.append(Emission(draft.kind, record_id, draft.notes, value))
     if len(state.told) > MAX_TOLD:
         newest = sorted(state.told.items(), key=lambda item: item[1].offset)[-MAX_TOLD:]
@@ -212,23 +215,22 @@ def _smallest(draft: Draft, record_id: str) -> Contact | Product | None:
     return None
 
 
-def _record(  # noqa: PLR0917 - positional: once per record
-    draft: Draft, record_id: str, body: bytes, event: RawEvent, source: Place, account: str, version: int
-) -> bytes:
-    """A record of pipeline/records.py as JSON. Its body is JSON already, and was checked when it was made."""
-    head = orjson.dumps(
-        {
-            "kind": draft.kind,
-            "account": account,
-            "store": event.store,
-            "id": record_id,
-            "version": version or event.triggered_ms or event.received_ms,
-            "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
-            "origin": draft.origin,
-            "op": draft.op,
-            "lane": event.lane,
-            "received_ms": event.received_ms,
-            "notes": draft.notes,
-        }
-    )
-    return head[:-1] + b',"body":' + body + b"}"
+# A record of pipeline/records.py is put together from pieces of JSON: what is the same for all records of an
+# event, what is the same for all of a sort, and its body, which was checked when it was made.
+
+
+def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
+    same = {
+        "account": account,
+        "store": event.store,
+        "version": version or event.triggered_ms or event.received_ms,
+        "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
+        "lane": event.lane,
+        "received_ms": event.received_ms,
+    }
+    return orjson.dumps(same)[:-1]
+
+
+@cache
+def _what(kind: RecordKind, origin: Origin, op: Op) -> bytes:
+    return f',"kind":"{kind}","origin":"{origin}","op":"{op}",'.encode()

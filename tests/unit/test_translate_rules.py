@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.events import Lane
@@ -64,6 +66,14 @@ def test_what_is_emitted_is_a_record_as_others_read_it() -> None:
     assert (record.lane, record.received_ms, record.op) == (Lane.LIVE, 77, Op.UPSERT)
     assert record.body is not None
     assert record.body.cart_id == "c1"
+
+
+@given(st.text(min_size=1), st.text(), st.sampled_from(["contact", "product", "purchase"]))
+def test_any_text_survives_in_a_record(record_id: str, content: str, kind: str) -> None:
+    emission = Shop().says(5, [[kind, record_id, content]]).emissions[0]
+    record: Record = TypeAdapter[Record](Record).validate_json(emission.value)
+    assert (record.kind, record.id) == (kind, record_id)
+    assert content in record.model_dump()["body"].values()
 
 
 def test_a_delivery_seen_before_is_a_duplicate() -> None:
