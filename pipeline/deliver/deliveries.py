@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,12 +19,14 @@ from pipeline.deliver.account import AccountDelivery, Tools
 from pipeline.deliver.budget import Budget
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.gate import Gate
-from pipeline.deliver.health import Health
+from pipeline.deliver.health import DEAD_IN_A_ROW, PROBE_EVERY, Health
 from pipeline.deliver.journal import Journal
 from pipeline.deliver.paper import Paper, Written
 from pipeline.deliver.receipts import Place
 from pipeline.deliver.steps import Post, Step
 from pipeline.records import Receipt, partition_of
+
+log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=Step)
 
@@ -178,7 +182,7 @@ class Deliveries(Generic[S]):
         )
         gate = Gate(
             budget,
-            Health(self._settings.deliver, around.random),
+            Health(self._settings.deliver, around.random, partial(_say, name)),
             journal,
             wall=around.wall,
             at_once=self._settings.deliver.concurrency,
@@ -232,3 +236,25 @@ class _Outbox(Generic[S]):
                 await self._around.post.submit(step)
         except Exception as error:  # noqa: BLE001 - an ending that is not written must not be forgotten
             self._around.fatal(error)
+
+
+def _say(account: str, stopped: str, detail: str) -> None:
+    """Tell the operator that an account is stopped, and the way out, or that it goes on."""
+    if not stopped:
+        log.info("account %s: delivered to again", account)
+    elif stopped == DEAD_IN_A_ROW:
+        log.error(
+            "account %s: stopped, too many records in a row were refused (%s); see its dead letters, "
+            "and start this worker again to go on",
+            account,
+            detail,
+        )
+    else:
+        log.error(
+            "account %s: stopped, Connectif refuses its key (%s: %s); tried again every %d s; a changed key "
+            "is read when this worker starts",
+            account,
+            stopped,
+            detail,
+            PROBE_EVERY,
+        )

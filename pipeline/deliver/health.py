@@ -54,6 +54,7 @@ class Health:
     Args:
         settings: back-off bounds and the limit of dead letters.
         random: uniform in [0, 1).
+        told: of each change of `stopped`: its value, and `detail`.
 
     Attributes:
         stopped: why the account is stopped, as a metric label; empty while it is not.
@@ -62,6 +63,7 @@ class Health:
 
     settings: DeliverSettings
     random: Callable[[], float]
+    told: Callable[[str, str], None] = lambda _stopped, _detail: None
     stopped: str = ""
     detail: str = ""
     _failures: int = 0
@@ -81,14 +83,14 @@ class Health:
     def answered(self, sign: Sign, answer: Answer, started: float, now: float) -> None:
         """Take an answer to a call that started at `started` into account."""
         if sign is Sign.REFUSED:
-            self.stopped, self.detail = answer.kind.value, answer.detail
+            self._set(answer.kind.value, answer.detail)
             self._until, self._careful, self._failed_at = now + PROBE_EVERY, True, now
         elif sign is Sign.AWAY:
             self._fail(started, now)
         elif sign is Sign.WELL and started > self._failed_at:
             self._failures, self._careful = 0, False
             if self.stopped != DEAD_IN_A_ROW:
-                self.stopped = self.detail = ""
+                self._set("", "")
 
     def delivered(self) -> None:
         """A record reached Connectif."""
@@ -98,7 +100,13 @@ class Health:
         """A record was refused for good; too many in a row are a mistake of ours, not of theirs."""
         self._dead_in_a_row += 1
         if self._dead_in_a_row >= self.settings.dead_in_a_row:
-            self.stopped, self.detail = DEAD_IN_A_ROW, detail
+            self._set(DEAD_IN_A_ROW, detail)
+
+    def _set(self, stopped: str, detail: str) -> None:
+        changed = stopped != self.stopped
+        self.stopped, self.detail = stopped, detail
+        if changed:
+            self.told(stopped, detail)
 
     def _fail(self, started: float, now: float) -> None:
         self._careful = True

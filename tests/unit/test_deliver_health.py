@@ -88,3 +88,16 @@ def test_a_missing_route_is_no_answer_and_a_missing_element_is_one() -> None:
     assert sign_of(absent, may_be_absent=False) is Sign.AWAY
     assert sign_of(Answer(AnswerKind.LIMITED, 429), may_be_absent=True) is Sign.LIMITED
     assert sign_of(Answer(AnswerKind.INVALID, 422), may_be_absent=False) is Sign.WELL
+
+
+def test_each_change_of_a_stop_is_told_once() -> None:
+    told: list[tuple[str, str]] = []
+    settings = DeliverSettings(dead_in_a_row=2)
+    health = Health(settings, lambda: 1.0, lambda stopped, detail: told.append((stopped, detail)))
+    for now in (0, 60):
+        health.answered(Sign.REFUSED, Answer(AnswerKind.FORBIDDEN, 403, detail="403"), now, now + 1)
+    health.answered(Sign.WELL, WELL, 120, 121)
+    health.answered(Sign.WELL, WELL, 122, 123)
+    for _ in range(3):
+        health.died("422")
+    assert told == [("forbidden", "403"), ("", ""), (DEAD_IN_A_ROW, "422")]
