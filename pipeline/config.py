@@ -352,6 +352,18 @@ def _tables(value: object) -> dict[str, Mapping[str, Any]]:
     return {name: table for name, table in items if isinstance(table, Mapping)}
 
 
+def require_stores(settings: Settings) -> None:
+    """For what is of no use without a store.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not settings.stores:
+        raise SettingsError(
+            "there is no store in the settings", hint="add [stores.<name>], as pipeline.example.toml has it"
+        )
+
+
 def is_loopback(url: str) -> bool:
     """Whether calls to the URL stay on this machine: a sandbox's."""
     try:

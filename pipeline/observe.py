@@ -63,10 +63,11 @@ def bound_socket(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sock.close()
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
         raise PipelineError(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port, or 0 for any"
+            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port, or 0 for any"
         ) from error
     return sock
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from pipeline.config import Settings
 from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.engine.logs import set_up
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SettingsError
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observed
 
@@ -52,8 +53,15 @@ def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) 
     An unexpected exception, in the stage or in the engine, ends the process at once with code 70.
 
     Raises:
+        SettingsError: the worker's name is none.
         PipelineError: it cannot start: port taken, no broker, worker name in use.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", worker):
+        raise SettingsError(
+            "the worker's name is that of a directory and in Kafka",
+            field="--worker",
+            hint="make it of letters, digits, '-', '_' and '.'",
+        )
     set_up()
     sock = bound_socket(host, port)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -16,7 +16,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import topics
-from pipeline.config import GatewaySettings, Settings
+from pipeline.config import GatewaySettings, Settings, require_stores
 from pipeline.errors import SettingsError
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.hot import hot_protocol
@@ -41,6 +41,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Raises:
         PipelineError: the settings, the address or the spool cannot be used.
     """
+    require_stores(settings)
     needed = settings.gateway.max_body_bytes + topics.MESSAGE_OVERHEAD
     if needed > settings.kafka.max_message_bytes:
         raise SettingsError(

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.config import Settings
+from pipeline.config import Settings, require_stores
 from pipeline.local.supervisor import Phase, Status
 from pipeline.local.wiring import Wiring
 
@@ -29,8 +29,10 @@ def run(wiring: Wiring, settings: Settings, console: Console) -> None:
     """Run everything until SIGTERM or SIGINT.
 
     Raises:
+        SettingsError: there is no store.
         PipelineError: something cannot be started or brought back; all is stopped first.
     """
+    require_stores(settings)
     asyncio.run(_run(wiring, settings, console))
 
 

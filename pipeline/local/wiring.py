@@ -20,6 +20,7 @@ from pipeline.kafka import bootstrap
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, Phase, Status, Supervisor
+from pipeline.observe import bound_socket
 
 WATCH_SECONDS = 0.5
 #: Starts of the broker that fail in a row before it is given up.
@@ -110,8 +111,11 @@ class Wiring:
 
         Raises:
             BrokerError: the broker cannot be started, or is not to be trusted.
-            PipelineError: a process does not become ready: with the end of its log.
+            PipelineError: a port is taken, or a process does not become ready: with the end of its log.
         """
+        for url in self.urls.values():  # else whoever has the port would answer in the process's place
+            place = urlsplit(url)
+            bound_socket(place.hostname or HOST, place.port or 0).close()
         if self.kafka:
             self._kafka_phase = Phase.STARTING
             await _in_thread(self.kafka.start)

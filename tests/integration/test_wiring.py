@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from pipeline import topics
 from pipeline.config import load
-from pipeline.errors import SettingsError
+from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka import answers, bootstrap
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Phase
 from pipeline.local.tomlfile import dumps
 from pipeline.local.wiring import Wiring
+from pipeline.observe import bound_socket
 from tests.broker import KafkaSettings
 from tests.processes import is_alive, until
 
@@ -102,6 +104,18 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
         (pid,) = wiring.kafka.pids.values()
     assert not is_alive(pid)
     assert wiring.status("kafka").phase is Phase.STOPPED
+
+
+async def test_a_taken_port_is_named_before_anything_starts(kafka_settings: KafkaSettings) -> None:
+    path = kafka_settings.write()
+    wiring = Wiring(path, load(path, {}), program=PROGRAM)
+    place = urlsplit(wiring.urls["translate"])
+    with bound_socket("127.0.0.1", place.port or 0) as taken:
+        taken.listen()
+        with pytest.raises(PipelineError, match=f"cannot listen on 127.0.0.1:{place.port}: Address already"):
+            async with wiring:
+                pass
+    assert not Path("notes").exists()
 
 
 def test_up_says_where_webhooks_go_and_stops_everything_when_told(kafka_settings: KafkaSettings) -> None:
