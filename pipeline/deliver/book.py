@@ -26,6 +26,7 @@ class Phase(enum.IntEnum):
 
 
 _PHASE = 7
+_PHASES = tuple(Phase)
 #: A call with the current version got no clear answer.
 _TRIED = 8
 #: Another version of it may have reached Connectif.
@@ -179,7 +180,7 @@ class Line:
     def phase(self, record_id: str) -> Phase | None:
         """Where an id is; None where it is not known."""
         state = self._states.get(record_id)
-        return None if state is None else Phase(state & _PHASE)
+        return None if state is None else _PHASES[state & _PHASE]
 
     def busy(self, record_id: str) -> bool:
         """Whether its record must stay as it is: it is under way, or was before a restart."""
