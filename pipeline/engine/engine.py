@@ -213,8 +213,10 @@ class Engine:
         self.consumer.stop_flow()
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
+        joined = self._ready
         await self.pause()
-        if self._ready:
+        if joined:
+            await self.consumer.maybe_wait_for_commit_to_finish()
             await self.consumer.commit()
         await self.app.stop()
         self.sender.close()
