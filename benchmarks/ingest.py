@@ -20,6 +20,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -129,7 +130,7 @@ class Server:
         wrk = shutil.which("wrk")
         if wrk:
             script = str(Path(__file__).with_name("wrk.lua"))
-            command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script]
+            command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", script]
             command.append(f"http://127.0.0.1:{self.port}")
         else:
             command = [
@@ -249,12 +250,14 @@ def compare(
 def main() -> None:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--patience", type=float, default=0)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2_000, 15_000])
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
     options = parser.parse_args()
+    # Told to stop, it stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"{machine()}; load: {'wrk' if shutil.which('wrk') else 'benchmarks/blast.py'}")
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as name, broker(Path(name)) as bootstrap:

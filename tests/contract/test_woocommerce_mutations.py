@@ -103,7 +103,8 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, Kind]:
         value = draw(
             st.sampled_from(HOSTILE) | st.sampled_from(list(LOADED[name].values())) | st.text(max_size=9)
         )
-        _put(body, path, value, remove=draw(st.integers(0, 4)) == 0)
+        # A copy: a value drawn twice and mutated inside would else contain itself.
+        _put(body, path, copy.deepcopy(value), remove=draw(st.integers(0, 4)) == 0)
     return json.dumps(body).encode(), kind
 
 
