@@ -151,10 +151,20 @@ class DeliverSettings(Section):
 
     call_timeout: float = Field(default=30.0, gt=0)
     concurrency: int = Field(default=8, ge=1, description="calls in flight per account")
-    import_min_rows: int = Field(default=20, ge=2, description="fewer waiting rows go as single calls")
+    retry_floor: float = Field(
+        default=0.05, ge=0, le=0.5, description="share of the calls that retries have for certain"
+    )
+    backfill_floor: float = Field(
+        default=0.05, ge=0, le=0.5, description="share of the calls that a backfill has for certain"
+    )
+    freshness: float = Field(
+        default=60.0, gt=0, description="how long live contacts and products wait for an import at most"
+    )
+    import_min_rows: int = Field(default=4, ge=2, description="fewer waiting rows go as single calls")
+    imports_at_once: int = Field(default=5, ge=1, le=10, description="unfinished imports per account")
     import_max_bytes: int = Field(default=45_000_000, ge=1_000, le=50_000_000)
     import_max_rows: int = Field(default=50_000, ge=2)
-    import_poll: float = Field(default=10.0, gt=0)
+    import_poll: float = Field(default=2.0, gt=0, description="shortest time between looks at an import")
     import_stuck_after: float = Field(default=3_600.0, gt=0)
     retry_min: float = Field(default=1.0, gt=0)
     retry_max: float = Field(default=300.0, gt=0)

@@ -78,7 +78,9 @@ class AccountDelivery:
         self._tools = tools
         self._desk = tools.desk
         self._book = tools.desk.book(account)
-        self.scheduler = Scheduler(settings, self._book, needs=self._needs, is_told=self._is_told)
+        self.scheduler = Scheduler(
+            settings, self._book, tools.gate.budget, needs=self._needs, is_told=self._is_told
+        )
         self._importer = Importer(
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
         )
@@ -132,11 +134,11 @@ class AccountDelivery:
         seconds = self.gate.wait(now)
         if seconds > 0:
             return seconds
-        action = self.scheduler.next(now, self._tools.wall(), spare=self.gate.spare(now))
+        action = self.scheduler.next(now, self._tools.wall())
         if isinstance(action, Idle):
             return max(0.001, action.until - now)
         if isinstance(action, Import):
-            self.scheduler.imports.starting(action.kind, yes=True)
+            self.scheduler.imports.starting(action.kind, action.batch.lane, yes=True)
         elif isinstance(action, Poll):
             action.job.flying = True
         task = group.create_task(self._errand(action, self.gate.enter(now)))
@@ -243,7 +245,7 @@ class AccountDelivery:
         return (contact, *products_of(waiting.state.body))
 
     def _is_told(self, key: Key) -> bool:
-        return self._desk.told(self.account, key) is not None
+        return self._desk.is_told(self.account, key)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -46,7 +46,8 @@ class Line:
         #: What a receipt said of an id while it was flying; takes effect when it lands.
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
         self._lent: set[str] = set()
-        self.waiting = 0
+        self._hastened: list[str] = []
+        self._waiting = dict.fromkeys(LANES, 0)
         #: How many ids each lane has, wherever they are.
         self.counts = dict.fromkeys(LANES, 0)
 
@@ -82,12 +83,25 @@ class Line:
             self._stand(record_id, _packed(lane, accepted))
         elif state & _PHASE in (Phase.WAITING, Phase.HELD):
             if state & _TRIED:
-                state = state & ~_TRIED | _DOUBT
-            if LANES.index(lane) < LANES.index(_lane(state)):
-                state = _with_lane(state, lane)
-                if state & _PHASE == Phase.WAITING:
-                    self._queues[lane].append(record_id)
-            self._set(record_id, state)
+                self._set(record_id, state & ~_TRIED | _DOUBT)
+            self.hasten(record_id, lane)
+
+    def hasten(self, record_id: str, lane: Lane) -> None:
+        """Move a waiting or held id to the end of a faster lane."""
+        state = self._states.get(record_id)
+        if state is None or state & _PHASE not in (Phase.WAITING, Phase.HELD):
+            return
+        if LANES.index(lane) < LANES.index(_lane(state)):
+            self._set(record_id, _with_lane(state, lane))
+            if state & _PHASE == Phase.WAITING:
+                self._queues[lane].append(record_id)
+            else:
+                self._hastened.append(record_id)
+
+    def hastened(self) -> list[str]:
+        """Ids that moved to a faster lane while they were held, since the last time somebody asked."""
+        found, self._hastened = self._hastened, []
+        return [record_id for record_id in found if record_id in self._states]
 
     # Going out.
 
@@ -194,6 +208,15 @@ class Line:
         """The lanes in which someone waits, the most urgent first."""
         return [lane for lane in LANES if self._head(lane) is not None]
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return sum(self._waiting.values())
+
+    def waiting_in(self, lane: Lane) -> int:
+        """How many stand in a lane."""
+        return self._waiting[lane]
+
     def oldest(self, lane: Lane) -> int | None:
         """When the head of a lane was accepted, in epoch seconds."""
         head = self._head(lane)
@@ -213,13 +236,13 @@ class Line:
         """Every change of a state passes here, so that the counts are right."""
         before = self._states.get(record_id)
         if before is not None:
-            self.waiting -= before & _PHASE == Phase.WAITING
+            self._waiting[_lane(before)] -= before & _PHASE == Phase.WAITING
             self.counts[_lane(before)] -= 1
         if state is None:
             self._states.pop(record_id, None)
             return
         self._states[record_id] = state
-        self.waiting += state & _PHASE == Phase.WAITING
+        self._waiting[_lane(state)] += state & _PHASE == Phase.WAITING
         self.counts[_lane(state)] += 1
 
     def _stand(self, record_id: str, state: int, *, first: bool = False) -> None:

@@ -106,6 +106,26 @@ class Budget:
             # Answers overtake each other: within one window the smallest number is the newest.
             self._remaining = min(self._remaining, seen.remaining)
 
+    @property
+    def spacing(self) -> float:
+        """Seconds of a window per place."""
+        return self.window / self._limit_now()
+
+    def free(self, now: float) -> int:
+        """Places to be had now."""
+        if self.wait(now) > 0:
+            return 0
+        places = self._limit_now() - len(self._flying) - len(self._cooling)
+        left = places if self._remaining is None else self._remaining - len(self._flying)
+        return max(1, min(places, left))
+
+    def returning(self, now: float) -> list[float]:
+        """Seconds until each place that is taken comes back, the next first."""
+        return [moment - now for moment in self._cooling]
+
+    def _limit_now(self) -> int:
+        return self.limit if self._server_limit is None else min(self.limit, self._server_limit)
+
     def used(self, now: float) -> int:
         """Places taken."""
         self._refresh(now)

@@ -256,6 +256,10 @@ class Desk:
         raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
         return _told(key.kind, raw)
 
+    def is_told(self, account: str, key: Key) -> bool:
+        """Whether Connectif was told of a key."""
+        return self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id)) is not None
+
     def judge(self, account: str, key: Key, waiting: Waiting, told: Told | None) -> Verdict:
         """What is to be done for a record."""
         line: Line = self.book(account)[key.kind]

@@ -80,10 +80,6 @@ class Gate:
         """Places of the budget that are taken now."""
         return self.budget.used(asyncio.get_running_loop().time())
 
-    def spare(self, now: float) -> bool:
-        """Whether half of the budget is unused."""
-        return 2 * self.budget.used(now) < self.budget.limit
-
     def _wait_for_call(self, now: float) -> float:
         return max(self.budget.wait(now), self.health.wait(now, self.budget.flying))
 

@@ -85,7 +85,7 @@ class Importer:
             self._return(kind, batch)
             raise
         finally:
-            self._imports.starting(kind, yes=False)
+            self._imports.starting(kind, batch.lane, yes=False)
 
     async def _send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
         found = await self._sort(kind, batch.ids)
@@ -94,7 +94,7 @@ class Importer:
             return
         rows = found.groups.pop(group)
         for others in found.groups.values():
-            self._set_aside(kind, Batch([record_id for record_id, _ in others], batch.tries))
+            self._set_aside(kind, _part(batch, [record_id for record_id, _ in others]))
         if self._too_few(kind, len(rows)):
             self._scheduler.singly(kind, [record_id for record_id, _ in rows])
             return
@@ -108,11 +108,11 @@ class Importer:
         if not taken:
             self._scheduler.singly(kind, ids)  # one row is larger than a file may be
             return
-        self._set_aside(kind, Batch(ids[taken:], batch.tries))
+        self._set_aside(kind, _part(batch, ids[taken:]))
         answer = await way.call(
             "imports", lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id)
         )
-        await self._posted(kind, Batch(ids[:taken], batch.tries), group.header[0], answer)
+        await self._posted(kind, _part(batch, ids[:taken]), group.header[0], answer)
 
     async def _sort(self, kind: RecordKind, ids: Sequence[str]) -> Sorted:
         found = Sorted()
@@ -135,8 +135,7 @@ class Importer:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
         if progress is not None:
-            poll_at = now + self._settings.import_poll
-            self._imports.started(Job(kind, progress.import_id, batch, key_column, now, poll_at))
+            self._imports.started(kind, progress.import_id, batch, key_column, now)
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
             self._scheduler.batch(kind, batch, first=True)
@@ -169,9 +168,11 @@ class Importer:
     async def _poll(self, job: Job, way: Pass) -> None:
         answer = await way.call("imports", lambda: self._client.get_import(job.import_id), may_be_absent=True)
         now, progress = self._now(), read_progress(answer.body) if answer.good else None
+        job.polls += 1
         gone = answer.kind in (AnswerKind.ABSENT, AnswerKind.INVALID)
         failed = progress is not None and progress.stage is Stage.FAILED
         if progress is not None and progress.stage is Stage.FINISHED:
+            self._imports.finished(job, now, progress.seconds)
             await self._finished(job, progress)
         elif gone or failed or self._imports.stuck(job, now):
             self._imports.ended(job)
@@ -215,7 +216,7 @@ class Importer:
         """Rows that Connectif refused, or may have refused."""
         if job.kind is RecordKind.COUPON and len(job.batch.ids) > 1:
             for record_id in ids:
-                self._scheduler.batch(job.kind, Batch([record_id], job.batch.tries + 1))
+                self._scheduler.batch(job.kind, Batch([record_id], job.batch.tries + 1, job.batch.lane))
         else:
             detail = f"import {job.import_id}"
             await self._singly(job.kind, ids, Ending(Outcome.DEAD, "refused_row", detail))
@@ -283,14 +284,14 @@ class Importer:
             self._scheduler.batch(kind, batch)
 
     def _too_few(self, kind: RecordKind, count: int) -> bool:
-        return kind is not RecordKind.COUPON and count < self._settings.import_min_rows
+        return kind is not RecordKind.COUPON and count < self._imports.worth(kind)
 
     def _return(self, kind: RecordKind, batch: Batch) -> None:
         """Called off: what is not yet written down is sent again."""
         line = self._desk.book(self._account)[kind]
         left = [record_id for record_id in batch.ids if line.phase(record_id) is Phase.FLYING]
         self._mark_tried(kind, batch)
-        self._set_aside(kind, Batch(left, batch.tries))
+        self._set_aside(kind, _part(batch, left))
 
     def _mark_tried(self, kind: RecordKind, batch: Batch) -> None:
         for record_id in batch.ids:
@@ -303,3 +304,7 @@ class Importer:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _part(batch: Batch, ids: list[str]) -> Batch:
+    return Batch(ids, batch.tries, batch.lane)

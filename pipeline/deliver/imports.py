@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pipeline.connectif.client import ImportType
@@ -36,7 +37,10 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An import as Connectif shows it; None where it does not say. `by_hand`: made in Connectif's app."""
+    """An import as Connectif shows it; None where it does not say.
+
+    `seconds` it took from its creation to its end; `by_hand`: made in Connectif's app.
+    """
 
     import_id: str
     kind: str
@@ -46,6 +50,7 @@ class Progress:
     errors: int | None = None
     report_url: str | None = None
     by_hand: bool = False
+    seconds: float | None = None
 
 
 def read_progress(body: Any) -> Progress | None:
@@ -69,6 +74,7 @@ def read_progress(body: Any) -> Progress | None:
         errors=_count(body.get("errors")),
         report_url=url if isinstance(url, str) and url else None,
         by_hand=body.get("origin") == "app",
+        seconds=_seconds(body.get("createdAt"), body.get("finishedAt")),
     )
 
 
@@ -158,6 +164,14 @@ def _rows(report: bytes, delimiter: str) -> list[list[str]]:
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except csv.Error:
         return []
+
+
+def _seconds(created: Any, finished: Any) -> float | None:
+    try:
+        took = datetime.fromisoformat(finished) - datetime.fromisoformat(created)
+    except (TypeError, ValueError):  # left out, no date, or one with a time zone and one without
+        return None
+    return max(0.0, took.total_seconds())
 
 
 def _count(value: Any) -> int | None:

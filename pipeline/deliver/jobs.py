@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pipeline.config import DeliverSettings
+from pipeline.deliver.durations import Durations
 from pipeline.deliver.imports import TYPES, Progress, Stage
+from pipeline.events import Lane
 from pipeline.records import RecordKind
-
-#: A poll comes at the latest when an import has taken this much longer than at the poll before.
-PATIENCE = 0.2
-#: An import is slow after so many polls' time.
-SLOW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +20,19 @@ class Batch:
 
     ids: list[str]
     tries: int = 0
+    lane: Lane = Lane.LIVE
 
 
 @dataclass(slots=True)
 class Job:
-    """An import under way. `retries` counts attempts at its error report."""
+    """An import under way.
+
+    Attributes:
+        unfinished_at: when it was last seen unfinished.
+        alone: whether no other of ours was under way when it was made.
+        polls: looks at it so far.
+        retries: attempts at its error report.
+    """
 
     kind: RecordKind
     import_id: str
@@ -35,25 +40,33 @@ class Job:
     key_column: str
     posted_at: float
     poll_at: float
+    unfinished_at: float
+    alone: bool = True
     flying: bool = False
+    polls: int = 0
     retries: int = 0
 
 
 @dataclass(slots=True)
 class ImportQueue:
-    """See the module. One import a kind at a time: so a row's data never overtakes newer data of its key.
+    """See the module. Imports of one kind run side by side: no two hold the same id.
 
     Attributes:
         batches: what goes by import next, ahead of what stands in line.
+        durations: what was learned of each kind.
     """
 
     settings: DeliverSettings
     batches: dict[RecordKind, deque[Batch]] = field(
         default_factory=lambda: {kind: deque() for kind in RecordKind}
     )
-    _jobs: dict[RecordKind, Job] = field(default_factory=dict)
+    durations: dict[RecordKind, Durations] = field(
+        default_factory=lambda: {kind: Durations() for kind in RecordKind}
+    )
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _starting: Counter[tuple[RecordKind, Lane]] = field(default_factory=Counter)
     _gates: dict[RecordKind, float] = field(default_factory=dict)
-    _starting: set[RecordKind] = field(default_factory=set)
+    _doubted_at: float = -math.inf
     _list_at: float = math.inf
     _not_before: float = -math.inf
 
@@ -61,38 +74,53 @@ class ImportQueue:
 
     def can_start(self, kind: RecordKind, now: float) -> bool:
         """Whether an import of this kind may be made now."""
-        free = kind not in self._jobs and kind not in self._starting
-        return free and not self.gated(kind) and now >= self._not_before
+        running = len(self._jobs) + self._starting.total()
+        return running < self.settings.imports_at_once and not self.gated(kind) and now >= self._not_before
 
-    def slow(self, kind: RecordKind, now: float) -> bool:
-        """Whether the next import of this kind cannot be expected within a few looks."""
-        job = self._jobs.get(kind)
-        return now < self._not_before or (
-            job is not None and now > job.posted_at + SLOW * self.settings.import_poll
-        )
+    def worth(self, kind: RecordKind) -> int:
+        """With how many rows an import costs fewer calls than they would one by one."""
+        return max(self.settings.import_min_rows, math.floor(self.durations[kind].calls) + 1)
 
-    def starting(self, kind: RecordKind, *, yes: bool) -> None:
-        """A file of this kind is being made and sent."""
-        if yes:
-            self._starting.add(kind)
-        else:
-            self._starting.discard(kind)
+    def rows(self, kind: RecordKind, lane: Lane) -> int:
+        """Rows of a lane that are under way; 1 at least while a file of it is being made."""
+        under_way = sum(len(job.batch.ids) for job in self._jobs.values() if _is(job, kind, lane))
+        return under_way + self._starting[kind, lane]
 
-    def started(self, job: Job) -> None:
+    def starting(self, kind: RecordKind, lane: Lane, *, yes: bool) -> None:
+        """A file of this kind is being made and sent, or is no more."""
+        self._starting[kind, lane] += 1 if yes else -1
+
+    def started(self, kind: RecordKind, import_id: str, batch: Batch, key_column: str, now: float) -> None:
         """Connectif has taken a file."""
-        self._jobs[job.kind] = job
+        look_at = now + self.durations[kind].first_look(len(batch.ids))
+        alone = not self._jobs
+        self._jobs[import_id] = Job(kind, import_id, batch, key_column, now, look_at, now, alone)
+
+    def finished(self, job: Job, now: float, seconds: float | None) -> None:
+        """An import was found finished; `seconds` it took by Connectif's own clock, where it says so."""
+        if job.alone:  # else it may have waited for the others
+            self.durations[job.kind].learn(
+                len(job.batch.ids),
+                longer_than=job.unfinished_at - job.posted_at if seconds is None else seconds,
+                at_most=now - job.posted_at if seconds is None else seconds,
+                polls=job.polls,
+            )
 
     def ended(self, job: Job) -> None:
         """Nothing more is to be asked of an import."""
-        self._jobs.pop(job.kind, None)
+        self._jobs.pop(job.import_id, None)
 
     def has_ended(self, job: Job) -> bool:
         """Whether `ended` was called for it."""
-        return self._jobs.get(job.kind) is not job
+        return job.import_id not in self._jobs
+
+    def under_way(self) -> Iterator[Job]:
+        """Every import of ours that is not known to be over."""
+        yield from self._jobs.values()
 
     def queue_full(self, now: float) -> None:
         """Connectif takes no more imports for now."""
-        self._not_before = now + self.settings.import_poll
+        self._not_before = now + self.durations[RecordKind.CONTACT].fixed
 
     def poll_due(self, now: float) -> Job | None:
         """An import to look at now."""
@@ -101,7 +129,8 @@ class ImportQueue:
 
     def poll_again(self, job: Job, now: float) -> None:
         """It is not finished: the longer it takes, the longer until the next look."""
-        job.poll_at = now + max(self.settings.import_poll, PATIENCE * (now - job.posted_at))
+        job.unfinished_at = now
+        job.poll_at = now + Durations.next_look(now - job.posted_at, self.settings.import_poll)
 
     def stuck(self, job: Job, now: float) -> bool:
         """Whether it takes longer than anything should."""
@@ -111,8 +140,8 @@ class ImportQueue:
         """How the rows of an import that said nothing of them are sent again: whole once, then in halves."""
         tries, middle = batch.tries + 1, len(batch.ids) // 2
         if not middle or (not split and not batch.tries):
-            return [Batch(batch.ids, tries)]
-        return [Batch(batch.ids[:middle], tries), Batch(batch.ids[middle:], tries)]
+            return [Batch(batch.ids, tries, batch.lane)]
+        return [Batch(batch.ids[:middle], tries, batch.lane), Batch(batch.ids[middle:], tries, batch.lane)]
 
     # Others', or our own of which we do not know.
 
@@ -120,7 +149,7 @@ class ImportQueue:
         """Imports of these kinds may be on their way unknown to us: look, before newer data is sent."""
         for kind in kinds:
             self._gates[kind] = now + self.settings.import_stuck_after
-        self._list_at = now
+        self._doubted_at = self._list_at = now
 
     def gated(self, kind: RecordKind) -> bool:
         """Whether data of this kind must wait for an import of unknown content."""
@@ -130,16 +159,17 @@ class ImportQueue:
         """Whether to look at the list of imports now; the next look is planned at once."""
         if now < self._list_at:
             return False
-        self._list_at = now + self.settings.import_poll
+        self._list_at = now + Durations.next_look(now - self._doubted_at, self.settings.import_poll)
         return True
 
     def listed(self, found: Iterable[Progress], now: float) -> None:
         """The list was read: a kind opens once none of its imports is unfinished, or one is stuck."""
-        ours = {job.import_id for job in self._jobs.values()}
         busy = {
             progress.kind
             for progress in found
-            if progress.stage is Stage.UNFINISHED and progress.import_id not in ours and not progress.by_hand
+            if progress.stage is Stage.UNFINISHED
+            and progress.import_id not in self._jobs
+            and not progress.by_hand
         }
         for kind in list(self._gates):
             if TYPES[kind].value not in busy or now >= self._gates[kind]:
@@ -153,3 +183,7 @@ class ImportQueue:
         if any(self.batches.values()) and self._not_before > now:
             moments.append(self._not_before)
         return min([*moments, self._list_at])
+
+
+def _is(job: Job, kind: RecordKind, lane: Lane) -> bool:
+    return job.kind is kind and job.batch.lane is lane

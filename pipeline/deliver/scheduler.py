@@ -1,36 +1,44 @@
 """What the next call is for. Pure: it sees the index, the clock and the budget, and starts nothing itself.
 
-A sound first rule, not the best one. In this order: what a purchase needs at once, imports that are due for a
-look, then kind by kind in weighted turns, within a kind lane by lane, within a lane the oldest first.
-Contacts and products go by import when enough of them wait, else one by one. A purchase whose contact or
-products wait pulls them forward and stands aside until they are settled.
+Lane by lane (`lanes`), within a lane the oldest first, a purchase after the contact and products it needs.
+Contacts and products go one by one where what waits can go before an import would be finished; where the
+budget is short they go by import, made just in time: when the purchases that are ready will soon be gone, or
+when something has waited as long as it may. Why that is near the best there is: docs/adr/0007.
 """
 
 from __future__ import annotations
 
+import enum
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pipeline.config import DeliverSettings
-from pipeline.deliver.book import LANES, Book, Phase
+from pipeline.deliver.book import LANES, Book
 from pipeline.deliver.jobs import Batch, ImportQueue, Job
+from pipeline.deliver.lanes import Lanes
+from pipeline.deliver.purchases import Purchases
 from pipeline.deliver.receipts import Key
-from pipeline.deliver.turns import Turns
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
-KIND_TURNS = {PURCHASE: 6, CONTACT: 3, PRODUCT: 3, COUPON: 1}
-LANE_TURNS = {Lane.LIVE: 6, Lane.RETRY: 2, Lane.BACKFILL: 2}
-#: Purchases looked at for one decision, and purchases that may stand aside at once.
-LOOK_AHEAD, ASIDE = 100, 5_000
-#: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
-GRACE = 2.0
-#: Seconds until another look where only the budget's spare half is missing.
-SPARE_LOOK = 1.0
+#: Seconds by which an import is started before it is needed.
+MARGIN = 2.0
+#: Purchases of a lane looked at ahead, at most.
+AHEAD = 200
+#: A slower lane's rows may wait so many times longer for an import than the live lane's.
+PATIENT = 10
+#: Seconds a slower lane's import may take: a live order may come to need one of its rows.
+SPAN = 60.0
+#: Share of the free places that may be spent on freshness: more may be on its way than is here.
+SPENT = 0.25
+#: Seconds until another look where nothing but time has to pass.
+LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,35 @@ class Idle:
 Action = Send | Import | Poll | ListImports | Idle
 
 
+class Way(enum.Enum):
+    """How the waiting rows of one kind and lane are told."""
+
+    SINGLY = "singly"
+    IMPORT = "import"
+    WAIT = "wait"  # by the next import, which is not due
+
+
+class Places(Protocol):
+    """The budget, as the scheduler sees it."""
+
+    @property
+    def spacing(self) -> float:
+        """Seconds of a window per place."""
+
+    def free(self, now: float) -> int:
+        """Places to be had now."""
+
+    def returning(self, now: float) -> Sequence[float]:
+        """Seconds until each place that is taken comes back, the next first."""
+
+
 class Scheduler:
     """One account's.
 
     Args:
-        settings: sizes and times of imports.
+        settings: floors of lanes, sizes and times of imports.
         book: what waits.
+        places: its budget.
         needs: the contact and products of a purchase.
         is_told: whether Connectif was told of a key.
     """
@@ -84,50 +115,54 @@ class Scheduler:
         self,
         settings: DeliverSettings,
         book: Book,
+        places: Places,
         *,
         needs: Callable[[str], Sequence[Key]],
         is_told: Callable[[Key], bool],
     ) -> None:
         self._settings = settings
         self._book = book
-        self._needs = needs
-        self._is_told = is_told
+        self._places = places
         self.imports = ImportQueue(settings)
-        self._kinds = Turns(KIND_TURNS)
-        self._lanes = {kind: Turns(LANE_TURNS) for kind in RecordKind}
-        self._pulled: deque[Key] = deque()
-        self._singles: dict[RecordKind, deque[str]] = {kind: deque() for kind in RecordKind}
-        self._aside: dict[Key, list[str]] = {}
-        self._missing: dict[str, set[Key]] = {}
-        self._ready: list[tuple[int, int, str]] = []
+        self.lanes = Lanes(
+            {Lane.LIVE: 0.0, Lane.RETRY: settings.retry_floor, Lane.BACKFILL: settings.backfill_floor}
+        )
+        self.purchases = Purchases(
+            book, needs=needs, is_told=is_told, delay=lambda key, until: self.delay(key, until, lane=None)
+        )
+        self._singles: dict[Lane, deque[Key]] = {lane: deque() for lane in LANES}
         self._later: list[tuple[float, int, Key, Lane | None]] = []
         self._delayed: set[Key] = set()
         self._number = itertools.count()
+        self._gap_at = -math.inf
 
-    def next(self, now: float, wall: float, *, spare: bool) -> Action:
-        """The next call's purpose.
+    def next(self, now: float, wall: float) -> Action:
+        """The next call's purpose; there is a place for it.
 
         Args:
             now: the clock all moments here are on.
             wall: epoch seconds, on which acceptance is measured.
-            spare: whether so much of the budget is free that single calls may be made while a slow import
-                keeps the next one waiting.
         """
         self._return_delayed(now)
-        if self._pulled:
-            return Send(self._pulled.popleft())
+        self._hasten()
         if self.imports.list_due(now):
             return ListImports()
         job = self.imports.poll_due(now)
         if job is not None:
             return Poll(job)
-        wanting = [kind for kind in RecordKind if self._wants(kind)]
-        for kind in self._kinds.order(wanting):
-            action = self._for_kind(kind, now, wall, spare=spare)
+        wanting = [lane for lane in LANES if self.wants(lane)]
+        moments = [self._next_moment(now)]
+        for lane in self.lanes.order(wanting):
+            pause = self.pause(lane, now)
+            if pause > 0:
+                moments.append(now + pause)
+                continue
+            action = self._for_lane(lane, now, wall)
             if action is not None:
-                self._kinds.took(kind, wanting)
+                self.lanes.took(lane, wanting, now)
                 return action
-        return Idle(self._until(now, wanting))
+            moments.append(now + LOOK)
+        return Idle(min(moments))
 
     # What happened.
 
@@ -139,125 +174,163 @@ class Scheduler:
 
     def singly(self, kind: RecordKind, ids: Sequence[str]) -> None:
         """These flying ids go by calls of their own, soon."""
-        self._keep(kind, ids)
-        self._singles[kind].extend(ids)
+        line = self._book[kind]
+        for record_id in ids:
+            line.hold(record_id)
+            if record_id in line:
+                self._singles[line.lane(record_id)].append(Key(kind, record_id))
 
     def batch(self, kind: RecordKind, batch: Batch, *, first: bool = False) -> None:
         """These flying ids go by an import of their own, soon, or before all others."""
-        self._keep(kind, batch.ids)
+        for record_id in batch.ids:
+            self._book[kind].hold(record_id)
         batches = self.imports.batches[kind]
         batches.insert(0 if first else len(batches), batch)
 
     def settled(self, key: Key) -> None:
         """A record is dealt with: whoever stood aside for it may go."""
-        for purchase in self._aside.pop(key, ()):
-            missing = self._missing.get(purchase, set())
-            missing.discard(key)
-            if not missing and self._missing.pop(purchase, None) is not None:
-                self._make_ready(purchase)
+        self.purchases.settled(key)
 
     # Deciding.
 
-    def _wants(self, kind: RecordKind) -> bool:
-        waiting = self._book[kind].waiting or self._singles[kind] or self.imports.batches[kind]
-        return bool(waiting or (kind is PURCHASE and self._ready))
+    def wants(self, lane: Lane) -> bool:
+        """Whether anything of a lane could use a call, now or once an import is over."""
+        return bool(
+            self.purchases.ready(lane)
+            or self._singles[lane]
+            or any(self._book[kind].waiting_in(lane) for kind in RecordKind)
+            or any(batch.lane is lane for batches in self.imports.batches.values() for batch in batches)
+        )
 
-    def _for_kind(self, kind: RecordKind, now: float, wall: float, *, spare: bool) -> Action | None:
-        if kind is PURCHASE:
-            return self._purchase(now, wall)
-        if self.imports.gated(kind):
-            return None
-        enough = self._book[kind].waiting >= (1 if kind is COUPON else self._settings.import_min_rows)
-        # An import first: it is one call for many, and while Connectif works on it others are sent.
-        held_up = enough and not (spare and self.imports.slow(kind, now))
-        return self._import(kind, now, enough=enough) or self._one(kind, import_only=held_up)
+    def pause(self, lane: Lane, now: float) -> float:
+        """Seconds for which a slower lane leaves the places to the live one."""
+        if lane is Lane.LIVE or self.lanes.owed(lane):
+            return 0.0
+        places = self._places
+        free, returning = places.free(now), places.returning(now)
+        return self.lanes.wait(now, free=free, returning=returning, spacing=places.spacing)
 
-    def _import(self, kind: RecordKind, now: float, *, enough: bool) -> Import | None:
-        if not self.imports.can_start(kind, now):
-            return None
-        if self.imports.batches[kind]:
-            return self._fly(kind, self.imports.batches[kind].popleft())
-        if not enough:
-            return None
-        ids = itertools.islice(iter(lambda: self._take(kind), None), self._settings.import_max_rows)
-        return Import(kind, Batch(list(ids)))
+    def way(self, kind: RecordKind, lane: Lane, now: float, wall: float) -> Way:
+        """How the waiting rows of a kind and lane are told; see the module."""
+        rows = self._book[kind].waiting_in(lane)
+        if rows < self.imports.worth(kind):
+            return Way.SINGLY
+        takes = self.imports.durations[kind].expected(rows)
+        meanwhile = takes / self._places.spacing
+        if lane is Lane.LIVE and self._load(lane) <= SPENT * self._places.free(now) + meanwhile:
+            return Way.SINGLY
+        if rows < self.imports.rows(kind, lane):
+            return Way.WAIT  # the next one will be larger: that way their number stays small
+        ahead = min(AHEAD, math.ceil((takes + MARGIN) / self._places.spacing))
+        self.purchases.look(lane, now, wall, ahead=ahead)
+        if self.purchases.ready(lane) < ahead:
+            return Way.IMPORT
+        oldest = self._book[kind].oldest(lane)
+        patience = self._settings.freshness * (1 if lane is Lane.LIVE else PATIENT)
+        return Way.IMPORT if oldest is not None and wall - oldest > patience else Way.WAIT
 
-    def _one(self, kind: RecordKind, *, import_only: bool) -> Send | None:
-        if kind is COUPON:
+    def _for_lane(self, lane: Lane, now: float, wall: float) -> Action | None:
+        self.purchases.look(lane, now, wall, ahead=1)
+        singly: list[RecordKind] = []
+        for kind in (CONTACT, PRODUCT, COUPON):
+            action = self._batch(kind, lane, now)
+            if action is not None:
+                return action
+            if not self._book[kind].waiting_in(lane) or self.imports.gated(kind):
+                continue
+            way = Way.IMPORT if kind is COUPON else self.way(kind, lane, now, wall)
+            if way is Way.IMPORT and self.imports.can_start(kind, now):
+                return Import(kind, Batch(self._rows(kind, lane), lane=lane))
+            if way is Way.SINGLY:
+                singly.append(kind)
+        return self._oldest(lane, singly, now, wall) or self._gap(lane, now)
+
+    def _batch(self, kind: RecordKind, lane: Lane, now: float) -> Import | None:
+        """The next of the batches of a lane that are to go by imports of their own."""
+        batches = self.imports.batches[kind]
+        if not batches or not self.imports.can_start(kind, now):
             return None
-        single = self._single(kind)
-        if single is not None or import_only:
+        for batch in [batch for batch in batches if batch.lane is lane]:
+            batches.remove(batch)
+            ids = [record_id for record_id in batch.ids if self._book[kind].pull(record_id)]
+            if ids:
+                return Import(kind, Batch(ids, batch.tries, lane))
+        return None
+
+    def _rows(self, kind: RecordKind, lane: Lane) -> list[str]:
+        most = self._settings.import_max_rows
+        if lane is not Lane.LIVE:
+            most = min(most, max(self.imports.worth(kind), self.imports.durations[kind].rows_within(SPAN)))
+        line = self._book[kind]
+        return list(itertools.islice(iter(lambda: line.take(lane), None), most))
+
+    def _oldest(self, lane: Lane, kinds: Sequence[RecordKind], now: float, wall: float) -> Send | None:
+        """The oldest of what may go by a call of its own; the contact first where they came together."""
+        single = self._single(lane)
+        if single is not None:
             return single
-        record_id = self._take(kind)
-        return None if record_id is None else Send(Key(kind, record_id))
-
-    def _fly(self, kind: RecordKind, batch: Batch) -> Import | None:
-        ids = [record_id for record_id in batch.ids if self._book[kind].pull(record_id)]
-        return Import(kind, Batch(ids, batch.tries)) if ids else None
-
-    def _single(self, kind: RecordKind) -> Send | None:
-        while self._singles[kind]:
-            record_id = self._singles[kind].popleft()
-            if self._book[kind].pull(record_id):
-                return Send(Key(kind, record_id))
+        heads = [(self._book[kind].oldest(lane), order, kind) for order, kind in enumerate(kinds)]
+        heads.append((self.purchases.oldest(lane), len(kinds), PURCHASE))
+        found = [(accepted, order, kind) for accepted, order, kind in heads if accepted is not None]
+        for _, _, kind in sorted(found):
+            take = self.purchases.take(lane, now, wall) if kind is PURCHASE else self._book[kind].take(lane)
+            if take is not None:
+                return Send(Key(kind, take))
         return None
 
-    def _purchase(self, now: float, wall: float) -> Send | None:
-        for _ in range(LOOK_AHEAD):
-            purchase = self._next_purchase()
-            if purchase is None:
-                return None
-            if self._goes(purchase, now, wall):
-                return Send(Key(PURCHASE, purchase))
-            if self._pulled:
-                return Send(self._pulled.popleft())
+    def _single(self, lane: Lane) -> Send | None:
+        """What an import could not tell."""
+        singles = self._singles[lane]
+        for _ in range(len(singles)):
+            key = singles.popleft()
+            if self.imports.gated(key.kind):
+                singles.append(key)
+            elif self._book[key.kind].pull(key.id):
+                return Send(key)
         return None
 
-    def _next_purchase(self) -> str | None:
-        line = self._book[PURCHASE]
-        while self._ready:
-            purchase = heapq.heappop(self._ready)[2]
-            if line.pull(purchase):
-                return purchase
-        return self._take(PURCHASE) if len(self._missing) < ASIDE else None
-
-    def _goes(self, purchase: str, now: float, wall: float) -> bool:
-        """Whether nothing is missing; else the purchase stands aside."""
-        line, missing, unknown = self._book[PURCHASE], [], False
-        for key in self._needs(purchase):
-            phase = self._book[key.kind].phase(key.id)
-            if phase is not None:
-                missing.append(key)
-                self._pull(key, phase)
-            elif not self._is_told(key):
-                unknown = True
-        age = wall - line.accepted(purchase)
-        if missing:
-            line.hold(purchase)
-            self._missing[purchase] = set(missing)
-            for key in missing:
-                self._aside.setdefault(key, []).append(purchase)
-        elif unknown and age < GRACE:
-            self.delay(Key(PURCHASE, purchase), now + GRACE - age, lane=None)
-        else:
-            return True
-        return False
-
-    def _pull(self, key: Key, phase: Phase) -> None:
-        free = phase is Phase.WAITING or (phase is Phase.HELD and key not in self._delayed)
-        if free and not self.imports.gated(key.kind) and self._book[key.kind].pull(key.id):
-            self._pulled.append(key)
-
-    def _take(self, kind: RecordKind) -> str | None:
-        line, turns = self._book[kind], self._lanes[kind]
-        lanes = line.lanes()
-        if not lanes:
+    def _gap(self, lane: Lane, now: float) -> Send | None:
+        """Where nothing else can use the places that come back: one by one, what waits for an import."""
+        if now < self._gap_at:
             return None
-        lane = turns.order(lanes)[0]
-        turns.took(lane, lanes)
-        return line.take(lane)
+        key = self._wanted(lane) or self._waiting(lane)
+        if key is None:
+            return None
+        self._gap_at = now + self._places.spacing
+        return Send(key)
+
+    def _wanted(self, lane: Lane) -> Key | None:
+        """What a purchase stands aside for; it may be in a batch that no import can take yet."""
+        for key in self.purchases.wanted(lane):
+            free = key not in self._delayed and not self.imports.gated(key.kind)
+            if free and self._book[key.kind].pull(key.id):
+                return key
+        return None
+
+    def _waiting(self, lane: Lane) -> Key | None:
+        for kind in (CONTACT, PRODUCT):
+            record_id = None if self.imports.gated(kind) else self._book[kind].take(lane)
+            if record_id is not None:
+                return Key(kind, record_id)
+        return None
+
+    def _load(self, lane: Lane) -> int:
+        """Calls that would be made if all of a lane and of those before it went one by one."""
+        load = 0
+        for other in LANES[: LANES.index(lane) + 1]:
+            load += self.purchases.ready(other) + self.purchases.aside(other) + len(self._singles[other])
+            load += sum(self._book[kind].waiting_in(other) for kind in (CONTACT, PRODUCT, PURCHASE))
+        return load
 
     # Times.
+
+    def _hasten(self) -> None:
+        """What a more urgent purchase needs does not wait for the batch it was put into."""
+        self.purchases.hasten()
+        for kind in (CONTACT, PRODUCT):
+            for record_id in self._book[kind].hastened():
+                if Key(kind, record_id) not in self._delayed:
+                    self._book[kind].back(record_id)
 
     def _return_delayed(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
@@ -265,20 +338,8 @@ class Scheduler:
             self._delayed.discard(key)
             self._book[key.kind].back(key.id, lane=lane)
 
-    def _until(self, now: float, wanting: Sequence[RecordKind]) -> float:
+    def _next_moment(self, now: float) -> float:
         moments = [self.imports.next_moment(now)]
         if self._later:
             moments.append(self._later[0][0])
-        if any(kind in (CONTACT, PRODUCT) for kind in wanting):
-            moments.append(now + SPARE_LOOK)
         return min(moments)
-
-    def _keep(self, kind: RecordKind, ids: Sequence[str]) -> None:
-        for record_id in ids:
-            self._book[kind].hold(record_id)
-
-    def _make_ready(self, purchase: str) -> None:
-        line = self._book[PURCHASE]
-        if line.phase(purchase) is Phase.HELD:
-            place = (LANES.index(line.lane(purchase)), line.accepted(purchase), purchase)
-            heapq.heappush(self._ready, place)

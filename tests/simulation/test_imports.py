@@ -87,7 +87,7 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
         await stage.settle()
         stage.fault("import_stuck", method="POST", route="/imports*", count=1)
         stage.world.sandbox.world.switches = stage.world.sandbox.world.switches.changed({"max_imports": 1})
-        for number in range(30):
+        for number in range(60):
             stage.shop.product(f"q{number}")
         await asyncio.sleep(10)
         _customers(stage, 30)
@@ -96,7 +96,7 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
         assert stage.world.holds("purchases").keys() == {"o1"}
         stage.heal()
         await stage.settle(within=900)
-        assert len(stage.world.holds("products")) == 31
+        assert len(stage.world.holds("products")) == 61
 
     play(tmp_path, story)
 

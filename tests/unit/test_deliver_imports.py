@@ -17,7 +17,7 @@ from pipeline.deliver.imports import (
     read_progress,
     suspects,
 )
-from pipeline.deliver.jobs import Batch, ImportQueue, Job
+from pipeline.deliver.jobs import Batch, ImportQueue
 from pipeline.records import RecordKind
 
 KEYS = ["ann@example.com", "bea@example.com", "cid@example.com", "dee@example.com"]
@@ -138,7 +138,7 @@ def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() 
     assert unfinished is not None
     queue.listed([unfinished], now=1)
     assert queue.gated(contact)
-    assert not queue.list_due(2)
+    assert not queue.list_due(1)
     assert queue.list_due(10)
     queue.listed([unfinished], now=101)
     assert not queue.gated(contact)
@@ -147,7 +147,7 @@ def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() 
 
 def test_our_own_imports_and_those_made_by_hand_close_nothing() -> None:
     queue, contact = ImportQueue(DeliverSettings()), RecordKind.CONTACT
-    queue.started(Job(contact, BASE["id"], Batch(["a"]), "_email", 0, 10))
+    queue.started(contact, BASE["id"], Batch(["a"]), "_email", 0)
     queue.doubt([contact], now=0)
     ours = read_progress({**BASE, "status": "queued"})
     by_hand = read_progress({**BASE, "id": "x", "status": "queued", "origin": "app"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -11,9 +10,9 @@ from hypothesis import strategies as st
 from pipeline.config import DeliverSettings
 from pipeline.deliver.book import Book, Phase
 from pipeline.deliver.jobs import Batch, Job
+from pipeline.deliver.purchases import GRACE
 from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import GRACE, Action, Idle, Import, ListImports, Poll, Scheduler, Send
-from pipeline.deliver.turns import Turns
+from pipeline.deliver.scheduler import Action, Idle, Import, ListImports, Poll, Scheduler, Send, Way
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
@@ -21,31 +20,57 @@ CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
 WALL = 1_000_000.0
 
 
+class _Places:
+    """A budget whose places are as the test says."""
+
+    spacing = 0.6
+
+    def __init__(self) -> None:
+        self.now_free = 100
+        self.back: list[float] = []
+
+    def free(self, _now: float) -> int:
+        return self.now_free
+
+    def returning(self, _now: float) -> list[float]:
+        return self.back
+
+
 class _Desk:
     """An account with nothing but its index; everything settles when it is told to."""
 
     def __init__(self, **settings: float) -> None:
         self.book = Book()
+        self.places = _Places()
         self.wants: dict[str, Sequence[Key]] = {}
         self.told: set[Key] = set()
-        made = DeliverSettings.model_validate({"import_min_rows": 5, **settings})
         self.scheduler = Scheduler(
-            made, self.book, needs=lambda one: self.wants.get(one, ()), is_told=lambda key: key in self.told
+            DeliverSettings.model_validate(settings),
+            self.book,
+            self.places,
+            needs=lambda one: self.wants.get(one, ()),
+            is_told=lambda key: key in self.told,
         )
 
     def add(self, kind: RecordKind, *ids: str, lane: Lane = Lane.LIVE, accepted: int = int(WALL)) -> None:
         for record_id in ids:
             self.book[kind].add(record_id, lane, accepted)
 
-    def next(self, now: float = 0.0, *, spare: bool = False) -> Action:
-        return self.scheduler.next(now, WALL + now, spare=spare)
+    def many(self, kind: RecordKind, count: int, lane: Lane = Lane.LIVE, name: str = "x") -> None:
+        self.add(kind, *(f"{name}{number}" for number in range(count)), lane=lane)
+
+    def next(self, now: float = 0.0) -> Action:
+        return self.scheduler.next(now, WALL + now)
 
     def send(self, now: float = 0.0) -> str:
         """The id of the record to be sent next; it settles at once."""
         action = self.next(now)
-        assert isinstance(action, Send)
+        assert isinstance(action, Send), action
         self.settle(action.key)
         return action.key.id
+
+    def sent(self, count: int, now: float = 0.0) -> list[str]:
+        return [self.send(now) for _ in range(count)]
 
     def settle(self, key: Key) -> None:
         self.book[key.kind].landed(key.id)
@@ -53,29 +78,52 @@ class _Desk:
         self.told.add(key)
         self.scheduler.settled(key)
 
+    def post(self, now: float = 0.0) -> Import:
+        """The import to be made next; Connectif takes it."""
+        action = self.next(now)
+        assert isinstance(action, Import), action
+        number = len(list(self.scheduler.imports.under_way()))
+        self.scheduler.imports.started(action.kind, f"i{number}", action.batch, "_email", now)
+        return action
 
-def test_a_purchase_pulls_what_it_needs_forward_and_follows_it() -> None:
+    def finish(self, job: Job) -> None:
+        self.scheduler.imports.ended(job)
+        for record_id in job.batch.ids:
+            self.settle(Key(job.kind, record_id))
+
+
+# Purchases and what they need.
+
+
+def test_a_purchase_follows_what_it_needs_and_the_oldest_goes_first() -> None:
     desk = _Desk()
-    contact, product = Key(CONTACT, "ann"), Key(PRODUCT, "p9")
-    desk.add(PURCHASE, "o1")
-    desk.add(PRODUCT, "p1", "p2", "p9")
-    desk.add(CONTACT, "ann")
-    desk.wants["o1"] = [contact, product]
-    assert [desk.send() for _ in range(4)] == ["ann", "p9", "p1", "o1"]
+    desk.add(CONTACT, "ann", accepted=3)
+    desk.add(PRODUCT, "p1", accepted=2)
+    desk.add(PURCHASE, "o1", accepted=1)
+    desk.add(PURCHASE, "o2", accepted=4)
+    desk.wants["o1"] = [Key(CONTACT, "ann"), Key(PRODUCT, "p1")]
+    assert desk.sent(4) == ["p1", "ann", "o1", "o2"]
 
 
 def test_a_purchase_whose_contact_is_in_an_import_lets_others_pass() -> None:
     desk = _Desk()
-    desk.add(CONTACT, *(f"c{number}" for number in range(6)))
-    action = desk.next()
-    assert isinstance(action, Import)
+    desk.many(CONTACT, 60)
+    desk.post()
     desk.add(PURCHASE, "o1", "o2")
-    desk.wants["o1"] = [Key(CONTACT, "c1")]
+    desk.wants["o1"] = [Key(CONTACT, "x1")]
     assert desk.send() == "o2"
     assert isinstance(desk.next(), Idle)
-    for record_id in action.batch.ids:
-        desk.settle(Key(CONTACT, record_id))
+    desk.finish(next(desk.scheduler.imports.under_way()))
     assert desk.send() == "o1"
+
+
+def test_newer_data_of_a_contact_connectif_knows_holds_up_no_purchase() -> None:
+    desk = _Desk()
+    desk.told.add(Key(CONTACT, "ann"))
+    desk.add(CONTACT, "ann", accepted=9)
+    desk.add(PURCHASE, "o1", accepted=5)
+    desk.wants["o1"] = [Key(CONTACT, "ann")]
+    assert desk.sent(2) == ["o1", "ann"]
 
 
 def test_a_purchase_waits_a_moment_for_a_contact_nobody_has_announced() -> None:
@@ -84,102 +132,17 @@ def test_a_purchase_waits_a_moment_for_a_contact_nobody_has_announced() -> None:
     desk.wants["o1"] = [Key(CONTACT, "ann")]
     first = desk.next(0.0)
     assert isinstance(first, Idle)
-    assert first.until == GRACE
+    assert first.until <= GRACE
     assert desk.send(GRACE) == "o1"
 
 
-def test_many_contacts_go_by_import_and_few_one_by_one() -> None:
+def test_a_ready_purchase_whose_newer_version_needs_another_product_waits_for_it() -> None:
     desk = _Desk()
-    desk.add(CONTACT, "a", "b", "c", "d")
-    assert desk.send() == "a"
-    desk.add(CONTACT, "e", "f")
-    action = desk.next()
-    assert isinstance(action, Import)
-    assert action.batch.ids == ["b", "c", "d", "e", "f"]
-
-
-def test_one_import_a_kind_at_a_time() -> None:
-    desk = _Desk()
-    desk.add(CONTACT, *"abcde")
-    action = desk.next()
-    assert isinstance(action, Import)
-    desk.scheduler.imports.started(Job(CONTACT, "i1", action.batch, "_email", 0, 10))
-    desk.add(CONTACT, *"fghij")
-    desk.add(PRODUCT, *"vwxyz")
-    assert isinstance(desk.next(), Import)
-    assert isinstance(desk.next(), Idle)
-    assert isinstance(desk.next(10.0), Poll)
-
-
-def test_while_an_import_is_slow_spare_calls_are_made_singly() -> None:
-    desk = _Desk(import_poll=10)
-    desk.scheduler.imports.started(Job(CONTACT, "i1", Batch(["x"]), "_email", 0, 1_000))
-    desk.add(CONTACT, *"abcdef")
-    assert isinstance(desk.next(20.0, spare=True), Idle)
-    assert isinstance(desk.next(31.0, spare=False), Idle)
-    assert isinstance(desk.next(31.0, spare=True), Send)
-
-
-def test_no_kind_starves_while_all_want_the_budget() -> None:
-    desk = _Desk(import_min_rows=10**6)
-    for kind in (CONTACT, PRODUCT, PURCHASE):
-        desk.add(kind, *(f"{kind}{number}" for number in range(300)))
-    turns = Counter(desk.send()[:3] for _ in range(120))
-    assert turns == {"pur": 60, "con": 30, "pro": 30}
-
-
-def test_no_lane_starves_and_live_has_the_most() -> None:
-    desk = _Desk()
-    for lane in Lane:
-        desk.add(PURCHASE, *(f"{lane}{number}" for number in range(100)), lane=lane)
-    turns = Counter(desk.send()[:4] for _ in range(100))
-    assert turns == {"live": 60, "retr": 20, "back": 20}
-
-
-def test_within_a_lane_the_oldest_purchase_goes_first_though_it_stood_aside() -> None:
-    desk = _Desk()
-    desk.add(PURCHASE, "o1", accepted=1)
-    desk.add(PURCHASE, "o2", "o3", accepted=2)
-    desk.add(CONTACT, "ann")
-    desk.wants["o1"] = [Key(CONTACT, "ann")]
-    assert [desk.send() for _ in range(4)] == ["ann", "o1", "o2", "o3"]
-
-
-def test_what_is_delayed_comes_back_when_its_time_has_come() -> None:
-    desk = _Desk()
-    desk.add(PURCHASE, "o1")
-    action = desk.next()
-    assert isinstance(action, Send)
-    desk.scheduler.delay(action.key, until=30.0)
-    idle = desk.next(1.0)
-    assert isinstance(idle, Idle)
-    assert idle.until == 30.0
-    assert desk.send(30.0) == "o1"
-
-
-def test_a_contact_that_is_delayed_is_not_pulled_by_a_purchase() -> None:
-    desk = _Desk()
-    desk.add(CONTACT, "ann")
-    action = desk.next()
-    assert isinstance(action, Send)
-    desk.scheduler.delay(action.key, until=30.0)
-    desk.add(PURCHASE, "o1")
-    desk.wants["o1"] = [action.key]
-    assert isinstance(desk.next(1.0), Idle)
-    assert [desk.send(30.0), desk.send(30.0)] == ["ann", "o1"]
-
-
-def test_while_imports_of_unknown_content_may_run_their_kind_waits_and_purchases_do_not() -> None:
-    desk = _Desk()
-    desk.scheduler.imports.doubt([CONTACT], 0.0)
-    desk.add(CONTACT, "ann")
     desk.add(PURCHASE, "o1", "o2")
-    desk.wants["o1"] = [Key(CONTACT, "ann")]
-    assert isinstance(desk.next(), ListImports)
-    assert desk.send() == "o2"
-    assert isinstance(desk.next(), Idle)
-    desk.scheduler.imports.listed([], 1.0)
-    assert [desk.send(1.0), desk.send(1.0)] == ["ann", "o1"]
+    desk.scheduler.purchases.look(Lane.LIVE, 0.0, WALL, ahead=2)
+    desk.add(PRODUCT, "p9")
+    desk.wants["o1"] = [Key(PRODUCT, "p9")]
+    assert desk.sent(3) == ["p9", "o1", "o2"]
 
 
 def test_a_cancelled_order_that_stood_aside_does_not_come_back() -> None:
@@ -194,46 +157,298 @@ def test_a_cancelled_order_that_stood_aside_does_not_come_back() -> None:
     assert isinstance(desk.next(), Idle)
 
 
+def test_a_superseded_version_of_a_ready_purchase_does_not_make_it_forgotten() -> None:
+    desk = _Desk()
+    desk.add(PURCHASE, "o1")
+    desk.scheduler.purchases.look(Lane.LIVE, 0.0, WALL, ahead=1)
+    desk.scheduler.settled(Key(PURCHASE, "o1"))
+    assert desk.send() == "o1"
+
+
+# Singly or by import.
+
+
+def test_a_few_contacts_go_one_by_one_and_a_backlog_by_one_import() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 20, name="few")
+    assert desk.sent(20) == [f"few{number}" for number in range(20)]
+    desk.many(CONTACT, 500)
+    assert len(desk.post().batch.ids) == 500
+
+
+def test_where_places_are_short_fewer_contacts_make_an_import() -> None:
+    desk = _Desk()
+    desk.places.now_free = 1
+    desk.many(CONTACT, 15)
+    assert len(desk.post().batch.ids) == 15
+
+
+def test_a_backfill_of_contacts_goes_by_import_though_places_are_free() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 3, Lane.BACKFILL, "few")
+    assert len(desk.sent(3)) == 3
+    desk.many(CONTACT, 10, Lane.BACKFILL)
+    assert len(desk.post().batch.ids) == 10
+
+
+def test_an_import_takes_the_rows_of_its_own_lane_alone() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 300, Lane.BACKFILL, "old")
+    desk.many(CONTACT, 60, name="new")
+    assert {one[:3] for one in desk.post().batch.ids} == {"new"}
+
+
+def test_a_slower_lanes_import_is_no_longer_than_a_live_order_can_wait_for() -> None:
+    desk = _Desk()
+    desk.scheduler.imports.durations[CONTACT].per_row = 0.1
+    desk.many(CONTACT, 5_000, Lane.BACKFILL)
+    assert 100 < len(desk.post().batch.ids) < 600
+
+
+def test_while_ready_purchases_keep_the_budget_busy_rows_gather_for_the_next_import() -> None:
+    desk = _Desk()
+    desk.many(PURCHASE, 100, name="o")
+    desk.many(CONTACT, 60)
+    for number in range(60):
+        desk.wants[f"later{number}"] = [Key(CONTACT, f"x{number}")]
+    desk.many(PURCHASE, 60, name="later")
+    sent = 0
+    while isinstance(action := desk.next(), Send):
+        sent += 1
+        desk.settle(action.key)
+    assert isinstance(action, Import)
+    # It is made while there are purchases for as long as it is expected to take.
+    assert 80 < sent < 95
+
+
+def test_what_has_waited_as_long_as_it_may_goes_though_purchases_are_ready() -> None:
+    desk = _Desk(freshness=30)
+    desk.many(PURCHASE, 1_000, name="o")
+    desk.many(CONTACT, 60)
+    assert isinstance(desk.next(29.0), Send)
+    assert len(desk.post(31.0).batch.ids) == 60
+
+
+def test_the_next_import_of_a_kind_is_no_smaller_than_what_is_under_way() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 80)
+    desk.post()
+    desk.places.now_free = 1
+    desk.many(CONTACT, 70, name="y")
+    assert desk.scheduler.way(CONTACT, Lane.LIVE, 0.0, WALL) is Way.WAIT
+    desk.many(CONTACT, 90, name="y")
+    assert len(desk.post().batch.ids) == 90
+
+
+def test_no_more_imports_than_the_settings_allow() -> None:
+    desk = _Desk(imports_at_once=2)
+    for name in "abc":
+        desk.many(CONTACT, 200, name=name)
+        if name != "c":
+            desk.post()
+    assert not isinstance(desk.next(), Import)
+
+
+def test_while_an_import_is_waited_for_the_places_that_come_back_are_used_one_by_one() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 400)
+    desk.post()
+    desk.many(CONTACT, 40, name="y")
+    assert desk.send(1.0) == "y0"
+    assert isinstance(desk.next(1.1), Idle)
+    assert desk.send(1.7) == "y1"
+
+
+def test_what_a_purchase_waits_for_is_the_first_to_use_such_a_place() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 400)
+    desk.post()
+    desk.many(CONTACT, 40, name="y")
+    desk.add(PURCHASE, "o1")
+    desk.wants["o1"] = [Key(CONTACT, "y7")]
+    assert desk.sent(2, 1.0) == ["y7", "o1"]
+
+
+def test_rows_that_no_import_can_tell_go_by_calls_of_their_own() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 60)
+    action = desk.post()
+    desk.scheduler.singly(CONTACT, action.batch.ids[:2])
+    assert desk.sent(2) == ["x0", "x1"]
+
+
+def test_a_batch_set_aside_goes_by_the_next_import() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 60)
+    action = desk.post()
+    desk.scheduler.batch(CONTACT, Batch(action.batch.ids[30:], lane=Lane.LIVE))
+    assert desk.post().batch.ids == action.batch.ids[30:]
+
+
 def test_coupons_go_by_import_alone() -> None:
     desk = _Desk()
     desk.add(COUPON, "s/1")
     assert isinstance(desk.next(), Import)
 
 
-@given(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9), min_size=1), st.integers(1, 60))
-def test_turns_keep_to_their_weights(weights: dict[str, int], rounds: int) -> None:
-    turns, had = Turns(weights), Counter[str]()
-    for _ in range(rounds * sum(weights.values())):
-        first = turns.order(weights)[0]
-        turns.took(first, weights)
-        had[first] += 1
-    assert had == {name: weight * rounds for name, weight in weights.items()}
+def test_a_look_at_an_import_goes_before_everything_else() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 60)
+    desk.post()
+    desk.add(PURCHASE, "o1", "o2")
+    assert desk.send(1.0) == "o1"
+    assert isinstance(desk.next(10.0), Poll)
+
+
+def test_while_imports_of_unknown_content_may_run_their_kind_waits_and_purchases_do_not() -> None:
+    desk = _Desk()
+    desk.scheduler.imports.doubt([CONTACT], 0.0)
+    desk.add(CONTACT, "ann")
+    desk.add(PURCHASE, "o1", "o2")
+    desk.wants["o1"] = [Key(CONTACT, "ann")]
+    assert isinstance(desk.next(), ListImports)
+    assert desk.send() == "o2"
+    assert isinstance(desk.next(), Idle)
+    desk.scheduler.imports.listed([], 1.0)
+    assert desk.sent(2, 1.0) == ["ann", "o1"]
+
+
+# Lanes.
+
+
+def test_live_goes_first_and_the_others_have_their_floors() -> None:
+    desk = _Desk(retry_floor=0.1, backfill_floor=0.05)
+    for lane in Lane:
+        desk.many(PURCHASE, 400, lane, lane.value)
+    turns = [desk.send()[:4] for _ in range(200)]
+    assert (turns.count("retr"), turns.count("back")) == (19, 9)
+
+
+def test_a_place_nobody_more_urgent_wants_is_not_left_unused() -> None:
+    desk = _Desk()
+    desk.many(PURCHASE, 10, Lane.BACKFILL)
+    assert len(desk.sent(10)) == 10
+
+
+def test_a_slower_lane_keeps_places_for_the_time_in_which_none_comes_back() -> None:
+    desk = _Desk()
+    desk.many(PURCHASE, 10, Lane.BACKFILL)
+    desk.places.now_free, desk.places.back = 5, [30.0 + number / 10 for number in range(95)]
+    idle = desk.next()
+    assert isinstance(idle, Idle)
+    assert 1 < idle.until < 30
+    assert isinstance(desk.next(0.0), Idle)
+    desk.add(PURCHASE, "live")
+    assert desk.send() == "live"
+
+
+def test_what_a_live_order_needs_of_a_backfill_is_as_urgent_as_the_order() -> None:
+    desk = _Desk()
+    desk.add(CONTACT, "ann", lane=Lane.BACKFILL)
+    desk.places.back = [59.0] * 99
+    desk.places.now_free = 1
+    desk.add(PURCHASE, "o1")
+    desk.wants["o1"] = [Key(CONTACT, "ann")]
+    assert desk.sent(2) == ["ann", "o1"]
+
+
+def test_an_order_that_becomes_live_while_it_is_ready_goes_with_the_live_ones() -> None:
+    desk = _Desk()
+    desk.many(PURCHASE, 3, Lane.BACKFILL)
+    desk.scheduler.purchases.look(Lane.BACKFILL, 0.0, WALL, ahead=3)
+    desk.add(PURCHASE, "x2", lane=Lane.LIVE)
+    assert desk.sent(3) == ["x2", "x0", "x1"]
+
+
+def test_what_is_delayed_comes_back_when_its_time_has_come() -> None:
+    desk = _Desk()
+    desk.add(PURCHASE, "o1")
+    action = desk.next()
+    assert isinstance(action, Send)
+    desk.scheduler.delay(action.key, until=30.0)
+    idle = desk.next(1.0)
+    assert isinstance(idle, Idle)
+    assert idle.until == 30.0
+    assert desk.send(30.0) == "o1"
+
+
+def test_a_contact_that_is_delayed_is_not_sent_early_for_a_purchase() -> None:
+    desk = _Desk()
+    desk.add(CONTACT, "ann")
+    action = desk.next()
+    assert isinstance(action, Send)
+    desk.scheduler.delay(action.key, until=30.0)
+    desk.add(PURCHASE, "o1")
+    desk.wants["o1"] = [action.key]
+    assert isinstance(desk.next(1.0), Idle)
+    assert desk.sent(2, 30.0) == ["ann", "o1"]
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([CONTACT, PRODUCT, PURCHASE]), st.integers(0, 9), st.integers(0, 9)),
-        max_size=40,
-    )
+        st.tuples(
+            st.sampled_from([CONTACT, PRODUCT, PURCHASE]),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.sampled_from(Lane),
+            st.integers(0, 3),
+        ),
+        max_size=60,
+    ),
+    st.integers(1, 100),
 )
-def test_everything_that_waits_is_sent_once_and_in_order_of_need(
-    arrivals: list[tuple[RecordKind, int, int]],
+def test_everything_that_waits_is_told_once_and_in_order_of_need(
+    arrivals: list[tuple[RecordKind, int, int, Lane, int]], free: int
 ) -> None:
-    desk, sent, now = _Desk(import_min_rows=10**6), list[Key](), 0.0
-    for kind, number, other in arrivals:
-        desk.add(kind, f"{number}")
-        if kind is PURCHASE:
-            desk.wants[f"{number}"] = [Key(CONTACT, f"{other}"), Key(PRODUCT, f"{other}")]
-    for _ in range(200):
-        action = desk.next(now)
-        if isinstance(action, Send):
-            for need in desk.wants.get(action.key.id, ()) if action.key.kind is PURCHASE else ():
-                assert desk.book[need.kind].phase(need.id) is None
-            sent.append(action.key)
-            desk.settle(action.key)
-        elif isinstance(action, Idle):
-            now = min(action.until, now + GRACE)
-    assert sorted(map(str, sent)) == sorted({f"{kind}|{number}" for kind, number, _ in arrivals})
-    assert not any(
-        desk.book[kind].phase(one) is Phase.HELD for kind in RecordKind for one in map(str, range(10))
-    )
+    """Whatever comes in whatever lane, with steps between: by calls of its own or by an import."""
+    shop = _Shop(arrivals)
+    shop.desk.places.now_free = free
+    for step in range(600):
+        if step % shop.every == 0:
+            shop.come()
+        shop.go_on(step)
+    assert sorted(map(str, shop.sent)) == sorted({f"{kind}|{number}" for kind, number, *_ in arrivals})
+    phases = {shop.desk.book[kind].phase(one) for kind in RecordKind for one in map(str, range(10))}
+    assert Phase.HELD not in phases
+
+
+class _Shop:
+    """Says things one after the other, and sees to it that they are told in order of need."""
+
+    def __init__(self, arrivals: Sequence[tuple[RecordKind, int, int, Lane, int]]) -> None:
+        self.desk = _Desk()
+        self.sent: list[Key] = []
+        self._now = 0.0
+        self._waiting = list(reversed(arrivals))
+
+    @property
+    def every(self) -> int:
+        return 1 + self._waiting[-1][4] if self._waiting else 1
+
+    def come(self) -> None:
+        if not self._waiting:
+            return
+        kind, number, other, lane, _ = self._waiting.pop()
+        if Key(kind, f"{number}") not in self.sent:
+            self.desk.add(kind, f"{number}", lane=lane)
+            if kind is PURCHASE:
+                self.desk.wants[f"{number}"] = [Key(CONTACT, f"{other}"), Key(PRODUCT, f"{other}")]
+
+    def go_on(self, step: int) -> None:
+        desk, action = self.desk, self.desk.next(self._now)
+        match action:
+            case Send(key=key):
+                self._tell(key)
+            case Import(kind=kind, batch=batch):
+                desk.scheduler.imports.started(kind, f"i{step}", batch, "_email", self._now)
+            case Poll(job=job):
+                self.sent += [Key(job.kind, one) for one in job.batch.ids]
+                desk.finish(job)
+            case Idle(until=until):
+                self._now = min(until, self._now + GRACE)
+
+    def _tell(self, key: Key) -> None:
+        for need in self.desk.wants.get(key.id, ()) if key.kind is PURCHASE else ():
+            assert need in self.desk.told or self.desk.book[need.kind].phase(need.id) is None
+        self.sent.append(key)
+        self.desk.settle(key)

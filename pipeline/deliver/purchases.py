@@ -1,0 +1,171 @@
+"""Which purchases may go, and what the others wait for.
+
+Purchases are looked at ahead of their turn, lane by lane: those whose contact and products Connectif knows
+are ready, the others stand aside until the last of what they miss is settled. So it is known for how long the
+ready ones will keep the budget busy, and the import that makes the next ones ready can start just in time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.deliver.book import LANES, Book, Phase
+from pipeline.deliver.receipts import Key
+from pipeline.events import Lane
+from pipeline.records import RecordKind
+
+#: Purchases looked at for one decision, and purchases of a lane that may stand aside at once.
+AT_ONCE, ASIDE = 100, 5_000
+#: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
+GRACE = 2.0
+
+
+class Purchases:
+    """One account's.
+
+    Args:
+        book: what waits.
+        needs: the contact and products of a purchase.
+        is_told: whether Connectif was told of a key.
+        delay: keeps a purchase away until a moment.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        *,
+        needs: Callable[[str], Sequence[Key]],
+        is_told: Callable[[Key], bool],
+        delay: Callable[[Key, float], None],
+    ) -> None:
+        self._book = book
+        self._line = book[RecordKind.PURCHASE]
+        self._needs = needs
+        self._is_told = is_told
+        self._delay = delay
+        #: By age; who is not in `_ready` any more is skipped.
+        self._heaps: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in LANES}
+        self._ready: dict[Lane, set[str]] = {lane: set() for lane in LANES}
+        self._missing: dict[str, set[Key]] = {}
+        self._aside: dict[Key, list[str]] = {}
+        self._aside_in = dict.fromkeys(LANES, 0)
+        self._lane_aside: dict[str, Lane] = {}
+
+    # Looking.
+
+    def ready(self, lane: Lane) -> int:
+        """How many of a lane may go now."""
+        return len(self._ready[lane])
+
+    def aside(self, lane: Lane) -> int:
+        """How many of a lane stand aside."""
+        return self._aside_in[lane]
+
+    def oldest(self, lane: Lane) -> int | None:
+        """When the next of the ready ones was accepted, in epoch seconds."""
+        heap, ready = self._heaps[lane], self._ready[lane]
+        while heap and heap[0][1] not in ready:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def wanted(self, lane: Lane) -> Iterator[Key]:
+        """What some of a lane's purchases stand aside for, that of the longest aside first."""
+        for purchase, missing in itertools.islice(self._missing.items(), AT_ONCE):
+            if self._lane_aside[purchase] is lane:
+                yield from missing
+
+    def look(self, lane: Lane, now: float, wall: float, *, ahead: int) -> None:
+        """See that `ahead` purchases of a lane are ready, as far as there are so many."""
+        for _ in range(AT_ONCE):
+            if len(self._ready[lane]) >= ahead or self._aside_in[lane] >= ASIDE:
+                return
+            purchase = self._line.take(lane)
+            if purchase is None:
+                return
+            self._line.hold(purchase)
+            if self._goes(purchase, now, wall):
+                self._make_ready(purchase)
+
+    def take(self, lane: Lane, now: float, wall: float) -> str | None:
+        """The oldest that may go, now flying."""
+        while self.oldest(lane) is not None:
+            purchase = heapq.heappop(self._heaps[lane])[1]
+            self._ready[lane].discard(purchase)
+            # What it needs may have changed while it was ready: a newer version has other products.
+            if self._line.phase(purchase) is Phase.HELD and self._goes(purchase, now, wall):
+                self._line.pull(purchase)
+                return purchase
+        return None
+
+    # What happened.
+
+    def settled(self, key: Key) -> None:
+        """A version of a record is dealt with: whoever stood aside for it may go, unless it still waits."""
+        if key.kind is RecordKind.PURCHASE:
+            if self._line.phase(key.id) is not Phase.HELD:
+                self._leave(key.id)
+            return
+        if key.id in self._book[key.kind] and not self._is_told(key):
+            return
+        for purchase in self._aside.pop(key, ()):
+            missing = self._missing.get(purchase, set())
+            missing.discard(key)
+            if not missing and self._missing.pop(purchase, None) is not None:
+                self._aside_in[self._lane_aside.pop(purchase)] -= 1
+                if self._line.phase(purchase) is Phase.HELD:
+                    self._make_ready(purchase)
+
+    def hasten(self) -> None:
+        """What moved to a faster lane while it was ready or stood aside takes what it needs along."""
+        for purchase in self._line.hastened():
+            if self._leave(purchase):
+                self._make_ready(purchase)
+            for key in self._missing.get(purchase, ()):
+                self._book[key.kind].hasten(key.id, self._line.lane(purchase))
+
+    # Inside.
+
+    def _goes(self, purchase: str, now: float, wall: float) -> bool:
+        """Whether nothing is missing; else the held purchase stands aside, or waits a moment."""
+        missing, unknown = list[Key](), False
+        for key in self._needs(purchase):
+            # One that Connectif has heard of may have newer data waiting: that holds up no purchase.
+            if self._is_told(key):
+                continue
+            if key.id in self._book[key.kind]:
+                missing.append(key)
+            else:
+                unknown = True
+        age = wall - self._line.accepted(purchase)
+        if missing:
+            self._stand_aside(purchase, missing)
+        elif unknown and age < GRACE:
+            self._delay(Key(RecordKind.PURCHASE, purchase), now + GRACE - age)
+        else:
+            return True
+        return False
+
+    def _stand_aside(self, purchase: str, missing: Sequence[Key]) -> None:
+        lane = self._line.lane(purchase)
+        if purchase not in self._missing:
+            self._aside_in[lane] += 1
+            self._lane_aside[purchase] = lane
+        self._missing[purchase] = set(missing)
+        for key in missing:
+            self._aside.setdefault(key, []).append(purchase)
+            # What a live order needs is as urgent as the order.
+            self._book[key.kind].hasten(key.id, lane)
+
+    def _make_ready(self, purchase: str) -> None:
+        lane = self._line.lane(purchase)
+        self._ready[lane].add(purchase)
+        heapq.heappush(self._heaps[lane], (self._line.accepted(purchase), purchase))
+
+    def _leave(self, purchase: str) -> bool:
+        for ready in self._ready.values():
+            if purchase in ready:
+                ready.remove(purchase)
+                return True
+        return False
