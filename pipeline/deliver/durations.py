@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
-#: Before anything was learned: seconds of any import, and of a row.
-FIXED, PER_ROW = 5.0, 0.001
+#: Before anything was learned: what any import takes, and a row, as shares of the limit's window.
+FIXED, PER_ROW = 1 / 12, 1 / 60_000
+#: Seconds below which nothing is learned.
+LEAST = 0.01
 #: An import found finished at its first look may have been so for long: the guess is lowered by this.
 SHORTER = 0.7
 #: Between two looks at one import passes at least this share of the time it has taken.
@@ -28,9 +31,14 @@ class Durations:
         polls: looks an import needed, on average.
     """
 
-    fixed: float = FIXED
-    per_row: float = PER_ROW
+    fixed: float
+    per_row: float
     polls: float = 1.5
+
+    @classmethod
+    def unknown(cls, window: float) -> Self:
+        """Before anything was learned; `window` of the limit in seconds, shorter where time runs faster."""
+        return cls(FIXED * window, PER_ROW * window)
 
     def expected(self, rows: int) -> float:
         """Seconds an import of so many rows takes."""
@@ -54,9 +62,9 @@ class Durations:
             took = max(longer_than, min(took, guess * SHORTER))
         size = self.per_row * rows
         if size > self.fixed:
-            self.per_row = max(1e-6, (took - self.fixed) / rows)
+            self.per_row = max(LEAST / rows, (took - self.fixed) / rows)
         else:
-            self.fixed = max(0.1, took - size)
+            self.fixed = max(LEAST, took - size)
 
     def first_look(self, rows: int) -> float:
         """Seconds from the start of an import to the first look at it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from pipeline.config import DeliverSettings
 from pipeline.deliver.durations import Durations
@@ -51,24 +51,30 @@ class Job:
 class ImportQueue:
     """See the module. Imports of one kind run side by side: no two hold the same id.
 
+    Args:
+        settings: sizes and times.
+        window: of the limit, in seconds.
+
     Attributes:
         batches: what goes by import next, ahead of what stands in line.
         durations: what was learned of each kind.
     """
 
     settings: DeliverSettings
+    window: InitVar[float]
     batches: dict[RecordKind, deque[Batch]] = field(
         default_factory=lambda: {kind: deque() for kind in RecordKind}
     )
-    durations: dict[RecordKind, Durations] = field(
-        default_factory=lambda: {kind: Durations() for kind in RecordKind}
-    )
+    durations: dict[RecordKind, Durations] = field(init=False)
     _jobs: dict[str, Job] = field(default_factory=dict)
     _starting: Counter[tuple[RecordKind, Lane]] = field(default_factory=Counter)
     _gates: dict[RecordKind, float] = field(default_factory=dict)
     _doubted_at: float = -math.inf
     _list_at: float = math.inf
     _not_before: float = -math.inf
+
+    def __post_init__(self, window: float) -> None:
+        self.durations = {kind: Durations.unknown(window) for kind in RecordKind}
 
     # Our own.
 

@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pipeline.deliver.book import LANES
 from pipeline.events import Lane
 
-#: Seconds over which live calls are averaged.
-MEMORY = 120.0
+#: Windows over which live calls are averaged.
+MEMORY = 2.0
 #: Standard deviations of the live lane's demand that are kept for it: 95 of 100 times it asks for less.
 SURE = 1.65
 #: Nobody may have said anything for long: places still come back at most so many spacings apart,
@@ -32,10 +32,12 @@ class Lanes:
 
     Args:
         floors: the share of calls a lane has for certain while it wants them.
+        window: of the limit, in seconds.
     """
 
-    def __init__(self, floors: Mapping[Lane, float]) -> None:
+    def __init__(self, floors: Mapping[Lane, float], window: float) -> None:
         self._floors = dict(floors)
+        self._memory = MEMORY * window
         self._credits = dict.fromkeys(LANES, 0.0)
         self._live = 0.0
         self._live_at = 0.0
@@ -57,12 +59,12 @@ class Lanes:
             self._credits[other] = min(self._credits[other] + self._floors[other], OWED)
         self._credits[lane] = max(0.0, self._credits[lane] - 1.0)
         if lane is Lane.LIVE:
-            self._live = self.live_rate(now) + 1.0 / MEMORY
+            self._live = self.live_rate(now) + 1.0 / self._memory
             self._live_at = now
 
     def live_rate(self, now: float) -> float:
         """Live calls per second of late."""
-        return self._live * math.exp((self._live_at - now) / MEMORY)
+        return self._live * math.exp((self._live_at - now) / self._memory)
 
     def wait(self, now: float, *, free: int, returning: Sequence[float], spacing: float) -> float:
         """Seconds until a slower lane may take a place; 0: now.

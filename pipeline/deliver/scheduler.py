@@ -27,18 +27,18 @@ from pipeline.events import Lane
 from pipeline.records import RecordKind
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
-#: Seconds by which an import is started before it is needed.
-MARGIN = 2.0
+#: By this share of a window an import is started before it is needed.
+MARGIN = 1 / 30
 #: Purchases of a lane looked at ahead, at most.
 AHEAD = 200
 #: A slower lane's rows may wait so many times longer for an import than the live lane's.
 PATIENT = 10
-#: Seconds a slower lane's import may take: a live order may come to need one of its rows.
-SPAN = 60.0
+#: Windows a slower lane's import may take: a live order may come to need one of its rows.
+SPAN = 1.0
 #: Share of the free places that may be spent on freshness: more may be on its way than is here.
 SPENT = 0.25
-#: Seconds until another look where nothing but time has to pass.
-LOOK = 1.0
+#: Another look after this share of a window, where nothing but time has to pass.
+LOOK = 1 / 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ class Places(Protocol):
     """The budget, as the scheduler sees it."""
 
     @property
+    def window(self) -> float:
+        """The limit's window, in seconds."""
+
+    @property
     def spacing(self) -> float:
         """Seconds of a window per place."""
 
@@ -123,9 +127,10 @@ class Scheduler:
         self._settings = settings
         self._book = book
         self._places = places
-        self.imports = ImportQueue(settings)
+        self.imports = ImportQueue(settings, places.window)
         self.lanes = Lanes(
-            {Lane.LIVE: 0.0, Lane.RETRY: settings.retry_floor, Lane.BACKFILL: settings.backfill_floor}
+            {Lane.LIVE: 0.0, Lane.RETRY: settings.retry_floor, Lane.BACKFILL: settings.backfill_floor},
+            places.window,
         )
         self.purchases = Purchases(
             book, needs=needs, is_told=is_told, delay=lambda key, until: self.delay(key, until, lane=None)
@@ -161,7 +166,7 @@ class Scheduler:
             if action is not None:
                 self.lanes.took(lane, wanting, now)
                 return action
-            moments.append(now + LOOK)
+            moments.append(now + LOOK * self._places.window)
         return Idle(min(moments))
 
     # What happened.
@@ -221,7 +226,8 @@ class Scheduler:
             return Way.SINGLY
         if rows < self.imports.rows(kind, lane):
             return Way.WAIT  # the next one will be larger: that way their number stays small
-        ahead = min(AHEAD, math.ceil((takes + MARGIN) / self._places.spacing))
+        takes += MARGIN * self._places.window
+        ahead = min(AHEAD, math.ceil(takes / self._places.spacing))
         self.purchases.look(lane, now, wall, ahead=ahead)
         if self.purchases.ready(lane) < ahead:
             return Way.IMPORT
@@ -260,7 +266,8 @@ class Scheduler:
     def _rows(self, kind: RecordKind, lane: Lane) -> list[str]:
         most = self._settings.import_max_rows
         if lane is not Lane.LIVE:
-            most = min(most, max(self.imports.worth(kind), self.imports.durations[kind].rows_within(SPAN)))
+            within = self.imports.durations[kind].rows_within(SPAN * self._places.window)
+            most = min(most, max(self.imports.worth(kind), within))
         line = self._book[kind]
         return list(itertools.islice(iter(lambda: line.take(lane), None), most))
 

@@ -123,7 +123,7 @@ def test_lists_of_any_shape_are_read() -> None:
 
 
 def test_rows_an_import_said_nothing_of_go_whole_once_and_then_in_halves() -> None:
-    queue = ImportQueue(DeliverSettings())
+    queue = ImportQueue(DeliverSettings(), 60.0)
     (whole,) = queue.failed(Batch(["a", "b", "c"]), split=False)
     assert (whole.ids, whole.tries) == (["a", "b", "c"], 1)
     assert [part.ids for part in queue.failed(whole, split=True)] == [["a"], ["b", "c"]]
@@ -131,7 +131,7 @@ def test_rows_an_import_said_nothing_of_go_whole_once_and_then_in_halves() -> No
 
 
 def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() -> None:
-    queue, contact = ImportQueue(DeliverSettings(import_stuck_after=100)), RecordKind.CONTACT
+    queue, contact = ImportQueue(DeliverSettings(import_stuck_after=100), 60.0), RecordKind.CONTACT
     queue.doubt([contact], now=0)
     assert queue.list_due(0)
     unfinished = read_progress({**BASE, "status": "queued"})
@@ -146,7 +146,7 @@ def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() 
 
 
 def test_our_own_imports_and_those_made_by_hand_close_nothing() -> None:
-    queue, contact = ImportQueue(DeliverSettings()), RecordKind.CONTACT
+    queue, contact = ImportQueue(DeliverSettings(), 60.0), RecordKind.CONTACT
     queue.started(contact, BASE["id"], Batch(["a"]), "_email", 0)
     queue.doubt([contact], now=0)
     ours = read_progress({**BASE, "status": "queued"})

@@ -27,7 +27,7 @@ SPACING = WINDOW / LIMIT
 def test_a_lane_that_wants_has_its_floor_and_the_rest_goes_by_urgency(
     wanting: set[Lane], calls: int, retry: float, backfill: float
 ) -> None:
-    lanes, had = Lanes({LIVE: 0.0, RETRY: retry, BACKFILL: backfill}), Counter[Lane]()
+    lanes, had = Lanes({LIVE: 0.0, RETRY: retry, BACKFILL: backfill}, WINDOW), Counter[Lane]()
     for _ in range(calls):
         first = lanes.order(wanting)[0]
         lanes.took(first, wanting, 0.0)
@@ -40,7 +40,7 @@ def test_a_lane_that_wants_has_its_floor_and_the_rest_goes_by_urgency(
 
 
 def test_who_wants_nothing_saves_nothing_up() -> None:
-    lanes = Lanes(FLOORS)
+    lanes = Lanes(FLOORS, WINDOW)
     for _ in range(1_000):
         lanes.order({LIVE})
         lanes.took(LIVE, {LIVE}, 0.0)
@@ -49,11 +49,11 @@ def test_who_wants_nothing_saves_nothing_up() -> None:
 
 def test_where_places_come_back_evenly_a_slower_lane_may_take_each() -> None:
     returning = [SPACING * (number + 0.5) for number in range(LIMIT - 1)]
-    assert Lanes(FLOORS).wait(0.0, free=1, returning=returning, spacing=SPACING) == 0
+    assert Lanes(FLOORS, WINDOW).wait(0.0, free=1, returning=returning, spacing=SPACING) == 0
 
 
 def test_before_a_time_in_which_none_comes_back_some_are_kept_and_used_up_within_it() -> None:
-    lanes, kept = Lanes(FLOORS), []
+    lanes, kept = Lanes(FLOORS, WINDOW), []
     for left in (50.0, 20.0, 5.0, 1.0):
         free = 1
         while lanes.wait(0.0, free=free, returning=[left] * (LIMIT - free), spacing=SPACING) > 0:
@@ -65,7 +65,7 @@ def test_before_a_time_in_which_none_comes_back_some_are_kept_and_used_up_within
 
 
 def test_the_pause_ends_when_what_is_left_is_enough_for_the_rest_of_the_time() -> None:
-    lanes = Lanes(FLOORS)
+    lanes = Lanes(FLOORS, WINDOW)
     pause = lanes.wait(0.0, free=5, returning=[30.0] * 95, spacing=SPACING)
     assert 0 < pause < 30
     later = lanes.wait(pause, free=5, returning=[30.0 - pause] * 95, spacing=SPACING)
@@ -74,7 +74,7 @@ def test_the_pause_ends_when_what_is_left_is_enough_for_the_rest_of_the_time() -
 
 
 def test_the_more_live_orders_of_late_the_more_is_kept_for_them() -> None:
-    quiet, busy = Lanes(FLOORS), Lanes(FLOORS)
+    quiet, busy = Lanes(FLOORS, WINDOW), Lanes(FLOORS, WINDOW)
     for number in range(240):
         busy.took(LIVE, {LIVE}, number / 2)
     returning = [5.0] * 92
@@ -86,7 +86,7 @@ def test_the_more_live_orders_of_late_the_more_is_kept_for_them() -> None:
 def _beside_a_backfill(per_minute: float, seed: int) -> tuple[float, float]:
     """Live calls beside a backfill without end: the wait of 95 of 100, and the share of places used."""
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
-    lanes, now, free, unused = Lanes(FLOORS), 0.0, LIMIT, 0.0
+    lanes, now, free, unused = Lanes(FLOORS, WINDOW), 0.0, LIMIT, 0.0
     cooling: list[float] = []
     queue: list[float] = []
     waits: list[float] = []

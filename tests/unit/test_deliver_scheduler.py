@@ -23,6 +23,7 @@ WALL = 1_000_000.0
 class _Places:
     """A budget whose places are as the test says."""
 
+    window = 60.0
     spacing = 0.6
 
     def __init__(self) -> None:
