@@ -36,7 +36,7 @@ PATIENT = 10
 #: Windows a slower lane's import may take: a live order may come to need one of its rows.
 SPAN = 1.0
 #: Share of the free places that may be spent on freshness: more may be on its way than is here.
-SPENT = 0.25
+SPENT = 0.5
 #: Another look after this share of a window, where nothing but time has to pass.
 LOOK = 1 / 60
 
