@@ -254,6 +254,7 @@ def test_while_an_import_is_waited_for_the_places_that_come_back_are_used_one_by
     desk = _Desk()
     desk.many(CONTACT, 400)
     desk.post()
+    desk.places.now_free = 1
     desk.many(CONTACT, 40, name="y")
     assert desk.send(1.0) == "y0"
     assert isinstance(desk.next(1.1), Idle)
@@ -264,6 +265,7 @@ def test_what_a_purchase_waits_for_is_the_first_to_use_such_a_place() -> None:
     desk = _Desk()
     desk.many(CONTACT, 400)
     desk.post()
+    desk.places.now_free = 1
     desk.many(CONTACT, 40, name="y")
     desk.add(PURCHASE, "o1")
     desk.wants["o1"] = [Key(CONTACT, "y7")]
