@@ -25,7 +25,8 @@ def test_a_thousand_customers_cost_a_handful_of_calls(tmp_path: Path) -> None:
         _customers(stage, 1_000)
         await stage.settle()
         assert len(stage.world.holds("contacts")) == 1_000
-        assert len(stage.calls()) < 20
+        # A few go singly: before the rest is here, and in the places that nothing else can use meanwhile.
+        assert len(stage.calls()) < 30
         assert stage.receipt("contact", "c900@example.com").reason == "imported"
 
     play(tmp_path, story)
@@ -34,17 +35,17 @@ def test_a_thousand_customers_cost_a_handful_of_calls(tmp_path: Path) -> None:
 @pytest.mark.parametrize("report", ["full", "row", "cells"])
 def test_refused_rows_are_found_and_answered_one_by_one(tmp_path: Path, report: str) -> None:
     async def story(stage: Stage) -> None:
-        _customers(stage, 60, bad=(3, 40))
+        _customers(stage, 120, bad=(3, 40))
         await stage.settle()
         dead = [
             number
-            for number in range(60)
+            for number in range(120)
             if stage.ends("contact", f"c{number}@example.com")[-1][0] is Outcome.DEAD
         ]
         assert dead == [3, 40]
         assert stage.receipt("contact", "c3@example.com").status == 422
-        assert len(stage.world.holds("contacts")) == 58
-        assert len(stage.calls()) < 25
+        assert len(stage.world.holds("contacts")) == 118
+        assert len(stage.calls()) < 35
 
     play(tmp_path, story, switches={"error_report": report})
 
@@ -52,9 +53,9 @@ def test_refused_rows_are_found_and_answered_one_by_one(tmp_path: Path, report: 
 def test_a_file_without_a_readable_report_is_halved_until_every_row_is_known(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.fault("expired_url")
-        _customers(stage, 64, bad=(5,))
+        _customers(stage, 128, bad=(5,))
         await stage.settle(within=1_800)
-        assert len(stage.world.holds("contacts")) == 63
+        assert len(stage.world.holds("contacts")) == 127
         assert stage.ends("contact", "c5@example.com") == [(Outcome.DEAD, "invalid")]
 
     play(tmp_path, story)
@@ -64,9 +65,9 @@ def test_a_file_without_a_readable_report_is_halved_until_every_row_is_known(tmp
 def test_an_import_that_comes_to_nothing_is_sent_again(tmp_path: Path, effect: str) -> None:
     async def story(stage: Stage) -> None:
         stage.fault(effect, method="POST", route="/imports*", count=2, rows=7)
-        _customers(stage, 60)
+        _customers(stage, 120)
         await stage.settle(within=1_800)
-        assert len(stage.world.holds("contacts")) == 60
+        assert len(stage.world.holds("contacts")) == 120
 
     play(tmp_path, story)
 
@@ -74,9 +75,9 @@ def test_an_import_that_comes_to_nothing_is_sent_again(tmp_path: Path, effect: s
 def test_an_import_stuck_for_too_long_is_sent_again(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.fault("import_stuck", method="POST", route="/imports*", count=1)
-        _customers(stage, 60)
+        _customers(stage, 120)
         await stage.settle(within=3_600)
-        assert len(stage.world.holds("contacts")) == 60
+        assert len(stage.world.holds("contacts")) == 120
 
     play(tmp_path, story, import_stuck_after=120.0, switches={"import_parallel": 4})
 
@@ -87,7 +88,7 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
         await stage.settle()
         stage.fault("import_stuck", method="POST", route="/imports*", count=1)
         stage.world.sandbox.world.switches = stage.world.sandbox.world.switches.changed({"max_imports": 1})
-        for number in range(60):
+        for number in range(120):
             stage.shop.product(f"q{number}")
         await asyncio.sleep(10)
         _customers(stage, 30)
@@ -96,7 +97,7 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
         assert stage.world.holds("purchases").keys() == {"o1"}
         stage.heal()
         await stage.settle(within=900)
-        assert len(stage.world.holds("products")) == 61
+        assert len(stage.world.holds("products")) == 121
 
     play(tmp_path, story)
 
@@ -104,7 +105,7 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
 def test_after_a_lost_answer_newer_data_waits_for_the_import_of_unknown_fate(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.fault("timeout_after_store", method="POST", route="/imports*", count=1, seconds=300)
-        _customers(stage, 40)
+        _customers(stage, 120)
         await asyncio.sleep(20)
         stage.shop.customer("c1@example.com", name="Beatrice")
         await stage.settle(within=900)
@@ -115,7 +116,7 @@ def test_after_a_lost_answer_newer_data_waits_for_the_import_of_unknown_fate(tmp
 
 def test_after_a_restart_newer_data_waits_for_the_import_under_way(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        _customers(stage, 40)
+        _customers(stage, 120)
         await asyncio.sleep(8)
         assert stage.routes()[POST] >= 1
         await stage.restart()
@@ -128,11 +129,11 @@ def test_after_a_restart_newer_data_waits_for_the_import_under_way(tmp_path: Pat
 
 def test_an_empty_cell_never_clears_what_connectif_holds(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        for number in range(40):
+        for number in range(120):
             fields: dict[str, Any] = {"surname": "Jones"} if number % 2 else {"mobile_phone": "+34600000001"}
             stage.shop.customer(f"c{number}@example.com", name="Ann", **fields)
         await stage.settle()
-        for number in range(40):
+        for number in range(120):
             fields = {"mobile_phone": "+34600000001"} if number % 2 else {"surname": "Jones"}
             stage.shop.customer(f"c{number}@example.com", name="Bea", **fields)
         await stage.settle()
@@ -146,12 +147,12 @@ def test_names_hostile_to_csv_arrive_as_they_are(tmp_path: Path) -> None:
     names = ['Ann "the, best"\r\nJones', "=cmd()", "Zoë 👩‍🚀", "שלום", ";|,", "'", " padded "]
 
     async def story(stage: Stage) -> None:
-        for number in range(40):
+        for number in range(120):
             stage.shop.product(f"p{number}", name=names[number % len(names)])
         await stage.settle()
         held = stage.world.holds("products")
         assert stage.routes()[POST] > 0
-        for number in range(40):
+        for number in range(120):
             assert held[f"p{number}"]["name"] == names[number % len(names)]
 
     play(tmp_path, story)
