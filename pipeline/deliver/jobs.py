@@ -13,6 +13,9 @@ from pipeline.deliver.imports import TYPES, Progress, Stage
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
+#: An import is late after so many times the time to its first look.
+LATE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -29,6 +32,7 @@ class Job:
 
     Attributes:
         unfinished_at: when it was last seen unfinished.
+        late_at: when it takes much longer than was expected.
         alone: whether no other of ours was under way when it was made.
         polls: looks at it so far.
         retries: attempts at its error report.
@@ -41,6 +45,7 @@ class Job:
     posted_at: float
     poll_at: float
     unfinished_at: float
+    late_at: float
     alone: bool = True
     flying: bool = False
     polls: int = 0
@@ -99,8 +104,10 @@ class ImportQueue:
     def started(self, kind: RecordKind, import_id: str, batch: Batch, key_column: str, now: float) -> None:
         """Connectif has taken a file."""
         look_at = now + self.durations[kind].first_look(len(batch.ids))
-        alone = not self._jobs
-        self._jobs[import_id] = Job(kind, import_id, batch, key_column, now, look_at, now, alone)
+        late_at = now + LATE * (look_at - now)
+        self._jobs[import_id] = Job(
+            kind, import_id, batch, key_column, now, look_at, now, late_at, alone=not self._jobs
+        )
 
     def finished(self, job: Job, now: float, seconds: float | None) -> None:
         """An import was found finished; `seconds` it took by Connectif's own clock, where it says so."""
@@ -137,6 +144,11 @@ class ImportQueue:
         """It is not finished: the longer it takes, the longer until the next look."""
         job.unfinished_at = now
         job.poll_at = now + Durations.next_look(now - job.posted_at, self.settings.import_poll)
+
+    def late(self, kind: RecordKind, now: float) -> frozenset[str]:
+        """The ids of imports that take much longer than was expected."""
+        jobs = [job for job in self._jobs.values() if job.kind is kind and now > job.late_at]
+        return frozenset().union(*(job.batch.ids for job in jobs))
 
     def stuck(self, job: Job, now: float) -> bool:
         """Whether it takes longer than anything should."""

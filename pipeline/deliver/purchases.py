@@ -76,6 +76,15 @@ class Purchases:
             if self._lane_aside[purchase] is lane:
                 yield from missing
 
+    def take_early(self, lane: Lane, late: Callable[[Key], bool]) -> str | None:
+        """The longest aside of a lane for nothing but what is late, now flying; its errand makes that."""
+        for purchase, missing in itertools.islice(self._missing.items(), AT_ONCE):
+            if self._lane_aside[purchase] is lane and all(map(late, missing)):
+                self._missing.pop(purchase)
+                self._aside_in[self._lane_aside.pop(purchase)] -= 1
+                return purchase if self._line.pull(purchase) else None
+        return None
+
     def look(self, lane: Lane, now: float, wall: float, *, ahead: int) -> None:
         """See that `ahead` purchases of a lane are ready, as far as there are so many."""
         for _ in range(AT_ONCE):

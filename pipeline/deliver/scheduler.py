@@ -202,6 +202,7 @@ class Scheduler:
         """Whether anything of a lane could use a call, now or once an import is over."""
         return bool(
             self.purchases.ready(lane)
+            or self.purchases.aside(lane)
             or self._singles[lane]
             or any(self._book[kind].waiting_in(lane) for kind in RecordKind)
             or any(batch.lane is lane for batches in self.imports.batches.values() for batch in batches)
@@ -300,7 +301,7 @@ class Scheduler:
         """Where nothing else can use the places that come back: one by one, what waits for an import."""
         if now < self._gap_at:
             return None
-        key = self._wanted(lane) or self._waiting(lane)
+        key = self._wanted(lane) or self._waiting(lane) or self._early(lane, now)
         if key is None:
             return None
         self._gap_at = now + self._places.spacing
@@ -320,6 +321,14 @@ class Scheduler:
             if record_id is not None:
                 return Key(kind, record_id)
         return None
+
+    def _early(self, lane: Lane, now: float) -> Key | None:
+        """A live purchase whose contact is in an import that is late: its errand makes the contact itself."""
+        if lane is not Lane.LIVE or not self.purchases.aside(lane):
+            return None
+        late = self.imports.late(CONTACT, now)
+        early = self.purchases.take_early(lane, lambda key: key.kind is CONTACT and key.id in late)
+        return None if early is None else Key(PURCHASE, early)
 
     def _load(self, lane: Lane) -> int:
         """Calls that would be made if all of a lane and of those before it went one by one."""

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import purchase_payload, same_purchase
-from pipeline.deliver.book import Book
+from pipeline.deliver.book import Book, Phase
 from pipeline.deliver.errands import Again, Aside, Result, put_product, result_of
 from pipeline.deliver.gate import Pass
 from pipeline.deliver.health import Sign, sign_of
@@ -130,9 +130,9 @@ class Sale:
         return Again(Sign.WELL, tried=self._deleted, reason=answer.kind.value, detail=answer.detail)
 
     async def _repair_contact(self, refusal: Answer) -> Result | None:
-        """Only its address is known here: the rest was told before and is not kept."""
+        """Only its address is written: the rest was told before and is not kept, or is on its way."""
         key, by_email = contact_of(self._body)
-        if key.id in self._book[key.kind]:
+        if self._book[key.kind].phase(key.id) in (Phase.LOADED, Phase.WAITING, Phase.HELD):
             return Aside(tried=self._deleted)
         answer = await self._way.call(
             "contacts", lambda: self._client.put_contact(key.id, b"{}", by_email=by_email)

@@ -191,3 +191,21 @@ def _coupon(stage: Stage, set_id: str, code: str, version: int) -> None:
             body=Coupon(coupon_set_id=set_id, code=code),
         )
     )
+
+
+def test_a_live_order_does_not_wait_for_an_import_that_is_late(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.product("p1")
+        await stage.settle()
+        stage.fault("import_stuck", method="POST", route="/imports*", count=1)
+        _customers(stage, 120)
+        stage.shop.purchase("o1", "c60@example.com", "p1")
+        await asyncio.sleep(60)
+        held = stage.world.holds("contacts")
+        assert stage.world.holds("purchases").keys() == {"o1"}
+        assert "_name" not in held["c60@example.com"]
+        stage.heal()
+        await stage.settle(within=900)
+        assert stage.world.holds("contacts")["c60@example.com"]["_name"] == "Ann 60"
+
+    play(tmp_path, story)
