@@ -178,9 +178,16 @@ class AccountSettings(Section):
     api_key: Annotated[Secret, AfterValidator(_key_of_connectif)]
     base_url: Annotated[str, AfterValidator(_web_address)] = "https://api.connectif.cloud"
     calls_per_minute: int = Field(default=100, ge=1)
+    reserve_calls: int = Field(default=0, ge=0, description="of these a minute, left to others' scripts")
     window_seconds: float = Field(default=60.0, gt=0, description="the limit's minute; shorter on sandboxes")
     authorised_domains: tuple[str, ...] = ()
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.reserve_calls >= self.calls_per_minute:
+            raise ValueError("reserve_calls must be less than calls_per_minute, or nothing could be sent")
+        return self
 
 
 class StoreSettings(Section):

@@ -16,14 +16,14 @@ from pipeline.config import AccountSettings, Settings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.account import AccountDelivery, Tools
-from pipeline.deliver.budget import Budget
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import DEAD_IN_A_ROW, PROBE_EVERY, Health
-from pipeline.deliver.journal import Journal
 from pipeline.deliver.paper import Paper, Written
 from pipeline.deliver.receipts import Place
 from pipeline.deliver.steps import Post, Step
+from pipeline.limiter.journal import Journal
+from pipeline.limiter.limiter import Limiter
 from pipeline.records import Receipt, partition_of
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class Deliveries(Generic[S]):
         around, settings = self._around, self._settings.accounts[name]
         owner = desk.owner(name)
         journal = self._journal(name, settings)
-        budget = Budget(settings.calls_per_minute, settings.window_seconds)
+        budget = Limiter(settings.calls_per_minute, settings.window_seconds, settings.reserve_calls)
         now, wall = asyncio.get_running_loop().time(), around.wall()
         if journal.existed and owner == around.worker:
             offset = now - wall

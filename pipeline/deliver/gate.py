@@ -9,8 +9,9 @@ from typing import Protocol
 
 from pipeline.connectif.answers import Answer
 from pipeline.deliver.bell import Bell
-from pipeline.deliver.budget import Budget, Seen
 from pipeline.deliver.health import Health, Sign, sign_of
+from pipeline.limiter.limiter import Limiter
+from pipeline.limiter.state import Seen
 
 
 class Diary(Protocol):
@@ -37,7 +38,7 @@ class Gate:
 
     def __init__(
         self,
-        budget: Budget,
+        budget: Limiter,
         health: Health,
         diary: Diary,
         *,

@@ -81,7 +81,9 @@ class DeliverCollector(Collector):
             "pipeline_budget_used_calls", "Calls of the window that are used up.", labels=["account"]
         )
         limit = GaugeMetricFamily(
-            "pipeline_budget_limit_calls", "Calls a window has, by our settings.", labels=["account"]
+            "pipeline_budget_limit_calls",
+            "Calls a window has for us: by our settings and Connectif's word, less the reserve.",
+            labels=["account"],
         )
         stopped = GaugeMetricFamily(
             "pipeline_account_stopped",
@@ -92,7 +94,7 @@ class DeliverCollector(Collector):
         for name, delivery in self._accounts():
             gate = delivery.gate
             used.add_metric([name], gate.used())
-            limit.add_metric([name], gate.budget.limit)
+            limit.add_metric([name], gate.budget.limit_now)
             if gate.health.stopped:
                 stopped.add_metric([name, gate.health.stopped], 1)
         for desk in self._desks():

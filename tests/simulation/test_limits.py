@@ -98,7 +98,8 @@ def test_others_who_share_the_limit_are_made_room_for(tmp_path: Path, window: An
         await stage.settle(within=1_200)
         other.cancel()
         ours = [status for method, route, status in stage.calls() if route != "/imports/"]
-        assert ours.count(429) <= 3
+        # In the first windows, before it is known that others call; none after that.
+        assert ours.count(429) <= 5
         stage.connectif.log.refused = 0  # counted above, each side by itself
         stage.connectif.log.most_in_any_window = 0
 

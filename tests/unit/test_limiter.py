@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.budget import Budget, Seen
-from pipeline.deliver.journal import Journal
+from pipeline.limiter.journal import Journal
+from pipeline.limiter.limiter import Limiter
+from pipeline.limiter.state import Seen
 
 WINDOW = 60.0
 _spans = st.floats(0.0, 30.0, allow_nan=False)
@@ -21,7 +22,7 @@ def test_no_window_ever_holds_more_calls_than_the_limit(
     limit: int, plan: list[tuple[float, float, int]]
 ) -> None:
     """Calls of any length, counted by the server at any moment of theirs, several at once."""
-    budget, now, counted = Budget(limit, WINDOW), 0.0, list[float]()
+    budget, now, counted = Limiter(limit, WINDOW), 0.0, list[float]()
     flying: list[tuple[float, int]] = []
     for span, moment, at_once in plan:
         while (wait := budget.wait(now)) > 0 or len(flying) >= at_once:
@@ -40,7 +41,7 @@ def test_no_window_ever_holds_more_calls_than_the_limit(
 
 
 def test_a_fresh_budget_starts_at_once_and_uses_the_whole_window() -> None:
-    budget = Budget(100, WINDOW)
+    budget = Limiter(100, WINDOW)
     for _ in range(100):
         assert budget.wait(1.0) == 0
         budget.finish(budget.start(1.0), 1.2)
@@ -49,7 +50,7 @@ def test_a_fresh_budget_starts_at_once_and_uses_the_whole_window() -> None:
 
 
 def test_what_the_server_says_is_left_is_followed_downward() -> None:
-    budget = Budget(100, WINDOW)
+    budget = Limiter(100, WINDOW)
     budget.finish(budget.start(0), 0.1, Seen(limit=100, remaining=2, reset_in=40))
     one, two = budget.start(1), budget.start(1)
     assert budget.wait(1) == math.inf
@@ -65,11 +66,11 @@ def test_what_the_server_says_is_left_is_followed_downward() -> None:
 
 
 def test_a_smaller_limit_than_ours_is_kept_and_a_larger_one_is_not_used() -> None:
-    budget = Budget(3, WINDOW)
+    budget = Limiter(3, WINDOW)
     budget.finish(budget.start(0), 0, Seen(limit=2))
     budget.finish(budget.start(0), 0, Seen(limit=2))
     assert budget.wait(0) > 59
-    budget = Budget(1, WINDOW)
+    budget = Limiter(1, WINDOW)
     budget.finish(budget.start(0), 0, Seen(limit=100, remaining=99, reset_in=60))
     assert budget.wait(0) > 59
 
@@ -86,7 +87,7 @@ def test_a_smaller_limit_than_ours_is_kept_and_a_larger_one_is_not_used() -> Non
     ],
 )
 def test_after_a_429_the_reset_is_waited_for(seen: Seen, seconds: float) -> None:
-    budget = Budget(100, WINDOW)
+    budget = Limiter(100, WINDOW)
     budget.finish(budget.start(0), 0, seen)
     assert budget.wait(0) == pytest.approx(seconds, abs=0.01)
     assert budget.wait(seconds + 0.1) == 0
@@ -95,7 +96,7 @@ def test_after_a_429_the_reset_is_waited_for(seen: Seen, seconds: float) -> None
 
 
 def test_an_account_taken_over_waits_for_a_whole_window() -> None:
-    budget = Budget(100, WINDOW)
+    budget = Limiter(100, WINDOW)
     budget.assume_used(10)
     assert 59 < budget.wait(10) < 61
     assert budget.wait(71) == 0
@@ -141,7 +142,7 @@ def test_a_torn_record_is_left_out_and_the_file_stays_small(tmp_path: Path) -> N
 
 @given(st.lists(st.tuples(st.floats(0, 59), st.booleans()), min_size=1, max_size=20))
 def test_a_restored_budget_never_forgets_a_call_that_counts(calls: list[tuple[float, bool]]) -> None:
-    budget, now = Budget(20, WINDOW), 1_000.0
+    budget, now = Limiter(20, WINDOW), 1_000.0
     known = [(now - age, now - age if answered else None) for age, answered in calls]
     budget.restore(known, now)
     assert budget.used(now) == len(calls)

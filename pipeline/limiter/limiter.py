@@ -1,0 +1,200 @@
+"""The limit of calls, as an algorithm: no clock, no waiting, no files.
+
+A call takes a place from its start until one window after its answer. The server counts it somewhere
+between start and answer, so whatever its window's kind (fixed or sliding) and however long calls take, it
+never counts more of ours in one window than there are places. What its headers say can only lower that:
+others may share the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pipeline.limiter.state import NOTHING_SEEN, Seen, State
+
+#: Seconds added to a window: two clocks run differently, and an interval's ends may both count.
+GUARD = 0.005
+#: For so many windows after others' calls were seen, what the server says is left is heeded. Where nobody
+#: else calls, it is no less than our own count leaves, but soon too little: places come back meanwhile.
+SHARED = 10
+#: While others share the limit, so many places are left to what they call before it can be seen.
+MARGIN = 2
+
+
+@dataclass(slots=True)
+class Limiter:
+    """The places of one limit.
+
+    Args:
+        limit: calls per window.
+        window: its length in seconds.
+        reserve: calls per window that are left to others: neither our own count nor what the server says
+            is left is used up further than that.
+        state: what is remembered; kept by the caller where it is to outlive this.
+    """
+
+    limit: int
+    window: float
+    reserve: int = 0
+    state: State = field(default_factory=State)
+
+    # Looking.
+
+    @property
+    def limit_now(self) -> int:
+        """Places per window: ours, or fewer by the server's word, less the reserve; one at least."""
+        served = self.state.server_limit
+        return max(1, (self.limit if served is None else min(self.limit, served)) - self.reserve)
+
+    @property
+    def spacing(self) -> float:
+        """Seconds of a window per place."""
+        return self.window / self.limit_now
+
+    @property
+    def flying(self) -> int:
+        """Calls that have started, or are about to, and have no answer."""
+        return len(self.state.flying)
+
+    def used(self, now: float) -> int:
+        """Places taken."""
+        self._refresh(now)
+        return self._taken
+
+    def free(self, now: float) -> int:
+        """Places to be had now; 0 exactly while there is something to wait for."""
+        if self.wait(now) > 0:
+            return 0
+        if self.state.probing:
+            return 1
+        left = self.limit_now - self._taken
+        return left if self.state.remaining is None else min(left, self._left_by_server)
+
+    def returning(self, now: float) -> list[float]:
+        """Seconds until each place of an answered call comes back, the next first."""
+        self._refresh(now)
+        return [moment - now for moment in self.state.cooling]
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may start; 0: now; infinity: not before an answer comes."""
+        state = self.state
+        if now < state.blocked_until:
+            return state.blocked_until - now
+        self._refresh(now)
+        if state.probing and state.flying:
+            return math.inf
+        return max(self._wait_for_place(now), self._wait_for_share(now))
+
+    # Calls.
+
+    def start(self, now: float) -> int:
+        """Take a place for a call that starts now; returns what `finish` needs."""
+        self.state.number += 1
+        self._refresh(now)
+        self.state.flying[self.state.number] = (now, self.state.returned)
+        return self.state.number
+
+    def cancel(self, call: int) -> None:
+        """The call was not made after all."""
+        del self.state.flying[call]
+
+    def finish(self, call: int, now: float, seen: Seen = NOTHING_SEEN) -> None:
+        """The call's answer came, or was given up."""
+        state = self.state
+        started, returned = state.flying.pop(call)
+        self._cool(now)
+        self._refresh(now)
+        if seen.limit is not None:
+            state.server_limit = max(1, seen.limit)
+        if seen.limited:
+            self._block(now, seen)
+            return
+        if started >= state.probing_from:  # an answer to an older call says nothing of what is left now
+            state.probing, state.refusals = False, 0
+        if seen.remaining is None:
+            return
+        served = self.limit if state.server_limit is None else state.server_limit
+        if served - seen.remaining > self._taken + state.returned - returned:
+            state.shared_until = now + SHARED * self.window
+        if now < state.shared_until:
+            self._heed(seen.remaining, now + self._plausible(seen.reset_in), started, now)
+
+    # Calls of other processes.
+
+    def restore(self, calls: Iterable[tuple[float, float | None]], now: float) -> None:
+        """Take places for calls made before this process began: (start, answer) on the present clock.
+
+        A call without an answer ended with the process that made it, at the latest now.
+        """
+        for answer in sorted(now if end is None else min(end, now) for _, end in calls):
+            self._cool(answer)
+        self._refresh(now)
+
+    def assume_used(self, now: float) -> None:
+        """Another process may have used all of it until now."""
+        for _ in range(self.limit - self.flying):
+            self._cool(now)
+
+    # Inside.
+
+    @property
+    def _taken(self) -> int:
+        return len(self.state.flying) + len(self.state.cooling)
+
+    @property
+    def _left_by_server(self) -> int:
+        """Calls in flight may not be in what the server said was left."""
+        return (self.state.remaining or 0) - max(MARGIN, self.reserve) - len(self.state.flying)
+
+    def _heed(self, remaining: int, reset_at: float, started: float, now: float) -> None:
+        state = self.state
+        if state.remaining is None or started >= state.heard_at:
+            state.remaining, state.reset_at, state.heard_at = remaining, reset_at, now
+        else:
+            # Answers to calls made side by side overtake each other: the most careful reading counts.
+            state.remaining = min(state.remaining, remaining)
+            state.reset_at = min(state.reset_at, reset_at)
+
+    def _cool(self, answer: float) -> None:
+        self.state.cooling.append(answer + self.window + GUARD)
+
+    def _refresh(self, now: float) -> None:
+        state = self.state
+        while state.cooling and state.cooling[0] <= now:
+            state.cooling.popleft()
+            state.returned += 1
+        if state.remaining is not None and now >= state.reset_at:
+            # All of it is back, or one place in a sliding window: one call asks.
+            state.probing, state.probing_from = True, now
+            state.remaining = None
+
+    def _wait_for_place(self, now: float) -> float:
+        surplus, cooling = self._taken - self.limit_now, self.state.cooling
+        if surplus < 0:
+            return 0.0
+        return cooling[surplus] - now if surplus < len(cooling) else math.inf
+
+    def _wait_for_share(self, now: float) -> float:
+        if self.state.remaining is None or self._left_by_server > 0:
+            return 0.0
+        return math.inf if self.state.flying else self.state.reset_at - now
+
+    def _block(self, now: float, seen: Seen) -> None:
+        span = self._plausible(seen.reset_in)
+        if seen.retry_after is not None:
+            span = seen.retry_after if seen.reset_in is None else max(span, seen.retry_after)
+        state = self.state
+        # In a sliding window the next place is free in a moment, and others may be faster: not for ever.
+        span = max(span, min(self.window, self.spacing * 2**state.refusals))
+        state.refusals = min(state.refusals + 1, 30)
+        state.blocked_until = max(state.blocked_until, now + span + GUARD)
+        state.remaining = None
+        state.probing, state.probing_from = True, state.blocked_until
+        # Our own count allowed it: somebody else used the place.
+        state.shared_until = now + SHARED * self.window
+
+    def _plausible(self, span: float | None) -> float:
+        """A moment on a clock unlike ours says nothing: then it is a full window."""
+        return self.window if span is None or not 0 <= span <= self.window else span

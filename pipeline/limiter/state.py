@@ -1,0 +1,65 @@
+"""What is remembered of the calls of one limit. Moments are seconds on a clock that the caller chooses."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one answer said of the limit.
+
+    Attributes:
+        limit: calls per window by the server's word.
+        remaining: calls left in its window when it answered.
+        reset_in: seconds until its window ends.
+        retry_after: seconds to stay away, with a 429.
+        limited: whether the answer was a 429.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_in: float | None = None
+    retry_after: float | None = None
+    limited: bool = False
+
+
+NOTHING_SEEN = Seen()
+
+
+@dataclass(slots=True)
+class State:
+    """See the module.
+
+    Attributes:
+        flying: calls that have started, or are about to, and have no answer, by number: the start, and
+            `returned` then.
+        cooling: when each answered call gives its place back, the next first.
+        returned: places given back so far.
+        server_limit: calls per window by the server's word; None: it did not say.
+        shared_until: until when others are taken to share the limit: the server counted more calls than ours.
+        remaining: calls the server had left, where others share it.
+        heard_at: when it said so.
+        reset_at: until when that counts.
+        blocked_until: after a 429, when calls may be made again.
+        refusals: 429s in a row.
+        probing: calls go one at a time: nobody knows how many are left.
+        probing_from: the answer to a call that started then or later ends it.
+        number: of the newest call.
+    """
+
+    flying: dict[int, tuple[float, int]] = field(default_factory=dict)
+    cooling: deque[float] = field(default_factory=deque)
+    returned: int = 0
+    server_limit: int | None = None
+    shared_until: float = -math.inf
+    remaining: int | None = None
+    heard_at: float = -math.inf
+    reset_at: float = -math.inf
+    blocked_until: float = -math.inf
+    refusals: int = 0
+    probing: bool = False
+    probing_from: float = -math.inf
+    number: int = 0
