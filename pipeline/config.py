@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -168,7 +169,14 @@ class DeliverSettings(Section):
     import_stuck_after: float = Field(default=3_600.0, gt=0)
     retry_min: float = Field(default=1.0, gt=0)
     retry_max: float = Field(default=300.0, gt=0)
+    retry_for: float = Field(
+        default=3_600.0, ge=0, description="how long a record is tried whose own answers make no sense"
+    )
     dead_in_a_row: int = Field(default=50, ge=1, description="this many dead in a row stop the account")
+    dead_share: float = Field(
+        default=0.5, gt=0, le=1, description="this share of dead among the last dead_window stops it, too"
+    )
+    dead_window: int = Field(default=200, ge=10, description="records whose endings are looked at for that")
     state_days: int = Field(default=400, ge=1, description="how long what Connectif was told is remembered")
 
 
@@ -182,6 +190,9 @@ class AccountSettings(Section):
     window_seconds: float = Field(default=60.0, gt=0, description="the limit's minute; shorter on sandboxes")
     authorised_domains: tuple[str, ...] = ()
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    purchases_since: date | None = Field(
+        default=None, description="orders placed before this day make no purchase; None: all do"
+    )
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:

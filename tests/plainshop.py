@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import orjson
@@ -96,9 +97,10 @@ def event(
     )
 
 
-def feed(*, recent_deliveries: int = 8) -> Feed:
+def feed(*, recent_deliveries: int = 8, purchases_since: date | None = None) -> Feed:
     """The plain shop's only store."""
     settings = StoreSettings.model_validate(
         {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
     )
-    return Feed(StoreContext("plain", settings), PlainShop(), "acme", recent_deliveries)
+    context = StoreContext("plain", settings, purchases_since=purchases_since)
+    return Feed(context, PlainShop(), "acme", recent_deliveries)

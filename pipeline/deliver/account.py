@@ -33,8 +33,8 @@ from pipeline.deliver.verdicts import (
 )
 from pipeline.records import Outcome, Receipt, RecordKind
 
-#: Answers that make no sense are asked for again so often before the record is given up.
-NONSENSE_LIMIT = 10
+#: Answers that make no sense are asked for again this often at least, however long ago the first was.
+SENSELESS = 5
 #: Seconds calls may take to end when the account's delivery is to stop.
 STOP_GRACE = 10.0
 
@@ -85,6 +85,8 @@ class AccountDelivery:
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
         )
         self._attempts: dict[Key, int] = {}
+        #: Answers of a record's own that made no sense, and when the first came.
+        self._senseless: dict[Key, tuple[int, float]] = {}
         #: What was made again for a purchase that is not told yet.
         self._repaired: dict[Key, list[Key]] = {}
         self._stopping = asyncio.Event()
@@ -122,6 +124,7 @@ class AccountDelivery:
         """A receipt was read back."""
         key = Key(receipt.kind, receipt.id)
         self._attempts.pop(key, None)
+        self._senseless.pop(key, None)
         self._repaired.pop(key, None)
         self.scheduler.settled(key)
         self.gate.bell.ring()
@@ -211,7 +214,10 @@ class AccountDelivery:
                 self._end([(key, waiting, result)])
 
     def _nonsense(self, key: Key) -> bool:
-        return self._attempts.get(key, 0) >= NONSENSE_LIMIT
+        """Whether another answer of no sense is one too many; the account's troubles are not counted."""
+        before, since = self._senseless.get(key, (0, self._now()))
+        self._senseless[key] = before + 1, since
+        return before >= SENSELESS and self._now() - since >= self._settings.retry_for
 
     def _delay(self, key: Key, *, tried: bool) -> None:
         """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
@@ -227,6 +233,7 @@ class AccountDelivery:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._attempts.pop(key, None)
+            self._senseless.pop(key, None)
             if ending.outcome is Outcome.DELIVERED:
                 self.gate.health.delivered()
             elif ending.outcome is Outcome.DEAD:

@@ -18,7 +18,7 @@ from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.account import AccountDelivery, Tools
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.gate import Gate
-from pipeline.deliver.health import DEAD_IN_A_ROW, PROBE_EVERY, Health
+from pipeline.deliver.health import BURYING, PROBE_EVERY, Health
 from pipeline.deliver.paper import Paper, Written
 from pipeline.deliver.receipts import Place
 from pipeline.deliver.steps import Post, Step
@@ -242,11 +242,12 @@ def _say(account: str, stopped: str, detail: str) -> None:
     """Tell the operator that an account is stopped, and the way out, or that it goes on."""
     if not stopped:
         log.info("account %s: delivered to again", account)
-    elif stopped == DEAD_IN_A_ROW:
+    elif stopped in BURYING:
         log.error(
-            "account %s: stopped, too many records in a row were refused (%s); see its dead letters, "
+            "account %s: stopped, too many records were refused (%s, the last: %s); see its dead letters, "
             "and start this worker again to go on",
             account,
+            stopped,
             detail,
         )
     else:

@@ -88,7 +88,8 @@ class DeliverCollector(Collector):
         stopped = GaugeMetricFamily(
             "pipeline_account_stopped",
             "1 while the account is not delivered to, with the reason: unauthorised, forbidden (its key), "
-            "dead_in_a_row (see dead letters; a restart tries again), not_configured (not in the settings).",
+            "dead_in_a_row, too_many_dead (see dead letters; a restart tries again), "
+            "not_configured (not in the settings).",
             labels=["account", "reason"],
         )
         for name, delivery in self._accounts():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ from pipeline.connectif.answers import Answer, AnswerKind
 #: Seconds between looks at whether a refused account is let in again.
 PROBE_EVERY = 60.0
 DEAD_IN_A_ROW = "dead_in_a_row"
+TOO_MANY_DEAD = "too_many_dead"
+#: Nothing but a start of the worker, after a look at the dead letters, ends these: a probe buries a record.
+BURYING = (DEAD_IN_A_ROW, TOO_MANY_DEAD)
 
 
 class Sign(enum.Enum):
@@ -52,7 +56,7 @@ class Health:
     """One account's.
 
     Args:
-        settings: back-off bounds and the limit of dead letters.
+        settings: back-off bounds and the limits of dead letters.
         random: uniform in [0, 1).
         told: of each change of `stopped`: its value, and `detail`.
 
@@ -71,10 +75,14 @@ class Health:
     _until: float = -math.inf
     _careful: bool = False
     _dead_in_a_row: int = field(default=0)
+    _endings: deque[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._endings = deque(maxlen=self.settings.dead_window)
 
     def wait(self, now: float, flying: int) -> float:
         """Seconds until a call may start; infinity: not before an answer comes, or not at all."""
-        if self.stopped == DEAD_IN_A_ROW:
+        if self.stopped in BURYING:
             return math.inf
         if now < self._until:
             return self._until - now
@@ -82,25 +90,30 @@ class Health:
 
     def answered(self, sign: Sign, answer: Answer, started: float, now: float) -> None:
         """Take an answer to a call that started at `started` into account."""
-        if sign is Sign.REFUSED:
+        if sign is Sign.REFUSED and self.stopped not in BURYING:
             self._set(answer.kind.value, answer.detail)
             self._until, self._careful, self._failed_at = now + PROBE_EVERY, True, now
         elif sign is Sign.AWAY:
             self._fail(started, now)
         elif sign is Sign.WELL and started > self._failed_at:
             self._failures, self._careful = 0, False
-            if self.stopped != DEAD_IN_A_ROW:
+            if self.stopped not in BURYING:
                 self._set("", "")
 
     def delivered(self) -> None:
         """A record reached Connectif."""
         self._dead_in_a_row = 0
+        self._endings.append(False)
 
     def died(self, detail: str) -> None:
-        """A record was refused for good; too many in a row are a mistake of ours, not of theirs."""
+        """A record was refused for good; too many are a mistake of ours, not of theirs."""
         self._dead_in_a_row += 1
+        self._endings.append(True)
+        full = len(self._endings) == self.settings.dead_window
         if self._dead_in_a_row >= self.settings.dead_in_a_row:
             self._set(DEAD_IN_A_ROW, detail)
+        elif full and sum(self._endings) >= self.settings.dead_share * self.settings.dead_window:
+            self._set(TOO_MANY_DEAD, detail)
 
     def _set(self, stopped: str, detail: str) -> None:
         changed = stopped != self.stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from pipeline.config import StoreSettings
@@ -46,11 +47,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class StoreContext:
-    """The store an event belongs to; `currency` is its account's."""
+    """The store an event belongs to; `currency` and `purchases_since` are its account's."""
 
     name: str
     settings: StoreSettings
     currency: str | None = None
+    purchases_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,13 @@ def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, 
     """Every store of the settings."""
     return {
         name: Feed(
-            context=StoreContext(name, store, settings.accounts[store.account].currency),
+            context=StoreContext(name, store, account.currency, account.purchases_since),
             adapter=adapters[store.platform],
             account=store.account,
             recent_deliveries=settings.translate.recent_deliveries,
         )
         for name, store in settings.stores.items()
+        for account in (settings.accounts[store.account],)
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
@@ -16,11 +17,13 @@ from typing import NamedTuple
 import orjson
 
 from pipeline.events import Lane, RawEvent
-from pipeline.records import Contact, Op, Origin, Product, RecordKind
+from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
 from pipeline.shops.base import Draft, Rejected, ShopAdapter, StoreContext, Translation
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.state import EntityState, Newest, Seen, Told, digest
 
+#: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
+AHEAD_MS = 86_400_000
 #: Records remembered of one entity: an order of a thousand lines, edited often.
 MAX_TOLD = 20_000
 
@@ -108,6 +111,9 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
     except Rejected as rejection:
         # Not remembered: corrected settings or code may make sense of the same delivery later.
         return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
+    translation = _believed(translation, event.received_ms)
+    if _too_old(translation, state, source.offset, feed.context.purchases_since):
+        translation = replace(translation, drafts=(), ignored="too_old")
     if translation.version == 0 and not translation.drafts:
         # Not remembered either: such events are many (stock levels), and a repeat changes nothing.
         return Result(Outcome.IGNORED, translation.ignored)
@@ -124,6 +130,37 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
 
 
 _offset = attrgetter("offset")
+
+
+def _believed(translation: Translation, received_ms: int) -> Translation:
+    """Moments far in the future as if they were the arrival: believed, one makes all true ones stale."""
+    latest = received_ms + AHEAD_MS
+    drafts = tuple(_of_today(draft, latest, received_ms) for draft in translation.drafts)
+    if translation.version <= latest:
+        return translation if drafts == translation.drafts else replace(translation, drafts=drafts)
+    noted = tuple(replace(draft, notes=(*draft.notes, "clock_ahead")) for draft in drafts)
+    return replace(translation, version=received_ms, drafts=noted)
+
+
+def _of_today(draft: Draft, latest: int, received_ms: int) -> Draft:
+    body = draft.body
+    if not isinstance(body, Contact) or body.newsletter_ms is None or body.newsletter_ms <= latest:
+        return draft
+    return replace(
+        draft,
+        body=body.model_copy(update={"newsletter_ms": received_ms}),
+        notes=(*draft.notes, "consent_clock_ahead"),
+    )
+
+
+def _too_old(translation: Translation, state: EntityState, offset: int, since: date | None) -> bool:
+    """Whether an order was placed before the account's purchases begin, and was never told of."""
+    if since is None:
+        return False
+    bodies = [draft.body for draft in translation.drafts if isinstance(draft.body, Purchase)]
+    known = any(kind is RecordKind.PURCHASE and was.offset < offset for (kind, _), was in state.told.items())
+    first = since.isoformat()
+    return not known and any((body.purchase_date or first)[: len(first)] < first for body in bodies)
 
 
 def is_deletion(topic: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from pipeline.records import Outcome
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
@@ -44,21 +46,41 @@ def test_a_key_without_a_right_stops_the_account_with_the_reason(tmp_path: Path)
     play(tmp_path, story)
 
 
-def test_connectif_away_for_a_day_loses_nothing_and_buries_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("effect", ["bad_gateway", "reset", "timeout", "unauthorised", "error"])
+def test_connectif_away_for_a_day_loses_nothing_and_buries_nothing(tmp_path: Path, effect: str) -> None:
     async def story(stage: Stage) -> None:
-        stage.fault("bad_gateway")
+        stage.fault(effect, **({"seconds": 60.0} if effect == "timeout" else {}))
         for hour in range(24):
-            stage.shop.order(f"o{hour}", f"c{hour}@example.com", "p1")
+            for number in range(10):
+                stage.shop.order(f"o{hour}-{number}", f"c{hour}-{number}@example.com", "p1")
             await minutes(60)
         assert stage.world.holds("purchases") == {}
-        # Full jitter up to five minutes: two and a half on average.
+        # Full jitter up to five minutes: two and a half on average. A refused key is tried once a minute.
         assert 200 < len(stage.calls()) < 1_500
         stage.heal()
-        await stage.settle(within=900)
-        assert len(stage.world.holds("purchases")) == 24
+        await stage.settle(within=1_800)
+        assert len(stage.world.holds("purchases")) == 240
         assert not [receipt for receipt in stage.world.receipts() if receipt.outcome is Outcome.DEAD]
 
     play(tmp_path, story)
+
+
+def test_a_record_whose_own_answers_make_no_sense_is_given_up_in_the_end(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.product("p1")
+        stage.shop.customer("ann@example.com", name="Ann")
+        await stage.settle()
+        # A purchase that exists already whenever it is told, and is not there whenever it is looked for.
+        stage.fault("error", status=409, method="POST", route="/purchases*")
+        stage.shop.purchase("o1", "ann@example.com", "p1")
+        await stage.settle()
+        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        await minutes(50)
+        assert len(stage.ends("purchase", "o1")) == 1
+        await stage.settle(within=3_600)
+        assert stage.ends("purchase", "o1")[1] == (Outcome.DEAD, "conflict")
+
+    play(tmp_path, story, retry_for=3_600.0)
 
 
 def test_one_record_that_always_fails_holds_up_no_other(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
-from pipeline.deliver.health import DEAD_IN_A_ROW, Health, Sign, sign_of
+from pipeline.deliver.health import DEAD_IN_A_ROW, TOO_MANY_DEAD, Health, Sign, sign_of
 
 AWAY = Answer(AnswerKind.UNAVAILABLE, 503)
 WELL = Answer(AnswerKind.OK, 200)
@@ -80,6 +80,30 @@ def test_too_many_dead_in_a_row_stop_the_account_for_good() -> None:
     assert (health.stopped, health.wait(1e9, 0)) == (DEAD_IN_A_ROW, math.inf)
     health.answered(Sign.WELL, WELL, 1e9, 1e9)
     assert health.stopped == DEAD_IN_A_ROW
+
+
+def test_too_large_a_share_of_dead_stops_the_account_though_others_are_delivered() -> None:
+    health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=20)
+    for _ in range(9):
+        health.died("a")
+        health.delivered()
+    assert health.stopped == ""
+    health.delivered()
+    health.died("b")
+    assert (health.stopped, health.detail) == (TOO_MANY_DEAD, "b")
+    health.answered(Sign.REFUSED, Answer(AnswerKind.FORBIDDEN, 403), 1, 2)
+    assert (health.stopped, health.wait(1e9, 0)) == (TOO_MANY_DEAD, math.inf)
+
+
+def test_a_few_dead_long_ago_are_no_share() -> None:
+    health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=20)
+    for _ in range(9):
+        health.died("a")
+    for _ in range(30):
+        health.delivered()
+    for _ in range(9):
+        health.died("b")
+    assert health.stopped == ""
 
 
 def test_a_missing_route_is_no_answer_and_a_missing_element_is_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import orjson
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.events import Lane
-from pipeline.records import Op, Record, RecordKind
-from pipeline.shops.base import CONSENT_CLOCK
-from pipeline.translate.rules import Outcome, Place, Result, apply
+from pipeline.records import Contact, Op, Origin, Record, RecordKind
+from pipeline.shops.base import CONSENT_CLOCK, Draft, Translation
+from pipeline.translate.rules import AHEAD_MS, Outcome, Place, Result, _believed, apply
 from pipeline.translate.state import EntityState
 from tests.plainshop import event, feed
 
@@ -23,7 +24,8 @@ SOLD = [["contact", "a@b.example", "Ann"], ["product", "p1", "Shoe"], ["purchase
 class Shop:
     """One entity's events, one after the other, each with the next offset."""
 
-    def __init__(self) -> None:
+    def __init__(self, purchases_since: date | None = None) -> None:
+        self.feed = feed(purchases_since=purchases_since)
         self.state = EntityState()
         self.offset = 0
         self.number = 0
@@ -39,7 +41,7 @@ class Shop:
         if offset is None:
             self.offset += 1
             offset = self.offset
-        return apply(event(said, **how), Place("shop.orders", 0, offset), self.state, feed())
+        return apply(event(said, **how), Place("shop.orders", 0, offset), self.state, self.feed)
 
 
 def told(result: Result) -> list[tuple[str, str, str]]:
@@ -224,3 +226,48 @@ def test_only_the_latest_deliveries_are_remembered() -> None:
     for version in range(1, 30):
         shop.says(version, [["purchase", "7", f"c{version}"]])
     assert [seen.offset for seen in shop.state.seen] == list(range(22, 30))
+
+
+# Moments nobody can believe, and orders nobody wants.
+
+
+def test_a_version_far_in_the_future_makes_no_true_one_stale() -> None:
+    shop = Shop()
+    ahead = shop.says(4_000_000_000_000, SOLD, received_ms=1_000_000)
+    assert orjson.loads(ahead.emissions[0].value)["version"] == 1_000_000
+    assert all("clock_ahead" in emission.notes for emission in ahead.emissions)
+    true = shop.says(1_100_000, [["purchase", "7", "c2"]], received_ms=1_100_001)
+    assert true.outcome is Outcome.ACCEPTED
+    assert true.emissions[0].notes == ()
+
+
+def test_a_clock_less_than_a_day_ahead_is_believed() -> None:
+    emission = Shop().says(1_000_000 + AHEAD_MS, SOLD, received_ms=1_000_000).emissions[0]
+    assert orjson.loads(emission.value)["version"] == 1_000_000 + AHEAD_MS
+    assert emission.notes == ()
+
+
+def test_a_consent_of_the_future_is_one_of_today() -> None:
+    said = Contact(email="a@b.example", newsletter="subscribed", newsletter_ms=4_000_000_000_000)
+    draft = Draft(RecordKind.CONTACT, "a@b.example", Origin.CUSTOMER, said)
+    believed = _believed(Translation(5, (draft,)), received_ms=1_000_000)
+    assert isinstance(believed.drafts[0].body, Contact)
+    assert believed.drafts[0].body.newsletter_ms == 1_000_000
+    assert believed.drafts[0].notes == ("consent_clock_ahead",)
+
+
+def test_an_order_from_before_the_accounts_purchases_begin_is_ignored_whole() -> None:
+    shop = Shop(date(2026, 1, 2))
+    result = shop.says(5, SOLD)
+    assert (result.outcome, result.reason, result.emissions) == (Outcome.IGNORED, "too_old", ())
+    assert Shop(date(2026, 1, 1)).says(5, SOLD).outcome is Outcome.ACCEPTED
+
+
+def test_an_order_that_was_told_before_it_became_too_old_is_still_taken_back() -> None:
+    shop = Shop()
+    shop.says(5, SOLD)
+    shop.feed = feed(purchases_since=date(2027, 1, 1))
+    changed = shop.says(6, [["purchase", "7", "c2"]])
+    assert told(changed) == [("purchase", "7", "upsert")]
+    gone = shop.says(7, [["purchase", "7", None, "retract"]])
+    assert told(gone) == [("purchase", "7", "retract")]
