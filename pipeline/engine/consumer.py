@@ -65,6 +65,7 @@ class RoundConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._thread: _Thread
         self._next: dict[TP, int] = {}
         self._last_contact = time.monotonic()
 
@@ -91,6 +92,7 @@ class RoundConsumer(driver.Consumer):
             self.stop_flow()
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
+            await self._thread.call_thread(self._thread.stop_looking)
             if self.pause is not None:
                 await self.pause()
             await self.maybe_wait_for_commit_to_finish()
@@ -154,7 +156,8 @@ class RoundConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         records = await self._getmany(wanted, LOOK_WHILE_FULL if full else LOOK)
         if not self.flow_active or generation != self.app.consumer_generation_id:
-            return  # dropped: the next assignment starts from the committed offsets
+            # Dropped: the next assignment starts from the committed offsets, and these are not of it.
+            return
         self._hand_over(records, generation)
 
     def _with_room(self) -> tuple[set[TP], bool]:
@@ -226,6 +229,25 @@ class _Thread(driver.AIOKafkaConsumerThread):
     """
 
     consumer: RoundConsumer
+    _look: asyncio.Future[Any] | None = None
+
+    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
+        look = self._look = asyncio.ensure_future(super()._fetch_records(*args, **options))
+        try:
+            await asyncio.wait([look])
+        finally:
+            look.cancel()
+        return {} if look.cancelled() else look.result()
+
+    async def stop_looking(self) -> None:
+        """End a look for records before the group's new assignment.
+
+        It would go on through it and come back with records of the new assignment, which nobody would take
+        and nobody read again: where nothing was committed yet, nothing sets the position back.
+        """
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
 
     async def on_start(self) -> None:
         """Watch the calls that tell whether the group still knows us."""

@@ -54,6 +54,11 @@ METHODS: list[tuple[Any, str, list[str]]] = [
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
     (driver.AIOKafkaConsumerThread, "call_thread", ["self", "fun", "args", "kwargs"]),
     (driver.AIOKafkaConsumerThread, "on_start", ["self"]),
+    (
+        driver.AIOKafkaConsumerThread,
+        "_fetch_records",
+        ["self", "consumer", "active_partitions", "timeout", "max_records"],
+    ),
     (GroupCoordinator, "_do_heartbeat", ["self"]),
     (GroupCoordinator, "_do_commit_offsets", ["self", "assignment", "offsets"]),
     (AIOKafkaConsumer, "pause", ["self", "partitions"]),
