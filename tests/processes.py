@@ -15,13 +15,13 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
             await asyncio.sleep(0.02)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """The same where no event loop runs."""
+def wait_until(condition: Callable[[], bool], seconds: float = 20, *, every: float = 0.02) -> None:
+    """The same where no event loop runs; `every` is longer where a look costs others their time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def is_alive(pid: int) -> bool:

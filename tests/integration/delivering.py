@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from pipeline.local.ports import free_port
-from pipeline.records import Record, partition_of, record_key
+from pipeline.records import Receipt, Record, partition_of, record_key
+from pipeline.topics import RECEIPTS
 from tests.broker import KafkaSettings
 from tests.processes import wait_until
 
@@ -28,9 +30,9 @@ SPEED = 60
 class Connectif:
     """The sandbox as a process."""
 
-    def __init__(self, config_path: Path, port: int) -> None:
+    def __init__(self, config_path: Path, port: int, speed: float = SPEED) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._process = _pipeline("sandbox", config_path, port, "--speed", str(SPEED))
+        self._process = _pipeline("sandbox", config_path, port, "--speed", str(speed))
         wait_until(lambda: _answers(f"{self.url}/healthz"), 20)
 
     def ledger(self, account: str, kind: str) -> list[dict[str, Any]]:
@@ -42,8 +44,15 @@ class Connectif:
 
     def stats(self, account: str) -> dict[str, Any]:
         """Counts of an account."""
-        answer = httpx.get(f"{self.url}/_sandbox/stats", timeout=30).json()
-        found: dict[str, Any] = answer["accounts"][account]
+        found: dict[str, Any] = self._stats()[account]
+        return found
+
+    def calls(self) -> Counter[str]:
+        """Calls that each account had."""
+        return Counter({account: counts["calls_total"] for account, counts in self._stats().items()})
+
+    def _stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/stats", timeout=30).json()["accounts"]
         return found
 
     def faults(self, *rules: dict[str, Any]) -> None:
@@ -96,13 +105,24 @@ class Worker:
     def records(self) -> Counter[str]:
         """The account of records by outcome, with what is pending."""
         counts: Counter[str] = Counter()
+        for sample in self._samples("pipeline_account_records"):
+            counts[sample.labels["outcome"]] += int(sample.value)
+        return counts
+
+    def calls(self) -> int:
+        """Calls it has made since it started."""
+        return sum(
+            int(sample.value)
+            for sample in self._samples("pipeline_deliver_calls")
+            if sample.name.endswith("_total")
+        )
+
+    def _samples(self, name: str) -> Iterator[Sample]:
         with contextlib.suppress(httpx.HTTPError):
             page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
             for family in text_string_to_metric_families(page):
-                if family.name == "pipeline_account_records":
-                    for sample in family.samples:
-                        counts[sample.labels["outcome"]] += int(sample.value)
-        return counts
+                if family.name == name:
+                    yield from family.samples
 
 
 class Scene:
@@ -112,18 +132,28 @@ class Scene:
         kafka: settings on the session's broker.
         accounts: their names.
         per_minute: calls of each account's minute.
+        speed: what that minute is divided by.
+        broker: settings of the section `kafka`.
     """
 
-    def __init__(self, kafka: KafkaSettings, *accounts: str, per_minute: int = 200) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *accounts: str,
+        per_minute: int = 200,
+        speed: float = SPEED,
+        broker: Mapping[str, Any] | None = None,
+    ) -> None:
         port = free_port()
         tree = {
+            "kafka": broker or {},
             "deliver": {"import_poll": 0.3, "import_min_rows": 10, "retry_max": 2.0, "call_timeout": 5.0},
             "accounts": {
                 name: {
                     "api_key": f"{name}:secret",
                     "base_url": f"http://127.0.0.1:{port}",
                     "calls_per_minute": per_minute,
-                    "window_seconds": 60 / SPEED,
+                    "window_seconds": 60 / speed,
                     "authorised_domains": ["https://shop.example"],
                 }
                 for name in accounts
@@ -131,7 +161,7 @@ class Scene:
         }
         self.settings = kafka(tree)
         self.config_path = kafka.write(tree)
-        self.connectif = Connectif(self.config_path, port)
+        self.connectif = Connectif(self.config_path, port, speed)
         self.workers: list[Worker] = []
         self.said: list[Record] = []
         self._producer = Producer({"bootstrap.servers": self.settings.kafka.bootstrap, "linger.ms": 5})
@@ -166,22 +196,46 @@ class Scene:
     def settle(self, seconds: float = 60) -> None:
         """Wait until every record that was said has ended."""
         assert not self._producer.flush(10)
-        wait_until(self._ended, seconds)
+        wait_until(self._ended, seconds, every=0.2)
 
-    def _ended(self) -> bool:
+    def records(self) -> Counter[str]:
+        """The account over all workers."""
         counts: Counter[str] = Counter()
         for worker in self.workers:
             counts += worker.records()
+        return counts
+
+    def _ended(self) -> bool:
+        counts = self.records()
         return counts["accepted"] == len(self.said) and counts["pending"] == 0
 
     def accounted(self) -> Counter[str]:
         """The account over all workers; asserts the second identity."""
-        counts: Counter[str] = Counter()
-        for worker in self.workers:
-            counts += worker.records()
+        counts = self.records()
         ends = ("delivered", "unchanged", "superseded", "dead")
         assert sum(counts[end] for end in ends) == counts["accepted"] == len(self.said)
         return counts
+
+    def receipts(self) -> list[Receipt]:
+        """Every receipt there is, partition by partition."""
+        topic = self.settings.kafka.topic_prefix + RECEIPTS
+        consumer = Consumer(
+            {"bootstrap.servers": self.settings.kafka.bootstrap, "group.id": "judge", "enable.auto.commit": False}
+        )
+        found: list[Receipt] = []
+        try:
+            for partition in range(self.settings.kafka.account_partitions):
+                place = TopicPartition(topic, partition, 0)
+                _, end = consumer.get_watermark_offsets(place, timeout=30)
+                consumer.assign([place])
+                while end and consumer.position([place])[0].offset < end:
+                    found += [
+                        Receipt.model_validate_json(message.value())
+                        for message in consumer.consume(5_000, timeout=1)
+                    ]
+        finally:
+            consumer.close()
+        return found
 
     def holds(self, kind: str, account: str) -> dict[str, dict[str, Any]]:
         """Bodies by key."""
@@ -200,9 +254,15 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(kafka: KafkaSettings, *accounts: str, per_minute: int = 200) -> Iterator[Scene]:
+def scene(
+    kafka: KafkaSettings,
+    *accounts: str,
+    per_minute: int = 200,
+    speed: float = SPEED,
+    broker: Mapping[str, Any] | None = None,
+) -> Iterator[Scene]:
     """A scene that is cleared away."""
-    with Scene(kafka, *accounts, per_minute=per_minute) as made:
+    with Scene(kafka, *accounts, per_minute=per_minute, speed=speed, broker=broker) as made:
         yield made
 
 

@@ -1,0 +1,87 @@
+"""Three workers on a real Kafka, each killed in its turn while a backfill takes all of every account's budget."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pytest
+
+from pipeline.events import Lane
+from tests.broker import KafkaSettings
+from tests.integration.delivering import Scene, scene
+from tests.processes import wait_until
+from tests.simulation import oracle
+from tests.simulation.shop import Shop
+from tests.simulation.storm import Storm
+
+pytestmark = pytest.mark.kafka
+
+ACCOUNTS = tuple(f"acme-{number}" for number in range(10))
+#: 40 calls in four seconds: a killed worker is back within them, so what it did before counts after.
+LIMIT, SPEED = 40, 15
+#: A worker that is gone for good is missed after so many seconds: the least a broker allows.
+BROKER = {"account_partitions": 12, "session_timeout": 6}
+#: Orders of each account's backfill, and the people who gave them: half a minute of calls.
+ORDERS, PEOPLE = 360, 40
+
+
+def test_three_workers_killed_in_turn_under_a_backfill_deliver_each_record_once(
+    kafka_settings: KafkaSettings,
+) -> None:
+    with scene(kafka_settings, *ACCOUNTS, per_minute=LIMIT, speed=SPEED, broker=BROKER) as play:
+        for account in ACCOUNTS:
+            _backfill(Shop(play, account, Lane.BACKFILL))
+        lives = [Storm(Shop(play, account), seed) for seed, account in enumerate(ACCOUNTS)]
+        for number in range(1, 4):
+            play.worker(f"w{number}")
+        _wait_for_calls(play)
+
+        for worker in play.workers:
+            _rage(lives)
+            worker.kill()
+            worker.restart()
+            _wait_for_calls(play)
+
+        _rage(lives)
+        gone = play.workers.pop()
+        gone.kill()
+        _wait_for_calls(play)
+        _rage(lives)
+        gone.restart()
+        play.workers.append(gone)
+        wait_until(lambda: gone.calls() > 0, 40, every=0.2)
+        assert play.records()["pending"] > 0, "the backfill must outlast all that"
+
+        play.settle(90)
+        for account in ACCOUNTS:
+            oracle.judge(play, account)
+            play.limit_kept(account)
+        assert play.accounted()["dead"] == 0
+        _all_have_receipts(play)
+
+
+def _backfill(shop: Shop) -> None:
+    for number in range(ORDERS):
+        say = shop.order if number < PEOPLE else shop.purchase
+        say(f"old-{number}", f"old-{number % PEOPLE}@example.com", f"old-{number % 5}")
+
+
+def _rage(storms: Sequence[Storm]) -> None:
+    for storm in storms:
+        storm.rage_at_once(10)
+
+
+def _wait_for_calls(play: Scene) -> None:
+    """Wait until every account has been called again."""
+    before = play.connectif.calls()
+    wait_until(lambda: set(play.connectif.calls() - before) == set(ACCOUNTS), 40, every=0.2)
+
+
+def _all_have_receipts(play: Scene) -> None:
+    """Each version that was said has one; where it repeats, after a crash, it says the same."""
+    outcomes: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+    for receipt in play.receipts():
+        outcomes[receipt.account, receipt.kind, receipt.record.offset].add(receipt.outcome)
+    assert len(outcomes) == len(play.said)
+    assert all(len(said) == 1 for said in outcomes.values())
