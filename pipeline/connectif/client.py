@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import functools
 import logging
-import ssl
 import time
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind, no_answer, read_answer
+from pipeline.connectif.network import Network
 
 # At INFO it writes every URL, and a contact's URL is an e-mail address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 JSON = {"Content-Type": "application/json"}
 #: An error report names rows of a file of 50 MB at most; more is not one.
 REPORT_MAX_BYTES = 100_000_000
@@ -54,21 +55,18 @@ class ConnectifClient:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.account = account
-        self._timeout = timeout
         self._wall = wall
-        base = settings.base_url.rstrip("/")
-        self._host = urlsplit(base)[:2]
-        self._api = httpx.AsyncClient(
-            base_url=base,
-            headers={"Authorization": f"apiKey {settings.api_key.get_secret_value()}"},
-            transport=transport,
-            timeout=timeout,
-            verify=_tls(),
-        )
-        # Error reports lie on another host, which must never see the key.
-        self._plain = httpx.AsyncClient(
-            transport=transport, timeout=timeout, follow_redirects=True, verify=_tls()
-        )
+        self._base = settings.base_url.rstrip("/")
+        self._host = urlsplit(self._base)[:2]
+        self._headers = {
+            "Authorization": f"apiKey {settings.api_key.get_secret_value()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+        }
+        self._timeout = httpx.Timeout(timeout)
+        self._extensions = {"timeout": self._timeout.as_dict()}
+        self._given = transport
+        self._transport = transport or Network()
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,9 +75,8 @@ class ConnectifClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._api.aclose()
-        await self._plain.aclose()
+        """Close the connections; another call opens others."""
+        await self._transport.aclose()
 
     async def put_contact(self, key: str, payload: bytes, *, by_email: bool = True) -> Answer:
         """Create or change a contact, found by its e-mail address or its external id."""
@@ -103,8 +100,8 @@ class ConnectifClient:
 
     async def create_purchase(self, payload: bytes, *, trigger: bool) -> Answer:
         """Create a purchase; `trigger` lets the workflows that start on a purchase run."""
-        params = {"triggerPurchaseEvent": "true" if trigger else "false"}
-        return await self._send("POST", "/purchases/", content=payload, headers=JSON, params=params)
+        path = f"/purchases/?triggerPurchaseEvent={'true' if trigger else 'false'}"
+        return await self._send("POST", path, content=payload, headers=JSON)
 
     async def get_purchase(self, purchase_id: str) -> Answer:
         """Read a purchase by the shop's id."""
@@ -141,8 +138,10 @@ class ConnectifClient:
 
     async def get_error_report(self, url: str) -> tuple[Answer, bytes]:
         """The file that names an import's refused rows: no call of the API, and no key goes with it."""
+        # The report lies on another host, which must never see the key.
+        plain = httpx.AsyncClient(transport=self._given, timeout=self._timeout, follow_redirects=True)
         try:
-            async with asyncio.timeout(self._timeout), self._plain.stream("GET", url) as response:
+            async with plain, asyncio.timeout(self._timeout.read), plain.stream("GET", url) as response:
                 body = b""
                 async for part in response.aiter_bytes():
                     body += part
@@ -153,19 +152,19 @@ class ConnectifClient:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return no_answer(error), b""
 
-    async def _send(self, method: str, path: str, **request: object) -> Answer:
+    async def _send(
+        self, method: str, path: str, *, headers: Mapping[str, str] = NOTHING, **body: Any
+    ) -> Answer:
+        url = path if path.startswith("http") else self._base + path
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._api.request(method, path, **request)  # type: ignore[arg-type]
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            request = httpx.Request(
+                method, url, headers={**self._headers, **headers}, extensions=self._extensions, **body
+            )
+            response = await self._transport.handle_async_request(request)
+            await response.aread()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return no_answer(error)
         return read_answer(response, self._wall())
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """One for all accounts: each reads a hundred certificates, which takes longer than a call."""
-    return httpx.create_ssl_context()
 
 
 def _quoted(value: str) -> str:

@@ -114,6 +114,7 @@ class Deliveries(Generic[S]):
             await asyncio.wait(tasks)
         for account in self._accounts.values():
             account.task = None
+            await account.client.close()
         await self._outbox.empty()
 
     async def close(self, partitions: Sequence[int], *, moved: bool) -> None:

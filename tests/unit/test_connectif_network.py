@@ -1,0 +1,125 @@
+"""The network under the client, against a server that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from pipeline.connectif.network import Network
+from pipeline.local.ports import free_port
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """Answers each request with the next of `answers`: b"" breaks the connection, None is silence."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self._answers = list(answers)
+        self._talks: set[asyncio.Task[None]] = set()
+        self.url = ""
+        self.heads: list[bytes] = []
+
+    def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._talks.add(asyncio.create_task(self._answer(reader, writer)))
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                answer = self._answers.pop(0)
+                if answer is None:
+                    await reader.read()
+                elif not answer:
+                    break
+                else:
+                    writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Network]:
+        """Serve, with a network to ask."""
+        server = await asyncio.start_server(self._talk, "127.0.0.1")
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        network = Network()
+        try:
+            yield network
+        finally:
+            await network.aclose()
+            server.close()
+            await asyncio.gather(*self._talks)
+
+    def request(self, method: str = "GET", path: str = "/", seconds: float = 5) -> httpx.Request:
+        """A request to it."""
+        timeout = httpx.Timeout(seconds).as_dict()
+        return httpx.Request(method, self.url + path, extensions={"timeout": timeout})
+
+
+async def test_a_path_goes_out_as_it_was_written() -> None:
+    server = Server(OK)
+    async with server.running() as network:
+        await network.handle_async_request(server.request(path="/products/%2E%2E/a%40b%2F?x=%20"))
+    assert server.heads[0].startswith(b"GET /products/%2E%2E/a%40b%2F?x=%20 HTTP/1.1\r\n")
+    assert b"user-agent" not in server.heads[0].lower()
+
+
+async def test_an_answer_comes_with_its_headers_and_unpacked() -> None:
+    packed = gzip.compress(b"[]")
+    head = b"HTTP/1.1 201 Created\r\nX-RateLimit-Limit: 7\r\nContent-Encoding: gzip\r\n"
+    server = Server(head + b"Content-Length: %d\r\n\r\n" % len(packed) + packed)
+    async with server.running() as network:
+        answer = await network.handle_async_request(server.request())
+    assert (answer.status_code, answer.content, answer.headers["x-ratelimit-limit"]) == (201, b"[]", "7")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PATCH"])
+async def test_a_broken_connection_is_an_error_and_no_second_request(method: str) -> None:
+    server = Server(OK, b"", OK)
+    async with server.running() as network:
+        await network.handle_async_request(server.request())
+        with pytest.raises(httpx.RemoteProtocolError):
+            await network.handle_async_request(server.request(method))
+    assert len(server.heads) == 2
+
+
+async def test_a_redirect_is_an_answer() -> None:
+    server = Server(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+    async with server.running() as network:
+        assert (await network.handle_async_request(server.request())).status_code == 302
+
+
+async def test_silence_is_a_time_out_of_something_that_was_sent() -> None:
+    server = Server(None)
+    async with server.running() as network:
+        with pytest.raises(httpx.ReadTimeout):
+            await network.handle_async_request(server.request(seconds=0.05))
+
+
+async def test_nobody_there_means_that_nothing_was_sent() -> None:
+    server, network = Server(), Network()
+    server.url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(httpx.ConnectError):
+        await network.handle_async_request(server.request())
+    await network.aclose()
+
+
+async def test_nonsense_is_no_answer() -> None:
+    server = Server(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+    async with server.running() as network:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await network.handle_async_request(server.request())
+
+
+async def test_it_opens_again_after_it_was_closed() -> None:
+    server = Server(OK, OK)
+    async with server.running() as network:
+        for _ in range(2):
+            assert (await network.handle_async_request(server.request())).is_success
+            await network.aclose()
