@@ -19,6 +19,7 @@ from pipeline.deliver.account import AccountDelivery, Tools
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING, PROBE_EVERY, Health
+from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper, Written
 from pipeline.deliver.receipts import Place
 from pipeline.deliver.steps import Post, Step
@@ -86,8 +87,9 @@ class Deliveries(Generic[S]):
     async def open(self, desk: Desk) -> None:
         """A partition's receipts are all read back: its accounts can be delivered to.
 
-        The calls made before this process count: those in the journal, where nobody else made any since,
-        else a whole window's. An account that nobody ever delivered to starts at once.
+        The calls made before this process count: those that the last owner left word of, or those in the
+        journal where that was this worker, else a whole window's. An account that nobody ever delivered to
+        starts at once.
         """
         self._desks[desk.partition] = desk
         step = self._around.post.begin()
@@ -95,18 +97,24 @@ class Deliveries(Generic[S]):
         names = [name for name in self._settings.accounts if self._partition(name) == desk.partition]
         opened = {name: self._make(name, desk) for name in names}
         for name in names:
-            desk.own(name, self._around.worker, step)
+            desk.own(name, Owner(self._around.worker), step)
         await self._around.post.confirm(step)
         self._accounts |= opened
 
-    def run(self) -> None:
-        """Start delivering to every account that is open."""
-        for name, account in self._accounts.items():
-            if account.task is None:
-                account.task = asyncio.create_task(self._run(account), name=f"deliver {name}")
+    async def run(self) -> None:
+        """Deliver to every account that is open; not while `pause` is called."""
+        resting = [name for name, account in self._accounts.items() if account.task is None]
+        await self._mark([name for name in resting if self._has_left(name)], left=False)
+        for name in resting:
+            account = self._accounts[name]
+            account.task = asyncio.create_task(self._run(account), name=f"deliver {name}")
 
-    async def pause(self) -> None:
-        """Stop delivering; returns once every call has ended or was called off."""
+    async def pause(self, *, leave: bool = True) -> None:
+        """Stop delivering; returns once every call has ended or was called off.
+
+        Args:
+            leave: whether the next owner is to know which calls were made; only where there is none yet.
+        """
         for account in self._accounts.values():
             account.delivery.stop()
         tasks = [account.task for account in self._accounts.values() if account.task is not None]
@@ -116,6 +124,8 @@ class Deliveries(Generic[S]):
             account.task = None
             await account.client.close()
         await self._outbox.empty()
+        if leave:
+            await self._mark([name for name in self._accounts if not self._has_left(name)], left=True)
 
     async def close(self, partitions: Sequence[int], *, moved: bool) -> None:
         """Put away the accounts of these partitions, after a pause.
@@ -161,19 +171,28 @@ class Deliveries(Generic[S]):
 
     # Inside.
 
+    async def _mark(self, names: Sequence[str], *, left: bool) -> None:
+        """Write down that these accounts are ours, or that we have left them and with which calls."""
+        if not names:
+            return
+        wall, step = self._around.wall(), self._around.post.begin()
+        for name in names:
+            calls = self._accounts[name].journal.calls(wall)
+            answers = tuple(wall if end is None else end for _, end in calls)
+            owner = Owner(self._around.worker, answers if left else None)
+            self._desks[self._partition(name)].own(name, owner, step)
+        await self._around.post.confirm(step)
+
+    def _has_left(self, name: str) -> bool:
+        owner = self._desks[self._partition(name)].owner(name)
+        return owner is not None and owner.left is not None
+
     def _make(self, name: str, desk: Desk) -> _Account:
         around, settings = self._around, self._settings.accounts[name]
         owner = desk.owner(name)
         journal = self._journal(name, settings)
         budget = Limiter(settings.calls_per_minute, settings.window_seconds, settings.reserve_calls)
-        now, wall = asyncio.get_running_loop().time(), around.wall()
-        if journal.existed and owner == around.worker:
-            offset = now - wall
-            budget.restore(
-                ((start + offset, end and end + offset) for start, end in journal.calls(wall)), now
-            )
-        elif owner is not None:
-            budget.assume_used(now)
+        self._count_before(owner, journal, budget)
         client = ConnectifClient(
             name,
             settings,
@@ -192,6 +211,20 @@ class Deliveries(Generic[S]):
         tools = Tools(desk, client, gate, self._outbox, around.wall, around.random)
         delivery = AccountDelivery(name, self._settings.deliver, tools, known=owner is not None)
         return _Account(delivery, client, journal)
+
+    def _count_before(self, owner: Owner | None, journal: Journal, budget: Limiter) -> None:
+        """Take places for calls made before, and keep them in the journal: we may be killed the next moment."""
+        if owner is None:
+            return
+        now, wall = asyncio.get_running_loop().time(), self._around.wall()
+        if owner.left is not None:
+            journal.inherit(owner.left, wall)
+        elif owner.worker != self._around.worker or not journal.existed:
+            journal.inherit([wall] * budget.limit, wall)
+            budget.assume_used(now)
+            return
+        offset = now - wall
+        budget.restore(((start + offset, end and end + offset) for start, end in journal.calls(wall)), now)
 
     def _journal(self, name: str, settings: AccountSettings) -> Journal:
         path = self._around.directory / f"{name}.calls"

@@ -18,6 +18,7 @@ import orjson
 from pipeline.deliver.book import Book, Line
 from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, PurchaseState, State, state_of
+from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
 from pipeline.deliver.receipts import SUPERSEDED, Ending, Key, Place
@@ -76,7 +77,7 @@ class Desk:
     books: dict[str, Book] = field(default_factory=dict)
     versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
     _tallies: dict[bytes, Tally] = field(default_factory=dict)
-    _owners: dict[bytes, bytes] = field(default_factory=dict)
+    _owners: dict[bytes, Owner] = field(default_factory=dict)
     _owed: list[bytes] = field(default_factory=list)
 
     def book(self, account: str) -> Book:
@@ -92,7 +93,7 @@ class Desk:
         """Build the index from the tables; others get their turn in between."""
         for raw_key, raw in self.tables.tally.items(self.partition):
             if raw_key.endswith(b"|"):
-                self._owners[raw_key] = raw
+                self._owners[raw_key] = Owner.decode(raw)
             else:
                 self._tallies[raw_key] = Tally.decode(raw)
         for number, (raw_key, raw) in enumerate(self.tables.pending.items(self.partition), 1):
@@ -125,15 +126,15 @@ class Desk:
         for book in self.books.values():
             book.open()
 
-    def owner(self, account: str) -> str | None:
-        """The worker that last made calls for an account; None where none ever did."""
-        raw = self._owners.get(tally_key(account, ""))
-        return None if raw is None else raw.decode()
+    def owner(self, account: str) -> Owner | None:
+        """Who last made calls for an account; None where nobody ever did."""
+        return self._owners.get(tally_key(account, ""))
 
-    def own(self, account: str, worker: str, step: Step) -> None:
-        """From here on it is this worker that makes them."""
-        self._owners[tally_key(account, "")] = worker.encode()
-        step.write(self.tables.tally, self.partition, tally_key(account, ""), worker.encode())
+    def own(self, account: str, owner: Owner, step: Step) -> None:
+        """Who makes them from here on, or has stopped."""
+        key = tally_key(account, "")
+        self._owners[key] = owner
+        step.write(self.tables.tally, self.partition, key, owner.encode())
 
     # Records.
 

@@ -158,8 +158,9 @@ class DeliverWorker:
             if self._engine.not_ready is None:
                 with contextlib.suppress(NotAssigned):  # it went to another worker meanwhile
                     await self._open_partitions()
-                if self._engine.not_ready is None:
-                    self.deliveries.run()
+                async with self._opening:
+                    if self._engine.not_ready is None:
+                        await self.deliveries.run()
             await asyncio.sleep(LOOK)
 
     async def _open_partitions(self) -> None:
@@ -188,7 +189,9 @@ class DeliverWorker:
         """Partitions may go, or the end has come: call no one, and finish the rounds in hand."""
         async with self._opening:
             self._clerk.call_off()
-            await self.deliveries.pause()
+            # After a long silence the partitions may be another worker's already, and it makes calls.
+            member = self._engine.consumer.silence() < self._settings.kafka.session_timeout
+            await self.deliveries.pause(leave=member)
             await self._no_round.wait()
             self._clerk.go_on()
 

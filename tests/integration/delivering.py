@@ -220,7 +220,11 @@ class Scene:
         """Every receipt there is, partition by partition."""
         topic = self.settings.kafka.topic_prefix + RECEIPTS
         consumer = Consumer(
-            {"bootstrap.servers": self.settings.kafka.bootstrap, "group.id": "judge", "enable.auto.commit": False}
+            {
+                "bootstrap.servers": self.settings.kafka.bootstrap,
+                "group.id": "judge",
+                "enable.auto.commit": False,
+            }
         )
         found: list[Receipt] = []
         try:

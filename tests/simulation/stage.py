@@ -38,6 +38,12 @@ class Stage:
         self.life = Life(self.world, worker)
         await self.life.start()
 
+    async def hand_over(self, worker: str) -> None:
+        """The partition goes to another worker, in order."""
+        await self.life.stop(moved=True)
+        self.life = Life(self.world, worker)
+        await self.life.start()
+
     def fault(self, effect: Any, **rule: Any) -> None:
         """From now on this goes wrong."""
         self.world.sandbox.world.faults.add([FaultRule(effect=effect, **rule)])

@@ -69,6 +69,39 @@ def test_a_worker_that_takes_an_account_over_waits_for_a_whole_window(tmp_path: 
     play(tmp_path, story, switches={"window": "sliding", "rate_headers": "none"})
 
 
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_worker_killed_soon_after_it_took_an_account_over_counts_what_was_before(
+    tmp_path: Path, window: Any
+) -> None:
+    async def story(stage: Stage) -> None:
+        for number in range(250):
+            stage.shop.order(f"o{number}", "ann@example.com", "p1")
+        await asyncio.sleep(20)
+        await stage.restart("w2")
+        for _ in range(3):
+            await asyncio.sleep(5)
+            await stage.restart("w2")
+        await stage.settle(within=600)
+
+    play(tmp_path, story, switches={**window, "rate_headers": "none"})
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_an_account_handed_over_in_order_goes_on_as_if_it_had_not_moved(tmp_path: Path, window: Any) -> None:
+    async def story(stage: Stage) -> None:
+        for number in range(250):
+            stage.shop.order(f"o{number}", "ann@example.com", "p1")
+        for worker in ("w2", "w1", "w3"):
+            await asyncio.sleep(23)
+            await stage.hand_over(worker)
+            await asyncio.sleep(1)
+            await stage.restart(worker)
+        await stage.settle(within=300)
+        assert virtual.wall() - virtual.EPOCH < 135
+
+    play(tmp_path, story, switches={**window, "rate_headers": "none"})
+
+
 def test_a_fresh_account_starts_at_once(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.shop.order("o1", "ann@example.com", "p1")

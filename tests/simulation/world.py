@@ -89,7 +89,7 @@ class Life:
         while self._read.get(self._paper.receipts, 0) < behind:
             await asyncio.sleep(0.05)
         await self.deliveries.open(self.desk)
-        self.deliveries.run()
+        await self.deliveries.run()
 
     async def kill(self) -> None:
         """As kill -9 does: nothing is finished, and of what was on its way something may have arrived."""

@@ -1,0 +1,31 @@
+"""Whose an account is: the mark by which a worker knows what calls were made before its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The worker that last made an account's calls.
+
+    Attributes:
+        worker: its name.
+        left: where it stopped in order, when the calls of its last window were answered, in epoch seconds:
+            nobody has called since. None: it may be calling.
+    """
+
+    worker: str
+    left: tuple[float, ...] | None = None
+
+    def encode(self) -> bytes:
+        """The bytes of the table."""
+        return orjson.dumps([self.worker, self.left])
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Owner:
+        """The mark `encode` wrote."""
+        worker, left = orjson.loads(raw)
+        return cls(worker, None if left is None else tuple(left))
