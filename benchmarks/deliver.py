@@ -28,7 +28,10 @@ from confluent_kafka import Producer
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline import topics
 from pipeline.config import Settings
-from pipeline.deliver.book import Line
+from pipeline.deliver.book import Book, Line
+from pipeline.deliver.purchases import ASIDE, Purchases
+from pipeline.deliver.receipts import Key
+from pipeline.deliver.scheduler import AHEAD
 from pipeline.events import Lane
 from pipeline.records import (
     Contact,
@@ -39,6 +42,7 @@ from pipeline.records import (
     Purchase,
     PurchaseRecord,
     Record,
+    RecordKind,
     Source,
     partition_of,
     record_key,
@@ -236,9 +240,26 @@ def index_bytes(count: int) -> float:
     return float(process.memory_info().rss - before) / len(line)
 
 
+def aside_bytes(count: int) -> float:
+    """The same for purchases that all wait for one import, which is stuck."""
+    book, process = Book(), psutil.Process()
+    contact = Key(RecordKind.CONTACT, "someone@example.com")
+    purchases = Purchases(book, needs=lambda _: (contact,), is_told=lambda _: False, delay=lambda *_: None)
+    book[contact.kind].add(contact.id, Lane.BACKFILL, 1_700_000_000)
+    gc.collect()
+    before = process.memory_info().rss
+    for number in range(count):
+        book[RecordKind.PURCHASE].add(f"order-{number:07d}", Lane.BACKFILL, 1_700_000_000 + number // 100)
+    for _ in range(1_000):
+        purchases.look(Lane.BACKFILL, 0.0, time.time(), ahead=AHEAD)
+    assert purchases.aside(Lane.BACKFILL) == ASIDE
+    gc.collect()
+    return float(process.memory_info().rss - before) / count
+
+
 def memory(count: int) -> list[dict[str, object]]:
     """Resident bytes per pending record of a worker that cannot deliver."""
-    alone = index_bytes(count)
+    alone, aside = index_bytes(count), aside_bytes(count)
     with tempfile.TemporaryDirectory() as name, broker(Path(name)) as bootstrap:
         # Nobody listens at the sandbox's port; imports of so many rows are never tried.
         bench = Bench(Path(name), bootstrap, tree(1, free_port(), import_min_rows=1_000_000_000))
@@ -268,6 +289,7 @@ def memory(count: int) -> list[dict[str, object]]:
         {
             "pending": count,
             "index alone B/record": round(alone),
+            "purchases, all aside B/record": round(aside),
             f"RSS MB at {tenth}": round(small),
             f"RSS MB at {count}": round(full),
             "worker B/record": round((full - small) * 1e6 / (count - tenth)),
