@@ -213,7 +213,7 @@ class Deliveries(Generic[S]):
         return _Account(delivery, client, journal)
 
     def _count_before(self, owner: Owner | None, journal: Journal, budget: Limiter) -> None:
-        """Take places for calls made before, and keep them in the journal: we may be killed the next moment."""
+        """Take places for calls made before; in the journal too, as we may be killed the next moment."""
         if owner is None:
             return
         now, wall = asyncio.get_running_loop().time(), self._around.wall()

@@ -1,4 +1,4 @@
-"""Three workers on a real Kafka, each killed in its turn while a backfill takes every account's whole budget."""
+"""Three workers on a real Kafka, each killed in its turn while a backfill takes all of every budget."""
 
 from __future__ import annotations
 
