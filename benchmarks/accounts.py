@@ -4,9 +4,9 @@
 
 All accounts but one have a trickle of live orders; that one gets a backfill of `--pending` purchases, and
 every 25th a backfill that keeps its budget used up: a budget spent twice would show. Then workers join and
-leave, politely and not. Limits are the real ones, 100 calls a minute, in a sandbox at the real speed. Freshness
-is from a record's arrival in Kafka to Connectif's answer, of live purchases, read from their
-receipts, by when they arrived. Everything runs on this machine; `BENCH_BOOTSTRAP` names a broker to use.
+leave, politely and not. Limits are the real ones, 100 calls a minute, in a sandbox at the real speed.
+Freshness is from an order's arrival in Kafka to Connectif's answer, read from the receipts of live purchases,
+by when they arrived. All of it runs on this machine; `BENCH_BOOTSTRAP` names a broker to use.
 """
 
 from __future__ import annotations
