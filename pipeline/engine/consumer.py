@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,6 +49,13 @@ class Round:
     batches: tuple[tuple[TP, list[Record]], ...]
     count: int = 0
     size: int = 0
+
+    def joined(self, later: Round) -> Round:
+        """Both as one."""
+        batches = dict(self.batches)
+        for tp, records in later.batches:
+            batches[tp] = [*batches.get(tp, ()), *records]
+        return Round(tuple(batches.items()), self.count + later.count, self.size + later.size)
 
 
 class RoundConsumer(driver.Consumer):
@@ -183,7 +191,20 @@ class RoundConsumer(driver.Consumer):
         for channel, batches in rounds.items():
             count = sum(len(batch) for _, batch in batches)
             size = sum(len(record.value or b"") for _, batch in batches for record in batch)
-            channel.queue.force_put_nowait(self._event(Round(tuple(batches), count, size), generation))
+            self._put(channel.queue, Round(tuple(batches), count, size), generation)
+
+    def _put(self, queue: Any, new: Round, generation: int) -> None:
+        """Behind the rounds that wait, or into the last of them.
+
+        A round costs its agent a confirmation whatever is in it: as many as there are looks would pile up.
+        """
+        waiting: deque[Any] = queue._queue
+        last = waiting[-1] if waiting else None
+        most = self.app.conf.broker_max_poll_records
+        if last is None or last.message.generation_id != generation or last.value.count + new.count > most:
+            queue.force_put_nowait(self._event(new, generation))
+        else:
+            waiting[-1] = self._event(last.value.joined(new), generation)
 
     def _event(self, value: Round, generation: int) -> faust.Event:
         """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""
