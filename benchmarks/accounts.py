@@ -181,22 +181,25 @@ class Stage:
         command = [PIPELINE, "worker", "deliver", "--config", str(self.bench.path), "--port", str(port)]
         self.workers[name] = Worker([*command, "--worker", name], self.bench.directory / f"{name}.log")
 
-    def open(self) -> float:
-        """Accounts delivered to, over all workers."""
-        return sum(metric(self.ports[name], "pipeline_budget_limit_calls") for name in self.workers) / LIMIT
+    def wait_open(self) -> float:
+        """Seconds until every account has a worker, and every worker accounts."""
+
+        def settled() -> bool:
+            found = [metric(self.ports[name], "pipeline_budget_limit_calls") / LIMIT for name in self.workers]
+            return all(found) and sum(found) == self.accounts
+
+        return wait_for(settled, 300, 1)
 
     def kill(self) -> None:
         """End the workers."""
         for worker in self.workers.values():
             worker.kill()
 
-    def wait_open(self) -> float:
-        """Seconds until every account has a worker."""
-        return wait_for(lambda: self.open() == self.accounts, 300, 0.25)
-
-    def measure(self, case: str, seconds: float) -> None:
-        """Let it run for a while; add a row."""
+    def measure(self, case: str, seconds: float, *, moved: bool = False) -> None:
+        """Let it run for a while, first until every account has a worker where some have moved; add a row."""
         cpu, calls, begun = self._cpu(), self._calls(), time.time()
+        if moved:
+            case += f": every account has a worker after {self.wait_open():.1f} s"
         time.sleep(seconds)
         until = time.time()
         took, used, made = until - begun, self._cpu(), self._calls() - calls
@@ -242,11 +245,6 @@ class Stage:
         row: dict[str, object] = {"calls/s": "", "CPU %": "", "RSS MB": round(self.workers["1"].rss_mb())}
         self._add(f"{pending} coming in for one, {until - begun:.0f} s", begun, until, row)
 
-    def move(self, case: str, seconds: float) -> None:
-        """After a worker joined or left: how long until every account has one, and how fresh meanwhile."""
-        took = self.wait_open()
-        self.measure(f"{case}: all open after {took:.1f} s, and then", seconds)
-
 
 def run(accounts: int, per_minute: float, pending: int, seconds: float) -> list[dict[str, object]]:
     """The phases, one after the other."""
@@ -280,14 +278,14 @@ def run(accounts: int, per_minute: float, pending: int, seconds: float) -> list[
         stage.fill(BIG, pending)
         stage.measure(f"1 worker, {pending} pending for one", seconds)
         stage.start("2")
-        stage.move("a second joins", seconds)
+        stage.measure("a second joins", seconds, moved=True)
         stage.start("3")
-        stage.move("a third joins", seconds)
+        stage.measure("a third joins", seconds, moved=True)
         stage.measure("3 workers", seconds)
         stage.workers.pop("3").stop()
-        stage.move("the third ends (SIGTERM)", seconds)
+        stage.measure("the third ends (SIGTERM)", seconds, moved=True)
         stage.workers.pop("2").kill()
-        stage.move("the second is killed (-9), and not started again", seconds)
+        stage.measure("the second is killed (-9), and not started again", seconds, moved=True)
         rows = stage.table()
         found = stage.stats().values()
         most = max(counts["max_calls_in_any_window"] for counts in found)
