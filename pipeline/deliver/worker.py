@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 LOOK = 0.1
 #: Messages in one round.
 ROUND = 500
+#: Messages an agent may have waiting: live records stand behind what a backfill has put there.
+BUFFER = 1_500
 _RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
@@ -286,4 +288,4 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
         stage = DeliverWorker(engine, worker)
         REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts, settings.accounts))
 
-    return run(Stage(DELIVER_APP, build, round_size=ROUND), settings, worker=worker, host=host, port=port)
+    return run(Stage(DELIVER_APP, build, ROUND, BUFFER), settings, worker=worker, host=host, port=port)

@@ -75,6 +75,7 @@ class RoundConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._thread: _Thread
         self._next: dict[TP, int] = {}
+        self._had_its_turn: set[TP] = set()
         self._last_contact = time.monotonic()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
@@ -162,11 +163,26 @@ class RoundConsumer(driver.Consumer):
             await asyncio.sleep(LOOK_WHILE_FULL)
             return
         generation = self.app.consumer_generation_id
-        records = await self._getmany(wanted, LOOK_WHILE_FULL if full else LOOK)
+        records = await self._take_turns(wanted, LOOK_WHILE_FULL if full else LOOK)
         if not self.flow_active or generation != self.app.consumer_generation_id:
             # Dropped: the next assignment starts from the committed offsets, and these are not of it.
             return
         self._hand_over(records, generation)
+
+    async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[Record]]:
+        """What there is; a partition that filled a whole look lets the others go first at the next.
+
+        aiokafka empties what it has of one partition before it turns to another: behind a backlog of one,
+        records of all others would wait for dozens of rounds.
+        """
+        others = wanted - self._had_its_turn
+        records: Mapping[TP, list[Record]] = {}
+        if others and others != wanted:
+            records = await self._getmany(others, 0)
+        records = records or await self._getmany(wanted, seconds)
+        most = self.app.conf.broker_max_poll_records
+        self._had_its_turn = {TP(*tp) for tp, batch in records.items() if len(batch) >= most // 2}
+        return records
 
     def _with_room(self) -> tuple[set[TP], bool]:
         """The partitions to read from now, and whether others are held back because their agent is full."""
