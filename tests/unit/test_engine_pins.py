@@ -12,6 +12,7 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust import streams
@@ -72,6 +73,7 @@ SOURCES: list[tuple[Any, list[str]]] = [
     (Consumer._filter_committable_offsets, ["_new_offset", "_should_commit"]),
     (Consumer.__init__, ["_committed_offset"]),
     (Fetcher._fetcher.fun, ["consumer._drain_messages(self)"]),
+    (fetcher.Fetcher._get_actions_per_node, ["self._fetch_max_wait_ms", "if tp in self._records"]),
     (GroupCoordinator.reset_generation, ["self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID"]),
     (Conductor._update_tp_index, ["tp_index[tp].add(topic)"]),
     (Recovery._restart_recovery.fun, ["self.signal_recovery_start", "self.on_recovery_completed"]),
