@@ -42,6 +42,12 @@ def broker(directory: Path) -> Iterator[str]:
         yield kafka.bootstrap
 
 
+def broker_cpu_seconds() -> float:
+    """User and system time so far of the brokers this process started; 0 where `BENCH_BOOTSTRAP` has one."""
+    brokers = [child for child in psutil.Process().children() if child.name() == "java"]
+    return float(sum(sum(child.cpu_times()[:2]) for child in brokers))
+
+
 @dataclass(slots=True)
 class Bench:
     """One run's settings, under a topic prefix of its own; `path` is their file."""
@@ -176,4 +182,16 @@ def report(rows: list[dict[str, object]]) -> None:
     print(json.dumps(rows))
 
 
-__all__ = ["Bench", "Worker", "broker", "free_port", "machine", "metric", "produce", "report", "wait_for"]
+__all__ = [
+    "Bench",
+    "Worker",
+    "broker",
+    "broker_cpu_seconds",
+    "free_port",
+    "machine",
+    "metric",
+    "produce",
+    "report",
+    "translate_worker",
+    "wait_for",
+]

@@ -13,10 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from benchmarks.harness import (
     Bench,
     Worker,
     broker,
+    broker_cpu_seconds,
     free_port,
     machine,
     metric,
@@ -33,15 +36,19 @@ HANDLED = "bench_handled_total"
 
 
 def measure(name: str, count: int, workers: list[Worker], ports: list[int], series: str) -> dict[str, object]:
-    """Watch workers handle `count` events; the rate is taken from the first event to the last."""
+    """Watch workers handle `count` events; the rate is taken from when all have begun to the last event."""
 
-    def handled() -> float:
+    def each() -> list[float]:
         for worker in workers:
             worker.check()
-        return sum(metric(port, series) for port in ports)
+        return [metric(port, series) for port in ports]
 
-    wait_for(lambda: handled() > 0, 60, 0.02)
+    def handled() -> float:
+        return sum(each())
+
+    wait_for(lambda: all(each()), 60, 0.02)
     first, begun, cpu = handled(), time.perf_counter(), sum(worker.cpu_seconds() for worker in workers)
+    kafka, idle = broker_cpu_seconds(), psutil.cpu_times().idle
     rss = 0.0
 
     def all_handled() -> bool:
@@ -52,10 +59,13 @@ def measure(name: str, count: int, workers: list[Worker], ports: list[int], seri
     wait_for(all_handled, 600)
     took = time.perf_counter() - begun
     used = sum(worker.cpu_seconds() for worker in workers) - cpu
+    kafka, idle = broker_cpu_seconds() - kafka, psutil.cpu_times().idle - idle
     return {
         "program": name,
         "events/s": round((count - first) / took),
         "CPU %": round(100 * used / took),
+        "broker CPU %": round(100 * kafka / took),
+        "idle %": round(100 * idle / took),
         "RSS MB": round(rss),
         "us/event": round(1e6 * used / (count - first)),
     }
