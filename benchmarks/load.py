@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import orjson
 
@@ -42,12 +43,14 @@ STORES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Template:
+class Template:
+    """A real body, and what is known of the events it is made into."""
+
     platform: str
     store: str
     kind: Kind
     topic: str
-    body: dict[str, object]
+    body: dict[str, Any]
 
     def event(self, number: int, version: int) -> RawEvent:
         """The template as entity `number`, changed `version` times."""
@@ -72,14 +75,15 @@ class _Template:
         )
 
 
-def _templates() -> tuple[list[_Template], list[int]]:
+def templates() -> tuple[list[Template], list[int]]:
+    """The bodies of `MIX`, with their weights."""
     bodies = resources.files("pipeline") / "bodies"
-    templates, weights = [], []
+    chosen, weights = [], []
     for platform, store, file, kind, topic, weight in MIX:
         body = orjson.loads((bodies / platform / file).read_bytes())
-        templates.append(_Template(platform, store, kind, topic, body))
+        chosen.append(Template(platform, store, kind, topic, body))
         weights.append(weight)
-    return templates, weights
+    return chosen, weights
 
 
 def events(count: int, *, duplicates: float = 0.1, updates: float = 0.3, seed: int = 1) -> Iterator[RawEvent]:
@@ -92,8 +96,8 @@ def events(count: int, *, duplicates: float = 0.1, updates: float = 0.3, seed: i
         seed: of the choice.
     """
     chance = random.Random(seed)  # noqa: S311 - not a secret
-    templates, weights = _templates()
-    known: list[tuple[_Template, int, int]] = []
+    chosen, weights = templates()
+    known: list[tuple[Template, int, int]] = []
     recent: list[RawEvent] = []
     for number in range(count):
         dice = chance.random()
@@ -106,7 +110,7 @@ def events(count: int, *, duplicates: float = 0.1, updates: float = 0.3, seed: i
             known[place] = (template, entity, version + 1)
             event = template.event(entity, version + 1)
         else:
-            template = chance.choices(templates, weights)[0]
+            template = chance.choices(chosen, weights)[0]
             known.append((template, number, 0))
             event = template.event(number, 0)
         if len(recent) < 1_000:

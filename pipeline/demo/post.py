@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -66,7 +66,7 @@ class Poster:
     def __init__(
         self,
         gateway: str,
-        deliveries: Sequence[Delivery],
+        deliveries: Iterable[Delivery],
         rate: float,
         *,
         patience: float = 120.0,
