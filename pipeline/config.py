@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from pipeline.errors import SettingsError
 
 DEFAULT_PATH = Path("pipeline.toml")
+MAX_PORT = 65_535
 #: Names of stores and accounts appear in keys (`store|kind|id`), labels, paths and URLs.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
@@ -87,6 +88,18 @@ def _shop_address(domain: str) -> str:
     return domain
 
 
+def _servers(text: str) -> str:
+    """Kafka's addresses: its clients wait for ever for one without a port, and say nothing."""
+    for server in text.split(","):
+        host, _, port = server.strip().rpartition(":")
+        named = re.fullmatch(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]", host)
+        if not named or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= MAX_PORT:
+            raise ValueError(
+                "must be host:port, several with commas between, such as kafka-1:9092,kafka-2:9092"
+            )
+    return text
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -108,7 +121,7 @@ class KafkaSettings(Section):
     life of a topic (docs/adr/0003).
     """
 
-    bootstrap: str | None = None
+    bootstrap: Annotated[str, AfterValidator(_servers)] | None = None
     security: dict[str, str] = Field(default_factory=dict, description="librdkafka settings, e.g. sasl.*")
     topic_prefix: str = ""
     replication: int = Field(default=1, ge=1)
@@ -390,6 +403,19 @@ def require_stores(settings: Settings) -> None:
         raise SettingsError(
             "there is no store in the settings", hint="add [stores.<name>], as pipeline.example.toml has it"
         )
+
+
+def shared_accounts(settings: Settings) -> list[str]:
+    """A warning for each account that several stores feed."""
+    feeding: dict[str, list[str]] = {}
+    for name, store in settings.stores.items():
+        feeding.setdefault(store.account, []).append(name)
+    return [
+        f"stores {' and '.join(names)} feed one account, {account}: right only if no two of them ever give "
+        "the same id to an order or a product, since one would take the place of the other"
+        for account, names in feeding.items()
+        if len(names) > 1
+    ]
 
 
 def is_loopback(url: str) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from faust.types import TP
 from prometheus_client import REGISTRY
 
-from pipeline.config import Settings
+from pipeline.config import Settings, shared_accounts
 from pipeline.engine.consumer import Record as Message
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
@@ -54,6 +54,8 @@ class Translator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         settings = engine.settings
+        for warning in shared_accounts(settings):
+            log.warning("%s", warning)
         self._engine = engine
         self._clock = clock
         self._feeds = feeds(settings, adapters)

@@ -80,6 +80,30 @@ def test_a_base_url_that_is_no_address_is_refused(url: object, monkeypatch: pyte
     assert "accounts.es.base_url: " in complaint({"accounts": {"es": account}, "stores": {"acme": store}})
 
 
+@pytest.mark.parametrize(
+    "servers",
+    [
+        "localhost",
+        "",
+        "k1:9092,k2",
+        "k1:9092,",
+        ":9092",
+        "k1:0",
+        "k1:65536",
+        "k1:x",
+        "kafka://k1:9092",
+        "::1",
+    ],
+)
+def test_a_kafka_without_host_and_port_is_refused_since_clients_would_wait_for_ever(servers: str) -> None:
+    assert "kafka.bootstrap: must be host:port" in complaint({"kafka": {"bootstrap": servers}})
+
+
+@pytest.mark.parametrize("servers", ["localhost:9092", "k-1.example:9092, k-2.example:9093", "[::1]:9092"])
+def test_kafka_is_one_address_or_several(servers: str) -> None:
+    assert config.parse({"kafka": {"bootstrap": servers}}, {}).kafka.bootstrap == servers
+
+
 @pytest.mark.parametrize("domain", ["https://acme.example", "acme.example/", "", "acme example", "a/?b"])
 def test_a_domain_that_makes_no_product_address_is_refused(domain: str) -> None:
     assert "stores.acme.domain: must be the shop's address without https://" in of_store(domain=domain)
@@ -142,3 +166,11 @@ def test_the_environment_wins_over_the_file() -> None:
     tree = {"accounts": {"acme-es": dict(ACCOUNT)}}
     read = config.parse(tree, {"PIPELINE__ACCOUNTS__ACME_ES__CALLS_PER_MINUTE": "80"})
     assert read.accounts["acme-es"].calls_per_minute == 80
+
+
+def test_stores_that_feed_one_account_are_named() -> None:
+    accounts = {"es": ACCOUNT, "fr": ACCOUNT}
+    stores = {"a": STORE, "b": STORE | {"account": "fr"}, "c": STORE}
+    (warning,) = config.shared_accounts(config.parse({"accounts": accounts, "stores": stores}, {}))
+    assert "stores a and c feed one account, es" in warning
+    assert config.shared_accounts(parse()) == []
