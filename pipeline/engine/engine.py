@@ -8,8 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 from faust.types import TP
 from prometheus_client.core import GaugeMetricFamily
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 from pipeline.config import Settings
 from pipeline.engine.app import make_app
 from pipeline.engine.consumer import MembershipLost, Round, RoundConsumer
+from pipeline.engine.lock import hold
 from pipeline.engine.producer import Sender
 from pipeline.engine.recovery import BulkTableManager, Restorer
 from pipeline.engine.steps import Step, Steps
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0
 #: Seconds between two looks at the group, and how long it may be silent: longer than a rebalance takes.
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0
+#: Seconds without a word from Kafka after which a worker says so; a heartbeat is due every 3 s.
+SILENT_AFTER = 10.0
 #: Exit code of a worker that stopped because something was wrong.
 FATAL = 70
 
@@ -59,7 +61,7 @@ class Engine:
         self.settings = settings
         self.directory = settings.data_dir / app_id / worker
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self.directory, worker)
+        self._lock = hold(self.directory, worker)
         self._on_fatal = on_fatal or end_process
         self._memory = Memory()
         kafka = client_config(settings)
@@ -163,6 +165,14 @@ class Engine:
         if self._stopping:
             return "stopping"
         return None if self._ready else "waiting for partitions and their tables"
+
+    @property
+    def complaint(self) -> str | None:
+        """What an operator is told: as `not_ready`, and that Kafka is silent. None when all is well."""
+        silence = max(self.consumer.silence(), self.sender.silence())
+        if self.not_ready is None and silence > SILENT_AFTER:
+            return f"Kafka has not answered for {silence:.0f} s"
+        return self.not_ready
 
     # How the runner drives it.
 
@@ -278,21 +288,3 @@ class LagCollector(Collector):
             for tp, lag in self._engine.consumer.lag().items():
                 family.add_metric([tp.topic, str(tp.partition)], lag)
         return [family]
-
-
-def _lock(directory: Path, worker: str) -> TextIO | None:
-    """Hold the worker's directory for as long as the process lives."""
-    if sys.platform == "win32":
-        return None  # RocksDB's own lock says it, with a less helpful message
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    file = (directory / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise PipelineError(
-            f"a worker named {worker!r} already runs here ({directory})",
-            hint="give each worker of a stage its own --worker name",
-        ) from error
-    return file

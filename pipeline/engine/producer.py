@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -131,6 +132,7 @@ class Sender:
     def __init__(self, config: Mapping[str, Any], *, max_message_bytes: int) -> None:
         self._producer = Producer({**DEFAULTS, "message.max.bytes": max_message_bytes, **config})
         self._expected = 0
+        self._last_heard = 0.0
         self._poller: asyncio.Task[None] | None = None
 
     def begin(self) -> Sending:
@@ -172,6 +174,8 @@ class Sender:
 
     def expect(self) -> None:
         """A sealed set waits for its confirmations."""
+        if not self._expected:
+            self._last_heard = time.monotonic()
         self._expected += 1
         if self._poller is None or self._poller.done():
             self._poller = asyncio.get_running_loop().create_task(self._poll(), name="kafka-confirmations")
@@ -179,6 +183,11 @@ class Sender:
     def finished(self) -> None:
         """A sealed set has them."""
         self._expected -= 1
+        self._last_heard = time.monotonic()
+
+    def silence(self) -> float:
+        """Seconds without a confirmation while some are waited for; 0 where none are."""
+        return time.monotonic() - self._last_heard if self._expected else 0.0
 
     async def _poll(self) -> None:
         while self._expected:

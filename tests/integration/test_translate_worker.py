@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pydantic import TypeAdapter
 
 from pipeline.engine.engine import FATAL
 from pipeline.events import Kind, RawEvent
+from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
 from tests.broker import KafkaSettings
 from tests.integration.translating import STORE, Scene, product, scene
@@ -142,6 +145,20 @@ def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings
         again = first.account()
         assert again["stale"] + again["duplicate"] == account["stale"] + account["duplicate"] + 60
         storm.judge(play)
+
+
+def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path) as kafka, scene(KafkaSettings(kafka.bootstrap, tmp_path)) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        for pid in kafka.pids.values():
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: "Kafka has not answered for" in worker.readiness(), 30)
+            assert not worker.is_ready()
+        finally:
+            for pid in kafka.pids.values():
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_two_workers_never_go_on_under_one_name(kafka_settings: KafkaSettings, tmp_path: Path) -> None:

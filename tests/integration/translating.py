@@ -91,10 +91,14 @@ class Worker:
         return self._process.wait(seconds)
 
     def is_ready(self) -> bool:
-        """Whether it holds its partitions and their tables."""
+        """Whether it holds its partitions and their tables, and hears from Kafka."""
         with contextlib.suppress(httpx.HTTPError):
             return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code == 200
         return False
+
+    def readiness(self) -> str:
+        """What it says of that."""
+        return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).text
 
     def account(self, series: str = "pipeline_account_events", label: str = "outcome") -> Counter[str]:
         """The exact account by one label; empty where nobody answers."""
