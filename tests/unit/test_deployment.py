@@ -110,6 +110,24 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
         assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
 
 
+@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "sandbox"])
+def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
+    program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
+    assert (program, option) == ("python", "-c")
+    compile(code, name, "exec")
+    assert f"'http://localhost:{parsed(SERVICES[name]['command'])['port']}/readyz'" in code
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_port_is_open_to_other_machines(name: str) -> None:
+    for port in SERVICES[name].get("ports", ()):
+        assert port.startswith("127.0.0.1:")
+
+
+def test_each_account_is_fed_by_one_store(settings: Settings) -> None:
+    assert config.shared_accounts(settings) == []
+
+
 def test_what_the_pipeline_keeps_lies_on_volumes(settings: Settings) -> None:
     for name in ("gateway", "translate", "deliver"):
         assert f"{name}:{settings.data_dir}" in SERVICES[name]["volumes"]

@@ -147,7 +147,10 @@ def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
         assert rule["annotations"]["description"]
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="promtool is not installed (Debian: it comes with the package prometheus)",
+)
 def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     made = [
         {
