@@ -24,6 +24,7 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _KEYS = {
     "event": "`store|kind|id`: all events of one entity share a partition, so they stay in order",
     "record": "`account|kind|id`; the account alone decides the partition, so one worker owns its budget",
+    "use": "`account|store|purchase_id|code`, in the partition of the order's events",
     "state": "the table's own key",
     "any": "that of the original message",
 }
@@ -102,6 +103,8 @@ def _channel(topic: topics.Topic) -> Node:
 def _message_of(topic: str) -> str:
     if topic == topics.RECEIPTS:
         return "receipt"
+    if topic == topics.COUPONS_USED:
+        return "coupon-use"
     if topic == topics.DEADLETTERS:
         return "dead-letter"
     if topic.endswith("-changelog"):
@@ -127,6 +130,11 @@ def _messages() -> Node:
         **records,
         "receipt": _message(
             "How the way of one version of one record ended.", _KEYS["record"], payload="receipt.json"
+        ),
+        "coupon-use": _message(
+            "A discount code that a sold order used, or does not use any more.",
+            _KEYS["use"],
+            payload="coupon-use.json",
         ),
         "dead-letter": _message(
             "What was given up, and why: an event as it came, or a record with all that was merged into it.",
@@ -170,6 +178,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
         **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
+        **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
         **_each("translate", "send", tables[translate], "Keeps its tables."),
         **_each("translate", "receive", tables[translate], "Reads its tables back after a loss."),

@@ -67,6 +67,8 @@ def _key_of_connectif(secret: SecretStr) -> SecretStr:
     return secret
 
 
+#: It stands before the code in a record's id, `set/code`.
+CouponSetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Secret = Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_not_empty)]
 
 
@@ -193,6 +195,15 @@ class DeliverSettings(Section):
     state_days: int = Field(default=400, ge=1, description="how long what Connectif was told is remembered")
 
 
+class CouponSetSettings(Section):
+    """A coupon set of Connectif that is kept filled from codes given to it in advance."""
+
+    set_id: CouponSetId
+    low: int = Field(ge=1, description="top it up when fewer codes are available")
+    batch: int = Field(default=500, ge=1, description="codes of one top-up")
+    every: float = Field(default=600.0, ge=10, description="seconds between looks; each costs a call")
+
+
 class AccountSettings(Section):
     """One Connectif account: a store in one language and one currency, with its own budget."""
 
@@ -206,11 +217,22 @@ class AccountSettings(Section):
     purchases_since: date | None = Field(
         default=None, description="orders placed before this day make no purchase; None: all do"
     )
+    coupon_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9]\w{0,99}$")] | None = Field(
+        default=None, description="id of the contact field that is told which codes an order used"
+    )
+    coupons: dict[Name, CouponSetSettings] = Field(default_factory=dict, description="sets to keep filled")
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
         if self.reserve_calls >= self.calls_per_minute:
             raise ValueError("reserve_calls must be less than calls_per_minute, or nothing could be sent")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_are_watched_once(self) -> Self:
+        ids = [coupon_set.set_id for coupon_set in self.coupons.values()]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two of the coupons have the same set_id")
         return self
 
 

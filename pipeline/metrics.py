@@ -55,6 +55,13 @@ TRANSLATE_AGE_SECONDS = Histogram(
 TRANSLATE_ROUND_SECONDS = Histogram(
     "pipeline_translate_round_seconds", "Computing time of one round of events.", buckets=LATENCY
 )
+COUPONS_USED = Counter(
+    "pipeline_coupons_used_total",
+    "Discount codes that sold orders used, each once an order. At rest while codes are given out: nobody "
+    "uses them, or the shop's orders do not name them.",
+    ["account", "store"],
+)
+
 SANDBOX_CALLS = Counter(
     "pipeline_sandbox_calls_total",
     "Calls the simulated Connectif got, by route and status sent; 429: a client went over the limit, or a "

@@ -204,6 +204,25 @@ class CouponRecord(RecordBase):
 Record = Annotated[ContactRecord | ProductRecord | PurchaseRecord | CouponRecord, Field(discriminator="kind")]
 
 
+class CouponUse(Frozen):
+    """A discount code that a sold order used, on `coupons.used`; or that it does not use any more.
+
+    At least once: the newest `version` of an account, store, purchase and code counts.
+    """
+
+    account: str
+    store: str
+    purchase_id: str
+    code: str = Field(description="as the shop wrote it; shops compare codes without regard to case")
+    used: bool = Field(description="false: the order is cancelled, refunded, deleted, or lost the code")
+    purchase_date: str | None = Field(
+        default=None, description="ISO 8601, UTC; when the order was placed; given while it is used"
+    )
+    version: int = Field(description="the shop's clock in epoch milliseconds")
+    source: Source
+    received_ms: int
+
+
 class Outcome(enum.StrEnum):
     """How a record's way ended. Every accepted record ends in exactly one of these."""
 

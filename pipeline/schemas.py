@@ -19,7 +19,7 @@ from pipeline import asyncapi
 from pipeline.config import Settings
 from pipeline.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.events import Kind, Lane, RawEvent
-from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Receipt
+from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DIRECTORY = Path("schemas")
@@ -32,6 +32,7 @@ _MODELS = {
     "product-record.json": ProductRecord,
     "purchase-record.json": PurchaseRecord,
     "coupon-record.json": CouponRecord,
+    "coupon-use.json": CouponUse,
     "receipt.json": Receipt,
 }
 _ENTRY = re.compile(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", re.MULTILINE | re.DOTALL)

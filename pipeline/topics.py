@@ -24,6 +24,7 @@ from pipeline.records import RecordKind
 TRANSLATE_APP = "pipeline-translate"
 DELIVER_APP = "pipeline-deliver"
 RECEIPTS = "connectif.receipts"
+COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
 DEADLETTER_PARTITIONS = 4
 
@@ -144,6 +145,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
             for kind in RecordKind
         ),
         _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
+        _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
         _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),

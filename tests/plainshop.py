@@ -18,7 +18,7 @@ from pipeline.translate.rules import Feed
 class PlainShop:
     """`ShopAdapter` whose bodies are translations: `{"version": 3, "drafts": [["purchase", "7", "x"]]}`.
 
-    A draft is kind, id (or null), content, and if need be op and `if_emitted`; content null retracts.
+    A draft is kind, id (or null), content, and if need be op, `if_emitted` and codes; content null retracts.
     """
 
     platform = "shopify"
@@ -50,8 +50,13 @@ class PlainShop:
         )
 
 
-def _draft(
-    kind: str, record_id: str | None, content: str | None, op: str = "upsert", *, if_emitted: bool = False
+def _draft(  # noqa: PLR0917 - as the bodies list them
+    kind: str,
+    record_id: str | None,
+    content: str | None,
+    op: str = "upsert",
+    if_emitted: bool = False,
+    coupons: Sequence[str] = (),
 ) -> Draft:
     record_kind = RecordKind(kind)
     body: Contact | Product | Purchase | None = None
@@ -69,7 +74,9 @@ def _draft(
                 total_price="1.00",
                 total_quantity=1,
             )
-    return Draft(record_kind, record_id, Origin.ORDER, body, Op(op), if_emitted=if_emitted)
+    return Draft(
+        record_kind, record_id, Origin.ORDER, body, Op(op), if_emitted=if_emitted, coupons=tuple(coupons)
+    )
 
 
 def event(

@@ -129,7 +129,7 @@ def told(origin: Origin, body: Product) -> Draft:
     return Draft(RecordKind.PRODUCT, body.product_id, origin, body)
 
 
-def bought(*notes: str, **fields: Any) -> Draft:
-    """A purchase."""
+def bought(*notes: str, coupons: tuple[str, ...] = (), **fields: Any) -> Draft:
+    """A purchase, and the codes it was made with."""
     body = Purchase(**fields)
-    return Draft(RecordKind.PURCHASE, body.purchase_id, Origin.ORDER, body, notes=notes)
+    return Draft(RecordKind.PURCHASE, body.purchase_id, Origin.ORDER, body, notes=notes, coupons=coupons)

@@ -47,12 +47,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class StoreContext:
-    """The store an event belongs to; `currency` and `purchases_since` are its account's."""
+    """The store an event belongs to; all but its name and settings are its account's."""
 
     name: str
     settings: StoreSettings
     currency: str | None = None
     purchases_since: date | None = None
+    coupon_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Draft:
     `id` is None where the body does not say it (deletions name only the shop's id): the stage takes every id
     of that kind that it emitted for this entity, one draft each, and makes the smallest body that holds it.
     `if_emitted` drafts are dropped where this entity never emitted such a record.
+    `coupons` are the discount codes a purchase was made with: Connectif is not told them with it.
     """
 
     kind: RecordKind
@@ -71,6 +73,7 @@ class Draft:
     op: Op = Op.UPSERT
     notes: tuple[str, ...] = ()
     if_emitted: bool = False
+    coupons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
@@ -25,6 +25,8 @@ _MAX_QUANTITY = Decimal(_MAX_QUANTITY_INT)
 _MIN_QUANTITY = Decimal("1e-6")
 _PLACES = (_ONE, Decimal("0.1"), Decimal("0.01"), Decimal("0.001"), Decimal("0.0001"))
 _FINEST = 4
+#: No code is longer, and no order has more of them.
+_MAX_CODE, _MAX_CODES = 255, 100
 
 
 class Item(NamedTuple):
@@ -71,6 +73,7 @@ class Sale:
     total: Decimal
     cart_id: str | None = None
     payment_method: str | None = None
+    coupons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -289,13 +292,31 @@ def first_phone(candidates: Iterable[tuple[str, str | None]]) -> tuple[str | Non
     return None, dropped
 
 
+def coupon_codes(entries: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The discount codes in a list of objects with a `code`, each once, as the shop wrote them.
+
+    Returns:
+        The codes, and a note where one cannot be read: an order is not lost for its discount.
+    """
+    found: dict[str, str] = {}
+    unread = not isinstance(entries, list)
+    for entry in entries if isinstance(entries, list) else ():
+        given = entry.get("code") if isinstance(entry, dict) else None
+        code = values.text(given, _MAX_CODE + 1)
+        if code is None or len(code) > _MAX_CODE or len(found) == _MAX_CODES:
+            unread = True
+        else:
+            found.setdefault(code.casefold(), code)
+    return tuple(found.values()), ("coupon_unreadable",) if unread else ()
+
+
 def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreContext) -> tuple[Draft, ...]:
     """All that a sold order tells Connectif: its contact, its products, then the purchase.
 
     Raises:
         Rejected: `no_email`, `invalid_email`, `no_products`, `invalid_money`.
     """
-    contact = contact_draft(buyer, store.settings, Origin.ORDER)
+    contact = _with_coupons(contact_draft(buyer, store.settings, Origin.ORDER), sale, store)
     basket = merge_items(items, sale.total, store.settings)
     total = tidy(sale.total)
     notes = sale.notes + basket.notes + (("amount_rounded",) if total != sale.total else ())
@@ -312,9 +333,22 @@ def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreCo
         lines=basket.lines,
     )
     sold = Draft(
-        RecordKind.PURCHASE, sale.purchase_id, Origin.ORDER, purchase, notes=tuple(dict.fromkeys(notes))
+        RecordKind.PURCHASE,
+        sale.purchase_id,
+        Origin.ORDER,
+        purchase,
+        notes=tuple(dict.fromkeys(notes)),
+        coupons=sale.coupons,
     )
     return (contact, *stub_drafts(basket.lines), sold)
+
+
+def _with_coupons(contact: Draft, sale: Sale, store: StoreContext) -> Draft:
+    """The contact with the codes of this order in the account's field for them, where there is one."""
+    if store.coupon_field is None or not sale.coupons or not isinstance(contact.body, Contact):
+        return contact
+    custom = {store.coupon_field: ", ".join(sale.coupons)}
+    return replace(contact, body=contact.body.model_copy(update={"custom": custom}))
 
 
 def retract_draft(purchase_id: str | None, notes: tuple[str, ...] = ()) -> Draft:

@@ -49,7 +49,9 @@ def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, 
     """Every store of the settings."""
     return {
         name: Feed(
-            context=StoreContext(name, store, account.currency, account.purchases_since),
+            context=StoreContext(
+                name, store, account.currency, account.purchases_since, account.coupon_field
+            ),
             adapter=adapters[store.platform],
             account=store.account,
             recent_deliveries=settings.translate.recent_deliveries,

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import orjson
 
 from pipeline.events import Lane, RawEvent
-from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
+from pipeline.records import Contact, CouponUse, Op, Origin, Product, Purchase, RecordKind, Source
 from pipeline.shops.base import Draft, Rejected, ShopAdapter, StoreContext, Translation
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.state import EntityState, Newest, Seen, Told, digest
+from pipeline.translate.uses import Saying, uses_of
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
@@ -64,6 +65,7 @@ class Result:
         reason: of an ignored or rejected event.
         emissions: what is to be told, in this order.
         unchanged: kinds of the records that were not emitted because they say nothing new.
+        uses: what is new of the discount codes an order was made with.
         rejection: of a rejected event.
         remember: whether the entity's state is to be kept.
     """
@@ -72,6 +74,7 @@ class Result:
     reason: str = ""
     emissions: tuple[Emission, ...] = ()
     unchanged: tuple[RecordKind, ...] = ()
+    uses: tuple[CouponUse, ...] = ()
     rejection: Rejected | None = None
     remember: bool = False
 
@@ -202,8 +205,19 @@ def _emit(  # noqa: PLR0917 - positional: once per event
 ) -> Result:
     emissions: list[Emission] = []
     unchanged: list[RecordKind] = []
+    uses: list[CouponUse] = []
     head = _head(event, source, feed.account, version)
     for draft, record_id in _named(translation.drafts, state, source.offset):
+        if draft.kind is RecordKind.PURCHASE:
+            saying = Saying(
+                feed.account,
+                event.store,
+                record_id,
+                _clock(event, version),
+                Source(**source._asdict()),
+                event.received_ms,
+            )
+            uses += uses_of(draft, saying, state)
         what, body = _what(draft.kind, draft.origin, draft.op), b"null"
         if draft.body is not None:
             body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
@@ -223,7 +237,13 @@ def _emit(  # noqa: PLR0917 - positional: once per event
         state.told = dict(newest)
     if not emissions and not unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
-    return Result(Outcome.ACCEPTED, emissions=tuple(emissions), unchanged=tuple(unchanged), remember=True)
+    return Result(
+        Outcome.ACCEPTED,
+        emissions=tuple(emissions),
+        unchanged=tuple(unchanged),
+        uses=tuple(uses),
+        remember=True,
+    )
 
 
 def _named(drafts: Iterable[Draft], state: EntityState, offset: int) -> Iterator[tuple[Draft, str]]:
@@ -260,12 +280,17 @@ def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
     same = {
         "account": account,
         "store": event.store,
-        "version": version or event.triggered_ms or event.received_ms,
+        "version": _clock(event, version),
         "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
         "lane": event.lane,
         "received_ms": event.received_ms,
     }
     return orjson.dumps(same)[:-1]
+
+
+def _clock(event: RawEvent, version: int) -> int:
+    """The version that stands on what an event says: of what has none, when it was said."""
+    return version or event.triggered_ms or event.received_ms
 
 
 @cache

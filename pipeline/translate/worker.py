@@ -20,6 +20,7 @@ from pipeline.engine.table import StateTable
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.metrics import (
+    COUPONS_USED,
     TRANSLATE_AGE_SECONDS,
     TRANSLATE_EVENTS,
     TRANSLATE_NOTES,
@@ -28,6 +29,7 @@ from pipeline.metrics import (
 from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import Rejected, ShopAdapter
 from pipeline.shops.registry import ADAPTERS
+from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
 from pipeline.translate.reading import dead_letter, feeds, read, store_of
@@ -63,6 +65,7 @@ class Translator:
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
+        self._used = full_name(settings, USED_TOPIC)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._bugs = 0
@@ -124,6 +127,11 @@ class Translator:
             work.step.send(self._topics[kind], value, key, self._partitions[feed.account])
             for note in notes:
                 work.noted[event.store, kind, note] += 1
+        for use in result.uses:
+            # An order's own partition, so that what is said of a code stays in order.
+            key = f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode()
+            work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
+            work.used[use.account, use.store] += use.used
         return result
 
     def _judge(self, event: RawEvent, place: Place, state: EntityState, feed: Feed) -> Result:
@@ -162,6 +170,7 @@ class _Work:
         self.step = step
         self.counted: Counter[tuple[str, str, str]] = Counter()
         self.noted: Counter[tuple[str, str, str]] = Counter()
+        self.used: Counter[tuple[str, str]] = Counter()
 
     def export(self) -> None:
         """Add the round to this process's counters."""
@@ -169,6 +178,8 @@ class _Work:
             TRANSLATE_EVENTS.labels(*labels).inc(count)
         for labels, count in self.noted.items():
             TRANSLATE_NOTES.labels(*labels).inc(count)
+        for names, count in self.used.items():
+            COUPONS_USED.labels(*names).inc(count)
 
 
 class _States:

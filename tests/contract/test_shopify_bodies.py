@@ -167,6 +167,7 @@ SHIRTS_SOLD = (
         total_price=Decimal("40.85"),
         total_quantity=2,
         payment_method="bogus",
+        coupons=("MAY4",),
         lines=(
             Line(
                 product_id="8012345678901234562",

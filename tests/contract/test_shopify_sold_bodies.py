@@ -131,6 +131,7 @@ def three_old_ipods() -> tuple[Draft, ...]:
             total_price=Decimal("409.94"),
             total_quantity=3,
             payment_method="authorize_net",
+            coupons=("TENOFF",),
             lines=(
                 Line(
                     product_id="632910392",
@@ -171,6 +172,7 @@ def engraved_ipod() -> tuple[Draft, ...]:
             total_price=Decimal("10.00"),
             total_quantity=1,
             payment_method="authorize_net, Cash on Delivery (COD)",
+            coupons=("SPRING30",),
             lines=(
                 Line(
                     product_id="7513594",

@@ -185,6 +185,7 @@ def test_every_topic_has_the_prefix_and_the_partitions_of_its_side() -> None:
         "connectif.purchases": 3,
         "connectif.coupons": 3,
         "connectif.receipts": 3,
+        "coupons.used": 5,
         "deadletters": 4,
         "pipeline-translate-entities-changelog": 5,
         "pipeline-translate-tally-changelog": 5,

@@ -14,6 +14,7 @@ from pipeline.shops.orders import (
     Buyer,
     Sale,
     contact_draft,
+    coupon_codes,
     order_drafts,
     require_currency,
     retract_draft,
@@ -94,13 +95,15 @@ def _sale(
             notes += ("current_total_missing",)
     if total is None:
         raise Rejected("missing_field", "current_total_price", "the order has no total")
+    coupons, coupon_notes = coupon_codes(body.get("discount_codes") or [])
     return Sale(
         purchase_id=purchase_id,
         placed=_placed(body, settings),
         total=total,
         cart_id=text(body.get("cart_token")) or text(body.get("checkout_token")),
         payment_method=_payment_method(body),
-        notes=notes,
+        coupons=coupons,
+        notes=notes + coupon_notes,
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.shops.orders import (
     Item,
     Sale,
     contact_draft,
+    coupon_codes,
     order_drafts,
     quantity,
     require_currency,
@@ -83,12 +84,14 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     if placed is None:
         raise Rejected("missing_field", "date_created_gmt", "when it was placed is not said")
     items = _items(body, settings, notes)
+    coupons, coupon_notes = coupon_codes(body.get("coupon_lines") or [])
     sale = Sale(
         purchase_id=_purchase_id(own, body, settings),
         placed=placed,
         total=total,
         payment_method=_payment_method(body),
-        notes=tuple(notes),
+        coupons=coupons,
+        notes=(*notes, *coupon_notes),
     )
     return Translation(version, order_drafts(sale, _buyer(body), items, store))
 

@@ -1,0 +1,53 @@
+"""Which discount codes an order uses: said once each, and taken back when it uses them no more. Pure.
+
+Remembered among what was told of the order, by the same rule: a mark counts only for events after the offset
+that made it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipeline.records import CouponUse, Purchase, RecordKind, Source
+from pipeline.shops.base import Draft
+from pipeline.translate.state import EntityState, Told, digest
+
+
+class Saying(NamedTuple):
+    """Who says it of which order, and when: `CouponUse` without the code."""
+
+    account: str
+    store: str
+    purchase_id: str
+    version: int
+    source: Source
+    received_ms: int
+
+
+def uses_of(draft: Draft, saying: Saying, state: EntityState) -> list[CouponUse]:
+    """What a purchase's draft says anew of codes; the state remembers it.
+
+    Args:
+        draft: the purchase, or its retraction.
+        saying: see there.
+        state: of the order; changed in place.
+    """
+    offset = saying.source.offset
+    known = {
+        code
+        for (kind, code), told in state.told.items()
+        if kind is RecordKind.COUPON and told.offset <= offset
+    }
+    placed = draft.body.purchase_date if isinstance(draft.body, Purchase) else None
+    uses = []
+    for code in dict.fromkeys((*draft.coupons, *sorted(known))):
+        used = code in draft.coupons
+        said = digest(f"{used}|{saying.purchase_id}".encode())
+        was = state.told.get((RecordKind.COUPON, code))
+        if was is not None and was.offset < offset and was.digest == said:
+            continue
+        state.told[RecordKind.COUPON, code] = Told(said, offset)
+        uses.append(
+            CouponUse(**saying._asdict(), code=code, used=used, purchase_date=placed if used else None)
+        )
+    return uses
