@@ -111,6 +111,10 @@ class ConnectifClient:
         """Delete a purchase by the shop's id."""
         return await self._send("DELETE", _purchase_path(purchase_id))
 
+    async def get_coupon_set(self, set_id: str) -> Answer:
+        """A coupon set with its counters, which may be 10 s old."""
+        return await self._send("GET", f"/coupon-sets/{_quoted(set_id)}")
+
     async def create_import(
         self, kind: ImportType, csv: bytes, *, coupon_set_id: str | None = None
     ) -> Answer:
