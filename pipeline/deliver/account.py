@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.config import DeliverSettings
+from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, Aside, Result, tell_contact, tell_product
@@ -20,7 +20,7 @@ from pipeline.deliver.paper import Written
 from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key, Place
 from pipeline.deliver.repairs import contact_of, products_of
-from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send
+from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.deliver.selling import Sale
 from pipeline.deliver.verdicts import (
     CreatePurchase,
@@ -31,6 +31,7 @@ from pipeline.deliver.verdicts import (
     ReplacePurchase,
     Unchanged,
 )
+from pipeline.deliver.watching import look
 from pipeline.records import Outcome, Receipt, RecordKind
 
 #: Answers that make no sense are asked for again this often at least, however long ago the first was.
@@ -50,7 +51,7 @@ class Outbox(Protocol):
 class Tools:
     """What an account's delivery works with.
 
-    `wall` is epoch seconds, `random` uniform in [0, 1).
+    `wall` is epoch seconds, `random` uniform in [0, 1), `sets` the coupon sets it keeps filled.
     """
 
     desk: Desk
@@ -59,6 +60,7 @@ class Tools:
     outbox: Outbox
     wall: Callable[[], float]
     random: Callable[[], float]
+    sets: Mapping[str, CouponSetSettings]
 
 
 class AccountDelivery:
@@ -79,7 +81,12 @@ class AccountDelivery:
         self._desk = tools.desk
         self._book = tools.desk.book(account)
         self.scheduler = Scheduler(
-            settings, self._book, tools.gate.budget, needs=self._needs, is_told=self._is_told
+            settings,
+            self._book,
+            tools.gate.budget,
+            needs=self._needs,
+            is_told=self._is_told,
+            sets=tools.sets,
         )
         self._importer = Importer(
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
@@ -149,7 +156,7 @@ class AccountDelivery:
         task.add_done_callback(errands.discard)
         return 0.0
 
-    async def _errand(self, action: Send | Import | Poll | ListImports, way: Pass) -> None:
+    async def _errand(self, action: Send | Import | Poll | ListImports | Watch, way: Pass) -> None:
         try:
             match action:
                 case Send(key=key):
@@ -160,6 +167,8 @@ class AccountDelivery:
                     await self._importer.poll(job, way)
                 case ListImports():
                     await self._importer.list(way)
+                case Watch(name=name):
+                    await look(self.account, name, self.scheduler.stock, self._tools.client, way)
         finally:
             way.leave()
 

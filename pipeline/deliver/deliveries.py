@@ -208,7 +208,7 @@ class Deliveries(Generic[S]):
             at_once=self._settings.deliver.concurrency,
             heard=lambda route, answer, seconds: around.heard(name, route, answer, seconds),
         )
-        tools = Tools(desk, client, gate, self._outbox, around.wall, around.random)
+        tools = Tools(desk, client, gate, self._outbox, around.wall, around.random, settings.coupons)
         delivery = AccountDelivery(name, self._settings.deliver, tools, known=owner is not None)
         return _Account(delivery, client, journal)
 

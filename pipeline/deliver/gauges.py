@@ -37,6 +37,7 @@ class DeliverCollector(Collector):
         yield self._records()
         yield from self._waiting()
         yield from self._states()
+        yield from self._coupons()
 
     def _records(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
@@ -103,3 +104,29 @@ class DeliverCollector(Collector):
                 if name not in self._configured and not book.empty:
                     stopped.add_metric([name, "not_configured"], 1)
         yield from (used, limit, stopped)
+
+    def _coupons(self) -> Iterator[GaugeMetricFamily]:
+        available = GaugeMetricFamily(
+            "pipeline_coupons_available_codes",
+            "Codes a coupon set has left, as Connectif last said. Below `low` for long: the stock is empty.",
+            labels=["account", "set"],
+        )
+        stock = GaugeMetricFamily(
+            "pipeline_coupons_stock_codes",
+            "Codes that wait to be let into a coupon set. 0: nothing will top it up.",
+            labels=["account", "set"],
+        )
+        stopped = GaugeMetricFamily(
+            "pipeline_coupons_stopped",
+            "1 while a coupon set is not topped up, with the reason: absent, forbidden (the key may not read "
+            "sets), not_multiple, unreadable, refused (Connectif takes none of its codes).",
+            labels=["account", "set", "reason"],
+        )
+        for account, delivery in self._accounts():
+            for name, watched in delivery.scheduler.stock.sets.items():
+                stock.add_metric([account, name], watched.stock)
+                if watched.available is not None:
+                    available.add_metric([account, name], watched.available)
+                if watched.trouble:
+                    stopped.add_metric([account, name, watched.trouble], 1)
+        yield from (available, stock, stopped)

@@ -13,12 +13,13 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.config import DeliverSettings
+from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.deliver.book import LANES, Book
+from pipeline.deliver.coupons import Stock
 from pipeline.deliver.jobs import Batch, ImportQueue, Job
 from pipeline.deliver.lanes import Lanes
 from pipeline.deliver.purchases import Purchases
@@ -69,13 +70,20 @@ class ListImports:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Ask how many codes a coupon set has; `name` is the settings'."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing to do before `until`, or before a record or an answer comes."""
 
     until: float
 
 
-Action = Send | Import | Poll | ListImports | Idle
+Action = Send | Import | Poll | ListImports | Watch | Idle
 
 
 class Way(enum.Enum):
@@ -113,6 +121,7 @@ class Scheduler:
         places: its budget.
         needs: the contact and products of a purchase.
         is_told: whether Connectif was told of a key.
+        sets: coupon sets to keep filled.
     """
 
     def __init__(
@@ -123,11 +132,13 @@ class Scheduler:
         *,
         needs: Callable[[str], Sequence[Key]],
         is_told: Callable[[Key], bool],
+        sets: Mapping[str, CouponSetSettings],
     ) -> None:
         self._settings = settings
         self._book = book
         self._places = places
         self.imports = ImportQueue(settings, places.window)
+        self.stock = Stock(sets, book[COUPON])
         self.lanes = Lanes(
             {Lane.LIVE: 0.0, Lane.RETRY: settings.retry_floor, Lane.BACKFILL: settings.backfill_floor},
             places.window,
@@ -155,6 +166,9 @@ class Scheduler:
         job = self.imports.poll_due(now)
         if job is not None:
             return Poll(job)
+        name = self.stock.due(now, unsure=self.imports.gated(COUPON))
+        if name is not None:
+            return Watch(name)
         wanting = [lane for lane in LANES if self.wants(lane)]
         moments = [self._next_moment(now)]
         for lane in self.lanes.order(wanting):
@@ -247,7 +261,9 @@ class Scheduler:
                 continue
             way = Way.IMPORT if kind is COUPON else self.way(kind, lane, now, wall)
             if way is Way.IMPORT and self.imports.can_start(kind, now):
-                return Import(kind, Batch(self._rows(kind, lane), lane=lane))
+                rows = self._rows(kind, lane)
+                if rows:
+                    return Import(kind, Batch(rows, lane=lane))
             if way is Way.SINGLY:
                 singly.append(kind)
         return self._oldest(lane, singly, now, wall) or self._gap(lane, now)
@@ -269,6 +285,8 @@ class Scheduler:
         if lane is not Lane.LIVE:
             within = self.imports.durations[kind].rows_within(SPAN * self._places.window)
             most = min(most, max(self.imports.worth(kind), within))
+        if kind is COUPON:
+            return self.stock.take(lane, most)
         line = self._book[kind]
         return list(itertools.islice(iter(lambda: line.take(lane), None), most))
 
@@ -355,7 +373,7 @@ class Scheduler:
             self._book[key.kind].back(key.id, lane=lane)
 
     def _next_moment(self, now: float) -> float:
-        moments = [self.imports.next_moment(now)]
+        moments = [self.imports.next_moment(now), self.stock.next_moment()]
         if self._later:
             moments.append(self._later[0][0])
         return min(moments)

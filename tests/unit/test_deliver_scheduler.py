@@ -51,6 +51,7 @@ class _Desk:
             self.places,
             needs=lambda one: self.wants.get(one, ()),
             is_told=lambda key: key in self.told,
+            sets={},
         )
 
     def add(self, kind: RecordKind, *ids: str, lane: Lane = Lane.LIVE, accepted: int = int(WALL)) -> None:
