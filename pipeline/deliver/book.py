@@ -204,6 +204,10 @@ class Line:
         """Whether another version of it may have reached Connectif."""
         return bool(self._states.get(record_id, 0) & _DOUBT)
 
+    def maybe_sent(self, record_id: str) -> bool:
+        """Whether this or another version of it may have reached Connectif."""
+        return bool(self._states.get(record_id, 0) & (_DOUBT | _TRIED))
+
     def lanes(self) -> list[Lane]:
         """The lanes in which someone waits, the most urgent first."""
         return [lane for lane in LANES if self._head(lane) is not None]

@@ -178,6 +178,11 @@ def set_of(record_id: str) -> str:
     return record_id.partition("/")[0]
 
 
+def code_of(record_id: str) -> str:
+    """Its code."""
+    return record_id.partition("/")[2]
+
+
 def read_counters(body: object) -> Counters:
     """A coupon set as GET answers it."""
     if not isinstance(body, Mapping):

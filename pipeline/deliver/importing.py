@@ -11,6 +11,7 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.csvfile import write_csv
 from pipeline.deliver.book import Phase
+from pipeline.deliver.coupons import code_of
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, result_of
 from pipeline.deliver.files import Sorted
@@ -190,7 +191,7 @@ class Importer:
             await self._again(kind, job.batch, split=True)
         elif progress.errors == len(ids):
             self._imports.ended(job)
-            await self._refused(job, ids)
+            await self._refused(job, ids, exactly=True)
         else:
             await self._partly(job, progress)
 
@@ -200,7 +201,7 @@ class Importer:
         if progress.report_url is not None:
             answer, report = await self._client.get_error_report(progress.report_url)
             if answer.good:
-                named = suspects(report, ids, job.key_column, progress.errors or 0)
+                named = self._suspects(job, report, progress.errors or 0)
             elif job.retries < REPORT_TRIES:
                 job.retries += 1
                 self._imports.poll_again(job, self._now())  # each look gives a fresh address
@@ -209,17 +210,26 @@ class Importer:
         if named is None:
             await self._again(job.kind, job.batch, split=True)
             return
-        await self._refused(job, [record_id for record_id in ids if record_id in named])
+        refused = [record_id for record_id in ids if record_id in named]
+        await self._refused(job, refused, exactly=len(refused) == progress.errors)
         await self._deliver(job, [record_id for record_id in ids if record_id not in named])
 
-    async def _refused(self, job: Job, ids: Sequence[str]) -> None:
-        """Rows that Connectif refused, or may have refused."""
-        if job.kind is RecordKind.COUPON and len(job.batch.ids) > 1:
-            for record_id in ids:
-                self._scheduler.batch(job.kind, Batch([record_id], job.batch.tries + 1, job.batch.lane))
+    @staticmethod
+    def _suspects(job: Job, report: bytes, errors: int) -> set[str] | None:
+        """The ids a report names; a coupon's row has the code alone, of `set/code`."""
+        ids = job.batch.ids
+        keys = [code_of(record_id) for record_id in ids] if job.kind is RecordKind.COUPON else ids
+        named = suspects(report, keys, job.key_column, errors)
+        return named and {record_id for record_id, key in zip(ids, keys, strict=True) if key in named}
+
+    async def _refused(self, job: Job, ids: Sequence[str], *, exactly: bool) -> None:
+        """Rows that Connectif refused; where not `exactly`, some of them it took."""
+        if job.kind is not RecordKind.COUPON:
+            self._scheduler.singly(job.kind, ids)
+        elif exactly:
+            await self._end_ids(job, ids, self._refusal)
         else:
-            detail = f"import {job.import_id}"
-            await self._singly(job.kind, ids, Ending(Outcome.DEAD, "refused_row", detail))
+            await self._again(job.kind, _part(job.batch, list(ids)), split=True)
 
     async def list(self, way: Pass) -> None:
         """Look for imports of unknown content."""
@@ -239,20 +249,33 @@ class Importer:
     # Where ids go.
 
     async def _deliver(self, job: Job, ids: Sequence[str]) -> None:
+        await self._end_ids(job, ids, self._imported)
+
+    async def _end_ids(
+        self, job: Job, ids: Sequence[str], ending: Callable[[Job, str, Waiting], Ending]
+    ) -> None:
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
             entries = self._desk.entries(self._account, job.kind, chunk)
             await self._end_all(
                 [
-                    (Key(job.kind, record_id), entry.current, self._imported(job, entry.current))
+                    (Key(job.kind, record_id), entry.current, ending(job, record_id, entry.current))
                     for record_id, entry in zip(chunk, entries, strict=True)
                     if entry.current is not None
                 ]
             )
 
-    def _imported(self, job: Job, waiting: Waiting) -> Ending:
+    def _imported(self, job: Job, _record_id: str, waiting: Waiting) -> Ending:
         detail, told = f"import {job.import_id}", fingerprint_of(waiting.state)
         return Ending(Outcome.DELIVERED, "imported", detail, fingerprint=told)
+
+    def _refusal(self, job: Job, record_id: str, waiting: Waiting) -> Ending:
+        """A code that may have been sent before is refused because the set has it."""
+        detail = f"import {job.import_id}"
+        if self._desk.book(self._account)[job.kind].maybe_sent(record_id):
+            told = fingerprint_of(waiting.state)
+            return Ending(Outcome.DELIVERED, "already", detail, fingerprint=told)
+        return Ending(Outcome.DEAD, "refused_row", detail)
 
     async def _singly(self, kind: RecordKind, ids: Sequence[str], ending: Ending) -> None:
         """By calls of their own, for an answer to each; coupons, which have none, end here."""

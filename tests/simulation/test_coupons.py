@@ -1,0 +1,323 @@
+"""Coupon sets kept filled, against the sandbox: low sets, lagging counters, crashes, imports that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import Settings
+from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
+from pipeline.sandbox.coupons import CouponSet
+from pipeline.sandbox.switches import Switches
+from tests.simulation import virtual
+from tests.simulation.stage import Stage, Story, minutes
+from tests.simulation.world import Life, World, settings_for
+
+LOOK = "GET /coupon-sets/{id}"
+
+
+class Clerk:
+    """The set `spring` of account acme, and the shop's clerk who brings codes."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.said = 0
+
+    @property
+    def spring(self) -> CouponSet:
+        """As Connectif has it."""
+        return self.stage.connectif.coupon_sets.all()[0]
+
+    def bring(self, codes: Iterable[str], set_id: str = "") -> None:
+        """As `pipeline coupons add` does."""
+        for code in codes:
+            self.said += 1
+            of = set_id or self.spring.id
+            self.stage.world.say(
+                CouponRecord(
+                    account="acme",
+                    store="coupons",
+                    id=f"{of}/{code}",
+                    version=self.said,
+                    source=Source(topic="coupons", partition=0, offset=self.said),
+                    origin=Origin.CATALOGUE,
+                    received_ms=self.said,
+                    body=Coupon(coupon_set_id=of, code=code),
+                )
+            )
+
+    def assign(self, count: int) -> None:
+        """Connectif gives codes to customers."""
+        self.spring.seed = self.spring.seed.model_copy(update={"assigned": self.spring.seed.assigned + count})
+
+    @property
+    def available(self) -> int:
+        """Codes left in the set, without the lag of its counters."""
+        return self.spring.held - self.spring.seed.assigned
+
+    def codes(self) -> set[str]:
+        """What the set holds; each was made once."""
+        made = self.stage.world.made("coupons")
+        assert set(made.values()) <= {1}
+        return {key.partition("|")[2] for key in made}
+
+    @property
+    def watched(self) -> Any:
+        """As the worker sees it."""
+        ((_, delivery),) = self.stage.life.deliveries.accounts()
+        return delivery.scheduler.stock.sets["spring"]
+
+
+def play(
+    tmp_path: Path, story: Story, *, switches: Any = None, wrong_id: str = "", low: int = 20, batch: int = 50
+) -> None:
+    """As `stage.play`, with a watched set; what waits as stock at the end may wait."""
+
+    async def told() -> None:
+        base = settings_for(tmp_path)
+        world = World(base, 0, Switches().changed(switches or {}))
+        set_id = wrong_id or world.sandbox.accounts["acme"].coupon_sets.all()[0].id
+        world.settings = _watching(base, {"set_id": set_id, "low": low, "batch": batch, "every": 60})
+        life = Life(world, "w1")
+        await life.start()
+        stage = Stage(world, life)
+        await story(stage)
+        if stage.life.errors:
+            raise stage.life.errors[0]
+        world.limit_kept()
+        world.balanced(stage.life)
+        await stage.life.stop()
+
+    virtual.run(told())
+
+
+def _watching(settings: Settings, coupon_set: dict[str, Any]) -> Settings:
+    account = settings.accounts["acme"]
+    tree = account.model_dump() | {"coupons": {"spring": coupon_set}}
+    tree["api_key"] = account.api_key
+    return settings.model_copy(update={"accounts": {"acme": type(account).model_validate(tree)}})
+
+
+def numbered(count: int, start: int = 0) -> list[str]:
+    return [f"SPRING{number}" for number in range(start, start + count)]
+
+
+def test_a_set_is_topped_up_a_batch_at_a_time_as_it_runs_low(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(120))
+        await minutes(3)
+        assert clerk.codes() == set(numbered(50)), "a batch, the oldest first, and the rest waits"
+        assert clerk.watched.stock == 70
+        clerk.assign(30)
+        await minutes(5)
+        assert clerk.available == 20, "not low"
+        clerk.assign(1)
+        await minutes(3)
+        assert clerk.codes() == set(numbered(100))
+        clerk.assign(60)
+        await minutes(3)
+        assert clerk.codes() == set(numbered(120))
+        assert (clerk.watched.stock, clerk.watched.trouble) == (0, "")
+        assert stage.world.outcomes() == {("coupon", "delivered"): 120}
+
+    play(tmp_path, story)
+
+
+def test_counters_that_lag_and_imports_that_last_cause_no_second_top_up(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(1_000))
+        await minutes(15)
+        assert clerk.codes() == set(numbered(50))
+
+    slow = {"coupon_lag_seconds": 10.0, "import_queue_seconds": 150.0}
+    play(tmp_path, story, switches=slow)
+
+
+def test_a_batch_smaller_than_what_is_missing_is_followed_by_another(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(100))
+        await minutes(10)
+        assert clerk.codes() == set(numbered(25))
+
+    play(tmp_path, story, low=25, batch=5)
+
+
+def test_looking_costs_a_call_a_look_and_nothing_else_waits_for_it(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(50))
+        await minutes(5)
+        before = stage.routes()
+        await minutes(60)
+        assert stage.routes() - before == {LOOK: 60}
+
+    play(tmp_path, story)
+
+
+def test_other_sets_are_filled_at_once_beside_it(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        await minutes(2)
+        other = stage.connectif.coupon_sets.make(clerk.spring.seed, 0.0)
+        clerk.bring(numbered(500))
+        clerk.bring(["A", "B"], other.id)
+        await minutes(1)
+        assert other.held == 2
+
+    play(tmp_path, story)
+
+
+def test_brought_again_codes_go_once(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(60))
+        clerk.bring(numbered(60))
+        await minutes(3)
+        clerk.bring(numbered(60))
+        clerk.assign(50)
+        await minutes(5)
+        clerk.bring(numbered(60))
+        await minutes(2)
+        assert clerk.codes() == set(numbered(60))
+        ends = stage.world.outcomes()
+        assert ends["coupon", "delivered"] == 60
+        assert sum(ends.values()) == 240
+        assert set(ends) == {("coupon", end) for end in ("delivered", "superseded", "unchanged")}
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("after", [0.5, 5.0, 15.2, 16.0, 17.5, 19.0, 22.0, 31.0, 45.0])
+@pytest.mark.parametrize("duplicate", ["error", "success"])
+def test_a_crash_at_any_moment_neither_loses_a_code_nor_tops_up_twice(
+    tmp_path: Path, after: float, duplicate: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(120))
+        await minutes(after / 60)
+        await stage.restart()
+        await minutes(5)
+        assert 20 <= clerk.available <= 50
+        for _ in range(4):
+            clerk.assign(clerk.available)
+            await minutes(5)
+        assert clerk.codes() == set(numbered(120))
+        assert clerk.watched.trouble == ""
+        assert stage.world.outcomes() == {("coupon", "delivered"): 120}
+
+    play(tmp_path, story, switches={"duplicate_coupon": duplicate})
+
+
+def test_after_a_crash_an_import_under_way_is_waited_for(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(120))
+        await minutes(0.5)
+        assert stage.routes()["POST /imports/"] == 1
+        await stage.restart()
+        await minutes(10)
+        assert clerk.codes() == set(numbered(50))
+
+    play(tmp_path, story, switches={"import_queue_seconds": 90.0})
+
+
+@pytest.mark.parametrize("effect", ["import_error", "import_cancelled"])
+def test_a_top_up_whose_import_fails_is_sent_again(tmp_path: Path, effect: str) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault(effect, method="POST", route="/imports*", count=2, rows=7)
+        clerk = Clerk(stage)
+        clerk.bring(numbered(120))
+        await minutes(10)
+        assert clerk.codes() == set(numbered(50))
+        assert stage.world.outcomes() == {("coupon", "delivered"): 50}
+
+    play(tmp_path, story)
+
+
+def test_a_full_queue_of_imports_is_waited_for(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("import_stuck", method="POST", route="/imports*", count=1)
+        clerk = Clerk(stage)
+        other = stage.connectif.coupon_sets.make(clerk.spring.seed, 0.0)
+        clerk.bring(["A", "B"], other.id)
+        clerk.bring(numbered(120))
+        await minutes(10)
+        assert ("POST", "/imports/", 400) in stage.calls()
+        assert clerk.spring.held == 0
+        stage.heal()
+        await minutes(10)
+        assert (clerk.spring.held, other.held) == (50, 2)
+
+    play(tmp_path, story, switches={"max_imports": 1})
+
+
+def test_a_set_that_does_not_exist_gets_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        clerk.bring(numbered(60), "0" * 24)
+        await minutes(10)
+        assert clerk.watched.trouble == "absent"
+        assert clerk.watched.stock == 60
+        assert not stage.world.outcomes()
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await minutes(2)
+        assert stage.world.holds("purchases").keys() == {"o1"}
+
+    play(tmp_path, story, wrong_id="0" * 24)
+
+
+def test_a_key_that_may_not_read_sets_stops_the_set_and_not_the_account(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("forbidden", method="GET", route="/coupon-sets*")
+        clerk = Clerk(stage)
+        clerk.bring(numbered(60))
+        await minutes(3)
+        assert clerk.watched.trouble == "forbidden"
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await minutes(2)
+        assert stage.world.holds("purchases").keys() == {"o1"}
+        stage.heal()
+        await minutes(3)
+        assert clerk.codes() == set(numbered(50))
+
+    play(tmp_path, story)
+
+
+def test_codes_that_somebody_else_put_there_end_dead_and_stop_no_account(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        for code in numbered(200):
+            stage.connectif.coupon_sets.add(clerk.spring, code, 0.0)
+        clerk.assign(200)
+        clerk.bring(numbered(260))
+        await minutes(20)
+        assert stage.world.outcomes() == {("coupon", "dead"): 150}
+        assert clerk.watched.trouble == "refused"
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await minutes(2)
+        assert stage.world.holds("purchases").keys() == {"o1"}
+        imports = stage.routes()["POST /imports/"]
+        assert imports == 3, "a file that is refused whole says all there is to know"
+
+    play(tmp_path, story)
+
+
+def test_of_a_file_refused_in_part_the_rest_is_delivered(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        clerk = Clerk(stage)
+        for code in numbered(3):
+            stage.connectif.coupon_sets.add(clerk.spring, code, 0.0)
+        clerk.bring(numbered(50))
+        await minutes(5)
+        assert stage.world.outcomes() == {("coupon", "delivered"): 47, ("coupon", "dead"): 3}
+        assert stage.ends("coupon", f"{clerk.spring.id}/SPRING0") == [(Outcome.DEAD, "refused_row")]
+        assert stage.routes()["POST /imports/"] <= 2
+
+    play(tmp_path, story)
