@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DeliverSettings
+from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.deliver.book import Book, Phase
+from pipeline.deliver.coupons import LAG, Counters
 from pipeline.deliver.jobs import Batch, Job
 from pipeline.deliver.purchases import GRACE
 from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import Action, Idle, Import, ListImports, Poll, Scheduler, Send, Way
+from pipeline.deliver.scheduler import Action, Idle, Import, ListImports, Poll, Scheduler, Send, Watch, Way
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
@@ -40,7 +41,7 @@ class _Places:
 class _Desk:
     """An account with nothing but its index; everything settles when it is told to."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, *, sets: Mapping[str, CouponSetSettings] | None = None, **settings: float) -> None:
         self.book = Book()
         self.places = _Places()
         self.wants: dict[str, Sequence[Key]] = {}
@@ -51,7 +52,7 @@ class _Desk:
             self.places,
             needs=lambda one: self.wants.get(one, ()),
             is_told=lambda key: key in self.told,
-            sets={},
+            sets=sets or {},
         )
 
     def add(self, kind: RecordKind, *ids: str, lane: Lane = Lane.LIVE, accepted: int = int(WALL)) -> None:
@@ -456,3 +457,29 @@ class _Shop:
             assert need in self.desk.told or self.desk.book[need.kind].phase(need.id) is None
         self.sent.append(key)
         self.desk.settle(key)
+
+
+SPRING = {"spring": CouponSetSettings(set_id="s1", low=2, batch=1)}
+
+
+def test_codes_of_a_watched_set_go_once_it_is_found_low() -> None:
+    desk = _Desk(sets=SPRING)
+    desk.add(COUPON, "s1/a", "s1/b", lane=Lane.BACKFILL)
+    action = desk.next()
+    assert isinstance(action, Idle)
+    assert action.until <= LAG
+    assert desk.next(LAG) == Watch("spring")
+    assert desk.scheduler.stock.seen("spring", Counters(1, 1), LAG) == 1
+    assert desk.post(LAG).batch.ids == ["s1/a"]
+
+
+def test_no_set_is_looked_at_before_imports_of_unknown_content_are_over_for_a_while() -> None:
+    desk = _Desk(sets=SPRING)
+    desk.scheduler.imports.doubt([COUPON], 0.0)
+    assert desk.next(0.0) == ListImports()
+    for now in (1.0, LAG, 2 * LAG):
+        assert not isinstance(desk.next(now), Watch)
+    desk.scheduler.imports.listed([], 2 * LAG + 1)
+    assert not isinstance(desk.next(3 * LAG), Watch)
+    assert not isinstance(desk.next(4 * LAG - 0.1), Watch)
+    assert desk.next(4 * LAG) == Watch("spring")
