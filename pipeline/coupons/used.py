@@ -1,0 +1,87 @@
+"""`pipeline coupons used`: which codes an account's orders used, from `coupons.used`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable
+from datetime import date
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from pipeline import topics
+from pipeline.config import Settings
+from pipeline.coupons.add import account_of
+from pipeline.coupons.topic import TopicReader
+from pipeline.errors import PipelineError
+from pipeline.records import CouponUse
+
+FIELDS = ("code", "purchase_id", "store", "purchase_date")
+
+
+def used(uses: Iterable[CouponUse], account: str, since: date | None = None) -> list[CouponUse]:
+    """What an account's orders use now, each code once an order; the oldest order first.
+
+    Args:
+        uses: in any order, and some of them twice; the newest word of each counts.
+        account: its name.
+        since: leaves out orders placed before it, by the day in UTC.
+    """
+    newest: dict[tuple[str, str, str], CouponUse] = {}
+    for use in uses:
+        if use.account == account:
+            key = (use.store, use.purchase_id, use.code)
+            was = newest.get(key)
+            if was is None or (use.version, use.source.offset) >= (was.version, was.source.offset):
+                newest[key] = use
+    first = "" if since is None else since.isoformat()
+    found = [use for use in newest.values() if use.used and (use.purchase_date or first) >= first]
+    return sorted(found, key=lambda use: (use.purchase_date or "", use.store, use.purchase_id, use.code))
+
+
+def export(
+    settings: Settings, account: str, since: date | None, *, as_csv: bool, as_json: bool, console: Console
+) -> None:
+    """Read the topic to its end and print what was used.
+
+    Raises:
+        PipelineError: the topic is missing, or holds what is no use of a code.
+        BrokerError: the cluster does not answer.
+    """
+    account_of(settings, account)
+    found = used(_read(settings, console), account, since)
+    rows = [{name: getattr(use, name) for name in FIELDS} for use in found]
+    if as_json:
+        print(json.dumps(rows))  # noqa: T201 - its output
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, FIELDS)
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        table = Table(title=f"{len(rows)} codes used, account {account}", title_justify="left")
+        for name in FIELDS:
+            table.add_column(name.replace("_", " "), overflow="fold")
+        for row in rows:
+            table.add_row(*(row[name] or "" for name in FIELDS))
+        Console().print(table)
+
+
+def _read(settings: Settings, console: Console) -> list[CouponUse]:
+    topic = topics.full_name(settings, topics.COUPONS_USED)
+    found: list[CouponUse] = []
+    with (
+        TopicReader(settings, topic) as reader,
+        Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
+    ):
+        task = progress.add_task(f"reading {topic}", total=reader.total)
+        for message in reader.messages(lambda count: progress.advance(task, count)):
+            try:
+                found.append(CouponUse.model_validate_json(message.value() or b""))
+            except ValidationError as error:
+                place = f"{topic} partition {message.partition()} offset {message.offset()}"
+                raise PipelineError(f"{place} holds no use of a code") from error
+    return found
