@@ -219,18 +219,17 @@ def _report(to: Target, checked: Checked, console: Console, *, skip_bad: bool, a
         return 1 if checked.bad else 0
     _show("not a code", checked.bad, console, "red")
     _show("left out", checked.left_out, console, "yellow")
+    goes = "when it runs low" if to.name else "as soon as calls allow"
     if checked.bad and not sent:
-        console.print("nothing was added; correct these, or leave them out with --skip-bad", highlight=False)
+        said = "nothing was added; correct these, or leave them out with --skip-bad"
     else:
-        goes = "it is imported when the set runs low" if to.name else "it is imported as soon as calls allow"
-        console.print(
-            f"{sent} codes added to set {to.name or to.set_id}; what is new of that: {goes}", highlight=False
-        )
+        said = f"{sent} codes added to set {to.name or to.set_id}: those that are new are imported {goes}"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     return 1 if checked.bad else 0
 
 
 def _show(what: str, findings: tuple[Finding, ...], console: Console, colour: str) -> None:
     for place, why in findings[:SHOWN]:
-        console.print(f"{what}: {place}: {why}", style=colour, markup=False, highlight=False)
+        console.print(f"{what}: {place}: {why}", style=colour, markup=False, highlight=False, soft_wrap=True)
     if len(findings) > SHOWN:
         console.print(f"... and {len(findings) - SHOWN} more; --json names all", style=colour)

@@ -14,6 +14,7 @@ from pipeline.kafka import client_config
 
 #: Seconds a broker may take to answer.
 TIMEOUT = 15.0
+#: Messages between two words on how far it is.
 AT_ONCE = 1_000
 
 
@@ -67,25 +68,28 @@ class TopicReader:
         self._consumer.close()
 
     def messages(self, advance: Callable[[int], object]) -> Iterator[Message]:
-        """Every message; `advance` is told how many more were read.
+        """Every message; `advance` is told now and then how many more were read.
 
         Raises:
             BrokerError: the cluster stopped answering.
         """
+        count = 0
         while self._open:
-            found = self._consumer.consume(AT_ONCE, TIMEOUT)
-            if not found:
+            message = self._consumer.poll(TIMEOUT)
+            if message is None:
                 raise BrokerError(f"{self._topic}: no answer within {TIMEOUT:g} s")
-            advance(len(found))
-            for message in found:
-                error = message.error()
-                if error is None:
-                    yield message
-                    self._read[message.partition()] = message.offset() + 1
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name librdkafka gives it
-                    self._open.discard(message.partition())
-                elif not error.retriable():
-                    raise BrokerError(f"{self._topic} cannot be read: {error.str()}")
+            error = message.error()
+            if error is None:
+                yield message
+                self._read[message.partition()] = message.offset() + 1
+                count += 1
+                if count % AT_ONCE == 0:
+                    advance(AT_ONCE)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name librdkafka gives it
+                self._open.discard(message.partition())
+            elif not error.retriable():
+                raise BrokerError(f"{self._topic} cannot be read: {error.str()}")
+        advance(count % AT_ONCE)
 
     def commit(self) -> None:
         """Begin after what was read, the next time."""
