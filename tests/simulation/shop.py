@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from decimal import Decimal
 from typing import Any, Protocol
@@ -41,6 +42,12 @@ class Shop:
         self._offsets = itertools.count()
         self._versions = itertools.count(int(EPOCH * 1_000))
 
+    def in_lane(self, lane: Lane) -> Shop:
+        """The same shop, speaking in another lane."""
+        other = copy.copy(self)
+        other._lane = lane
+        return other
+
     def customer(
         self,
         email: str,
@@ -73,11 +80,10 @@ class Shop:
         body = Product(product_id=product_id, **(_product(product_id) | {"is_blacklisted": False} | fields))
         self._world.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), body=body))
 
-    def stub(self, product_id: str) -> None:
+    def stub(self, product_id: str, **fields: Any) -> None:
         """A product as an order names it."""
-        body = Product(
-            product_id=product_id, is_blacklisted=True, **_product(product_id, name="from an order")
-        )
+        known = _product(product_id, name="from an order") | {"is_blacklisted": True} | fields
+        body = Product(product_id=product_id, **known)
         self._world.say(ProductRecord(**self._common(product_id, Origin.ORDER), body=body))
 
     def patch(self, product_id: str, op: Op = Op.PATCH, **fields: Any) -> None:

@@ -1,0 +1,9 @@
+"""How well the budget of calls is used: the deliver stage and the sandbox together, on virtual time.
+
+    python -m benchmarks.budget [backlog] [live] [day] [--accounts 10] [--orders 30000] [--processes 2]
+
+Everything but Kafka, the network and the clock is real, and the same seed gives the same figures. Each
+account has a world and a process of its own. Beside the pipeline stand two baselines (`baselines`),
+and beside the figures the least that any program needs (`bound`). At its end the pipeline's result is
+compared with what was said: nothing missing, twice or old.
+"""

@@ -1,0 +1,198 @@
+"""One program, one account, one workload, on virtual time: what was said, and every call that was made."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.budget.baselines import one_by_one, token_bucket
+from benchmarks.budget.workload import Deed
+from pipeline.config import Settings, parse
+from pipeline.records import PurchaseRecord, Record
+from pipeline.sandbox.calls import LoggedCall
+from pipeline.sandbox.routes import table
+from pipeline.sandbox.switches import Switches
+from tests.simulation import oracle, virtual
+from tests.simulation.shop import Shop
+from tests.simulation.world import Life, World
+
+ACCOUNT = "acme"
+#: Seconds between two looks whether all is done.
+LOOK = 1.0
+
+
+class Program(Protocol):
+    """What is measured."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    def say(self, record: Record) -> None:
+        """A record comes in."""
+
+    def finished(self) -> bool:
+        """Whether everything that came in was dealt with."""
+
+    async def stop(self) -> None:
+        """End; raises where the result is wrong."""
+
+
+class Pipeline:
+    """The deliver stage; its end is exact."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._life = Life(world, "w1")
+
+    async def start(self) -> None:
+        """Begin."""
+        await self._life.start()
+
+    def say(self, record: Record) -> None:
+        """A record comes in."""
+        self._world.say(record)
+
+    def finished(self) -> bool:
+        """Whether every record has its receipt."""
+        if self._life.errors:
+            raise self._life.errors[0]
+        return self._world.finished(self._life)
+
+    async def stop(self) -> None:
+        """End; nothing is missing, twice or old, and every version is accounted for."""
+        oracle.judge(self._world)
+        self._world.accounted(self._life)
+        await self._life.stop()
+
+
+PROGRAMS: Mapping[str, Callable[[World], Program]] = {
+    "pipeline": Pipeline,
+    "token bucket": token_bucket,
+    "one by one": one_by_one,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A record, and when it was said in seconds from the beginning."""
+
+    at: float
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How a run went. Times are seconds from the beginning.
+
+    Attributes:
+        said: every record.
+        calls: every call, in the order they ended.
+        refused: calls answered 429.
+        limit: calls a window.
+        window: its length in seconds.
+        over: how much of the clock's window was over at the beginning.
+        real_seconds: CPU time it took.
+    """
+
+    said: Sequence[Said]
+    calls: Sequence[LoggedCall]
+    refused: int
+    limit: int
+    window: float
+    over: float
+    real_seconds: float
+
+    def delivered(self) -> dict[str, float]:
+        """When each purchase was first created, by its id."""
+        found: dict[str, float] = {}
+        for call in self.calls:
+            route = table.ALL[call.route]
+            if (route.method, route.template, call.status) == ("POST", "/purchases/", 201):
+                found.setdefault(call.key or "", call.time + call.duration)
+        return found
+
+    def ordered(self) -> dict[str, Said]:
+        """The first record of each purchase, by its id."""
+        found: dict[str, Said] = {}
+        for said in self.said:
+            if isinstance(said.record, PurchaseRecord) and said.record.body is not None:
+                found.setdefault(said.record.id, said)
+        return found
+
+
+def tell(program: str, deeds: Sequence[Deed], switches: Mapping[str, Any], seed: int) -> Story:
+    """Run `program` on `deeds` until all is done."""
+    # Cycles are few and everything lives until the end: looking for garbage would take most of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory() as directory:
+        said, world = virtual.run(_tell(PROGRAMS[program], deeds, switches, seed, Path(directory)))
+    account = world.sandbox.accounts[ACCOUNT]
+    settings = world.settings.accounts[ACCOUNT]
+    began = said[0].at if said else 0.0
+    calls = [call._replace(time=call.time - began) for call in account.log.page(0, account.log.total)]
+    assert not account.log.forgotten
+    return Story(
+        said=[Said(item.at - began, item.record) for item in said],
+        calls=calls,
+        refused=account.log.refused,
+        limit=settings.calls_per_minute,
+        window=settings.window_seconds,
+        over=began % settings.window_seconds,
+        real_seconds=time.process_time() - begun,
+    )
+
+
+async def _tell(
+    make: Callable[[World], Program],
+    deeds: Sequence[Deed],
+    switches: Mapping[str, Any],
+    seed: int,
+    directory: Path,
+) -> tuple[list[Said], World]:
+    loop = asyncio.get_running_loop()
+    world = World(_settings(directory), seed, Switches().changed(switches))
+    program = make(world)
+    await program.start()
+    ear, began = _Ear(program), loop.time()
+    shop = Shop(ear)
+    for at, deed in deeds:
+        if began + at > loop.time():
+            await asyncio.sleep(began + at - loop.time())
+        deed(shop)
+    while not program.finished():  # noqa: ASYNC110 - time is virtual
+        await asyncio.sleep(LOOK)
+    await program.stop()
+    return ear.said, world
+
+
+class _Ear:
+    """Remembers what it passes on."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.said: list[Said] = []
+
+    def say(self, record: Record) -> None:
+        self.said.append(Said(virtual.wall(), record))
+        self._program.say(record)
+
+
+def _settings(directory: Path) -> Settings:
+    """The defaults."""
+    account = {"api_key": f"{ACCOUNT}:secret", "base_url": "http://localhost"}
+    tree: dict[str, Any] = {
+        "data_dir": str(directory),
+        "kafka": {"account_partitions": 1},
+        "sandbox": {"calls_kept": 1_000_000},
+        "accounts": {ACCOUNT: {**account, "authorised_domains": ["https://shop.example"]}},
+    }
+    return parse(tree, {})
