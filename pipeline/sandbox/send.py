@@ -42,9 +42,11 @@ async def hang(scope: Scope, receive: Receive, clock: Clock, seconds: float) -> 
     """
     if seconds:
         waits = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(_gone(receive))}
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in pending:
-            wait.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
     abort = scope.get("extensions", {}).get(ABORT)
     if abort is not None:
         abort()

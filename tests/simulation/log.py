@@ -22,6 +22,20 @@ class Cluster:
     tables: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
     arrived: Bell = field(default_factory=Bell)
+    stepped: Bell = field(default_factory=Bell)
+    _steps: int = 0
+
+    def step(self) -> None:
+        """Something happened after which a process may die: a message was taken in, a call went or came."""
+        self._steps += 1
+        self.stepped.ring()
+
+    async def steps(self, count: int, *, within: float) -> None:
+        """Return after so many more steps, at the latest after `within` seconds."""
+        loop = asyncio.get_running_loop()
+        last, end = self._steps + count, loop.time() + within
+        while self._steps < last and loop.time() < end:
+            await self.stepped.wait(end - loop.time())
 
     def topic(self, name: str) -> list[Message]:
         return self.topics.setdefault(name, [])
@@ -32,6 +46,7 @@ class Cluster:
     def apply(self, destination: str, message: Message) -> None:
         """Take one message in; destinations that begin with `table:` are tables."""
         key, value, _ = message
+        self.step()
         if not destination.startswith("table:"):
             self.topic(destination).append(message)
             self.arrived.ring()

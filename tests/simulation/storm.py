@@ -2,75 +2,105 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
+from pipeline.events import Lane
 from pipeline.records import Op, Origin, Subscription
 from tests.simulation.shop import Shop
 
-Deed = Callable[[], None]
 SAID: tuple[Subscription | None, ...] = ("subscribed", "unsubscribed", None)
 
 
-class Storm:
-    """Orders, updates, cancellations, customers, consent and products, in a seeded order."""
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing a shop says: a method of `Shop`, and what it is given."""
 
-    def __init__(self, shop: Shop, seed: int, *, people: int = 20, products: int = 8) -> None:
-        self._shop = shop
-        self._chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
+    what: str
+    args: tuple[Any, ...]
+    given: dict[str, Any] = field(default_factory=dict)
+    lane: Lane = Lane.LIVE
+
+    def do(self, shop: Shop) -> None:
+        """Say it."""
+        getattr(shop.in_lane(self.lane), self.what)(*self.args, **self.given)
+
+
+class Deeds:
+    """Orders, updates, cancellations, customers, consent and products, in a seeded order.
+
+    Args:
+        chance: decides.
+        people: how many buy.
+        products: how many are sold.
+        backfill: share of the deeds that come in the backfill's lane.
+    """
+
+    def __init__(
+        self, chance: random.Random, *, people: int = 20, products: int = 8, backfill: float = 0.0
+    ) -> None:
+        self._chance = chance
         self._people = [f"c{number}@example.com" for number in range(people)]
         self._products = [f"p{number}" for number in range(products)]
+        self._backfill = backfill
         self._orders: dict[str, str] = {}
 
-    async def rage(self, deeds: int, *, every: float) -> None:
-        """So many deeds, one every so many seconds on average."""
-        for _ in range(deeds):
-            self._deed()
-            await asyncio.sleep(self._chance.expovariate(1 / every))
+    def next(self) -> Deed:
+        """One more."""
+        chance = self._chance
+        kinds: list[Callable[[], Deed]] = [self._order] * 6
+        kinds += [self._update, self._cancel, self._customer, self._product]
+        deed = chance.choice(kinds)() if self._orders else self._order()
+        late = self._backfill and chance.random() < self._backfill
+        return Deed(deed.what, deed.args, deed.given, Lane.BACKFILL) if late else deed
+
+    def _order(self) -> Deed:
+        order = f"o{len(self._orders)}"
+        self._orders[order] = self._chance.choice(self._people)
+        return self._sold(order, self._chance.randint(1, 3))
+
+    def _update(self) -> Deed:
+        return self._sold(self._chance.choice(list(self._orders)), 1)
+
+    def _sold(self, order: str, lines: int) -> Deed:
+        bought = self._chance.sample(self._products, lines)
+        return Deed("order", (order, self._orders[order], *bought), {"total": self._price()})
+
+    def _cancel(self) -> Deed:
+        return Deed("cancel", (self._chance.choice(list(self._orders)),))
+
+    def _customer(self) -> Deed:
+        chance = self._chance
+        given = {
+            "name": f"Ann {chance.randint(0, 5)}",
+            "newsletter": chance.choice(SAID),
+            "origin": chance.choice([Origin.CUSTOMER, Origin.CUSTOMER, Origin.ORDER]),
+        }
+        return Deed("customer", (chance.choice(self._people),), given)
+
+    def _product(self) -> Deed:
+        product = self._chance.choice(self._products)
+        if self._chance.random() < 0.3:
+            hidden = {"availability": "outofstock", "is_blacklisted": True}
+            return Deed("patch", (product, Op.HIDE), hidden)
+        name = f"Product {product} {self._chance.randint(0, 3)}"
+        return Deed("product", (product,), {"name": name, "unit_price": Decimal(self._price())})
+
+    def _price(self) -> str:
+        return f"{self._chance.randint(1, 99)}.{self._chance.randint(0, 99):02d}"
+
+
+class Storm:
+    """Deeds done to a shop."""
+
+    def __init__(self, shop: Shop, seed: int) -> None:
+        self._shop = shop
+        self._deeds = Deeds(random.Random(seed))  # noqa: S311 - repeatable chance is the point
 
     def rage_at_once(self, deeds: int) -> None:
         """So many deeds at once."""
         for _ in range(deeds):
-            self._deed()
-
-    def _deed(self) -> None:
-        chance = self._chance
-        deeds: list[Deed] = [self._order] * 6 + [self._update, self._cancel, self._customer, self._product]
-        if self._orders:
-            chance.choice(deeds)()
-        else:
-            self._order()
-
-    def _order(self) -> None:
-        order = f"o{len(self._orders)}"
-        self._orders[order] = self._chance.choice(self._people)
-        bought = self._chance.sample(self._products, self._chance.randint(1, 3))
-        self._shop.order(order, self._orders[order], *bought, total=self._price())
-
-    def _update(self) -> None:
-        order = self._chance.choice(list(self._orders))
-        bought = self._chance.sample(self._products, 1)
-        self._shop.order(order, self._orders[order], *bought, total=self._price())
-
-    def _cancel(self) -> None:
-        self._shop.cancel(self._chance.choice(list(self._orders)))
-
-    def _customer(self) -> None:
-        email = self._chance.choice(self._people)
-        said = self._chance.choice(SAID)
-        origin = self._chance.choice([Origin.CUSTOMER, Origin.CUSTOMER, Origin.ORDER])
-        name = f"Ann {self._chance.randint(0, 5)}"
-        self._shop.customer(email, name=name, newsletter=said, origin=origin)
-
-    def _product(self) -> None:
-        product = self._chance.choice(self._products)
-        if self._chance.random() < 0.3:
-            self._shop.patch(product, Op.HIDE, availability="outofstock", is_blacklisted=True)
-        else:
-            name = f"Product {product} {self._chance.randint(0, 3)}"
-            self._shop.product(product, name=name, unit_price=Decimal(self._price()))
-
-    def _price(self) -> str:
-        return f"{self._chance.randint(1, 99)}.{self._chance.randint(0, 99):02d}"
+            self._deeds.next().do(self._shop)

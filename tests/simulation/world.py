@@ -100,6 +100,8 @@ class Life:
         for task in [*self._tasks, *running]:
             task.cancel()
         await asyncio.gather(*self._tasks, *running, return_exceptions=True)
+        for put_away in self.deliveries._accounts.values():
+            put_away.journal.close()
 
     async def stop(self, *, moved: bool = False) -> None:
         """A clean end, or the partition going to another worker."""
@@ -154,13 +156,18 @@ class Life:
 class _Network(httpx.AsyncBaseTransport):
     """A way to the sandbox that takes its time, there and back."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, chance: random.Random) -> None:
+    def __init__(
+        self, inner: httpx.AsyncBaseTransport, chance: random.Random, step: Callable[[], None]
+    ) -> None:
         self._inner = inner
         self._chance = chance
+        self._step = step
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._step()
         await asyncio.sleep(self._chance.uniform(0.01, 0.1))
         response = await self._inner.handle_async_request(request)
+        self._step()
         await asyncio.sleep(self._chance.uniform(0.01, 0.1))
         return response
 
@@ -187,7 +194,7 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self.cluster = Cluster()
         self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
-        self.transport = _Network(SandboxTransport(self.sandbox), self.chance)
+        self.transport = _Network(SandboxTransport(self.sandbox), self.chance, self.cluster.step)
         self.said: list[Record] = []
 
     def say(self, record: Record) -> None:
