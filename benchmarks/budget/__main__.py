@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import benchmarks.budget
 from benchmarks.budget.scenarios import ALIGNED, FIRST_CALL, SLIDING, WINDOWS, Job, Row, perform
-from benchmarks.harness import machine, report
+from benchmarks.harness import machine
 
 BASELINES = ("token bucket", "one by one")
 #: Live orders a minute.
@@ -94,14 +93,19 @@ def main() -> None:
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
     print(machine(), flush=True)
     for name, work in jobs(options).items():
-        begun, rows = time.perf_counter(), []
-        for row in run(work, options.processes):
-            rows.append(row)
-            print(f"{name}: {len(rows)} of {len(work)}", end="\r", file=sys.stderr, flush=True)
+        begun, calls = time.perf_counter(), 0
+        print(f"\n## {name}\n")
+        for number, row in enumerate(run(work, options.processes)):
+            if not number:
+                print(_line(row), _line("---" for _ in row), sep="\n")
+            print(_line(row.values()), flush=True)
+            calls += int(str(row["calls"]))
         took = time.perf_counter() - begun
-        calls = sum(int(str(row["calls"])) for row in rows)
-        print(f"\n## {name}: {calls} calls in {took:.0f} s, {calls / took:.0f} calls/s\n", flush=True)
-        report(rows)
+        print(f"\n{calls} calls in {took:.0f} s: {calls / took:.0f} calls/s", flush=True)
+
+
+def _line(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
 if __name__ == "__main__":

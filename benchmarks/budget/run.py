@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -128,10 +127,6 @@ class Story:
 
 def tell(program: str, deeds: Sequence[Deed], switches: Mapping[str, Any], seed: int) -> Story:
     """Run `program` on `deeds` until all is done."""
-    # Cycles are few and everything lives until the end: looking for garbage would take most of the time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as directory:
         said, world = virtual.run(_tell(PROGRAMS[program], deeds, switches, seed, Path(directory)))
