@@ -15,14 +15,15 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, product_payload, purchase_payload
 from pipeline.deliver.bell import Bell
-from pipeline.deliver.budget import NOTHING_SEEN, Budget, Seen
+from pipeline.limiter.limiter import Limiter
+from pipeline.limiter.state import NOTHING_SEEN, Seen
 from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Record
 from tests.simulation import virtual
 from tests.simulation.world import World
 
 
 class Limit(Protocol):
-    """When a call may be made; `pipeline.deliver.budget.Budget` is one."""
+    """When a call may be made; `pipeline.limiter.limiter.Limiter` is one."""
 
     def wait(self, now: float) -> float:
         """Seconds until it may."""
@@ -118,7 +119,7 @@ def token_bucket(world: World) -> Sink:
 def one_by_one(world: World) -> Sink:
     """One call a record, within the pipeline's own limiter."""
     account = world.settings.accounts["acme"]
-    return Sink(world, Budget(account.calls_per_minute, account.window_seconds))
+    return Sink(world, Limiter(account.calls_per_minute, account.window_seconds))
 
 
 async def _tell(client: ConnectifClient, record: Record) -> Answer:
