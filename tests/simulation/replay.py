@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.simulation.plan import Plan, plan_of
+from tests.simulation.plan import Fault, Plan, plan_of
+from tests.simulation.storm import Deed
 from tests.simulation.weather import rage
 
 
@@ -47,6 +48,20 @@ def place_of(error: BaseException) -> tuple[str, str, int | None]:
     return type(error).__name__, last.filename, last.lineno
 
 
+def shown(part: object) -> str:
+    """A part in a line, without what is as always."""
+    match part:
+        case (float(pause), Deed(what=what, args=args, given=given, lane=lane)):
+            told = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in given.items())])
+            return f"after {pause:.3f} s, {lane}: {what}({told})"
+        case Fault(rule=rule, at=at, ends=ends):
+            return f"fault from {at:.3f} to {ends}: {rule.model_dump(exclude_defaults=True)}"
+        case float(every):
+            return f"others call every {every} s"
+        case _:
+            return str(part)
+
+
 def main() -> int:
     """Tell it again; 1 where it fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.replay", description=__doc__)
@@ -70,7 +85,7 @@ def main() -> int:
         error = failure(plan) or error
     print(f"storm {options.seed}: switches {dict(plan.switches)}, settings {dict(plan.settings)}")
     for part in plan.parts():
-        print(f"  {part}")
+        print(f"  {shown(part)}")
     traceback.print_exception(error)
     return 1
 
