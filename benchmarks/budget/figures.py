@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -56,7 +57,7 @@ def used_while_waiting(story: Story) -> float | None:
         whole = int((end - start) / story.window)
         if whole >= SPAN_WINDOWS:
             windows += whole
-            made += sum(start <= time < start + whole * story.window for time in times)
+            made += bisect_left(times, start + whole * story.window) - bisect_left(times, start)
     return made / (windows * story.limit) if windows else None
 
 

@@ -108,8 +108,9 @@ def _day(job: Job) -> Row:
     story = _tell(job, workload.day(job.seed, job.given["orders"]))
     p50, p95, p99 = percentiles(waits(story, Lane.LIVE))
     sold = {said.record.id for said in story.said if isinstance(said.record, PurchaseRecord)}
-    ordered = sorted(said.at for key, said in story.ordered().items() if key in story.delivered())
-    ideal = percentiles(ideal_waits(ordered, story.limit, story.window))
+    delivered = story.delivered()
+    arrivals = sorted(said.at for key, said in story.ordered().items() if key in delivered)
+    ideal = percentiles(ideal_waits(arrivals, story.limit, story.window))
     return {
         "seed": job.seed,
         "orders": len(sold),
