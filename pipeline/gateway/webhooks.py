@@ -15,12 +15,12 @@ from urllib.parse import unquote_to_bytes
 
 from pipeline import topics
 from pipeline.config import Settings, StoreSettings
-from pipeline.events import Kind, RawEvent
+from pipeline.events import Kind
 from pipeline.gateway import answers
 from pipeline.gateway.answers import NO_STORE, Answer
 from pipeline.gateway.message import Message, Stored
 from pipeline.metrics import GATEWAY_BODY_BYTES, GATEWAY_HELD_BYTES, GATEWAY_REQUESTS, GATEWAY_SECONDS
-from pipeline.shops.base import ShopAdapter
+from pipeline.shops.base import ShopAdapter, raw_event
 
 PREFIX = b"/webhooks/"
 _JSON = "application/json"
@@ -131,20 +131,8 @@ class Webhooks:
         return self._keeper.submit(self._message(route, headers, body))
 
     def _message(self, route: Route, headers: Mapping[str, str], body: bytes) -> Message:
-        arrival = route.adapter.arrival(headers, body)
-        event = RawEvent(
-            store=route.store,
-            platform=route.adapter.platform,
-            kind=arrival.kind,
-            entity=arrival.entity,
-            topic=arrival.topic,
-            delivery=arrival.delivery,
-            received_ms=int(self._now() * 1000),
-            body=body,
-            triggered_ms=arrival.triggered_ms,
-            headers=arrival.headers,
-        )
-        return Message(self._topics[arrival.kind], event.key, body, event.to_kafka_headers())
+        event = raw_event(route.store, route.adapter, headers, body, int(self._now() * 1000))
+        return Message(self._topics[event.kind], event.key, body, event.to_kafka_headers())
 
     def _resolve(self, path: bytes) -> Route | None:
         """The route of a path not spelt as ours are."""

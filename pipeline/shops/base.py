@@ -8,7 +8,7 @@ from datetime import date
 from typing import Protocol
 
 from pipeline.config import StoreSettings
-from pipeline.events import Kind, RawEvent
+from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
 
 #: The clock of the entity itself (`updated_at`); `CONSENT_CLOCK` orders what a person said of newsletters.
@@ -121,3 +121,28 @@ class ShopAdapter(Protocol):
         Raises:
             Rejected: the body cannot be used; nothing else is ever raised, whatever the body.
         """
+
+
+def raw_event(  # noqa: PLR0917 - positional: once per webhook
+    store: str,
+    adapter: ShopAdapter,
+    headers: Mapping[str, str],
+    body: bytes,
+    received_ms: int,
+    lane: Lane = Lane.LIVE,
+) -> RawEvent:
+    """What is kept of a verified delivery to `store`; header names in lower case."""
+    arrival = adapter.arrival(headers, body)
+    return RawEvent(
+        store=store,
+        platform=adapter.platform,
+        kind=arrival.kind,
+        entity=arrival.entity,
+        topic=arrival.topic,
+        delivery=arrival.delivery,
+        received_ms=received_ms,
+        body=body,
+        triggered_ms=arrival.triggered_ms,
+        lane=lane,
+        headers=arrival.headers,
+    )
