@@ -237,7 +237,10 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
 @app.command()
 def demo(
     *,
-    events: Annotated[int, typer.Option("--events", min=150, help="Webhooks to post.")] = 3_000,
+    events: Annotated[
+        int,
+        typer.Option("--events", min=150, help="Webhooks; the older half is replayed, the rest is posted."),
+    ] = 6_000,
     speed: Annotated[
         float, typer.Option("--speed", min=1, help="What the simulated Connectif's minute is divided by.")
     ] = 60,

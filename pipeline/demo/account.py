@@ -21,6 +21,7 @@ REASONS = "pipeline_account_reasons"
 LAG = "pipeline_lag_messages"
 ANSWERS = "pipeline_gateway_requests"
 READY = "pipeline_ready"
+WAITING = "pipeline_pending_records"
 
 #: (store, event kind) and (account, store, record kind).
 EventRow = tuple[str, str]
@@ -40,6 +41,7 @@ class Account:
         lag: topic -> messages that are not dealt with yet.
         ready: process -> whether it processes events.
         answers: outcome -> the gateway's answers since it started.
+        waiting: lane -> contacts, products and purchases that are still to be told.
     """
 
     events: dict[EventRow, Counter[str]] = field(default_factory=dict)
@@ -49,6 +51,7 @@ class Account:
     lag: Counter[str] = field(default_factory=Counter)
     ready: dict[str, bool] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
 
     @property
     def received(self) -> int:
@@ -102,16 +105,20 @@ class Account:
 def read(pages: Iterable[str]) -> Account:
     """Add up the pages of several processes."""
     account = Account()
+    plain = {
+        LAG: (account.lag, "topic"),
+        ANSWERS: (account.answers, "outcome"),
+        WAITING: (account.waiting, "lane"),
+    }
     for page in pages:
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 labels, count = sample.labels, int(sample.value)
                 if family.name == EVENTS:
                     _add(account.events, (labels["store"], labels["kind"]), labels["outcome"], count)
-                elif family.name == LAG:
-                    account.lag[labels["topic"]] += count
-                elif family.name == ANSWERS:
-                    account.answers[labels["outcome"]] += count
+                elif family.name in plain:
+                    counts, label = plain[family.name]
+                    counts[labels[label]] += count
                 elif family.name == READY:
                     account.ready[labels["process"]] = count == 1
                 elif family.name == REASONS and labels["outcome"] == "rejected":

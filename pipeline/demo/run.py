@@ -1,4 +1,4 @@
-"""`pipeline demo`: start everything, post, wait until all of it is settled, and judge."""
+"""`pipeline demo`: start everything, replay and post, wait until all of it is settled, and judge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.config import Settings
-from pipeline.demo import sandbox, setting, show, traffic
+from pipeline.demo import freshness, replay, sandbox, setting, show, traffic
 from pipeline.demo.account import Account
 from pipeline.demo.chaos import Chaos
 from pipeline.demo.facts import expected
@@ -32,11 +33,13 @@ from pipeline.demo.post import Poster
 from pipeline.demo.traffic import Traffic
 from pipeline.demo.verdict import Run
 from pipeline.demo.watch import Watch
+from pipeline.gateway.produce import KafkaLink
+from pipeline.kafka import Setting, client_config
 from pipeline.local.wiring import Wiring
 
 STAGES = ("gateway", "translate", "deliver")
 #: The posting takes about so long, however many webhooks there are; few go at a rate of so many a second.
-POSTING_SECONDS = 15.0
+POSTING_SECONDS = 25.0
 LEAST_RATE = 60.0
 #: Seconds without any progress that end a run; a worker that was killed is back much sooner.
 PATIENCE = 60.0
@@ -48,7 +51,7 @@ LINE_SECONDS = 2.0
 class Options:
     """What the command was asked for; `speed` divides the sandbox's minute."""
 
-    events: int = 3_000
+    events: int = 6_000
     speed: float = 60.0
     seed: int = 1
     keep: bool = False
@@ -114,8 +117,10 @@ async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
 async def _demo(options: Options, made: Traffic, directory: Path, console: Console) -> Run:
     path, settings = setting.write(directory, options.speed)
     console.print(
-        f"{len(made.deliveries):,} webhooks of three shops, through a real Kafka, to a simulated Connectif "
-        f"whose minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).",
+        f"{len(made.posted):,} webhooks of three shops, through a real Kafka, to a simulated Connectif whose "
+        f"minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).\n"
+        f"Beside them a backfill: {len(made.replayed):,} events of the shops' history, replayed all at once; "
+        "it takes what the live orders leave of the budget.",
         highlight=False,
     )
     parts = Parts()
@@ -127,7 +132,9 @@ async def _demo(options: Options, made: Traffic, directory: Path, console: Conso
         wiring = Wiring(path, settings, sandbox=True, say=say)
         async with parts.timed("start"):
             await stack.enter_async_context(wiring)
-        session = _Session(options, made, wiring, settings=settings, console=console, parts=parts)
+        # Asked for now: a broker that was killed may be on its way back at the end.
+        kafka = client_config(settings)
+        session = _Session(options, made, wiring, kafka, settings=settings, console=console, parts=parts)
         return await session.run()
 
 
@@ -139,6 +146,7 @@ class _Session:
         options: Options,
         made: Traffic,
         wiring: Wiring,
+        kafka: Mapping[str, Setting],
         *,
         settings: Settings,
         console: Console,
@@ -147,17 +155,19 @@ class _Session:
         self._options = options
         self._made = made
         self._wiring = wiring
+        self._kafka = kafka
         self._settings = settings
         self._console = console
         self._parts = parts
-        self._progress = show.Progress(len(made.deliveries))
-        rate = max(LEAST_RATE, len(made.deliveries) / POSTING_SECONDS)
-        self._poster = Poster(wiring.urls["gateway"], made.deliveries, rate)
+        self._replayed: Counter[tuple[str, str]] = Counter()
+        self._progress = show.Progress(len(made.posted))
+        rate = max(LEAST_RATE, len(made.posted) / POSTING_SECONDS)
+        self._poster = Poster(wiring.urls["gateway"], made.posted, rate)
         self._watch = Watch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
     async def run(self) -> Run:
-        """Post, wait, judge."""
+        """Replay, post, wait, judge."""
         work = asyncio.create_task(self._work())
         watching = [asyncio.create_task(self._wiring.watch()), asyncio.create_task(self._display())]
         try:
@@ -177,6 +187,8 @@ class _Session:
         killing = asyncio.create_task(self._chaos.run(posted_all)) if self._options.kill else None
         looking = asyncio.create_task(self._watch.run())
         try:
+            async with self._parts.timed("replay"):
+                await self._replay()
             async with self._parts.timed("post"):
                 posted = await self._poster.run()
             posted_all.set()
@@ -184,18 +196,29 @@ class _Session:
                 await killing
             looking.cancel()
             async with self._parts.timed("settle"):
-                complaint = await self._watch.until_rest(posted.kept, PATIENCE)
+                complaint = await self._watch.until_rest(posted.kept + self._replayed, PATIENCE)
         finally:
             looking.cancel()
             if killing is not None:
                 killing.cancel()
         return await self._judged(complaint)
 
+    async def _replay(self) -> None:
+        link = await asyncio.to_thread(KafkaLink, self._settings)
+        try:
+            await replay.send(
+                link, replay.messages(self._made.replayed, self._settings, int(time.time() * 1_000))
+            )
+            self._replayed = traffic.kept(self._made.replayed)
+        finally:
+            await asyncio.to_thread(link.close)
+
     async def _judged(self, complaint: str) -> Run:
         url = self._wiring.urls["sandbox"]
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             budgets = await sandbox.budgets(client)
             held = {name: await sandbox.held(client, name) for name in self._settings.accounts}
+        receipts = await asyncio.to_thread(freshness.read, self._kafka, self._settings)
         wanted = expected(self._made.facts)
         found: list[Difference] = []
         for name, one in wanted.items():
@@ -203,9 +226,10 @@ class _Session:
         return Run(
             seed=self._options.seed,
             speed=self._options.speed,
-            events=len(self._made.deliveries),
+            events=len(self._made.posted),
             seconds=self._parts.seconds,
             posted=self._poster.posted,
+            replayed=self._replayed,
             rejected=self._made.rejected,
             account=self._watch.account,
             budgets=budgets,
@@ -218,13 +242,15 @@ class _Session:
                 }
                 for name, one in held.items()
             },
+            freshness=freshness.of(receipts),
             killed=tuple(self._chaos.killed),
             complaint=complaint,
             directory=self._settings.data_dir,
         )
 
     def _note(self, account: Account) -> None:
-        self._progress.update(time.monotonic(), self._poster.posted, account)
+        kept = self._poster.posted.kept + self._replayed
+        self._progress.update(time.monotonic(), self._poster.posted.done, kept.total(), account)
         self._progress.killed = len(self._chaos.killed)
 
     async def _display(self) -> None:

@@ -54,7 +54,8 @@ def tree(directory: Path, speed: float, sandbox_port: int) -> dict[str, Any]:
         "data_dir": str(directory),
         "kafka": {"shop_partitions": 4, "account_partitions": 4},
         "deliver": {
-            "import_poll": max(0.05, 10 / speed),
+            "freshness": 60 / speed,
+            "import_poll": max(0.05, 2 / speed),
             "retry_min": max(0.02, 1 / speed),
             "retry_max": max(0.5, 300 / speed),
         },

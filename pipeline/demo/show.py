@@ -13,8 +13,8 @@ from rich.text import Text
 
 from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
 from pipeline.demo.eta import Eta, in_words
-from pipeline.demo.post import Posted
 from pipeline.demo.verdict import Run
+from pipeline.events import Lane
 from pipeline.local.supervisor import Phase, Status
 
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
@@ -24,7 +24,7 @@ _BAR = 30
 
 @dataclass(slots=True)
 class Progress:
-    """Where the run is."""
+    """Where the run is; `events` are to be posted, `kept` those Kafka must have, replayed ones too."""
 
     events: int
     posted: int = 0
@@ -35,10 +35,10 @@ class Progress:
     settling: Eta = field(default_factory=Eta)
     killed: int = 0
 
-    def update(self, now: float, posted: Posted, account: Account) -> None:
+    def update(self, now: float, posted: int, kept: int, account: Account) -> None:
         """Take new figures; `now` in seconds."""
-        self.posted, self.kept, self.account = posted.done, posted.kept.total(), account
-        self.posting.update(now, posted.done)
+        self.posted, self.kept, self.account = posted, kept, account
+        self.posting.update(now, posted)
         self.settling.update(now, account.settled)
 
     @property
@@ -61,8 +61,14 @@ class Progress:
         account = self.account
         return (
             f"webhooks {self.posted}/{self.events}, events {account.received}, "
-            f"records {account.settled}/{self.records} settled, {account.pending} pending; {self.eta}"
+            f"records {account.settled}/{self.records} settled, {self.waiting}; {self.eta}"
         )
+
+    @property
+    def waiting(self) -> str:
+        """What waits for its turn in the budget, by lane."""
+        by_lane = ", ".join(f"{self.account.waiting[lane]:,} {lane}" for lane in Lane)
+        return f"waiting: {by_lane}"
 
 
 def live(progress: Progress) -> RenderableType:
@@ -80,14 +86,15 @@ def live(progress: Progress) -> RenderableType:
         restarts = f"restarted {status.restarts}x" if status.restarts else ""
         colour = _COLOURS.get(status.phase, "yellow")
         processes.add_row(f"[{colour}]●[/] {status.name}", str(status.phase), str(status.pid or ""), restarts)
-    waiting = f"{progress.account.pending:,} pending; {progress.eta}"
+    waiting = f"{progress.waiting}; {progress.eta}"
     killed = f"; {progress.killed} processes killed so far" if progress.killed else ""
     return Group(bars, Text(waiting + killed, style="dim"), Text(), processes)
 
 
 def result(run: Run, console: Console) -> None:
     """The account of the whole run, the checks, and what speaks against them."""
-    console.print(Text(), _events(run), Text(), _records(run), Text(), _accounts(run), Text(), sep="\n")
+    tables = (_events(run), _records(run), _accounts(run), _freshness(run))
+    console.print(*(part for table in tables for part in (Text(), table)), Text(), sep="\n")
     for check in run.checks:
         mark = "[green]✓[/]" if check.agrees else "[red]✗[/]"
         console.print(f"{mark} {escape(check.says)}", highlight=False)
@@ -141,6 +148,15 @@ def _accounts(run: Run) -> Table:
     return table
 
 
+def _freshness(run: Run) -> Table:
+    kills = "; every lane waited for what was killed" if run.killed else ""
+    title = f"How fresh (from received to delivered{kills})"
+    table = _table(title, "lane", "kind", "delivered", "p50", "p95")
+    for row in run.freshness:
+        table.add_row(row.lane, row.kind, _figure(row.records), f"{row.p50:.2f} s", f"{row.p95:.2f} s")
+    return table
+
+
 def _table(title: str, *headings: str) -> Table:
     table = Table(
         title=title,
@@ -152,7 +168,7 @@ def _table(title: str, *headings: str) -> Table:
         padding=(0, 1, 0, 0),  # all of it in 80 columns
     )
     for heading in headings:
-        words = heading in {"store", "kind", "account"}
+        words = heading in {"store", "kind", "account", "lane"}
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)
     return table
 

@@ -1,13 +1,14 @@
 """The webhooks of the demo: pure, seeded, and each with the statement it makes.
 
 They come as they do in life: stories of orders, customers and products, interleaved; some deliveries twice,
-some late, so that an older version arrives after a newer one; and here and there one that is broken.
+some late, so that an older version arrives after a newer one; and here and there one that is broken. The
+older part is history: it is replayed, while the rest comes from the shops.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -22,13 +23,26 @@ _QUIET = timedelta(hours=2)
 #: Of all deliveries: repeated, delayed, and with a signature that does not fit.
 _REPEATED, _LATE, _BROKEN = 0.08, 0.12, 0.01
 _LONGEST_DELAY = timedelta(hours=30)
+#: Of all deliveries, the oldest: history.
+HISTORY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """All deliveries, in the order they are to be posted."""
+    """All deliveries, each part in the order they come.
 
-    deliveries: tuple[Delivery, ...]
+    Attributes:
+        replayed: history, of which Kafka is to have what a gateway would have kept.
+        posted: what the shops send meanwhile, and of the history what no gateway keeps.
+    """
+
+    replayed: tuple[Delivery, ...]
+    posted: tuple[Delivery, ...]
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """All of them."""
+        return self.replayed + self.posted
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -63,7 +77,14 @@ def make(events: int, seed: int, now: datetime) -> Traffic:
     told += [(at + _delay(rng), one) for at, one in rng.choices(told, k=repeats)]
     told += [(at, _forged(rng, one)) for at, one in rng.choices([t for t in told if t[1].kind], k=broken)]
     late = [(at + _delay(rng) if rng.random() < _LATE else at, index) for index, (at, _) in enumerate(told)]
-    return Traffic(tuple(told[index][1] for _, index in sorted(late)))
+    return _divided([told[index][1] for _, index in sorted(late)])
+
+
+def _divided(deliveries: Sequence[Delivery]) -> Traffic:
+    """History and the present; pings and forgeries are kept by nobody, so no history has them."""
+    old, new = deliveries[: int(len(deliveries) * HISTORY)], deliveries[int(len(deliveries) * HISTORY) :]
+    never_kept = [one for one in old if one.kind is None]
+    return Traffic(tuple(one for one in old if one.kind is not None), (*never_kept, *new))
 
 
 def _stories(rng: Random, wanted: int, start: datetime, end: datetime) -> list[tuple[datetime, Delivery]]:
@@ -113,6 +134,6 @@ def _spoilt(rng: Random, signature: str) -> str:
     return "".join(letters) + "="
 
 
-def posted(deliveries: Iterable[Delivery]) -> Counter[tuple[str, str]]:
-    """(shop, kind) -> how many of these the gateway is to take in."""
+def kept(deliveries: Iterable[Delivery]) -> Counter[tuple[str, str]]:
+    """(shop, kind) -> how many of these a gateway keeps."""
     return Counter((one.shop, one.kind) for one in deliveries if one.kind)

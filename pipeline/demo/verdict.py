@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
+from pipeline.demo.freshness import Freshness
 from pipeline.demo.judge import Difference
 from pipeline.demo.post import Posted
 from pipeline.demo.sandbox import Budget
+from pipeline.events import Lane
+from pipeline.records import RecordKind
+
+#: Purchases of each lane that make their ages worth comparing.
+ENOUGH = 50
 
 
 class Check(NamedTuple):
@@ -36,11 +42,13 @@ class Run:
         events: webhooks posted.
         seconds: name of a part -> how long it took.
         posted: what the gateway answered.
+        replayed: (shop, kind) -> events of the history that were put into Kafka.
         rejected: (shop, kind, reason) -> webhooks that nobody can translate.
         account: the workers' account.
         budgets: account -> how its calls were used.
         differences: between the sandbox's accounts and what must be there.
         held: account -> what it holds, counted by kind.
+        freshness: of what was delivered, by lane and kind.
         killed: processes killed on purpose, in order.
         complaint: why the run ended early; empty where it did not.
         directory: where settings, logs and data are.
@@ -51,11 +59,13 @@ class Run:
     events: int
     seconds: Mapping[str, float]
     posted: Posted
+    replayed: Counter[tuple[str, str]]
     rejected: Counter[tuple[str, str, str]]
     account: Account
     budgets: Mapping[str, Budget]
     differences: tuple[Difference, ...]
     held: Mapping[str, Mapping[str, int]]
+    freshness: tuple[Freshness, ...]
     killed: tuple[str, ...]
     complaint: str
     directory: Path
@@ -74,7 +84,7 @@ class Run:
             Check("every webhook was answered as it should be", tuple(self.posted.surprises)),
             Check(
                 "events received = accepted + duplicate + stale + ignored + rejected, and as many as the "
-                "gateway said it kept",
+                "gateway said it kept and were replayed",
                 tuple(self._received()),
             ),
             Check("rejected are those that nobody can translate, and no others", tuple(self._rejected())),
@@ -89,14 +99,20 @@ class Run:
                 tuple(f"{one.account}: {one.what}: {one.found}, not {one.must}" for one in self.differences),
             ),
             Check("the budget was never exceeded", tuple(self._overspent())),
+            *self._lanes(),
         )
 
     def _received(self) -> Iterator[str]:
-        """Kept by the gateway against counted by translate; attempts without an answer may have been kept."""
-        for row in sorted(self.posted.kept.keys() | self.account.events.keys()):
-            kept, counted = self.posted.kept[row], self.account.events.get(row, Counter()).total()
-            if counted < kept or (counted > kept and not self._repeats):
-                yield f"{' '.join(row)}: the gateway kept {kept}, translate counted {counted}"
+        """What Kafka was given against what translate counted; unanswered attempts may have been kept."""
+        given = self.posted.kept + self.replayed
+        for row in sorted(given.keys() | self.account.events.keys()):
+            counted = self.account.events.get(row, Counter()).total()
+            if counted < given[row] or (counted > given[row] and not self._repeats):
+                kept, replayed = self.posted.kept[row], self.replayed[row]
+                yield (
+                    f"{' '.join(row)}: the gateway kept {kept} and {replayed} were replayed, "
+                    f"translate counted {counted}"
+                )
 
     def _rejected(self) -> Iterator[str]:
         found = Counter(
@@ -124,6 +140,18 @@ class Run:
             if budget.most > budget.limit:
                 yield f"{name}: {budget.most} calls in a minute, {budget.limit} are allowed"
 
+    def _lanes(self) -> Iterator[Check]:
+        """Live orders beside a backfill: judged where both had enough, and no kill held up either."""
+        purchases = {row.lane: row for row in self.freshness if row.kind == RecordKind.PURCHASE}
+        live, backfill = purchases.get(Lane.LIVE), purchases.get(Lane.BACKFILL)
+        if self.killed or not live or not backfill or min(live.records, backfill.records) < ENOUGH:
+            return
+        late = f"19 of 20 within {live.p95:.2f} s, half of the backfill's within {backfill.p50:.2f} s"
+        yield Check(
+            "live purchases did not wait for the backfill: 19 of 20 were delivered sooner than half of its",
+            () if live.p95 < backfill.p50 else (late,),
+        )
+
     @property
     def _repeats(self) -> bool:
         """Whether Kafka may hold a webhook more often than the gateway said that it kept it.
@@ -139,6 +167,7 @@ class Run:
             "seed": self.seed,
             "speed": self.speed,
             "events": self.events,
+            "replayed": self.replayed.total(),
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
             "answers": {str(status): count for status, count in sorted(self.posted.answers.items())},
             "unanswered_attempts": self.posted.unanswered,
@@ -157,6 +186,7 @@ class Run:
                 name: asdict(budget) | {"calls_per_order": budget.calls_per_order}
                 for name, budget in self.budgets.items()
             },
+            "freshness": [row._asdict() for row in self.freshness],
             "checks": [
                 {"says": one.says, "agrees": one.agrees, "against": list(one.against)} for one in self.checks
             ],

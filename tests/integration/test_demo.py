@@ -51,8 +51,14 @@ def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert all(check["agrees"] for check in told["checks"])
     assert (
         sum(row["received"] for row in told["stores"])
-        == sum(count for status, count in told["answers"].items() if status.startswith("2")) - 1
-    ), "all that was answered 2xx but the ping"
+        == sum(count for status, count in told["answers"].items() if status.startswith("2"))
+        - 1
+        + told["replayed"]
+    ), "all that was answered 2xx but the ping, and the history"
+    assert {row["lane"] for row in told["freshness"]} >= {"live", "backfill"}
+    assert sum(row["records"] for row in told["freshness"]) == sum(
+        row["delivered"] for row in told["records"]
+    ), "each delivered record has its age"
     assert {row["kind"] for row in told["records"]} == {"contact", "product", "purchase"}
     assert all(account["refused"] == 0 < account["orders"] for account in told["accounts"].values())
     assert list(tmp_path.iterdir()) == []

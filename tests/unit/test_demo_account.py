@@ -17,6 +17,7 @@ from pipeline.demo import account, show
 from pipeline.demo.account import Account
 from pipeline.demo.eta import Eta, in_words
 from pipeline.demo.facts import Expected, ExpectedContact, ExpectedProduct, OrderFact
+from pipeline.demo.freshness import Freshness
 from pipeline.demo.judge import Difference, Held, differences
 from pipeline.demo.post import Posted
 from pipeline.demo.sandbox import Budget
@@ -35,6 +36,9 @@ pipeline_account_records{account="acme",kind="purchase",outcome="accepted",store
 pipeline_account_records{account="acme",kind="purchase",outcome="delivered",store="acme-es"} 3.0
 pipeline_account_records{account="acme",kind="purchase",outcome="superseded",store="acme-es"} 1.0
 pipeline_account_records{account="acme",kind="purchase",outcome="pending",store="acme-es"} 1.0
+pipeline_pending_records{account="acme",kind="purchase",lane="live"} 2.0
+pipeline_pending_records{account="acme",kind="contact",lane="backfill"} 200.0
+pipeline_pending_records{account="acme",kind="purchase",lane="backfill"} 1000.0
 """
 ROW = ("acme", "acme-es", "purchase")
 KEPT = ("acme-es", "order")
@@ -52,11 +56,16 @@ def _good() -> Run:
         events=9,
         seconds={"post": 1.0},
         posted=posted,
+        replayed=Counter(),
         rejected=Counter({(*KEPT, "no_email"): 1}),
         account=figures,
         budgets={"acme": Budget(limit=100, most=99, refused=0, calls=250, orders=100, created_again=1)},
         differences=(),
         held={"acme": {"purchases": 4}},
+        freshness=(
+            Freshness("live", "purchase", 60, 0.1, 0.4),
+            Freshness("backfill", "purchase", 60, 2.0, 4.0),
+        ),
         killed=(),
         complaint="",
         directory=Path("/tmp/x"),  # noqa: S108 - never touched
@@ -88,7 +97,24 @@ def test_a_good_run_agrees(good: Run) -> None:
 
 def test_a_lost_event_is_noticed(good: Run) -> None:
     good.posted.kept[KEPT] += 1
-    assert against(good) == ["acme-es order: the gateway kept 9, translate counted 8"]
+    said = "acme-es order: the gateway kept 9 and 0 were replayed, translate counted 8"
+    assert against(good) == [said]
+
+
+def test_what_was_replayed_must_be_counted_too(good: Run) -> None:
+    good.posted.kept[KEPT] -= 3
+    assert replace(good, replayed=Counter({KEPT: 3})).agrees
+    said = "acme-es order: the gateway kept 5 and 4 were replayed, translate counted 8"
+    assert against(replace(good, replayed=Counter({KEPT: 4}))) == [said]
+
+
+def test_live_purchases_that_wait_for_the_backfill_are_noticed(good: Run) -> None:
+    live, backfill = good.freshness
+    late = replace(good, freshness=(live._replace(p95=2.0), backfill))
+    assert against(late) == ["19 of 20 within 2.00 s, half of the backfill's within 2.00 s"]
+    assert replace(late, killed=("deliver",)).agrees
+    assert replace(late, freshness=(live._replace(p95=2.0, records=49), backfill)).agrees
+    assert replace(late, freshness=(live._replace(p95=2.0),)).agrees
 
 
 def test_an_event_too_many_is_an_error_unless_a_shop_had_to_send_again(good: Run) -> None:
@@ -159,13 +185,25 @@ def test_the_result_is_json_and_a_picture(good: Run) -> None:
     assert told["stores"][0] | {"received": 8, "accepted": 7, "rejected": 1} == told["stores"][0]
     assert told["records"][0] | {"told_before": 2, "delivered": 4, "superseded": 1} == told["records"][0]
     assert told["accounts"]["acme"]["calls_per_order"] == 2.5
+    assert told["freshness"][1] == {
+        "lane": "backfill",
+        "kind": "purchase",
+        "records": 60,
+        "p50": 2.0,
+        "p95": 4.0,
+    }
     console = Console(record=True, width=150)
     show.result(good, console)
     show.result(replace(good, complaint="[red]stuck"), console)
     text = console.export_text()
     assert "Everything agrees" in text
     assert "[red]stuck" in text
-    console.print(show.live(show.Progress(9)))
+    assert "How fresh" in text
+    progress = show.Progress(9, account=account.read([PAGE]))
+    console.print(show.live(progress))
+    waiting = "waiting: 2 live, 0 retry, 1,200 backfill"
+    assert waiting in console.export_text()
+    assert waiting in progress.line
 
 
 def test_nothing_is_estimated_before_anything_is_known() -> None:

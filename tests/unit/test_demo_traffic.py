@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pipeline.demo.traffic import Traffic
 from pipeline.demo.world import HOSTILE, SHOPS
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Product, Purchase
-from pipeline.shops.base import Draft, Rejected, StoreContext
+from pipeline.shops.base import Draft, Rejected, StoreContext, raw_event
 from pipeline.shops.registry import ADAPTERS
 from pipeline.translate.rules import Feed, Place, apply
 from pipeline.translate.state import EntityState
@@ -51,21 +52,9 @@ def _made() -> Traffic:
 
 def arrived(delivery: Delivery) -> RawEvent:
     """The delivery as the gateway would store it."""
-    adapter = ADAPTERS[delivery.platform]
     headers = {name.lower(): value for name, value in delivery.headers}
-    arrival = adapter.arrival(headers, delivery.body)
-    return RawEvent(
-        store=delivery.shop,
-        platform=delivery.platform,
-        kind=arrival.kind,
-        entity=arrival.entity,
-        topic=arrival.topic,
-        delivery=arrival.delivery,
-        received_ms=int(NOW.timestamp() * 1000),
-        triggered_ms=arrival.triggered_ms,
-        body=delivery.body,
-        headers=arrival.headers,
-    )
+    received_ms = int(NOW.timestamp() * 1000)
+    return raw_event(delivery.shop, ADAPTERS[delivery.platform], headers, delivery.body, received_ms)
 
 
 @pytest.fixture(scope="module", name="read")
@@ -98,6 +87,20 @@ def test_there_are_as_many_as_asked_for(events: int) -> None:
 def test_too_few_for_the_special_cases_is_an_error() -> None:
     with pytest.raises(ValueError, match="too few"):
         traffic.make(20, 1, NOW)
+
+
+def test_the_older_half_is_history_but_for_what_no_gateway_keeps(made: Traffic) -> None:
+    assert all(one.kind is not None for one in made.replayed)
+    never_kept = list(itertools.takewhile(lambda one: one.kind is None, made.posted))
+    assert never_kept
+    assert len(made.replayed) + len(never_kept) == len(made.posted) - len(never_kept) == 500
+    assert traffic.kept(made.deliveries) == traffic.kept(made.replayed) + traffic.kept(made.posted)
+    sold = [
+        {fact.order for one in part for fact in one.facts if isinstance(fact, OrderFact) and fact.sold}
+        for part in (made.replayed, made.posted)
+    ]
+    assert all(len(orders) > 20 for orders in sold)
+    assert sold[0] & sold[1], "some orders begin in the history and go on live"
 
 
 def test_every_shop_signs_but_for_pings_and_forgeries(made: Traffic) -> None:
