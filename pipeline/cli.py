@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipeline import config
 from pipeline.errors import PipelineError
+from pipeline.events import Lane
 
 app = typer.Typer(
     name="pipeline",
@@ -21,6 +22,9 @@ app = typer.Typer(
 )
 worker = typer.Typer(help="Stream processors.", no_args_is_help=True)
 app.add_typer(worker, name="worker")
+
+deliver = typer.Typer(help="Look into a deliver worker that runs.", no_args_is_help=True)
+app.add_typer(deliver, name="deliver")
 
 coupons = typer.Typer(help="Coupon sets: codes for them, and codes that were used.", no_args_is_help=True)
 app.add_typer(coupons, name="coupons")
@@ -193,6 +197,66 @@ def coupons_used(
     settings = config.load(config_path)
     first = None if since is None else since.date()
     used.export(settings, account, first, as_csv=as_csv, as_json=as_json, console=Console(stderr=True))
+
+
+@deliver.command("explain")
+def deliver_explain(
+    account: Annotated[str, typer.Option("--account", help="Name of the account in the settings.")],
+    url: Annotated[
+        list[str] | None,
+        typer.Option("--url", help="HTTP side of a deliver worker; may be repeated. Else that of `up`."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what the next calls of an account are for, and why."""
+    from pipeline.deliver import explain_report  # noqa: PLC0415 - start fast
+
+    explain_report.run(account, url or [explain_report.USUAL], Console(), as_json=as_json)
+
+
+@app.command()
+def plan(  # noqa: PLR0917 - typer reads each parameter as an option
+    orders: Annotated[int, typer.Option("--orders", min=1, help="Orders that wait, of each account.")],
+    account: Annotated[
+        list[str] | None, typer.Option("--account", help="May be repeated. Else every account.")
+    ] = None,
+    lane: Annotated[Lane, typer.Option("--lane", help="Of these orders.")] = Lane.BACKFILL,
+    new_customers: Annotated[
+        float, typer.Option("--new-customers", min=0, max=1, help="Share whose contact Connectif lacks.")
+    ] = 0.6,
+    products: Annotated[int, typer.Option("--products", min=0, help="Products Connectif lacks.")] = 0,
+    corrections: Annotated[
+        float, typer.Option("--corrections", min=0, max=1, help="Share that changes after it was told.")
+    ] = 0.0,
+    live_per_minute: Annotated[
+        float, typer.Option("--live-per-minute", min=0, help="Live orders that come in beside them.")
+    ] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", min=0.001, help="Seconds of a call.")] = 0.3,
+    import_seconds: Annotated[
+        float, typer.Option("--import-seconds", min=0, help="Of any import, beside its rows.")
+    ] = 5.0,
+    import_rows: Annotated[
+        float, typer.Option("--import-rows", min=1, help="Rows an import does in a second.")
+    ] = 500.0,
+    config_path: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say how long a volume would take, by the scheduler and the limiter that would deliver it."""
+    from pipeline.deliver import plan_report  # noqa: PLC0415 - start fast
+    from pipeline.deliver.plan import Volume  # noqa: PLC0415
+
+    volume = Volume(
+        orders,
+        lane,
+        new_customers=new_customers,
+        products=products,
+        corrections=corrections,
+        live_per_minute=live_per_minute,
+        latency=latency,
+        import_seconds=import_seconds,
+        import_rows_per_second=import_rows,
+    )
+    plan_report.run(config.load(config_path), account or [], volume, as_json=as_json)
 
 
 @app.command()

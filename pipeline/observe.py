@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -19,6 +20,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: Why the process is not ready; None when it is.
 Readiness = Callable[[], str | None]
+#: A page of a process's own: the query's parameters -> status and JSON.
+Page = Callable[[Mapping[str, str]], tuple[int, bytes]]
+NO_PAGES: Mapping[str, Page] = {}
 
 
 async def respond(
@@ -34,11 +38,11 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def observe_app(readiness: Readiness) -> AsgiApp:
-    """The three routes as an ASGI app; mount it whole or call it for what it knows."""
+def observe_app(readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
+    """The three routes, and `pages` by their paths; mount it whole or call it for what it knows."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
-        path = scope.get("path")
+        path = str(scope.get("path"))
         if path == "/metrics":
             await respond(send, 200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
         elif path == "/healthz":
@@ -46,6 +50,10 @@ def observe_app(readiness: Readiness) -> AsgiApp:
         elif path == "/readyz":
             reason = readiness()
             await respond(send, 200 if reason is None else 503, (reason or "ready").encode() + b"\n")
+        elif path in pages:
+            query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+            status, body = pages[path](query)
+            await respond(send, status, body, b"application/json")
         else:
             await respond(send, 404, b"not found\n")
 
@@ -73,10 +81,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def observed(readiness: Readiness, sock: socket.socket) -> AsyncIterator[None]:
-    """Serve the three routes on `sock` beside other work on this event loop."""
+async def observed(
+    readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
+) -> AsyncIterator[None]:
+    """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
     config = uvicorn.Config(
-        observe_app(readiness), lifespan="off", log_level="warning", access_log=False, ws="none"
+        observe_app(readiness, pages), lifespan="off", log_level="warning", access_log=False, ws="none"
     )
     server = uvicorn.Server(config)
     # The caller owns the signals; uvicorn would take them.

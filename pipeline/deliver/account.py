@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, Aside, Result, tell_contact, tell_product
+from pipeline.deliver.explain import Account as Explained
+from pipeline.deliver.explain import explain
 from pipeline.deliver.gate import Gate, Pass
 from pipeline.deliver.health import Sign
 from pipeline.deliver.importing import Importer
@@ -135,6 +137,11 @@ class AccountDelivery:
         self._repaired.pop(key, None)
         self.scheduler.settled(key)
         self.gate.bell.ring()
+
+    def explained(self) -> dict[str, Any]:
+        """What the next calls are for, and why; see `explain`."""
+        account = Explained(self.account, self.scheduler, self.gate, self._book)
+        return explain(account, self._now(), self._tools.wall())
 
     # What is next.
 

@@ -63,6 +63,11 @@ class Purchases:
         """How many of a lane stand aside."""
         return self._aside_in[lane]
 
+    def first(self, lane: Lane, most: int) -> list[str]:
+        """The ready ones of a lane that go next; nothing changes by it."""
+        ready = self._ready[lane]
+        return [purchase for _, purchase in heapq.nsmallest(most, self._heaps[lane]) if purchase in ready]
+
     def oldest(self, lane: Lane) -> int | None:
         """When the next of the ready ones was accepted, in epoch seconds."""
         heap, ready = self._heaps[lane], self._ready[lane]

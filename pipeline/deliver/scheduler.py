@@ -237,18 +237,22 @@ class Scheduler:
             return Way.SINGLY
         takes = self.imports.durations[kind].expected(rows)
         meanwhile = takes / self._places.spacing
-        if lane is Lane.LIVE and self._load(lane) <= SPENT * self._places.free(now) + meanwhile:
+        if lane is Lane.LIVE and self.load(lane) <= SPENT * self._places.free(now) + meanwhile:
             return Way.SINGLY
         if rows < self.imports.rows(kind, lane):
             return Way.WAIT  # the next one will be larger: that way their number stays small
-        takes += MARGIN * self._places.window
-        ahead = min(AHEAD, math.ceil(takes / self._places.spacing))
+        ahead = self.ahead(kind, rows)
         self.purchases.look(lane, now, wall, ahead=ahead)
         if self.purchases.ready(lane) < ahead:
             return Way.IMPORT
         oldest = self._book[kind].oldest(lane)
         patience = self._settings.freshness * (1 if lane is Lane.LIVE else PATIENT)
         return Way.IMPORT if oldest is not None and wall - oldest > patience else Way.WAIT
+
+    def ahead(self, kind: RecordKind, rows: int) -> int:
+        """How many ready purchases keep the budget busy until an import of so many rows is finished."""
+        takes = self.imports.durations[kind].expected(rows) + MARGIN * self._places.window
+        return min(AHEAD, math.ceil(takes / self._places.spacing))
 
     def _for_lane(self, lane: Lane, now: float, wall: float) -> Action | None:
         self.purchases.look(lane, now, wall, ahead=1)
@@ -348,7 +352,7 @@ class Scheduler:
         early = self.purchases.take_early(lane, lambda key: key.kind is CONTACT and key.id in late)
         return None if early is None else Key(PURCHASE, early)
 
-    def _load(self, lane: Lane) -> int:
+    def load(self, lane: Lane) -> int:
         """Calls that would be made if all of a lane and of those before it went one by one."""
         load = 0
         for other in LANES[: LANES.index(lane) + 1]:

@@ -8,8 +8,9 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import orjson
 from faust.types import TP
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from pipeline.deliver.catchup import Extent, look
 from pipeline.deliver.clerk import Batch, CalledOff, Clerk
 from pipeline.deliver.deliveries import Deliveries, Surroundings
 from pipeline.deliver.desk import Desk, Tables
+from pipeline.deliver.explain_report import EXPLAIN
 from pipeline.deliver.gauges import DeliverCollector
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.reading import Unreadable, letter_headers, read_record
@@ -103,6 +105,15 @@ class DeliverWorker:
         engine.agent("settle", [RECEIPTS], self._handler(self._settle))
         engine.background(self._conduct)
         engine.on_pause(self._pause)
+        engine.pages[EXPLAIN] = self.explained
+
+    def explained(self, query: Mapping[str, str]) -> tuple[int, bytes]:
+        """The page that `pipeline deliver explain` reads."""
+        accounts = dict(self.deliveries.accounts())
+        found = accounts.get(query.get("account", ""))
+        if found is None:
+            return 404, orjson.dumps({"accounts": sorted(accounts)})
+        return 200, orjson.dumps(found.explained())
 
     def desks(self) -> Sequence[Desk]:
         """The partitions held, delivered to or not yet."""

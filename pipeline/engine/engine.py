@@ -25,6 +25,7 @@ from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
 from pipeline.errors import BrokerError, PipelineError
 from pipeline.kafka import client_config
+from pipeline.observe import Page
 from pipeline.topics import full_name
 from pipeline.topics import table as topic_table
 
@@ -73,6 +74,8 @@ class Engine:
         self._restorer = Restorer(kafka, stale_seconds=stale)
         self._tables: list[StateTable] = []
         self._pause_hooks: list[Callable[[], Awaitable[None]]] = []
+        #: The stage's own pages of the HTTP side, by their paths.
+        self.pages: dict[str, Page] = {}
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False

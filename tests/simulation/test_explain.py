@@ -1,0 +1,79 @@
+"""What a worker says of its next calls; and that saying it changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.deliver import explain_report
+from pipeline.errors import PipelineError
+from pipeline.events import Lane
+from tests.simulation.shop import Shop
+from tests.simulation.stage import Stage, play
+
+
+def _said(stage: Stage) -> dict[str, object]:
+    account = dict(stage.life.deliveries.accounts())["acme"]
+    before = copy.deepcopy(account.scheduler.lanes._credits), len(account.scheduler._later)
+    ready = {lane: account.scheduler.purchases.ready(lane) for lane in Lane}
+    found = account.explained()
+    assert (account.scheduler.lanes._credits, len(account.scheduler._later)) == before
+    assert {lane: account.scheduler.purchases.ready(lane) for lane in Lane} == ready
+    assert "@" not in json.dumps(found)
+    return found
+
+
+def test_an_account_at_rest_says_that_nothing_waits(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await stage.settle()
+        assert _said(stage)["next"] == ["Nothing waits."]
+
+    play(tmp_path, story)
+
+
+def test_a_backlog_is_explained_lane_by_lane(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        for number in range(300):
+            Shop(stage.world, lane=Lane.BACKFILL).order(f"b{number}", f"b{number}@example.com", "p1")
+        for number in range(150):
+            stage.shop.order(f"o{number}", f"c{number % 40}@example.com", "p1")
+        texts: list[str] = []
+        for _ in range(12):
+            await asyncio.sleep(5)
+            found = _said(stage)
+            texts.append(json.dumps(found))
+        everything = "\n".join(texts)
+        assert "the oldest that is ready" in everything
+        assert '"lane": "backfill"' in everything
+        assert "no place is free" in everything
+        console = Console(record=True, width=120)
+        explain_report._show(found, console)
+        assert "budget:" in console.export_text()
+        await stage.settle(within=1_200)
+
+    play(tmp_path, story)
+
+
+def test_a_stopped_account_says_why(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("unauthorised")
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await asyncio.sleep(10)
+        found = _said(stage)
+        assert found["stopped"] == "unauthorised"
+        assert "lets us in again" in json.dumps(found["next"])
+        stage.heal()
+        await stage.settle(within=600)
+
+    play(tmp_path, story)
+
+
+def test_a_worker_that_does_not_answer_is_a_clear_error() -> None:
+    with pytest.raises(PipelineError, match="no deliver worker answers"):
+        explain_report.run("acme", ["http://127.0.0.1:9"], Console(), as_json=False)
