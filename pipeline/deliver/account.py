@@ -101,10 +101,13 @@ class AccountDelivery:
         self._stopping = asyncio.Event()
         self._known = known
 
-    async def run(self) -> None:
-        """Deliver until `stop`; an unexpected exception ends it and everything under way."""
+    def ready(self) -> None:
+        """Before each `run`: a `stop` from here on ends it, even one that comes before its first step."""
         self._stopping.clear()
         self.gate.open()
+
+    async def run(self) -> None:
+        """Deliver until `stop`; an unexpected exception ends it and everything under way."""
         if self._known:
             imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
             self.scheduler.imports.doubt(imported, self._now())

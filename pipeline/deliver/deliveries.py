@@ -107,6 +107,7 @@ class Deliveries(Generic[S]):
         await self._mark([name for name in resting if self._has_left(name)], left=False)
         for name in resting:
             account = self._accounts[name]
+            account.delivery.ready()
             account.task = asyncio.create_task(self._run(account), name=f"deliver {name}")
 
     async def pause(self, *, leave: bool = True) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
+from tests.simulation.stage import Stage, play
 from tests.simulation.world import Life, World, settings_for
 
 
@@ -42,3 +43,17 @@ def test_a_thousand_orders_arrive_once_each_within_the_limit(tmp_path: Path) -> 
         world.accounted(life)
 
     virtual.run(story())
+
+
+def test_a_pause_that_comes_before_an_accounts_first_step_ends_it(tmp_path: Path) -> None:
+    """Partitions may be taken away as soon as they were given."""
+
+    async def story(stage: Stage) -> None:
+        await stage.life.deliveries.pause()
+        await stage.life.deliveries.run()
+        await stage.life.deliveries.pause()
+        await stage.life.deliveries.run()
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await stage.settle()
+
+    play(tmp_path, story)
