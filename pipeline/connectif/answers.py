@@ -34,7 +34,7 @@ class AnswerKind(enum.StrEnum):
     LIMITED = "limited"  # 429
     UNAUTHORISED = "unauthorised"  # 401
     FORBIDDEN = "forbidden"  # 403
-    UNAVAILABLE = "unavailable"  # 5xx, redirects, network errors
+    UNAVAILABLE = "unavailable"  # 5xx, redirects, network errors, what a proxy says in its place
     TIMEOUT = "timeout"  # no answer in time
 
 
@@ -49,9 +49,14 @@ _STATUSES = {
     401: AnswerKind.UNAUTHORISED,
     403: AnswerKind.FORBIDDEN,
     404: AnswerKind.ABSENT,
+    # Of a proxy, or of one that serves a page for maintenance: every route we call takes what we send there.
+    405: AnswerKind.UNAVAILABLE,
+    407: AnswerKind.UNAVAILABLE,
     # Asks for the same request again: nothing is wrong with what was sent.
     408: AnswerKind.UNAVAILABLE,
     409: AnswerKind.ALREADY,
+    410: AnswerKind.UNAVAILABLE,
+    421: AnswerKind.UNAVAILABLE,
     425: AnswerKind.UNAVAILABLE,
     429: AnswerKind.LIMITED,
 }
@@ -90,6 +95,9 @@ class Answer:
 def read_answer(response: httpx.Response, wall: float) -> Answer:
     """The typed value of a response whose body has been read; never fails, whatever the body."""
     status, rate = response.status_code, read_rate(response.headers, wall)
+    if _page(response):
+        done = None if response.is_success else False
+        return Answer(AnswerKind.UNAVAILABLE, status, f"{status}; a web page", rate, carried_out=done)
     body = _json(response)
     if response.is_success:
         kind = AnswerKind.CREATED if status == httpx.codes.CREATED else AnswerKind.OK
@@ -134,6 +142,12 @@ def _refusal(status: int, error: dict[str, Any]) -> AnswerKind:
     if status == httpx.codes.BAD_REQUEST:
         return _CODES.get(str(error.get("code")), AnswerKind.INVALID)
     return _STATUSES.get(status, AnswerKind.INVALID)
+
+
+def _page(response: httpx.Response) -> bool:
+    """Whether it is a proxy's page that would be taken for success, or for the absence of an element."""
+    html = "html" in response.headers.get("content-type", "").lower()
+    return html and (response.is_success or response.status_code == httpx.codes.NOT_FOUND)
 
 
 def _json(response: httpx.Response) -> Any:

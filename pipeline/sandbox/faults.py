@@ -17,6 +17,7 @@ Effect = Literal[
     "close_after_store",
     "error",
     "bad_gateway",
+    "no_server",
     "too_many_requests",
     "unauthorised",
     "forbidden",
@@ -40,8 +41,9 @@ class FaultRule(BaseModel):
     effect: Effect = Field(
         description="timeout: hang, nothing stored; timeout_after_store: carry out, then hang; reset and "
         "close_after_store: the same, but the connection breaks at once; error: an HttpError of `status`; "
-        "bad_gateway: 502 in HTML; slow: `seconds` late; import_*: what becomes of the import created "
-        "(stuck: queued until the rule is gone); expired_url: links to files are past their end"
+        "bad_gateway: 502 in HTML; no_server: 404 in HTML; slow: `seconds` late; import_*: what becomes of "
+        "the import created (stuck: queued until the rule is gone); expired_url: links to files are past "
+        "their end"
     )
     account: str | None = Field(None, description="none: every account")
     method: str | None = Field(None, description="none: every method")

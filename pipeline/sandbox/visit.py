@@ -116,6 +116,8 @@ class Visit:
             raise refuse(status, detail)
         elif effect == "bad_gateway":
             raise Refusal(Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>\n", HTML))
+        elif effect == "no_server":
+            raise Refusal(Answer(404, b"<html><body><h1>404 Not Found</h1></body></html>\n", HTML))
         elif effect == "unauthorised":
             raise Refusal(unauthorised(self._switches))
         elif effect == "forbidden":

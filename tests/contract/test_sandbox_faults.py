@@ -87,11 +87,12 @@ async def test_an_error_has_the_status_and_words_it_is_told() -> None:
         assert (answer.status_code, answer.json()["detail"]) == (503, "Maintenance.")
 
 
-async def test_a_bad_gateway_answers_html() -> None:
+@pytest.mark.parametrize(("effect", "status"), [("bad_gateway", 502), ("no_server", 404)])
+async def test_a_proxy_answers_html(effect: str, status: int) -> None:
     async with running() as api:
-        await _fault(api, "bad_gateway")
+        await _fault(api, effect)
         answer = await api.get("/store/")
-        assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html")
 
 
 async def test_a_burst_of_429_says_nothing_remains_and_is_not_held_against_the_client() -> None:
