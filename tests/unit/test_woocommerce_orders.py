@@ -114,6 +114,8 @@ def test_a_thrown_away_order_is_retracted_or_kept_by_the_settings() -> None:
     assert only(numbered, RecordKind.PURCHASE).id is None  # the stage knows the number it told
     kept = translate({"id": 727}, "order.deleted", on_order_deleted="keep")
     assert (kept.drafts, kept.ignored) == ((), "order_kept")
+    binned = sold(order(status="trash"), on_order_deleted="keep")  # some shops announce it this way
+    assert (binned.drafts, binned.ignored) == ((), "order_kept")
 
 
 def test_a_partial_refund_leaves_what_remains() -> None:

@@ -43,8 +43,10 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 #: Carts that only look like orders: the block checkout makes one as soon as the shopper opens it.
 _DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
-#: The sale did not happen, or was undone. `trash` is what an order becomes when it is deleted.
-_UNDONE = frozenset({"cancelled", "refunded", "failed", "trash"})
+#: What an order becomes when it is deleted.
+_TRASH = "trash"
+#: The sale did not happen, or was undone.
+_UNDONE = frozenset({"cancelled", "refunded", "failed", _TRASH})
 _SOLD = frozenset({"processing", "completed"})
 _UNPAID = frozenset({"pending", "on-hold"})
 #: Lines of bundles and composites point to the line that contains them: by its id, in meta data by its key.
@@ -68,6 +70,8 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         raise Rejected("missing_field", "status", "an order without a status")
     if status in _DRAFTS:
         return Translation(version=version, ignored="draft")
+    if status == _TRASH and settings.on_order_deleted == "keep":
+        return Translation(version=version, ignored="order_kept")
     if not _is_sold(status, body, settings):
         drafts = (retract_draft(_purchase_id(own, body, settings)),) if status in _UNDONE else ()
         reason = status if status in _UNDONE else "not_sold"
