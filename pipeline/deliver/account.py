@@ -23,7 +23,7 @@ from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key, Place
 from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send, Watch
-from pipeline.deliver.selling import Sale
+from pipeline.deliver.selling import Progress, Sale
 from pipeline.deliver.verdicts import (
     CreatePurchase,
     DeleteProduct,
@@ -96,8 +96,8 @@ class AccountDelivery:
         self._attempts: dict[Key, int] = {}
         #: Answers of a record's own that made no sense, and when the first came.
         self._senseless: dict[Key, tuple[int, float]] = {}
-        #: What was made again for a purchase that is not told yet.
-        self._repaired: dict[Key, list[Key]] = {}
+        #: Of purchases that are not told yet.
+        self._progress: dict[Key, Progress] = {}
         self._stopping = asyncio.Event()
         self._known = known
 
@@ -137,7 +137,8 @@ class AccountDelivery:
         key = Key(receipt.kind, receipt.id)
         self._attempts.pop(key, None)
         self._senseless.pop(key, None)
-        self._repaired.pop(key, None)
+        if receipt.outcome is not Outcome.SUPERSEDED:
+            self._progress.pop(key, None)
         self.scheduler.settled(key)
         self.gate.bell.ring()
 
@@ -209,11 +210,11 @@ class AccountDelivery:
             case PutProduct() | DeleteProduct():
                 result = await tell_product(client, way, key, verdict)
             case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
-                repaired = self._repaired.setdefault(key, [])
-                sale = Sale(client, way, self._book, key.id, body=state.body, repaired=repaired)
+                progress = self._progress.setdefault(key, Progress())
+                sale = Sale(client, way, self._book, key.id, body=state.body, progress=progress)
                 result = await sale.tell(verdict)
                 if isinstance(result, Ending):
-                    return _complete(result, waiting, way, tuple(dict.fromkeys(repaired)))
+                    return _complete(result, waiting, way, tuple(dict.fromkeys(progress.repaired)))
             case _:
                 raise TypeError(f"a {key.kind} cannot be told by calls of its own: {type(verdict).__name__}")
         return _complete(result, waiting, way) if isinstance(result, Ending) else result
@@ -221,8 +222,10 @@ class AccountDelivery:
     def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
         line = self._book[key.kind]
         match result:
-            case Aside(tried=tried):
-                line.back(key.id, tried=tried)
+            case Aside(needs=needs, tried=tried):
+                if tried:
+                    line.mark_tried(key.id)
+                self.scheduler.purchases.refused(key.id, needs)
             case Again(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
                 line.back(key.id, tried=tried)
             case Again(sign=Sign.WELL, reason=reason, detail=detail) if self._nonsense(key):

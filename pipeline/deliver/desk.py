@@ -17,7 +17,7 @@ import orjson
 
 from pipeline.deliver.book import Book, Line
 from pipeline.deliver.judge import apply, judge
-from pipeline.deliver.merge import SEEN, PurchaseState, State, state_of
+from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, state_of
 from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
@@ -231,10 +231,13 @@ class Desk:
         account = receipt.account
         told = self.told(account, key)
         if receipt.outcome is not Outcome.DEAD:
-            self._write_told(step, account, key, apply(told, was.state))
+            delivered = receipt.outcome is Outcome.DELIVERED
+            self._write_told(step, account, key, apply(told, was.state, delivered=delivered))
         elif isinstance(told, PurchaseTold):
             # It may have been deleted to be replaced: nothing can be taken for the same any more.
             self._write_told(step, account, key, PurchaseTold(told.version, ""))
+        elif isinstance(told, ContactTold) and _deletes(was.state, told):
+            self._write_told(step, account, key, ContactTold(retracted=told.retracted))
         for name in receipt.repaired:
             repaired = _key(name)
             self._write_told(step, account, repaired, _repaired(repaired, was.state))
@@ -320,6 +323,11 @@ def _key(name: str) -> Key:
 
 def _told(kind: RecordKind, raw: bytes | None) -> Told | None:
     return None if raw is None else told_from_json(kind, orjson.loads(raw))
+
+
+def _deletes(state: State, told: ContactTold) -> bool:
+    """Whether telling the state begins with a deletion."""
+    return isinstance(state, ContactState) and state.retracted > told.retracted
 
 
 def _repaired(key: Key, state: State) -> Told | None:

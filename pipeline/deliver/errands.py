@@ -35,8 +35,9 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A record that this one needs waits itself: it goes first. `tried` as in `Again`."""
+    """Records that this one needs wait themselves: they go first. `tried` as in `Again`."""
 
+    needs: tuple[Key, ...]
     tried: bool = False
 
 

@@ -57,7 +57,7 @@ def judge(told: Told | None, state: State, *, trigger: bool = True, maybe_sent: 
     raise TypeError(f"a {state.kind} was never told as that")
 
 
-def apply(told: Told | None, state: State) -> Told | None:
+def apply(told: Told | None, state: State, *, delivered: bool = True) -> Told | None:
     """What Connectif has been told once the state is delivered, or found to be no news."""
     match state, told:
         case ContactState(), ContactTold() | None:
@@ -65,7 +65,7 @@ def apply(told: Told | None, state: State) -> Told | None:
         case ProductState(), ProductTold() | None:
             return _apply_product(told, state)
         case PurchaseState(), PurchaseTold() | None:
-            return _apply_purchase(told, state)
+            return _apply_purchase(told, state, delivered)
         case CouponState(), _:
             return CouponTold()
     raise TypeError(f"a {state.kind} was never told as that")
@@ -186,16 +186,17 @@ def _judge_purchase(
         nothing = Unchanged("never_sent" if told is None else "same")
         return nothing if gone and not maybe_sent else DeletePurchase()
     if gone:
-        # Sold again after it was retracted: its workflows have run before.
-        return CreatePurchase(trigger=trigger and told is None, compare=maybe_sent)
+        # Sold again after it was retracted: its workflows have run before, and "exists" may mean "existed".
+        return CreatePurchase(trigger=trigger and told is None, compare=maybe_sent or told is not None)
     if maybe_sent or told is None or told.fingerprint != digest(state.body):
         return ReplacePurchase(verify=maybe_sent)
     return Unchanged("same")
 
 
-def _apply_purchase(told: PurchaseTold | None, state: PurchaseState) -> PurchaseTold | None:
+def _apply_purchase(told: PurchaseTold | None, state: PurchaseState, delivered: bool) -> PurchaseTold | None:
     if told is not None and state.version < told.version:
         return told
     if state.body is None:
-        return told and PurchaseTold(state.version, RETRACTED)
+        # Deleted though never told for certain: an answer was lost, and its workflows may have run.
+        return PurchaseTold(state.version, RETRACTED) if told is not None or delivered else None
     return PurchaseTold(state.version, digest(state.body))

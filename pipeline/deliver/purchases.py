@@ -131,6 +131,12 @@ class Purchases:
                 if self._line.phase(purchase) is Phase.HELD:
                     self._make_ready(purchase)
 
+    def refused(self, purchase: str, needs: Sequence[Key]) -> None:
+        """A flying one was refused for want of these, which wait themselves: it stands aside for them."""
+        self._line.hold(purchase)
+        if self._line.phase(purchase) is Phase.HELD:
+            self._stand_aside(purchase, needs)
+
     def hasten(self) -> None:
         """What moved to a faster lane while it was ready or stood aside takes what it needs along."""
         for purchase in self._line.hastened():

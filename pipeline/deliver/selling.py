@@ -1,13 +1,15 @@
 """A purchase's calls: POST, or DELETE and POST, with what Connectif has lost made again on the way.
 
 There is no update, and no bulk. A repeat is answered 409, so a POST may be repeated whenever its answer was
-lost; that the purchase exists is then a success, unless another version of it may be what exists.
+lost; that the purchase exists is then a success, unless another version of it may be what exists, or it was
+deleted: then it is read and compared. What each correction costs, what a crash leaves: docs/corrections.md.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.connectif.answers import Answer, AnswerKind
@@ -24,6 +26,23 @@ from pipeline.records import Outcome
 
 #: A purchase lacks its contact once and its products once; more rounds mean something undoes the repair.
 REPAIRS = 4
+#: So often an id is found taken by nothing before it is believed: news of a deletion may be late.
+ID_TRIES = 3
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the telling of a purchase is; kept by the caller, as errands fail and are repeated.
+
+    Attributes:
+        repaired: what Connectif had lost and was made again.
+        deleted: whether the version told before was deleted, and none is known to be there.
+        taken: how often the id was refused as taken where nothing was found.
+    """
+
+    repaired: list[Key] = field(default_factory=list)
+    deleted: bool = False
+    taken: int = 0
 
 
 class Sale:
@@ -35,7 +54,7 @@ class Sale:
         book: what else waits.
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
-        repaired: takes what is made again on the way; kept by the caller, as an errand may fail after that.
+        progress: of the errands before, and takes this one's.
     """
 
     def __init__(
@@ -46,15 +65,15 @@ class Sale:
         purchase: str,
         *,
         body: Mapping[str, Any] | None,
-        repaired: list[Key],
+        progress: Progress,
     ) -> None:
         self._client = client
         self._way = way
         self._book = book
         self._id = purchase
         self._body = body or {}
-        self._deleted = False
-        self._repaired_keys = repaired
+        self._progress = progress
+        self._replaced = False
 
     async def tell(self, verdict: CreatePurchase | ReplacePurchase | DeletePurchase) -> Result:
         """Do what the verdict says."""
@@ -62,7 +81,9 @@ class Sale:
             case DeletePurchase():
                 return await self._delete()
             case ReplacePurchase(verify=verify):
-                return await self._compare() if verify else await self._replace()
+                if verify:
+                    return await self._compare()
+                return await (self._post_anew("replaced") if self._progress.deleted else self._replace())
             case CreatePurchase(trigger=trigger, compare=compare):
                 return await self._create(trigger=trigger, compare=compare)
 
@@ -73,23 +94,34 @@ class Sale:
         if posted.kind is not AnswerKind.ALREADY:
             return result_of(posted, "created")
         if compare:
-            return await self._compare()
+            return await self._compare(posted)
         return Ending(Outcome.DELIVERED, "already", status=posted.status)
 
-    async def _compare(self) -> Result:
-        """Connectif may hold any version, or none: look."""
+    async def _compare(self, taken: Answer | None = None) -> Result:
+        """Connectif may hold any version, or none: look. `taken` says that the id is."""
         answer = await self._way.call(
             "purchases", lambda: self._client.get_purchase(self._id), may_be_absent=True
         )
         if answer.kind is AnswerKind.ABSENT:
-            return await self._post_anew("created")
+            return await self._post_anew("created") if taken is None else self._taken(taken)
         if not answer.good or answer.body is None:
-            return _unclear(answer)
+            return self._unclear(answer)
+        self._progress.deleted = False
         if same_purchase(self._body, answer.body):
             return Ending(Outcome.DELIVERED, "already", status=answer.status)
         return await self._replace()
 
+    def _taken(self, refusal: Answer) -> Result:
+        """The id is taken, and nothing is there: it cannot be used again, unless that is old news."""
+        self._progress.taken += 1
+        if self._progress.taken < ID_TRIES:
+            return Again(Sign.WELL, tried=True, reason="id_used_up", detail=refusal.detail)
+        return Ending(Outcome.DEAD, "id_used_up", refusal.detail, refusal.status)
+
     async def _replace(self) -> Result:
+        if self._replaced:
+            return Again(Sign.WELL, tried=True, reason="conflict", detail="there again once it was deleted")
+        self._replaced = True
         result = await self._delete()
         if isinstance(result, Ending) and result.outcome is Outcome.DELIVERED:
             return await self._post_anew("replaced")
@@ -100,7 +132,7 @@ class Sale:
             "purchases", lambda: self._client.delete_purchase(self._id), may_be_absent=True
         )
         result = result_of(answer, "retracted", deletes=True)
-        self._deleted = isinstance(result, Ending)
+        self._progress.deleted = isinstance(result, Ending) and result.outcome is Outcome.DELIVERED
         return result
 
     async def _post_anew(self, reason: str) -> Result:
@@ -109,8 +141,8 @@ class Sale:
         if not isinstance(posted, Answer):
             return posted
         if posted.kind is AnswerKind.ALREADY:
-            return Again(Sign.WELL, tried=True, reason="conflict", detail=posted.detail)
-        return result_of(posted, reason, touched=self._deleted)
+            return await self._compare(posted)
+        return result_of(posted, reason, touched=self._progress.deleted)
 
     async def _post(self, *, trigger: bool) -> Answer | Result:
         """The answer to the POST, once nothing is missing; or what keeps it from being made."""
@@ -127,13 +159,13 @@ class Sale:
                 return answer
             if obstacle is not None:
                 return obstacle
-        return Again(Sign.WELL, tried=self._deleted, reason=answer.kind.value, detail=answer.detail)
+        return Again(Sign.WELL, self._progress.deleted, reason=answer.kind.value, detail=answer.detail)
 
     async def _repair_contact(self, refusal: Answer) -> Result | None:
         """Only its address is written: the rest was told before and is not kept, or is on its way."""
         key, by_email = contact_of(self._body)
         if self._book[key.kind].phase(key.id) in (Phase.LOADED, Phase.WAITING, Phase.HELD):
-            return Aside(tried=self._deleted)
+            return Aside((key,), tried=self._progress.deleted)
         answer = await self._way.call(
             "contacts", lambda: self._client.put_contact(key.id, b"{}", by_email=by_email)
         )
@@ -147,8 +179,9 @@ class Sale:
             if not isinstance(found, list):
                 return found
             missing = found
-        if any(key.id in self._book[key.kind] for key in missing):
-            return Aside(tried=self._deleted)
+        waiting = tuple(key for key in missing if key.id in self._book[key.kind])
+        if waiting:
+            return Aside(waiting, tried=self._progress.deleted)
         for key in missing:
             line = self._book[key.kind]
             line.lend(key.id)
@@ -161,7 +194,7 @@ class Sale:
                 return obstacle
         if missing:
             return None
-        return Again(Sign.WELL, tried=self._deleted, reason=refusal.kind.value, detail=refusal.detail)
+        return Again(Sign.WELL, self._progress.deleted, reason=refusal.kind.value, detail=refusal.detail)
 
     async def _absent(self, keys: Sequence[Key]) -> list[Key] | Again:
         """Where the refusal names ids that are not ours: which products Connectif does not have."""
@@ -172,19 +205,19 @@ class Sale:
             if answer.kind is AnswerKind.ABSENT:
                 absent.append(key)
             elif not answer.good:
-                return _unclear(answer)
+                return self._unclear(answer)
         return absent
 
     def _repaired(self, key: Key, answer: Answer, refusal: Answer) -> Result | None:
         if answer.good:
-            self._repaired_keys.append(key)
+            self._progress.repaired.append(key)
             return None
-        result = result_of(answer, "", touched=self._deleted)
+        result = result_of(answer, "", touched=self._progress.deleted)
         if isinstance(result, Again):
             return result
         # What the purchase needs cannot be made: that is why it is dead, and this is what was said of it.
         return Ending(Outcome.DEAD, refusal.kind.value, result.detail, result.status)
 
-
-def _unclear(answer: Answer) -> Again:
-    return Again(sign_of(answer, may_be_absent=True), reason="unreadable", detail=answer.detail)
+    def _unclear(self, answer: Answer) -> Again:
+        sign = sign_of(answer, may_be_absent=True)
+        return Again(sign, self._progress.deleted, reason="unreadable", detail=answer.detail)

@@ -46,15 +46,19 @@ def test_a_key_without_a_right_stops_the_account_with_the_reason(tmp_path: Path)
     play(tmp_path, story)
 
 
-@pytest.mark.parametrize("effect", ["bad_gateway", "reset", "timeout", "unauthorised", "error"])
+@pytest.mark.parametrize("effect", ["bad_gateway", "no_server", "reset", "timeout", "unauthorised", "error"])
 def test_connectif_away_for_a_day_loses_nothing_and_buries_nothing(tmp_path: Path, effect: str) -> None:
     async def story(stage: Stage) -> None:
+        stage.shop.order("told", "ann@example.com", "p1")
+        await stage.settle()
         stage.fault(effect, **({"seconds": 60.0} if effect == "timeout" else {}))
+        stage.shop.cancel("told")
         for hour in range(24):
             for number in range(10):
                 stage.shop.order(f"o{hour}-{number}", f"c{hour}-{number}@example.com", "p1")
             await minutes(60)
-        assert stage.world.holds("purchases") == {}
+        assert stage.world.holds("purchases").keys() == {"told"}
+        assert stage.world.outcomes()["purchase", "delivered"] == 1
         # Full jitter up to five minutes: two and a half on average. A refused key is tried once a minute.
         assert 200 < len(stage.calls()) < 1_500
         stage.heal()
@@ -70,8 +74,8 @@ def test_a_record_whose_own_answers_make_no_sense_is_given_up_in_the_end(tmp_pat
         stage.shop.product("p1")
         stage.shop.customer("ann@example.com", name="Ann")
         await stage.settle()
-        # A purchase that exists already whenever it is told, and is not there whenever it is looked for.
-        stage.fault("error", status=409, method="POST", route="/purchases*")
+        # A purchase that is said not to be there when it is deleted, and is there whenever it is told.
+        stage.fault("error", status=404, method="DELETE", route="/purchases*")
         stage.shop.purchase("o1", "ann@example.com", "p1")
         await stage.settle()
         stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")

@@ -147,7 +147,13 @@ class TestPurchases:
 
     def test_sold_again_it_is_created_without_its_trigger(self) -> None:
         told = _told(PurchaseState(1, 0, BODY), PurchaseState(2, 0, None))
-        assert judge(told, PurchaseState(3, 0, BODY)) == CreatePurchase(trigger=False, compare=False)
+        assert judge(told, PurchaseState(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
+
+    def test_what_may_have_been_told_is_remembered_once_it_was_deleted(self) -> None:
+        gone = PurchaseState(2, 0, None)
+        assert apply(None, gone, delivered=False) is None  # never sent: a later sale is the first
+        told = apply(None, gone, delivered=True)
+        assert judge(told, PurchaseState(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_in_doubt_connectif_is_asked(self) -> None:
         told = _told(PurchaseState(2, 0, BODY))

@@ -1,0 +1,114 @@
+"""A purchase's calls where the answers are such as the sandbox never gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import httpx
+from pydantic import SecretStr
+
+from pipeline.config import AccountSettings
+from pipeline.connectif.answers import Answer
+from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.book import Book
+from pipeline.deliver.errands import Again, Result
+from pipeline.deliver.gate import Pass
+from pipeline.deliver.health import Sign
+from pipeline.deliver.receipts import Ending
+from pipeline.deliver.selling import Progress, Sale
+from pipeline.deliver.verdicts import CreatePurchase, ReplacePurchase
+from pipeline.records import Outcome
+
+BODY = {
+    "purchase_id": "o1",
+    "contact_email": "ann@example.com",
+    "total_price": "20.00",
+    "lines": [{"product_id": "p1", "name": "P", "url": "https://shop.example/p1", "unit_price": "20.00"}],
+}
+FOREIGN = {"status": 400, "code": "E0102", "detail": "no product", "productIds": ["64a000000000000000000001"]}
+TAKEN = {"status": 409, "title": "Conflict", "detail": "Purchase o1 already exists."}
+GONE = {"status": 404, "title": "Not Found"}
+
+
+class _Way:
+    """A pass that is never held up."""
+
+    async def call(
+        self, _route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool = False
+    ) -> Answer:
+        del may_be_absent
+        return await make()
+
+
+def _tell(
+    verdict: CreatePurchase | ReplacePurchase,
+    answers: list[tuple[str, int, Any]],
+    progress: Progress | None = None,
+) -> Result:
+    """What becomes of the purchase where Connectif answers so; every answer is asked for, in this order."""
+    left = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        method, status, body = left.pop(0)
+        assert request.method == method
+        return httpx.Response(status, json=body) if body else httpx.Response(status)
+
+    async def tell() -> Result:
+        settings = AccountSettings(api_key=SecretStr("a:b"), base_url="http://localhost")
+        async with ConnectifClient("acme", settings, transport=httpx.MockTransport(answer)) as client:
+            way = cast("Pass", _Way())
+            known = Progress() if progress is None else progress
+            return await Sale(client, way, Book(), "o1", body=BODY, progress=known).tell(verdict)
+
+    result = asyncio.run(tell())
+    assert left == []
+    return result
+
+
+def _held(total: str) -> Any:
+    line = {"productId": "p1", "name": "P", "productDetailUrl": "https://shop.example/p1", "unitPrice": 20}
+    return {"id": "1", "purchaseId": "o1", "totalPrice": float(total), "products": [line]}
+
+
+def test_what_was_deleted_is_in_doubt_whatever_keeps_its_post_from_being_made() -> None:
+    result = _tell(
+        ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 400, FOREIGN), ("GET", 503, None)]
+    )
+    assert result == Again(Sign.AWAY, tried=True, reason="unreadable", detail="503")
+
+
+def test_what_was_deleted_is_not_deleted_again() -> None:
+    progress = Progress()
+    _tell(ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 503, None)], progress)
+    result = _tell(ReplacePurchase(verify=False), [("POST", 201, {"id": "1"})], progress)
+    assert result == Ending(Outcome.DELIVERED, "replaced", status=201)
+
+
+def test_what_the_lost_answer_had_stored_is_found() -> None:
+    progress = Progress(deleted=True)
+    answers = [("POST", 409, TAKEN), ("GET", 200, _held("20"))]
+    result = _tell(ReplacePurchase(verify=False), answers, progress)
+    assert result == Ending(Outcome.DELIVERED, "already", status=200)
+
+
+def test_another_version_that_appears_meanwhile_is_replaced_once_an_errand() -> None:
+    other, progress = _held("5"), Progress(deleted=True)
+    answers = [("POST", 409, TAKEN), ("GET", 200, other), ("DELETE", 204, None)]
+    result = _tell(
+        ReplacePurchase(verify=False), [*answers, ("POST", 409, TAKEN), ("GET", 200, other)], progress
+    )
+    assert isinstance(result, Again)
+    assert (result.sign, result.tried, result.reason) == (Sign.WELL, True, "conflict")
+    assert progress.deleted is False
+
+
+def test_an_id_that_is_taken_by_nothing_is_given_up_after_three_looks() -> None:
+    progress = Progress()
+    verdict, answers = CreatePurchase(trigger=False, compare=True), [("POST", 409, TAKEN), ("GET", 404, GONE)]
+    assert isinstance(_tell(verdict, answers, progress), Again)
+    assert isinstance(_tell(verdict, answers, progress), Again)
+    result = _tell(verdict, answers, progress)
+    assert isinstance(result, Ending)
+    assert (result.outcome, result.reason, result.status) == (Outcome.DEAD, "id_used_up", 409)
