@@ -1,0 +1,39 @@
+"""A shop's own bodies on a stage: each goes through the translate rules, and what follows is delivered."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
+from pipeline.events import RawEvent
+from pipeline.records import Record
+from pipeline.shops.base import ShopAdapter, StoreContext
+from pipeline.translate.rules import Feed, Outcome, Place, apply
+from pipeline.translate.state import EntityState
+from tests.simulation.shop import Hearer
+
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+class Front:
+    """One store of the account `acme`; each of its deliveries is a new one."""
+
+    def __init__(self, world: Hearer, adapter: ShopAdapter, store: StoreContext) -> None:
+        self._world = world
+        self.store = store
+        self._adapter = adapter
+        self._states: dict[str, EntityState] = defaultdict(EntityState)
+        self._offsets = itertools.count()
+
+    def says(self, event: RawEvent) -> Outcome:
+        """Translate one event and hand its records on."""
+        offset = next(self._offsets)
+        event = replace(event, delivery=f"{event.delivery}-{offset}")
+        feed = Feed(self.store, self._adapter, "acme")
+        result = apply(event, Place("shop.orders", 0, offset), self._states[event.entity], feed)
+        for emission in result.emissions:
+            self._world.say(RECORD.validate_json(emission.value))
+        return result.outcome
