@@ -38,7 +38,8 @@ class Journal:
         self._longest = longest
         self.existed = path.exists()
         self._calls = _read(path) if self.existed else {}
-        self._next = max(self._calls, default=0) + 1
+        # After the newest, which stands last: numbers begin anew once they are used up.
+        self._next = next(reversed(self._calls), 0) + 1
         self._size = 0
         self._file = -1
         self._open()
@@ -64,6 +65,7 @@ class Journal:
         """A call is about to be made; returns what `answered` needs."""
         call = self._next & _CALL_MASK
         self._next += 1
+        self._calls.pop(call, None)
         self._calls[call] = (wall, None)
         self._size += os.write(self._file, _packed(call, wall, 0))
         return call
@@ -119,5 +121,6 @@ def _read(path: Path) -> Calls:
             start, _ = calls.get(call, (wall, None))
             calls[call] = (start, wall)
         else:
+            calls.pop(call, None)
             calls[call] = (wall, None)
     return calls
