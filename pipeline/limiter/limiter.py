@@ -9,6 +9,7 @@ others may share the limit.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,12 @@ GUARD = 0.005
 SHARED = 10
 #: While others share the limit, so many places are left to what they call before it can be seen.
 MARGIN = 2
+#: Seconds by which a reset may be told too early, and as a share of the window the most that is allowed for:
+#: servers round to whole seconds, some of them down.
+ROUNDING, MOST_ROUNDING = 1.0, 0.02
+#: Shares of a window: by how much a server's idea of its beginning and ours may differ, and two resets of one
+#: window.
+BEGINNING, SAME_RESET = 0.05, 0.1
 
 
 @dataclass(slots=True)
@@ -116,10 +123,13 @@ class Limiter:
         if seen.remaining is None:
             return
         served = self.limit if state.server_limit is None else state.server_limit
-        if served - seen.remaining > self._taken + state.returned - returned:
+        if served - seen.remaining > self._countable(seen, state.returned - returned, now):
             state.shared_until = now + SHARED * self.window
-        if now < state.shared_until:
-            self._heed(seen.remaining, now + self._plausible(seen.reset_in), started, now)
+        self._watch(seen, now)
+        if self.reserve or now < state.shared_until:
+            self._heed(seen, started, now)
+        else:
+            state.remaining = None
 
     # Calls of other processes.
 
@@ -146,16 +156,53 @@ class Limiter:
     @property
     def _left_by_server(self) -> int:
         """Calls in flight may not be in what the server said was left."""
-        return (self.state.remaining or 0) - max(MARGIN, self.reserve) - len(self.state.flying)
-
-    def _heed(self, remaining: int, reset_at: float, started: float, now: float) -> None:
         state = self.state
+        return (state.remaining or 0) + state.credit - max(MARGIN, self.reserve) - len(state.flying)
+
+    def _countable(self, seen: Seen, returned: int, now: float) -> int:
+        """How many of our calls the server can have counted, by the answer to one of them.
+
+        Args:
+            seen: the answer.
+            returned: places that came back while the call flew.
+            now: when it came.
+        """
+        most, slack = self._taken + returned, BEGINNING * self.window
+        if seen.reset_in is not None and seen.reset_in > self.window + slack:
+            self.state.clock_ahead = True
+        if self.state.clock_ahead or seen.reset_in is None or not slack < seen.reset_in <= self.window:
+            return most
+        # Not those answered before its window began, or, where that slides, before the oldest call in it.
+        before = bisect_left(self.state.cooling, now + seen.reset_in - slack)
+        return min(most, self._taken - before)
+
+    def _watch(self, seen: Seen, now: float) -> None:
+        """Resets that lie closer together than a window, and yet apart, are those of a sliding one."""
+        if seen.reset_in is None or not 0 <= seen.reset_in <= self.window:
+            return
+        state, tolerance = self.state, SAME_RESET * self.window
+        moved = now + seen.reset_in - state.anchor
+        if moved > tolerance:
+            state.sliding = state.sliding or moved < self.window - tolerance
+            state.anchor = now + seen.reset_in
+
+    def _heed(self, seen: Seen, started: float, now: float) -> None:
+        state = self.state
+        remaining, reset_at = seen.remaining or 0, now + self._until_reset(seen)
         if state.remaining is None or started >= state.heard_at:
             state.remaining, state.reset_at, state.heard_at = remaining, reset_at, now
+            # Of the places that come back while a call flies, the server may have spoken already.
+            state.credit, state.credit_from = 0, now + (now - started)
         else:
             # Answers to calls made side by side overtake each other: the most careful reading counts.
             state.remaining = min(state.remaining, remaining)
             state.reset_at = min(state.reset_at, reset_at)
+
+    def _until_reset(self, seen: Seen) -> float:
+        """In a sliding window the reset told is that of one place; all it told of is over in a window."""
+        if self.state.sliding:
+            return self.window
+        return self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
 
     def _cool(self, answer: float) -> None:
         self.state.cooling.append(answer + self.window + GUARD)
@@ -163,10 +210,12 @@ class Limiter:
     def _refresh(self, now: float) -> None:
         state = self.state
         while state.cooling and state.cooling[0] <= now:
-            state.cooling.popleft()
+            moment = state.cooling.popleft()
             state.returned += 1
+            # Where the window slides, a place of ours that comes back is one more than the server told of.
+            state.credit += state.sliding and moment > state.credit_from
         if state.remaining is not None and now >= state.reset_at:
-            # All of it is back, or one place in a sliding window: one call asks.
+            # All of it is back: one call asks.
             state.probing, state.probing_from = True, now
             state.remaining = None
 
@@ -177,12 +226,18 @@ class Limiter:
         return cooling[surplus] - now if surplus < len(cooling) else math.inf
 
     def _wait_for_share(self, now: float) -> float:
-        if self.state.remaining is None or self._left_by_server > 0:
+        state = self.state
+        if state.remaining is None or self._left_by_server > 0:
             return 0.0
-        return math.inf if self.state.flying else self.state.reset_at - now
+        if state.flying:
+            return math.inf
+        missing = -self._left_by_server
+        if state.sliding and missing < len(state.cooling):
+            return min(state.cooling[missing], state.reset_at) - now
+        return state.reset_at - now
 
     def _block(self, now: float, seen: Seen) -> None:
-        span = self._plausible(seen.reset_in)
+        span = self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
         if seen.retry_after is not None:
             span = seen.retry_after if seen.reset_in is None else max(span, seen.retry_after)
         state = self.state
@@ -191,6 +246,10 @@ class Limiter:
         state.refusals = min(state.refusals + 1, 30)
         state.blocked_until = max(state.blocked_until, now + span + GUARD)
         state.remaining = None
+        if state.sliding:
+            # Nothing was left, and only what comes back of ours is known to be more.
+            state.remaining, state.reset_at, state.heard_at = 0, now + self.window, now
+            state.credit, state.credit_from = 0, now
         state.probing, state.probing_from = True, state.blocked_until
         # Our own count allowed it: somebody else used the place.
         state.shared_until = now + SHARED * self.window

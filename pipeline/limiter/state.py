@@ -40,9 +40,14 @@ class State:
         returned: places given back so far.
         server_limit: calls per window by the server's word; None: it did not say.
         shared_until: until when others are taken to share the limit: the server counted more calls than ours.
+        clock_ahead: whether a reset was told further away than a window: no beginning follows from it.
+        sliding: whether the server's window was seen to slide.
+        anchor: the reset it told, or the first of several that lie close together.
         remaining: calls the server had left, where others share it.
         heard_at: when it said so.
         reset_at: until when that counts.
+        credit: places of ours that came back since, where the window slides.
+        credit_from: only those that came back later than this.
         blocked_until: after a 429, when calls may be made again.
         refusals: 429s in a row.
         probing: calls go one at a time: nobody knows how many are left.
@@ -55,9 +60,14 @@ class State:
     returned: int = 0
     server_limit: int | None = None
     shared_until: float = -math.inf
+    clock_ahead: bool = False
+    sliding: bool = False
+    anchor: float = -math.inf
     remaining: int | None = None
     heard_at: float = -math.inf
     reset_at: float = -math.inf
+    credit: int = 0
+    credit_from: float = -math.inf
     blocked_until: float = -math.inf
     refusals: int = 0
     probing: bool = False
