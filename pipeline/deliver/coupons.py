@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.config import CouponSetSettings
 from pipeline.deliver.book import Line, Phase
@@ -57,6 +57,10 @@ class WatchedSet:
     _let_go: set[str] = field(default_factory=set)
     _before: int = -1
     _fruitless: int = 0
+
+    def copy(self) -> WatchedSet:
+        """One that stands as this one does."""
+        return replace(self, _kept=self._kept.copy(), _let_go=self._let_go.copy())
 
     @property
     def stock(self) -> int:
@@ -143,6 +147,13 @@ class Stock:
         self.sets = {name: WatchedSet(settings) for name, settings in sets.items()}
         self._by_id = {watched.settings.set_id: watched for watched in self.sets.values()}
         self._line = line
+
+    def copy(self, line: Line) -> Stock:
+        """One that stands as this one does; `line` is a copy of its line."""
+        twin = Stock({}, line)
+        twin.sets = {name: watched.copy() for name, watched in self.sets.items()}
+        twin._by_id = {watched.settings.set_id: watched for watched in twin.sets.values()}
+        return twin
 
     def take(self, lane: Lane, most: int) -> list[str]:
         """The next codes of a lane that may go, now flying; the others that come first are kept back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 
 from pipeline.config import DeliverSettings
 from pipeline.deliver.durations import Durations
@@ -80,6 +80,19 @@ class ImportQueue:
 
     def __post_init__(self, window: float) -> None:
         self.durations = {kind: Durations.unknown(window) for kind in RecordKind}
+
+    def copy(self) -> ImportQueue:
+        """One that stands as this one does."""
+        twin = replace(
+            self,
+            window=1.0,  # that of guesses before anything was learned, which are replaced at once
+            batches={kind: batches.copy() for kind, batches in self.batches.items()},
+            _jobs={name: replace(job) for name, job in self._jobs.items()},
+            _starting=self._starting.copy(),
+            _gates=self._gates.copy(),
+        )
+        twin.durations = {kind: replace(learned) for kind, learned in self.durations.items()}
+        return twin
 
     # Our own.
 

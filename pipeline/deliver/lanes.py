@@ -42,6 +42,13 @@ class Lanes:
         self._live = 0.0
         self._live_at = 0.0
 
+    def copy(self) -> Lanes:
+        """One that stands as this one does."""
+        twin = Lanes(self._floors, self._memory / MEMORY)
+        twin._credits = self._credits.copy()
+        twin._live, twin._live_at = self._live, self._live_at
+        return twin
+
     def order(self, wanting: Collection[Lane]) -> list[Lane]:
         """Who goes first, second and so on, if the first cannot."""
         for lane in LANES:

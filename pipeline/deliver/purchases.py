@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.deliver.book import LANES, Book, Phase
@@ -53,6 +54,15 @@ class Purchases:
         self._aside_in = dict.fromkeys(LANES, 0)
         self._lane_aside: dict[str, Lane] = {}
 
+    def copy_to(self, twin: Purchases) -> None:
+        """Let another one, of a copy of the book, stand as this one does."""
+        twin._heaps = {lane: heap.copy() for lane, heap in self._heaps.items()}
+        twin._ready = {lane: ready.copy() for lane, ready in self._ready.items()}
+        twin._missing = {purchase: missing.copy() for purchase, missing in self._missing.items()}
+        twin._aside = {key: aside.copy() for key, aside in self._aside.items()}
+        twin._aside_in = self._aside_in.copy()
+        twin._lane_aside = self._lane_aside.copy()
+
     # Looking.
 
     def ready(self, lane: Lane) -> int:
@@ -63,10 +73,11 @@ class Purchases:
         """How many of a lane stand aside."""
         return self._aside_in[lane]
 
-    def first(self, lane: Lane, most: int) -> list[str]:
-        """The ready ones of a lane that go next; nothing changes by it."""
-        ready = self._ready[lane]
-        return [purchase for _, purchase in heapq.nsmallest(most, self._heaps[lane]) if purchase in ready]
+    def missing(self, lane: Lane) -> Counter[RecordKind]:
+        """How many contacts and products those of a lane stand aside for."""
+        asides = self._missing.items()
+        keys = {key for one, missing in asides if self._lane_aside[one] is lane for key in missing}
+        return Counter(key.kind for key in keys)
 
     def oldest(self, lane: Lane) -> int | None:
         """When the next of the ready ones was accepted, in epoch seconds."""

@@ -8,17 +8,18 @@ when something has waited as long as it may. Why that is near the best there is:
 
 from __future__ import annotations
 
-import enum
+import functools
 import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.deliver.book import LANES, Book
+from pipeline.deliver.choices import AGAIN, EARLY, LEFT_OVER, NO_OTHER, SPARE, TURN, WANTED, Choice, Way, Why
 from pipeline.deliver.coupons import Stock
 from pipeline.deliver.jobs import Batch, ImportQueue, Job
 from pipeline.deliver.lanes import Lanes
@@ -47,6 +48,7 @@ class Send:
     """Tell one record by calls of its own; its id is flying."""
 
     key: Key
+    choice: Choice = field(default=TURN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Import:
 
     kind: RecordKind
     batch: Batch
+    choice: Choice = field(default=NO_OTHER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,6 @@ class Idle:
 
 
 Action = Send | Import | Poll | ListImports | Watch | Idle
-
-
-class Way(enum.Enum):
-    """How the waiting rows of one kind and lane are told."""
-
-    SINGLY = "singly"
-    IMPORT = "import"
-    WAIT = "wait"  # by the next import, which is not due
 
 
 class Places(Protocol):
@@ -137,6 +132,8 @@ class Scheduler:
         self._settings = settings
         self._book = book
         self._places = places
+        self._needs = needs
+        self._is_told = is_told
         self.imports = ImportQueue(settings, places.window)
         self.stock = Stock(sets, book[COUPON])
         self.lanes = Lanes(
@@ -151,6 +148,33 @@ class Scheduler:
         self._delayed: set[Key] = set()
         self._number = itertools.count()
         self._gap_at = -math.inf
+
+    def copy(self, book: Book, places: Places, told: Container[Key]) -> Scheduler:
+        """One that stands as this one does, and whose calls come to nothing here.
+
+        Args:
+            book: a copy of this one's.
+            places: a copy of this one's.
+            told: what Connectif is taken to know besides.
+        """
+        twin = Scheduler(
+            self._settings,
+            book,
+            places,
+            needs=self._needs,
+            is_told=lambda key: key in told or self._is_told(key),
+            sets={},
+        )
+        twin.imports = self.imports.copy()
+        twin.stock = self.stock.copy(book[COUPON])
+        twin.lanes = self.lanes.copy()
+        self.purchases.copy_to(twin.purchases)
+        twin._singles = {lane: singles.copy() for lane, singles in self._singles.items()}
+        twin._later = self._later.copy()
+        twin._delayed = self._delayed.copy()
+        twin._number = itertools.count(1 + max((number for _, number, _, _ in self._later), default=0))
+        twin._gap_at = self._gap_at
+        return twin
 
     def next(self, now: float, wall: float) -> Action:
         """The next call's purpose; there is a place for it.
@@ -230,24 +254,33 @@ class Scheduler:
         free, returning = places.free(now), places.returning(now)
         return self.lanes.wait(now, free=free, returning=returning, spacing=places.spacing)
 
-    def way(self, kind: RecordKind, lane: Lane, now: float, wall: float) -> Way:
-        """How the waiting rows of a kind and lane are told; see the module."""
-        rows = self._book[kind].waiting_in(lane)
-        if rows < self.imports.worth(kind):
-            return Way.SINGLY
+    def choose(self, kind: RecordKind, lane: Lane, now: float, wall: float) -> Choice:
+        """How the waiting rows of a kind and lane are told, and what that rests on; see the module."""
+        rows, worth = self._book[kind].waiting_in(lane), self.imports.worth(kind)
+        if rows < worth:
+            return Choice(Why.FEW, rows=rows, worth=worth)
         takes = self.imports.durations[kind].expected(rows)
-        meanwhile = takes / self._places.spacing
-        if lane is Lane.LIVE and self.load(lane) <= SPENT * self._places.free(now) + meanwhile:
-            return Way.SINGLY
-        if rows < self.imports.rows(kind, lane):
-            return Way.WAIT  # the next one will be larger: that way their number stays small
+        made = functools.partial(Choice, rows=rows, worth=worth, takes=takes)
+        if lane is Lane.LIVE:
+            load, places = self.load(lane), SPENT * self._places.free(now) + takes / self._places.spacing
+            made = functools.partial(made, load=load, places=int(places))
+            if load <= places:
+                return made(Why.FITS)
+        under_way = self.imports.rows(kind, lane)
+        if rows < under_way:  # the next one will be larger: that way their number stays small
+            return made(Why.GATHERS, Way.WAIT, under_way=under_way)
         ahead = self.ahead(kind, rows)
         self.purchases.look(lane, now, wall, ahead=ahead)
-        if self.purchases.ready(lane) < ahead:
-            return Way.IMPORT
+        ready = self.purchases.ready(lane)
+        made = functools.partial(made, under_way=under_way, ahead=ahead, ready=ready)
+        if ready < ahead:
+            return made(Why.RUNS_DRY, Way.IMPORT)
         oldest = self._book[kind].oldest(lane)
+        age = 0.0 if oldest is None else wall - oldest
         patience = self._settings.freshness * (1 if lane is Lane.LIVE else PATIENT)
-        return Way.IMPORT if oldest is not None and wall - oldest > patience else Way.WAIT
+        if age > patience:
+            return made(Why.WAITED, Way.IMPORT, age=age, patience=patience)
+        return made(Why.NOT_YET, Way.WAIT, age=age, patience=patience)
 
     def ahead(self, kind: RecordKind, rows: int) -> int:
         """How many ready purchases keep the budget busy until an import of so many rows is finished."""
@@ -256,20 +289,20 @@ class Scheduler:
 
     def _for_lane(self, lane: Lane, now: float, wall: float) -> Action | None:
         self.purchases.look(lane, now, wall, ahead=1)
-        singly: list[RecordKind] = []
+        singly: dict[RecordKind, Choice] = {}
         for kind in (CONTACT, PRODUCT, COUPON):
             action = self._batch(kind, lane, now)
             if action is not None:
                 return action
             if not self._book[kind].waiting_in(lane) or self.imports.gated(kind):
                 continue
-            way = Way.IMPORT if kind is COUPON else self.way(kind, lane, now, wall)
-            if way is Way.IMPORT and self.imports.can_start(kind, now):
+            choice = NO_OTHER if kind is COUPON else self.choose(kind, lane, now, wall)
+            if choice.way is Way.IMPORT and self.imports.can_start(kind, now):
                 rows = self._rows(kind, lane)
                 if rows:
-                    return Import(kind, Batch(rows, lane=lane))
-            if way is Way.SINGLY:
-                singly.append(kind)
+                    return Import(kind, Batch(rows, lane=lane), choice)
+            if choice.way is Way.SINGLY:
+                singly[kind] = choice
         return self._oldest(lane, singly, now, wall) or self._gap(lane, now)
 
     def _batch(self, kind: RecordKind, lane: Lane, now: float) -> Import | None:
@@ -281,7 +314,7 @@ class Scheduler:
             batches.remove(batch)
             ids = [record_id for record_id in batch.ids if self._book[kind].pull(record_id)]
             if ids:
-                return Import(kind, Batch(ids, batch.tries, lane))
+                return Import(kind, Batch(ids, batch.tries, lane), AGAIN)
         return None
 
     def _rows(self, kind: RecordKind, lane: Lane) -> list[str]:
@@ -294,18 +327,20 @@ class Scheduler:
         line = self._book[kind]
         return list(itertools.islice(iter(lambda: line.take(lane), None), most))
 
-    def _oldest(self, lane: Lane, kinds: Sequence[RecordKind], now: float, wall: float) -> Send | None:
+    def _oldest(
+        self, lane: Lane, singly: Mapping[RecordKind, Choice], now: float, wall: float
+    ) -> Send | None:
         """The oldest of what may go by a call of its own; the contact first where they came together."""
         single = self._single(lane)
         if single is not None:
             return single
-        heads = [(self._book[kind].oldest(lane), order, kind) for order, kind in enumerate(kinds)]
-        heads.append((self.purchases.oldest(lane), len(kinds), PURCHASE))
+        heads = [(self._book[kind].oldest(lane), order, kind) for order, kind in enumerate(singly)]
+        heads.append((self.purchases.oldest(lane), len(singly), PURCHASE))
         found = [(accepted, order, kind) for accepted, order, kind in heads if accepted is not None]
         for _, _, kind in sorted(found):
             take = self.purchases.take(lane, now, wall) if kind is PURCHASE else self._book[kind].take(lane)
             if take is not None:
-                return Send(Key(kind, take))
+                return Send(Key(kind, take), singly.get(kind, TURN))
         return None
 
     def _single(self, lane: Lane) -> Send | None:
@@ -316,41 +351,40 @@ class Scheduler:
             if self.imports.gated(key.kind):
                 singles.append(key)
             elif self._book[key.kind].pull(key.id):
-                return Send(key)
+                return Send(key, LEFT_OVER)
         return None
 
     def _gap(self, lane: Lane, now: float) -> Send | None:
         """Where nothing else can use the places that come back: one by one, what waits for an import."""
         if now < self._gap_at:
             return None
-        key = self._wanted(lane) or self._waiting(lane) or self._early(lane, now)
-        if key is None:
-            return None
-        self._gap_at = now + self._places.spacing
-        return Send(key)
+        send = self._wanted(lane) or self._waiting(lane) or self._early(lane, now)
+        if send is not None:
+            self._gap_at = now + self._places.spacing
+        return send
 
-    def _wanted(self, lane: Lane) -> Key | None:
+    def _wanted(self, lane: Lane) -> Send | None:
         """What a purchase stands aside for; it may be in a batch that no import can take yet."""
         for key in self.purchases.wanted(lane):
             free = key not in self._delayed and not self.imports.gated(key.kind)
             if free and self._book[key.kind].pull(key.id):
-                return key
+                return Send(key, WANTED)
         return None
 
-    def _waiting(self, lane: Lane) -> Key | None:
+    def _waiting(self, lane: Lane) -> Send | None:
         for kind in (CONTACT, PRODUCT):
             record_id = None if self.imports.gated(kind) else self._book[kind].take(lane)
             if record_id is not None:
-                return Key(kind, record_id)
+                return Send(Key(kind, record_id), SPARE)
         return None
 
-    def _early(self, lane: Lane, now: float) -> Key | None:
+    def _early(self, lane: Lane, now: float) -> Send | None:
         """A live purchase whose contact is in an import that is late: its errand makes the contact itself."""
         if lane is not Lane.LIVE or not self.purchases.aside(lane):
             return None
         late = self.imports.late(CONTACT, now)
         early = self.purchases.take_early(lane, lambda key: key.kind is CONTACT and key.id in late)
-        return None if early is None else Key(PURCHASE, early)
+        return None if early is None else Send(Key(PURCHASE, early), EARLY)
 
     def load(self, lane: Lane) -> int:
         """Calls that would be made if all of a lane and of those before it went one by one."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.limiter.state import NOTHING_SEEN, Seen, State
 
@@ -46,6 +46,11 @@ class Limiter:
     window: float
     reserve: int = 0
     state: State = field(default_factory=State)
+
+    def copy(self) -> Limiter:
+        """One that stands as this one does."""
+        state = self.state
+        return replace(self, state=replace(state, flying=state.flying.copy(), cooling=state.cooling.copy()))
 
     # Looking.
 

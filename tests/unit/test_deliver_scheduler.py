@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.deliver.book import Book, Phase
+from pipeline.deliver.choices import Way
 from pipeline.deliver.coupons import LAG, Counters
 from pipeline.deliver.jobs import Batch, Job
 from pipeline.deliver.purchases import GRACE
 from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import Action, Idle, Import, ListImports, Poll, Scheduler, Send, Watch, Way
+from pipeline.deliver.scheduler import Action, Idle, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
@@ -238,7 +239,7 @@ def test_the_next_import_of_a_kind_is_no_smaller_than_what_is_under_way() -> Non
     desk.post()
     desk.places.now_free = 1
     desk.many(CONTACT, 70, name="y")
-    assert desk.scheduler.way(CONTACT, Lane.LIVE, 0.0, WALL) is Way.WAIT
+    assert desk.scheduler.choose(CONTACT, Lane.LIVE, 0.0, WALL).way is Way.WAIT
     desk.many(CONTACT, 90, name="y")
     assert len(desk.post().batch.ids) == 90
 
