@@ -1,12 +1,10 @@
-"""How long a volume would take, by the scheduler and the limiter that deliver it, on a clock of its own.
+"""How long a volume would take, by the scheduler and the limiter that deliver it, rehearsed.
 
-Records are ids and nothing else; calls take as long as they are said to. No HTTP, no Kafka, no disk.
+Records are ids and nothing else; calls and imports take as long as they are said to.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import random
 from collections import Counter
@@ -16,9 +14,9 @@ from typing import Any
 
 from pipeline.config import AccountSettings, DeliverSettings
 from pipeline.deliver.book import Book
-from pipeline.deliver.jobs import Batch, Job
 from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import Action, Idle, Import, Poll, Scheduler, Send
+from pipeline.deliver.rehearsal import Call, Rehearsal, Times
+from pipeline.deliver.scheduler import Import, Scheduler, Send
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
@@ -26,8 +24,10 @@ from pipeline.records import RecordKind
 CONTACT, PRODUCT, PURCHASE, _ = RecordKind
 #: Epoch seconds at which the plan begins; only differences matter.
 EPOCH = 1_700_000_000
-#: Columns that contacts fill differ: so many sets of them, and so many files.
+#: Columns that contacts fill differ: so many sets of them, and at least so many files.
 CONTACT_SHAPES = 4
+#: Ids of live orders and their contacts begin so; what does not is of the volume.
+LIVE = "live"
 #: Calls between two words of progress.
 STEP = 500
 
@@ -39,9 +39,11 @@ class Volume:
     Attributes:
         orders: that wait at the beginning, in `lane`.
         new_customers: share of the orders whose contact Connectif does not know.
-        products: products Connectif does not know, spread over the orders.
-        corrections: share of the orders told again afterwards: a DELETE and a POST more.
-        live_per_minute: live orders that come in beside them, until all that waited is told.
+        new_products: products Connectif does not know, spread over the orders.
+        customers: contacts told besides, for which no order waits.
+        products: products told besides, for which no order waits.
+        corrections: share of the orders that change after they were told: a DELETE and a POST more.
+        live_per_minute: live orders that come in beside all that, until it is told.
         latency: seconds of a call.
         import_seconds: what any import takes, beside its rows.
         import_rows_per_second: rows an import does.
@@ -51,6 +53,8 @@ class Volume:
     orders: int
     lane: Lane = Lane.BACKFILL
     new_customers: float = 0.6
+    new_products: int = 0
+    customers: int = 0
     products: int = 0
     corrections: float = 0.0
     live_per_minute: float = 0.0
@@ -65,15 +69,20 @@ class Forecast:
     """What it would take.
 
     Attributes:
-        seconds: until the last of the orders that waited is told.
-        calls: by purpose.
-        bound: seconds that no schedule could do with less: each purchase a call, an import and a look a kind.
+        seconds: until the last of the volume is told.
+        calls: by purpose: purchase, delete, contact, product, import and look.
+        orders: told, live ones with them; one that was corrected is still one.
+        bound: seconds that no schedule could do with less, if it tells the same orders: those of the volume
+            with contacts and products at their fewest calls, and the live ones told meanwhile at a call each.
+        used: share of the account's places that were taken.
         live_seconds: from the arrival of each live order to its purchase, in order of size.
     """
 
     seconds: float
     calls: Counter[str]
+    orders: int
     bound: float
+    used: float
     live_seconds: list[float] = field(default_factory=list)
 
     def live(self, share: float) -> float | None:
@@ -81,15 +90,29 @@ class Forecast:
         waits = self.live_seconds
         return waits[min(len(waits) - 1, int(share * len(waits)))] if waits else None
 
+    @property
+    def ratio(self) -> float | None:
+        """How many times the bound it takes; None where there is none: it goes at once."""
+        return self.seconds / self.bound if self.bound else None
+
+    @property
+    def calls_per_order(self) -> float | None:
+        """Calls of all kinds for each order told; None where there were no orders."""
+        return self.calls.total() / self.orders if self.orders else None
+
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
-        return {
-            "seconds": round(self.seconds, 1),
-            "bound_seconds": round(self.bound, 1),
-            "calls": dict(self.calls),
+        figures = {
+            "seconds": self.seconds,
+            "bound_seconds": self.bound,
+            "ratio": self.ratio,
+            "calls_per_order": self.calls_per_order,
+            "share_of_window_used": self.used,
             "live_p50_seconds": self.live(0.5),
             "live_p95_seconds": self.live(0.95),
         }
+        rounded = {name: None if figure is None else round(figure, 4) for name, figure in figures.items()}
+        return {**rounded, "orders_told": self.orders, "calls": dict(self.calls)}
 
 
 def forecast(
@@ -98,14 +121,41 @@ def forecast(
     volume: Volume,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Forecast:
-    """Deliver the volume on paper; `progress` is told of purchases done and their number, now and then."""
+    """Deliver the volume on paper; `progress` is told of calls made and their least number, now and then."""
     run = _Run(account, deliver, volume)
+    fewest = fewest_calls(volume)
     while run.left:
-        run.step()
-        if run.told % STEP == 0:
-            progress(run.told, run.of)
-    progress(run.of, run.of)
+        if run.step() and run.made % STEP == 0:
+            progress(min(run.made, fewest), fewest)
+    progress(fewest, fewest)
     return run.forecast()
+
+
+def fewest_calls(volume: Volume) -> int:
+    """Calls that any schedule needs for the volume: a file a kind at least, and one look for all."""
+    rows = contacts(volume) + volume.customers, volume.new_products + volume.products
+    purchases = volume.orders + 2 * corrections(volume)
+    return purchases + sum(min(one, 1) for one in rows) + int(max(rows) > 1)
+
+
+def least_seconds(calls: int, limit: int, window: float) -> float:
+    """From the first to the last of so many calls, where none was in the window before."""
+    return max(0, math.ceil(calls / limit) - 1) * window
+
+
+def contacts(volume: Volume) -> int:
+    """How many orders have a contact that Connectif does not know."""
+    return sum(1 for number in range(volume.orders) if _is_new(number, volume.new_customers))
+
+
+def corrections(volume: Volume) -> int:
+    """How many orders change after they were told."""
+    return int(volume.orders * volume.corrections)
+
+
+def _is_new(number: int, share: float) -> bool:
+    """Spread evenly, whatever the share."""
+    return (number * 0.618_034) % 1 < share
 
 
 class _Run:
@@ -113,158 +163,130 @@ class _Run:
 
     def __init__(self, account: AccountSettings, deliver: DeliverSettings, volume: Volume) -> None:
         self._volume = volume
-        self._deliver = deliver
         self._limiter = Limiter(account.calls_per_minute, account.window_seconds, account.reserve_calls)
         self._book = Book()
-        self._known: set[Key] = set()
         self._needs: dict[str, Sequence[Key]] = {}
-        self._scheduler = Scheduler(
+        self._told: set[Key] = set()
+        scheduler = Scheduler(
             deliver,
             self._book,
             self._limiter,
-            needs=lambda one: self._needs[one],
-            is_told=self._known.__contains__,
+            needs=self._needs.__getitem__,
+            is_told=self._told.__contains__,
             sets={},
         )
-        self._now = 0.0
-        self._last = 0.0
-        self._answers: list[tuple[float, int, int, Action]] = []
-        self._number = itertools.count()
+        times = Times(
+            volume.latency,
+            lambda _kind, rows: volume.import_seconds + rows / volume.import_rows_per_second,
+            deliver.concurrency,
+        )
+        self._rehearsal = Rehearsal(
+            scheduler,
+            self._book,
+            self._limiter,
+            self._told,
+            times,
+            now=0.0,
+            wall=EPOCH,
+            calls=lambda key: 2 if key in self._told else 1,
+            shape=_shape,
+            settled=self._settled,
+        )
         self._chance = random.Random(volume.seed)  # noqa: S311 - a plan is the same each time
         self._live: dict[str, float] = {}
         self._live_at = self._next_live(0.0)
-        self._ends: dict[str, tuple[float, float]] = {}
-        self._calls: Counter[str] = Counter()
         self._waits: list[float] = []
-        self._corrections = self._to_correct = int(volume.orders * volume.corrections)
-        self.of = self.left = volume.orders + self._corrections
+        self._calls: Counter[str] = Counter()
+        self._last = 0.0
+        self._orders = 0
+        self._changed: set[str] = set()
+        self.made = 0
+        self.left = 0
+        for number in range(max(volume.new_products, volume.products)):
+            if number < volume.new_products:
+                self._add(Key(PRODUCT, f"p{number}"), volume.lane)
+            if number < volume.products:
+                self._add(Key(PRODUCT, f"other-p{number}"), volume.lane)
+        for number in range(volume.customers):
+            self._add(Key(CONTACT, f"other-c{number}"), volume.lane)
         for number in range(volume.orders):
             self._order(f"o{number}", number, volume.lane)
 
-    @property
-    def told(self) -> int:
-        """Purchases of the volume that are told."""
-        return self.of - self.left
-
-    def step(self) -> None:
-        """Start the next call, or go on to when something happens."""
-        self._arrive()
-        wait = self._limiter.wait(self._now)
-        if len(self._answers) >= self._deliver.concurrency:
-            wait = math.inf
-        if wait <= 0:
-            action = self._scheduler.next(self._now, EPOCH + self._now)
-            if not isinstance(action, Idle):
-                self._start(action)
-                return
-            wait = max(1e-3, action.until - self._now)
-        self._wait(wait)
-
-    def forecast(self) -> Forecast:
-        """What came of it."""
-        kinds = sum(1 for what in ("contact rows", "product rows") if self._calls[what])
-        fewest = self._volume.orders + 2 * self._corrections + 2 * kinds + len(self._waits)
-        windows = math.ceil(fewest / self._limiter.limit_now) - 1
-        return Forecast(self._last, self._calls, windows * self._limiter.window, sorted(self._waits))
-
-    # What comes in.
-
-    def _order(self, name: str, number: int, lane: Lane) -> None:
-        volume, needs = self._volume, list[Key]()
-        accepted = EPOCH + int(self._now)
-        if (number * 0.618_034) % 1 < volume.new_customers:
-            needs.append(Key(CONTACT, f"{name}@{number % CONTACT_SHAPES}"))
-        if volume.products:
-            needs.append(Key(PRODUCT, f"p{number % volume.products}"))
-        for key in needs:
-            if key not in self._known:
-                self._book[key.kind].add(key.id, lane, accepted)
-        self._needs[name] = needs
-        self._book[PURCHASE].add(name, lane, accepted)
-
-    def _arrive(self) -> None:
-        while self._live_at <= self._now:
-            name = f"l{len(self._live)}"
+    def step(self) -> bool:
+        """Make the next call, or go on to when something happens; whether a call was made."""
+        now = self._rehearsal.now
+        while self._live_at <= now:
+            name = f"{LIVE}{len(self._live)}"
             self._live[name] = self._live_at
             self._order(name, len(self._live), Lane.LIVE)
             self._live_at = self._next_live(self._live_at)
+        call = self._rehearsal.step(self._live_at)
+        if call is None:
+            return False
+        self._calls[_purpose(call, self._told)] += 1
+        self.made += 1
+        return True
+
+    def forecast(self) -> Forecast:
+        """What came of it."""
+        limit, window = self._limiter.limit_now, self._limiter.window
+        bound = least_seconds(fewest_calls(self._volume) + len(self._waits), limit, window)
+        # A place is taken for a window: those of the last calls are there until a window after the end.
+        used = self._calls.total() / (limit * (self._last + window) / window)
+        return Forecast(self._last, self._calls, self._orders, bound, used, sorted(self._waits))
+
+    # What comes in.
+
+    def _add(self, key: Key, lane: Lane) -> None:
+        self._book[key.kind].add(key.id, lane, EPOCH + int(self._rehearsal.now))
+        self.left += not key.id.startswith(LIVE)
+
+    def _order(self, name: str, number: int, lane: Lane) -> None:
+        volume, needs = self._volume, list[Key]()
+        if _is_new(number, volume.new_customers):
+            needs.append(Key(CONTACT, f"{name}@{number % CONTACT_SHAPES}"))
+            self._add(needs[0], lane)
+        if volume.new_products:
+            needs.append(Key(PRODUCT, f"p{number % volume.new_products}"))
+        self._needs[name] = needs
+        self._add(Key(PURCHASE, name), lane)
 
     def _next_live(self, after: float) -> float:
         rate = self._volume.live_per_minute / 60
         return after + self._chance.expovariate(rate) if rate else math.inf
 
-    # Calls.
+    # What is told.
 
-    def _start(self, action: Action) -> None:
-        match action:
-            case Import(kind=kind, batch=batch):
-                self._scheduler.imports.starting(kind, batch.lane, yes=True)
-                self._calls["import"] += 1
-                self._calls[f"{kind} rows"] += len(batch.ids)
-            case Poll(job=job):
-                job.flying = True
-                self._calls["look"] += 1
-            case Send(key=key):
-                self._calls[key.kind.value] += 1
-        call = self._limiter.start(self._now)
-        heapq.heappush(self._answers, (self._now + self._volume.latency, next(self._number), call, action))
-
-    def _wait(self, seconds: float) -> None:
-        moment = min(self._now + seconds, self._live_at)
-        if not self._answers or self._answers[0][0] > moment:
-            self._now = moment
-            return
-        self._now, _, call, action = heapq.heappop(self._answers)
-        self._limiter.finish(call, self._now)
-        match action:
-            case Send(key=key):
-                self._settle(key)
-            case Import(kind=kind, batch=batch):
-                self._posted(kind, batch)
-            case Poll(job=job):
-                self._looked(job)
-
-    def _posted(self, kind: RecordKind, batch: Batch) -> None:
-        imports, rows = self._scheduler.imports, len(batch.ids)
-        imports.starting(kind, batch.lane, yes=False)
-        name = f"i{next(self._number)}"
-        took = self._volume.import_seconds + rows / self._volume.import_rows_per_second
-        self._ends[name] = self._now + took, took
-        imports.started(kind, name, batch, "key", self._now)
-
-    def _looked(self, job: Job) -> None:
-        imports, (end, took) = self._scheduler.imports, self._ends[job.import_id]
-        job.flying = False
-        job.polls += 1
-        if self._now < end:
-            imports.poll_again(job, self._now)
-            return
-        imports.finished(job, self._now, took)
-        imports.ended(job)
-        for record_id in job.batch.ids:
-            self._settle(Key(job.kind, record_id))
-
-    def _settle(self, key: Key) -> None:
-        line = self._book[key.kind]
-        line.landed(key.id)
-        line.settled(key.id, None, told=True)
-        self._known.add(key)
-        self._scheduler.settled(key)
-        if key.kind is not PURCHASE:
-            return
-        if key.id in self._live:
-            self._waits.append(self._now - self._live[key.id])
+    def _settled(self, key: Key) -> None:
+        now = self._rehearsal.now
+        first = key.id not in self._changed
+        self._orders += key.kind is PURCHASE and first
+        if key.id.startswith(LIVE):
+            if key.kind is PURCHASE:
+                self._waits.append(now - self._live[key.id])
             return
         self.left -= 1
-        self._last = self._now
-        if self._to_correct and not key.id.startswith("again"):
-            self._correct_one(key.id)
+        self._last = now
+        if key.kind is PURCHASE and first and _changes(key.id, self._volume.corrections):
+            self._changed.add(key.id)
+            self._add(key, self._volume.lane)
 
-    def _correct_one(self, purchase: str) -> None:
-        """It changed: a DELETE, which a place is taken for, and a POST."""
-        self._to_correct -= 1
-        self._calls["delete"] += 1
-        self._limiter.finish(self._limiter.start(self._now), self._now)
-        again = f"again-{purchase}"
-        self._needs[again] = ()
-        self._book[PURCHASE].add(again, self._volume.lane, EPOCH + int(self._now))
+
+def _changes(order: str, share: float) -> bool:
+    """Spread evenly as well; of n orders it is true of the whole part of n times the share."""
+    number = int(order[1:])
+    return int((number + 1) * share) > int(number * share)
+
+
+def _shape(key: Key) -> int:
+    return int(key.id.rpartition("@")[2]) if "@" in key.id else 0
+
+
+def _purpose(call: Call, told: set[Key]) -> str:
+    match call.action:
+        case Send(key=key):
+            deletes = key.kind is PURCHASE and key in told and not call.second
+            return "delete" if deletes else key.kind.value
+        case Import():
+            return "import"
+    return "look"

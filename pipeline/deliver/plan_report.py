@@ -4,73 +4,158 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.config import Settings
+from pipeline.config import AccountSettings, Settings
 from pipeline.deliver.plan import Forecast, Volume, forecast
 from pipeline.errors import SettingsError
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+#: What is told of a forecast's calls: heading, and name in `Forecast.calls`.
+CALLS = {
+    "purchases": "purchase",
+    "deletes": "delete",
+    "contacts": "contact",
+    "products": "product",
+    "imports": "import",
+    "looks": "look",
+}
 
 
-def run(settings: Settings, names: Sequence[str], volume: Volume, *, as_json: bool) -> None:
-    """Plan the same volume for each account.
+def run(
+    settings: Settings, orders: Sequence[str], names: Sequence[str], volume: Volume, *, as_json: bool
+) -> None:
+    """Plan the volume for each account.
+
+    Args:
+        settings: the accounts.
+        orders: how many; a number is each account's, `account=number` that account's.
+        names: of accounts; none: those that `orders` names, or all.
+        volume: all but the orders.
+        as_json: for scripts.
 
     Raises:
-        SettingsError: an account is not in the settings, or there is none.
+        SettingsError: an account is not in the settings, or there is none; or a number is none.
     """
-    unknown = sorted(set(names) - settings.accounts.keys())
-    if unknown or not settings.accounts:
-        known = ", ".join(sorted(settings.accounts)) or "none"
+    accounts = settings.accounts
+    numbers = _numbers(orders)
+    chosen = list(names) or ([] if "" in numbers else sorted(numbers)) or sorted(accounts)
+    unknown = sorted(({*chosen, *numbers} - {""}) - accounts.keys())
+    if unknown or not accounts:
+        known = ", ".join(sorted(accounts)) or "none"
         raise SettingsError(
             f"no account {', '.join(unknown)} in the settings", field="--account", hint=f"they have: {known}"
         )
-    found: dict[str, Forecast] = {}
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        for name in names or sorted(settings.accounts):
-            task = progress.add_task(name, total=volume.orders)
-            found[name] = forecast(
-                settings.accounts[name],
-                settings.deliver,
-                volume,
-                lambda done, of, task=task: progress.update(task, completed=done, total=of),  # type: ignore[misc]
+    volumes: dict[str, Volume] = {}
+    for name in dict.fromkeys(chosen):
+        number = numbers.get(name, numbers.get(""))
+        if number is None:
+            raise SettingsError(
+                f"no number of orders for {name}", field="--orders", hint="--orders N is for all"
             )
+        volumes[name] = replace(volume, orders=number)
+    found = _forecasts(settings, volumes)
     if as_json:
         sys.stdout.write(json.dumps({name: one.as_json() for name, one in found.items()}, indent=2) + "\n")
     else:
-        Console().print(_table(found, volume))
+        _show(found, volumes, Console())
 
 
-def _table(found: dict[str, Forecast], volume: Volume) -> Table:
-    title = f"{volume.orders:,} orders in the {volume.lane} lane"
-    table = Table(title=title, title_justify="left", box=None, header_style="dim", pad_edge=False)
-    headings = ["account", "takes", "at least", "calls", "orders", "singly", "imports", "looks"]
-    if volume.live_per_minute:
-        headings.append("live p50 / p95")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "account" else "right", no_wrap=True)
+def _numbers(orders: Sequence[str]) -> dict[str, int]:
+    """By account; that of all others by no name."""
+    numbers: dict[str, int] = {}
+    for word in orders:
+        name, _, number = word.rpartition("=")
+        if not number.isascii() or not number.isdigit():
+            raise SettingsError(
+                f"{word!r} is no number of orders",
+                field="--orders",
+                hint="--orders 100000, or --orders acme-es=100000 for one account",
+            )
+        numbers[name] = int(number)
+    return numbers
+
+
+def _forecasts(settings: Settings, volumes: Mapping[str, Volume]) -> dict[str, Forecast]:
+    """Accounts with the same budget and volume have the same forecast: it is made once."""
+    made: dict[tuple[object, ...], Forecast] = {}
+    found: dict[str, Forecast] = {}
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        for name, volume in volumes.items():
+            account = settings.accounts[name]
+            same = (*_budget(account), volume)
+            if same not in made:
+                task = progress.add_task(name)
+                made[same] = forecast(
+                    account,
+                    settings.deliver,
+                    volume,
+                    lambda done, of, task=task: progress.update(task, completed=done, total=of),  # type: ignore[misc]
+                )
+            found[name] = made[same]
+    return found
+
+
+def _budget(account: AccountSettings) -> tuple[int, int, float]:
+    return account.calls_per_minute, account.reserve_calls, account.window_seconds
+
+
+def _show(found: Mapping[str, Forecast], volumes: Mapping[str, Volume], console: Console) -> None:
+    live = any(volume.live_per_minute for volume in volumes.values())
+    times = _table("account", "orders", "takes", "at least", "ratio", "used", *["live p50 / p95"] * live)
+    calls = _table("account", "calls", "/order", *CALLS)
     for name, one in found.items():
-        calls = one.calls
-        made = [calls["purchase"] + calls["delete"], calls["contact"] + calls["product"]]
-        made += [calls["import"], calls["look"]]
-        row = [name, in_words(one.seconds), in_words(one.bound), f"{sum(made):,}", *(f"{n:,}" for n in made)]
-        if volume.live_per_minute:
-            row.append(f"{one.live(0.5) or 0:.1f} / {one.live(0.95) or 0:.1f} s")
-        table.add_row(*row)
+        row = [name, f"{volumes[name].orders:,}", in_words(one.seconds), in_words(one.bound)]
+        row += [_figure(one.ratio, ".3f"), f"{one.used:.1%}"]
+        if live:
+            row.append(f"{_figure(one.live(0.5), '.1f')} / {_figure(one.live(0.95), '.1f')} s")
+        times.add_row(*row)
+        made = [f"{one.calls[purpose]:,}" if one.calls[purpose] else "·" for purpose in CALLS.values()]
+        calls.add_row(name, f"{one.calls.total():,}", _figure(one.calls_per_order, ".3f"), *made)
+    volume = next(iter(volumes.values()))
+    console.print(
+        f"In the {volume.lane} lane{_besides(volume)}. At least: no schedule of the same orders needs "
+        "less. Used: share of the calls that the account may make.",
+        style="dim",
+        highlight=False,
+    )
+    console.print(times)
+    console.print()
+    console.print(calls)
+
+
+def _besides(volume: Volume) -> str:
+    parts = [f"{volume.new_customers:.0%} of the orders with a new customer"] if volume.new_customers else []
+    parts += [f"{volume.new_products:,} new products"] * bool(volume.new_products)
+    parts += [f"{volume.corrections:.0%} corrected afterwards"] * bool(volume.corrections)
+    parts += [f"{volume.customers:,} customers and {volume.products:,} products besides"] * bool(
+        volume.customers or volume.products
+    )
+    parts += [f"{volume.live_per_minute:g} live orders a minute meanwhile"] * bool(volume.live_per_minute)
+    return "".join(f", {part}" for part in parts)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, collapse_padding=True)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "account" else "right")
     return table
 
 
+def _figure(figure: float | None, form: str) -> str:
+    return "·" if figure is None else format(figure, form)
+
+
 def in_words(seconds: float) -> str:
-    """The two largest units of a time: `1 d 4 h`, `12 min`, `45 s`."""
+    """A time as a person says it: `1 d 4 h 12 min`, `12 min`, `45 s`."""
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
-    if seconds < HOUR:
-        return f"{seconds / MINUTE:.0f} min"
-    if seconds < DAY:
-        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
-    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"
+    minutes = round(seconds / MINUTE)
+    parts = [(minutes // 1_440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
