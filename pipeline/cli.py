@@ -23,7 +23,9 @@ app = typer.Typer(
 worker = typer.Typer(help="Stream processors.", no_args_is_help=True)
 app.add_typer(worker, name="worker")
 
-deliver = typer.Typer(help="Look into a deliver worker that runs.", no_args_is_help=True)
+deliver = typer.Typer(
+    help="Ask a deliver worker that runs; `pipeline worker deliver` runs one.", no_args_is_help=True
+)
 app.add_typer(deliver, name="deliver")
 
 coupons = typer.Typer(help="Coupon sets: codes for them, and codes that were used.", no_args_is_help=True)
@@ -208,7 +210,10 @@ def deliver_explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Say what the next calls of an account are for, and why."""
+    """Say what the next calls of an account are for, and why.
+
+    It asks a worker that runs, and changes nothing. Exit code 1 where no worker asked has the account.
+    """
     from pipeline.deliver import explain_report  # noqa: PLC0415 - start fast
 
     explain_report.run(account, url or [explain_report.USUAL], Console(), as_json=as_json)
@@ -216,18 +221,29 @@ def deliver_explain(
 
 @app.command()
 def plan(  # noqa: PLR0917 - typer reads each parameter as an option
-    orders: Annotated[int, typer.Option("--orders", min=1, help="Orders that wait, of each account.")],
+    orders: Annotated[
+        list[str],
+        typer.Option("--orders", help="That wait, of each account: 100000. Or of one: acme-es=100000."),
+    ],
     account: Annotated[
-        list[str] | None, typer.Option("--account", help="May be repeated. Else every account.")
+        list[str] | None, typer.Option("--account", help="May be repeated. Else those of --orders, or all.")
     ] = None,
-    lane: Annotated[Lane, typer.Option("--lane", help="Of these orders.")] = Lane.BACKFILL,
+    lane: Annotated[Lane, typer.Option("--lane", help="Of all that waits.")] = Lane.BACKFILL,
     new_customers: Annotated[
-        float, typer.Option("--new-customers", min=0, max=1, help="Share whose contact Connectif lacks.")
+        float, typer.Option("--new-customers", min=0, max=1, help="Share of orders whose contact is new.")
     ] = 0.6,
-    products: Annotated[int, typer.Option("--products", min=0, help="Products Connectif lacks.")] = 0,
+    new_products: Annotated[
+        int, typer.Option("--new-products", min=0, help="Products Connectif lacks, which the orders need.")
+    ] = 0,
+    customers: Annotated[
+        int, typer.Option("--customers", min=0, help="Customers told besides, for whom no order waits.")
+    ] = 0,
+    products: Annotated[
+        int, typer.Option("--products", min=0, help="Products told besides, for which no order waits.")
+    ] = 0,
     corrections: Annotated[
-        float, typer.Option("--corrections", min=0, max=1, help="Share that changes after it was told.")
-    ] = 0.0,
+        float, typer.Option("--corrections", min=0, max=1, help="Share of orders that change once told.")
+    ] = 0.02,
     live_per_minute: Annotated[
         float, typer.Option("--live-per-minute", min=0, help="Live orders that come in beside them.")
     ] = 0.0,
@@ -241,14 +257,19 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
     config_path: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Say how long a volume would take, by the scheduler and the limiter that would deliver it."""
+    """Say how long a volume would take, by the scheduler and the limiter that would deliver it.
+
+    Nothing is sent and no worker has to run. Exit code 2 where an account or a number is wrong.
+    """
     from pipeline.deliver import plan_report  # noqa: PLC0415 - start fast
     from pipeline.deliver.plan import Volume  # noqa: PLC0415
 
     volume = Volume(
-        orders,
+        0,
         lane,
         new_customers=new_customers,
+        new_products=new_products,
+        customers=customers,
         products=products,
         corrections=corrections,
         live_per_minute=live_per_minute,
@@ -256,7 +277,7 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
         import_seconds=import_seconds,
         import_rows_per_second=import_rows,
     )
-    plan_report.run(config.load(config_path), account or [], volume, as_json=as_json)
+    plan_report.run(config.load(config_path), orders, account or [], volume, as_json=as_json)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What the next calls of an account are for, and why: for whoever is on call. It looks and changes nothing.
 
-Contacts are counted and never named: their ids are e-mail addresses.
+The scheduler, its book and its limiter are copied; the copies decide, and the next calls are rehearsed on
+them. Contacts are counted and never named: their ids are e-mail addresses.
 """
 
 from __future__ import annotations
@@ -10,17 +11,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.deliver import wording
 from pipeline.deliver.book import LANES, Book
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
-from pipeline.deliver.scheduler import Scheduler
+from pipeline.deliver.jobs import Job
+from pipeline.deliver.receipts import Key
+from pipeline.deliver.rehearsal import Call, Rehearsal, Times
+from pipeline.deliver.scheduler import Import, Scheduler, Send
 from pipeline.events import Lane
+from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
-MINUTE = 60
-#: Purchases named, of each lane.
-NAMED = 5
+#: Calls told of, and steps of the rehearsal for them: an account may have little to do for long.
+CALLS, STEPS = 10, 300
+#: No further ahead than this many windows: until then other records come in.
+WINDOWS = 2.0
+#: Seconds a call is taken to last.
+LATENCY = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,122 +42,162 @@ class Account:
     book: Book
 
 
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """A copy of what decides; what happens to it happens to nothing else."""
+
+    scheduler: Scheduler
+    book: Book
+    limiter: Limiter
+    told: set[Key]
+
+
 def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
     """All of it, as JSON values; `now` on the scheduler's clock, `wall` in epoch seconds."""
-    budget, health = account.gate.budget, account.gate.health
+    gate, twin = account.gate, _twin(account)
+    lanes = [_lane(twin, lane, now) for lane in LANES]
+    choices = list(_choices(twin, now, wall))
+    imports = [_import(twin, job, now) for job in twin.scheduler.imports.under_way()]
+    calls = [] if gate.health.stopped in BURYING else list(_next(account, now, wall))
     return {
         "account": account.name,
-        "stopped": health.stopped,
-        "detail": health.detail,
-        "budget": {
-            "limit": budget.limit_now,
-            "used": budget.used(now),
-            "free": budget.free(now),
-            "in_flight": budget.flying,
-            "next_place_in_seconds": _seconds(account.gate.wait(now)),
-            "others_share_it": now < budget.state.shared_until,
-        },
-        "lanes": [_lane(account, lane, now) for lane in LANES],
-        "imports": [
-            {
-                "id": job.import_id,
-                "kind": job.kind.value,
-                "lane": job.batch.lane.value,
-                "rows": len(job.batch.ids),
-                "age_seconds": round(now - job.posted_at, 1),
-                "next_look_in_seconds": _seconds(job.poll_at - now),
-                "late": now > job.late_at,
-            }
-            for job in account.scheduler.imports.under_way()
-        ],
-        "next": list(_next(account, now, wall)),
+        "stopped": gate.health.stopped,
+        "detail": wording.without_addresses(gate.health.detail),
+        "state": wording.state(gate, now),
+        "budget": _budget(account, now),
+        "lanes": lanes,
+        "choices": choices,
+        "imports": imports,
+        "next": calls,
     }
 
 
-def _lane(account: Account, lane: Lane, now: float) -> dict[str, Any]:
-    scheduler = account.scheduler
-    free = account.gate.budget.free(now) > 0
+def _twin(account: Account) -> _Twin:
+    book, limiter, told = account.book.copy(), account.gate.budget.copy(), set[Key]()
+    return _Twin(account.scheduler.copy(book, limiter, told), book, limiter, told)
+
+
+def _budget(account: Account, now: float) -> dict[str, Any]:
+    limiter = account.gate.budget.copy()
+    used, free, state = limiter.used(now), limiter.free(now), limiter.state
+    return {
+        "limit": limiter.limit_now,
+        "used": used,
+        "free": free,
+        "in_flight": limiter.flying,
+        "reserve": limiter.reserve,
+        "window_seconds": limiter.window,
+        "next_place_in_seconds": _seconds(limiter.wait(now)),
+        "server_limit": state.server_limit,
+        "server_remaining": state.remaining,
+        "blocked_for_seconds": _seconds(max(0.0, state.blocked_until - now)),
+        "others_share_it": now < state.shared_until,
+        "why": wording.budget(limiter, now),
+    }
+
+
+def _lane(twin: _Twin, lane: Lane, now: float) -> dict[str, Any]:
+    scheduler = twin.scheduler
+    missing = scheduler.purchases.missing(lane)
+    pause = scheduler.pause(lane, now) if twin.limiter.free(now) else 0.0
     return {
         "lane": lane.value,
-        "waiting": {kind.value: account.book[kind].waiting_in(lane) for kind in RecordKind},
+        "waiting": {kind.value: twin.book[kind].waiting_in(lane) for kind in RecordKind},
         "ready_purchases": scheduler.purchases.ready(lane),
         "purchases_aside": scheduler.purchases.aside(lane),
-        "holds_back_seconds": _seconds(scheduler.pause(lane, now)) if free else None,
+        "aside_for": {kind.value: missing[kind] for kind in (CONTACT, PRODUCT)},
+        "floor_owed": scheduler.lanes.owed(lane),
+        "holds_back_seconds": _seconds(pause),
+        "holds_back_why": wording.pause(scheduler, now) if pause > 0 else "",
     }
 
 
-def _next(account: Account, now: float, wall: float) -> Iterator[str]:
-    """The next calls in their order, each with its reason, in sentences."""
-    scheduler, gate = account.scheduler, account.gate
-    if gate.health.stopped in BURYING:
-        yield f"None: too many were refused ({gate.health.detail}); see the dead letters, then restart."
-        return
+def _choices(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
+    """How what waits of each lane and kind is told, with the figures that decide it."""
+    scheduler, imports = twin.scheduler, twin.scheduler.imports
+    for lane in LANES:
+        for kind in (CONTACT, PRODUCT):
+            if not twin.book[kind].waiting_in(lane):
+                continue
+            choice = scheduler.choose(kind, lane, now, wall)
+            gated, full = imports.gated(kind), not imports.can_start(kind, now)
+            yield {
+                "lane": lane.value,
+                "kind": kind.value,
+                "way": "wait" if gated else choice.way.value,
+                "rule": "gated" if gated else choice.why.value,
+                "rows": choice.rows,
+                "worth": choice.worth,
+                "load": choice.load,
+                "places": choice.places,
+                "rows_under_way": choice.under_way,
+                "ready": choice.ready,
+                "ready_wanted": choice.ahead,
+                "import_takes_seconds": _seconds(choice.takes),
+                "oldest_seconds": _seconds(choice.age),
+                "patience_seconds": _seconds(choice.patience),
+                "why": wording.gated(kind, choice.rows) if gated else wording.choice(kind, choice, full=full),
+            }
+
+
+def _import(twin: _Twin, job: Job, now: float) -> dict[str, Any]:
+    expected = twin.scheduler.imports.durations[job.kind].expected(len(job.batch.ids))
+    return {
+        "id": job.import_id,
+        "kind": job.kind.value,
+        "lane": job.batch.lane.value,
+        "rows": len(job.batch.ids),
+        "age_seconds": _seconds(now - job.posted_at),
+        "expected_end_in_seconds": round(job.posted_at + expected - now, 2),
+        "next_look_in_seconds": _seconds(job.poll_at - now),
+        "looks": job.polls,
+        "late": now > job.late_at,
+    }
+
+
+def _next(account: Account, now: float, wall: float) -> Iterator[dict[str, Any]]:
+    """The next calls in their order, if all are answered well and nothing comes in."""
+    gate, twin = account.gate, _twin(account)
+    durations = twin.scheduler.imports.durations
+    times = Times(LATENCY, lambda kind, rows: durations[kind].expected(rows), gate.at_once)
     wait = gate.wait(now)
-    if gate.health.stopped:
-        yield f"One call to see whether Connectif lets us in again ({gate.health.stopped}), in {_say(wait)}."
-    elif wait > 0:
-        why = "an answer is waited for" if wait == math.inf else "no place is free"
-        yield f"None for {_say(wait)}: {why}."
-    due = [job for job in scheduler.imports.under_way() if job.poll_at <= now and not job.flying]
-    for job in due:
-        rows = f"{len(job.batch.ids)} {job.kind.value} rows"
-        yield f"A look at import {job.import_id} ({rows}): it is expected to be over."
-    wanting = [lane for lane in LANES if scheduler.wants(lane)]
-    for lane in sorted(wanting, key=lambda lane: (not scheduler.lanes.owed(lane), LANES.index(lane))):
-        yield from _of_lane(account, lane, now, wall)
-    if not wanting and not due:
-        yield "Nothing waits."
-
-
-def _of_lane(account: Account, lane: Lane, now: float, wall: float) -> Iterator[str]:
-    scheduler, purchases = account.scheduler, account.scheduler.purchases
-    floor = ", which has had less than its floor," if scheduler.lanes.owed(lane) else ""
-    if account.gate.budget.free(now) and (pause := scheduler.pause(lane, now)) > 0:
-        yield f"{lane}: holds back for {_say(pause)}, so that live orders find a place meanwhile."
-    for kind in (CONTACT, PRODUCT):
-        if account.book[kind].waiting_in(lane):
-            yield f"{lane}{floor}: {_rows(account, kind, lane, wall)}"
-    if account.book[COUPON].waiting_in(lane):
-        yield f"{lane}: {account.book[COUPON].waiting_in(lane)} coupons by import; they have no other way."
-    for purchase in purchases.first(lane, NAMED):
-        age = max(0.0, wall - account.book[PURCHASE].accepted(purchase))
-        yield f"{lane}{floor}: purchase {purchase}, the oldest that is ready; it waits since {_say(age)}."
-    more = purchases.ready(lane) + account.book[PURCHASE].waiting_in(lane) - NAMED
-    if more > 0:
-        yield f"{lane}: {more} purchases after these, the oldest first."
-    if purchases.aside(lane):
-        yield f"{lane}: {purchases.aside(lane)} purchases stand aside for a contact or product to be told."
-
-
-def _rows(account: Account, kind: RecordKind, lane: Lane, wall: float) -> str:
-    """How the waiting contacts or products of a lane are told; as `Scheduler.way` decides it."""
-    scheduler, line = account.scheduler, account.book[kind]
-    rows, imports = line.waiting_in(lane), scheduler.imports
-    what = f"{rows} {kind.value}{'s' if rows > 1 else ''}"
-    if imports.gated(kind):
-        return f"{what} wait: an import of unknown content may be under way, and could overwrite them."
-    if rows < imports.worth(kind):
-        return f"{what} one by one: an import pays from {imports.worth(kind)} rows on."
-    takes = imports.durations[kind].expected(rows)
-    load, under_way = scheduler.load(lane), imports.rows(kind, lane)
-    if under_way > rows:
-        return f"{what} gather for the next import: one of {under_way} rows is under way."
-    ahead = scheduler.ahead(kind, rows)
-    ready = scheduler.purchases.ready(lane)
-    age = wall - (line.oldest(lane) or wall)
-    return (
-        f"{what}, {load} calls in all: by import (about {_say(takes)}) where these cannot be made before it "
-        f"would be finished, else one by one; it starts when fewer than {ahead} purchases are ready "
-        f"(now {ready}), or the oldest row (now {_say(age)}) has waited as long as it may."
+    # Where an answer is waited for, nobody knows for how long; and a call that probes is the only one.
+    begin = now + (LATENCY if wait == math.inf else wait)
+    most = 1 if gate.health.careful else CALLS
+    rehearsal = Rehearsal(
+        twin.scheduler, twin.book, twin.limiter, twin.told, times, now=begin, wall=wall - now
     )
+    latest, told = begin + WINDOWS * twin.limiter.window, 0
+    for _ in range(STEPS):
+        if told == most or rehearsal.now >= latest:
+            return
+        owed = [lane for lane in LANES if twin.scheduler.lanes.owed(lane)]
+        call = rehearsal.step(latest)
+        if call is not None:
+            told += 1
+            yield _call(twin, call, now, wall, owed)
+
+
+def _call(twin: _Twin, call: Call, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:
+    lane: Lane | None = None
+    waited = 0.0
+    match call.action:
+        case Send(key=key):
+            line = twin.book[key.kind]
+            lane, waited = line.lane(key.id), wall - now + call.at - line.accepted(key.id)
+        case Import(batch=batch):
+            lane = batch.lane
+    what, why = wording.call(call.action, waited, call.at)
+    if lane in owed and lane is not Lane.LIVE:
+        why += f" {lane} has had less than its floor, so it goes first."
+    return {
+        "in_seconds": _seconds(call.at - now),
+        "lane": lane.value if lane else "",
+        "what": what,
+        "why": why,
+    }
 
 
 def _seconds(span: float) -> float | None:
     """JSON has no infinity."""
     return None if span == math.inf else round(max(0.0, span), 2)
-
-
-def _say(span: float) -> str:
-    if span == math.inf:
-        return "now"
-    return f"{span:.1f} s" if span < 2 * MINUTE else f"{span / MINUTE:.0f} min"

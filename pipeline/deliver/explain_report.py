@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import PipelineError
@@ -49,30 +50,63 @@ def run(account: str, urls: Sequence[str], console: Console, *, as_json: bool) -
     )
 
 
-def _show(found: dict[str, Any], console: Console) -> None:
+def _show(found: Mapping[str, Any], console: Console) -> None:
     budget = found["budget"]
     console.print(f"[bold]{found['account']}[/]", highlight=False)
-    if found["stopped"]:
-        console.print(f"stopped: {found['stopped']} {found['detail']}", style="red", markup=False)
-    shared = ", others share it" if budget["others_share_it"] else ""
+    console.print(found["state"], style="red" if found["stopped"] else "", markup=False, highlight=False)
+    reserve = f", {budget['reserve']} more left to others" if budget["reserve"] else ""
+    served = "" if budget["server_limit"] is None else f"; Connectif says {budget['server_limit']}"
     console.print(
-        f"budget: {budget['used']} of {budget['limit']} calls of the window used, {budget['free']} free, "
-        f"{budget['in_flight']} in flight{shared}",
+        f"budget: {budget['used']} of {budget['limit']} calls in {budget['window_seconds']:g} s used, "
+        f"{budget['in_flight']} in flight{reserve}{served}. {budget['why']}",
+        markup=False,
         highlight=False,
     )
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("lane", "contacts", "products", "purchases", "coupons", "ready", "aside"):
-        table.add_column(heading, justify="left" if heading == "lane" else "right")
+    console.print(_lanes(found["lanes"]))
     for lane in found["lanes"]:
-        waiting = lane["waiting"]
+        if lane["floor_owed"]:
+            console.print(f"{lane['lane']}: has had less than its floor, and goes first", highlight=False)
+        if lane["holds_back_seconds"]:
+            held = (
+                f"{lane['lane']}: holds back for {lane['holds_back_seconds']:.1f} s. {lane['holds_back_why']}"
+            )
+            console.print(held, highlight=False)
+    for choice in found["choices"]:
+        console.print(f"{choice['lane']}: {choice['why']}", markup=False, highlight=False)
+    for job in found["imports"]:
+        console.print(_import(job), markup=False, highlight=False)
+    if not found["next"]:
+        console.print("next: nothing to send")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("next", "in", "lane", "call", "why"):
+        table.add_column(heading, justify="right" if heading in {"next", "in"} else "left")
+    for number, call in enumerate(found["next"], 1):
+        cells = str(number), f"{call['in_seconds']:.1f} s", call["lane"], call["what"], call["why"]
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+    console.print("If each is answered well and nothing else comes in.", style="dim")
+
+
+def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("waiting", "contacts", "products", "purchases", "coupons", "ready", "aside", "for"):
+        table.add_column(heading, justify="left" if heading in {"waiting", "for"} else "right")
+    for lane in lanes:
+        waiting, missing = lane["waiting"], lane["aside_for"]
         figures = [waiting[kind] for kind in ("contact", "product", "purchase", "coupon")]
         figures += [lane["ready_purchases"], lane["purchases_aside"]]
-        table.add_row(lane["lane"], *(f"{figure:,}" if figure else "·" for figure in figures))
-    console.print(table)
-    for job in found["imports"]:
-        since = f"{job['age_seconds']} s{', late' if job['late'] else ''}"
-        what = f"{job['rows']:,} {job['kind']} rows ({job['lane']})"
-        console.print(f"import {job['id']}: {what} since {since}", highlight=False)
-    console.print("next:")
-    for number, line in enumerate(found["next"], 1):
-        console.print(f"{number:3}. {line}", markup=False, highlight=False)
+        wanted = ", ".join(f"{count:,} {kind}s" for kind, count in missing.items() if count)
+        table.add_row(lane["lane"], *(f"{figure:,}" if figure else "·" for figure in figures), wanted)
+    return table
+
+
+def _import(job: Mapping[str, Any]) -> str:
+    left = job["expected_end_in_seconds"]
+    end = f"expected to end in {left:.0f} s" if left > 0 else f"expected to be over for {-left:.0f} s"
+    look = "now" if not job["next_look_in_seconds"] else f"in {job['next_look_in_seconds']:.0f} s"
+    return (
+        f"import {job['id']}: {job['rows']:,} {job['kind']} rows ({job['lane']}), "
+        f"{job['age_seconds']:.0f} s old, {end}{', late' if job['late'] else ''}; "
+        f"next look {look}, {job['looks']} so far"
+    )

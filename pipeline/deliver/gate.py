@@ -51,7 +51,7 @@ class Gate:
         self.bell = Bell()
         self._diary = diary
         self._wall = wall
-        self._at_once = at_once
+        self.at_once = at_once
         self._heard = heard
         self._passes = 0
         self._queue = 0
@@ -68,7 +68,7 @@ class Gate:
 
     def wait(self, now: float) -> float:
         """Seconds until a new errand may start; infinity: not before something changes."""
-        if self._passes >= self._at_once or self._queue:
+        if self._passes >= self.at_once or self._queue:
             return math.inf
         return self._wait_for_call(now)
 

@@ -80,6 +80,11 @@ class Health:
     def __post_init__(self) -> None:
         self._endings = deque(maxlen=self.settings.dead_window)
 
+    @property
+    def careful(self) -> bool:
+        """Whether one call at a time is made, until one is answered well."""
+        return self._careful
+
     def wait(self, now: float, flying: int) -> float:
         """Seconds until a call may start; infinity: not before an answer comes, or not at all."""
         if self.stopped in BURYING:

@@ -112,7 +112,8 @@ class DeliverWorker:
         accounts = dict(self.deliveries.accounts())
         found = accounts.get(query.get("account", ""))
         if found is None:
-            return 404, orjson.dumps({"accounts": sorted(accounts)})
+            hint = "this worker has no such account; ask the others, or see whether the settings name it"
+            return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
         return 200, orjson.dumps(found.explained())
 
     def desks(self) -> Sequence[Desk]:

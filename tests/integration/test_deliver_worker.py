@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+import httpx
 import pytest
 
 from pipeline import topics
@@ -30,6 +31,12 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
             oracle.judge(play, account)
             play.limit_kept(account)
         assert play.accounted()["dead"] == 0
+        page = f"http://127.0.0.1:{worker.port}/explain"
+        found = httpx.get(page, params={"account": "acme"}).json()
+        assert (found["account"], found["state"], found["next"]) == ("acme", "It runs.", [])
+        unknown = httpx.get(page, params={"account": "coil"})
+        assert (unknown.status_code, unknown.json()["accounts"]) == (404, ["acme", "bolt"])
+        assert "ask the others" in unknown.json()["hint"]
         assert worker.stop() == 0
 
 

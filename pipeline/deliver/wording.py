@@ -1,0 +1,160 @@
+"""The sentences of `explain`: read at three in the morning, by somebody who did not write the scheduler."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from pipeline.deliver.choices import Choice, Way, Why
+from pipeline.deliver.gate import Gate
+from pipeline.deliver.health import BURYING
+from pipeline.deliver.scheduler import Action, Import, ListImports, Poll, Scheduler, Send, Watch
+from pipeline.limiter.limiter import Limiter
+from pipeline.records import RecordKind
+
+MINUTE, HOUR = 60, 3_600
+#: What may be an e-mail address, in Connectif's words or in a URL.
+_ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
+
+
+def without_addresses(text: str) -> str:
+    """Connectif may repeat the address it refuses."""
+    return _ADDRESS.sub("(address)", text)
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def counted(kind: RecordKind, count: int) -> str:
+    """So many of a kind."""
+    return f"{count:,} {kind.value}{'' if count == 1 else 's'}"
+
+
+# The account.
+
+
+def state(gate: Gate, now: float) -> str:
+    """Whether calls are made at all."""
+    health, detail = gate.health, without_addresses(gate.health.detail)
+    wait = health.wait(now, 0)
+    if health.stopped in BURYING:
+        return (
+            f"Stopped: too many records were refused ({detail}). Nothing is sent until the worker is "
+            "restarted; look at the dead letters first, else more are made."
+        )
+    if health.stopped:
+        return (
+            f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
+            f"One call asks again in {span(wait)}."
+        )
+    if health.careful:
+        return f"Connectif did not answer, or with an error: one call tries again in {span(wait)}."
+    if gate.wait(now) == math.inf and gate.budget.wait(now) <= 0:
+        return "As many calls as may be are under way: the next one starts with an answer."
+    return "It runs."
+
+
+def budget(limiter: Limiter, now: float) -> str:
+    """What the limit leaves, and by whose word."""
+    wait, remembered = limiter.wait(now), limiter.state
+    if now < remembered.blocked_until:
+        return (
+            f"Connectif answered 429: no call for {span(wait)}. Our own count allowed the call, so somebody "
+            "else uses the same limit."
+        )
+    if remembered.probing:
+        return "One call at a time, until an answer says how many are left."
+    if wait <= 0:
+        return "There are places."
+    if remembered.remaining is not None and limiter.used(now) < limiter.limit_now:
+        return f"Others share the limit and have used it: Connectif said {remembered.remaining} were left."
+    again = "with the next answer" if wait == math.inf else f"in {span(wait)}"
+    return f"All {limiter.limit_now} places of the window are taken; the next is free {again}."
+
+
+def pause(scheduler: Scheduler, now: float) -> str:
+    """Why a slower lane leaves places unused."""
+    rate = scheduler.lanes.live_rate(now) * MINUTE
+    return (
+        f"It keeps places for live orders, of which {rate:.1f} calls a minute came of late: what is left and "
+        "what comes back meanwhile must be enough for them."
+    )
+
+
+# Rows.
+
+
+def gated(kind: RecordKind, rows: int) -> str:
+    """Why rows wait, whatever their number."""
+    return (
+        f"{counted(kind, rows)} wait: after a restart or a lost answer an import of unknown content may be "
+        "under way, which would overwrite newer data."
+    )
+
+
+def choice(kind: RecordKind, made: Choice, *, full: bool = False) -> str:
+    """How waiting rows are told; `full`: no import can start now."""
+    what = {
+        Way.SINGLY: f"{counted(kind, made.rows)} one by one",
+        Way.IMPORT: f"{counted(kind, made.rows)} by import"
+        + (", once one of those under way is over" if full else ", now"),
+        Way.WAIT: f"{counted(kind, made.rows)} wait for the next import",
+    }[made.way]
+    return f"{what}: {_rule(made)}."
+
+
+def _rule(made: Choice) -> str:
+    takes = span(made.takes)
+    ready = "1 purchase is ready" if made.ready == 1 else f"{made.ready or 'no'} purchases are ready"
+    return {
+        Why.FEW: f"an import costs fewer calls only from {made.worth} rows on",
+        Why.FITS: f"all {made.load} calls that wait in this lane fit into the {made.places} places to be had "
+        f"before an import would be over (about {takes})",
+        Why.GATHERS: f"it shall be no smaller than what is under way, {made.under_way:,} rows",
+        Why.RUNS_DRY: f"{ready}, and an import takes about {takes}, in which {made.ahead} could be sent",
+        Why.WAITED: f"the oldest has waited {span(made.age)}, longer than {span(made.patience)}",
+        Why.NOT_YET: f"{ready}, enough to keep the budget busy while it runs (about {takes}, {made.ahead} "
+        f"purchases); the oldest row has waited {span(made.age)} of at most {span(made.patience)}",
+        Why.NO_OTHER: "codes have no other way",
+        Why.AGAIN: "they were left over from an earlier file",
+        Why.LEFT_OVER: "an import could not tell it",
+        Why.WANTED: "nothing else can use this place, and a purchase waits for it",
+        Why.SPARE: "nothing else can use this place, and no import can take it yet",
+        Why.EARLY: "its contact is in an import that is late: it is made with the purchase",
+        Why.TURN: "the oldest that is ready",
+    }[made.why]
+
+
+# Calls.
+
+
+def call(action: Action, waited: float, now: float) -> tuple[str, str]:
+    """What a call is for, and why it is next."""
+    match action:
+        case Send(key=key, choice=made):
+            named = key.kind.value if key.kind is RecordKind.CONTACT else f"{key.kind} {key.id}"
+            return named, _sentence(f"{_rule(made)}; it has waited {span(waited)}")
+        case Import(kind=kind, batch=batch, choice=made):
+            return f"import of {counted(kind, len(batch.ids))}", _sentence(_rule(made))
+        case Poll(job=job):
+            rows = counted(job.kind, len(job.batch.ids))
+            late = "late" if now > job.late_at else "expected to be over"
+            return f"look at an import of {rows}", f"After {span(now - job.posted_at)} it is {late}."
+        case ListImports():
+            return (
+                "list of imports",
+                "Some of unknown content may be under way; newer data waits for them.",
+            )
+        case Watch(name=name):
+            return f"look at coupon set {name}", "It is time to see how many codes it has left."
+    return "nothing", "Nothing is due."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
