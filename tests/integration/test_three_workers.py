@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.events import Lane
+from pipeline.records import Outcome
 from tests.broker import KafkaSettings
 from tests.integration.delivering import Scene, scene
 from tests.processes import wait_until
@@ -81,9 +82,14 @@ def _wait_for_calls(play: Scene) -> None:
 
 
 def _all_have_receipts(play: Scene) -> None:
-    """Each version that was said has one; where it repeats, after a crash, it says the same."""
+    """Each version that was said has one; where it repeats, after a crash, it says the same.
+
+    But for one: superseded before the crash, with the receipt in Kafka and the merged record not yet, a version
+    may be told by itself afterwards. That receipt was nobody's, and is the one that is not counted.
+    """
     outcomes: dict[tuple[str, str, int], set[str]] = defaultdict(set)
     for receipt in play.receipts():
         outcomes[receipt.account, receipt.kind, receipt.record.offset].add(receipt.outcome)
     assert len(outcomes) == len(play.said)
-    assert all(len(said) == 1 for said in outcomes.values())
+    differing = [said for said in outcomes.values() if len(said - {Outcome.SUPERSEDED}) > 1]
+    assert not differing

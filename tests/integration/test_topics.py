@@ -42,6 +42,7 @@ def test_what_differs_is_named_and_altered_only_when_asked(kafka_settings: Kafka
         "shop.orders",
         "shop.customers",
         "shop.products",
+        "coupons.used",
     }
     with pytest.raises(topics.TopicsError, match="it would delete what is kept today"):
         topics.ensure(shorter, apply=True)
