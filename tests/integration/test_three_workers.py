@@ -84,8 +84,8 @@ def _wait_for_calls(play: Scene) -> None:
 def _all_have_receipts(play: Scene) -> None:
     """Each version that was said has one; where it repeats, after a crash, it says the same.
 
-    But for one: superseded before the crash, with the receipt in Kafka and the merged record not yet, a version
-    may be told by itself afterwards. That receipt was nobody's, and is the one that is not counted.
+    But for one: superseded before the crash, with the receipt in Kafka and the merged record not yet, a
+    version may be told by itself afterwards. That receipt was nobody's, and is the one that is not counted.
     """
     outcomes: dict[tuple[str, str, int], set[str]] = defaultdict(set)
     for receipt in play.receipts():
