@@ -210,7 +210,9 @@ class Limiter:
         return self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
 
     def _cool(self, answer: float) -> None:
-        self.state.cooling.append(answer + self.window + GUARD)
+        moment, cooling = answer + self.window + GUARD, self.state.cooling
+        # In order, though an answer be told of late.
+        cooling.append(max(moment, cooling[-1]) if cooling else moment)
 
     def _refresh(self, now: float) -> None:
         state = self.state

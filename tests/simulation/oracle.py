@@ -82,6 +82,6 @@ def _judge_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) 
     wanted = stubs | own
     assert held.keys() == wanted.keys()
     for key, fields in wanted.items():
-        assert held[key]["name"] == fields["name"], key
-        assert held[key]["unitPrice"] == float(fields["unit_price"]), key
-        assert held[key]["isBlacklisted"] == fields["is_blacklisted"], key
+        assert (key, held[key]["name"]) == (key, fields["name"])
+        assert (key, held[key]["unitPrice"]) == (key, float(fields["unit_price"]))
+        assert (key, held[key]["isBlacklisted"]) == (key, fields["is_blacklisted"])
