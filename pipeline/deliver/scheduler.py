@@ -312,7 +312,7 @@ class Scheduler:
             return None
         for batch in [batch for batch in batches if batch.lane is lane]:
             batches.remove(batch)
-            ids = [record_id for record_id in batch.ids if self._book[kind].pull(record_id)]
+            ids = [record_id for record_id in batch.ids if self._pull(Key(kind, record_id))]
             if ids:
                 return Import(kind, Batch(ids, batch.tries, lane), AGAIN)
         return None
@@ -350,9 +350,13 @@ class Scheduler:
             key = singles.popleft()
             if self.imports.gated(key.kind):
                 singles.append(key)
-            elif self._book[key.kind].pull(key.id):
+            elif self._pull(key):
                 return Send(key, LEFT_OVER)
         return None
+
+    def _pull(self, key: Key) -> bool:
+        """Let an id fly out of turn, unless it is to be left alone for a while."""
+        return key not in self._delayed and self._book[key.kind].pull(key.id)
 
     def _gap(self, lane: Lane, now: float) -> Send | None:
         """Where nothing else can use the places that come back: one by one, what waits for an import."""
@@ -366,8 +370,7 @@ class Scheduler:
     def _wanted(self, lane: Lane) -> Send | None:
         """What a purchase stands aside for; it may be in a batch that no import can take yet."""
         for key in self.purchases.wanted(lane):
-            free = key not in self._delayed and not self.imports.gated(key.kind)
-            if free and self._book[key.kind].pull(key.id):
+            if not self.imports.gated(key.kind) and self._pull(key):
                 return Send(key, WANTED)
         return None
 

@@ -484,3 +484,16 @@ def test_no_set_is_looked_at_before_imports_of_unknown_content_are_over_for_a_wh
     assert not isinstance(desk.next(3 * LAG), Watch)
     assert not isinstance(desk.next(4 * LAG - 0.1), Watch)
     assert desk.next(4 * LAG) == Watch("spring")
+
+
+def test_what_is_delayed_does_not_go_by_a_batch_it_was_once_put_into() -> None:
+    desk = _Desk()
+    desk.many(CONTACT, 60)
+    action = desk.post()
+    desk.scheduler.batch(CONTACT, Batch(action.batch.ids[:30]))
+    desk.add(PURCHASE, "o1")
+    desk.wants["o1"] = [Key(CONTACT, "x3")]
+    desk.book[CONTACT].pull("x3")
+    desk.scheduler.delay(Key(CONTACT, "x3"), until=50.0)
+    assert "x3" not in desk.post().batch.ids
+    assert desk.book[CONTACT].phase("x3") is Phase.HELD
