@@ -17,6 +17,10 @@ from yarl import URL
 #: What is sent is what the request says, and nothing that aiohttp would add.
 _ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
+#: Seconds an idle connection is kept: servers close theirs after 5 or more, and a call that meets the closing
+#: has no answer.
+KEPT_OPEN = 4.0
+
 
 class Network(httpx.AsyncBaseTransport):
     """Connections to one host, opened when there is a request and kept until `aclose`.
@@ -69,7 +73,7 @@ class Network(httpx.AsyncBaseTransport):
     def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         session = self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=_tls()),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls()),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_ADDED,
             auto_decompress=False,  # httpx does it
