@@ -28,8 +28,11 @@ POSITION_KEY = b"\x00position"
 _POSITION = struct.Struct(">qq")
 
 CACHE_BYTES = 64 * 1024 * 1024
-WRITE_BUFFERS_BYTES = 64 * 1024 * 1024
-WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+#: Of all stores together: what is written stays in memory up to this before it is flushed.
+WRITE_BUFFERS_BYTES = 16 * 1024 * 1024
+WRITE_BUFFER_BYTES = 4 * 1024 * 1024
+#: By which a write buffer grows. Hundreds of stores that hold a key each must not fill the budget.
+ARENA_BYTES = 32 * 1024
 
 
 class Memory:
@@ -45,6 +48,7 @@ class Memory:
         options.create_if_missing(True)
         options.set_write_buffer_manager(self.buffers)
         options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+        options.set_arena_block_size(ARENA_BYTES)
         options.set_max_write_buffer_number(3)
         options.set_max_open_files(256)
         options.set_keep_log_file_num(2)
