@@ -15,8 +15,10 @@ from pipeline.events import Lane
 
 #: Windows over which live calls are averaged.
 MEMORY = 2.0
-#: Standard deviations of the live lane's demand that are kept for it: 95 of 100 times it asks for less.
-SURE = 1.65
+#: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it asks for less.
+SURE = 2.5
+#: Spacings for which a live call may wait for a place. With none, one is always kept and never used: 1 %.
+MOMENT = 1.0
 #: Nobody may have said anything for long: places still come back at most so many spacings apart,
 EVENLY = 1.1
 #: for which at most this share of a window is kept.
@@ -91,10 +93,10 @@ class Lanes:
 
 
 def _reach(places: int, rate: float, most: float, spacing: float) -> float:
-    """For how many seconds so many places are enough for the live lane."""
+    """For how many seconds so many places are enough for the live lane, or nearly."""
     evenly = math.inf if places >= most else (places + 1) * EVENLY * spacing
     if rate <= 0:
         return evenly
     # `places` = rate * t + SURE * sqrt(rate * t)
     root = (math.sqrt(SURE * SURE + 4 * places) - SURE) / 2
-    return min(evenly, root * root / rate)
+    return min(evenly, root * root / rate + MOMENT * spacing)
