@@ -88,8 +88,13 @@ class PartitionStore:
     def _open(self) -> Rdict:
         self.path.mkdir(parents=True, exist_ok=True)
         access = AccessType.read_write() if self._ttl is None else AccessType.with_ttl(self._ttl)
+        options = self._memory.options()
         try:
-            return Rdict(str(self.path), options=self._memory.options(), access_type=access)
+            # For the column family too: else rocksdict takes the stored ones, and their filter of old entries
+            # is applied once more with each opening, to bytes that are no moment, and drops what is new.
+            return Rdict(
+                str(self.path), options=options, column_families={"default": options}, access_type=access
+            )
         except Exception as error:
             if "lock" not in str(error).lower():
                 raise

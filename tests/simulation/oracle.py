@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pipeline.records import (
@@ -35,12 +36,17 @@ def judge(world: Judged, account: str = "acme") -> None:
     _judge_products(world.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
 
 
+def _same_keys(held: Mapping[str, object], wanted: Mapping[str, object]) -> None:
+    missing, unwanted = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
+    assert (missing, unwanted) == ([], []), f"missing: {missing}; should not be there: {unwanted}"
+
+
 def _judge_purchases(world: Judged, account: str, said: list[PurchaseRecord]) -> None:
     held, made = world.holds("purchases", account), world.made("purchases", account)
     newest = {record.id: record for record in said}
     versions = Counter(record.id for record in said)
     wanted = {key: record.body for key, record in newest.items() if record.body is not None}
-    assert held.keys() == wanted.keys()
+    _same_keys(held, wanted)
     for key, body in wanted.items():
         assert held[key]["totalPrice"] == float(body.total_price), key
         assert held[key]["contactEmail"] == body.contact_email
@@ -60,7 +66,7 @@ def _judge_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) 
         names[record.id] = record.body.name or names.get(record.id)
         if record.body.newsletter is not None:
             consents.setdefault(record.id, {})[record.origin] = record.body.newsletter
-    assert held.keys() == names.keys()
+    _same_keys(held, names)
     for key, name in names.items():
         assert held[key].get("_name") == name, key
         spoken = consents.get(key, {})
@@ -80,7 +86,7 @@ def _judge_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) 
         elif record.id in own:
             own[record.id] |= given
     wanted = stubs | own
-    assert held.keys() == wanted.keys()
+    _same_keys(held, wanted)
     for key, fields in wanted.items():
         assert (key, held[key]["name"]) == (key, fields["name"])
         assert (key, held[key]["unitPrice"]) == (key, float(fields["unit_price"]))

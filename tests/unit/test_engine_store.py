@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.engine.restore import Job
-from pipeline.engine.store import Memory, PartitionStore, Position
+from pipeline.engine.store import ARENA_BYTES, Memory, PartitionStore, Position
 from pipeline.errors import PipelineError
 
 MEMORY = Memory()
@@ -40,6 +40,28 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
         assert second.multi_get([b"b", b"a"]) == [None, b"1"]
         assert list(second.items()) == [(b"a", b"1")]
         second.close()
+
+
+def test_nothing_is_lost_by_a_compaction_after_opening_again(tmp_path: Path) -> None:
+    """Values whose last bytes could be read as a moment long past, as those of any JSON list."""
+    values = {f"k{number}".encode(): f'[{number},"{number:016x}"]'.encode() for number in range(50)}
+    for _ in range(3):
+        opened = PartitionStore(tmp_path / "s.db", MEMORY, ttl=1_000)
+        opened.apply(values, offset=7, at=99)
+        opened._db.compact_range(None, None)
+        assert dict(opened.items()) == values
+        assert opened.position == Position(7, 99)
+        opened.close()
+
+
+def test_settings_count_for_a_store_that_is_opened_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        opened = PartitionStore(tmp_path / "s.db", MEMORY)
+        opened.apply({b"a": b"1"}, offset=7, at=99)
+        opened.close()
+    newest = max((tmp_path / "s.db").glob("OPTIONS-*"), key=lambda path: path.name).read_text()
+    assert f"arena_block_size={ARENA_BYTES}\n" in newest
+    assert "filter_policy=bloomfilter" in newest
 
 
 def test_a_wiped_store_is_new(store: PartitionStore) -> None:
