@@ -72,6 +72,11 @@ class WatchedSet:
         """Whether it was found to have fewer codes than it should."""
         return self.available is not None and self.available < self.settings.low
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is low and nothing waits for it."""
+        return self.is_low and not self.stock
+
     def may_go(self, record_id: str) -> bool:
         """Whether a code was let go."""
         return record_id in self._let_go

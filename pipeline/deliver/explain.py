@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.deliver import wording
 from pipeline.deliver.book import LANES, Book
+from pipeline.deliver.coupons import WatchedSet
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
 from pipeline.deliver.jobs import Job
@@ -68,6 +69,7 @@ def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
         "lanes": lanes,
         "choices": choices,
         "imports": imports,
+        "coupon_sets": [_coupon_set(name, watched) for name, watched in account.scheduler.stock.sets.items()],
         "next": calls,
     }
 
@@ -152,6 +154,17 @@ def _import(twin: _Twin, job: Job, now: float) -> dict[str, Any]:
         "next_look_in_seconds": _seconds(job.poll_at - now),
         "looks": job.polls,
         "late": now > job.late_at,
+    }
+
+
+def _coupon_set(name: str, watched: WatchedSet) -> dict[str, Any]:
+    return {
+        "name": name,
+        "available": watched.available,
+        "stock": watched.stock,
+        "low": watched.settings.low,
+        "trouble": watched.trouble,
+        "why": wording.coupon_set(name, watched),
     }
 
 

@@ -8,35 +8,19 @@ from dataclasses import replace
 
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.deliver.coupons import (
-    ABSENT,
-    FORBIDDEN,
-    NOT_MULTIPLE,
-    REFUSED,
-    UNREADABLE,
-    Counters,
-    Stock,
-    WatchedSet,
-    read_counters,
-)
+from pipeline.deliver import wording
+from pipeline.deliver.coupons import ABSENT, FORBIDDEN, Counters, Stock, WatchedSet, read_counters
 from pipeline.deliver.gate import Pass
 
 log = logging.getLogger(__name__)
 
 FORBIDDEN_STATUS = 403
-_WAYS_OUT = {
-    ABSENT: "Connectif has no such set; correct set_id",
-    FORBIDDEN: "the API key may not read coupon sets; give it that permission",
-    NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
-    UNREADABLE: "the answer makes no sense",
-    REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again to go on",
-}
 
 
 async def look(account: str, name: str, stock: Stock, client: ConnectifClient, way: Pass) -> None:
     """Ask for a set's counters, and let codes go where it has become low."""
     watched, counters = stock.sets[name], None
-    before = (watched.trouble, _is_empty(watched))
+    before = (watched.trouble, watched.is_empty)
     try:
         answer = await way.call(
             "coupon-sets", lambda: _get(client, watched.settings.set_id), may_be_absent=True
@@ -46,7 +30,7 @@ async def look(account: str, name: str, stock: Stock, client: ConnectifClient, w
         released = stock.seen(name, counters, asyncio.get_running_loop().time())
     if released:
         log.info("account %s: %d codes for coupon set %s, %d wait", account, released, name, watched.stock)
-    if (watched.trouble, _is_empty(watched)) != before:
+    if (watched.trouble, watched.is_empty) != before:
         _say(account, name, watched)
 
 
@@ -65,23 +49,6 @@ def _counters(answer: Answer) -> Counters | None:
     return Counters(trouble=ABSENT) if answer.kind is AnswerKind.INVALID else None
 
 
-def _is_empty(watched: WatchedSet) -> bool:
-    return watched.is_low and not watched.stock
-
-
 def _say(account: str, name: str, watched: WatchedSet) -> None:
-    if watched.trouble:
-        way_out = _WAYS_OUT[watched.trouble]
-        log.error(
-            "account %s: coupon set %s is not topped up (%s): %s", account, name, watched.trouble, way_out
-        )
-    elif _is_empty(watched):
-        log.warning(
-            "account %s: coupon set %s has %s codes left and no more wait for it; add some by `pipeline "
-            "coupons add`",
-            account,
-            name,
-            watched.available,
-        )
-    else:
-        log.info("account %s: coupon set %s is in order", account, name)
+    level = logging.ERROR if watched.trouble else logging.WARNING if watched.is_empty else logging.INFO
+    log.log(level, "account %s: %s", account, wording.coupon_set(name, watched))

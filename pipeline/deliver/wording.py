@@ -6,6 +6,7 @@ import math
 import re
 
 from pipeline.deliver.choices import Choice, Way, Why
+from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, WatchedSet
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
 from pipeline.deliver.scheduler import Action, Import, ListImports, Poll, Scheduler, Send, Watch
@@ -34,6 +35,32 @@ def span(seconds: float) -> str:
 def counted(kind: RecordKind, count: int) -> str:
     """So many of a kind."""
     return f"{count:,} {kind.value}{'' if count == 1 else 's'}"
+
+
+# Coupon sets.
+
+
+_WAYS_OUT = {
+    ABSENT: "Connectif has no such set; correct set_id",
+    FORBIDDEN: "the API key may not read coupon sets; give it that permission",
+    NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
+    UNREADABLE: "the answer makes no sense",
+    REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again to go on",
+}
+
+
+def coupon_set(name: str, watched: WatchedSet) -> str:
+    """How a set that is kept filled fares."""
+    if watched.trouble:
+        return f"coupon set {name} is not topped up ({watched.trouble}): {_WAYS_OUT[watched.trouble]}"
+    if watched.available is None:
+        return f"coupon set {name} was not looked at yet; {watched.stock:,} codes wait for it"
+    if watched.is_empty:
+        return (
+            f"coupon set {name} has {watched.available:,} codes left and no more wait for it; add some by "
+            "`pipeline coupons add`"
+        )
+    return f"coupon set {name} has {watched.available:,} codes left, and {watched.stock:,} wait for it"
 
 
 # The account.

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import DeliverSettings
+from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.deliver import wording
 from pipeline.deliver.book import LANES, Book, Line
 from pipeline.deliver.choices import Choice, Way, Why
-from pipeline.deliver.coupons import Stock
+from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, Counters, Stock
 from pipeline.deliver.explain import CALLS, Account, explain
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import Health, Sign
@@ -46,7 +46,9 @@ class _Diary:
 class _World:
     """An account with nothing but its index; calls are answered when the test says so."""
 
-    def __init__(self, *, limit: int = 100, **more: float) -> None:
+    def __init__(
+        self, *, limit: int = 100, sets: dict[str, CouponSetSettings] | None = None, **more: float
+    ) -> None:
         made = DeliverSettings.model_validate(more)
         self.book, self.limiter = Book(), Limiter(limit, 60.0)
         self.told: set[Key] = set()
@@ -61,7 +63,7 @@ class _World:
             self.limiter,
             needs=lambda one: self.needs.get(one, []),
             is_told=self.told.__contains__,
-            sets={},
+            sets=sets or {},
         )
         self.now = 0.0
         self._imports = 0
@@ -291,6 +293,26 @@ def test_trouble_is_told_with_what_to_do_and_without_addresses(
 def test_every_rule_has_its_sentence(why: Why) -> None:
     for way in Way:
         assert wording.choice(CONTACT, Choice(why, way, rows=2)).startswith("2 contacts ")
+
+
+@pytest.mark.parametrize(
+    ("counters", "said"),
+    [
+        (None, "was not looked at yet; 0 codes wait"),
+        (Counters(available=4, quantity=20), "has 4 codes left and no more wait for it; add some by"),
+        (Counters(available=1_200, quantity=2_000), "has 1,200 codes left, and 0 wait"),
+        *((Counters(trouble=trouble), f"({trouble})") for trouble in (ABSENT, FORBIDDEN, NOT_MULTIPLE)),
+        *((Counters(trouble=trouble), f"({trouble})") for trouble in (UNREADABLE, REFUSED)),
+    ],
+)
+def test_a_coupon_set_says_how_it_fares(counters: Counters | None, said: str) -> None:
+    spring = CouponSetSettings(set_id="0" * 24, low=10, batch=50, every=600)
+    world = _World(sets={"spring": spring})
+    world.scheduler.stock.seen("spring", counters, world.now)
+    (found,) = world.explained()["coupon_sets"]
+    assert found["why"].startswith("coupon set spring ")
+    assert said in found["why"]
+    assert found["trouble"] == (counters.trouble if counters else "")
 
 
 def test_a_copy_goes_its_own_way() -> None:
