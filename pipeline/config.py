@@ -187,6 +187,11 @@ class DeliverSettings(Section):
     retry_for: float = Field(
         default=3_600.0, ge=0, description="how long a record is tried whose own answers make no sense"
     )
+    retry_away_for: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="how long a record is tried on which Connectif fails while it takes others",
+    )
     dead_in_a_row: int = Field(default=50, ge=1, description="this many dead in a row stop the account")
     dead_share: float = Field(
         default=0.5, gt=0, le=1, description="this share of dead among the last dead_window stops it, too"

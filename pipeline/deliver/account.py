@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from pipeline.deliver.receipts import Ending, Key, Place
 from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.deliver.selling import Progress, Sale
+from pipeline.deliver.told import ContactTold
 from pipeline.deliver.verdicts import (
     CreatePurchase,
     DeleteProduct,
@@ -94,8 +96,10 @@ class AccountDelivery:
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
         )
         self._attempts: dict[Key, int] = {}
-        #: Answers of a record's own that made no sense, and when the first came.
-        self._senseless: dict[Key, tuple[int, float]] = {}
+        #: Answers that can only be the record's own fault: how many, when the first came, and how many of
+        #: its kind had been delivered by the last.
+        self._senseless: dict[Key, tuple[int, float, int]] = {}
+        self._delivered = Counter[RecordKind]()
         #: Of purchases that are not told yet.
         self._progress: dict[Key, Progress] = {}
         self._stopping = asyncio.Event()
@@ -211,7 +215,15 @@ class AccountDelivery:
                 result = await tell_product(client, way, key, verdict)
             case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
                 progress = self._progress.setdefault(key, Progress())
-                sale = Sale(client, way, self._book, key.id, body=state.body, progress=progress)
+                sale = Sale(
+                    client,
+                    way,
+                    self._book,
+                    key.id,
+                    body=state.body,
+                    progress=progress,
+                    newsletter=self._newsletter,
+                )
                 result = await sale.tell(verdict)
                 if isinstance(result, Ending):
                     return _complete(result, waiting, way, tuple(dict.fromkeys(progress.repaired)))
@@ -228,18 +240,25 @@ class AccountDelivery:
                 self.scheduler.purchases.refused(key.id, needs)
             case Again(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
                 line.back(key.id, tried=tried)
-            case Again(sign=Sign.WELL, reason=reason, detail=detail) if self._nonsense(key):
-                self._end([(key, waiting, Ending(Outcome.DEAD, reason, detail))])
+            case Again(sign=sign, reason=reason, detail=detail) if self._hopeless(key, sign):
+                self._end([(key, waiting, Ending(Outcome.DEAD, reason or "unavailable", detail))])
             case Again(tried=tried):
                 self._delay(key, tried=tried)
             case Ending():
                 self._end([(key, waiting, result)])
 
-    def _nonsense(self, key: Key) -> bool:
-        """Whether another answer of no sense is one too many; the account's troubles are not counted."""
-        before, since = self._senseless.get(key, (0, self._now()))
-        self._senseless[key] = before + 1, since
-        return before >= SENSELESS and self._now() - since >= self._settings.retry_for
+    def _hopeless(self, key: Key, sign: Sign) -> bool:
+        """Whether another answer of no sense is one too many; the account's troubles are not counted.
+
+        That Connectif is away is the account's trouble, unless others of the kind were told meanwhile.
+        """
+        told = self._delivered[key.kind]
+        before, since, told_before = self._senseless.get(key, (0, self._now(), told))
+        if before and sign is not Sign.WELL and told == told_before:
+            return False
+        self._senseless[key] = before + 1, since, told
+        longest = self._settings.retry_for if sign is Sign.WELL else self._settings.retry_away_for
+        return before >= SENSELESS and self._now() - since >= longest
 
     def _delay(self, key: Key, *, tried: bool) -> None:
         """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
@@ -256,6 +275,7 @@ class AccountDelivery:
         for key, _, ending in endings:
             self._attempts.pop(key, None)
             self._senseless.pop(key, None)
+            self._delivered[key.kind] += ending.outcome is Outcome.DELIVERED
             if key.kind is RecordKind.COUPON:
                 continue  # a set that has its codes already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:
@@ -277,6 +297,10 @@ class AccountDelivery:
 
     def _is_told(self, key: Key) -> bool:
         return self._desk.is_told(self.account, key)
+
+    def _newsletter(self, contact: Key) -> str | None:
+        told = self._desk.told(self.account, contact)
+        return told.newsletter if isinstance(told, ContactTold) else None
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

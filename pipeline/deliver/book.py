@@ -7,7 +7,7 @@ stay in its queue and are skipped when their turn comes.
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import Counter, deque
 
 from pipeline.events import Lane
 from pipeline.records import RecordKind
@@ -45,7 +45,8 @@ class Line:
         self._queues: dict[Lane, deque[str]] = {lane: deque() for lane in LANES}
         #: What a receipt said of an id while it was flying; takes effect when it lands.
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
-        self._lent: set[str] = set()
+        #: How many repairs write to each.
+        self._lent: Counter[str] = Counter()
         self._hastened: list[str] = []
         self._waiting = dict.fromkeys(LANES, 0)
         #: How many ids each lane has, wherever they are.
@@ -126,8 +127,8 @@ class Line:
         return record_id
 
     def pull(self, record_id: str) -> bool:
-        """Let a waiting or held id fly now; False where it is neither."""
-        if self.phase(record_id) not in (Phase.WAITING, Phase.HELD):
+        """Let a waiting or held id fly now; False where it is neither, or lent."""
+        if self.phase(record_id) not in (Phase.WAITING, Phase.HELD) or record_id in self._lent:
             return False
         self._leave(record_id, Phase.FLYING)
         queue = self._queues[_lane(self._states[record_id])]
@@ -138,21 +139,24 @@ class Line:
         return True
 
     def hold(self, record_id: str) -> None:
-        """Keep a flying id out of line until `back` or `pull`."""
+        """Keep a flying id out of line until `release` or `pull`."""
         if self.phase(record_id) is Phase.FLYING and not self._caught_up(record_id):
             self._leave(record_id, Phase.HELD)
 
-    def back(self, record_id: str, *, lane: Lane | None = None, tried: bool = False) -> None:
-        """A flying or held id stands in line again.
-
-        Args:
-            record_id: the id; anything else than flying or held stays as it is.
-            lane: at the end of this lane; None: at the head of its own.
-            tried: whether Connectif may have what was sent.
-        """
-        if self.phase(record_id) not in (Phase.FLYING, Phase.HELD) or self._caught_up(record_id):
+    def back(self, record_id: str, *, tried: bool = False) -> None:
+        """A flying id stands at the head of its lane again; `tried`: Connectif may have what was sent."""
+        if self.phase(record_id) is not Phase.FLYING or self._caught_up(record_id):
             return
-        state = self._states[record_id] | (_TRIED if tried else 0)
+        self._stand(record_id, self._states[record_id] | (_TRIED if tried else 0), first=True)
+
+    def release(self, record_id: str, *, lane: Lane | None = None) -> None:
+        """A held id stands in line: at the end of `lane`, or for None at the head of its own.
+
+        One that flies stays as it is: whoever held it may not know that somebody else has let it fly.
+        """
+        if self.phase(record_id) is not Phase.HELD or record_id in self._lent:
+            return
+        state = self._states[record_id]
         self._stand(record_id, state if lane is None else _with_lane(state, lane), first=lane is None)
 
     def mark_tried(self, record_id: str) -> None:
@@ -163,12 +167,14 @@ class Line:
 
     def lend(self, record_id: str) -> None:
         """A repair writes to an element that has no record here: one that comes in meanwhile is held."""
-        self._lent.add(record_id)
+        self._lent[record_id] += 1
 
     def give_back(self, record_id: str) -> None:
         """The repair is done."""
-        self._lent.discard(record_id)
-        self.back(record_id)
+        self._lent[record_id] -= 1
+        if self._lent[record_id] <= 0:
+            del self._lent[record_id]
+            self.release(record_id)
 
     def landed(self, record_id: str) -> None:
         """A flying id's receipt is written."""

@@ -136,7 +136,7 @@ class WatchedSet:
                 chosen.append(record_id)
         self._let_go.update(chosen)
         for record_id in reversed(chosen):  # each goes to the head of its lane
-            line.back(record_id)
+            line.release(record_id)
         return len(chosen)
 
 

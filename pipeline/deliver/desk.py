@@ -148,7 +148,8 @@ class Desk:
                 continue
             key = Key(kind, record.id)
             line = self.book(record.account)[kind]
-            new = Waiting(Stamp.of(record, offset), state_of(record), record.lane, self.paper.now_ms())
+            quiet = record.lane is Lane.BACKFILL
+            new = Waiting(Stamp.of(record, offset), state_of(record), record.lane, self.paper.now_ms(), quiet)
             busy = line.busy(record.id)
             entry, superseded = entries[raw_key].accept(new, busy=busy)
             if entry is entries[raw_key]:
@@ -240,7 +241,8 @@ class Desk:
             self._write_told(step, account, key, ContactTold(retracted=told.retracted))
         for name in receipt.repaired:
             repaired = _key(name)
-            self._write_told(step, account, repaired, _repaired(repaired, was.state))
+            before = self.told(account, repaired)
+            self._write_told(step, account, repaired, _repaired(repaired, before, was.state))
 
     # Reading.
 
@@ -267,8 +269,7 @@ class Desk:
     def judge(self, account: str, key: Key, waiting: Waiting, told: Told | None) -> Verdict:
         """What is to be done for a record."""
         line: Line = self.book(account)[key.kind]
-        trigger = waiting.lane is not Lane.BACKFILL
-        return judge(told, waiting.state, trigger=trigger, maybe_sent=line.doubtful(key.id))
+        return judge(told, waiting.state, trigger=not waiting.quiet, maybe_sent=line.doubtful(key.id))
 
     def tally(self, account: str, store: str) -> Tally:
         """The account's tally of one store."""
@@ -330,10 +331,10 @@ def _deletes(state: State, told: ContactTold) -> bool:
     return isinstance(state, ContactState) and state.retracted > told.retracted
 
 
-def _repaired(key: Key, state: State) -> Told | None:
+def _repaired(key: Key, before: Told | None, state: State) -> Told | None:
     """What Connectif was told when the element was made again from a purchase."""
     if key.kind is RecordKind.CONTACT:
-        return ContactTold()
+        return before.lost() if isinstance(before, ContactTold) else ContactTold()
     if isinstance(state, PurchaseState) and state.body is not None and key in products_of(state.body):
         stub = stub_of(products_of(state.body)[key])
         return ProductTold(SEEN, state.version, digest(stub))

@@ -113,7 +113,8 @@ class Importer:
         answer = await way.call(
             "imports", lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id)
         )
-        await self._posted(kind, _part(batch, ids[:taken]), group.header[0], answer)
+        numbered = csv.count(b"\n") == taken + 1
+        await self._posted(kind, _part(batch, ids[:taken]), group.header[0], answer, numbered=numbered)
 
     async def _sort(self, kind: RecordKind, ids: Sequence[str]) -> Sorted:
         found = Sorted()
@@ -132,11 +133,13 @@ class Importer:
     def _judge(self, key: Key, waiting: Waiting) -> Verdict:
         return self._desk.judge(self._account, key, waiting, self._desk.told(self._account, key))
 
-    async def _posted(self, kind: RecordKind, batch: Batch, key_column: str, answer: Answer) -> None:
+    async def _posted(
+        self, kind: RecordKind, batch: Batch, key_column: str, answer: Answer, *, numbered: bool
+    ) -> None:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
         if progress is not None:
-            self._imports.started(kind, progress.import_id, batch, key_column, now)
+            self._imports.started(kind, progress.import_id, batch, key_column, now, numbered=numbered)
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
             self._scheduler.batch(kind, batch, first=True)
@@ -219,7 +222,7 @@ class Importer:
         """The ids a report names; a coupon's row has the code alone, of `set/code`."""
         ids = job.batch.ids
         keys = [code_of(record_id) for record_id in ids] if job.kind is RecordKind.COUPON else ids
-        named = suspects(report, keys, job.key_column, errors)
+        named = suspects(report, keys, job.key_column, errors, numbered=job.numbered)
         return named and {record_id for record_id, key in zip(ids, keys, strict=True) if key in named}
 
     async def _refused(self, job: Job, ids: Sequence[str], *, exactly: bool) -> None:

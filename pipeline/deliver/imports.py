@@ -11,7 +11,7 @@ import csv
 import enum
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,7 +102,9 @@ def accounts_for_all(progress: Progress, rows: int) -> bool:
     return progress.success + progress.errors == rows and progress.total in (None, rows)
 
 
-def suspects(report: bytes, keys: Sequence[str], key_column: str, errors: int) -> set[str] | None:
+def suspects(
+    report: bytes, keys: Sequence[str], key_column: str, errors: int, *, numbered: bool = True
+) -> set[str] | None:
     """The rows that an error report names, by their keys; perhaps too many, never too few.
 
     Args:
@@ -110,30 +112,46 @@ def suspects(report: bytes, keys: Sequence[str], key_column: str, errors: int) -
         keys: the keys of the rows sent, in the file's order.
         key_column: the header of the column that held them.
         errors: how many rows Connectif refused.
+        numbered: whether each row sent is one line, so that a line's number is a row's.
 
     Returns:
         At least the refused rows; None where the report does not tell.
     """
     for delimiter in (",", ";", "\t"):
         rows = _rows(report, delimiter)
-        found = _by_key(rows, keys, key_column, errors) or _by_number(rows, keys, errors)
-        if found is not None:
-            return found
+        header = [cell.strip() for cell in rows[0]] if rows else []
+        if key_column in header:
+            found = _by_key(rows, header.index(key_column), keys, errors)
+            if found is not None:
+                return found
+        # Without a header that names it: every column that could be it counts, and every reading of it as
+        # numbers, since ids may be small numbers themselves.
+        named = list(_by_columns(rows, keys, errors))
+        if not numbered and any(_could_be_numbers(found, keys) for found in named):
+            continue
+        numbers = [
+            _at({int(key) for key in found}, keys) for found in named if _could_be_numbers(found, keys)
+        ]
+        told = _by_number(rows, keys, errors) if numbered else None
+        possible = [*named, *numbers, *([told] if told is not None else [])]
+        if possible:
+            return set().union(*possible)
     return None
 
 
-def _by_key(rows: list[list[str]], keys: Sequence[str], key_column: str, errors: int) -> set[str] | None:
+def _by_key(rows: list[list[str]], place: int, keys: Sequence[str], errors: int) -> set[str] | None:
     known = {key.casefold(): key for key in keys}
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    if key_column in header:
-        place = header.index(key_column)
-        named = {known.get(row[place].strip().casefold()) for row in rows[1:] if len(row) > place}
-        found = {key for key in named if key is not None}
-        return found if len(named) == len(found) == errors else None
-    # Without a header that names it: every column that could be it counts.
-    named_by = [_column(rows, place, known) for place in range(max((len(row) for row in rows), default=0))]
-    candidates = [found for found in named_by if found is not None and len(found) == errors]
-    return set().union(*candidates) if candidates else None
+    named = {known.get(row[place].strip().casefold()) for row in rows[1:] if len(row) > place}
+    found = {key for key in named if key is not None}
+    return found if len(named) == len(found) == errors else None
+
+
+def _by_columns(rows: list[list[str]], keys: Sequence[str], errors: int) -> Iterator[set[str]]:
+    known = {key.casefold(): key for key in keys}
+    for place in range(max((len(row) for row in rows), default=0)):
+        found = _column(rows, place, known)
+        if found is not None and len(found) == errors:
+            yield found
 
 
 def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[str] | None:
@@ -145,7 +163,7 @@ def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[
 
 
 def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[str] | None:
-    """By a column of row numbers. Whether they count from 0, 1 or the header is not known: all three."""
+    """By a column of row numbers; whether they count from 0, 1 or the header is not known: all three."""
     header = rows[0] if rows else []
     for place, name in enumerate(header):
         cells = [row[place].strip() for row in rows[1:] if len(row) > place]
@@ -153,9 +171,19 @@ def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[s
             continue
         numbers = {int(cell) for cell in cells}
         if len(numbers) == errors and max(numbers, default=0) <= len(keys) + 1:
-            places = {number - base for number in numbers for base in (0, 1, 2)}
-            return {keys[index] for index in places if 0 <= index < len(keys)}
+            return _at(numbers, keys)
     return None
+
+
+def _could_be_numbers(found: set[str], keys: Sequence[str]) -> bool:
+    """Whether the keys in a column may be numbers of rows."""
+    return all(key.isdecimal() and int(key) <= len(keys) + 1 for key in found)
+
+
+def _at(numbers: set[int], keys: Sequence[str]) -> set[str]:
+    """The keys of numbered rows."""
+    places = {number - base for number in numbers for base in (0, 1, 2)}
+    return {keys[index] for index in places if 0 <= index < len(keys)}
 
 
 def _rows(report: bytes, delimiter: str) -> list[list[str]]:

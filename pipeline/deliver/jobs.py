@@ -36,6 +36,7 @@ class Job:
         alone: whether no other of ours was under way when it was made.
         polls: looks at it so far.
         retries: attempts at its error report.
+        numbered: whether each row is one line, so that a line's number is a row's.
     """
 
     kind: RecordKind
@@ -50,6 +51,7 @@ class Job:
     flying: bool = False
     polls: int = 0
     retries: int = 0
+    numbered: bool = True
 
 
 @dataclass(slots=True)
@@ -114,12 +116,30 @@ class ImportQueue:
         """A file of this kind is being made and sent, or is no more."""
         self._starting[kind, lane] += 1 if yes else -1
 
-    def started(self, kind: RecordKind, import_id: str, batch: Batch, key_column: str, now: float) -> None:
-        """Connectif has taken a file."""
+    def started(
+        self,
+        kind: RecordKind,
+        import_id: str,
+        batch: Batch,
+        key_column: str,
+        now: float,
+        *,
+        numbered: bool = True,
+    ) -> None:
+        """Connectif has taken a file; see `Job`."""
         look_at = now + self.durations[kind].first_look(len(batch.ids))
         late_at = now + LATE * (look_at - now)
         self._jobs[import_id] = Job(
-            kind, import_id, batch, key_column, now, look_at, now, late_at, alone=not self._jobs
+            kind,
+            import_id,
+            batch,
+            key_column,
+            now,
+            look_at,
+            now,
+            late_at,
+            alone=not self._jobs,
+            numbered=numbered,
         )
 
     def finished(self, job: Job, now: float, seconds: float | None) -> None:

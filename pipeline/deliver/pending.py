@@ -86,12 +86,14 @@ class Waiting:
     """A record to be told: the versions merged into it, and the stamp that stands for them.
 
     `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses a place in line.
+    `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may follow.
     """
 
     stamp: Stamp
     state: State
     lane: Lane
     accepted_ms: int
+    quiet: bool
 
     def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
         """Both as one, and the stamp that is superseded by it."""
@@ -100,16 +102,16 @@ class Waiting:
         order = (lambda stamp: stamp.order) if by_rank else (lambda stamp: stamp.order[1:])
         loser, winner = sorted((self.stamp, other.stamp), key=order)
         lane = min(self.lane, other.lane, key=_LANES.index)
-        accepted = min(self.accepted_ms, other.accepted_ms)
-        return Waiting(winner, merged(self.state, other.state), lane, accepted), loser
+        accepted, quiet = min((self.accepted_ms, self.quiet), (other.accepted_ms, other.quiet))
+        return Waiting(winner, merged(self.state, other.state), lane, accepted, quiet), loser
 
     def to_json(self) -> list[Any]:
-        return [self.stamp.to_json(), self.state.to_json(), self.lane, self.accepted_ms]
+        return [self.stamp.to_json(), self.state.to_json(), self.lane, self.accepted_ms, self.quiet]
 
     @classmethod
     def from_json(cls, kind: RecordKind, data: list[Any]) -> Waiting:
-        stamp, state, lane, accepted_ms = data
-        return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms)
+        stamp, state, lane, accepted_ms, quiet = data
+        return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,19 +49,19 @@ class Purchases:
         #: By age; who is not in `_ready` any more is skipped.
         self._heaps: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in LANES}
         self._ready: dict[Lane, set[str]] = {lane: set() for lane in LANES}
-        self._missing: dict[str, set[Key]] = {}
+        #: What each one that stands aside does so for; per lane, the longest aside first.
+        self._missing: dict[Lane, dict[str, set[Key]]] = {lane: {} for lane in LANES}
         self._aside: dict[Key, list[str]] = {}
-        self._aside_in = dict.fromkeys(LANES, 0)
-        self._lane_aside: dict[str, Lane] = {}
 
     def copy_to(self, twin: Purchases) -> None:
         """Let another one, of a copy of the book, stand as this one does."""
         twin._heaps = {lane: heap.copy() for lane, heap in self._heaps.items()}
         twin._ready = {lane: ready.copy() for lane, ready in self._ready.items()}
-        twin._missing = {purchase: missing.copy() for purchase, missing in self._missing.items()}
+        twin._missing = {
+            lane: {purchase: keys.copy() for purchase, keys in missing.items()}
+            for lane, missing in self._missing.items()
+        }
         twin._aside = {key: aside.copy() for key, aside in self._aside.items()}
-        twin._aside_in = self._aside_in.copy()
-        twin._lane_aside = self._lane_aside.copy()
 
     # Looking.
 
@@ -71,12 +71,11 @@ class Purchases:
 
     def aside(self, lane: Lane) -> int:
         """How many of a lane stand aside."""
-        return self._aside_in[lane]
+        return len(self._missing[lane])
 
     def missing(self, lane: Lane) -> Counter[RecordKind]:
         """How many contacts and products those of a lane stand aside for."""
-        asides = self._missing.items()
-        keys = {key for one, missing in asides if self._lane_aside[one] is lane for key in missing}
+        keys = set().union(*self._missing[lane].values())
         return Counter(key.kind for key in keys)
 
     def oldest(self, lane: Lane) -> int | None:
@@ -88,23 +87,21 @@ class Purchases:
 
     def wanted(self, lane: Lane) -> Iterator[Key]:
         """What some of a lane's purchases stand aside for, that of the longest aside first."""
-        for purchase, missing in itertools.islice(self._missing.items(), AT_ONCE):
-            if self._lane_aside[purchase] is lane:
-                yield from missing
+        for missing in itertools.islice(self._missing[lane].values(), AT_ONCE):
+            yield from missing
 
     def take_early(self, lane: Lane, late: Callable[[Key], bool]) -> str | None:
         """The longest aside of a lane for nothing but what is late, now flying; its errand makes that."""
-        for purchase, missing in itertools.islice(self._missing.items(), AT_ONCE):
-            if self._lane_aside[purchase] is lane and all(map(late, missing)):
-                self._missing.pop(purchase)
-                self._aside_in[self._lane_aside.pop(purchase)] -= 1
+        for purchase, missing in itertools.islice(self._missing[lane].items(), AT_ONCE):
+            if all(map(late, missing)):
+                del self._missing[lane][purchase]
                 return purchase if self._line.pull(purchase) else None
         return None
 
     def look(self, lane: Lane, now: float, wall: float, *, ahead: int) -> None:
         """See that `ahead` purchases of a lane are ready, as far as there are so many."""
         for _ in range(AT_ONCE):
-            if len(self._ready[lane]) >= ahead or self._aside_in[lane] >= ASIDE:
+            if len(self._ready[lane]) >= ahead or self.aside(lane) >= ASIDE:
                 return
             purchase = self._line.take(lane)
             if purchase is None:
@@ -135,10 +132,12 @@ class Purchases:
         if key.id in self._book[key.kind] and not self._is_told(key):
             return
         for purchase in self._aside.pop(key, ()):
-            missing = self._missing.get(purchase, set())
-            missing.discard(key)
-            if not missing and self._missing.pop(purchase, None) is not None:
-                self._aside_in[self._lane_aside.pop(purchase)] -= 1
+            lane = self._lane_aside(purchase)
+            if lane is None:
+                continue
+            self._missing[lane][purchase].discard(key)
+            if not self._missing[lane][purchase]:
+                del self._missing[lane][purchase]
                 if self._line.phase(purchase) is Phase.HELD:
                     self._make_ready(purchase)
 
@@ -153,8 +152,11 @@ class Purchases:
         for purchase in self._line.hastened():
             if self._leave(purchase):
                 self._make_ready(purchase)
-            for key in self._missing.get(purchase, ()):
-                self._book[key.kind].hasten(key.id, self._line.lane(purchase))
+            before, lane = self._lane_aside(purchase), self._line.lane(purchase)
+            if before is not None:
+                missing = self._missing[lane][purchase] = self._missing[before].pop(purchase)
+                for key in missing:
+                    self._book[key.kind].hasten(key.id, lane)
 
     # Inside.
 
@@ -179,15 +181,18 @@ class Purchases:
         return False
 
     def _stand_aside(self, purchase: str, missing: Sequence[Key]) -> None:
-        lane = self._line.lane(purchase)
-        if purchase not in self._missing:
-            self._aside_in[lane] += 1
-            self._lane_aside[purchase] = lane
-        self._missing[purchase] = set(missing)
+        before, lane = self._lane_aside(purchase), self._line.lane(purchase)
+        if before is not None and before is not lane:
+            del self._missing[before][purchase]
+        self._missing[lane][purchase] = set(missing)
         for key in missing:
             self._aside.setdefault(key, []).append(purchase)
             # What a live order needs is as urgent as the order.
             self._book[key.kind].hasten(key.id, lane)
+
+    def _lane_aside(self, purchase: str) -> Lane | None:
+        """The lane in which it stands aside; None where it does not."""
+        return next((lane for lane in LANES if purchase in self._missing[lane]), None)
 
     def _make_ready(self, purchase: str) -> None:
         lane = self._line.lane(purchase)

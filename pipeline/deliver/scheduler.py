@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
-from pipeline.deliver.book import LANES, Book
+from pipeline.deliver.book import LANES, Book, Phase
 from pipeline.deliver.choices import AGAIN, EARLY, LEFT_OVER, NO_OTHER, SPARE, TURN, WANTED, Choice, Way, Why
 from pipeline.deliver.coupons import Stock
 from pipeline.deliver.jobs import Batch, ImportQueue, Job
@@ -145,7 +145,8 @@ class Scheduler:
         )
         self._singles: dict[Lane, deque[Key]] = {lane: deque() for lane in LANES}
         self._later: list[tuple[float, int, Key, Lane | None]] = []
-        self._delayed: set[Key] = set()
+        #: The entry of `_later` that counts.
+        self._delayed: dict[Key, int] = {}
         self._number = itertools.count()
         self._gap_at = -math.inf
 
@@ -211,9 +212,11 @@ class Scheduler:
 
     def delay(self, key: Key, until: float, lane: Lane | None = Lane.RETRY) -> None:
         """Keep a flying id away until then; it returns to the end of `lane`, or for None to its own head."""
-        self._book[key.kind].hold(key.id)
-        self._delayed.add(key)
-        heapq.heappush(self._later, (until, next(self._number), key, lane))
+        line = self._book[key.kind]
+        line.hold(key.id)
+        if line.phase(key.id) is Phase.HELD:
+            number = self._delayed[key] = next(self._number)
+            heapq.heappush(self._later, (until, number, key, lane))
 
     def singly(self, kind: RecordKind, ids: Sequence[str]) -> None:
         """These flying ids go by calls of their own, soon."""
@@ -231,7 +234,9 @@ class Scheduler:
         batches.insert(0 if first else len(batches), batch)
 
     def settled(self, key: Key) -> None:
-        """A record is dealt with: whoever stood aside for it may go."""
+        """A version of a record is dealt with: who stood aside for it may go, and no delay outlives it."""
+        if self._book[key.kind].phase(key.id) is not Phase.HELD:
+            self._delayed.pop(key, None)
         self.purchases.settled(key)
 
     # Deciding.
@@ -405,13 +410,14 @@ class Scheduler:
         for kind in (CONTACT, PRODUCT):
             for record_id in self._book[kind].hastened():
                 if Key(kind, record_id) not in self._delayed:
-                    self._book[kind].back(record_id)
+                    self._book[kind].release(record_id)
 
     def _return_delayed(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
-            _, _, key, lane = heapq.heappop(self._later)
-            self._delayed.discard(key)
-            self._book[key.kind].back(key.id, lane=lane)
+            _, number, key, lane = heapq.heappop(self._later)
+            if self._delayed.get(key) == number:
+                del self._delayed[key]
+                self._book[key.kind].release(key.id, lane=lane)
 
     def _next_moment(self, now: float) -> float:
         moments = [self.imports.next_moment(now), self.stock.next_moment()]

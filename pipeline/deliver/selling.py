@@ -8,13 +8,13 @@ deleted: then it is read and compared. What each correction costs, what a crash 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.connectif.payloads import purchase_payload, same_purchase
+from pipeline.connectif.payloads import contact_payload, purchase_payload, same_purchase
 from pipeline.deliver.book import Book, Phase
 from pipeline.deliver.errands import Again, Aside, Result, put_product, result_of
 from pipeline.deliver.gate import Pass
@@ -55,6 +55,7 @@ class Sale:
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
         progress: of the errands before, and takes this one's.
+        newsletter: what Connectif was told of a contact's consent.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Sale:
         *,
         body: Mapping[str, Any] | None,
         progress: Progress,
+        newsletter: Callable[[Key], str | None],
     ) -> None:
         self._client = client
         self._way = way
@@ -73,6 +75,7 @@ class Sale:
         self._id = purchase
         self._body = body or {}
         self._progress = progress
+        self._newsletter = newsletter
         self._replaced = False
 
     async def tell(self, verdict: CreatePurchase | ReplacePurchase | DeletePurchase) -> Result:
@@ -162,39 +165,53 @@ class Sale:
         return Again(Sign.WELL, self._progress.deleted, reason=answer.kind.value, detail=answer.detail)
 
     async def _repair_contact(self, refusal: Answer) -> Result | None:
-        """Only its address is written: the rest was told before and is not kept, or is on its way."""
+        """Its address is written, and its consent: the rest was told before and is not kept."""
         key, by_email = contact_of(self._body)
         if self._book[key.kind].phase(key.id) in (Phase.LOADED, Phase.WAITING, Phase.HELD):
             return Aside((key,), tried=self._progress.deleted)
+        said = self._newsletter(key)
+        payload = contact_payload({} if said is None else {"newsletter": said})
         answer = await self._way.call(
-            "contacts", lambda: self._client.put_contact(key.id, b"{}", by_email=by_email)
+            "contacts", lambda: self._client.put_contact(key.id, payload, by_email=by_email)
         )
         return self._repaired(key, answer, refusal)
 
     async def _repair_products(self, refusal: Answer) -> Result | None:
         lines = products_of(self._body)
+        # What comes of them from here on is held: a stub must not go over what it says.
+        lent = [key for key in lines if key.id not in self._book[key.kind]]
+        for key in lent:
+            self._book[key.kind].lend(key.id)
+        try:
+            return await self._make_products(refusal, lines, lent)
+        finally:
+            for key in lent:
+                self._book[key.kind].give_back(key.id)
+
+    async def _make_products(
+        self, refusal: Answer, lines: Mapping[Key, Mapping[str, Any]], lent: Sequence[Key]
+    ) -> Result | None:
         missing: Sequence[Key] = [key for key in lines if key.id in refusal.ids]
         if not missing:
             found = await self._absent(list(lines))
             if not isinstance(found, list):
                 return found
             missing = found
-        waiting = tuple(key for key in missing if key.id in self._book[key.kind])
-        if waiting:
-            return Aside(waiting, tried=self._progress.deleted)
         for key in missing:
-            line = self._book[key.kind]
-            line.lend(key.id)
-            try:
-                answer = await put_product(self._client, self._way, key, stub_of(lines[key]))
-            finally:
-                line.give_back(key.id)
+            if waiting := self._waiting(missing):
+                return Aside(waiting, tried=self._progress.deleted)
+            if key not in lent:
+                continue  # it was under way, and has been told since
+            answer = await put_product(self._client, self._way, key, stub_of(lines[key]))
             obstacle = self._repaired(key, answer, refusal)
             if obstacle is not None:
                 return obstacle
         if missing:
             return None
         return Again(Sign.WELL, self._progress.deleted, reason=refusal.kind.value, detail=refusal.detail)
+
+    def _waiting(self, keys: Sequence[Key]) -> tuple[Key, ...]:
+        return tuple(key for key in keys if key.id in self._book[key.kind])
 
     async def _absent(self, keys: Sequence[Key]) -> list[Key] | Again:
         """Where the refusal names ids that are not ours: which products Connectif does not have."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pipeline.deliver.merge import OWN, Base, ContactState, canonical
 from pipeline.records import RecordKind
 
+_CONSENT = {False: "subscribed", True: "unsubscribed"}
 #: The fingerprint of what was deleted.
 RETRACTED = "retracted"
 
@@ -35,6 +36,16 @@ class ContactTold:
         told_version, told_digest = self.fields.get(name, (0, ""))
         newest = version > self.retracted and version >= told_version
         return newest and (maybe_sent or digest(value) != told_digest)
+
+    @property
+    def newsletter(self) -> str | None:
+        """The consent that was told; None where nobody said anything of it."""
+        counts = ContactState(by_email=True, consent=self.consent).newsletter
+        return None if counts is None else _CONSENT[counts[2]]
+
+    def lost(self) -> ContactTold:
+        """What is known of one that was made again: its fields are gone, and nothing that was said is."""
+        return ContactTold(consent=self.consent, retracted=self.retracted)
 
     def with_consent(self, state: ContactState) -> ContactState:
         """What both say of consent."""

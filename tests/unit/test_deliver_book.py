@@ -50,7 +50,7 @@ def test_an_unclear_attempt_leaves_a_doubt_only_for_the_version_after_it() -> No
     line = Line()
     line.add("a", LIVE, 1)
     line.take(LIVE)
-    line.back("a", lane=RETRY, tried=True)
+    line.back("a", tried=True)
     assert not line.doubtful("a")
     line.add("a", LIVE, 2)
     assert line.doubtful("a")
@@ -77,7 +77,7 @@ def test_a_receipt_of_the_worker_before_us_waits_for_our_own_call_to_land() -> N
     line.landed("a")
     assert line.take(LIVE) == "a"
     line.settled("a", None, told=True)
-    line.back("a", lane=RETRY)
+    line.back("a")
     assert "a" not in line
 
 
@@ -90,6 +90,32 @@ def test_what_comes_while_a_repair_writes_is_held_until_it_is_done() -> None:
     assert line.take(LIVE) == "p"
 
 
+def test_what_is_lent_flies_for_nobody_until_the_last_repair_is_done() -> None:
+    line = Line()
+    line.lend("p")
+    line.lend("p")
+    line.add("p", BACKFILL, 1)
+    line.hasten("p", LIVE)
+    assert line.hastened() == ["p"]
+    line.release("p")
+    assert not line.pull("p")
+    line.give_back("p")
+    assert line.take(LIVE) is None
+    line.give_back("p")
+    assert line.take(LIVE) == "p"
+
+
+def test_who_holds_an_id_does_not_put_it_in_line_while_it_flies_for_another() -> None:
+    line = Line()
+    line.add("a", LIVE, 1)
+    line.take(LIVE)
+    line.hold("a")
+    assert line.pull("a")
+    line.release("a", lane=RETRY)
+    assert line.phase("a") is Phase.FLYING
+    assert line.take(RETRY) is None
+
+
 def test_who_returns_out_of_turn_stands_where_it_is_told_to() -> None:
     line = Line()
     for record_id in "abc":
@@ -97,7 +123,8 @@ def test_who_returns_out_of_turn_stands_where_it_is_told_to() -> None:
     assert line.take(LIVE) == "a"
     assert line.pull("c")
     line.back("a")
-    line.back("c", lane=RETRY)
+    line.hold("c")
+    line.release("c", lane=RETRY)
     assert [line.take(LIVE), line.take(LIVE), line.take(LIVE)] == ["a", "b", None]
     assert line.take(RETRY) == "c"
 
@@ -109,7 +136,8 @@ def _do(line: Line, deed: str, record_id: str, lane: Lane, number: int) -> None:
         "take": lambda: line.take(lane),
         "pull": lambda: line.pull(record_id),
         "hold": lambda: line.hold(record_id),
-        "back": lambda: line.back(record_id, lane=lane),
+        "back": lambda: line.back(record_id),
+        "release": lambda: line.release(record_id, lane=lane),
         "landed": lambda: line.landed(record_id),
         "settled": lambda: line.settled(record_id, following, told=True),
         "renewed": lambda: line.settled(record_id, following, told=False),
@@ -118,7 +146,7 @@ def _do(line: Line, deed: str, record_id: str, lane: Lane, number: int) -> None:
     deeds[deed]()
 
 
-_DEEDS = ("add", "take", "pull", "hold", "back", "landed", "settled", "renewed", "at_once")
+_DEEDS = ("add", "take", "pull", "hold", "back", "release", "landed", "settled", "renewed", "at_once")
 
 
 @settings(max_examples=200)

@@ -80,7 +80,20 @@ def test_refused_rows_found_by_numbers_are_all_that_could_be_meant() -> None:
 
 def test_where_numbers_could_be_keys_both_are_suspected() -> None:
     keys = [str(number) for number in range(10)]
-    assert suspects(b"7,4\n", keys, "productId", 1) == {"7", "4"}
+    assert suspects(b"7,x\n", keys, "productId", 1) == {"5", "6", "7"}
+    assert suspects(b"7,4\n", keys, "productId", 1) == {"2", "3", "4", "5", "6", "7"}
+
+
+def test_an_id_that_is_a_row_number_as_well_hides_no_refused_row() -> None:
+    keys = [str(143 + number) for number in range(300)]
+    report = b"row,error\r\n157,Invalid url\r\n"
+    assert suspects(report, keys, "productId", 1) == {"157", "298", "299", "300"}
+    assert suspects(report, keys, "productId", 1, numbered=False) is None
+
+
+def test_numbers_say_nothing_where_rows_are_of_several_lines() -> None:
+    assert suspects(b"row,error\r\n3,bad\r\n", KEYS, "_email", 1, numbered=False) is None
+    assert suspects(b"_email,error\r\nbea@example.com,bad\r\n", KEYS, "_email", 1, numbered=False) is not None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def _stamp(offset: int, version: int, origin: Origin = Origin.ORDER, lane: Lane 
 
 def _purchase(offset: int, version: int, lane: Lane = Lane.LIVE, accepted_ms: int = 5_000) -> Waiting:
     state = PurchaseState(version, offset, {"total_price": str(version), "lines": []})
-    return Waiting(_stamp(offset, version, lane=lane), state, lane, accepted_ms)
+    return Waiting(_stamp(offset, version, lane=lane), state, lane, accepted_ms, lane is Lane.BACKFILL)
 
 
 def _receipt(stamp: Stamp, outcome: Outcome) -> Receipt:
@@ -89,8 +89,12 @@ def test_coalescing_keeps_the_place_in_line_and_takes_the_faster_lane() -> None:
 
 
 def test_the_catalogues_word_stands_for_the_product_though_an_orders_is_newer() -> None:
-    own = Waiting(_stamp(0, 1, Origin.CATALOGUE), ProductState(Base(OWN, 1, {"name": "S"})), Lane.LIVE, 1)
-    stub = Waiting(_stamp(1, 9, Origin.ORDER), ProductState(Base(SEEN, 9, {"name": "s"})), Lane.LIVE, 1)
+    own = Waiting(
+        _stamp(0, 1, Origin.CATALOGUE), ProductState(Base(OWN, 1, {"name": "S"})), Lane.LIVE, 1, False
+    )
+    stub = Waiting(
+        _stamp(1, 9, Origin.ORDER), ProductState(Base(SEEN, 9, {"name": "s"})), Lane.LIVE, 1, False
+    )
     both, loser = own.merge(stub)
     assert (both.stamp, loser) == (own.stamp, stub.stamp)
 
@@ -138,7 +142,7 @@ def test_a_record_can_be_had_back_whole_for_its_dead_letter() -> None:
         "total_quantity": 1,
         "lines": [],
     }
-    waiting = Waiting(_stamp(3, 4), PurchaseState(4, 3, body), Lane.LIVE, 1)
+    waiting = Waiting(_stamp(3, 4), PurchaseState(4, 3, body), Lane.LIVE, 1, False)
     record = record_of("acme", KEY, waiting)
     assert (record.account, record.id, record.version, record.source.offset) == ("acme", "o1", 4, 3)
     assert record.body is not None

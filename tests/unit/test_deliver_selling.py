@@ -60,7 +60,10 @@ def _tell(
         async with ConnectifClient("acme", settings, transport=httpx.MockTransport(answer)) as client:
             way = cast("Pass", _Way())
             known = Progress() if progress is None else progress
-            return await Sale(client, way, Book(), "o1", body=BODY, progress=known).tell(verdict)
+            sale = Sale(
+                client, way, Book(), "o1", body=BODY, progress=known, newsletter=lambda _contact: None
+            )
+            return await sale.tell(verdict)
 
     result = asyncio.run(tell())
     assert left == []
