@@ -161,6 +161,11 @@ class Deliveries(Generic[S]):
 
     # Looking.
 
+    @property
+    def running(self) -> bool:
+        """Whether any account is delivered to."""
+        return any(account.task is not None for account in self._accounts.values())
+
     def accounts(self) -> Iterator[tuple[str, AccountDelivery]]:
         """The open accounts."""
         for name, account in self._accounts.items():

@@ -53,6 +53,8 @@ LOOK = 0.1
 ROUND = 500
 #: Messages an agent may have waiting: live records stand behind what a backfill has put there.
 BUFFER = 1_500
+#: Share of the session's time-out after which a worker that hears nothing of its group makes no more calls.
+CUT_OFF = 0.7
 _RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
@@ -135,15 +137,17 @@ class DeliverWorker:
     async def _desk(self, partition: int) -> Desk:
         """The partition's desk, built from the tables where it is not there or not up to date."""
         async with self._loading:
-            if partition in self._stale or partition not in self._desks:
+            while partition in self._stale or partition not in self._desks:
                 await self.deliveries.close([partition], moved=False)
                 self._behind.pop(partition, None)
                 self._receipts_read.pop(partition, None)
+                self._stale.discard(partition)  # before reading: the tables may be read anew meanwhile
                 desk = Desk(partition, self._tables, self._paper)
                 await desk.load()
                 await self._look(desk)
+                if partition not in self._held():
+                    raise NotAssigned(f"partition {partition} went away while its index was built")
                 self._desks[partition] = desk
-                self._stale.discard(partition)
             return self._desks[partition]
 
     async def _look(self, desk: Desk) -> None:
@@ -173,9 +177,17 @@ class DeliverWorker:
                 with contextlib.suppress(NotAssigned):  # it went to another worker meanwhile
                     await self._open_partitions()
                 async with self._opening:
-                    if self._engine.not_ready is None:
+                    if self._cut_off():
+                        if self.deliveries.running:
+                            log.warning("Kafka is silent: no more calls until the group answers")
+                            await self.deliveries.pause(leave=False)
+                    elif self._engine.not_ready is None:
                         await self.deliveries.run()
             await asyncio.sleep(LOOK)
+
+    def _cut_off(self) -> bool:
+        """Whether the group may soon give the partitions to another worker, which makes calls as well."""
+        return self._engine.consumer.silence() > CUT_OFF * self._settings.kafka.session_timeout
 
     async def _open_partitions(self) -> None:
         opened = {desk.partition for desk in self.deliveries.desks()}

@@ -142,8 +142,8 @@ class RoundConsumer(driver.Consumer):
         """Seconds since the group last acknowledged this worker."""
         return time.monotonic() - self._last_contact
 
-    def _contact(self) -> None:
-        self._last_contact = time.monotonic()
+    def _contact(self, at: float | None = None) -> None:
+        self._last_contact = max(self._last_contact, time.monotonic() if at is None else at)
 
     # Reading.
 
@@ -303,11 +303,11 @@ class _Thread(driver.AIOKafkaConsumerThread):
         self, coordinator: Any, call: Callable[..., Awaitable[Any]]
     ) -> Callable[..., Awaitable[Any]]:
         async def watched(*args: Any) -> Any:
-            member = coordinator.member_id
+            member, asked = coordinator.member_id, time.monotonic()
             try:
                 answer = await call(*args)
-                if answer is True:  # a heartbeat, acknowledged
-                    self.consumer._contact()
+                if answer is True:  # a heartbeat: the session counts from it, not from its answer
+                    self.consumer._contact(asked)
                 return answer
             finally:
                 if member and not coordinator.member_id:

@@ -38,6 +38,9 @@ class Restorer:
         jobs = await asyncio.shield(self._running)
         for table in chosen:
             await table.restored(jobs)
+        # The thread may have been past its last look: what waits for its end must not find us ready.
+        if self._stop.is_set():
+            raise Stopped
 
     def _work(self, tables: list[StateTable]) -> list[Job]:
         jobs = [job for table in tables for job in table.open_jobs()]

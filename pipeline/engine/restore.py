@@ -64,21 +64,23 @@ class Job:
     def take(self, messages: Sequence[Message], now: int) -> bool:
         """Write some records; returns whether the end is reached."""
         changes: dict[bytes, bytes | None] = {}
-        last = -1
+        last, written = -1, 0
         for message in messages:
             error = message.error()
             if error is None:
-                last = message.offset()
+                last, (_, written) = message.offset(), message.timestamp()
                 changes[message.key()] = message.value()
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public constant
                 self._next = max(self._next, message.offset())
             else:
                 raise KafkaException(error)
+        self._next = max(self._next, last + 1)
+        ended = self._next >= self._end
         if last >= 0:
-            self.store.apply(changes, last, now, logged=False)
+            # Called off before the end, it has seen no deletion after the last record: that is its age.
+            self.store.apply(changes, last, now if ended else min(now, written // 1_000), logged=False)
             self.applied += len(changes)
-            self._next = max(self._next, last + 1)
-        return self._next >= self._end
+        return ended
 
 
 def restore(
@@ -116,9 +118,17 @@ def restore(
 
 
 def _restore(consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event) -> None:
-    open_jobs = {(job.topic, job.partition): job for job in _planned(consumer, jobs, stale_seconds, stop)}
-    reading = list(open_jobs.values())
+    reading = list(_planned(consumer, jobs, stale_seconds, stop))
     consumer.assign([job.at() for job in reading])
+    try:
+        _read(consumer, {(job.topic, job.partition): job for job in reading}, stop)
+    finally:
+        # Called off, too: what is written next goes to the log, and would survive what was read here.
+        for job in reading:
+            job.store.flush()
+
+
+def _read(consumer: Consumer, open_jobs: dict[tuple[str, int], Job], stop: threading.Event) -> None:
     while open_jobs:
         sorted_out: dict[tuple[str, int], list[Message]] = {}
         for message in consumer.consume(BATCH, LOOK):
@@ -131,8 +141,6 @@ def _restore(consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop
                 del open_jobs[place]
         if stop.is_set():
             raise Stopped
-    for job in reading:
-        job.store.flush()
 
 
 def _planned(

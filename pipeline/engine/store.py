@@ -86,6 +86,8 @@ class PartitionStore:
         self._db = self._open()
 
     def _open(self) -> Rdict:
+        if self._gone.exists():
+            shutil.rmtree(self._gone)
         self.path.mkdir(parents=True, exist_ok=True)
         access = AccessType.read_write() if self._ttl is None else AccessType.with_ttl(self._ttl)
         options = self._memory.options()
@@ -154,8 +156,13 @@ class PartitionStore:
     def wipe(self) -> None:
         """Forget everything: the changelog has it."""
         self._db.close()
-        shutil.rmtree(self.path)
+        # Away in one move: killed halfway through, there would be a store that cannot be opened.
+        self.path.rename(self._gone)
         self._db = self._open()
+
+    @property
+    def _gone(self) -> Path:
+        return self.path.with_suffix(".gone")
 
     def close(self) -> None:
         """Close the files; the object is of no use afterwards."""

@@ -44,6 +44,8 @@ BUGS_IN_A_ROW = 25
 MAX_RECORDS = 10_000
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
+#: Deliver keeps two versions of a record in one message: the one that is told, and the one that came since.
+VERSIONS = 3
 
 
 class Translator:
@@ -147,8 +149,9 @@ class Translator:
         self._bugs = 0
         if len(result.emissions) > MAX_RECORDS:
             return _rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
-        if any(len(told.value) + 2 * len(told.id) > self._max_bytes for told in result.emissions):
-            return _rejection(Rejected("record_too_large", detail="a record does not fit into a message"))
+        most = self._max_bytes // VERSIONS
+        if any(len(told.value) + 2 * len(told.id) > most for told in result.emissions):
+            return _rejection(Rejected("record_too_large", detail=f"a record is larger than {most:,} bytes"))
         return result
 
     def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from pipeline.engine.restore import Job
+from pipeline.engine.restore import Job, Stopped, _restore
 from pipeline.engine.store import ARENA_BYTES, Memory, PartitionStore, Position
 from pipeline.errors import PipelineError
 
@@ -80,9 +82,26 @@ class Message:
     """A message of a changelog."""
 
     def __init__(
-        self, offset: int, key: bytes = b"", value: bytes | None = None, error: int | None = None
+        self,
+        offset: int,
+        key: bytes = b"",
+        value: bytes | None = None,
+        error: int | None = None,
+        *,
+        topic: str = "changelog",
+        written_ms: int = 10**12,
     ) -> None:
         self._offset, self._key, self._value, self._error = offset, key, value, error
+        self._topic, self._written_ms = topic, written_ms
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._written_ms
 
     def error(self) -> KafkaError | None:
         return None if self._error is None else KafkaError(self._error)
@@ -152,3 +171,64 @@ def test_a_broker_that_refuses_ends_the_restore(store: PartitionStore) -> None:
     restored.plan(low=0, high=4, stale_before=0)
     with pytest.raises(KafkaException):
         restored.take([Message(0, error=KafkaError.TOPIC_AUTHORIZATION_FAILED)], now=1)
+
+
+def _crashed(store: PartitionStore, name: str) -> PartitionStore:
+    """The store as a kill -9 at this moment leaves it."""
+    copy = store.path.with_name(name)
+    shutil.copytree(store.path, copy)
+    (copy / "LOCK").unlink()
+    return PartitionStore(copy, MEMORY)
+
+
+class Changelogs:
+    """A consumer of two changelogs; the second ends once the restore was called off."""
+
+    def __init__(self, stop: threading.Event, messages: list[Message]) -> None:
+        self._stop = stop
+        self._messages = messages
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
+        del timeout
+        return 0, 3 if place.topic == "short" else 1_000
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        assert [place.topic for place in places] == ["short", "long"]
+
+    def consume(self, most: int, timeout: float) -> list[Message]:
+        del most, timeout
+        self._stop.set()
+        return self._messages
+
+
+def test_what_a_restore_read_before_it_was_called_off_survives_a_kill(tmp_path: Path) -> None:
+    stores = {name: PartitionStore(tmp_path / f"{name}.db", MEMORY) for name in ("short", "long")}
+    stop = threading.Event()
+    read = [Message(number, f"k{number}".encode(), b"v", topic="short") for number in range(3)]
+    consumer: Any = Changelogs(stop, [*read, Message(0, b"k0", b"v", topic="long")])
+    with pytest.raises(Stopped):
+        _restore(consumer, [Job(name, 0, store) for name, store in stores.items()], 1e9, stop)
+    stores["short"].apply({b"new": b"v"}, offset=3, at=99)
+    crashed = _crashed(stores["short"], "crashed.db")
+    assert crashed.position == Position(3, 99)
+    assert {key for key, _ in crashed.items()} == {b"k0", b"k1", b"k2", b"new"}
+    for store in (*stores.values(), crashed):
+        store.close()
+
+
+def test_a_half_read_store_is_as_old_as_the_last_record_it_has_seen(store: PartitionStore) -> None:
+    restored = job(store)
+    restored.plan(low=0, high=4, stale_before=0)
+    assert not restored.take([Message(1, b"a", b"1", written_ms=20_000)], now=50)
+    assert store.position == Position(1, 20)
+    assert job(store).plan(low=0, high=4, stale_before=21)
+    assert store.position is None
+
+
+def test_a_wipe_that_was_cut_off_leaves_a_new_store(tmp_path: Path) -> None:
+    (tmp_path / "s.gone").mkdir()
+    (tmp_path / "s.gone" / "000001.log").touch()
+    opened = PartitionStore(tmp_path / "s.db", MEMORY)
+    assert opened.position is None
+    assert not (tmp_path / "s.gone").exists()
+    opened.close()
