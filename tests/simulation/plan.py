@@ -22,6 +22,7 @@ FAULTS = (
     FaultRule(effect="bad_gateway", probability=0.02),
     FaultRule(effect="too_many_requests", probability=0.01),
     FaultRule(effect="slow", probability=0.05, seconds=3.0),
+    FaultRule(effect="slow", probability=0.05, seconds=15.0),
     FaultRule(effect="timeout_after_store", probability=0.2, seconds=60.0, **IMPORTS),
     FaultRule(effect="import_error", probability=0.2, rows=5, **IMPORTS),
     FaultRule(effect="import_cancelled", probability=0.1, **IMPORTS),

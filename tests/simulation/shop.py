@@ -98,6 +98,13 @@ class Shop:
             self.stub(product_id)
         self.purchase(order_id, email, *products, total=total)
 
+    def order_backwards(self, order_id: str, email: str, *products: str, total: str = "10.00") -> None:
+        """A sold order whose purchase is read first: topics are read side by side."""
+        self.purchase(order_id, email, *products, total=total)
+        for product_id in products:
+            self.stub(product_id)
+        self.customer(email, origin=Origin.ORDER, name="Ann")
+
     def purchase(self, order_id: str, email: str, *products: str, total: str = "10.00") -> None:
         """A purchase alone."""
         price = Decimal(total)

@@ -67,7 +67,8 @@ class Deeds:
 
     def _sold(self, order: str, lines: int) -> Deed:
         bought = self._chance.sample(self._products, lines)
-        return Deed("order", (order, self._orders[order], *bought), {"total": self._price()})
+        what = self._chance.choice(("order", "order", "order", "order_backwards"))
+        return Deed(what, (order, self._orders[order], *bought), {"total": self._price()})
 
     def _cancel(self) -> Deed:
         return Deed("cancel", (self._chance.choice(list(self._orders)),))
