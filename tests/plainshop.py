@@ -88,6 +88,7 @@ def event(
     topic: str = "orders/updated",
     store: str = "plain",
     received_ms: int = 1_000,
+    triggered_ms: int = 0,
     lane: Lane = Lane.LIVE,
 ) -> RawEvent:
     """An event of the plain shop."""
@@ -99,6 +100,7 @@ def event(
         topic=topic,
         delivery=delivery,
         received_ms=received_ms,
+        triggered_ms=triggered_ms,
         body=orjson.dumps(said),
         lane=lane,
     )

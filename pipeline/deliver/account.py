@@ -21,7 +21,7 @@ from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.merge import ContactState, PurchaseState
 from pipeline.deliver.paper import Written
 from pipeline.deliver.pending import Waiting
-from pipeline.deliver.receipts import Ending, Key, Place
+from pipeline.deliver.receipts import UNAVAILABLE, Ending, Key, Place
 from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.deliver.selling import Progress, Sale
@@ -97,8 +97,8 @@ class AccountDelivery:
         )
         self._attempts: dict[Key, int] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many of
-        #: its kind had been delivered by the last.
-        self._senseless: dict[Key, tuple[int, float, int]] = {}
+        #: its kind had been delivered by the last; those that say that Connectif is away are counted apart.
+        self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
         self._delivered = Counter[RecordKind]()
         #: Of purchases that are not told yet.
         self._progress: dict[Key, Progress] = {}
@@ -139,8 +139,7 @@ class AccountDelivery:
     def settled(self, receipt: Receipt) -> None:
         """A receipt was read back."""
         key = Key(receipt.kind, receipt.id)
-        self._attempts.pop(key, None)
-        self._senseless.pop(key, None)
+        self._ended(key)
         if receipt.outcome is not Outcome.SUPERSEDED:
             self._progress.pop(key, None)
         self.scheduler.settled(key)
@@ -222,7 +221,7 @@ class AccountDelivery:
                     key.id,
                     body=state.body,
                     progress=progress,
-                    newsletter=self._newsletter,
+                    told_contact=self._told_contact,
                 )
                 result = await sale.tell(verdict)
                 if isinstance(result, Ending):
@@ -241,7 +240,7 @@ class AccountDelivery:
             case Again(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
                 line.back(key.id, tried=tried)
             case Again(sign=sign, reason=reason, detail=detail) if self._hopeless(key, sign):
-                self._end([(key, waiting, Ending(Outcome.DEAD, reason or "unavailable", detail))])
+                self._end([(key, waiting, Ending(Outcome.DEAD, reason or UNAVAILABLE, detail))])
             case Again(tried=tried):
                 self._delay(key, tried=tried)
             case Ending():
@@ -250,15 +249,25 @@ class AccountDelivery:
     def _hopeless(self, key: Key, sign: Sign) -> bool:
         """Whether another answer of no sense is one too many; the account's troubles are not counted.
 
-        That Connectif is away is the account's trouble, unless others of the kind were told meanwhile.
+        That Connectif is away is the account's trouble, unless other purchases were told meanwhile. Of a
+        contact or product it would not be known what Connectif holds then: they are tried for ever.
         """
-        told = self._delivered[key.kind]
-        before, since, told_before = self._senseless.get(key, (0, self._now(), told))
-        if before and sign is not Sign.WELL and told == told_before:
+        away = sign is not Sign.WELL
+        if away and key.kind is not RecordKind.PURCHASE:
             return False
-        self._senseless[key] = before + 1, since, told
-        longest = self._settings.retry_for if sign is Sign.WELL else self._settings.retry_away_for
+        told = self._delivered[key.kind]
+        before, since, told_before = self._senseless.get((key, away), (0, self._now(), told))
+        if before and away and told == told_before:
+            return False
+        self._senseless[key, away] = before + 1, since, told
+        longest = self._settings.retry_away_for if away else self._settings.retry_for
         return before >= SENSELESS and self._now() - since >= longest
+
+    def _ended(self, key: Key) -> None:
+        """A version of it is dealt with: the next one begins anew."""
+        self._attempts.pop(key, None)
+        for away in (True, False):
+            self._senseless.pop((key, away), None)
 
     def _delay(self, key: Key, *, tried: bool) -> None:
         """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
@@ -273,8 +282,7 @@ class AccountDelivery:
     def _end(self, endings: Sequence[Written]) -> None:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
-            self._attempts.pop(key, None)
-            self._senseless.pop(key, None)
+            self._ended(key)
             self._delivered[key.kind] += ending.outcome is Outcome.DELIVERED
             if key.kind is RecordKind.COUPON:
                 continue  # a set that has its codes already says nothing of the account's health
@@ -298,9 +306,9 @@ class AccountDelivery:
     def _is_told(self, key: Key) -> bool:
         return self._desk.is_told(self.account, key)
 
-    def _newsletter(self, contact: Key) -> str | None:
+    def _told_contact(self, contact: Key) -> ContactTold | None:
         told = self._desk.told(self.account, contact)
-        return told.newsletter if isinstance(told, ContactTold) else None
+        return told if isinstance(told, ContactTold) else None
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -285,8 +285,11 @@ class Line:
         elif state & _PHASE == Phase.LOADED:
             self._set(record_id, Phase.LOADED | _DOUBT | _packed(*following))
         else:
-            keep = _DOUBT if doubt and state & (_DOUBT | _TRIED) else 0
-            self._stand(record_id, keep | _packed(*following))
+            keep = (_DOUBT if doubt and state & (_DOUBT | _TRIED) else 0) | _packed(*following)
+            if record_id in self._lent:
+                self._set(record_id, Phase.HELD | keep)
+            else:
+                self._stand(record_id, keep)
 
     def _caught_up(self, record_id: str) -> bool:
         """Whether a receipt of the worker before us settled the id while it was flying."""

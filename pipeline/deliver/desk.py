@@ -21,7 +21,7 @@ from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, sta
 from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
-from pipeline.deliver.receipts import SUPERSEDED, Ending, Key, Place
+from pipeline.deliver.receipts import SUPERSEDED, UNAVAILABLE, Ending, Key, Place
 from pipeline.deliver.repairs import products_of, stub_of
 from pipeline.deliver.steps import Step
 from pipeline.deliver.tally import Tally, tally_key
@@ -234,6 +234,9 @@ class Desk:
         if receipt.outcome is not Outcome.DEAD:
             delivered = receipt.outcome is Outcome.DELIVERED
             self._write_told(step, account, key, apply(told, was.state, delivered=delivered))
+        elif isinstance(was.state, PurchaseState) and told is None and receipt.reason == UNAVAILABLE:
+            # No answer ever came: it may be there or not.
+            self._write_told(step, account, key, PurchaseTold(was.state.version, ""))
         elif isinstance(told, PurchaseTold):
             # It may have been deleted to be replaced: nothing can be taken for the same any more.
             self._write_told(step, account, key, PurchaseTold(told.version, ""))

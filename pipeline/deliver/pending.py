@@ -110,7 +110,8 @@ class Waiting:
 
     @classmethod
     def from_json(cls, kind: RecordKind, data: list[Any]) -> Waiting:
-        stamp, state, lane, accepted_ms, quiet = data
+        stamp, state, lane, accepted_ms, *rest = data
+        quiet = rest[0] if rest else lane == Lane.BACKFILL  # it was not kept at first
         return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet)
 
 

@@ -25,6 +25,8 @@ from pipeline.records import (
 
 #: A reason is a metric label; what Connectif says stands in the detail.
 SUPERSEDED = "newer"
+#: Of a dead purchase on which Connectif failed whenever it was told.
+UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pipeline.deliver.gate import Pass
 from pipeline.deliver.health import Sign, sign_of
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.repairs import contact_of, products_of, stub_of
+from pipeline.deliver.told import ContactTold
 from pipeline.deliver.verdicts import CreatePurchase, DeletePurchase, ReplacePurchase
 from pipeline.records import Outcome
 
@@ -55,7 +56,7 @@ class Sale:
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
         progress: of the errands before, and takes this one's.
-        newsletter: what Connectif was told of a contact's consent.
+        told_contact: what Connectif was told of a contact.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Sale:
         *,
         body: Mapping[str, Any] | None,
         progress: Progress,
-        newsletter: Callable[[Key], str | None],
+        told_contact: Callable[[Key], ContactTold | None],
     ) -> None:
         self._client = client
         self._way = way
@@ -75,7 +76,7 @@ class Sale:
         self._id = purchase
         self._body = body or {}
         self._progress = progress
-        self._newsletter = newsletter
+        self._told_contact = told_contact
         self._replaced = False
 
     async def tell(self, verdict: CreatePurchase | ReplacePurchase | DeletePurchase) -> Result:
@@ -165,15 +166,25 @@ class Sale:
         return Again(Sign.WELL, self._progress.deleted, reason=answer.kind.value, detail=answer.detail)
 
     async def _repair_contact(self, refusal: Answer) -> Result | None:
-        """Its address is written, and its consent: the rest was told before and is not kept."""
+        """Its address is written, and its consent: the rest was told before and is not kept.
+
+        Of one that is on its way only the address, and only where Connectif was never told of it: a repair
+        must not go over newer words.
+        """
         key, by_email = contact_of(self._body)
-        if self._book[key.kind].phase(key.id) in (Phase.LOADED, Phase.WAITING, Phase.HELD):
+        line, told = self._book[key.kind], self._told_contact(key)
+        phase = line.phase(key.id)
+        if phase in (Phase.LOADED, Phase.WAITING, Phase.HELD) or (phase is not None and told is not None):
             return Aside((key,), tried=self._progress.deleted)
-        said = self._newsletter(key)
+        said = None if told is None else told.newsletter
         payload = contact_payload({} if said is None else {"newsletter": said})
-        answer = await self._way.call(
-            "contacts", lambda: self._client.put_contact(key.id, payload, by_email=by_email)
-        )
+        line.lend(key.id)
+        try:
+            answer = await self._way.call(
+                "contacts", lambda: self._client.put_contact(key.id, payload, by_email=by_email)
+            )
+        finally:
+            line.give_back(key.id)
         return self._repaired(key, answer, refusal)
 
     async def _repair_products(self, refusal: Answer) -> Result | None:

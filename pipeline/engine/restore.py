@@ -22,7 +22,7 @@ LOOK, ASK = 0.5, 30.0
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
-    """The restore was called off; what it wrote is kept and continued from."""
+    """The restore was called off; what it wrote is continued from, where no deletion can have been missed."""
 
 
 @dataclass(slots=True)

@@ -140,12 +140,19 @@ def tidy(amount: Decimal) -> Decimal:
 
 
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`amount * part / whole`, rounded half up to cents, or to the amount's own scale where it is finer."""
+    """`amount * part / whole`, rounded half up to cents, or to the amount's own scale where it is finer.
+
+    Raises:
+        Rejected: `invalid_money` where it has more digits than money has.
+    """
     if part == whole:
         return amount
     exponent = amount.as_tuple().exponent
     places = min(max(2, -exponent if isinstance(exponent, int) else 2), _FINEST)
-    return (amount * part / whole).quantize(_PLACES[places], ROUND_HALF_UP)
+    try:
+        return (amount * part / whole).quantize(_PLACES[places], ROUND_HALF_UP)
+    except InvalidOperation:
+        raise Rejected("invalid_money", detail=f"a share of {part:.3g} in {whole:.3g}") from None
 
 
 def merge_items(items: Iterable[Item], total: Decimal, settings: StoreSettings) -> Basket:

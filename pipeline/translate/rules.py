@@ -25,6 +25,8 @@ from pipeline.translate.uses import Saying, uses_of
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
+#: Versions of one second that are told apart: the next second is a version of its own.
+MOST_TIES = 999
 #: Records remembered of one entity: an order of a thousand lines, edited often.
 MAX_TOLD = 20_000
 
@@ -128,11 +130,26 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
         del state.seen[: -feed.recent_deliveries]
     if version is None:
         return Result(Outcome.STALE, remember=True)
-    _remember_version(state, translation, version, event, source.offset)
-    return _emit(event, source, state, feed, translation, version)
+    before_it = state.newest.get(translation.clock)
+    newer = before_it is None or version > before_it.version
+    ties = _remember_version(state, translation, version, event, source.offset)
+    return _emit(event, source, state, feed, translation, _Version(version, ties, newer))
 
 
 _offset = attrgetter("offset")
+
+
+def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> bool:
+    """Whether another entity's event may have changed the record since this one's said the same.
+
+    Then only deliver knows whether it is news; that costs no call.
+    """
+    if draft.kind is RecordKind.CONTACT:
+        return draft.origin is Origin.CUSTOMER
+    if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
+        return False
+    by_variant = feed.context.settings.product_id == "variant"
+    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
 
 
 def _believed(translation: Translation, received_ms: int) -> Translation:
@@ -180,8 +197,11 @@ def _version(event: RawEvent, translation: Translation, state: EntityState, offs
     if newest.offset >= offset:
         return newest.version if newest.offset == offset else version
     if version == newest.version:
-        # Clocks of one second: the later arrival counts. But a deletion stands until something newer.
-        return None if newest.deleted and not is_deletion(event.topic) else version
+        # Clocks of one second: the later said counts, and else the later arrival. But a deletion stands
+        # until something newer.
+        overtaken = 0 < event.triggered_ms < newest.said
+        stands = newest.deleted and not is_deletion(event.topic)
+        return None if overtaken or stands else version
     if version == event.received_ms and event.lane is Lane.LIVE:
         # The event has no clock of the shop's; the shop's runs ahead of ours, and the arrival decides.
         return newest.version
@@ -190,18 +210,46 @@ def _version(event: RawEvent, translation: Translation, state: EntityState, offs
 
 def _remember_version(
     state: EntityState, translation: Translation, version: int, event: RawEvent, offset: int
-) -> None:
+) -> int:
+    """Bring the mark up to date; returns how many events of this very version came before."""
     newest = state.newest.get(translation.clock)
     deleted = is_deletion(event.topic)
-    if version != 0 and (newest is None or version > newest.version):
-        state.newest[translation.clock] = Newest(version, offset, deleted)
-    elif newest is not None and version == newest.version and deleted:
+    if version == 0:
+        return 0
+    if newest is None or version > newest.version:
+        state.newest[translation.clock] = Newest(version, offset, deleted, event.triggered_ms)
+    elif version == newest.version and newest.offset != offset:
         # The mark stays with the first offset that made it: what lies between must find it when read again.
-        state.newest[translation.clock] = newest._replace(deleted=True)
+        state.newest[translation.clock] = newest._replace(
+            deleted=newest.deleted or deleted,
+            said=max(newest.said, event.triggered_ms),
+            ties=min(newest.ties + 1, MOST_TIES),
+        )
+        return min(newest.ties + 1, MOST_TIES)
+    return 0
+
+
+class _Version(NamedTuple):
+    """Which version an event stands for.
+
+    Attributes:
+        shop: by the shop's clock; 0 where it has none.
+        ties: how many of the same came before.
+        newer: whether none of the same came before.
+    """
+
+    shop: int
+    ties: int
+    newer: bool
 
 
 def _emit(  # noqa: PLR0917 - positional: once per event
-    event: RawEvent, source: Place, state: EntityState, feed: Feed, translation: Translation, version: int
+    event: RawEvent,
+    source: Place,
+    state: EntityState,
+    feed: Feed,
+    translation: Translation,
+    version: _Version,
 ) -> Result:
     emissions: list[Emission] = []
     unchanged: list[RecordKind] = []
@@ -225,7 +273,8 @@ def _emit(  # noqa: PLR0917 - positional: once per event
         told = digest(what + body)
         key = (draft.kind, record_id)
         was = state.told.get(key)
-        if was is not None and was.offset < source.offset and was.digest == told:
+        same = was is not None and was.offset < source.offset and was.digest == told
+        if same and not (version.newer and _is_shared(draft, record_id, event, feed)):
             unchanged.append(draft.kind)
             continue
         state.told[key] = Told(told, source.offset)
@@ -276,7 +325,7 @@ def _smallest(draft: Draft, record_id: str) -> Contact | Product | None:
 # event, what is the same for all of a sort, and its body, which was checked when it was made.
 
 
-def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
+def _head(event: RawEvent, source: Place, account: str, version: _Version) -> bytes:
     same = {
         "account": account,
         "store": event.store,
@@ -288,9 +337,12 @@ def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
     return orjson.dumps(same)[:-1]
 
 
-def _clock(event: RawEvent, version: int) -> int:
-    """The version that stands on what an event says: of what has none, when it was said."""
-    return version or event.triggered_ms or event.received_ms
+def _clock(event: RawEvent, version: _Version) -> int:
+    """The version that stands on what an event says: of what has none, when it was said.
+
+    The shop's clocks are of whole seconds: what it says twice in one is told apart by milliseconds.
+    """
+    return version.shop + version.ties if version.shop else event.triggered_ms or event.received_ms
 
 
 @cache

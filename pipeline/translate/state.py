@@ -19,15 +19,26 @@ from pipeline.shops.base import CONSENT_CLOCK, ENTITY_CLOCK
 _CLOCKS = (ENTITY_CLOCK, CONSENT_CLOCK)
 _KINDS = {RecordKind.CONTACT: "c", RecordKind.PRODUCT: "p", RecordKind.PURCHASE: "u", RecordKind.COUPON: "k"}
 _LETTERS = {letter: kind for kind, letter in _KINDS.items()}
-_FORMAT = 1
+#: 1 had no `said` and `ties`.
+_FORMAT = 2
 
 
 class Newest(NamedTuple):
-    """The newest version seen on one of the entity's clocks."""
+    """The newest version seen on one of the entity's clocks.
+
+    Attributes:
+        version: of the shop's clock, often of whole seconds.
+        offset: the first that made it.
+        deleted: whether it is a deletion.
+        said: the latest moment at which the shop sent it (epoch ms); 0 where it does not tell.
+        ties: how many others with the same version came after the first.
+    """
 
     version: int
     offset: int
     deleted: bool
+    said: int = 0
+    ties: int = 0
 
 
 class Told(NamedTuple):
@@ -67,7 +78,7 @@ class EntityState:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
         newest: list[object] = []
         for clock, mark in self.newest.items():
-            newest += (_CLOCKS.index(clock), mark.version, mark.offset, int(mark.deleted))
+            newest += (_CLOCKS.index(clock), *mark[:2], int(mark.deleted), *mark[3:])
         told: list[object] = []
         for (kind, record_id), was in self.told.items():
             told += (_KINDS[kind], record_id, was.digest, was.offset)
@@ -84,12 +95,16 @@ class EntityState:
             ValueError: written by a newer release.
         """
         form, newest, told, seen = orjson.loads(raw)
-        if form != _FORMAT:
+        if form not in (1, _FORMAT):
             raise ValueError(f"an entity's state has the unknown format {form}")
-        by_four, by_three = range(0, len(newest), 4), range(0, len(seen), 3)
+        size = 4 if form == 1 else 6
+        by_size, by_three = range(0, len(newest), size), range(0, len(seen), 3)
         return cls(
             newest={
-                _CLOCKS[newest[i]]: Newest(newest[i + 1], newest[i + 2], bool(newest[i + 3])) for i in by_four
+                _CLOCKS[newest[i]]: Newest(
+                    newest[i + 1], newest[i + 2], bool(newest[i + 3]), *newest[i + 4 : i + size]
+                )
+                for i in by_size
             },
             told={
                 (_LETTERS[told[i]], told[i + 1]): Told(told[i + 2], told[i + 3])

@@ -237,3 +237,84 @@ def test_what_connectif_fails_on_for_a_day_is_given_up_only_while_it_takes_other
             assert "o1" not in stage.world.holds("purchases")
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("how", ["slow", "budget"])
+def test_a_contact_made_again_never_goes_over_newer_words_of_its_consent(tmp_path: Path, how: str) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.order("o1", ANN, "p1")
+        stage.shop.customer(ANN, name="Ann", newsletter="subscribed")
+        await stage.settle()
+        await minutes(2)
+        _lose_contact(stage)
+        if how == "slow":
+            stage.fault("slow", method="PATCH", route="/contacts*", after=1, count=1, seconds=2.0)
+        else:
+            budget = dict(stage.life.deliveries.accounts())["acme"].gate.budget
+            now = asyncio.get_running_loop().time()
+            for _ in range(budget.free(now) - 2):
+                budget.finish(budget.start(now), now)
+        stage.shop.purchase("o2", ANN, "p1")
+        stage.shop.customer(ANN, name="Ann", newsletter="unsubscribed")
+        await stage.settle()
+        assert stage.world.holds("contacts")[ANN]["_newsletterSubscriptionStatus"] == "unsubscribed"
+
+    play(tmp_path, story)
+
+
+def test_a_product_whose_newer_word_follows_an_unchanged_one_is_kept_from_the_stub(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.product("p1")
+        stage.shop.product("p2")
+        stage.shop.order("o1", ANN, "p1", "p2")
+        await stage.settle()
+        _lose_products(stage, "p1", "p2")
+        stage.fault("slow", method="PATCH", route="/products*", count=1, seconds=8.0)
+        stage.shop.purchase("o2", ANN, "p1", "p2", total="99.00")
+        await asyncio.sleep(2)
+        stage.shop.product("p2")
+        await asyncio.sleep(0.02)
+        stage.shop.product("p2", name="Catalogue name", unit_price=Decimal("42.00"))
+        await stage.settle()
+        held = stage.world.holds("products")["p2"]
+        assert (held["name"], held["unitPrice"], held["isBlacklisted"]) == ("Catalogue name", 42.0, False)
+
+    play(tmp_path, story)
+
+
+def test_a_purchase_that_was_given_up_is_told_whole_by_its_next_version(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        for number in range(20):
+            stage.shop.order(f"other{number}", ANN, "p1")
+        await stage.settle()
+        stage.fault("timeout_after_store", method="POST", route="/purchases*", count=1, seconds=60.0)
+        stage.fault("error", method="POST", route="/purchases*")
+        stage.shop.purchase("o1", ANN, "p1", total="10.00")
+        for number in range(20):
+            await minutes(1)
+            stage.shop.cancel(f"other{number}")
+        await stage.settle()
+        assert stage.ends("purchase", "o1") == [(Outcome.DEAD, "unavailable")]
+        stage.heal()
+        stage.shop.purchase("o1", ANN, "p1", total="99.00")
+        await stage.settle()
+        assert stage.world.holds("purchases")["o1"]["totalPrice"] == 99.0
+
+    play(tmp_path, story, retry_away_for=300.0, retry_max=60.0, call_timeout=5.0)
+
+
+def test_a_day_of_failures_does_not_bury_what_a_stray_answer_meets_after_it(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.order("o1", ANN, "p1")
+        await stage.settle()
+        stage.fault("error", method="DELETE", route="/purchases*")
+        stage.shop.purchase("o1", ANN, "p1", total="20.00")
+        for number in range(14):
+            stage.shop.purchase(f"other{number}", ANN, "p1")
+            await minutes(5)
+        stage.heal()
+        stage.fault("error", status=404, method="DELETE", route="/purchases*", count=1)
+        await stage.settle()
+        assert stage.ends("purchase", "o1")[-1][0] is Outcome.DELIVERED
+
+    play(tmp_path, story)

@@ -61,7 +61,7 @@ def _tell(
             way = cast("Pass", _Way())
             known = Progress() if progress is None else progress
             sale = Sale(
-                client, way, Book(), "o1", body=BODY, progress=known, newsletter=lambda _contact: None
+                client, way, Book(), "o1", body=BODY, progress=known, told_contact=lambda _contact: None
             )
             return await sale.tell(verdict)
 

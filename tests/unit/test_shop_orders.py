@@ -135,6 +135,9 @@ def test_an_amount_is_told_without_exponent_and_with_four_decimals_at_most(amoun
 
 def test_a_share_is_rounded_to_cents_or_to_the_amounts_own_scale() -> None:
     assert share(Decimal(10), Decimal(1), Decimal(3)) == Decimal("3.33")
+    with pytest.raises(Rejected) as caught:
+        share(Decimal(10), Decimal(10), Decimal("1e-27"))
+    assert caught.value.reason == "invalid_money"
     assert share(Decimal("0.005"), Decimal(1), Decimal(2)) == Decimal("0.003")
     assert share(Decimal("1.123456"), Decimal(1), Decimal(2)) == Decimal("0.5617")
     assert share(Decimal("1.123456"), Decimal(2), Decimal(2)) == Decimal("1.123456")

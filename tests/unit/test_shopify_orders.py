@@ -56,7 +56,6 @@ def test_a_paid_order_is_sold(status: str) -> None:
     [
         ({"financial_status": "pending"}, "not_sold"),
         ({"financial_status": "authorized"}, "not_sold"),
-        ({"financial_status": "partially_paid"}, "not_sold"),
         ({"financial_status": "a new one"}, "not_sold"),
         ({"financial_status": "refunded"}, "refunded"),
         ({"financial_status": "voided"}, "voided"),
@@ -64,11 +63,19 @@ def test_a_paid_order_is_sold(status: str) -> None:
         ({"cancelled_at": "2024-05-09T09:00:00+02:00", "financial_status": None}, "cancelled"),
     ],
 )
-def test_an_order_that_is_not_sold_takes_its_purchase_back(changes: dict[str, Any], reason: str) -> None:
+def test_an_order_that_is_taken_back_takes_its_purchase_along(changes: dict[str, Any], reason: str) -> None:
     translation = translate("orders/updated", paid_order(**changes))
     assert translation.drafts == (retract(ORDER),)
     assert translation.ignored == reason
     assert translation.version == ms("2024-05-06T08:20:30Z")
+
+
+def test_a_paid_order_that_was_edited_keeps_its_purchase_while_it_waits_for_the_rest() -> None:
+    translation = translate("orders/updated", paid_order(financial_status="partially_paid"))
+    assert translation.drafts == ()
+    assert translation.ignored == "not_sold"
+    cancelled = paid_order(financial_status="partially_paid", cancelled_at="2024-05-09T09:00:00+02:00")
+    assert translate("orders/updated", cancelled).drafts == (retract(ORDER),)
 
 
 def test_which_statuses_are_sold_is_a_setting() -> None:

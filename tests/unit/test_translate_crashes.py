@@ -148,7 +148,10 @@ MARKS = st.integers(0, 2**53)
 STATES = st.builds(
     EntityState,
     newest=st.dictionaries(
-        st.sampled_from(["entity", "consent"]), st.builds(Newest, st.integers(0, 2**60), MARKS, st.booleans())
+        st.sampled_from(["entity", "consent"]),
+        st.builds(
+            Newest, st.integers(0, 2**60), MARKS, st.booleans(), st.integers(0, 2**60), st.integers(0, 999)
+        ),
     ),
     told=st.dictionaries(
         st.tuples(st.sampled_from(list(RecordKind)), st.text(max_size=20)),
@@ -159,6 +162,11 @@ STATES = st.builds(
         st.builds(Seen, st.text("0123456789abcdef", max_size=12), MARKS, st.booleans()), max_size=8
     ),
 )
+
+
+def test_a_state_of_the_first_format_is_read() -> None:
+    raw = orjson.dumps([1, [0, 9, 4, 1], [], []])
+    assert EntityState.decode(raw) == EntityState(newest={"entity": Newest(9, 4, True)})
 
 
 @given(STATES)

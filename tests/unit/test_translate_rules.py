@@ -181,13 +181,26 @@ def test_a_deletion_wins_a_tie() -> None:
     assert told(result) == [("purchase", "7", "retract")]
 
 
+def test_of_one_second_what_was_said_first_does_not_come_over_what_was_said_later() -> None:
+    shop = Shop()
+    shop.says(9_000, [["purchase", "7", "c1"]], triggered_ms=9_900)
+    assert shop.says(9_000, [["purchase", "7", "c2"]], triggered_ms=9_100).outcome is Outcome.STALE
+    assert shop.says(9_000, [["purchase", "7", "c3"]]).outcome is Outcome.ACCEPTED
+
+
+def test_versions_of_one_second_are_told_apart_in_the_order_they_came() -> None:
+    shop = Shop()
+    said = [shop.says(9_000, [["purchase", "7", code]]) for code in ("c1", "c2", "c3")]
+    assert [orjson.loads(one.emissions[0].value)["version"] for one in said] == [9_000, 9_001, 9_002]
+
+
 def test_a_shop_whose_clock_runs_ahead_cannot_make_our_own_clock_stale() -> None:
     shop = Shop()
     shop.says(9_000, [["purchase", "7", "c1"]])
     gone = [["purchase", None, None, "retract"]]
     result = shop.says(1_000, gone, topic="order.deleted", received_ms=1_000)
     assert told(result) == [("purchase", "7", "retract")]
-    assert orjson.loads(result.emissions[0].value)["version"] == 9_000
+    assert orjson.loads(result.emissions[0].value)["version"] == 9_001
 
 
 def test_a_replayed_event_without_a_clock_of_the_shops_can_be_stale() -> None:

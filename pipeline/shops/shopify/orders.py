@@ -28,7 +28,9 @@ _SOLD = frozenset({"paid", "partially_refunded"})
 
 
 def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """A sold order in full; of any other, that its purchase is to go if it was told.
+    """A sold order in full; of one that is taken back, that its purchase is to go if it was told.
+
+    A partially paid one says nothing of a purchase: a paid one that was edited waits for the rest.
 
     Raises:
         Rejected: whatever of it cannot be used.
@@ -47,6 +49,8 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
             return Translation(version, order_drafts(sale, _buyer(body, sale.placed), items, store))
         reason = "all_lines_refunded"
     contacts = _contact_of_unsold(body, store)
+    if body.get("cancelled_at") is None and body.get("financial_status") == "partially_paid":
+        return Translation(version, contacts, ignored=reason)
     gone = retract_draft(_purchase_id(body, order_id, settings), notes)
     return Translation(version, (*contacts, gone), ignored=reason)
 
