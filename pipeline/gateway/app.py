@@ -80,7 +80,7 @@ class Gateway:
             chunks.append(chunk)
             size += len(chunk)
             webhooks.held += len(chunk)
-            if size > webhooks.max_body or webhooks.held > webhooks.max_held:
+            if size > webhooks.max_body or webhooks.overloaded(size):
                 webhooks.held -= size
                 return answers.TOO_LARGE if size > webhooks.max_body else answers.OVERLOADED
             if not message.get("more_body", False):

@@ -33,22 +33,24 @@ class _Delivery:
 
     __slots__ = (
         "began",
-        "body",
         "disconnected",
         "headers",
         "keep_alive",
         "message_event",
         "more_body",
+        "pieces",
         "response_complete",
         "response_started",
         "route",
+        "size",
     )
 
     def __init__(self, route: Route, headers: dict[str, str], keep_alive: bool) -> None:
         self.route = route
         self.headers = headers
         self.keep_alive = keep_alive
-        self.body = b""
+        self.pieces: list[bytes] = []
+        self.size = 0
         self.more_body = True
         self.disconnected = self.response_started = self.response_complete = False
         self.message_event = _NO_EVENT
@@ -94,9 +96,10 @@ class HotProtocol(LimitedProtocol):
         self._beside_body -= len(body)
         if delivery.response_complete:
             return  # refused already
-        delivery.body = delivery.body + body if delivery.body else body
+        delivery.pieces.append(body)
+        delivery.size += len(body)
         self.webhooks.held += len(body)
-        if self.webhooks.held > self.webhooks.max_held:
+        if self.webhooks.overloaded(delivery.size):
             self._answer(delivery, answers.OVERLOADED)
 
     def on_message_complete(self) -> None:
@@ -135,7 +138,7 @@ class HotProtocol(LimitedProtocol):
     def _take(self, delivery: _Delivery) -> None:
         delivery.began = self.loop.time()
         try:
-            kept = self.webhooks.keep(delivery.route, delivery.headers, delivery.body)
+            kept = self.webhooks.keep(delivery.route, delivery.headers, b"".join(delivery.pieces))
         except Exception:
             self._answer(delivery, answers.OVERLOADED)
             raise
@@ -152,7 +155,7 @@ class HotProtocol(LimitedProtocol):
         except Overloaded:
             answer = answers.OVERLOADED
         else:
-            delivery.route.count_kept(len(delivery.body), self.loop.time() - delivery.began)
+            delivery.route.count_kept(delivery.size, self.loop.time() - delivery.began)
         self._answer(delivery, answer)
 
     def _answer(self, delivery: _Delivery, answer: Answer) -> None:
@@ -169,8 +172,8 @@ class HotProtocol(LimitedProtocol):
         self.on_response_complete()
 
     def _release(self, delivery: _Delivery) -> None:
-        self.webhooks.held -= len(delivery.body)
-        delivery.body = b""
+        self.webhooks.held -= delivery.size
+        delivery.pieces, delivery.size = [], 0
 
 
 def hot_protocol(settings: GatewaySettings, checks: Webhooks) -> type[HttpToolsProtocol]:

@@ -59,6 +59,12 @@ class Route:
         GATEWAY_SECONDS.observe(seconds)
 
 
+#: Nearly all bodies are no larger than this,
+SMALL_BYTES = 64 * 1024
+#: and larger ones have only this share of the bytes held.
+LARGE_SHARE = 0.75
+
+
 class Webhooks:
     """The checks, in the order a request is read; whoever reads it gives the answers.
 
@@ -71,7 +77,6 @@ class Webhooks:
     Attributes:
         held: bytes of bodies in memory; readers add and subtract what they hold.
         max_body: the largest body taken.
-        max_held: above this, no further body is read.
         nobody: the route of paths that name no platform of ours.
     """
 
@@ -87,7 +92,7 @@ class Webhooks:
         self._now = now
         self.held = 0
         self.max_body = settings.gateway.max_body_bytes
-        self.max_held = settings.gateway.max_held_bytes
+        self._max_held = settings.gateway.max_held_bytes
         self._topics = {kind: topics.full_name(settings, kind.topic) for kind in Kind}
         self._routes = {
             b"%s%s/%s" % (PREFIX, store.platform.encode(), name.encode()): self._route(name, store)
@@ -99,6 +104,13 @@ class Webhooks:
         }
         self.nobody = next(iter(self._strangers.values()))
         GATEWAY_HELD_BYTES.set_function(lambda: self.held)
+
+    def overloaded(self, size: int) -> bool:
+        """Whether a body of which so many bytes have come is to be refused: the large ones first.
+
+        Whoever sends many large ones that never end, signed or not, leaves room for those of every day.
+        """
+        return self.held > self._max_held * (1.0 if size <= SMALL_BYTES else LARGE_SHARE)
 
     def route(self, path: bytes) -> Route | None:
         """What a raw path beginning with `PREFIX` means; None where its shape is not a webhook's."""

@@ -312,17 +312,22 @@ async def test_bodies_in_memory_are_bounded_together() -> None:
 
     keeper = Unconfirmed()
     async with client_of(gateway(keeper, max_body_bytes=3_000_000, max_held_bytes=5_000_000)) as client:
-        body = order(1, padding=2_900_000)
+        body, next_body = order(1, padding=2_900_000), order(3, padding=1_000_000)
 
-        async def post() -> int:
-            answer = await client.post("/webhooks/shopify/acme-es", content=body, headers=shopify(body))
+        async def post(content: bytes) -> int:
+            answer = await client.post("/webhooks/shopify/acme-es", content=content, headers=shopify(content))
             return answer.status_code
 
-        waiting = asyncio.create_task(post())
+        waiting = asyncio.create_task(post(body))
         while not keeper.kept:
             await asyncio.sleep(0)
-        assert await post() == 503
+        assert await post(next_body) == 503
+        small = order(2)
+        answering = asyncio.create_task(post(small))
+        while len(keeper.kept) < 2:  # kept beside it: large bodies leave room for small ones
+            await asyncio.sleep(0)
         waiting.cancel()
+        answering.cancel()
 
 
 async def test_every_error_says_what_to_do_and_nothing_of_the_request(client: httpx.AsyncClient) -> None:

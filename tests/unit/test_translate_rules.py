@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from pipeline.events import Lane
 from pipeline.records import Contact, Op, Origin, Record, RecordKind
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Translation
-from pipeline.translate.rules import AHEAD_MS, Outcome, Place, Result, _believed, apply
+from pipeline.shops.shopify import SHOPIFY
+from pipeline.translate.rules import AHEAD_MS, Feed, Outcome, Place, Result, _believed, apply
 from pipeline.translate.state import EntityState
+from tests import shopify
 from tests.plainshop import event, feed
 
 RECORDS: TypeAdapter[Record] = TypeAdapter(Record)
@@ -284,3 +286,16 @@ def test_an_order_that_was_told_before_it_became_too_old_is_still_taken_back() -
     assert told(changed) == [("purchase", "7", "upsert")]
     gone = shop.says(7, [["purchase", "7", None, "retract"]])
     assert told(gone) == [("purchase", "7", "retract")]
+
+
+def test_a_customers_word_is_told_again_after_it_was_repeated_in_a_newer_event() -> None:
+    """Another customer with the same address may have said something else meanwhile."""
+    state, said = EntityState(), Feed(shopify.store(), SHOPIFY, "acme")
+    outcomes = []
+    for number, day in enumerate((1, 3, 3)):
+        body = {"id": 1, "email": "ann@example.com", "first_name": "Anna"}
+        body |= {"updated_at": f"2024-01-0{day}T00:00:00Z"}
+        delivered = shopify.delivered("customers/update", body, **{"x-shopify-webhook-id": f"d{number}"})
+        result = apply(delivered, Place("shop.customers", 0, number), state, said)
+        outcomes.append([emission.id for emission in result.emissions])
+    assert outcomes == [["ann@example.com"], ["ann@example.com"], []]
