@@ -190,7 +190,7 @@ class DeliverSettings(Section):
     retry_away_for: float = Field(
         default=86_400.0,
         ge=0,
-        description="how long a record is tried on which Connectif fails while it takes others",
+        description="how long a purchase is tried on which Connectif fails while it takes others",
     )
     dead_in_a_row: int = Field(default=50, ge=1, description="this many dead in a row stop the account")
     dead_share: float = Field(

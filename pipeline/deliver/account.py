@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -96,10 +95,10 @@ class AccountDelivery:
             account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
         )
         self._attempts: dict[Key, int] = {}
-        #: Answers that can only be the record's own fault: how many, when the first came, and how many of
-        #: its kind had been delivered by the last; those that say that Connectif is away are counted apart.
+        #: Answers that can only be the record's own fault: how many, when the first came, and how many
+        #: purchases had been told by the last; those that say that Connectif is away are counted apart.
         self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
-        self._delivered = Counter[RecordKind]()
+        self._purchases_told = 0
         #: Of purchases that are not told yet.
         self._progress: dict[Key, Progress] = {}
         self._stopping = asyncio.Event()
@@ -255,7 +254,7 @@ class AccountDelivery:
         away = sign is not Sign.WELL
         if away and key.kind is not RecordKind.PURCHASE:
             return False
-        told = self._delivered[key.kind]
+        told = self._purchases_told
         before, since, told_before = self._senseless.get((key, away), (0, self._now(), told))
         if before and away and told == told_before:
             return False
@@ -283,10 +282,10 @@ class AccountDelivery:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._ended(key)
-            self._delivered[key.kind] += ending.outcome is Outcome.DELIVERED
             if key.kind is RecordKind.COUPON:
                 continue  # a set that has its codes already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:
+                self._purchases_told += key.kind is RecordKind.PURCHASE
                 self.gate.health.delivered()
             elif ending.outcome is Outcome.DEAD:
                 self.gate.health.died(ending.detail)

@@ -11,7 +11,7 @@ import csv
 import enum
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,37 +117,35 @@ def suspects(
     Returns:
         At least the refused rows; None where the report does not tell.
     """
+    known = {key.casefold(): key for key in keys}
     for delimiter in (",", ";", "\t"):
         rows = _rows(report, delimiter)
         header = [cell.strip() for cell in rows[0]] if rows else []
         if key_column in header:
-            found = _by_key(rows, header.index(key_column), keys, errors)
+            found = _by_key(rows, header.index(key_column), known, errors)
             if found is not None:
                 return found
         # Without a header that names it: every column that could be it counts, and every reading of it as
         # numbers, since ids may be small numbers themselves.
-        named = list(_by_columns(rows, keys, errors))
-        if not numbered and any(_could_be_numbers(found, keys) for found in named):
+        readings = list(_by_columns(rows, known, errors))
+        as_numbers = [_at(map(int, found), keys) for found in readings if _could_be_numbers(found, keys)]
+        if as_numbers and not numbered:
             continue
-        numbers = [
-            _at({int(key) for key in found}, keys) for found in named if _could_be_numbers(found, keys)
-        ]
-        told = _by_number(rows, keys, errors) if numbered else None
-        possible = [*named, *numbers, *([told] if told is not None else [])]
-        if possible:
-            return set().union(*possible)
+        readings += as_numbers
+        if numbered and (told := _by_number(rows, keys, errors)) is not None:
+            readings.append(told)
+        if readings:
+            return set().union(*readings)
     return None
 
 
-def _by_key(rows: list[list[str]], place: int, keys: Sequence[str], errors: int) -> set[str] | None:
-    known = {key.casefold(): key for key in keys}
+def _by_key(rows: list[list[str]], place: int, known: Mapping[str, str], errors: int) -> set[str] | None:
     named = {known.get(row[place].strip().casefold()) for row in rows[1:] if len(row) > place}
     found = {key for key in named if key is not None}
     return found if len(named) == len(found) == errors else None
 
 
-def _by_columns(rows: list[list[str]], keys: Sequence[str], errors: int) -> Iterator[set[str]]:
-    known = {key.casefold(): key for key in keys}
+def _by_columns(rows: list[list[str]], known: Mapping[str, str], errors: int) -> Iterator[set[str]]:
     for place in range(max((len(row) for row in rows), default=0)):
         found = _column(rows, place, known)
         if found is not None and len(found) == errors:
@@ -180,7 +178,7 @@ def _could_be_numbers(found: set[str], keys: Sequence[str]) -> bool:
     return all(key.isdecimal() and int(key) <= len(keys) + 1 for key in found)
 
 
-def _at(numbers: set[int], keys: Sequence[str]) -> set[str]:
+def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:
     """The keys of numbered rows."""
     places = {number - base for number in numbers for base in (0, 1, 2)}
     return {keys[index] for index in places if 0 <= index < len(keys)}

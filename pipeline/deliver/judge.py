@@ -88,11 +88,10 @@ def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bo
         for name, (version, _, value) in state.fields.items()
         if known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
-    before = ContactState(state.by_email, consent=known.consent).newsletter
-    after = known.with_consent(state).newsletter
+    after = known.with_consent(state).word
     unsure = maybe_sent and bool(state.consent)
-    if after is not None and (before is None or before[2] != after[2] or unsure):
-        fields["newsletter"] = "unsubscribed" if after[2] else "subscribed"
+    if after is not None and (known.newsletter != after or unsure):
+        fields["newsletter"] = after
     if delete:
         return PutContact(fields or None, delete_first=True)
     return PutContact(fields) if fields or told is None else Unchanged("same")

@@ -96,6 +96,12 @@ class ContactState:
         rank = max(self.consent)
         return (rank, *self.consent[rank])
 
+    @property
+    def word(self) -> str | None:
+        """The statement that counts, as Connectif is told it."""
+        counts = self.newsletter
+        return None if counts is None else "unsubscribed" if counts[2] else "subscribed"
+
     def to_json(self) -> list[Any]:
         consent = [[rank, *statement] for rank, statement in self.consent.items()]
         return [self.by_email, self.fields, consent, self.retracted]

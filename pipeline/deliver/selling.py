@@ -7,8 +7,9 @@ deleted: then it is read and compared. What each correction costs, what a crash 
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,32 +173,22 @@ class Sale:
         must not go over newer words.
         """
         key, by_email = contact_of(self._body)
-        line, told = self._book[key.kind], self._told_contact(key)
-        phase = line.phase(key.id)
+        phase, told = self._book[key.kind].phase(key.id), self._told_contact(key)
         if phase in (Phase.LOADED, Phase.WAITING, Phase.HELD) or (phase is not None and told is not None):
             return Aside((key,), tried=self._progress.deleted)
         said = None if told is None else told.newsletter
         payload = contact_payload({} if said is None else {"newsletter": said})
-        line.lend(key.id)
-        try:
+        with self._lent([key]):
             answer = await self._way.call(
                 "contacts", lambda: self._client.put_contact(key.id, payload, by_email=by_email)
             )
-        finally:
-            line.give_back(key.id)
         return self._repaired(key, answer, refusal)
 
     async def _repair_products(self, refusal: Answer) -> Result | None:
         lines = products_of(self._body)
-        # What comes of them from here on is held: a stub must not go over what it says.
         lent = [key for key in lines if key.id not in self._book[key.kind]]
-        for key in lent:
-            self._book[key.kind].lend(key.id)
-        try:
+        with self._lent(lent):
             return await self._make_products(refusal, lines, lent)
-        finally:
-            for key in lent:
-                self._book[key.kind].give_back(key.id)
 
     async def _make_products(
         self, refusal: Answer, lines: Mapping[Key, Mapping[str, Any]], lent: Sequence[Key]
@@ -220,6 +211,17 @@ class Sale:
         if missing:
             return None
         return Again(Sign.WELL, self._progress.deleted, reason=refusal.kind.value, detail=refusal.detail)
+
+    @contextlib.contextmanager
+    def _lent(self, keys: Sequence[Key]) -> Iterator[None]:
+        """What comes of them meanwhile is held: a repair must not go over what it says."""
+        for key in keys:
+            self._book[key.kind].lend(key.id)
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._book[key.kind].give_back(key.id)
 
     def _waiting(self, keys: Sequence[Key]) -> tuple[Key, ...]:
         return tuple(key for key in keys if key.id in self._book[key.kind])

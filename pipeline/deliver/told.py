@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from pipeline.deliver.merge import OWN, Base, ContactState, canonical
 from pipeline.records import RecordKind
 
-_CONSENT = {False: "subscribed", True: "unsubscribed"}
 #: The fingerprint of what was deleted.
 RETRACTED = "retracted"
 
@@ -40,8 +39,7 @@ class ContactTold:
     @property
     def newsletter(self) -> str | None:
         """The consent that was told; None where nobody said anything of it."""
-        counts = ContactState(by_email=True, consent=self.consent).newsletter
-        return None if counts is None else _CONSENT[counts[2]]
+        return ContactState(by_email=True, consent=self.consent).word
 
     def lost(self) -> ContactTold:
         """What is known of one that was made again: its fields are gone, and nothing that was said is."""

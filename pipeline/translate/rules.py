@@ -130,10 +130,8 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
         del state.seen[: -feed.recent_deliveries]
     if version is None:
         return Result(Outcome.STALE, remember=True)
-    before_it = state.newest.get(translation.clock)
-    newer = before_it is None or version > before_it.version
-    ties = _remember_version(state, translation, version, event, source.offset)
-    return _emit(event, source, state, feed, translation, _Version(version, ties, newer))
+    known = _remember_version(state, translation, version, event, source.offset)
+    return _emit(event, source, state, feed, translation, known)
 
 
 _offset = attrgetter("offset")
@@ -210,23 +208,22 @@ def _version(event: RawEvent, translation: Translation, state: EntityState, offs
 
 def _remember_version(
     state: EntityState, translation: Translation, version: int, event: RawEvent, offset: int
-) -> int:
-    """Bring the mark up to date; returns how many events of this very version came before."""
-    newest = state.newest.get(translation.clock)
+) -> _Version:
+    """Bring the mark up to date."""
+    newest, ties = state.newest.get(translation.clock), 0
     deleted = is_deletion(event.topic)
+    newer = newest is None or version > newest.version
     if version == 0:
-        return 0
-    if newest is None or version > newest.version:
+        return _Version(version, ties, newer)
+    if newest is None or newer:
         state.newest[translation.clock] = Newest(version, offset, deleted, event.triggered_ms)
     elif version == newest.version and newest.offset != offset:
+        ties = min(newest.ties + 1, MOST_TIES)
         # The mark stays with the first offset that made it: what lies between must find it when read again.
         state.newest[translation.clock] = newest._replace(
-            deleted=newest.deleted or deleted,
-            said=max(newest.said, event.triggered_ms),
-            ties=min(newest.ties + 1, MOST_TIES),
+            deleted=newest.deleted or deleted, said=max(newest.said, event.triggered_ms), ties=ties
         )
-        return min(newest.ties + 1, MOST_TIES)
-    return 0
+    return _Version(version, ties, newer)
 
 
 class _Version(NamedTuple):

@@ -44,8 +44,8 @@ BUGS_IN_A_ROW = 25
 MAX_RECORDS = 10_000
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
-#: Deliver keeps two versions of a record in one message: the one that is told, and the one that came since.
-VERSIONS = 3
+#: Deliver keeps two versions of a record in one message, and adds to each: a message has room for three.
+ROOM = 3
 
 
 class Translator:
@@ -64,6 +64,7 @@ class Translator:
         self._clock = clock
         self._feeds = feeds(settings, adapters)
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
+        self._max_record = self._max_bytes // ROOM
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
@@ -149,9 +150,9 @@ class Translator:
         self._bugs = 0
         if len(result.emissions) > MAX_RECORDS:
             return _rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
-        most = self._max_bytes // VERSIONS
-        if any(len(told.value) + 2 * len(told.id) > most for told in result.emissions):
-            return _rejection(Rejected("record_too_large", detail=f"a record is larger than {most:,} bytes"))
+        if any(len(told.value) + 2 * len(told.id) > self._max_record for told in result.emissions):
+            detail = f"a record is larger than {self._max_record:,} bytes"
+            return _rejection(Rejected("record_too_large", detail=detail))
         return result
 
     def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:
