@@ -78,6 +78,13 @@ def test_a_paid_order_that_was_edited_keeps_its_purchase_while_it_waits_for_the_
     assert translate("orders/updated", cancelled).drafts == (retract(ORDER),)
 
 
+def test_an_order_of_which_nothing_is_left_takes_its_purchase_along_whatever_its_status() -> None:
+    context = store(sold_statuses=["partially_paid"])
+    emptied = paid_order(financial_status="partially_paid", line_items=[order_line(current_quantity=0)])
+    translation = translate("orders/updated", emptied, context)
+    assert (translation.drafts, translation.ignored) == ((retract(ORDER),), "all_lines_refunded")
+
+
 def test_which_statuses_are_sold_is_a_setting() -> None:
     context = store(sold_statuses=["authorized"])
     assert bought(context, financial_status="authorized").purchase_id == ORDER

@@ -49,7 +49,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
             return Translation(version, order_drafts(sale, _buyer(body, sale.placed), items, store))
         reason = "all_lines_refunded"
     contacts = _contact_of_unsold(body, store)
-    if body.get("cancelled_at") is None and body.get("financial_status") == "partially_paid":
+    if reason == "not_sold" and body["financial_status"] == "partially_paid":
         return Translation(version, contacts, ignored=reason)
     gone = retract_draft(_purchase_id(body, order_id, settings), notes)
     return Translation(version, (*contacts, gone), ignored=reason)
