@@ -260,6 +260,10 @@ class StoreSettings(Section):
     accept_test_orders: bool = False
     guests_without_email: Literal["park", "external_id"] = "park"
     contacts_from_unsold_orders: bool = False
+    consent_from_orders: bool = Field(
+        default=False,
+        description="whether the box ticked at checkout subscribes; true only for shops without double opt-in",
+    )
     placeholder_product: str | None = Field(default=None, description="product id for orders without lines")
     product_url: str | None = Field(
         default=None,

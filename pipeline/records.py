@@ -157,8 +157,9 @@ class Coupon(Frozen):
 class RecordBase(Frozen):
     """What all records share.
 
-    `version` is the shop's clock in epoch milliseconds; `source` the raw event; `notes` every departure
-    from the shop's body (something left out, rounded, guessed), one reason each.
+    `version` is the shop's clock in epoch milliseconds, of what an order says of its buyer the moment it was
+    placed; `source` the raw event; `notes` every departure from the shop's body (something left out, rounded,
+    guessed), one reason each.
     """
 
     account: str
@@ -171,6 +172,11 @@ class RecordBase(Frozen):
     lane: Lane = Lane.LIVE
     received_ms: int
     notes: tuple[str, ...] = ()
+    owner: str = Field(
+        default="",
+        description="`kind|id` of the store's customer, order or product whose record this is: two owners may "
+        "name one id, and neither takes back what is the other's by now",
+    )
 
 
 class ContactRecord(RecordBase):
@@ -192,6 +198,9 @@ class PurchaseRecord(RecordBase):
 
     kind: Literal[RecordKind.PURCHASE] = RecordKind.PURCHASE
     body: Purchase | None
+    trigger: bool = Field(
+        default=True, description="false: it was told under another id before, so its workflows have run"
+    )
 
 
 class CouponRecord(RecordBase):

@@ -258,8 +258,10 @@ def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
     )
 
 
-def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin) -> Draft:
+def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said_ms: int = 0) -> Draft:
     """The person as a contact: by e-mail, or by the shop's customer id where the settings allow that.
+
+    `said_ms` is given with an order's word: it describes the person as of its placement.
 
     The customer id is told only under that setting: it is unique in Connectif, so a customer who changed
     the e-mail would be refused.
@@ -285,7 +287,9 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin) -> Draf
         newsletter=buyer.newsletter,
         newsletter_ms=buyer.newsletter_ms,
     )
-    return Draft(RecordKind.CONTACT, identity, origin, body, notes=buyer.notes + notes)
+    owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
+    notes = buyer.notes + notes
+    return Draft(RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms)
 
 
 def first_phone(candidates: Iterable[tuple[str, str | None]]) -> tuple[str | None, tuple[str, ...]]:
@@ -323,7 +327,9 @@ def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreCo
     Raises:
         Rejected: `no_email`, `invalid_email`, `no_products`, `invalid_money`.
     """
-    contact = _with_coupons(contact_draft(buyer, store.settings, Origin.ORDER), sale, store)
+    said_ms = values.epoch_ms(sale.placed)
+    contact = contact_draft(buyer, store.settings, Origin.ORDER, said_ms=said_ms)
+    contact = _with_coupons(contact, sale, store)
     basket = merge_items(items, sale.total, store.settings)
     total = tidy(sale.total)
     notes = sale.notes + basket.notes + (("amount_rounded",) if total != sale.total else ())
