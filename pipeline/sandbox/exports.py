@@ -91,7 +91,11 @@ class Exports:
         world = self._account.world
         waiting = sum(one.status(now) != "finished" for one in self._all.values())
         if waiting >= world.switches.max_exports:
-            raise custom("E0301", f"There are already {waiting} exports queued. Wait until one is completed.")
+            raise custom(
+                "E0301",
+                f"You have reached the limit of {world.switches.max_exports} queued exports. "
+                "Please try again when any queued export has been completed or deleted.",
+            )
         self._made += 1
         starts = now + world.scaled(world.switches.export_queue_seconds)
         one = Export(
