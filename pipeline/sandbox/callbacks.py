@@ -12,6 +12,7 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
 from pipeline.sandbox.account import Account
+from pipeline.sandbox.answers import absent
 from pipeline.sandbox.fields import utc
 
 Moment = Annotated[str, AfterValidator(utc)]
@@ -71,8 +72,13 @@ async def send_callback(
     """Change the contact, call the shop, and report: only a 2xx is a success, redirects are not followed.
 
     Without a shop to call there are no attempts.
+
+    Raises:
+        Refusal: 404: there is neither a shop to call nor a contact to change.
     """
     entity_id = _change_contact(order, account)
+    if order.url is None and not entity_id:
+        raise absent("Contact")
     account.consume(_ACTIVITY[order.type])
     if order.url is None:
         return {"ok": False, "url": None, "attempts": 0, "status": None, "error": None}

@@ -107,6 +107,13 @@ async def test_a_person_can_leave_in_connectif_without_a_shop_hearing_of_it() ->
         assert (contact[STATUS], contact[LEFT], contact[IP]) == ("unsubscribed", START, "203.0.113.7")
 
 
+async def test_nobody_leaves_who_is_not_there() -> None:
+    async with running() as api:
+        body = {"account": "acme-es", "type": "unsubscribed", "email": EMAIL}
+        assert (await api.client.post("/_sandbox/callbacks", json=body)).status_code == 404
+        assert (await api.stats())["activities"] == {}
+
+
 @pytest.mark.parametrize("at", [LONG_AGO, "2022-03-04T07:06:07+02:00", "2022-03-04T05:06:07"])
 async def test_a_person_can_have_left_long_ago(at: str) -> None:
     async with running() as api:
