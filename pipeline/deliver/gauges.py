@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.deliver.account import AccountDelivery
+from pipeline.deliver.book import LANES
 from pipeline.deliver.desk import Desk
 from pipeline.records import RecordKind
 
@@ -61,7 +62,8 @@ class DeliverCollector(Collector):
         )
         oldest = GaugeMetricFamily(
             "pipeline_pending_oldest_seconds",
-            "Age of the record next in line. Rising for live: too small a budget, or the account is stopped.",
+            "Age of the oldest of them, wherever it is: in line, delayed for a retry, held, or under way. "
+            "Rising for live: too small a budget, the account is stopped, or a record fails again and again.",
             labels=["account", "kind", "lane"],
         )
         now = time.time()
@@ -69,9 +71,9 @@ class DeliverCollector(Collector):
             for account, book in desk.books.items():
                 for kind in RecordKind:
                     line = book[kind]
-                    for lane, count in line.counts.items():
-                        waiting.add_metric([account, kind, lane], count)
-                        accepted = line.oldest(lane)
+                    for lane in LANES:
+                        waiting.add_metric([account, kind, lane], line.pending(lane))
+                        accepted = line.oldest_pending(lane)
                         if accepted is not None:
                             oldest.add_metric([account, kind, lane], max(0.0, now - accepted))
         yield waiting
