@@ -147,10 +147,45 @@ def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
         assert rule["annotations"]["description"]
 
 
-@pytest.mark.skipif(
+needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None,
     reason="promtool is not installed (Debian: it comes with the package prometheus)",
 )
+
+
+def promtool(*arguments: str) -> None:
+    """It must be content."""
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_every_alert_fires_and_rests_as_its_test_says() -> None:
+    promtool("test", "rules", str(GRAFANA / "prometheus/alerts_test.yml"))
+
+
+def test_every_alert_is_tested_firing_and_at_rest() -> None:
+    tests = yaml.safe_load((GRAFANA / "prometheus/alerts_test.yml").read_text(encoding="utf-8"))["tests"]
+    asked = [one for test in tests for one in test["promql_expr_test"]]
+    firing = {
+        name
+        for one in asked
+        for sample in one.get("exp_samples", ())
+        for name in re.findall(r'alertname="(\w+)"', sample["labels"])
+    }
+    at_rest = {
+        name
+        for one in asked
+        if not one.get("exp_samples")
+        for names in re.findall(r'alertname=~?"([\w|]+)"', one["expr"])
+        for name in names.split("|")
+    }
+    alerts = {rule["alert"] for rule in rules()}
+    assert firing == alerts
+    assert at_rest == alerts
+
+
+@needs_promtool
 def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     made = [
         {
@@ -161,9 +196,5 @@ def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     ]
     path = tmp_path / "rules.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "test", "rules": made}]}), encoding="utf-8")
-    for arguments in (
-        ["check", "rules", str(path)],
-        ["check", "config", str(GRAFANA / "prometheus/prometheus.yml")],
-    ):
-        done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    promtool("check", "rules", str(path))
+    promtool("check", "config", str(GRAFANA / "prometheus/prometheus.yml"))
