@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+ALERT_TESTS = sorted((GRAFANA / "prometheus").glob("alerts_*test.yml"))
 #: Labels that Prometheus, not the pipeline, puts on series.
 SCRAPED = {"job", "instance", "process", "le"}
 _SERIES = re.compile(r"\b(pipeline_[a-z_]+)(\{[^}]*\})?")
@@ -161,12 +162,12 @@ def promtool(*arguments: str) -> None:
 
 @needs_promtool
 def test_every_alert_fires_and_rests_as_its_test_says() -> None:
-    promtool("test", "rules", str(GRAFANA / "prometheus/alerts_test.yml"))
+    promtool("test", "rules", *map(str, ALERT_TESTS))
 
 
 def test_every_alert_is_tested_firing_and_at_rest() -> None:
-    tests = yaml.safe_load((GRAFANA / "prometheus/alerts_test.yml").read_text(encoding="utf-8"))["tests"]
-    asked = [one for test in tests for one in test["promql_expr_test"]]
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in ALERT_TESTS]
+    asked = [one for file in files for test in file["tests"] for one in test["promql_expr_test"]]
     firing = {
         name
         for one in asked
