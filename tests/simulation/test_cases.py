@@ -85,7 +85,6 @@ EXPECTED_FAILURES: frozenset[str] = frozenset(
         "woocommerce/renumbered-and-back",
         "woocommerce/renumbered-and-cancelled",
         "woocommerce/renumbered-twice",
-        "woocommerce/restored-topics",
         "woocommerce/return-at-the-till",
         "woocommerce/staff-account",
         "woocommerce/status-flips-in-one-second",
