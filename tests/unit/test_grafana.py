@@ -35,7 +35,7 @@ _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 def families() -> Iterator[Metric]:
     """What the workers read from their tables at every scrape, without any figures."""
     yield from AccountCollector(Books()).collect()
-    yield from DeliverCollector(tuple, tuple, configured=()).collect()
+    yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 
