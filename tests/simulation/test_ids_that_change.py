@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.on_lists import OnLists, moment
 
 ORDERS = ("7001", "7002", "7003")
 NUMBERS = ("1", "2", "3", "7001", "7002")
-ADDRESSES = ("ana@mail.example", "bea@mail.example", "cleo@mail.example")
+ANA, BEA = "ana@mail.example", "bea@mail.example"
+ADDRESSES = (ANA, BEA, "cleo@mail.example")
 CUSTOMERS = {3001: "Ana", 3002: "Bea"}
 
 
@@ -24,6 +24,7 @@ def order(order_id: str, number: str, minute: int, *, status: str) -> dict[str, 
     total = f"{order_id}.00"
     return {
         "id": int(order_id),
+        "parent_id": 0,
         "number": number,
         "status": status,
         "currency": "EUR",
@@ -33,6 +34,7 @@ def order(order_id: str, number: str, minute: int, *, status: str) -> dict[str, 
         "date_modified_gmt": changed,
         "customer_id": 0,
         "billing": {"first_name": "Ann", "email": "ann@mail.example", "country": "ES"},
+        "refunds": [],
         "line_items": [
             {
                 "id": 1,
@@ -65,7 +67,7 @@ def renumberings(draw: st.DrawFn) -> Renumbering:
     ]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(renumberings(), min_size=1, max_size=5))
 def test_an_order_has_one_purchase_under_the_number_it_has_now_whatever_it_had_before(
     history: list[Renumbering],
@@ -194,14 +196,15 @@ def assert_their_own(trading: Trading) -> None:
             assert word != "subscribed", f"{owner} never said so of {address}, or withdrew it"
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps)
 def test_two_customers_who_trade_addresses_keep_what_is_their_own(history: Steps) -> None:
     assert_their_own(played(history, prompt=True))
 
 
-@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
+@example([(3002, BEA, False), (3002, "subscribed", False), (3002, ANA, False), (3001, BEA, False)])
+@example([(3002, BEA, False), (3002, "subscribed", False), (3002, "deleted", False), (3001, BEA, False)])
 @given(steps)
 def test_two_customers_who_trade_addresses_while_it_all_waits_keep_what_is_their_own(history: Steps) -> None:
     assert_their_own(played(history, prompt=False))
