@@ -142,23 +142,34 @@ histories = st.lists(
 )
 
 
-@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
-@pytest.mark.parametrize("ticks", [False, True], ids=["verdicts-only", "ticks-count"])
-@settings(max_examples=60, deadline=None)
-@example(history=[Said("subscribed", 0, True), Said("left", 0, True), Said("subscribed", 0, True)])
-@example(history=[Said("subscribed", 0, True), Said("left", 0, True), Said("subscribed", 45, True)])
-@given(history=histories)
-def test_the_newest_word_counts_whoever_heard_it(history: list[Said], *, ticks: bool) -> None:
+def end_of(history: list[Said], *, ticks: bool) -> tuple[bool, list[Word], list[Word]]:
+    """Whether Ana is subscribed in the end, what she said herself, and what her orders did."""
     with tempfile.TemporaryDirectory() as directory:
         told = heard(history, Path(directory), ticks=ticks)
         status, words = virtual.run(told, epoch=BEGIN)
     own = [word for word in words if word.of != "order"]
+    return status == "subscribed", own, [word for word in words if word.of == "order"]
+
+
+@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
+@pytest.mark.parametrize("ticks", [False, True], ids=["verdicts-only", "ticks-count"])
+@settings(max_examples=60, deadline=None)
+@example(history=[Said("tick", 0, True), Said("left", 0, True), Said("subscribed", 45, True)])
+@example(history=[Said("left", 0, True), Said("tick", 1_400_000, True)])
+@given(history=histories)
+def test_nobody_is_subscribed_whose_newest_word_is_a_withdrawal(history: list[Said], *, ticks: bool) -> None:
+    subscribed, own, ticked = end_of(history, ticks=ticks)
     newest = max(own, default=None)
-    ticked = max((word for word in words if word.of == "order"), default=None)
-    by_the_shop = any(word.of == "shop" for word in own)
     if newest is None:
-        assert (status == "subscribed") is (ticked is not None)
-    elif newest.subscribed:
-        assert status == "subscribed"
-    elif ticked is None or by_the_shop or ticked < newest:
-        assert status != "subscribed"
+        assert not subscribed or ticked
+    elif not newest.subscribed and (any(word.of == "shop" for word in own) or max([newest, *ticked]) in own):
+        assert not subscribed
+
+
+@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
+@settings(max_examples=60, deadline=None)
+@example(history=[Said("subscribed", 0, True), Said("left", 0, True), Said("subscribed", 0, True)])
+@given(history=histories)
+def test_who_subscribed_last_is_subscribed(history: list[Said]) -> None:
+    subscribed, own, _ = end_of(history, ticks=False)
+    assert subscribed or not own or not max(own).subscribed
