@@ -44,8 +44,22 @@ def body_hash(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def parse_json_object(body: bytes) -> dict[str, Any]:
+#: An escape of JSON text, whole: a surrogate pair, half of one (the group), or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, Any]:
     """The body as a JSON object.
+
+    Half a surrogate pair, which shops that cut texts in the middle of an emoji send, and other bytes that are
+    no character become U+FFFD.
+
+    Args:
+        body: the bytes as they came.
+        notes: where given, `broken_text` is added to it if a character was replaced.
 
     Raises:
         Rejected: `invalid_json`.
@@ -53,10 +67,32 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Rejected("invalid_json", detail=f"{error.msg} at byte {error.pos}") from None
+        value = _parsed_with_replacements(body, error)
+        if notes is not None:
+            notes.append("broken_text")
     if not isinstance(value, dict):
         raise Rejected("invalid_json", detail=f"the body is a {type(value).__name__}, not an object")
     return value
+
+
+def _parsed_with_replacements(body: bytes, error: orjson.JSONDecodeError) -> object:
+    """What the body says once its broken characters are replaced; `error` is what it is refused for else."""
+    mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], _whole_characters(body))
+    if mended != body:
+        try:
+            return orjson.loads(mended)
+        except orjson.JSONDecodeError:
+            pass
+    raise Rejected("invalid_json", detail=f"{error.msg} at byte {error.pos}") from None
+
+
+def _whole_characters(body: bytes) -> bytes:
+    """UTF-8 without halves of surrogate pairs and without bytes that are no character."""
+    try:
+        written = body.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        written = body.decode("utf-8", "replace")
+    return written.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def money(value: object, field: str) -> Decimal:
@@ -115,7 +151,7 @@ def iso(moment: datetime) -> str:
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]{1,60}(?:-[a-z0-9]{1,2})?\.)+(?:com|net|org|[a-z]{2})"
 )
-_MAX_EMAIL = 254
+_MAX_EMAIL, _MAX_LOCAL = 254, 64
 
 
 @lru_cache(maxsize=65_536)
@@ -129,21 +165,51 @@ def email(value: str, field: str = "email") -> str:
     if _PLAIN_EMAIL.fullmatch(plain) and len(plain) <= _MAX_EMAIL:
         return plain
     try:
-        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+        return _checked_email(value.strip())
     except EmailNotValidError:
-        raise Rejected("invalid_email", field, "no such address can exist") from None
-    return checked.normalized.lower()
+        found = _with_odd_dots(value.strip())
+    if found is None:
+        raise Rejected("invalid_email", field, "no such address can exist")
+    return found
+
+
+def _checked_email(value: str) -> str:
+    return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+
+
+def _with_odd_dots(value: str) -> str | None:
+    """The address where only its dots are against the standard, else None.
+
+    Carriers gave out `a..b@docomo.ne.jp` and `a.@docomo.ne.jp`, and mail reaches them.
+    """
+    local, _, domain = value.rpartition("@")
+    regular = re.sub(r"\.+", ".", local).strip(".")
+    if regular == local or len(local) > _MAX_LOCAL or len(value) > _MAX_EMAIL:
+        return None
+    try:
+        checked = _checked_email(f"{regular}@{domain}")
+    except EmailNotValidError:
+        return None
+    return f"{local.lower()}@{checked.rpartition('@')[2]}"
+
+
+def belongs_to_nobody(address: str | None) -> bool:
+    """Whether the address is one that a shop writes in place of an erased person's.
+
+    The top-level domain `.invalid` is reserved and never anybody's: WordPress writes `deleted@site.invalid`.
+    """
+    return address is not None and address.strip().rstrip(".").lower().endswith((".invalid", "@invalid"))
 
 
 @lru_cache(maxsize=65_536)
 def phone(value: str, country: str | None) -> str | None:
-    """A phone number in E.164, read with the country of its address; None where it cannot be one."""
+    """A phone number in E.164, read with the country of its address; None where it is none in use there."""
     try:
         number = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:
         return None
-    # Possible within its area only: without the area code nobody reaches it from elsewhere.
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+    # By the plan of its country: neither `0000000000` nor one without its area code is valid.
+    if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
