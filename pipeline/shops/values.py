@@ -101,9 +101,12 @@ def money(value: object, field: str) -> Decimal:
     Raises:
         Rejected: `invalid_money` for anything that is not a finite, non-negative, plausible amount.
     """
-    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+    if type(value) is str:
+        written = value
+    elif isinstance(value, bool) or not isinstance(value, _NUMERIC):
         raise Rejected("invalid_money", field, f"a {type(value).__name__} is not an amount")
-    written = str(value)
+    else:
+        written = str(value)
     if "_" in written:  # Python's own way to write numbers, no shop's
         raise Rejected("invalid_money", field, "not a number")
     try:
@@ -221,9 +224,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def text(value: object, limit: int = 2_000) -> str | None:
     """Trimmed text without control characters, or None where there is none; numbers become text."""
-    if value is None or isinstance(value, _NO_TEXT):
+    if type(value) is str:
+        cleaned = value
+    elif value is None or isinstance(value, _NO_TEXT):
         return None
-    cleaned = str(value)
+    else:
+        cleaned = str(value)
     if not cleaned.isprintable():
         cleaned = _CONTROL.sub("", cleaned)
     return cleaned.strip()[:limit] or None
