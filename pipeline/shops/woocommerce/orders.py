@@ -11,6 +11,7 @@ from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
+from pipeline.shops.catalogue import plain_text
 from pipeline.shops.orders import (
     Buyer,
     Sale,
@@ -28,7 +29,6 @@ from pipeline.shops.woocommerce.fields import (
     mapping,
     moment,
     own_id,
-    plain,
     readable_id,
     version_of,
 )
@@ -202,5 +202,5 @@ def _unsold_contact(body: dict[str, Any], settings: StoreSettings) -> tuple[Draf
 
 def _payment_method(body: dict[str, Any], notes: list[str]) -> str | None:
     """As the shopper read it (`Direct bank transfer`), else the gateway's code (`bacs`)."""
-    title = plain(decoration(body, "payment_method_title", notes, 1_000), notes)
-    return title or decoration(body, "payment_method", notes)
+    title = decoration(body, "payment_method_title", notes, 1_000)
+    return (plain_text(title)[0] if title else None) or decoration(body, "payment_method", notes)
