@@ -181,7 +181,7 @@ def _upsert(
     if url is None:
         raise Rejected("missing_field", "permalink", "no absolute address of its page")
     name = plain(body.get("name"), notes)
-    if name is None and not is_variation:
+    if name is None and not is_variation and body.get("type") is not None:
         raise Rejected("missing_field", "name", "a product without a name")
     if name is None:  # a variation read through its own endpoint: it can complete one, not create it
         notes.append("name_missing")
