@@ -10,7 +10,7 @@ from pipeline.records import Op, RecordKind
 from pipeline.shops.base import Rejected, Translation
 from tests.woocommerce import only, order, purchase_of, translate
 
-LISTED = {"sold_statuses": {"processing", "completed"}}
+LISTED: dict[str, Any] = {"sold_statuses": {"processing", "completed"}}
 
 
 def told(status: str, *, paid: bool = True, **settings: Any) -> Translation:
