@@ -7,7 +7,7 @@ the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
@@ -49,8 +49,7 @@ class Item(NamedTuple):
     page_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Buyer:
+class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
@@ -66,8 +65,7 @@ class Buyer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
+class Sale(NamedTuple):
     """The order's own figures. `total` is what the shop says it is now, never recomputed from lines."""
 
     purchase_id: str
@@ -79,8 +77,7 @@ class Sale:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Basket:
+class Basket(NamedTuple):
     """The merged lines, and the units of all items, also of those that no line could hold."""
 
     lines: tuple[Line, ...]

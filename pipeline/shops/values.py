@@ -21,8 +21,10 @@ from pipeline.shops.base import Rejected
 
 #: Connectif and the shops deal in 2..4 decimals; anything near these bounds is a broken body.
 MAX_MONEY = Decimal("1e12")
+_ZERO = Decimal(0)
 _NUMERIC = (str, int, float, Decimal)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -113,7 +115,7 @@ def money(value: object, field: str) -> Decimal:
         amount = Decimal(written)
     except InvalidOperation:
         raise Rejected("invalid_money", field, "not a number") from None
-    if not amount.is_finite() or amount < 0 or amount > MAX_MONEY:
+    if not amount.is_finite() or not _ZERO <= amount <= MAX_MONEY:
         raise Rejected("invalid_money", field, "negative, not finite or implausibly large")
     return amount
 
@@ -128,9 +130,12 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
         raise Rejected("invalid_date", field, f"a {type(value).__name__} is not a date")
     try:
         moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        moment = moment.astimezone(UTC)
+        if moment.tzinfo is None and zone == "UTC":
+            moment = moment.replace(tzinfo=UTC)
+        elif moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        else:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Rejected("invalid_date", field, "not an ISO 8601 date") from None
     if not _OLDEST <= moment <= _NEWEST:
@@ -140,7 +145,7 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
 
 def epoch_ms(moment: datetime) -> int:
     """Whole milliseconds since the epoch, by integer arithmetic."""
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
 
 

@@ -85,6 +85,8 @@ def decorations(parent: dict[str, Any], key: str, notes: list[str], name: str = 
     if not value:
         return []
     found = entries(value)
+    if found is value and all(type(one) is dict for one in found):
+        return found
     kept = [one for one in found or () if isinstance(one, dict)]
     if found is None or (len(kept) < len(found) and not all(_is_empty(one) for one in found)):
         notes.append(f"{name or key}_unreadable")
@@ -120,15 +122,15 @@ def picture(value: object, notes: list[str]) -> str | None:
 
 
 def identifier(value: object, field: str) -> str | None:
-    """An id as text; None for 0, "", null, which is how WooCommerce says there is none.
+    """An id as text; None for 0, "", null and the like, which is how WooCommerce says there is none.
 
     Raises:
         Rejected: `invalid_id`.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return str(value)
-    if value in (None, "", 0, False):
+    if not value:
         return None
+    if type(value) is int and value > 0:
+        return str(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS:
         return value.lstrip("0") or None
     raise Rejected("invalid_id", field, "not a positive whole number")
@@ -191,7 +193,7 @@ def amount(value: object, field: str) -> Decimal:
     Raises:
         Rejected: `invalid_money`.
     """
-    return abs(money(value, field))
+    return money(value, field).copy_abs()
 
 
 def web_address(value: object) -> str | None:

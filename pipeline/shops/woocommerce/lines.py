@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -25,6 +25,7 @@ _ONE = Decimal(1)
 _POINTERS = ("bundled_by", "composite_parent")
 _META_POINTERS = frozenset({"_bundled_by", "_composite_parent"})
 _META_KEYS = frozenset({"_bundle_cart_key", "_composite_cart_key"})
+_NAMING_BUNDLES = ("meta_data", *_POINTERS)
 _TAXES = ("total_tax", "subtotal_tax")
 _NUMBERS = ("total", "subtotal", "quantity")
 
@@ -40,11 +41,13 @@ def items_of(body: dict[str, Any], settings: StoreSettings, notes: list[str]) ->
     lines = _each_once(objects(body, "line_items"), notes)
     taxed = _with_tax(body, lines, settings)
     found: list[tuple[dict[str, Any], Item]] = []
+    in_bundles = False
     for line in lines:
         item = _item_unless_below_zero(line, settings, notes, taxed=taxed)
         if item is not None:
             found.append((line, item))
-    return _counted_once(found, notes)
+            in_bundles = in_bundles or any(map(line.get, _NAMING_BUNDLES))
+    return _counted_once(found, notes) if in_bundles else [item for _, item in found]
 
 
 def _each_once(lines: list[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
@@ -168,11 +171,10 @@ def _counted_once(found: Sequence[tuple[dict[str, Any], Item]], notes: list[str]
 
     No amount moves between lines: a part with a price of its own stays a line, and so does a bundle.
     """
-    metas = [_meta_texts(line, notes) for line, _ in found]
-    containers = [_container(line, texts) for (line, _), texts in zip(found, metas, strict=True)]
+    containers = [_container(line, notes) for line, _ in found]
     if not any(containers):
         return [item for _, item in found]
-    names = [_names(line, texts) for (line, _), texts in zip(found, metas, strict=True)]
+    names = [_names(line) for line, _ in found]
     free = [item.price == 0 and item.price_original == 0 for _, item in found]
     on_order = frozenset().union(*names)
     paid_at_parts = {inside for inside, costless in zip(containers, free, strict=True) if not costless}
@@ -186,28 +188,25 @@ def _counted_once(found: Sequence[tuple[dict[str, Any], Item]], notes: list[str]
     return kept
 
 
-def _container(line: dict[str, Any], metas: Sequence[tuple[str, str]]) -> str | None:
+def _container(line: dict[str, Any], notes: list[str]) -> str | None:
     """What the line names as the bundle it is part of."""
     for key in _POINTERS:
         value = line.get(key)
         if value and isinstance(value, int | str):
             return str(value)
-    return next((value for key, value in metas if key in _META_POINTERS), None) if metas else None
+    metas = _meta_texts(line, notes)
+    return next((value for key, value in metas if key in _META_POINTERS), None)
 
 
-def _names(line: dict[str, Any], metas: Sequence[tuple[str, str]]) -> frozenset[str]:
+def _names(line: dict[str, Any]) -> frozenset[str]:
     """What parts may call this line by."""
-    keys = (value for key, value in metas if key in _META_KEYS)
+    keys = (value for key, value in _meta_texts(line, []) if key in _META_KEYS)
     return frozenset({str(line.get("id")), *keys})
 
 
-def _meta_texts(line: dict[str, Any], notes: list[str]) -> Sequence[tuple[str, str]]:
+def _meta_texts(line: dict[str, Any], notes: list[str]) -> Iterator[tuple[str, str]]:
     """Meta data that are texts; plugins put anything there, and none of it may cost the order."""
-    if not line.get("meta_data"):
-        return ()
-    found = []
     for meta in decorations(line, "meta_data", notes):
         key, value = meta.get("key"), meta.get("value")
         if isinstance(key, str) and isinstance(value, str) and value:
-            found.append((key, value))
-    return found
+            yield key, value
