@@ -250,7 +250,7 @@ class StoreSettings(Section):
     secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     purchase_id: Literal["id", "number", "name"] = "id"
-    product_id: Literal["product", "variant"] = "product"
+    product_id: Literal["product", "variant", "sku"] = "product"
     tax: Literal["as_shown", "included", "excluded"] = "as_shown"
     sold_statuses: frozenset[str] | None = Field(default=None, description="None: the platform's default")
     on_order_deleted: Literal["retract", "keep"] = "retract"
