@@ -14,8 +14,8 @@ from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.orders import Buyer, contact_draft
 from pipeline.shops.shopify.consents import is_redacted, stated
-from pipeline.shops.shopify.fields import contradicted, own_id, require_bare, said_ms, version_of
-from pipeline.shops.shopify.people import home_of, is_erased, is_placeholder, names, phones
+from pipeline.shops.shopify.fields import CUSTOMER, contradicted, own_id, require_bare, said_ms, version_of
+from pipeline.shops.shopify.people import home_of, is_erased, is_placeholder, names, once, phones
 from pipeline.shops.values import email_text, epoch_ms, instant
 
 
@@ -26,10 +26,9 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
         Rejected: `missing_field`, `no_email`, `invalid_email`, `invalid_date`, `topic_contradicts_body`.
     """
     zone = store.settings.timezone
-    customer_id = own_id(body, "Customer")
-    for field in ("financial_status", "line_items", "variants"):
-        if field in body:
-            raise contradicted(field, "the body is no customer's")
+    customer_id = own_id(body, CUSTOMER)
+    if "line_items" in body or "variants" in body:
+        raise contradicted("id", "the body is an order's or a product's, not a customer's")
     version, version_notes = version_of(body, event, zone)
     notes = list(version_notes)
     email = _email(body)
@@ -41,16 +40,17 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
         return Translation(version, ignored="no_email")
     home = home_of(body, notes)
     name, surname = names(notes, body, home)
+    numbers = phones(notes, body, home)
     said = stated(body, version, zone)
     buyer = Buyer(
         email=email,
         customer_id=customer_id,
         name=name,
         surname=surname,
-        phones=phones(notes, body, home),
+        phones=numbers,
         newsletter=said.newsletter,
         newsletter_ms=said.at_ms,
-        notes=tuple(dict.fromkeys((*notes, *said.notes))),
+        notes=once(notes, said.notes),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 
@@ -61,7 +61,7 @@ def deleted_customer(body: dict[str, Any], event: RawEvent, store: StoreContext)
     Raises:
         Rejected: `missing_field`, `topic_contradicts_body`.
     """
-    own_id(body, "Customer")
+    own_id(body, CUSTOMER)
     require_bare(body, "phone", "addresses", "tax_exemptions")
     if store.settings.on_customer_deleted == "keep":
         return Translation(said_ms(event), ignored="customer_kept")

@@ -12,10 +12,12 @@ from pipeline.shops.base import Rejected
 from pipeline.shops.values import epoch_ms, instant, money, text
 
 _GID = re.compile(r"gid://shopify/\w+/([0-9]{1,20})")
+ORDER, CUSTOMER, PRODUCT = "gid://shopify/Order/", "gid://shopify/Customer/", "gid://shopify/Product/"
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _EMPTY: Mapping[str, Any] = {}
 #: Above it a JavaScript number is no longer exact, and a body that passed through one may hold a rounded id.
 _EXACT = 2**53
+_SEVENTEEN_DIGITS = 10**17
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -26,10 +28,10 @@ def mapping(value: object) -> Mapping[str, Any]:
 def readable(node: Mapping[str, Any], key: str, limit: int, notes: list[str]) -> str | None:
     """A text that only decorates a record; what is no text is left out and noted."""
     value = node.get(key)
-    if value is None:
-        return None
+    if value is None or isinstance(value, str):
+        return text(value, limit) if value else None
     found = text(value, limit)
-    if found is None and value and not isinstance(value, str):
+    if found is None and value:
         notes.append(f"{key}_unreadable")
     return found
 
@@ -47,9 +49,10 @@ def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, An
 def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
     """A list of objects that no verdict rests on: gaps are passed over, what is no object is noted."""
     value = node.get(key)
+    if not value:
+        return []
     if not isinstance(value, list):
-        if value:
-            notes.append(f"{key}_unreadable")
+        notes.append(f"{key}_unreadable")
         return []
     found = [one for one in value if isinstance(one, dict)]
     if len(found) != len(value) and any(one and not isinstance(one, dict) for one in value):
@@ -75,11 +78,13 @@ def shop_id(value: object, gid: object = None) -> str | None:
 
 def perhaps_rounded(number: int) -> bool:
     """Whether JavaScript, asked to print this number, prints just this: only then can it have rounded it."""
+    if number >= _SEVENTEEN_DIGITS and number % 10:
+        return False  # it prints seventeen digits at most, and zeros after them
     return number > _EXACT and int(Decimal(repr(float(number)))) == number
 
 
 def own_id(body: Mapping[str, Any], kind: str) -> str:
-    """The entity's own id; `kind` as Shopify's global ids write it: `Order`, `Customer`, `Product`.
+    """The entity's own id; `kind` is how global ids of its kind begin: `ORDER`, `CUSTOMER` or `PRODUCT`.
 
     Raises:
         Rejected: `missing_field`; `topic_contradicts_body` where the body says that it is of another kind.
@@ -88,8 +93,8 @@ def own_id(body: Mapping[str, Any], kind: str) -> str:
     found = shop_id(body.get("id"), gid)
     if found is None:
         raise Rejected("missing_field", "id", "the body does not say which entity it is")
-    if isinstance(gid, str) and not gid.startswith(f"gid://shopify/{kind}/") and _GID.fullmatch(gid):
-        raise contradicted("admin_graphql_api_id", f"the body is not of the kind {kind}")
+    if isinstance(gid, str) and not gid.startswith(kind) and _GID.fullmatch(gid):
+        raise contradicted("admin_graphql_api_id", f"not one that begins with {kind}")
     return found
 
 

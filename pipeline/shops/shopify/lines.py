@@ -71,12 +71,13 @@ def items_of(
 def _repeated(line: Mapping[str, Any], seen: set[object]) -> bool:
     """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one."""
     line_id = line.get("admin_graphql_api_id") or line.get("id")
-    if not isinstance(line_id, str | int) or isinstance(line_id, bool):
+    kind = type(line_id)
+    if kind is not str and kind is not int:
         return False
     if line_id not in seen:
         seen.add(line_id)
         return False
-    return isinstance(line_id, str) or not perhaps_rounded(line_id)
+    return not (isinstance(line_id, int) and perhaps_rounded(line_id))
 
 
 def _has_number_below_zero(line: Mapping[str, Any]) -> bool:

@@ -37,6 +37,7 @@ from pipeline.shops.orders import (
 )
 from pipeline.shops.shopify.consents import Statement, stated, ticked_and_confirmed
 from pipeline.shops.shopify.fields import (
+    ORDER,
     amount,
     mapping,
     number,
@@ -50,12 +51,13 @@ from pipeline.shops.shopify.fields import (
     version_of,
 )
 from pipeline.shops.shopify.lines import items_of
-from pipeline.shops.shopify.people import email_of, home_of, is_erased, is_placeholder, names, phones
+from pipeline.shops.shopify.people import email_of, home_of, is_erased, is_placeholder, names, once, phones
 from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 _SOLD = frozenset({"paid", "partially_refunded"})
 #: The sale is in question and not undone: a paid order that was edited waits for the rest.
 _IN_QUESTION = "partially_paid"
+_SILENCE = Statement()
 _NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTION, "refunded", "voided"})
 
 
@@ -68,7 +70,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         Rejected: whatever of it cannot be used.
     """
     settings = store.settings
-    order_id = own_id(body, "Order")
+    order_id = own_id(body, ORDER)
     version, version_notes = version_of(body, event, settings.timezone)
     if body.get("test") is True and not settings.accept_test_orders:
         return Translation(version, ignored="test_order")
@@ -97,7 +99,7 @@ def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) ->
     Raises:
         Rejected: `missing_field`, `topic_contradicts_body`.
     """
-    own_id(body, "Order")
+    own_id(body, ORDER)
     require_bare(body)
     if store.settings.on_order_deleted == "keep":
         return Translation(said_ms(event), ignored="order_kept")
@@ -251,23 +253,28 @@ def _buyer(body: Mapping[str, Any], placed: datetime, version: int, settings: St
     customer = part(body, "customer", notes)
     billing = part(body, "billing_address", notes)
     home = home_of(customer, notes)
-    email = email_of(notes, (body, "email"), (body, "contact_email"), (customer, "email"))
+    email = email_of(notes, body.get("email"), body.get("contact_email"), customer.get("email"))
     name, surname = names(notes, customer, home, billing, part(body, "shipping_address", notes))
     customer_id = shop_id(customer.get("id"), customer.get("admin_graphql_api_id"))
     if customer_id is None and customer.get("id"):
         notes.append("customer_id_unreadable")
-    said = _newsletters(body, customer, email, (epoch_ms(placed), version), settings)
-    if notes or said.notes:
-        notes = list(dict.fromkeys((*notes, *said.notes)))
+    numbers = phones(notes, customer, home, billing)
+    said = _SILENCE
+    if (
+        settings.consent_from_orders
+        or "email_marketing_consent" in customer
+        or "accepts_marketing" in customer
+    ):
+        said = _newsletters(body, customer, email, (epoch_ms(placed), version), settings)
     return Buyer(
         email=email,
         customer_id=customer_id,
         name=name,
         surname=surname,
-        phones=phones(notes, customer, home, billing),
+        phones=numbers,
         newsletter=said.newsletter,
         newsletter_ms=said.at_ms,
-        notes=tuple(notes),
+        notes=once(notes, said.notes),
     )
 
 

@@ -11,6 +11,7 @@ from pipeline.shops.values import email_text
 _MAX_NAME = 2_000
 #: Shopify erases a person ten days after the request at the earliest.
 _ERASURE_MS = 10 * 86_400_000
+_NOBODYS = ".invalid"
 _FACE = ("email", "first_name", "last_name", "phone")
 
 
@@ -50,10 +51,14 @@ def _country(address: Mapping[str, Any]) -> str | None:
     return code.upper() if isinstance(code, str) and len(code) == len("ES") else None
 
 
-def email_of(notes: list[str], *sources: tuple[Mapping[str, Any], str]) -> str | None:
-    """The first address there is, of (body, field) pairs, as the shop wrote it."""
-    for node, key in sources:
-        value = node.get(key)
+def once(notes: list[str], more: tuple[str, ...]) -> tuple[str, ...]:
+    """All notes, each once."""
+    return tuple(dict.fromkeys((*notes, *more))) if notes else more
+
+
+def email_of(notes: list[str], *said: object) -> str | None:
+    """The first address there is, as the shop wrote it."""
+    for value in said:
         found = email_text(value)
         if found is not None:
             return found
@@ -64,7 +69,7 @@ def email_of(notes: list[str], *sources: tuple[Mapping[str, Any], str]) -> str |
 
 def is_placeholder(email: str) -> bool:
     """Whether the address is under `.invalid`, which is reserved: nobody has it."""
-    return email.lower().endswith(".invalid")
+    return email[-len(_NOBODYS) :].lower() == _NOBODYS
 
 
 def is_erased(customer: Mapping[str, Any], since_ms: int, now_ms: int) -> bool:

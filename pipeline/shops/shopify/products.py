@@ -25,7 +25,16 @@ from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, plain_text, url_part
-from pipeline.shops.shopify.fields import own_id, part, parts, readable, require_bare, said_ms, version_of
+from pipeline.shops.shopify.fields import (
+    PRODUCT,
+    own_id,
+    part,
+    parts,
+    readable,
+    require_bare,
+    said_ms,
+    version_of,
+)
 from pipeline.shops.shopify.variants import Offer, availability, is_cut, objects, offers_of, variant_id
 from pipeline.shops.values import instant, iso, text
 
@@ -41,7 +50,7 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
         Rejected: `missing_field`, `invalid_field`, `invalid_money`, `invalid_date`, `topic_contradicts_body`.
     """
     settings = store.settings
-    product_id = own_id(body, "Product")
+    product_id = own_id(body, PRODUCT)
     version, version_notes = version_of(body, event, settings.timezone)
     notes = list(version_notes)
     listed = _listed(body, notes)
@@ -67,7 +76,7 @@ def deleted_product(body: dict[str, Any], event: RawEvent, store: StoreContext) 
     Raises:
         Rejected: `missing_field`, `topic_contradicts_body`.
     """
-    product_id = own_id(body, "Product")
+    product_id = own_id(body, PRODUCT)
     require_bare(body)
     named = product_id if store.settings.product_id == "product" else None
     return Translation(said_ms(event), (deleted_draft(named, store.settings),), ignored="deleted")
