@@ -225,9 +225,11 @@ def _cart_id(body: Mapping[str, Any], notes: list[str]) -> str | None:
     """The cart as web tracking knows it: as Connectif's app wrote it among the attributes, else a token."""
     for attribute in parts(body, "note_attributes", notes):
         if attribute.get("name") == "cartId":
-            found = readable(attribute, "value", 200, notes)
+            found = text(attribute.get("value"), 200)
             if found is not None:
                 return found
+            if attribute.get("value"):
+                notes.append("cart_id_unreadable")
     return readable(body, "cart_token", 2_000, notes) or readable(body, "checkout_token", 2_000, notes)
 
 
