@@ -224,7 +224,10 @@ def _placed(body: Mapping[str, Any], settings: StoreSettings) -> datetime:
 def _cart_id(body: Mapping[str, Any], notes: list[str]) -> str | None:
     """The cart as web tracking knows it: as Connectif's app wrote it among the attributes, else a token."""
     for attribute in parts(body, "note_attributes", notes):
-        if attribute.get("name") == "cartId":
+        name = attribute.get("name")
+        if name and not isinstance(name, str):
+            notes.append("note_attributes_unreadable")
+        if name == "cartId":
             found = text(attribute.get("value"), 200)
             if found is not None:
                 return found

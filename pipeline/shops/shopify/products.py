@@ -256,6 +256,7 @@ def _image(body: Mapping[str, Any], notes: list[str]) -> str | None:
             return url
         if source:
             notes.append("image_invalid")
+    notes += (f"{key}_unreadable" for key in ("images", "media") if isinstance(body.get(key), dict))
     return None
 
 
