@@ -8,7 +8,8 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Arrival, Rejected, ShopAdapter, StoreContext, Translation, noted
-from pipeline.shops.shopify.customers import consent, customer, deleted_customer
+from pipeline.shops.shopify.consents import consent
+from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded, shop_id
 from pipeline.shops.shopify.orders import deleted_order, order
 from pipeline.shops.shopify.products import deleted_product, product
