@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.contacts import Contacts
 from pipeline.deliver.desk import Desk
-from pipeline.deliver.errands import Again, Aside, Result, tell_contact, tell_product
+from pipeline.deliver.errands import Again, Aside, Result, tell_product
 from pipeline.deliver.explain import Account as Explained
 from pipeline.deliver.explain import explain
 from pipeline.deliver.gate import Gate, Pass
@@ -91,8 +92,17 @@ class AccountDelivery:
             is_told=self._is_told,
             sets=tools.sets,
         )
+        self._contacts = Contacts(
+            account, self._desk, tools.client, fresh=settings.consent_fresh, wall=tools.wall
+        )
         self._importer = Importer(
-            account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
+            account,
+            self._desk,
+            self.scheduler,
+            tools.client,
+            contacts=self._contacts,
+            settings=settings,
+            end=self._end,
         )
         self._attempts: dict[Key, int] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many
@@ -208,7 +218,7 @@ class AccountDelivery:
             case Unchanged(reason=reason):
                 return Ending(Outcome.UNCHANGED, reason)
             case PutContact() if isinstance(state, ContactState):
-                result = await tell_contact(client, way, key, verdict, by_email=state.by_email)
+                result = await self._contacts.tell(key, waiting, state, verdict, way)
             case PutProduct() | DeleteProduct():
                 result = await tell_product(client, way, key, verdict)
             case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
@@ -265,6 +275,7 @@ class AccountDelivery:
     def _ended(self, key: Key) -> None:
         """A version of it is dealt with: the next one begins anew."""
         self._attempts.pop(key, None)
+        self._contacts.ended(key)
         for away in (True, False):
             self._senseless.pop((key, away), None)
 
@@ -315,4 +326,4 @@ class AccountDelivery:
 
 def _complete(ending: Ending, waiting: Waiting, way: Pass, repaired: tuple[Key, ...] = ()) -> Ending:
     told = fingerprint_of(waiting.state) if ending.outcome is Outcome.DELIVERED else ""
-    return Ending(ending.outcome, ending.reason, ending.detail, ending.status, way.calls, told, repaired)
+    return replace(ending, calls=way.calls, fingerprint=told, repaired=repaired)

@@ -107,6 +107,7 @@ def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
         {name: known for name, known in fields.items() if known[0] > retracted},
         {r: said for r, said in told.with_consent(state).consent.items() if said[0] > retracted},
         retracted,
+        told.withdrew if retracted == told.retracted else None,
     )
 
 

@@ -23,12 +23,17 @@ def digest(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContactTold:
-    """Per field the version and the value's hash; consent in clear, as it is compared by rank and moment."""
+    """Per field the version and the value's hash; consent in clear, as it is compared by rank and moment.
+
+    `withdrew`: the last unsubscription told, if nothing else was since: when that call began and when it had
+    its answer, epoch ms. Connectif dates it in between, whenever the person said it.
+    """
 
     kind: ClassVar = RecordKind.CONTACT
     fields: dict[str, tuple[int, str]] = field(default_factory=dict)
     consent: dict[int, tuple[int, bool]] = field(default_factory=dict)
     retracted: int = 0
+    withdrew: tuple[int, int] | None = None
 
     def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
         """Whether a field's value is neither older than what was told nor, for certain, the same."""
@@ -51,15 +56,17 @@ class ContactTold:
         return said.merge(ContactState(state.by_email, consent=self.consent))
 
     def to_json(self) -> list[Any]:
-        return [self.fields, [[rank, *said] for rank, said in self.consent.items()], self.retracted]
+        consent = [[rank, *said] for rank, said in self.consent.items()]
+        return [self.fields, consent, self.retracted, *([self.withdrew] if self.withdrew else [])]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> ContactTold:
-        fields, consent, retracted = data
+        fields, consent, retracted, *withdrew = data
         return cls(
             {name: (version, told) for name, (version, told) in fields.items()},
             {rank: (moment, unsubscribed) for rank, moment, unsubscribed in consent},
             retracted,
+            tuple(withdrew[0]) if withdrew else None,
         )
 
 
