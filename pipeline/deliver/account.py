@@ -151,6 +151,7 @@ class AccountDelivery:
         self._ended(key)
         if receipt.outcome is not Outcome.SUPERSEDED:
             self._progress.pop(key, None)
+            self._contacts.ended(key)
         self.scheduler.settled(key)
         self.gate.bell.ring()
 
@@ -275,7 +276,6 @@ class AccountDelivery:
     def _ended(self, key: Key) -> None:
         """A version of it is dealt with: the next one begins anew."""
         self._attempts.pop(key, None)
-        self._contacts.ended(key)
         for away in (True, False):
             self._senseless.pop((key, away), None)
 
@@ -293,6 +293,7 @@ class AccountDelivery:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._ended(key)
+            self._contacts.ended(key)
             if key.kind is RecordKind.COUPON:
                 continue  # a set that has its codes already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:

@@ -42,7 +42,7 @@ class Asking:
         self._left_out: dict[str, Decision] = {}
 
     def judge(self, key: Key, waiting: Waiting) -> Verdict | None:
-        """What a row is to tell; None where Connectif is to be asked first whether the person has withdrawn."""
+        """What a row is to tell; None where Connectif is to be asked first."""
         verdict = self._desk.judge(self._account, key, waiting, self._desk.told(self._account, key))
         if key.kind is not RecordKind.CONTACT:
             return verdict

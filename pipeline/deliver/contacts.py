@@ -63,15 +63,17 @@ class Decision:
 
 @dataclass(slots=True)
 class _Kept:
-    """What earlier errands for the same version came to know.
+    """What earlier errands came to know, for this version or one that it stands for.
 
     Attributes:
         said: Connectif's word that kept `subscribed` back: after a deletion it says nothing more.
+        unsubscribing_ms: when the first call began that told of an unsubscription, epoch ms.
         refused: values it refused, by field.
         words: with which it did.
     """
 
     said: Said | None = None
+    unsubscribing_ms: int | None = None
     refused: dict[str, str] = field(default_factory=dict)
     words: str = ""
 
@@ -106,7 +108,7 @@ class Contacts:
         return await errand.tell(verdict)
 
     def ended(self, key: Key) -> None:
-        """A version of it is dealt with: what was kept for it goes."""
+        """It is dealt with: what was kept for it goes."""
         self._kept.pop(key, None)
 
     # Deciding.
@@ -130,7 +132,7 @@ class Contacts:
         moment = moment_of(told, waiting, verdict)
         if moment is None or not isinstance(verdict, PutContact):
             return Decision(verdict)
-        withdrawn_ms = withdrawal(said, moment, None if told is None else told.withdrew)
+        withdrawn_ms = withdrawal(said, moment, self.ours(key, told))
         if withdrawn_ms is not None:
             rest = without_consent(verdict, said, doubtful=self._doubtful(key))
             return Decision(rest, WITHDRAWN, withdrawn_ms)
@@ -145,6 +147,13 @@ class Contacts:
             return False
         both = following.state.merge(state) if isinstance(state, ContactState) else following.state
         return (told or ContactTold()).with_consent(both).word == UNSUBSCRIBED
+
+    def ours(self, key: Key, told: ContactTold | None) -> tuple[int, int] | None:
+        """Between which moments an unsubscription may have been told by us, and dated by Connectif."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.unsubscribing_ms is not None:
+            return kept.unsubscribing_ms, self.now_ms()
+        return None if told is None else told.withdrew
 
     def told(self, key: Key) -> ContactTold | None:
         """What Connectif was told of a contact."""
@@ -195,6 +204,7 @@ class _Errand:
             kept.said = None
         known = self.contacts.known(self.key, self.waiting)
         if known is not None:
+            kept.said = known
             return known
         answer = await self.way.call(
             "contacts",
@@ -243,7 +253,7 @@ class _Errand:
         moment = moment_of(before, self.waiting, verdict)
         if moment is None or said.withdrawn_ms is None:
             return told
-        withdrawn_ms = withdrawal(said, moment, None if before is None else before.withdrew)
+        withdrawn_ms = withdrawal(said, moment, self.contacts.ours(self.key, before))
         if withdrawn_ms is None:
             return told
         result, _ = await self._put({"newsletter": UNSUBSCRIBED}, touched=True, purpose=CONSENT)
@@ -255,7 +265,10 @@ class _Errand:
     async def _put(
         self, fields: Mapping[str, str], *, touched: bool, purpose: str = TELL
     ) -> tuple[Ending | Again, Answer]:
-        payload, client, began = contact_payload(fields), self.contacts.client, self.contacts.now_ms()
+        payload, client = contact_payload(fields), self.contacts.client
+        leaves = fields.get("newsletter") == UNSUBSCRIBED
+        if leaves and self.kept.unsubscribing_ms is None:
+            self.kept.unsubscribing_ms = self.contacts.now_ms()
         answer = await self.way.call(
             "contacts",
             lambda: client.put_contact(self.key.id, payload, by_email=self.by_email),
@@ -264,6 +277,6 @@ class _Errand:
         result = result_of(
             answer, "created" if answer.kind is AnswerKind.CREATED else "updated", touched=touched
         )
-        if isinstance(result, Ending) and fields.get("newsletter") == UNSUBSCRIBED:
-            result = replace(result, unsubscribing_ms=began)
+        if isinstance(result, Ending) and leaves:
+            result = replace(result, unsubscribing_ms=self.kept.unsubscribing_ms)
         return result, answer

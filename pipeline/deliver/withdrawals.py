@@ -1,4 +1,4 @@
-"""Who has withdrawn, asked for everybody at once: an export of the account's contacts, and how long it counts.
+"""Who has withdrawn, asked of everybody at once: an export of the account's contacts, for a while.
 
 Thousands of people cost a few calls that way, where each would cost one. Column names of exports are not
 documented: a file without those that the API's contacts have says nothing, and people are asked for singly.
@@ -73,18 +73,14 @@ class Withdrawals:
             self._left, self._columns = await _read(await _file(client, way))
         except Unusable as reason:
             log.warning(
-                "account %s: no export of contacts says who has withdrawn (%s); people are asked for one by one",
+                "account %s: no export says who has withdrawn (%s); contacts are asked for one by one",
                 self._account,
                 reason,
             )
             self._not_before = _now() + PAUSE
             return
         self._read_at = _now()
-        log.info(
-            "account %s: an export of contacts says who has withdrawn, %d people",
-            self._account,
-            len(self._left),
-        )
+        log.info("account %s: %d contacts have withdrawn, by an export", self._account, len(self._left))
 
 
 async def _file(client: ConnectifClient, way: Pass) -> bytes:
