@@ -88,13 +88,23 @@ def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bo
         for name, (version, _, value) in state.fields.items()
         if known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
-    after = known.with_consent(state).word
+    after = known.with_consent(state)
     unsure = maybe_sent and bool(state.consent)
-    if after is not None and (known.newsletter != after or unsure):
-        fields["newsletter"] = after
+    if after.word is not None and (unsure or _is_newer_consent(known, after)):
+        fields["newsletter"] = after.word
     if delete:
         return PutContact(fields or None, delete_first=True)
     return PutContact(fields) if fields or told is None else Unchanged("same")
+
+
+def _is_newer_consent(known: ContactTold, after: ContactState) -> bool:
+    """Whether Connectif may hold something else: who subscribes again may have left there in between."""
+    if known.newsletter != after.word:
+        return True
+    before, counts = known.with_consent(ContactState(after.by_email)).newsletter, after.newsletter
+    if before is None or counts is None:
+        return before is not counts
+    return not counts[2] and counts[1] > before[1]
 
 
 def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:

@@ -1,4 +1,4 @@
-"""What Connectif must hold of people's consent: the newest word, whoever heard it, and a withdrawal in a tie."""
+"""What Connectif must hold of consent: the newest word, whoever heard it, and a withdrawal in a tie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.deliver.consent import CLOCKS_MS, WITHDRAWN
 from pipeline.records import ContactRecord, Op, Origin, Receipt, Record, RecordKind
 from tests.simulation.witness import Witness
 
-#: After an answer it takes so long at most until what rests on it has arrived: a call, or an export and imports.
+#: So long after a question what rests on its answer may arrive: a call, or an export and imports.
 CALL_MS, EXPORT_MS = 90_000, 900_000
 STATUS = "_newsletterSubscriptionStatus"
 

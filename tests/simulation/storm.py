@@ -87,7 +87,7 @@ class Deeds:
 
     def _customer(self) -> Deed:
         chance = self._chance
-        given = {
+        given: dict[str, Any] = {
             "name": f"Ann {chance.randint(0, 5)}",
             "newsletter": chance.choice(SAID),
             "origin": chance.choice([Origin.CUSTOMER, Origin.CUSTOMER, Origin.ORDER]),

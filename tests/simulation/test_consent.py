@@ -151,6 +151,20 @@ def test_the_answer_to_a_fresh_word_may_name_a_withdrawal_that_is_newer(tmp_path
     play(tmp_path, story)
 
 
+def test_who_subscribes_again_after_leaving_by_a_mail_is_subscribed(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        _says(stage, "subscribed", _ago(1), name="Ann")
+        await stage.settle()
+        await minutes(60)
+        _holds(stage, **{STATUS: "unsubscribed"})
+        await minutes(60)
+        _says(stage, "subscribed", _ago(1), name="Ann")
+        await stage.settle()
+        assert (_status(stage), _asked(stage)) == ("subscribed", 0)
+
+    play(tmp_path, story)
+
+
 def test_a_backfill_asks_however_new_its_words_are(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         _says(stage, "subscribed", _ago(10), lane=Lane.BACKFILL, name="Ann")
@@ -282,14 +296,15 @@ def test_a_contact_refused_for_a_field_is_told_without_it(
     tmp_path: Path, field: str, value: str, note: str
 ) -> None:
     async def story(stage: Stage) -> None:
-        stage.shop.customer(ANN, name="Ann", newsletter="subscribed", **{field: value})
+        given: dict[str, Any] = {field: value}
+        stage.shop.customer(ANN, name="Ann", newsletter="subscribed", **given)
         await stage.settle()
         held = stage.world.holds("contacts")[ANN]
         assert (held["_name"], _status(stage)) == ("Ann", "subscribed")
         receipt = stage.receipt("contact", ANN)
         assert (receipt.outcome, receipt.notes, receipt.calls) == (Outcome.DELIVERED, (note,), 2)
         assert "422" in receipt.detail
-        stage.shop.customer(ANN, name="Anne", **{field: value})
+        stage.shop.customer(ANN, name="Anne", **given)
         await stage.settle()
         assert stage.receipt("contact", ANN).calls == 1  # what was refused once is not tried again
         assert stage.world.holds("contacts")[ANN]["_name"] == "Anne"

@@ -1,4 +1,4 @@
-"""Who withdrew in Connectif, what it was told of consent, and when it was asked: with moments, in epoch ms."""
+"""Who withdrew in Connectif, what it was told of consent, and when it was asked; epoch ms."""
 
 from __future__ import annotations
 
