@@ -157,7 +157,7 @@ class AccountDelivery:
 
     def explained(self) -> dict[str, Any]:
         """What the next calls are for, and why; see `explain`."""
-        account = Explained(self.account, self.scheduler, self.gate, self._book)
+        account = Explained(self.account, self.scheduler, self.gate, self._book, self._asks)
         return explain(account, self._now(), self._tools.wall())
 
     # What is next.
@@ -313,6 +313,13 @@ class AccountDelivery:
             return ()
         contact, _ = contact_of(waiting.state.body)
         return (contact, *products_of(waiting.state.body))
+
+    def _asks(self, key: Key) -> bool:
+        waiting = self._desk.entry(self.account, key).current
+        if key.kind is not RecordKind.CONTACT or waiting is None:
+            return False
+        verdict = self._desk.judge(self.account, key, waiting, self._desk.told(self.account, key))
+        return self._contacts.asks(key, waiting, verdict) and self._contacts.known(key, waiting) is None
 
     def _is_told(self, key: Key) -> bool:
         return self._desk.is_told(self.account, key)

@@ -103,8 +103,8 @@ def _crossed(world: Judged, witness: Witness, email: str, person: _Person) -> bo
     for left in witness.withdrawn[email]:
         newest = max(person.moments, default=0)
         for told in (at for at in witness.subscribed[email] if at > left):
-            if newest > left - CLOCKS_MS - 1_000:
-                continue  # it may be a newer word, or a tie
+            if newest > left:
+                continue  # a newer word, or a tie
             fresh = told - newest <= world.fresh() * 1_000 + CALL_MS
             before = [asked for asked in witness.asked(email) if asked.at_ms <= told]
             asked = any(

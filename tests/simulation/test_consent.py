@@ -238,6 +238,21 @@ def test_an_erased_person_who_had_left_is_not_subscribed_by_an_older_word(tmp_pa
     play(tmp_path, story, consent_fresh=0.0)
 
 
+def test_explain_says_which_call_asks_for_consent(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("slow", method="PATCH", route="/contacts*", count=1, seconds=10)
+        stage.shop.customer("bea@example.com", name="Bea")
+        await asyncio.sleep(1)
+        _says(stage, "subscribed", _ago(2 * DAY), name="Ann")
+        await asyncio.sleep(1)
+        account = dict(stage.life.deliveries.accounts())["acme"]
+        told = [call["what"] for call in account.explained()["next"]]
+        assert told == ["question about a contact", "contact"]
+        await stage.settle()
+
+    play(tmp_path, story, concurrency=1)
+
+
 def _backfill(stage: Stage, count: int) -> None:
     for number in range(count):
         _says(stage, "subscribed", _ago(30 * DAY), email=f"c{number}@example.com", lane=Lane.BACKFILL)
