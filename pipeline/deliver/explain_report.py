@@ -75,9 +75,8 @@ def _show(found: Mapping[str, Any], console: Console) -> None:
         console.print(f"{choice['lane']}: {choice['why']}", markup=False, highlight=False)
     for job in found["imports"]:
         console.print(_import(job), markup=False, highlight=False)
-    for line in (found["consent"], *(watched["why"] for watched in found["coupon_sets"])):
-        if line:
-            console.print(line, markup=False, highlight=False)
+    for line in filter(None, (found["consent"], *(watched["why"] for watched in found["coupon_sets"]))):
+        console.print(line, markup=False, highlight=False)
     if not found["next"]:
         console.print("next: nothing to send")
         return
