@@ -176,6 +176,11 @@ class DeliverSettings(Section):
     freshness: float = Field(
         default=60.0, gt=0, description="how long live contacts and products wait for an import at most"
     )
+    consent_fresh: float = Field(
+        default=600.0,
+        ge=0,
+        description="older words that subscribe somebody are told only once Connectif was asked",
+    )
     import_min_rows: int = Field(default=4, ge=2, description="fewer waiting rows go as single calls")
     imports_at_once: int = Field(default=5, ge=1, le=10, description="unfinished imports per account")
     import_max_bytes: int = Field(default=45_000_000, ge=1_000, le=50_000_000)
