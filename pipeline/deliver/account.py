@@ -17,6 +17,7 @@ from pipeline.deliver.explain import explain
 from pipeline.deliver.gate import Gate, Pass
 from pipeline.deliver.health import Sign
 from pipeline.deliver.importing import Importer
+from pipeline.deliver.jobs import Batch
 from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.merge import ContactState, PurchaseState
 from pipeline.deliver.paper import Written
@@ -203,6 +204,10 @@ class AccountDelivery:
         waiting = self._desk.entry(self.account, key).current
         if waiting is None:
             line.drop(key.id)
+            return
+        if self._asks(key) and self._importer.asking.defers(key):
+            if self._importer.asking.set_aside(key.kind, Batch([], lane=line.lane(key.id)), [key.id]):
+                await self._importer.asking.ask(way)
             return
         try:
             result = await self._tell(key, waiting, way)

@@ -15,6 +15,7 @@ from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.scheduler import Scheduler
 from pipeline.deliver.verdicts import Unchanged, Verdict
+from pipeline.events import Lane
 from pipeline.records import RecordKind
 
 
@@ -69,13 +70,24 @@ class Asking:
         """
         if not people:
             return False
-        worth = self._contacts.withdrawals.worth(len(people), asyncio.get_running_loop().time())
-        if not self._imports.asking and not worth:
+        if not self._imports.asking and not self._worth(len(people) + self._behind()):
             self._scheduler.singly(kind, people)
             return False
         self._scheduler.batch(kind, replace(batch, ids=list(people), asks=True))
         ask, self._imports.asking = not self._imports.asking, True
         return ask
+
+    def defers(self, key: Key) -> bool:
+        """Whether a contact of a backfill waits for an export, which the others behind it need as well."""
+        if self._desk.book(self._account)[key.kind].lane(key.id) is not Lane.BACKFILL:
+            return False
+        return self._imports.asking or self._worth(self._behind())
+
+    def _behind(self) -> int:
+        return self._desk.book(self._account)[RecordKind.CONTACT].waiting_in(Lane.BACKFILL)
+
+    def _worth(self, people: int) -> bool:
+        return self._contacts.withdrawals.worth(people, asyncio.get_running_loop().time())
 
     async def ask(self, way: Pass) -> None:
         """Ask who has withdrawn; whoever waits for that goes on, whatever comes of it."""

@@ -101,10 +101,16 @@ def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | N
     """
     if said.withdrawn_ms is None:
         return moment if said.status == UNSUBSCRIBED and ours is None else None
-    if ours is not None and ours[0] - CLOCKS_MS <= said.withdrawn_ms <= ours[1] + CLOCKS_MS:
+    if ours is not None and _within(said.withdrawn_ms, ours):
         return None
     later = said.withdrawn_ms // 1_000 >= (moment - CLOCKS_MS) // 1_000
     return max(said.withdrawn_ms, moment) if later else None
+
+
+def _within(moment: int, ours: tuple[int, int]) -> bool:
+    """Whether a date lies in a call of ours; where clocks differ it does not, and a withdrawal is safer."""
+    begins = ours[0] if moment % 1_000 else ours[0] - ours[0] % 1_000
+    return begins <= moment <= ours[1]
 
 
 def without_consent(verdict: PutContact, said: Said, *, doubtful: bool) -> PutContact:

@@ -80,7 +80,7 @@ class Importer:
         self._imports = scheduler.imports
         self._client = client
         self._contacts = contacts
-        self._asking = Asking(account, desk, scheduler, client, contacts)
+        self.asking = Asking(account, desk, scheduler, client, contacts)
         self._settings = settings
         self._end = end
 
@@ -89,18 +89,18 @@ class Importer:
         ask = False
         try:
             found = await self._sort(kind, batch.ids)
-            ask = self._asking.set_aside(kind, batch, found.asked)
+            ask = self.asking.set_aside(kind, batch, found.asked)
             await self._send(kind, batch, found, way)
         except asyncio.CancelledError:
             if ask:
-                self._asking.over()
+                self.asking.over()
             self._imports.doubt([kind], self._now())
             self._return(kind, batch)
             raise
         finally:
             self._imports.starting(kind, batch.lane, yes=False)
         if ask:
-            await self._asking.ask(way)
+            await self.asking.ask(way)
 
     async def _send(self, kind: RecordKind, batch: Batch, found: Sorted, way: Pass) -> None:
         group = found.largest()
@@ -137,14 +137,14 @@ class Importer:
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
             entries = self._desk.entries(self._account, kind, chunk)
-            found.add(kind, chunk, entries, self._asking.judge)
+            found.add(kind, chunk, entries, self.asking.judge)
             await asyncio.sleep(0)
         self._scheduler.singly(kind, found.singly)
         for record_id in found.gone:
             self._desk.book(self._account)[kind].drop(record_id)
         await self._end_all(
             [
-                (key, was, self._asking.noted(key, Ending(Outcome.UNCHANGED, reason)))
+                (key, was, self.asking.noted(key, Ending(Outcome.UNCHANGED, reason)))
                 for key, was, reason in found.unchanged
             ]
         )
@@ -314,7 +314,7 @@ class Importer:
         )
         consent_ms = job.consent_ms if left else None
         ending = Ending(Outcome.DELIVERED, "imported", detail, fingerprint=told, unsubscribing_ms=consent_ms)
-        return self._asking.noted(Key(job.kind, record_id), ending)
+        return self.asking.noted(Key(job.kind, record_id), ending)
 
     def _refusal(self, job: Job, record_id: str, waiting: Waiting) -> Ending:
         """A code that may have been sent before is refused because the set has it."""

@@ -62,6 +62,15 @@ def test_an_unsubscription_of_our_own_telling_is_nobody_elses(word: int, one: in
     assert withdrawal(Said("unsubscribed", None), word, ours) is None
 
 
+def test_who_left_just_before_we_told_of_a_withdrawal_has_left() -> None:
+    ours = NOON + 1_500, NOON + 1_700
+    assert withdrawal(Said("unsubscribed", NOON + 1_400), NOON - 9_000, ours) == NOON + 1_400
+    assert withdrawal(Said("unsubscribed", NOON + 1_701), NOON - 9_000, ours) == NOON + 1_701
+    assert (
+        withdrawal(Said("unsubscribed", NOON + 1_000), NOON - 9_000, ours) is None
+    )  # dated in whole seconds
+
+
 def test_unsubscribed_without_a_date_counts_more_than_any_word() -> None:
     assert withdrawal(Said("unsubscribed"), NOON, None) == NOON
     assert withdrawal(Said("subscribed"), NOON, None) is None
