@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
@@ -84,9 +84,9 @@ def decorations(parent: dict[str, Any], key: str, notes: list[str], name: str = 
     value = parent.get(key)
     if not value:
         return []
+    if isinstance(value, list) and all(type(one) is dict for one in value):
+        return value
     found = entries(value)
-    if found is value and all(type(one) is dict for one in found):
-        return cast("list[dict[str, Any]]", found)
     kept = [one for one in found or () if isinstance(one, dict)]
     if found is None or (len(kept) < len(found) and not all(_is_empty(one) for one in found)):
         notes.append(f"{name or key}_unreadable")

@@ -123,9 +123,9 @@ def _parent_of(body: dict[str, Any], notes: list[str]) -> str | None:
     parent = identifier(body.get("parent_id"), "parent_id")
     if parent is None:
         links = body.get("_links")
-        up = decorations(links, "up", notes, "_links") if isinstance(links, dict) else []
+        up = decorations(links, "up", notes, "links") if isinstance(links, dict) else []
         if not isinstance(links, dict) and links not in NOTHING:
-            notes.append("_links_unreadable")
+            notes.append("links_unreadable")
         link = _PARENT_LINK.search(text(up[0].get("href")) or "") if up else None
         parent = link.group(1) if link else None
     if parent is None and kind == "variation":
