@@ -133,9 +133,8 @@ def _dressed() -> Iterator[tuple[str, str, Any]]:
                     price_set=_shop_money("12.00"),
                     discount_allocations=[{"amount": "1.00"}, {"amount_set": _shop_money("2.00")}],
                 ),
-                order_line(
-                    id=2, product_id=78, total_discount="1.00", total_discount_set=_shop_money("3.00")
-                ),
+                order_line(id=2, product_id=78, total_discount_set=_shop_money("3.00")),
+                order_line(id=3, product_id=79, total_discount="1.00"),
             ],
             customer={
                 "id": 7,
