@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from pipeline.config import Settings
@@ -76,6 +77,8 @@ def read(
         raise Rejected("not_an_event", detail=str(error)[:200]) from None
     if not (0 <= event.received_ms < MAX_MS and 0 <= event.triggered_ms < MAX_MS):
         raise Rejected("not_an_event", detail="it arrived at no possible time")
+    if event.triggered_ms > event.received_ms:  # its header is not signed, and nothing is sent after it came
+        event = replace(event, triggered_ms=event.received_ms)
     if event.kind is not kind:
         raise Rejected("wrong_topic", detail=f"an event of kind {event.kind} in {kind.topic}")
     feed = known.get(event.store)

@@ -68,8 +68,9 @@ def person(parent: dict[str, Any], key: str, notes: list[str]) -> dict[str, Any]
 
 def names(block: dict[str, Any], notes: list[str]) -> tuple[str | None, str | None]:
     """First name, with the middle name where a plugin asks for one, and last name."""
-    first, middle = plain(block.get("first_name"), notes), block.get("middle_name")
-    return given_name(first, plain(middle, notes) if middle else None), plain(block.get("last_name"), notes)
+    first, last = plain(block, "first_name", notes), plain(block, "last_name", notes)
+    middle = plain(block, "middle_name", notes) if block.get("middle_name") else None
+    return given_name(first, middle), last
 
 
 def phones(billing: dict[str, Any], notes: list[str]) -> tuple[tuple[str, str | None], ...]:

@@ -138,10 +138,10 @@ def _item(line: dict[str, Any], settings: StoreSettings, notes: list[str], *, ta
     elif settings.product_id == "variant":
         told = variation or product
     elif variation:  # `name` is the variation's, and the product is told of
-        name = plain(line.get("parent_name"), notes)
+        name = plain(line, "parent_name", notes)
     return Item(
         product_id=told,
-        name=name or plain(line.get("name"), notes),
+        name=name or plain(line, "name", notes),
         quantity=count,
         price=price,
         price_original=original,

@@ -184,7 +184,7 @@ def _upsert(
     url = web_address(body.get("permalink"))
     if url is None:
         raise Rejected("missing_field", "permalink", "no absolute address of its page")
-    name = plain(body.get("name"), notes)
+    name = plain(body, "name", notes)
     if name is None and not is_variation and body.get("type") is not None:
         raise Rejected("missing_field", "name", "a product without a name")
     if name is None:  # a variation read through its own endpoint: it can complete one, not create it
@@ -291,7 +291,11 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
 
 
 def _names(body: dict[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:
-    found = (plain(item.get("name"), notes, 300) for item in decorations(body, key, notes))
+    """The names in a list of terms; a term without one is left out and noted."""
+    terms = decorations(body, key, notes)
+    found = [plain(term, "name", notes, 300) for term in terms]
+    if None in found and any(term and name is None for term, name in zip(terms, found, strict=True)):
+        notes.append(f"{key}_unreadable")
     return tuple(dict.fromkeys(name for name in found if name))
 
 
