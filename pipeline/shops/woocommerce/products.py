@@ -63,7 +63,7 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     if parent is not None and identity == "product":
         return _told_of_parent(body, parent, version, notes, published=published)
     if parent is None and identity == "variant" and body.get("type") == "variable":
-        return _parent_of_variants(body, version, notes, published=published)
+        return _parent_of_variants(body, own, version, notes, published=published)
     told = own
     if identity == "sku":
         sku = decoration(body, "sku", notes)
@@ -151,11 +151,15 @@ def _told_of_parent(
 
 
 def _parent_of_variants(
-    body: dict[str, Any], version: int, notes: list[str], *, published: bool
+    body: dict[str, Any], own: str, version: int, notes: list[str], *, published: bool
 ) -> Translation:
-    """Variations are the products: their parent is none, but none of them outlives its publication."""
+    """Variations are the products: their parent is none, but none of them outlives its publication.
+
+    A parent that was told before (as a simple product, or under another setting) is hidden.
+    """
+    former = replace(hide_draft(own), if_emitted=True)
     if published:
-        return Translation(version=version, ignored="parent_of_variants")
+        return Translation(version=version, drafts=(former,), ignored="parent_of_variants")
     children = entries(body.get("variations"))
     ids = [readable_id(child.get("id") if isinstance(child, dict) else child) for child in children or ()]
     if children is None or None in ids:
@@ -166,7 +170,7 @@ def _parent_of_variants(
         replace(hide_draft(child, known), owner=f"product|{child}") for child in ids if child is not None
     )
     reason = "variations_unreadable" if children is None else "unpublished"
-    return Translation(version=version, drafts=drafts, ignored=reason)
+    return Translation(version=version, drafts=(*drafts, former), ignored=reason)
 
 
 def _upsert(
