@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pipeline.deadletters import HEADERS
@@ -48,7 +50,7 @@ def _purchase(**body: object) -> bytes:
 
 def test_every_record_a_shop_makes_is_read_back() -> None:
     kept = _Kept()
-    shop = Shop(kept)
+    shop = Shop(kept, wall=time.time)
     shop.order("o1", "ann@example.com", "p1")
     shop.cancel("o1")
     for record in kept.records:
