@@ -29,8 +29,28 @@ QUEUE_KILOBYTES = 1_000_000
 Report = Callable[[Any, Any], None]
 
 
+#: Kafka's word on a message itself: it is not taken today, nor tomorrow, while others of its topic are.
+_FOR_GOOD = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+    }
+)
+
+
 class Refused(Exception):  # noqa: N818 - an outcome
-    """The producer does not take the message: its queue is full, or it has failed for good."""
+    """The producer does not take the message: its queue is full, or it has failed.
+
+    Args:
+        reason: why.
+        for_good: whether it is this one message that Kafka never takes.
+    """
+
+    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 class Link(Protocol):
@@ -43,14 +63,17 @@ class Link(Protocol):
             Refused: it was not queued; `report` will not be called.
         """
 
+    def refuses(self, error: Any) -> bool:
+        """Whether a report's error says that Kafka never takes this one message."""
+
     def poll(self) -> None:
         """Call the reports of messages decided since the last call."""
 
     def purge(self) -> None:
         """Forget all that is queued; what is in flight may still arrive."""
 
-    def probe(self) -> str | None:
-        """Why no broker answers, after waiting some seconds for one; None when one does. For a thread."""
+    def probe(self, topic: str) -> str | None:
+        """Why Kafka would not take the topic, after waiting some seconds for it to answer. For a thread."""
 
     def close(self) -> None:
         """Free everything; remaining reports are called from the calling thread. For a thread."""
@@ -72,6 +95,8 @@ class KafkaLink:
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
             "message.timeout.ms": MESSAGE_TIMEOUT_MS,
+            # A topic made by a message in passing would have the wrong number of partitions.
+            "allow.auto.create.topics": False,
             "message.max.bytes": settings.kafka.max_message_bytes,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
@@ -94,7 +119,11 @@ class KafkaLink:
         except BufferError:
             raise Refused("the producer's queue is full") from None
         except KafkaException as error:
-            raise Refused(error.args[0].str()) from error
+            raise Refused(error.args[0].str(), for_good=self.refuses(error.args[0])) from error
+
+    def refuses(self, error: KafkaError) -> bool:
+        """As `Link.refuses`."""
+        return error.code() in _FOR_GOOD
 
     def poll(self) -> None:
         """As `Link.poll`."""
@@ -104,13 +133,13 @@ class KafkaLink:
         """As `Link.purge`."""
         self._producer.purge(blocking=False)
 
-    def probe(self) -> str | None:
+    def probe(self, topic: str) -> str | None:
         """As `Link.probe`."""
         try:
-            self._producer.list_topics(timeout=2.0)
+            found = self._producer.list_topics(topic, timeout=2.0).topics[topic]
         except KafkaException as error:
             return self._last_error or str(error.args[0].str())
-        return None
+        return None if found.error is None else f"{found.error.str()} (`pipeline topics` makes it)"
 
     def close(self) -> None:
         """As `Link.close`."""

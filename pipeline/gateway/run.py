@@ -18,13 +18,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pipeline import topics
 from pipeline.config import GatewaySettings, Settings, require_stores
 from pipeline.errors import SettingsError
+from pipeline.events import Kind
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.hot import hot_protocol
-from pipeline.gateway.intake import Intake
+from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.produce import KafkaLink
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
-from pipeline.gateway.spool_file import SpoolFile
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observe_app
@@ -32,7 +32,7 @@ from pipeline.shops.registry import ADAPTERS
 
 log = logging.getLogger(__name__)
 
-SPOOL = "gateway/spool.sqlite"
+SPOOL = "gateway/spool"
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -51,19 +51,24 @@ def serve(settings: Settings, host: str, port: int) -> None:
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with bound_socket(host, port) as sock:
-        file = SpoolFile(settings.data_dir / SPOOL)
         # Requests make no cycles; what the process started with need not be looked through again and again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        uvloop.run(_serve(settings, sock, file))
+        uvloop.run(_serve(settings, sock))
 
 
-async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> None:
+async def _serve(settings: Settings, sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    spool = Spool(file, settings.gateway.spool_max_bytes)
-    intake = Intake(
-        spool,
+    served = tuple(topics.full_name(settings, kind.topic) for kind in Kind)
+    intake = Intakes(
+        Spool(
+            settings.data_dir / SPOOL,
+            settings.gateway.spool_max_bytes,
+            served,
+            shared=len(settings.stores) > 1,
+        ),
         lambda: KafkaLink(settings),
+        served,
         confirm_timeout=settings.gateway.confirm_timeout,
         clock=time.monotonic,
     )
@@ -75,7 +80,7 @@ async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> No
     webhooks = Webhooks(settings, ADAPTERS, intake)
     server = http_server(
         settings.gateway,
-        Gateway(webhooks, observe_app(complaint)),
+        Gateway(webhooks, observe_app("gateway", complaint)),
         hot_protocol(settings.gateway, webhooks),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -83,12 +88,11 @@ async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> No
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     sweeping = asyncio.create_task(sweep(server))
     waiting = asyncio.create_task(stopping.wait())
-    READY.labels("gateway").set(1)
+    READY.labels("gateway").set_function(lambda: float(complaint() is None))
     log.info("listening on http://%s:%d", *sock.getsockname()[:2])
     try:
-        await asyncio.wait({waiting, intake.task, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, intake.ended, serving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        READY.labels("gateway").set(0)
         stopping.set()
         server.should_exit = True
         await serving

@@ -100,7 +100,7 @@ async def served(adapters: dict[str, object] | None = None) -> AsyncIterator[Ser
     tree = {**STORES, "gateway": {"max_body_bytes": CAP, "max_held_bytes": 5_000_000}}
     settings, keeper = config.parse(tree, {}), Keeper()
     webhooks = Webhooks(settings, {**ADAPTERS, **(adapters or {})}, keeper)  # type: ignore[dict-item]
-    app = Gateway(webhooks, observe_app(lambda: None))
+    app = Gateway(webhooks, observe_app("gateway", lambda: None))
     server = http_server(settings.gateway, app, hot_protocol(settings.gateway, webhooks))
     sock = bound_socket("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[sock]))

@@ -53,7 +53,7 @@ def gateway(
 ) -> Gateway:
     tree = {**STORES, "kafka": {"topic_prefix": "t-"}, "gateway": {"max_body_bytes": 20_000, **limits}}
     webhooks = Webhooks(config.parse(tree, {}), adapters, keeper, lambda: NOW)
-    return Gateway(webhooks, observe_app(lambda: None))
+    return Gateway(webhooks, observe_app("gateway", lambda: None))
 
 
 def client_of(app: Gateway) -> httpx.AsyncClient:
