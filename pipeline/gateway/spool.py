@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import PipelineError
-from pipeline.gateway.message import Message, Overloaded, Stored
+from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
 from pipeline.gateway.spool_log import START, Place, Row, SpoolLog, can_be_written, make_directory
 from pipeline.metrics import (
     GATEWAY_REFUSED_EVENTS,
@@ -52,7 +52,7 @@ class Spool:
         directory: the spool's own; its lock keeps a second gateway out, which would turn order round.
         max_bytes: the sum of sizes above which no event is taken.
         topics: those there is a lane for; topics found on the disk have one, too.
-        shared: whether several stores share it; then none may hold more than what is left free.
+        shared: whether several stores share it; then each leaves room for the others.
 
     Attributes:
         lanes: by topic.
@@ -92,7 +92,8 @@ class Spool:
         free = self._max_bytes - self.bytes
         if size > free or free <= 0:
             return "the spool is full"
-        if self._shared and sum(lane.by_store[store] for lane in self.lanes.values()) + size > free:
+        held = sum(lane.by_store[store] for lane in self.lanes.values()) if self._shared else 0
+        if held + size > TIMES_WHAT_IS_FREE * free:
             return "the spool leaves what is free to other stores"
         return None
 

@@ -138,26 +138,24 @@ class SpoolLog:
             self._append_to = None
 
     def _write_to_one_file(self, messages: Sequence[Message]) -> int:
-        if self._append_to is None:
-            self._begin_file()
-        assert self._append_to is not None
+        to = self._begin_file() if self._append_to is None else self._append_to
         end, count = self._end, 0
         for message in messages:
             data = encode(self._last + 1 + count, message)
             view = memoryview(data)
             while view:
-                view = view[os.write(self._append_to, view) :]
+                view = view[os.write(to, view) :]
             end += len(data)
             count += 1
             if end >= FILE_BYTES:
                 break
-        os.fsync(self._append_to)
+        os.fsync(to)
         self._end, self._last = end, self._last + count
         if end >= FILE_BYTES:
             self.close()
         return count
 
-    def _begin_file(self) -> None:
+    def _begin_file(self) -> int:
         make_directory(self._directory)
         number = max([self._last, *self._files]) + 1
         path = self._path(number)
@@ -165,6 +163,7 @@ class SpoolLog:
         self._end, self._last = 0, number - 1
         self._files.append(number)
         _sync_directory(self._directory)
+        return self._append_to
 
     def _take_back(self) -> None:
         """After a failure: nothing is left of what was not promised, where that can still be done."""
@@ -187,7 +186,7 @@ class SpoolLog:
                 opened.seek(begin)
                 return opened.read() if end is None else opened.read(end - begin)
         except OSError as error:
-            log.error("the spool file %s cannot be read: %s", self._path(file), error.strerror)
+            log.error("the spool file %s cannot be read: %s", self._path(file), error.strerror)  # noqa: TRY400
             GATEWAY_SPOOL_DAMAGED.inc()
             self._damaged.add(file)
             self._remove(file)
@@ -234,8 +233,8 @@ class SpoolLog:
             self._said.add(("damaged", file, offset))
             GATEWAY_SPOOL_DAMAGED.inc()
             log.error(
-                "%d bytes from byte %d of the spool file %s cannot be read: damaged, or cut off in the middle "
-                "of a write. The file is kept as *.damaged once the rest of it is in Kafka",
+                "%d bytes from byte %d of the spool file %s cannot be read: damaged, or cut off in "
+                "the middle of a write. The file is kept as *.damaged once the rest of it is in Kafka",
                 size,
                 offset,
                 self._path(file),
