@@ -457,8 +457,8 @@ def shared_secrets(settings: Settings) -> list[str]:
         for secret in store.secrets:
             signing.setdefault(secret.get_secret_value(), []).append(name)
     return [
-        f"stores {' and '.join(names)} share a secret: a webhook of one that is sent to the address of another "
-        "is taken for the other's; give each store a secret of its own where the shop allows it"
+        f"stores {' and '.join(names)} share a secret: a webhook of one that is sent to the address of "
+        "another is taken for the other's; give each store a secret of its own where the shop allows it"
         for names in dict.fromkeys(tuple(dict.fromkeys(names)) for names in signing.values())
         if len(names) > 1
     ]
