@@ -175,7 +175,7 @@ class _Own(Collector):
 
 def exposition(room: str) -> bytes:
     """What a process of a room exports, as Prometheus reads it."""
-    return generate_latest(_Own(room))  # type: ignore[arg-type] - it needs `collect` alone
+    return generate_latest(_Own(room))
 
 
 __all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram", "exposition"]

@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import time
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -103,8 +104,9 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     GATEWAY_CONNECTIONS_MAX.set(most)
     READY.labels("gateway").set_function(lambda: float(complaint() is None))
     log.info("listening on http://%s:%d", *sock.getsockname()[:2])
+    ends: set[asyncio.Future[Any]] = {waiting, intake.ended, serving}
     try:
-        await asyncio.wait({waiting, intake.ended, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()
         server.should_exit = True

@@ -75,7 +75,7 @@ class Spool:
         found = {path.name for path in directory.iterdir() if path.is_dir()}
         self.lanes = {topic: Lane(self, topic) for topic in sorted(found.union(topics))}
         self.not_written(can_be_written(directory))
-        GATEWAY_SPOOL_BYTES.set_function(lambda: self.bytes)
+        GATEWAY_SPOOL_BYTES.set_function(lambda: self.size)
 
     @property
     def events(self) -> int:
@@ -83,13 +83,13 @@ class Spool:
         return sum(lane.events for lane in self.lanes.values())
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """The sum of their sizes."""
         return sum(lane.bytes for lane in self.lanes.values())
 
     def refusal(self, store: bytes = b"", size: int = ROOM) -> str | None:
         """Why an event of this store and size is not taken; None where it is."""
-        free = self._max_bytes - self.bytes
+        free = self._max_bytes - self.size
         if size > free or free <= 0:
             return "the spool is full"
         held = sum(lane.by_store[store] for lane in self.lanes.values()) if self._shared else 0
@@ -283,7 +283,7 @@ class Lane:
         for one in bad[:refused]:
             self._say_refused(one)
         if defect is None and (error is not None or written):
-            self._spool.not_written(error and (error.strerror or str(error)))
+            self._spool.not_written(None if error is None else error.strerror or str(error))
         again = through is not None and not deleted
         if again:  # what Kafka refused could not be set aside: no room
             self._aside = aside[refused:] + self._aside
