@@ -36,6 +36,7 @@ from pipeline.shops.registry import ADAPTERS
 log = logging.getLogger(__name__)
 
 SPOOL = "gateway/spool"
+SPOOL_BEFORE = "gateway/spool.sqlite"
 LAST_EVENTS = "gateway/last-events.json"
 #: Open files that are none of a connection: Kafka's, the spool's, the program's own.
 OTHER_FILES = 128
@@ -59,6 +60,11 @@ def serve(settings: Settings, host: str, port: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with bound_socket(host, port) as sock:
         log.info("at most %d connections at once, as the limit on open files allows", most)
+        before = settings.data_dir / SPOOL_BEFORE
+        if before.exists():
+            log.warning(
+                "%s is an earlier version's: let that drain it where it holds events, then delete it", before
+            )
         for warning in shared_secrets(settings):
             log.warning("%s", warning)
         # Requests make no cycles; what the process started with need not be looked through again and again.
