@@ -79,6 +79,20 @@ class Link(Protocol):
         """Free everything; remaining reports are called from the calling thread. For a thread."""
 
 
+class _LastError:
+    """What the client complained of. Apart from the link: the producer holds this, and would hold itself by it.
+
+    Rings of references are hardly ever collected here, and each producer has threads and open files.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def remember(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
+            self.text = error.str()
+
+
 class KafkaLink:
     """A `Link` to the settings' cluster.
 
@@ -87,7 +101,7 @@ class KafkaLink:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._last_error = ""
+        self._last_error = _LastError()
         config = {
             "acks": "all",
             "enable.idempotence": True,
@@ -103,7 +117,7 @@ class KafkaLink:
             "reconnect.backoff.max.ms": 1_000,
             # Each failed attempt to connect is an error to librdkafka; the intake says it once.
             "log_level": 2,
-            "error_cb": self._remember,
+            "error_cb": self._last_error.remember,
             **client_config(settings),
         }
         try:
@@ -138,14 +152,10 @@ class KafkaLink:
         try:
             found = self._producer.list_topics(topic, timeout=2.0).topics[topic]
         except KafkaException as error:
-            return self._last_error or str(error.args[0].str())
+            return self._last_error.text or str(error.args[0].str())
         return None if found.error is None else f"{found.error.str()} (`pipeline topics` makes it)"
 
     def close(self) -> None:
         """As `Link.close`."""
         self._producer.purge()
         self._producer.flush(5.0)
-
-    def _remember(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
-            self._last_error = error.str()

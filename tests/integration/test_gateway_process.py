@@ -21,9 +21,8 @@ LAST = "pipeline_gateway_last_event_timestamp_seconds"
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     path = tmp_path / "pipeline.toml"
-    path.write_text(
-        dumps({**STORES, "data_dir": str(tmp_path / "data"), "kafka": {"bootstrap": "127.0.0.1:1"}})
-    )
+    tree = {**STORES, "data_dir": str(tmp_path / "data"), "kafka": {"bootstrap": "127.0.0.1:1"}}
+    path.write_text(dumps(tree), encoding="utf-8")
     with GatewayProcess(path) as process:
         yield process
 

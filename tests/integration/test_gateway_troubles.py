@@ -53,6 +53,15 @@ def numbered(settings: Settings, kind: Kind = Kind.ORDER) -> set[int]:
     return {orjson.loads(event.body)["id"] for event in events(settings, kind)}
 
 
+async def test_a_start_that_is_well_logs_no_error(gateway: GatewayProcess) -> None:
+    await gateway.start()
+    await until(lambda: gateway.metric("pipeline_gateway_kafka_up") == 1)
+    assert post(gateway, order(1)) == 200
+    assert gateway.end(signal.SIGTERM) == 0
+    assert gateway.log.count(" INFO ") == len(gateway.log.splitlines()) - 1
+    assert gateway.log.count(" WARNING ") == 1  # the two stores share a secret
+
+
 async def test_a_topic_that_is_gone_holds_up_no_other(gateway: GatewayProcess, settings: Settings) -> None:
     admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap})
     products = topics.full_name(settings, Kind.PRODUCT.topic)
