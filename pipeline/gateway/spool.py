@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import logging
 import os
 from collections import Counter
@@ -13,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.errors import PipelineError
+from pipeline.gateway.directory import can_be_written, locked
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
-from pipeline.gateway.spool_log import START, Place, Row, SpoolLog, can_be_written, make_directory
+from pipeline.gateway.spool_log import START, Place, Row, SpoolLog
 from pipeline.metrics import (
     GATEWAY_REFUSED_EVENTS,
     GATEWAY_SPOOL_BYTES,
@@ -69,7 +67,7 @@ class Spool:
         self._max_bytes = max_bytes
         self._shared = shared
         self._loop = asyncio.get_running_loop()
-        self._lock = _locked(directory)
+        self._lock = locked(directory)
         self.writable = True
         self._probing = False
         found = {path.name for path in directory.iterdir() if path.is_dir()}
@@ -344,32 +342,6 @@ def _store(message: Message) -> bytes:
 def _fail(future: asyncio.Future[Stored], why: str) -> None:
     if not future.done():
         future.set_exception(Overloaded(why))
-
-
-def _locked(directory: Path) -> int:
-    """The descriptor of the directory's lock, which names the process that has it."""
-    path = directory / "lock"
-    try:
-        make_directory(directory)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise PipelineError(
-            f"the spool {directory} cannot be used: {error}",
-            hint="each gateway needs a writable data_dir of its own",
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "?"
-        os.close(descriptor)
-        raise PipelineError(
-            f"the spool {directory} is in use by process {holder}",
-            hint="each gateway needs a writable data_dir of its own",
-        ) from error
-    with contextlib.suppress(OSError):  # a full disk has no room for the number
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%d" % os.getpid(), 0)
-    return descriptor
 
 
 __all__ = ["START", "Lane", "Spool"]

@@ -7,7 +7,6 @@ it alone: they are counted by the numbers that are missing, and the file is kept
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import time
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 import orjson
 
+from pipeline.gateway.directory import make_directory, sync_directory
 from pipeline.gateway.frames import decode, encode, frames
 from pipeline.gateway.message import Message
 from pipeline.metrics import GATEWAY_SPOOL_DAMAGED, GATEWAY_SPOOL_LOST
@@ -162,7 +162,7 @@ class SpoolLog:
         self._append_to = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._end, self._last = 0, number - 1
         self._files.append(number)
-        _sync_directory(self._directory)
+        sync_directory(self._directory)
         return self._append_to
 
     def _take_back(self) -> None:
@@ -264,42 +264,3 @@ class SpoolLog:
                 os.pwrite(descriptor, data, 0)
             finally:
                 os.close(descriptor)
-
-
-def make_directory(path: Path) -> None:
-    """A directory of ours alone; its entry is on the disk, or a power cut would take the files with it."""
-    if path.is_dir():
-        return
-    if not path.parent.is_dir():
-        make_directory(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
-    _sync_directory(path.parent)
-
-
-def can_be_written(directory: Path) -> str | None:
-    """Why nothing can be written there now; None where it can."""
-    path = directory / "probe"
-    try:
-        make_directory(directory)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            data = bytes(65_536)
-            if os.write(descriptor, data) < len(data):
-                return os.strerror(errno.ENOSPC)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        return error.strerror or str(error)
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-    return None
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

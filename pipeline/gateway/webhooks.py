@@ -147,7 +147,7 @@ class Webhooks:
             return answers.METHOD
         if _media_type(headers) not in (_JSON, _FORM):
             return answers.MEDIA_TYPE
-        if headers.get("content-encoding", "identity").strip().lower() not in _NOT_ENCODED:
+        if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in _NOT_ENCODED:
             return answers.ENCODING
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > _LENGTH_DIGITS or int(length) > self.max_body:
@@ -188,4 +188,5 @@ class Webhooks:
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = headers.get("content-type", "")
+    return given if given == _JSON else given.partition(";")[0].strip().lower()

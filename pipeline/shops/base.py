@@ -151,7 +151,7 @@ def raw_event(  # noqa: PLR0917 - positional: once per webhook
     delivery, kept = arrival.delivery, arrival.headers
     if len(delivery) > TEXT_LIMIT:
         delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
-    if any(len(value) > TEXT_LIMIT for value in kept.values()):
+    if len("".join(kept.values())) > TEXT_LIMIT:
         kept = {name: value[:TEXT_LIMIT] for name, value in kept.items()}
     return RawEvent(
         store=store,
