@@ -156,7 +156,7 @@ class Lane:
         self._batch: list[_Waiting] = []
         self._through: Place | None = None
         self._aside: list[_Waiting] = []
-        self._writing = False
+        self._writing = self._closed = False
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.events = self.bytes = self._refused = 0
@@ -234,13 +234,14 @@ class Lane:
     async def close(self) -> None:
         """Commit what waits, then close the files."""
         await self._quiet.wait()
+        self._closed = True
         await self._loop.run_in_executor(self._thread, self._log.close)
         await self._loop.run_in_executor(self._thread, self._refused_log.close)
         self._thread.shutdown()
 
     def _write_soon(self) -> None:
         """At the end of this turn of the loop, so that its other events share the commit."""
-        if not self._writing:
+        if not self._writing and not self._closed:
             self._writing = True
             self._quiet.clear()
             self._loop.call_soon(self._write)
