@@ -139,16 +139,16 @@ class SpoolLog:
 
     def _write_to_one_file(self, messages: Sequence[Message]) -> int:
         to = self._begin_file() if self._append_to is None else self._append_to
-        end, count = self._end, 0
+        end, count, pieces = self._end, 0, list[bytes]()
         for message in messages:
-            data = encode(self._last + 1 + count, message)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(to, view) :]
-            end += len(data)
+            pieces += encode(self._last + 1 + count, message)
+            end += len(pieces[-2]) + len(pieces[-1])
             count += 1
             if end >= FILE_BYTES:
                 break
+        view = memoryview(b"".join(pieces))
+        while view:
+            view = view[os.write(to, view) :]
         os.fsync(to)
         self._end, self._last = end, self._last + count
         if end >= FILE_BYTES:
