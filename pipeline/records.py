@@ -174,8 +174,8 @@ class RecordBase(Frozen):
     notes: tuple[str, ...] = ()
     owner: str = Field(
         default="",
-        description="`kind|id` of the store's customer, order or product whose record this is: two owners may "
-        "name one id, and neither takes back what is the other's by now",
+        description="`kind|id` of the store's customer, order or product whose record this is: two owners "
+        "may name one id; neither takes back what is the other's by now",
     )
 
 
@@ -264,7 +264,17 @@ class Receipt(Frozen):
         default=(), description="kind|id of what Connectif had lost and was made again from this purchase"
     )
     lane: Lane
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Field(
+        default=(), description="the record's, and what was left out in telling it"
+    )
+    withdrawn_ms: int | None = Field(
+        default=None,
+        description="the person has withdrawn in Connectif since then, epoch ms; `subscribed` was not told",
+    )
+    unsubscribing_ms: int | None = Field(
+        default=None,
+        description="an unsubscription was told by a call that began then, epoch ms, and ended by at_ms",
+    )
     received_ms: int
     at_ms: int
 

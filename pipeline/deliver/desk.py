@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import orjson
 
 from pipeline.deliver.book import Book, Line
+from pipeline.deliver.consent import remembered
 from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, state_of
 from pipeline.deliver.owner import Owner
@@ -233,15 +234,20 @@ class Desk:
         told = self.told(account, key)
         if receipt.outcome is not Outcome.DEAD:
             delivered = receipt.outcome is Outcome.DELIVERED
-            self._write_told(step, account, key, apply(told, was.state, delivered=delivered))
+            after = apply(told, was.state, delivered=delivered)
+            self._write_told(step, account, key, _remembered(after, receipt))
         elif isinstance(was.state, PurchaseState) and told is None and receipt.reason == UNAVAILABLE:
             # No answer ever came: it may be there or not.
-            self._write_told(step, account, key, PurchaseTold(was.state.version, ""))
+            claim = was.state.claim
+            unclear = PurchaseTold(claim.version, "", was.state.owner, claim.heard)
+            self._write_told(step, account, key, unclear)
         elif isinstance(told, PurchaseTold):
             # It may have been deleted to be replaced: nothing can be taken for the same any more.
-            self._write_told(step, account, key, PurchaseTold(told.version, ""))
-        elif isinstance(told, ContactTold) and _deletes(was.state, told):
-            self._write_told(step, account, key, ContactTold(retracted=told.retracted))
+            self._write_told(step, account, key, replace(told, fingerprint=""))
+        elif (
+            isinstance(told, ContactTold) and isinstance(was.state, ContactState) and told.deletion(was.state)
+        ):
+            self._write_told(step, account, key, ContactTold(retracted=told.retracted, owners=told.owners))
         for name in receipt.repaired:
             repaired = _key(name)
             before = self.told(account, repaired)
@@ -329,9 +335,15 @@ def _told(kind: RecordKind, raw: bytes | None) -> Told | None:
     return None if raw is None else told_from_json(kind, orjson.loads(raw))
 
 
-def _deletes(state: State, told: ContactTold) -> bool:
-    """Whether telling the state begins with a deletion."""
-    return isinstance(state, ContactState) and state.retracted > told.retracted
+def _remembered(told: Told | None, receipt: Receipt) -> Told | None:
+    if not isinstance(told, ContactTold):
+        return told
+    return remembered(
+        told,
+        withdrawn_ms=receipt.withdrawn_ms,
+        unsubscribing_ms=receipt.unsubscribing_ms,
+        at_ms=receipt.at_ms,
+    )
 
 
 def _repaired(key: Key, before: Told | None, state: State) -> Told | None:

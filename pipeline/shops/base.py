@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
@@ -65,9 +65,9 @@ class Draft:
     of that kind that it emitted for this entity, one draft each, and makes the smallest body that holds it.
     `if_emitted` drafts are dropped where this entity never emitted such a record.
     `coupons` are the discount codes a purchase was made with: Connectif is not told them with it.
-    `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is its
-    customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an order
-    describes its buyer as of its placement.
+    `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
+    its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
+    order describes its buyer as of its placement.
     """
 
     kind: RecordKind
@@ -100,6 +100,16 @@ class Translation:
     drafts: tuple[Draft, ...] = ()
     ignored: str = "nothing_to_tell"
     clock: str = ENTITY_CLOCK
+
+
+def noted(translation: Translation, notes: Sequence[str]) -> Translation:
+    """The translation with notes that concern its whole body on each of its drafts."""
+    if not notes:
+        return translation
+    drafts = tuple(
+        replace(draft, notes=tuple(dict.fromkeys((*draft.notes, *notes)))) for draft in translation.drafts
+    )
+    return replace(translation, drafts=drafts)
 
 
 class ShopAdapter(Protocol):

@@ -55,6 +55,7 @@ def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, 
             adapter=adapters[store.platform],
             account=store.account,
             recent_deliveries=settings.translate.recent_deliveries,
+            accounts=frozenset(settings.accounts),
         )
         for name, store in settings.stores.items()
         for account in (settings.accounts[store.account],)
