@@ -80,7 +80,7 @@ class Link(Protocol):
 
 
 class _LastError:
-    """What the client complained of. Apart from the link: the producer holds this, and would hold itself by it.
+    """What the client complained of, apart from the link: the producer holds it, and would hold itself by that.
 
     Rings of references are hardly ever collected here, and each producer has threads and open files.
     """
