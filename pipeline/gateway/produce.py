@@ -80,7 +80,7 @@ class Link(Protocol):
 
 
 class _LastError:
-    """What the client complained of, apart from the link: the producer holds it, and would hold itself by that.
+    """What the client complained of. The producer holds it: as a part of the link, it would hold itself.
 
     Rings of references are hardly ever collected here, and each producer has threads and open files.
     """
