@@ -37,10 +37,30 @@ GATEWAY_SPOOL_BYTES = Gauge("pipeline_gateway_spool_bytes", "Their size; at gate
 GATEWAY_SPOOL_FAILURES = Counter("pipeline_gateway_spool_failures_total", "Commits that failed: disk full.")
 GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
 
+STATE_REBUILT = Counter(
+    "pipeline_state_rebuilt_total",
+    "State stores whose files were damaged: set aside, and restored from the changelog. See to the disk.",
+    ["table"],
+)
+STATE_FOREIGN = Counter(
+    "pipeline_state_foreign_total",
+    "Rows of a changelog or a table that no worker of ours wrote, left out. Somebody else writes to Kafka.",
+    ["table"],
+)
+
 TRANSLATE_EVENTS = Counter(
     "pipeline_translate_events_total",
     "Events by what became of them: for rates; `pipeline_account_events` is the exact account.",
     ["store", "kind", "outcome"],
+)
+TRANSLATE_HELD = Gauge(
+    "pipeline_translate_held_partitions",
+    "Partitions that are not read on: the next event is of a store that this worker's settings do not have.",
+)
+TRANSLATE_SLOW = Counter(
+    "pipeline_translate_slow_events_total",
+    "Events that took more than a second to compute; those behind them waited for it.",
+    ["store", "kind"],
 )
 TRANSLATE_NOTES = Counter(
     "pipeline_translate_notes_total",
@@ -101,7 +121,13 @@ DELIVER_REPAIRS = Counter(
     ["account", "kind"],
 )
 DELIVER_INVALID = Counter(
-    "pipeline_deliver_invalid_total", "Messages on connectif.* that are no records; they go to dead letters."
+    "pipeline_deliver_invalid_total",
+    "Messages on connectif.* that are no records or receipts of ours; they go to dead letters.",
+)
+DELIVER_UNCOUNTED = Counter(
+    "pipeline_deliver_uncounted_total",
+    "Records that were counted only when their receipt came: the table that counts them had lost them.",
+    ["account", "kind"],
 )
 
 __all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]

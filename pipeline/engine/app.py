@@ -14,6 +14,7 @@ from yarl import URL
 
 from pipeline.config import Settings
 from pipeline.engine.consumer import RoundTransport
+from pipeline.engine.membership import client_id
 from pipeline.engine.recovery import BulkTableManager
 from pipeline.engine.security import credentials
 from pipeline.kafka import bootstrap
@@ -45,6 +46,11 @@ class StageApp(faust.App):
         self.on_fatal(reason)
 
 
+def instance_id(settings: Settings, app_id: str, worker: str) -> str:
+    """The worker's name in its group."""
+    return f"{full_name(settings, app_id)}-{worker}"
+
+
 def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, round_size: int) -> StageApp:
     """A Faust app for one worker of a stage.
 
@@ -70,14 +76,14 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
     options: dict[str, Any] = {
         "broker": servers,
         "broker_credentials": credentials(settings.kafka.security),
-        "broker_client_id": "pipeline",
+        "broker_client_id": client_id(),
         "broker_session_timeout": settings.kafka.session_timeout,
         "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,
         "broker_max_poll_records": round_size,
         # A long restore is no reason to leave the group; a hung process is its supervisor's business.
         "broker_max_poll_interval": 86_400.0,
-        "consumer_group_instance_id": f"{name}-{worker}",
+        "consumer_group_instance_id": instance_id(settings, app_id, worker),
         "consumer_auto_offset_reset": "earliest",
         "datadir": directory,
         "store": "memory://",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.stores.base import Store
 from faust.types import TP
 
 from pipeline.engine.restore import Job
-from pipeline.engine.store import Memory, PartitionStore
+from pipeline.engine.store import Closed, Memory, PartitionStore
 from pipeline.errors import PipelineError
 
 Changes = dict[bytes, bytes | None]
+#: In the place of a value that no step on its way has set.
+NOTHING_UNSTORED = object()
 #: Told which partitions came or went.
 Hook = Callable[[frozenset[int]], Awaitable[None]]
 
@@ -82,8 +84,15 @@ class StateTable:
         return [unstored[key] if key in unstored else next(stored) for key in keys]
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`."""
-        return self._store(partition).items()
+        """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`.
+
+        Raises:
+            NotAssigned: the partition is not held, or goes away meanwhile.
+        """
+        try:
+            yield from self._store(partition).items()
+        except Closed as closed:
+            raise NotAssigned(f"partition {partition} of table {self.name} went away meanwhile") from closed
 
     def _store(self, partition: int) -> PartitionStore:
         if partition not in self._loaded:
@@ -92,11 +101,26 @@ class StateTable:
 
     # What follows is called by the engine.
 
-    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Let reads see a value whose changelog record is on its way."""
+    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> object:
+        """Let reads see a value whose changelog record is on its way; returns what `take_back` needs."""
         if partition not in self._loaded:
             raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")
-        self._unstored.setdefault(partition, {})[key] = value
+        unstored = self._unstored.setdefault(partition, {})
+        before = unstored.get(key, NOTHING_UNSTORED)
+        unstored[key] = value
+        return before
+
+    def take_back(self, partition: int, changes: Changes, before: Mapping[bytes, object]) -> None:
+        """Let reads see what they saw before these values, which will never be logged, were put."""
+        unstored = self._unstored.get(partition, {})
+        for key, value in changes.items():
+            if unstored.get(key, NOTHING_UNSTORED) is not value:
+                continue
+            was = before[key]
+            if was is NOTHING_UNSTORED:
+                del unstored[key]
+            else:
+                unstored[key] = cast("bytes | None", was)
 
     def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
         """Write what the changelog now holds up to `offset`."""
@@ -105,8 +129,8 @@ class StateTable:
         self._stores[partition].apply(changes, offset, int(time.time()))
         unstored = self._unstored.get(partition, {})
         for key, value in changes.items():
-            if unstored.get(key) is value:
-                unstored.pop(key, None)
+            if unstored.get(key, NOTHING_UNSTORED) is value:
+                del unstored[key]
 
     async def hold(self, partitions: set[int]) -> None:
         """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""

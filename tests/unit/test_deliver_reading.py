@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.deadletters import HEADERS
-from pipeline.deliver.reading import Unreadable, letter_headers, read_record
+from pipeline.deliver.reading import Unreadable, read_record
 from pipeline.records import Origin, Purchase, PurchaseRecord, RecordKind, Source, partition_of
 from tests.simulation.shop import Shop
 
-PARTITIONS = 8
+PARTITIONS, MAX_BYTES = 8, 1_000_000
 HOME = partition_of("acme", PARTITIONS)
 
 
@@ -53,7 +52,7 @@ def test_every_record_a_shop_makes_is_read_back() -> None:
     shop.cancel("o1")
     for record in kept.records:
         value = record.model_dump_json().encode()  # type: ignore[attr-defined]
-        assert read_record(value, record.kind, HOME, PARTITIONS) == record  # type: ignore[attr-defined]
+        assert read_record(value, record.kind, HOME, PARTITIONS, max_bytes=MAX_BYTES) == record  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -72,22 +71,15 @@ def test_every_record_a_shop_makes_is_read_back() -> None:
 )
 def test_what_is_no_record_says_why(value: bytes | None, reason: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        read_record(value, RecordKind.PURCHASE, HOME, PARTITIONS)
+        read_record(value, RecordKind.PURCHASE, HOME, PARTITIONS, max_bytes=MAX_BYTES)
     assert caught.value.reason == reason
     assert "ann" not in str(caught.value)
 
 
 def test_a_record_of_another_topic_or_partition_is_refused() -> None:
     with pytest.raises(Unreadable, match="wrong_topic"):
-        read_record(_purchase(), RecordKind.CONTACT, HOME, PARTITIONS)
+        read_record(_purchase(), RecordKind.CONTACT, HOME, PARTITIONS, max_bytes=MAX_BYTES)
     with pytest.raises(Unreadable, match="wrong_partition"):
-        read_record(_purchase(), RecordKind.PURCHASE, (HOME + 1) % PARTITIONS, PARTITIONS)
-
-
-def test_a_dead_letter_has_every_header_and_keeps_its_own() -> None:
-    reason = Unreadable("invalid_record", "id: missing")
-    headers = dict(
-        letter_headers([("mine", b"1"), ("dead-at", b"0")], reason, ("connectif.purchases", 2, 9), 77)
-    )
-    assert HEADERS.keys() <= headers.keys()
-    assert (headers["mine"], headers["dead-offset"], headers["dead-at"]) == (b"1", b"9", b"77")
+        read_record(
+            _purchase(), RecordKind.PURCHASE, (HOME + 1) % PARTITIONS, PARTITIONS, max_bytes=MAX_BYTES
+        )
