@@ -42,6 +42,12 @@ STATE_REBUILT = Counter(
     "State stores whose files were damaged: set aside, and restored from the changelog. See to the disk.",
     ["table"],
 )
+STATE_LATE_WRITES = Counter(
+    "pipeline_state_late_writes_total",
+    "Keys another process wrote into the changelog of a partition held here, written again as they are. A "
+    "worker stood still for longer than its session, or somebody else writes to Kafka.",
+    ["table"],
+)
 STATE_FOREIGN = Counter(
     "pipeline_state_foreign_total",
     "Rows of a changelog or a table that no worker of ours wrote, left out. Somebody else writes to Kafka.",

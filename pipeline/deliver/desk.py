@@ -21,12 +21,13 @@ from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, state_of
 from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper
-from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
+from pipeline.deliver.pending import Entry, Stamp, Waiting, peek
 from pipeline.deliver.receipts import SUPERSEDED, UNAVAILABLE, Ending, Key, Place
 from pipeline.deliver.repairs import products_of, stub_of
+from pipeline.deliver.rows import entry_of, read_tallies, told_of
 from pipeline.deliver.steps import Step
 from pipeline.deliver.tally import Tally, tally_key
-from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest, told_from_json
+from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest
 from pipeline.deliver.verdicts import Unchanged, Verdict
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Lane
@@ -96,11 +97,7 @@ class Desk:
 
     async def load(self) -> None:
         """Build the index from the tables; others get their turn in between."""
-        for raw_key, raw in self.tables.tally.items(self.partition):
-            try:
-                self._load_tally(raw_key, raw)
-            except JUNK:
-                foreign_row("tally", self.partition)
+        read_tallies(self.tables.tally.items(self.partition), self.partition, self._tallies, self._owners)
         for number, (raw_key, raw) in enumerate(self.tables.pending.items(self.partition), 1):
             try:
                 self._load(raw_key, raw)
@@ -108,15 +105,6 @@ class Desk:
                 foreign_row("pending", self.partition)
             if number % LOADED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-
-    def _load_tally(self, raw_key: bytes, raw: bytes) -> None:
-        account, bar, store = raw_key.decode().partition("|")
-        if not (account and bar) or "|" in store:
-            raise ValueError("no key of this table")
-        if store:
-            self._tallies[raw_key] = Tally.decode(raw)
-        else:
-            self._owners[raw_key] = Owner.decode(raw)
 
     def _load(self, raw_key: bytes, raw: bytes) -> None:
         account, key = _split(raw_key)
@@ -177,7 +165,9 @@ class Desk:
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
             if not busy and entry.current is not None:
-                self._stand(step, record.account, key, entry.current, self._told(kind, told[raw_key]))
+                self._stand(
+                    step, record.account, key, entry.current, told_of(kind, told[raw_key], self.partition)
+                )
 
     def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
         """Phase two: count them."""
@@ -298,7 +288,7 @@ class Desk:
     def entry(self, account: str, key: Key) -> Entry:
         """The entry of a key; empty where there is none."""
         raw = self.tables.pending.get(self.partition, record_key(account, key.kind, key.id))
-        return self._entry(key.kind, raw)
+        return entry_of(key.kind, raw, self.partition)
 
     def entries(self, account: str, kind: RecordKind, ids: Sequence[str]) -> list[Entry]:
         """The entries of many keys, in their order."""
@@ -309,7 +299,7 @@ class Desk:
     def told(self, account: str, key: Key) -> Told | None:
         """What Connectif was told of a key."""
         raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
-        return self._told(key.kind, raw)
+        return told_of(key.kind, raw, self.partition)
 
     def is_told(self, account: str, key: Key) -> bool:
         """Whether Connectif was told of a key."""
@@ -338,23 +328,7 @@ class Desk:
 
     def _entries(self, kind: RecordKind, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         found = self.tables.pending.multi_get(self.partition, keys)
-        return {key: self._entry(kind, raw) for key, raw in zip(keys, found, strict=True)}
-
-    def _entry(self, kind: RecordKind, raw: bytes | None) -> Entry:
-        """An entry; none where the row is not one of ours."""
-        try:
-            return NOTHING if raw is None else Entry.decode(kind, raw)
-        except JUNK:
-            foreign_row("pending", self.partition)
-            return NOTHING
-
-    def _told(self, kind: RecordKind, raw: bytes | None) -> Told | None:
-        """What Connectif was told; nothing where the row is not one of ours: then it is told again."""
-        try:
-            return None if raw is None else told_from_json(kind, orjson.loads(raw))
-        except JUNK:
-            foreign_row("delivered", self.partition)
-            return None
+        return {key: entry_of(kind, raw, self.partition) for key, raw in zip(keys, found, strict=True)}
 
     def _has_counted(self, account: str, store: str, kind: RecordKind, offset: int) -> bool:
         tally = self._tallies.get(tally_key(account, store))

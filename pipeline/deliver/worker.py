@@ -16,7 +16,6 @@ from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
-from pipeline.deadletters import letter_of
 from pipeline.deliver.catchup import Extent, look
 from pipeline.deliver.clerk import Batch, CalledOff, Clerk
 from pipeline.deliver.deliveries import Deliveries, Surroundings
@@ -25,10 +24,9 @@ from pipeline.deliver.explain_report import EXPLAIN
 from pipeline.deliver.gauges import DeliverCollector
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.reading import Unreadable, read_receipt, read_record
-from pipeline.engine.consumer import Record as Message
+from pipeline.deliver.strangers import Stranger, Strangers, refuse
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
-from pipeline.engine.logs import Sparingly
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
@@ -39,7 +37,6 @@ from pipeline.metrics import (
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
-    DELIVER_INVALID,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
 )
@@ -76,7 +73,7 @@ class DeliverWorker:
         self._paper = Paper(settings, time.time)
         self._partitions = settings.kafka.account_partitions
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
-        self._strange = Sparingly()
+        self._strangers = Strangers(self._paper, self._max_bytes)
         self._all_tables = (
             engine.table("pending", on_loaded=self._loaded, on_lost=self._lost),
             engine.table("delivered", ttl_days=settings.deliver.state_days, on_loaded=self._loaded),
@@ -248,7 +245,7 @@ class DeliverWorker:
         for tp, values in messages.batches:
             desk = await self._desk(tp.partition)
             records: list[tuple[int, Record]] = []
-            unreadable: list[tuple[Message, Unreadable]] = []
+            unreadable: list[Stranger] = []
             for message in values:
                 try:
                     record = read_record(
@@ -268,7 +265,7 @@ class DeliverWorker:
         for tp, values in messages.batches:
             desk = await self._desk(tp.partition)
             receipts: list[tuple[int, Receipt]] = []
-            unreadable: list[tuple[Message, Unreadable]] = []
+            unreadable: list[Stranger] = []
             for message in values:
                 try:
                     receipt = read_receipt(message.value, tp.partition, self._partitions)
@@ -281,7 +278,7 @@ class DeliverWorker:
                     desk,
                     receipts,
                     functools.partial(self._done, tp, values[-1].offset, RECEIPTS, unreadable),
-                    functools.partial(_refuse, unreadable, values),
+                    functools.partial(refuse, unreadable, values),
                     functools.partial(self._passed, tp.partition),
                     functools.partial(self._end, tp.partition),
                 )
@@ -296,33 +293,8 @@ class DeliverWorker:
         group = full_name(self._settings, DELIVER_APP)
         return (await asyncio.to_thread(look, config, group, [topic], partition))[topic].high
 
-    def _done(
-        self, tp: TP, offset: int, topic: str, unreadable: Sequence[tuple[Message, Unreadable]], step: Step
-    ) -> None:
-        for message, reason in unreadable:
-            DELIVER_INVALID.inc()
-            letter = letter_of(
-                message,
-                max_bytes=self._max_bytes,
-                reason=reason.reason,
-                detail=reason.detail,
-                stage="deliver",
-                topic=topic,
-                partition=tp.partition,
-                offset=message.offset,
-                at_ms=self._paper.now_ms(),
-            )
-            step.send(self._paper.dead_letters, letter.value, letter.key, None, letter.headers)
-            told = self._strange.happened((topic, reason.reason))
-            if told:
-                log.warning(
-                    "%s: %d messages are none of ours (%s): dead letters; the last at partition %d offset %d",
-                    topic,
-                    told,
-                    reason,
-                    tp.partition,
-                    message.offset,
-                )
+    def _done(self, tp: TP, offset: int, topic: str, unreadable: Sequence[Stranger], step: Step) -> None:
+        self._strangers.bury(step, tp, topic, unreadable)
         step.done(tp, offset)
 
     def _settled(self, receipt: Receipt) -> None:
@@ -336,13 +308,6 @@ class DeliverWorker:
             DELIVER_IMPORT_ROWS.labels(account, kind).inc()
         for repaired in receipt.repaired:
             DELIVER_REPAIRS.labels(account, repaired.partition("|")[0]).inc()
-
-
-def _refuse(
-    unreadable: list[tuple[Message, Unreadable]], values: Sequence[Message], offset: int, why: str
-) -> None:
-    message = next(message for message in values if message.offset == offset)
-    unreadable.append((message, Unreadable("unknown_record", why)))
 
 
 def _heard(account: str, route: str, answer: Answer, seconds: float) -> None:

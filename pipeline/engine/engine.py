@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from pipeline.config import Settings
 from pipeline.engine.app import instance_id, make_app
 from pipeline.engine.consumer import Round, RoundConsumer
+from pipeline.engine.latewrites import LateWrites
 from pipeline.engine.lock import hold
 from pipeline.engine.membership import MembershipLost, Place
 from pipeline.engine.producer import Sender
@@ -74,6 +75,7 @@ class Engine:
         stale = settings.kafka.record_retention_days * DAY_SECONDS
         self._restorer = Restorer(kafka, stale_seconds=stale)
         self._tables: list[StateTable] = []
+        self._late_writes = LateWrites(kafka, self._tables, self.begin, self.submit)
         self._pause_hooks: list[Callable[[], Awaitable[None]]] = []
         #: What the stage adds to `complaint`: each says what is wrong now, or None.
         self.concerns: list[Callable[[], str | None]] = []
@@ -207,7 +209,7 @@ class Engine:
         await asyncio.to_thread(self._check_topics)
         await asyncio.to_thread(self._place.wait_until_free)
         await self.app.start()
-        for work in (*self._background, self._watch_group):
+        for work in (*self._background, self._watch_group, self._late_writes.watch):
             self._tasks.append(asyncio.create_task(self._guard(work)))
 
     async def _watch_group(self) -> None:

@@ -74,6 +74,11 @@ class Job:
             "%s partition %d offset %d is no record of ours: left out", self.topic, self.partition, offset
         )
 
+    @property
+    def end(self) -> int:
+        """Where the changelog ended when this was planned."""
+        return self._end
+
     def at(self) -> TopicPartition:
         """Where to read next."""
         return TopicPartition(self.topic, self.partition, self._next)

@@ -25,6 +25,7 @@ from rocksdict import (
     WriteOptions,
 )
 
+from pipeline.engine.manifest import is_whole
 from pipeline.errors import PipelineError
 from pipeline.metrics import STATE_REBUILT
 
@@ -115,6 +116,8 @@ class PartitionStore:
         if self._mark.exists():
             self._set_aside("it could not be read")
             _delete(self._mark)
+        if not is_whole(self.path):
+            self._set_aside("the list of its files is cut off")
         try:
             return self._opened()
         except Exception as error:

@@ -54,6 +54,9 @@ class StateTable:
         self._stores: dict[int, PartitionStore] = {}
         self._loaded: set[int] = set()
         self._unstored: dict[int, Changes] = {}
+        #: Where the changelog ends as far as it was read or written by us, and what others wrote before that.
+        self._ends: dict[int, int] = {}
+        self._strange: list[tuple[int, int, int]] = []
         self.faust_table = _FaustTable(app, self)
         app.tables.add(self.faust_table)
         self.changelog: str = self.faust_table.changelog_topic_name
@@ -127,10 +130,31 @@ class StateTable:
         if partition not in self._loaded:
             return  # lost meanwhile: the changelog has it, and whoever holds the partition reads it there
         self._stores[partition].apply(changes, offset, int(time.time()))
+        end = self._ends[partition]
+        if offset + 1 - len(changes) > end:
+            self._strange.append((partition, end, offset + 1))
+        self._ends[partition] = offset + 1
         unstored = self._unstored.get(partition, {})
         for key, value in changes.items():
             if unstored.get(key, NOTHING_UNSTORED) is value:
                 del unstored[key]
+
+    def ends_at_rest(self) -> list[tuple[int, int]]:
+        """(partition, end of its changelog) of the partitions to which nothing is being written."""
+        return [
+            (partition, end) for partition, end in self._ends.items() if not self._unstored.get(partition)
+        ]
+
+    def see_end(self, partition: int, before: int, end: int) -> None:
+        """The changelog of a partition at rest was found to end here; `ends_at_rest` had said `before`."""
+        if end > before and self._ends.get(partition) == before and not self._unstored.get(partition):
+            self._strange.append((partition, before, end))
+            self._ends[partition] = end
+
+    def take_strange(self) -> list[tuple[int, int, int]]:
+        """(partition, start, end) of offsets among which others have written."""
+        found, self._strange = self._strange, []
+        return found
 
     async def hold(self, partitions: set[int]) -> None:
         """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""
@@ -155,11 +179,14 @@ class StateTable:
         mine = [job for job in jobs if job.topic == self.changelog and job.partition in self._held]
         fresh = frozenset(job.partition for job in mine if job.applied or job.partition not in self._loaded)
         self._loaded.update(job.partition for job in mine)
+        self._ends.update({job.partition: job.end for job in mine})
         if fresh and self._on_loaded is not None:
             await self._on_loaded(fresh)
 
     def _close(self, partition: int) -> None:
         self._loaded.discard(partition)
+        self._ends.pop(partition, None)
+        self._strange = [place for place in self._strange if place[0] != partition]
         self._unstored.pop(partition, None)
         store = self._stores.pop(partition, None)
         if store is not None:
