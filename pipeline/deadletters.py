@@ -76,9 +76,11 @@ def letter_of(  # noqa: D417 - the headers are told of above
         The others are the headers without `dead-`: see `HEADERS`.
     """
     key, value = message.key, message.value
-    own = [(name, text or b"") for name, text in message.headers if not name.startswith("dead-")]
+    # A name that is no text would end the process: librdkafka's binding does not look.
+    named = ((name.encode(errors="replace").decode(), text or b"") for name, text in message.headers)
+    own = [(name, text) for name, text in named if not name.startswith("dead-")]
     size = len(key or b"") + len(value or b"")
-    size += sum(len(name.encode(errors="replace")) + len(text) + 10 for name, text in own)
+    size += sum(len(name.encode()) + len(text) + 10 for name, text in own)
     if size + LETTER_OVERHEAD > max_bytes:
         detail = f"too large to be copied here, it lies at its place; {detail}"
         key, value, own = None, None, []

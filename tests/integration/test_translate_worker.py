@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.engine.engine import FATAL
+from pipeline.errors import NameTakenError
 from pipeline.events import Kind, RawEvent
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
@@ -161,13 +161,48 @@ def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> 
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_two_workers_never_go_on_under_one_name(kafka_settings: KafkaSettings, tmp_path: Path) -> None:
+def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
     with scene(kafka_settings) as play:
         worker = play.worker()
         wait_until(worker.is_ready, 60)
-        assert play.worker().wait() == 1  # this machine's is refused
-        other = play.worker(data_dir=tmp_path / "elsewhere")  # another machine's takes its place
-        assert worker.wait() == FATAL
-        play.workers = [other]
+        assert play.worker().wait() == NameTakenError.exit_code  # in the same directory
+        assert play.worker(data_dir=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
+        play.workers = [worker]
         play.put([product(1, 1)])
         play.settle()
+        assert worker.stop() == 0
+
+
+def test_a_worker_that_lost_its_directory_gets_its_place_back_at_once(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        worker.kill()
+        play.lose(worker)
+        worker.restart()
+        wait_until(worker.is_ready, play.settings.kafka.session_timeout - 1)
+
+
+def test_a_worker_that_another_took_the_place_of_ends_for_good(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        name = full_name(play.settings, TRANSLATE_APP)
+        thief = Consumer(
+            {
+                "bootstrap.servers": play.settings.kafka.bootstrap,
+                "group.id": name,
+                "group.instance.id": f"{name}-{worker.name}",
+                "client.id": "elsewhere",
+                # Its way of sharing partitions is not ours: Kafka still gives it the place of the old member.
+                "partition.assignment.strategy": "range",
+            }
+        )
+        thief.subscribe([full_name(play.settings, "shop.orders")])
+        try:
+            wait_until(lambda: thief.poll(0.1) is None and worker.exit_code() is not None, 60)
+        finally:
+            thief.close()
+        assert worker.exit_code() == NameTakenError.exit_code

@@ -90,6 +90,10 @@ class Worker:
         """Its exit code, once it ends by itself."""
         return self._process.wait(seconds)
 
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
     def is_ready(self) -> bool:
         """Whether it holds its partitions and their tables, and hears from Kafka."""
         with contextlib.suppress(httpx.HTTPError):
