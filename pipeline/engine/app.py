@@ -22,7 +22,7 @@ from pipeline.topics import full_name
 
 COMMIT_EVERY = 1.0
 #: Modules whose classes are services of Faust's, which tell of every start and stop.
-_SERVICES = ("app", "consumer", "recovery", "table")
+_SERVICES = ("app", "consumer", "recovery", "table", "thread")
 
 
 class _Boot(BootStrategy):

@@ -155,7 +155,7 @@ class Translator:
             dealt_with = message.offset
             ended = time.perf_counter()
             if ended - began > SLOW_SECONDS:
-                _slow(store, place, message, ended - began)
+                _slow(store, kind, place, message, ended - began)
             began = ended
         states.write(work.step)
         if dealt_with is not None:
@@ -267,8 +267,8 @@ class _States:
             step.write(self._table, self._partition, key, state.encode())
 
 
-def _slow(store: str, place: Place, message: Message, seconds: float) -> None:
-    TRANSLATE_SLOW.labels(store, place.topic).inc()
+def _slow(store: str, kind: Kind, place: Place, message: Message, seconds: float) -> None:
+    TRANSLATE_SLOW.labels(store, kind).inc()
     log.warning(
         "%s: %s partition %d offset %d took %.1f s to compute (%d bytes); what is behind it waited",
         store,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pipeline.errors import NameTakenError
 from pipeline.events import Kind, RawEvent
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
+from pipeline.topics import TRANSLATE_APP
 from tests.broker import KafkaSettings
 from tests.integration.translating import STORE, Scene, product, scene
 from tests.processes import wait_until
@@ -185,24 +187,18 @@ def test_a_worker_that_lost_its_directory_gets_its_place_back_at_once(kafka_sett
         wait_until(worker.is_ready, play.settings.kafka.session_timeout - 1)
 
 
-def test_a_worker_that_another_took_the_place_of_ends_for_good(kafka_settings: KafkaSettings) -> None:
+def test_a_worker_whose_place_another_took_ends_for_good(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
     with scene(kafka_settings) as play:
         worker = play.worker()
         wait_until(worker.is_ready, 60)
-        name = full_name(play.settings, TRANSLATE_APP)
-        thief = Consumer(
-            {
-                "bootstrap.servers": play.settings.kafka.bootstrap,
-                "group.id": name,
-                "group.instance.id": f"{name}-{worker.name}",
-                "client.id": "elsewhere",
-                # Its way of sharing partitions is not ours: Kafka still gives it the place of the old member.
-                "partition.assignment.strategy": "range",
-            }
-        )
-        thief.subscribe([full_name(play.settings, "shop.orders")])
-        try:
-            wait_until(lambda: thief.poll(0.1) is None and worker.exit_code() is not None, 60)
-        finally:
-            thief.close()
-        assert worker.exit_code() == NameTakenError.exit_code
+        mine = Path(TRANSLATE_APP) / worker.name / "member"
+        copied = tmp_path / "elsewhere" / mine
+        copied.parent.mkdir(parents=True)
+        shutil.copy(play.settings.data_dir / mine, copied)  # so it takes itself for the first one's next life
+        other = play.worker(data_dir=tmp_path / "elsewhere")
+        assert worker.wait() == NameTakenError.exit_code
+        play.workers = [other]
+        play.put([product(1, 1)])
+        play.settle()
