@@ -93,9 +93,11 @@ def fill(settings: Settings, keys: int) -> int:
         state = EntityState(
             newest={"entity": Newest(1_772_000_000_000 + number, number, deleted=False)},
             told={
-                (RecordKind.CONTACT, f"buyer{number}@example.com"): Told(f"{number:012x}", number),
-                (RecordKind.PRODUCT, str(8_000_000_000 + number % 5_000)): Told(f"{number:012x}", number),
-                (RecordKind.PURCHASE, str(5_000_000_000 + number)): Told(f"{number:012x}", number),
+                "north": {
+                    (RecordKind.CONTACT, f"buyer{number}@example.com"): Told(f"{number:012x}", number),
+                    (RecordKind.PRODUCT, str(8_000_000_000 + number % 5_000)): Told(f"{number:012x}", number),
+                    (RecordKind.PURCHASE, str(5_000_000_000 + number)): Told(f"{number:012x}", number),
+                }
             },
             seen=[Seen(f"{number:012x}", number, stale=False)],
         )

@@ -267,7 +267,7 @@ class StoreSettings(Section):
     contacts_from_unsold_orders: bool = False
     consent_from_orders: bool = Field(
         default=False,
-        description="whether the box ticked at checkout subscribes; true only for shops without double opt-in",
+        description="whether the box ticked at checkout subscribes; only for shops without double opt-in",
     )
     placeholder_product: str | None = Field(default=None, description="product id for orders without lines")
     product_url: str | None = Field(

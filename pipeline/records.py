@@ -178,8 +178,8 @@ class RecordBase(Frozen):
     notes: tuple[str, ...] = ()
     owner: str = Field(
         default="",
-        description="`kind|id` of the store's customer, order or product whose record this is: two owners may "
-        "name one id, and neither takes back what is the other's by now",
+        description="`kind|id` of the store's customer, order or product whose record this is: two owners "
+        "may name one id; neither takes back what is the other's by now",
     )
 
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import orjson
@@ -272,12 +272,16 @@ class Desk:
             self._write_told(step, account, key, apply(told, was.state, delivered=delivered))
         elif isinstance(was.state, PurchaseState) and told is None and receipt.reason == UNAVAILABLE:
             # No answer ever came: it may be there or not.
-            self._write_told(step, account, key, PurchaseTold(was.state.version, ""))
+            claim = was.state.claim
+            unclear = PurchaseTold(claim.version, "", was.state.owner, claim.heard)
+            self._write_told(step, account, key, unclear)
         elif isinstance(told, PurchaseTold):
             # It may have been deleted to be replaced: nothing can be taken for the same any more.
-            self._write_told(step, account, key, PurchaseTold(told.version, ""))
-        elif isinstance(told, ContactTold) and _deletes(was.state, told):
-            self._write_told(step, account, key, ContactTold(retracted=told.retracted))
+            self._write_told(step, account, key, replace(told, fingerprint=""))
+        elif (
+            isinstance(told, ContactTold) and isinstance(was.state, ContactState) and told.deletion(was.state)
+        ):
+            self._write_told(step, account, key, ContactTold(retracted=told.retracted, owners=told.owners))
         for name in receipt.repaired:
             repaired = _key(name)
             before = self.told(account, repaired)
@@ -360,11 +364,6 @@ def _split(raw_key: bytes) -> tuple[str, Key]:
 def _key(name: str) -> Key:
     kind, _, record_id = name.partition("|")
     return Key(RecordKind(kind), record_id)
-
-
-def _deletes(state: State, told: ContactTold) -> bool:
-    """Whether telling the state begins with a deletion."""
-    return isinstance(state, ContactState) and state.retracted > told.retracted
 
 
 def _repaired(key: Key, before: Told | None, state: State) -> Told | None:

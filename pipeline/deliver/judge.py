@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pipeline.deliver.contact_state import word_of
 from pipeline.deliver.merge import (
     OWN,
+    Claim,
     ContactState,
     CouponState,
     ProductState,
     PurchaseState,
     State,
 )
+from pipeline.deliver.owners import UNNAMED
 from pipeline.deliver.told import (
     RETRACTED,
     ContactTold,
@@ -80,33 +83,47 @@ def fingerprint_of(state: State) -> str:
 
 def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bool) -> PutContact | Unchanged:
     known = told or ContactTold()
-    delete = state.retracted > known.retracted
+    owners = known.owners.merge(state.owners)
+    delete = bool(known.deletion(state))
     if delete:
-        known = ContactTold(retracted=state.retracted)
+        known = ContactTold(owners=known.owners)
+    retracted = owners.retracted
     fields = {
         name: value
         for name, (version, _, value) in state.fields.items()
-        if known.is_news(name, version, value, maybe_sent=maybe_sent)
+        if version > retracted and known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
-    after = known.with_consent(state).word
-    unsure = maybe_sent and bool(state.consent)
+    after = word_of(known.with_consent(state))
+    unsure = maybe_sent and bool(state.consent or state.owners.left)
     if after is not None and (known.newsletter != after or unsure):
         fields["newsletter"] = after
     if delete:
         return PutContact(fields or None, delete_first=True)
-    return PutContact(fields) if fields or told is None else Unchanged("same")
+    if fields:
+        return PutContact(fields)
+    if told is not None:
+        return Unchanged("another_owner" if _speaks_of_another(state) else "same")
+    return Unchanged("another_owner") if _speaks_of_another(state) else PutContact(fields)
+
+
+def _speaks_of_another(state: ContactState) -> bool:
+    """Whether all that was said is of somebody who has left the address, or is gone."""
+    owners = state.owners
+    return bool(owners.left or owners.gone) and not (state.fields or state.consent or owners.claims)
 
 
 def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
-    retracted = max(told.retracted, state.retracted)
+    owners = told.owners.merge(state.owners)
+    retracted = owners.retracted
     fields = dict(told.fields)
     for name, (version, _, value) in state.fields.items():
         if version >= fields.get(name, (0, ""))[0]:
             fields[name] = (version, digest(value))
     return ContactTold(
         {name: known for name, known in fields.items() if known[0] > retracted},
-        {r: said for r, said in told.with_consent(state).consent.items() if said[0] > retracted},
-        retracted,
+        told.with_consent(state),
+        max(told.retracted, retracted),
+        owners,
     )
 
 
@@ -117,12 +134,12 @@ def _judge_product(
         return _judge_unknown_product(told, state)
     base = state.base
     news = {
-        name: value
-        for name, (version, value) in state.overlay.items()
-        if _overlay_is_news(told, name, version, value, maybe_sent)
+        name: change[1]
+        for name, change in state.overlay.items()
+        if _overlay_is_news(told, name, change, maybe_sent)
     }
     if base is None or not told.takes(base):
-        return PutProduct(news) if news else Unchanged("older" if base and base.rank == OWN else "known")
+        return PutProduct(news) if news else Unchanged(_why_not(told, state))
     if base.fields is None:
         return DeleteProduct()
     changed_before = any(version <= base.version for version, _ in told.overlay.values())
@@ -132,10 +149,20 @@ def _judge_product(
     kept = {name: value for name, value in base.fields.items() if name not in newer}
     changes = {
         name: value
-        for name, (version, value) in state.overlay.items()
+        for name, (version, value, _) in state.overlay.items()
         if version >= told.overlay.get(name, (0, ""))[0]
     }
     return PutProduct(kept | changes)
+
+
+def _why_not(told: ProductTold, state: ProductState) -> str:
+    """The reason of a statement about a known product that is no news."""
+    said = [owner for _, _, owner in state.overlay.values()]
+    if state.base is not None and state.base.fields is None:
+        said.append(state.base.owner)
+    if any(map(told.is_anothers, said)):
+        return "another_owner"
+    return "older" if state.base and state.base.rank == OWN else "known"
 
 
 def _judge_unknown_product(
@@ -151,10 +178,17 @@ def _judge_unknown_product(
     return PutProduct(state.fields)
 
 
-def _overlay_is_news(told: ProductTold, name: str, version: int, value: Any, maybe_sent: bool) -> bool:
-    told_version, told_digest = told.overlay.get(name, (0, ""))
-    newest = version >= told_version and (told.rank != OWN or version > told.version)
-    return newest and (maybe_sent or digest(value) != told_digest)
+def _overlay_is_news(told: ProductTold, name: str, change: tuple[int, Any, str], maybe_sent: bool) -> bool:
+    return _counts(told, name, change) and (
+        maybe_sent or digest(change[1]) != told.overlay.get(name, (0, ""))[1]
+    )
+
+
+def _counts(told: ProductTold, name: str, change: tuple[int, Any, str]) -> bool:
+    """Whether a single field is newer than what was told, and said by whose product it is."""
+    version, _, owner = change
+    newest = version >= told.overlay.get(name, (0, ""))[0] and (told.rank != OWN or version > told.version)
+    return newest and not told.is_anothers(owner)
 
 
 def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold | None:
@@ -164,13 +198,13 @@ def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold
         if base.rank == OWN:
             overlay = {name: change for name, change in overlay.items() if change[0] > base.version}
         whole = RETRACTED if base.fields is None else digest(base.fields)
-        told = ProductTold(base.rank, base.version, whole, overlay)
+        told = ProductTold(base.rank, base.version, whole, overlay, base.owner)
     if told is None or told.gone:
         return told
     news = {
-        name: (version, digest(value))
-        for name, (version, value) in state.overlay.items()
-        if version >= told.overlay.get(name, (0, ""))[0] and (told.rank != OWN or version > told.version)
+        name: (change[0], digest(change[1]))
+        for name, change in state.overlay.items()
+        if _counts(told, name, change)
     }
     return replace(told, overlay=told.overlay | news)
 
@@ -178,24 +212,57 @@ def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold
 def _judge_purchase(
     told: PurchaseTold | None, state: PurchaseState, trigger: bool, maybe_sent: bool
 ) -> CreatePurchase | ReplacePurchase | DeletePurchase | Unchanged:
-    if told is not None and state.version < told.version:
-        return Unchanged("older")
+    counts = _counting(told, state)
+    if isinstance(counts, str):
+        return Unchanged(counts)
+    owner, claim = counts
     gone = told is None or told.fingerprint == RETRACTED
-    if state.body is None:
+    if claim.body is None:
         nothing = Unchanged("never_sent" if told is None else "same")
         return nothing if gone and not maybe_sent else DeletePurchase()
     if gone:
         # Sold again after it was retracted: its workflows have run before, and "exists" may mean "existed".
-        return CreatePurchase(trigger=trigger and told is None, compare=maybe_sent or told is not None)
-    if maybe_sent or told is None or told.fingerprint != digest(state.body):
+        # Another order under the same id was never sold before.
+        first = told is None or not _is_owner(told, owner)
+        return CreatePurchase(
+            trigger=trigger and first and claim.trigger, compare=maybe_sent or told is not None
+        )
+    if maybe_sent or told is None or told.fingerprint != digest(claim.body):
         return ReplacePurchase(verify=maybe_sent)
     return Unchanged("same")
 
 
 def _apply_purchase(told: PurchaseTold | None, state: PurchaseState, delivered: bool) -> PurchaseTold | None:
-    if told is not None and state.version < told.version:
+    counts = _counting(told, state)
+    if isinstance(counts, str):
         return told
-    if state.body is None:
+    owner, claim = counts
+    if claim.body is None:
         # Deleted though never told for certain: an answer was lost, and its workflows may have run.
-        return PurchaseTold(state.version, RETRACTED) if told is not None or delivered else None
-    return PurchaseTold(state.version, digest(state.body))
+        known = told is not None or delivered
+        return PurchaseTold(claim.version, RETRACTED, owner, claim.heard) if known else None
+    return PurchaseTold(claim.version, digest(claim.body), owner, claim.heard)
+
+
+def _counting(told: PurchaseTold | None, state: PurchaseState) -> tuple[str, Claim] | str:
+    """The order that counts and what it says; or why nothing that was said does."""
+    owner, claim = state.owner, state.claim
+    if told is None:
+        return owner, claim
+    if not _is_owner(told, owner) and claim.body is None:
+        # Only the order that has the id takes it back.
+        if told.owner not in state.claims:
+            return "another_owner"
+        owner, claim = told.owner, state.claims[told.owner]
+    if _is_owner(told, owner):
+        return (owner, claim) if claim.version >= told.version else "older"
+    if told.fingerprint == RETRACTED:
+        return owner, claim
+    left = state.claims.get(told.owner)
+    has_left = left is not None and left.body is None and left.version >= told.version
+    return (owner, claim) if has_left or claim.heard >= told.heard else "another_owner"
+
+
+def _is_owner(told: PurchaseTold, owner: str) -> bool:
+    """Whether what was told is this order's; releases before named none."""
+    return UNNAMED in {told.owner, owner} or told.owner == owner

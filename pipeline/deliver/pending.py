@@ -40,6 +40,7 @@ class Stamp:
     lane: Lane
     received_ms: int
     notes: tuple[str, ...] = ()
+    owner: str = ""
 
     @classmethod
     def of(cls, record: RecordBase, offset: int) -> Stamp:
@@ -54,6 +55,7 @@ class Stamp:
             record.lane,
             record.received_ms,
             record.notes,
+            record.owner,
         )
 
     @property
@@ -71,13 +73,22 @@ class Stamp:
             self.lane,
             self.received_ms,
             self.notes,
+            self.owner,
         ]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Stamp:
-        store, version, source, offset, origin, lane, received_ms, notes = data
+        store, version, source, offset, origin, lane, received_ms, notes, *owner = data
         return cls(
-            store, version, tuple(source), offset, Origin(origin), Lane(lane), received_ms, tuple(notes)
+            store,
+            version,
+            tuple(source),
+            offset,
+            Origin(origin),
+            Lane(lane),
+            received_ms,
+            tuple(notes),
+            *owner,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.deliver.contact_state import consent_of, statement_of
 from pipeline.deliver.merge import ContactState, CouponState, ProductState, PurchaseState
 from pipeline.deliver.pending import Stamp, Waiting
 from pipeline.records import (
@@ -102,19 +103,22 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
         "lane": stamp.lane,
         "received_ms": stamp.received_ms,
         "notes": stamp.notes,
+        "owner": stamp.owner,
     }
     match state:
         case ContactState():
-            gone = state.retracted and not state.fields
+            gone = state.owners.retracted and not state.live_fields
             op = Op.RETRACT if gone else Op.UPSERT
-            return ContactRecord.model_validate({**common, "op": op, "body": _contact(key.id, state)})
+            contact = _contact(key.id, state)
+            return ContactRecord.model_validate({**common, "op": op, "body": contact})
         case ProductState():
-            body = Product.model_validate({"product_id": key.id, **state.fields})
-            return ProductRecord.model_validate({**common, "op": state.op, "body": body})
+            product = Product.model_validate({"product_id": key.id, **state.fields})
+            return ProductRecord.model_validate({**common, "op": state.op, "body": product})
         case PurchaseState(body=None):
             return PurchaseRecord.model_validate({**common, "op": Op.RETRACT, "body": None})
-        case PurchaseState(body=body):
-            return PurchaseRecord.model_validate({**common, "body": Purchase.model_validate(body)})
+        case PurchaseState(body=body, claim=claim):
+            purchase = Purchase.model_validate(body)
+            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": claim.trigger})
         case CouponState(coupon_set_id=coupon_set, code=code):
             return CouponRecord.model_validate(
                 {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}
@@ -139,9 +143,9 @@ def dead_headers(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: in
 
 
 def _contact(record_id: str, state: ContactState) -> Contact:
-    values = {name: value for name, (_, _, value) in state.fields.items()}
+    values = {name: value for name, (_, _, value) in state.live_fields.items()}
     custom = {name.removeprefix("custom."): values.pop(name) for name in list(values) if "." in name}
-    said = state.newsletter
+    said = statement_of(consent_of(state.consent, state.owners))
     if said is not None:
         values["newsletter"] = "unsubscribed" if said[2] else "subscribed"
     if not state.by_email:

@@ -9,7 +9,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pipeline.deliver.merge import OWN, Base, ContactState, canonical
+from pipeline.deliver.contact_state import Consent, ContactState, consent_of, newest, word_of
+from pipeline.deliver.merge import OWN, Base, canonical
+from pipeline.deliver.owners import NOBODY, UNNAMED, Owners
+from pipeline.deliver.product_state import is_anothers
 from pipeline.records import RecordKind
 
 #: The fingerprint of what was deleted.
@@ -23,43 +26,59 @@ def digest(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContactTold:
-    """Per field the version and the value's hash; consent in clear, as it is compared by rank and moment."""
+    """Per field the version and the value's hash; consent in clear, as it is compared by rank and moment.
+
+    Attributes:
+        fields: name -> (version, hash).
+        consent: the statements told or found to be no news; what was withdrawn for an address that its
+            customer left stays withdrawn in them.
+        retracted: version of the newest deletion that Connectif was told, 0 for none.
+        owners: whose address it is.
+    """
 
     kind: ClassVar = RecordKind.CONTACT
     fields: dict[str, tuple[int, str]] = field(default_factory=dict)
-    consent: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    consent: Consent = field(default_factory=dict)
     retracted: int = 0
+    owners: Owners = NOBODY
 
     def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
         """Whether a field's value is neither older than what was told nor, for certain, the same."""
         told_version, told_digest = self.fields.get(name, (0, ""))
-        newest = version > self.retracted and version >= told_version
-        return newest and (maybe_sent or digest(value) != told_digest)
+        return version >= told_version and (maybe_sent or digest(value) != told_digest)
 
     @property
     def newsletter(self) -> str | None:
         """The consent that was told; None where nobody said anything of it."""
-        return ContactState(by_email=True, consent=self.consent).word
+        return word_of(self.consent)
 
     def lost(self) -> ContactTold:
         """What is known of one that was made again: its fields are gone, and nothing that was said is."""
-        return ContactTold(consent=self.consent, retracted=self.retracted)
+        return ContactTold(consent=self.consent, retracted=self.retracted, owners=self.owners)
 
-    def with_consent(self, state: ContactState) -> ContactState:
-        """What both say of consent."""
-        said = ContactState(state.by_email, consent=state.consent, retracted=self.retracted)
-        return said.merge(ContactState(state.by_email, consent=self.consent))
+    def deletion(self, state: ContactState) -> int:
+        """The version of a deletion that Connectif is to be told with a state; 0 where there is none."""
+        retracted = self.owners.merge(state.owners).retracted
+        return retracted if retracted > self.retracted else 0
+
+    def with_consent(self, state: ContactState) -> Consent:
+        """What counts of both."""
+        return consent_of(newest(self.consent, state.consent), self.owners.merge(state.owners))
 
     def to_json(self) -> list[Any]:
-        return [self.fields, [[rank, *said] for rank, said in self.consent.items()], self.retracted]
+        consent = [[rank, *said] for rank, said in self.consent.items()]
+        return [self.fields, consent, self.retracted, self.owners.to_json()]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> ContactTold:
-        fields, consent, retracted = data
+        fields, consent, retracted, *rest = data
+        # Releases before did not know the owners: a deletion then is nobody's, and stands.
+        owners = Owners.from_json(rest[0] if rest else retracted)
         return cls(
             {name: (version, told) for name, (version, told) in fields.items()},
             {rank: (moment, unsubscribed) for rank, moment, unsubscribed in consent},
             retracted,
+            owners,
         )
 
 
@@ -72,6 +91,7 @@ class ProductTold:
         version: its version.
         fingerprint: of its fields; `RETRACTED` where the product was deleted.
         overlay: name -> (version, hash) of the fields changed since.
+        owner: the shop's product whose word it is.
     """
 
     kind: ClassVar = RecordKind.PRODUCT
@@ -79,6 +99,7 @@ class ProductTold:
     version: int
     fingerprint: str
     overlay: dict[str, tuple[int, str]] = field(default_factory=dict)
+    owner: str = UNNAMED
 
     @property
     def gone(self) -> bool:
@@ -89,27 +110,43 @@ class ProductTold:
         """Whether a whole statement counts more than the one told: no stub does for a known product."""
         if base.rank != OWN:
             return self.gone
+        if base.fields is None and self.is_anothers(base.owner):
+            return False
         return self.rank != OWN or base.version >= self.version
 
+    def is_anothers(self, owner: str) -> bool:
+        """Whether a deletion or `HIDE` by `owner` is of a product that is another's by now."""
+        return not self.gone and is_anothers(owner, Base(self.rank, self.version, {}, self.owner))
+
     def to_json(self) -> list[Any]:
-        return [self.rank, self.version, self.fingerprint, self.overlay]
+        return [self.rank, self.version, self.fingerprint, self.overlay, self.owner]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> ProductTold:
-        rank, version, fingerprint, overlay = data
-        return cls(rank, version, fingerprint, {name: (v, h) for name, (v, h) in overlay.items()})
+        rank, version, fingerprint, overlay, *rest = data
+        changes = {name: (v, h) for name, (v, h) in overlay.items()}
+        return cls(rank, version, fingerprint, changes, *rest)
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseTold:
-    """The purchase as a whole; `fingerprint` is `RETRACTED` once it was deleted."""
+    """The purchase as a whole.
+
+    Attributes:
+        version: by the clock of the order's shop.
+        fingerprint: `RETRACTED` once it was deleted, empty where it is not known.
+        owner: the order that has this id, or had it.
+        heard: when what was told arrived, epoch ms.
+    """
 
     kind: ClassVar = RecordKind.PURCHASE
     version: int
     fingerprint: str
+    owner: str = UNNAMED
+    heard: int = 0
 
     def to_json(self) -> list[Any]:
-        return [self.version, self.fingerprint]
+        return [self.version, self.fingerprint, self.owner, self.heard]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> PurchaseTold:

@@ -321,6 +321,16 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
 
     def build(engine: Engine) -> None:
         stage = DeliverWorker(engine, worker)
-        REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts, settings.accounts))
+        configured: dict[str, list[str]] = {account: [] for account in settings.accounts}
+        for store, feed in settings.stores.items():
+            configured[feed.account].append(store)
+        REGISTRY.register(
+            DeliverCollector(
+                stage.desks,
+                stage.deliveries.accounts,
+                configured,
+                settings.kafka.account_partitions,
+            )
+        )
 
     return run(Stage(DELIVER_APP, build, ROUND, BUFFER), settings, worker=worker, host=host, port=port)

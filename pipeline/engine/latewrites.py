@@ -140,7 +140,7 @@ class LateWrites:
                 step.write(table, partition, key, value)
             STATE_LATE_WRITES.labels(table.name).inc(len(wrong))
             log.warning(
-                "table %s partition %d: another process wrote %d keys into its changelog; ours are written anew",
+                "table %s partition %d: another process wrote %d keys into its changelog; ours are put after",
                 table.name,
                 partition,
                 len(wrong),

@@ -67,9 +67,18 @@ def ok(value: Any, status: int = 200) -> Answer:
     return Answer(status, value if isinstance(value, bytes) else dump(value))
 
 
+def title_of(status: int) -> str:
+    """What the API calls a status; one that no standard knows is an `Error`."""
+    try:
+        known = HTTPStatus(status)
+    except ValueError:
+        return "Error"
+    return _TITLES.get(known, known.phrase)
+
+
 def problem(status: int, detail: str, **extras: Any) -> Answer:
     """An HttpError."""
-    title = _TITLES.get(HTTPStatus(status), HTTPStatus(status).phrase)
+    title = title_of(status)
     return Answer(status, dump({"status": status, "title": title, "detail": detail, **extras}))
 
 

@@ -5,29 +5,35 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
 from pipeline.sandbox.account import Account
+from pipeline.sandbox.answers import absent
+from pipeline.sandbox.fields import utc
+
+Moment = Annotated[str, AfterValidator(utc)]
 
 
 class Callback(BaseModel):
-    """A callback to send.
+    """Something the person did (or a mailbox), which changes the contact where it exists, and the callback.
 
-    `ip` left out is sent empty, as after an import. `module_secret` adds the `checksum` that Connectif's own
-    shop modules want. The contact, where it exists, changes as it would have in Connectif.
+    `url` left out: no shop hears of it. `at` is when the person unsubscribed, now where it is left out. `ip`
+    left out is sent empty, as after an import. `module_secret` adds the `checksum` that Connectif's own shop
+    modules want.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     account: str
     type: Literal["subscribed", "unsubscribed", "bounced"]
-    url: str
+    url: str | None = None
     email: str
     ip: str | None = None
+    at: Moment | None = None
     module_secret: str | None = None
     post: bool = False
     bounce_type: Literal["hard", "soft", "other"] = "hard"
@@ -37,11 +43,19 @@ class Callback(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _stays_on_this_machine(cls, url: str) -> str:
+    def _stays_on_this_machine(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         host = urlsplit(url).hostname or ""
         if host != "localhost" and not _is_loopback(host):
             raise ValueError("callbacks go to this machine only")
         return url
+
+    @model_validator(mode="after")
+    def _has_a_moment_to_keep(self) -> Self:
+        if self.at is not None and self.type != "unsubscribed":
+            raise ValueError("`at` is kept of those who unsubscribe only")
+        return self
 
 
 _STATUS = {"subscribed": "subscribed", "unsubscribed": "unsubscribed"}
@@ -55,10 +69,20 @@ _ACTIVITY = {
 async def send_callback(
     order: Callback, account: Account, transport: httpx.AsyncBaseTransport | None
 ) -> dict[str, Any]:
-    """Change the contact, call the shop, and report: only a 2xx is a success, redirects are not followed."""
+    """Change the contact, call the shop, and report: only a 2xx is a success, redirects are not followed.
+
+    Without a shop to call there are no attempts.
+
+    Raises:
+        Refusal: 404: there is neither a shop to call nor a contact to change.
+    """
     entity_id = _change_contact(order, account)
+    if order.url is None and not entity_id:
+        raise absent("Contact")
     account.consume(_ACTIVITY[order.type])
-    url, body = _request(order, entity_id, keeps_query=account.world.switches.callback_keeps_query)
+    if order.url is None:
+        return {"ok": False, "url": None, "attempts": 0, "status": None, "error": None}
+    url, body = _request(order, order.url, entity_id, keeps_query=account.world.switches.callback_keeps_query)
     form = body is not None and order.type != "bounced"
     timeout = account.world.switches.callback_timeout
     content: dict[str, Any] = {"data": body} if form else {"json": body}
@@ -82,9 +106,11 @@ def checksum(email: str, module_secret: str) -> str:
     return hmac.new(module_secret.encode(), email.encode(), hashlib.sha1).hexdigest()
 
 
-def _request(order: Callback, entity_id: str, *, keeps_query: bool) -> tuple[str, dict[str, str] | None]:
+def _request(
+    order: Callback, url: str, entity_id: str, *, keeps_query: bool
+) -> tuple[str, dict[str, str] | None]:
     """The URL, and the body of a POST."""
-    url = order.url if keeps_query else order.url.partition("?")[0]
+    url = url if keeps_query else url.partition("?")[0]
     if order.type == "bounced":
         return url, {
             "bounceErrorMessage": order.bounce_message,
@@ -113,6 +139,8 @@ def _change_contact(order: Callback, account: Account) -> str:
         changes = {"_emailStatus": "bounced", "_emailBouncedReason": order.bounce_message}
     else:
         changes = {"_newsletterSubscriptionStatus": _STATUS[order.type]}
+        if order.at is not None:
+            changes["_emailLastUnsubscribedDate"] = order.at
         if order.type == "unsubscribed" and order.ip:
             changes["_emailLastUnsubscribedIp"] = order.ip
     account.contacts.patch("email", email, changes, now, switches)

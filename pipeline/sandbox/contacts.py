@@ -51,6 +51,8 @@ _DEFAULTS = {
     "_smsSubscriptionStatus": "none",
     "_points": 0,
 }
+#: Read-only values that stay when the person subscribes again.
+LEFT = ("_emailLastUnsubscribedDate", "_emailLastUnsubscribedIp")
 #: Read-only values that only Connectif's models fill.
 _MODELLED = (
     *("_rfm", "_recency", "_frequency", "_monetary", "_clv"),
@@ -121,6 +123,8 @@ class Contacts:
     ) -> tuple[Entry, bool]:
         """Create or change a contact; says which. None as a value clears a field.
 
+        Whoever becomes unsubscribed did so now, from an unknown address, unless `changes` say otherwise.
+
         Raises:
             Refusal: the other key belongs to another contact.
         """
@@ -137,7 +141,9 @@ class Contacts:
             else:
                 body[name] = value
         if before[1] != "unsubscribed" and body.get("_newsletterSubscriptionStatus") == "unsubscribed":
-            body["_emailLastUnsubscribedDate"] = iso(now)
+            body["_emailLastUnsubscribedDate"] = changes.get("_emailLastUnsubscribedDate") or iso(now)
+            if "_emailLastUnsubscribedIp" not in changes:
+                body.pop("_emailLastUnsubscribedIp", None)
         shelf_key = _shelf_key(body)
         if entry is not None and entry.key != shelf_key:
             self.shelf.rename(entry, shelf_key)
@@ -188,7 +194,7 @@ def _shown(entry: Entry, bought: Bought) -> dict[str, Any]:
         "_averagePurchasesAmount": round(bought.amount / count, 2) if count else 0,
         "_firstPurchaseDate": iso(bought.first) if count else None,
         "_lastPurchaseDate": iso(bought.last) if count else None,
-        **dict.fromkeys(_MODELLED),
+        **dict.fromkeys((*LEFT, *_MODELLED)),
         **_DEFAULTS,
         **entry.body,
     }

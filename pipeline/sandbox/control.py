@@ -15,6 +15,7 @@ from pipeline.sandbox.answers import Answer, Refusal, absent, ok, problem, refus
 from pipeline.sandbox.callbacks import Callback, send_callback
 from pipeline.sandbox.coupons import CouponSetSeed
 from pipeline.sandbox.faults import FaultRule
+from pipeline.sandbox.seeds import Seed, plant
 from pipeline.sandbox.visit import Incoming
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Control:
             ("POST", "keys"): self._add_key,
             ("POST", "coupon-sets"): self._add_coupon_set,
             ("POST", "callbacks"): self._callback,
+            ("POST", "seed"): self._seed,
         }
 
     async def answer(self, incoming: Incoming) -> Answer:
@@ -152,6 +154,10 @@ class Control:
         sandbox = self._sandbox
         account = self._account(order.account)
         return ok(await send_callback(order, account, sandbox.callback_transport))
+
+    async def _seed(self, incoming: Incoming) -> Answer:
+        seed = await _read(incoming, TypeAdapter(Seed))
+        return ok(plant(seed, self._account(seed.account), incoming.now), 201)
 
     def _account(self, name: str) -> Account:
         account = self._sandbox.accounts.get(name)

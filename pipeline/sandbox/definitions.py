@@ -31,6 +31,8 @@ _CONTACT_FIELD = {
     **dict.fromkeys(("defaultValue", "maxLength", "minValue", "maxValue", "minDate", "maxDate"), _ANY),
 }
 _EVENT_FIELD = {**_FIELD, "isPrimaryKey": BOOLEAN, "jsonPointerPath": TEXT}
+#: Ways of receiving by which an event must name its contact.
+_KEYED = ("webhook", "api")
 _EVENT_TYPE: dict[str, Kind] = {
     "alias": TEXT,
     "category": one_of("send", "receive"),
@@ -110,13 +112,14 @@ def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
         if not isinstance(field, dict):
             wrong.append(Violation(str(place), at))
             continue
-        found = violations(field, _EVENT_FIELD, required=("id", "type"), at=at)
+        found = violations(field, _EVENT_FIELD, required=("id", "name", "type"), at=at)
         wrong += found or _type_violations(field, at)
         if field.get("isPrimaryKey") and field.get("type") != "email":
             wrong.append(Violation("isPrimaryKey", f"{at}/isPrimaryKey", "The primary key must be an email"))
     keys = [field for field in body["fields"] if isinstance(field, dict) and field.get("isPrimaryKey")]
     receives = body["category"] == "receive"
-    if len(keys) != 1 and (receives or keys):
+    needs_key = receives and body.get("receiveType") in _KEYED
+    if len(keys) > 1 or (needs_key and not keys):
         wrong.append(Violation("fields", "/fields", "One field is the primary key"))
     if receives != bool(body.get("alias")):
         wrong.append(Violation("alias", "/alias", "Required to receive, not allowed to send"))

@@ -13,7 +13,7 @@ from pipeline.sandbox.shelf import MakeId
 if TYPE_CHECKING:
     from pipeline.sandbox.account import Account
 
-Status = Literal["queued", "inProgress", "finished"]
+Status = Literal["queued", "inProgress", "finished", "error"]
 #: Exports that are listed, per account.
 KEPT = 2_000
 
@@ -22,7 +22,8 @@ KEPT = 2_000
 class Export:
     """One export; `request` is the body that asked for it. Times are epoch seconds.
 
-    `starts` and `ends` bound the time it is in progress; `after` and `before` the time it is about.
+    `starts` and `ends` bound the time it is in progress; `after` and `before` the time it is about. With
+    `fails_after` it ends in error after so many rows.
     """
 
     id: str
@@ -34,24 +35,28 @@ class Export:
     ends: float
     after: float | None = None
     before: float | None = None
+    fails_after: int | None = None
     total: int | None = field(default=None)
 
     def status(self, now: float) -> Status:
         """How far it is."""
         if now < self.starts:
             return "queued"
-        return "inProgress" if now < self.ends else "finished"
+        if now < self.ends:
+            return "inProgress"
+        return "finished" if self.fails_after is None else "error"
 
     def shown(self, now: float, total: int, file_url: str | None) -> dict[str, Any]:
         """The export as GET answers it."""
         status = self.status(now)
-        over = status == "finished"
+        over = now >= self.ends
+        done = total if self.fails_after is None else min(self.fails_after, total)
         share = 0.0 if now < self.starts else (now - self.starts) / ((self.ends - self.starts) or 1.0)
         return {
             "id": self.id,
             "exportType": self.export_type,
             "status": status,
-            "progress": total if over else int(total * share),
+            "progress": done if over else int(done * share),
             "total": total,
             "fileName": self.file_name,
             "fileExtension": "zip",
@@ -82,16 +87,22 @@ class Exports:
         file_name: str,
         now: float,
         span: tuple[float, float] | None,
+        *,
+        fails_after: int | None = None,
     ) -> Export:
-        """Queue an export.
+        """Queue an export; with `fails_after` it ends in error after so many rows.
 
         Raises:
             Refusal: 400 E0301 while too many are waiting.
         """
         world = self._account.world
-        waiting = sum(one.status(now) != "finished" for one in self._all.values())
+        waiting = sum(now < one.ends for one in self._all.values())
         if waiting >= world.switches.max_exports:
-            raise custom("E0301", f"There are already {waiting} exports queued. Wait until one is completed.")
+            raise custom(
+                "E0301",
+                f"You have reached the limit of {world.switches.max_exports} queued exports. "
+                "Please try again when any queued export has been completed or deleted.",
+            )
         self._made += 1
         starts = now + world.scaled(world.switches.export_queue_seconds)
         one = Export(
@@ -102,6 +113,7 @@ class Exports:
             created=now,
             starts=starts,
             ends=starts + world.scaled(world.switches.export_in_progress_seconds),
+            fails_after=fails_after,
         )
         if span is not None:
             one.after, one.before = span

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import random
+import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.sandbox.answers import Header
 
 Effect = Literal[
     "timeout",
@@ -25,8 +28,24 @@ Effect = Literal[
     "import_stuck",
     "import_error",
     "import_cancelled",
+    "export_error",
     "expired_url",
+    "headers",
+    "page",
+    "reply",
+    "echo",
+    "huge_body",
+    "bomb",
 ]
+#: Effects whose answer has a `status` of the rule's and a body.
+_ANSWERING = ("error", "page", "reply", "echo", "huge_body", "bomb")
+#: Statuses that HTTP gives no body.
+_BODILESS = (204, 205, 304)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,16000}")
+#: What says where the body ends: with another value the connection is of no use.
+_FRAMING = ("content-length", "transfer-encoding")
+MAX_SIZE = 2_000_000_000
 
 
 class FaultRule(BaseModel):
@@ -42,8 +61,11 @@ class FaultRule(BaseModel):
         description="timeout: hang, nothing stored; timeout_after_store: carry out, then hang; reset and "
         "close_after_store: the same, but the connection breaks at once; error: an HttpError of `status`; "
         "bad_gateway: 502 in HTML; no_server: 404 in HTML; slow: `seconds` late; import_*: what becomes of "
-        "the import created (stuck: queued until the rule is gone); expired_url: links to files are past "
-        "their end"
+        "the import created (stuck: queued until the rule is gone); export_error: the export created fails; "
+        "expired_url: links to files are past their end; headers: carry out, answer with `headers`; in "
+        "Connectif's place answer page: HTML of `status`, reply: `status`, `content_type` and `body`, echo: "
+        "an HttpError of `status` that repeats the request, huge_body and bomb: one of `size` bytes, plain "
+        "or packed by gzip"
     )
     account: str | None = Field(None, description="none: every account")
     method: str | None = Field(None, description="none: every method")
@@ -54,12 +76,59 @@ class FaultRule(BaseModel):
     probability: float = Field(1.0, ge=0, le=1)
     count: int | None = Field(None, ge=1, description="strikes, then it rests; none: without end")
     seconds_active: float | None = Field(None, gt=0, description="from its first strike on; none: for ever")
-    status: int = Field(500, ge=400, le=599, description="of effect `error`")
+    status: int = Field(
+        500,
+        ge=200,
+        le=599,
+        description="of `error` (400 on), `page`, `reply`, `echo`, `huge_body` and `bomb`",
+    )
     detail: str = Field("Something unexpected happened.", description="of effect `error`")
     seconds: float = Field(
         120.0, ge=0, description="clock seconds of a hang (then the connection breaks) or of slowness"
     )
-    rows: int = Field(0, ge=0, description="rows an `import_error` carries out before it fails")
+    rows: int = Field(
+        0, ge=0, description="rows an `import_error` carries out, an `export_error` gets to, before it fails"
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=50,
+        description="of the answer, whatever the effect, in place of those of the same name",
+    )
+    carried_out: bool = Field(
+        False, description="what answers in Connectif's place does so once the call was carried out"
+    )
+    content_type: str = Field("application/json", description="of effect `reply`")
+    body: str = Field('{"message": "no healthy upstream"}', description="of effect `reply`")
+    size: int = Field(
+        50_000_000, ge=200, le=MAX_SIZE, description="bytes of a `huge_body`, of a `bomb` once unpacked"
+    )
+
+    @property
+    def sent_headers(self) -> tuple[Header, ...]:
+        """The rule's headers as they are sent."""
+        return tuple((name.encode(), value.encode("latin-1")) for name, value in self.headers.items())
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.lower() in _FRAMING:
+                raise ValueError(f"header {name!r} cannot be sent")
+        return headers
+
+    @field_validator("content_type")
+    @classmethod
+    def _is_a_header(cls, content_type: str) -> str:
+        if not _VALUE.fullmatch(content_type):
+            raise ValueError("the content type cannot be sent")
+        return content_type
+
+    @model_validator(mode="after")
+    def _has_a_status_it_can_answer(self) -> Self:
+        lowest = 400 if self.effect == "error" else 200
+        if self.effect in _ANSWERING and (self.status < lowest or self.status in _BODILESS):
+            raise ValueError(f"{self.effect} cannot answer {self.status}")
+        return self
 
 
 class _Armed:

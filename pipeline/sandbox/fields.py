@@ -51,13 +51,25 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc(text: str) -> str:
+    """ISO 8601, with any offset or none -> the same moment as the API writes it.
+
+    Raises:
+        ValueError: it is no moment, or one that cannot be written.
+    """
+    try:
+        return iso(moment(text))
+    except OverflowError:
+        raise ValueError("not a moment that can be written") from None
+
+
 def _is_moment(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
         # Near year 1 and year 9999 an offset can lead out of what can be written again.
-        iso(moment(value))
-    except (ValueError, OverflowError):
+        utc(value)
+    except ValueError:
         return False
     return True
 

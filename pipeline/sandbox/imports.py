@@ -116,7 +116,8 @@ class Imports:
         if waiting >= switches.max_imports:
             raise custom(
                 "E0401",
-                f"There are already {waiting} imports queued. Wait until one of them is completed.",
+                f"You have reached the limit of {switches.max_imports} queued imports. "
+                "Please try again when any queued import has been completed.",
             )
 
     def create(self, options: Options, upload: BinaryIO, now: float, strike: Strike | None) -> Import:

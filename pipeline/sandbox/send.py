@@ -19,18 +19,32 @@ class DroppedError(Exception):
     """The connection ends without an answer. A server that cannot break it gets this exception."""
 
 
-async def send_answer(send: Send, answer: Answer, now: float, headers: tuple[Header, ...] = ()) -> None:
-    """Send an answer whole, or in chunks where it is a file, dated `now`."""
+async def send_answer(
+    send: Send,
+    answer: Answer,
+    now: float,
+    headers: tuple[Header, ...] = (),
+    *,
+    put: tuple[Header, ...] = (),
+) -> None:
+    """Send an answer whole, or in chunks where it is a file, dated `now`.
+
+    Headers to `put` stand in place of all others of their names.
+    """
     sent = [(b"date", _date(int(now))), *headers, *answer.headers]
     if answer.body or answer.file is not None:
         sent.append((b"content-type", answer.content_type))
     if answer.file is None and answer.status != 204:  # noqa: PLR2004 - has no body, so no length
         sent.append((b"content-length", b"%d" % len(answer.body)))
+    replaced = {name.lower() for name, _ in put}
+    sent = [*(header for header in sent if header[0].lower() not in replaced), *put]
     await send({"type": "http.response.start", "status": answer.status, "headers": sent})
     if answer.file is not None:
         with answer.file as file:
             while chunk := file.read(_CHUNK):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                # A client that has gone takes chunks without a pause: others are to have their turn.
+                await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": answer.body})
 
 

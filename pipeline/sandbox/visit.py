@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from pipeline.metrics import SANDBOX_CALLS, Counter
 from pipeline.observe import Receive, Scope, Send
-from pipeline.sandbox import upload
-from pipeline.sandbox.answers import HTML, TEXT, Answer, Refusal, problem, refuse
+from pipeline.sandbox import spoilt, upload
+from pipeline.sandbox.answers import TEXT, Answer, Header, Refusal, problem, refuse
 from pipeline.sandbox.call import Call, Form
 from pipeline.sandbox.calls import LoggedCall
+from pipeline.sandbox.faults import FaultRule, Strike
 from pipeline.sandbox.fields import names
 from pipeline.sandbox.limit import rate_headers
 from pipeline.sandbox.routes import table
@@ -48,6 +50,7 @@ class Visit:
         self._route = table.NO_ROUTE
         self._read = self._method not in _WITH_BODY
         self._call: Call | None = None
+        self._put: tuple[Header, ...] = ()
         self._verdict = self._account.bucket.take(incoming.now, self._account.limit, self._switches)
 
     async def run(self) -> None:
@@ -69,7 +72,7 @@ class Visit:
         self._record(answer.status)
         now = self._world.now()
         headers = rate_headers(self._verdict, now, self._switches)
-        await send_answer(self._incoming.send, answer, now, headers)
+        await send_answer(self._incoming.send, answer, now, headers, put=self._put)
 
     async def _answer(self) -> Answer:
         scope = self._incoming.scope
@@ -81,7 +84,8 @@ class Visit:
         strike = self._world.faults.strike(self._account.name, self._method, template, self._incoming.now)
         if strike is not None:
             self._account.log.injected += 1
-            await self._spoil(strike.rule.effect, strike.rule.seconds, strike.rule.status, strike.rule.detail)
+            self._put = strike.rule.sent_headers
+            await self._spoil(strike.rule)
         body, form = await self._body()
         call = Call(
             account=self._account,
@@ -97,15 +101,28 @@ class Visit:
         self._call = call
         for _ in self._account.imports.steps(call.now):
             await asyncio.sleep(0)
-        answer = self._route.handler(call)
+        answer = self._carry_out(call, strike)
         if strike is not None and strike.rule.effect == "timeout_after_store":
             await self._drop(strike.rule.seconds)
         if strike is not None and strike.rule.effect == "close_after_store":
             await self._drop(0.0)
         return answer
 
-    async def _spoil(self, effect: str, seconds: float, status: int, detail: str) -> None:
+    def _carry_out(self, call: Call, strike: Strike | None) -> Answer:
+        instead = spoilt.INSTEAD.get(strike.rule.effect) if strike is not None else None
+        if strike is None or instead is None:
+            return self._route.handler(call)
+        answer = instead(strike.rule, call)
+        if strike.rule.carried_out:
+            with contextlib.suppress(Refusal):
+                self._route.handler(call)
+        elif call.form is not None and call.form.file is not None:
+            call.form.file.file.close()
+        return answer
+
+    async def _spoil(self, rule: FaultRule) -> None:
         """What a fault does before the call is carried out."""
+        effect, seconds = rule.effect, rule.seconds
         if effect == "slow":
             await self._world.clock.sleep(seconds)
         elif effect == "timeout":
@@ -113,11 +130,11 @@ class Visit:
         elif effect == "reset":
             await self._drop(0.0)
         elif effect == "error":
-            raise refuse(status, detail)
+            raise refuse(rule.status, rule.detail)
         elif effect == "bad_gateway":
-            raise Refusal(Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>\n", HTML))
+            raise Refusal(spoilt.page(502))
         elif effect == "no_server":
-            raise Refusal(Answer(404, b"<html><body><h1>404 Not Found</h1></body></html>\n", HTML))
+            raise Refusal(spoilt.page(404))
         elif effect == "unauthorised":
             raise Refusal(unauthorised(self._switches))
         elif effect == "forbidden":

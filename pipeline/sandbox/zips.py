@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
 from pipeline.sandbox.account import Account
-from pipeline.sandbox.contacts import WRITABLE
+from pipeline.sandbox.contacts import LEFT, WRITABLE
 from pipeline.sandbox.exports import Export
 from pipeline.sandbox.fields import iso
 from pipeline.sandbox.shelf import Entry
@@ -91,7 +91,7 @@ def _write(file: IO[bytes], rows: Iterable[Sequence[Any]], export: Export, *, bo
 
 def _contact_rows(account: Account) -> Iterator[Sequence[Any]]:
     custom = [str(definition["id"]) for definition in account.contact_fields.all()]
-    columns = ["_email", "_externalId", *WRITABLE, *custom, *_DERIVED]
+    columns = ["_email", "_externalId", *WRITABLE, *custom, *LEFT, *_DERIVED]
     yield columns
     for entry in account.contacts.shelf.living():
         contact = account.contacts.shown(entry)

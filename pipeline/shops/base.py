@@ -64,9 +64,9 @@ class Draft:
     of that kind that it emitted for this entity, one draft each, and makes the smallest body that holds it.
     `if_emitted` drafts are dropped where this entity never emitted such a record.
     `coupons` are the discount codes a purchase was made with: Connectif is not told them with it.
-    `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is its
-    customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an order
-    describes its buyer as of its placement.
+    `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
+    its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
+    order describes its buyer as of its placement.
     """
 
     kind: RecordKind

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pipeline.config import Settings
@@ -39,6 +40,7 @@ def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, 
             adapter=adapters[store.platform],
             account=store.account,
             recent_deliveries=settings.translate.recent_deliveries,
+            accounts=frozenset(settings.accounts),
         )
         for name, store in settings.stores.items()
         for account in (settings.accounts[store.account],)
@@ -56,8 +58,8 @@ class Stores:
     """
 
     feeds: Mapping[str, Feed]
-    platforms: Set[str] = frozenset()
-    retired: Set[str] = frozenset()
+    platforms: AbstractSet[str] = frozenset()
+    retired: AbstractSet[str] = frozenset()
 
     def of(self, event: RawEvent, key: bytes | None) -> Feed:
         """The event's store.

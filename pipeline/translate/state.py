@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,9 +20,14 @@ from pipeline.shops.base import CONSENT_CLOCK, ENTITY_CLOCK
 _CLOCKS = (ENTITY_CLOCK, CONSENT_CLOCK)
 _KINDS = {RecordKind.CONTACT: "c", RecordKind.PRODUCT: "p", RecordKind.PURCHASE: "u", RecordKind.COUPON: "k"}
 _LETTERS = {letter: kind for kind, letter in _KINDS.items()}
-#: 1 had no `said` and `ties`.
-_FORMAT = 2
+#: 1 had no `said` and `ties`; 1 and 2 did not say which account was told.
+_FORMAT = 3
 _NEWER = range(_FORMAT + 1, _FORMAT + 5)
+#: The account of what was told before accounts were remembered: that of the store when it is next heard of.
+_ANY_ACCOUNT = ""
+
+#: Record kind and id -> what was last emitted of it.
+ToldRecords = dict[tuple[RecordKind, str], "Told"]
 
 
 class NewerFormatError(PipelineError):
@@ -54,6 +59,14 @@ class Told(NamedTuple):
     offset: int
 
 
+class Address(NamedTuple):
+    """The contact of a customer: its id, when it was last heard of (epoch ms), and by which offset."""
+
+    id: str
+    since: int
+    offset: int
+
+
 class Seen(NamedTuple):
     """A delivery that was processed; `stale` where it came too late, so that it does so again."""
 
@@ -68,17 +81,27 @@ class EntityState:
 
     Attributes:
         newest: by clock.
-        told: by record kind and id, whatever was ever emitted for this entity.
+        told: by account, then by record kind and id, whatever was ever emitted for this entity.
         seen: the most recent deliveries, oldest first.
+        address: of a customer.
     """
 
     newest: dict[str, Newest] = field(default_factory=dict)
-    told: dict[tuple[RecordKind, str], Told] = field(default_factory=dict)
+    told: dict[str, ToldRecords] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    address: Address | None = None
+
+    def told_to(self, account: str) -> ToldRecords:
+        """What was emitted for an account; to be changed in place."""
+        told = self.told.get(account)
+        if told is None:
+            told = self.told[account] = self.told.pop(_ANY_ACCOUNT, {})
+        return told
 
     def copy(self) -> EntityState:
         """One that can be changed without changing this one."""
-        return EntityState(dict(self.newest), dict(self.told), list(self.seen))
+        told = {account: dict(records) for account, records in self.told.items()}
+        return EntityState(dict(self.newest), told, list(self.seen), self.address)
 
     def encode(self) -> bytes:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
@@ -86,12 +109,18 @@ class EntityState:
         for clock, mark in self.newest.items():
             newest += (_CLOCKS.index(clock), *mark[:2], int(mark.deleted), *mark[3:])
         told: list[object] = []
-        for (kind, record_id), was in self.told.items():
-            told += (_KINDS[kind], record_id, was.digest, was.offset)
+        for account, records in self.told.items():
+            flat: list[object] = []
+            for (kind, record_id), was in records.items():
+                flat += (_KINDS[kind], record_id, was.digest, was.offset)
+            told += (account, flat)
         seen: list[object] = []
         for delivery, offset, stale in self.seen:
             seen += (delivery, offset, int(stale))
-        return orjson.dumps([_FORMAT, newest, told, seen])
+        parts: list[object] = [_FORMAT, newest, told, seen]
+        if self.address is not None:
+            parts.append(list(self.address))
+        return orjson.dumps(parts)
 
     @classmethod
     def decode(cls, raw: bytes) -> EntityState:
@@ -101,14 +130,16 @@ class EntityState:
             NewerFormatError: written by a newer release.
             ValueError, TypeError, LookupError: no state at all.
         """
-        form, newest, told, seen = orjson.loads(raw)
+        form, newest, told, seen, *address = orjson.loads(raw)
         if form in _NEWER:
             raise NewerFormatError(
                 f"an entity's state has the format {form}, which a newer release writes",
                 hint="go back to that release",
             )
-        if form not in (1, _FORMAT):
+        if form not in (1, 2, _FORMAT):
             raise ValueError(f"an entity's state has the unknown format {form}")
+        if form < _FORMAT:
+            told = [_ANY_ACCOUNT, told] if told else []
         size = 4 if form == 1 else 6
         by_size, by_three = range(0, len(newest), size), range(0, len(seen), 3)
         return cls(
@@ -118,12 +149,14 @@ class EntityState:
                 )
                 for i in by_size
             },
-            told={
-                (_LETTERS[told[i]], told[i + 1]): Told(told[i + 2], told[i + 3])
-                for i in range(0, len(told), 4)
-            },
+            told={told[i]: _records(told[i + 1]) for i in range(0, len(told), 2)},
             seen=[Seen(seen[i], seen[i + 1], bool(seen[i + 2])) for i in by_three],
+            address=Address(*address[0]) if address else None,
         )
+
+
+def _records(flat: list[Any]) -> ToldRecords:
+    return {(_LETTERS[flat[i]], flat[i + 1]): Told(flat[i + 2], flat[i + 3]) for i in range(0, len(flat), 4)}
 
 
 def digest(data: bytes) -> str:

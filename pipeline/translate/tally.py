@@ -42,7 +42,7 @@ class Tally:
         self.marks[topic] = offset
         _add(self.events, f"{kind}|{result.outcome}|{result.reason}")
         for emission in result.emissions:
-            _add(self.records, f"{account}|{emission.kind}|{EMITTED}")
+            _add(self.records, f"{emission.account}|{emission.kind}|{EMITTED}")
         for record_kind in result.unchanged:
             _add(self.records, f"{account}|{record_kind}|{UNCHANGED}")
         return True

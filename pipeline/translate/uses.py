@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pipeline.records import CouponUse, Purchase, RecordKind, Source
 from pipeline.shops.base import Draft
-from pipeline.translate.state import EntityState, Told, digest
+from pipeline.translate.state import Told, ToldRecords, digest
 
 
 class Saying(NamedTuple):
@@ -24,29 +24,25 @@ class Saying(NamedTuple):
     received_ms: int
 
 
-def uses_of(draft: Draft, saying: Saying, state: EntityState) -> list[CouponUse]:
-    """What a purchase's draft says anew of codes; the state remembers it.
+def uses_of(draft: Draft, saying: Saying, told: ToldRecords) -> list[CouponUse]:
+    """What a purchase's draft says anew of codes; `told` remembers it.
 
     Args:
         draft: the purchase, or its retraction.
         saying: see there.
-        state: of the order; changed in place.
+        told: what the account was told of the order; changed in place.
     """
     offset = saying.source.offset
-    known = {
-        code
-        for (kind, code), told in state.told.items()
-        if kind is RecordKind.COUPON and told.offset <= offset
-    }
+    known = {code for (kind, code), was in told.items() if kind is RecordKind.COUPON and was.offset <= offset}
     placed = draft.body.purchase_date if isinstance(draft.body, Purchase) else None
     uses = []
     for code in dict.fromkeys((*draft.coupons, *sorted(known))):
         used = code in draft.coupons
         said = digest(f"{used}|{saying.purchase_id}".encode())
-        was = state.told.get((RecordKind.COUPON, code))
+        was = told.get((RecordKind.COUPON, code))
         if was is not None and was.offset < offset and was.digest == said:
             continue
-        state.told[RecordKind.COUPON, code] = Told(said, offset)
+        told[RecordKind.COUPON, code] = Told(said, offset)
         uses.append(
             CouponUse(**saying._asdict(), code=code, used=used, purchase_date=placed if used else None)
         )

@@ -82,6 +82,7 @@ class Translator:
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._bugs = 0
+        self._moved: set[tuple[str, str]] = set()
         self.books = Books()
         self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
         self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self._forget)
@@ -169,9 +170,11 @@ class Translator:
         result = self._judge(event, place, state, feed)
         if result.remember:
             states.put(event.key, state)
-        for kind, record_id, notes, value in result.emissions:
-            key = record_key(feed.account, kind, record_id)
-            work.step.send(self._topics[kind], value, key, self._partitions[feed.account])
+        if result.moved_from:
+            self._say_moved(event.store, result.moved_from, feed.account)
+        for account, kind, record_id, notes, value in result.emissions:
+            key = record_key(account, kind, record_id)
+            work.step.send(self._topics[kind], value, key, self._partitions[account])
             for note in notes:
                 work.noted[event.store, kind, note] += 1
         for use in result.uses:
@@ -180,6 +183,20 @@ class Translator:
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used
         return result
+
+    def _say_moved(self, store: str, before: str, account: str) -> None:
+        """Once per store and account: what it told there stays, and is not told again here by itself."""
+        if (store, before) not in self._moved:
+            self._moved.add((store, before))
+            log.warning(
+                "store %s: moved from account %s to %s. What it told %s stays there; cancellations and "
+                "withdrawals still reach it. %s is told of each entity with its next event.",
+                store,
+                before,
+                account,
+                before,
+                account,
+            )
 
     def _judge(self, event: RawEvent, place: Place, state: EntityState, feed: Feed) -> Result:
         """The verdict. A failure of ours is no reason to lose an event, or to stall those behind it."""
@@ -287,7 +304,7 @@ def _rejection(rejected: Rejected) -> Result:
 def build(engine: Engine, adapters: Mapping[str, ShopAdapter] = ADAPTERS) -> None:
     """Declare the stage on an engine."""
     translator = Translator(engine, adapters)
-    REGISTRY.register(AccountCollector(translator.books))
+    REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
 
 
 def serve(

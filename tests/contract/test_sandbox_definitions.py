@@ -8,13 +8,14 @@ import pytest
 
 from tests.connectif_sandbox import DOMAIN, EMAIL, Api, running
 
+KEY_FIELD = {"id": "mail", "name": "Mail", "type": "email", "isPrimaryKey": True, "required": True}
 EVENT_TYPE = {
     "name": "Booking",
     "category": "receive",
     "receiveType": "api",
     "alias": "booking",
     "fields": [
-        {"id": "mail", "name": "Mail", "type": "email", "isPrimaryKey": True, "required": True},
+        KEY_FIELD,
         {"id": "nights", "name": "Nights", "type": "integer"},
     ],
 }
@@ -194,14 +195,29 @@ async def test_custom_event_types_live_on_their_own_and_under_an_integration() -
         {"alias": None},
         {"fields": []},
         {"fields": ["mail"]},
-        {"fields": [{"id": "mail", "type": "text", "isPrimaryKey": True}]},
-        {"fields": [{"id": "mail", "type": "email"}]},
+        {"fields": [{"id": "mail", "name": "Mail", "type": "text", "isPrimaryKey": True}]},
+        {"fields": [{"id": "mail", "name": "Mail", "type": "email"}]},
+        {"fields": [{"id": "mail", "name": "Mail", "type": "email"}], "receiveType": "webhook"},
+        {"fields": [KEY_FIELD, {**KEY_FIELD, "id": "other"}], "receiveType": "browser"},
+        {"fields": [{"id": "mail", "type": "email", "isPrimaryKey": True}]},
+        {"fields": [KEY_FIELD, {"id": "nights", "type": "integer"}]},
         {"category": "send"},
     ],
 )
 async def test_a_wrong_custom_event_type_is_422(changes: dict[str, Any]) -> None:
     async with running() as api:
         assert (await api.post("/custom-event-types/", {**EVENT_TYPE, **changes})).status_code == 422
+
+
+async def test_only_events_by_webhook_or_api_want_a_primary_key_and_others_do_not_come_by_api() -> None:
+    async with running() as api:
+        fields = [{"id": "nights", "name": "Nights", "type": "integer"}]
+        created = await api.post(
+            "/custom-event-types/", {**EVENT_TYPE, "receiveType": "browser", "fields": fields}
+        )
+        assert created.status_code == 201
+        assert (await _event(api, {"nights": 2})).status_code == 404
+        assert (await api.post(f"/custom-events/id/{created.json()['id']}", {})).status_code == 404
 
 
 async def test_custom_integrations_are_made_changed_listed_and_deleted() -> None:

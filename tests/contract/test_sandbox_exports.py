@@ -18,6 +18,7 @@ ACTIVITIES = {
     "dateFormat": "ISO",
     "filters": {"fromDate": "2023-11-01", "toDate": "2023-12-01", "activityTypes": ["purchase"]},
 }
+EXPORT_ERROR = {"effect": "export_error", "method": "POST", "rows": 1, "count": 1}
 REPORT = {
     "delimiter": ";",
     "filters": {"reportId": "643e76bfc1d60cb6ca7832fb", "fromDate": "2026-01-01", "toDate": "2026-01-31"},
@@ -73,6 +74,29 @@ async def test_an_export_shows_itself_in_progress_only_when_switched_on() -> Non
         shown = (await api.get(f"/exports/{created.json()['id']}")).json()
         assert shown["status"] == "inProgress"
         assert "fileUrl" not in shown
+
+
+async def test_an_export_can_end_in_error_and_no_longer_waits() -> None:
+    async with running(max_exports=1, export_in_progress_seconds=5) as api:
+        for number in range(3):
+            await api.patch(f"/contacts/email/{number}@mail.example", {})
+        await api.control("POST", "faults", [EXPORT_ERROR])
+        failed = await _finished(api, "/exports/", CONTACTS)
+        assert (failed["status"], failed["progress"], failed["total"]) == ("error", 1, 3)
+        assert "fileUrl" not in failed
+        assert "finishedAt" in failed
+        (listed,) = (await api.get("/exports")).json()["results"]
+        assert listed == failed
+        good = await _finished(api, "/exports/", CONTACTS)
+        assert (good["status"], good["progress"]) == ("finished", 3)
+        assert (await api.delete(f"/exports/{failed['id']}")).status_code == 204
+
+
+async def test_a_report_can_end_in_error() -> None:
+    async with running() as api:
+        await api.control("POST", "faults", [{"effect": "export_error", "route": "/exports/type/*"}])
+        assert (await _finished(api, "/exports/type/data-explorer", REPORT))["status"] == "error"
+        assert (await _finished(api, "/exports/", CONTACTS))["status"] == "finished"
 
 
 async def test_an_activities_export_holds_the_purchases_and_their_lines() -> None:

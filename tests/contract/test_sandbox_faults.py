@@ -226,7 +226,17 @@ def test_every_effect_and_every_route_of_the_sandbox_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
     for effect in get_args(Effect):
         assert f"`{effect}`" in text
-    for route in ("ledger", "stats", "switches", "faults", "reset", "keys", "coupon-sets", "callbacks"):
+    for route in (
+        "ledger",
+        "stats",
+        "switches",
+        "faults",
+        "reset",
+        "keys",
+        "seed",
+        "coupon-sets",
+        "callbacks",
+    ):
         assert route in text
 
 

@@ -165,3 +165,34 @@ def test_every_switch_is_listed_with_its_meaning() -> None:
 def test_options_that_are_no_switch_are_refused() -> None:
     with pytest.raises(SettingsError, match="not name=value"):
         with_options(parse({}, {}), speed=None, window=None, switches=["page_size"])
+
+
+def test_a_real_connection_carries_what_a_proxy_would_and_outlives_clients_that_hang_up(
+    tmp_path: Path,
+) -> None:
+    with _sandbox(tmp_path) as (_, url, port):
+        digits = "9" * 400
+        rules = [
+            {
+                "effect": "page",
+                "status": 522,
+                "headers": {"Retry-After": digits, "Date": "never"},
+                "count": 1,
+            },
+            {"effect": "bomb", "status": 200, "size": 20_000_000, "count": 1},
+            {"effect": "huge_body", "status": 200, "size": 300_000_000},
+        ]
+        assert httpx.post(f"{url}/_sandbox/faults", json=rules).status_code == 200
+        page = _raw(port, _request("GET", "/store/"))
+        assert page.startswith(b"HTTP/1.1 522 ")
+        head = page.partition(b"\r\n\r\n")[0].lower()
+        assert head.count(b"\r\ndate: never") == head.count(b"\r\ndate:") == 1
+        assert f"\r\nretry-after: {digits}".encode() in head
+
+        bomb = _raw(port, _request("GET", "/store/"))
+        assert b"\r\ncontent-encoding: gzip\r\n" in bomb
+        assert len(bomb) < 100_000
+
+        with httpx.stream("GET", f"{url}/store/", headers=HEADERS) as answer:
+            assert len(next(answer.iter_raw())) > 0
+        assert httpx.get(f"{url}/readyz").status_code == 200

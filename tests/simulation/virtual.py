@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -31,9 +32,10 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the module."""
+    """See the module; `epoch` is its time zero, in epoch seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: float = EPOCH) -> None:
+        self.epoch = epoch
         self._virtual = _Selector()
         super().__init__(self._virtual)
 
@@ -41,16 +43,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end on virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+def run(work: Coroutine[Any, Any, T], *, epoch: float = EPOCH) -> T:
+    """Run `work` to its end on virtual time that begins at `epoch`."""
+    with asyncio.Runner(loop_factory=partial(VirtualLoop, epoch)) as runner:
         runner.get_loop().set_exception_handler(_raise)
         return runner.run(work)
 
 
 def wall() -> float:
     """Epoch seconds of the running loop."""
-    return EPOCH + asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    return (loop.epoch if isinstance(loop, VirtualLoop) else EPOCH) + loop.time()
 
 
 class LoopClock:

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.deliver.judge import apply, judge
-from pipeline.deliver.merge import OWN, SEEN, Base, ContactState, CouponState, ProductState, PurchaseState
+from pipeline.deliver.merge import (
+    OWN,
+    SEEN,
+    Base,
+    Claim,
+    ContactState,
+    CouponState,
+    ProductState,
+    PurchaseState,
+)
+from pipeline.deliver.owners import Owners
 from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, told_from_json
 from pipeline.deliver.verdicts import (
     AddCoupon,
@@ -35,7 +45,13 @@ def _product(version: int, rank: int = OWN, **fields: Any) -> ProductState:
 
 
 def _patch(version: int, **fields: Any) -> ProductState:
-    return ProductState(None, {name: (version, value) for name, value in fields.items()})
+    return ProductState(None, {name: (version, value, "") for name, value in fields.items()})
+
+
+def _purchase(
+    version: int, offset: int, body: dict[str, Any] | None, owner: str = "s|order|1", heard: int = 0
+) -> PurchaseState:
+    return PurchaseState({owner: Claim(version, offset, body, heard)})
 
 
 def _told(*states: Any) -> Told:
@@ -79,7 +95,7 @@ class TestContacts:
 
     def test_a_deletion_goes_first_and_makes_everything_news(self) -> None:
         told = _told(_contact(1, name="Ann"))
-        gone = ContactState(True, retracted=2)
+        gone = ContactState(True, owners=Owners(gone={"": 2}))
         assert judge(told, gone) == PutContact(None, delete_first=True)
         again = gone.merge(_contact(3, name="Ann"))
         assert judge(told, again) == PutContact({"name": "Ann"}, delete_first=True)
@@ -127,38 +143,38 @@ class TestProducts:
 
 class TestPurchases:
     def test_a_first_purchase_triggers_and_a_backfilled_one_does_not(self) -> None:
-        state = PurchaseState(1, 0, BODY)
+        state = _purchase(1, 0, BODY)
         assert judge(None, state) == CreatePurchase(trigger=True, compare=False)
         assert judge(None, state, trigger=False) == CreatePurchase(trigger=False, compare=False)
 
     def test_equal_is_unchanged_different_is_replaced_and_older_is_left(self) -> None:
-        told = _told(PurchaseState(2, 0, BODY))
+        told = _told(_purchase(2, 0, BODY))
         other = {**BODY, "total_price": "2.00"}
-        assert judge(told, PurchaseState(3, 0, BODY)) == Unchanged("same")
-        assert judge(told, PurchaseState(3, 0, other)) == ReplacePurchase(verify=False)
-        assert judge(told, PurchaseState(1, 0, other)) == Unchanged("older")
+        assert judge(told, _purchase(3, 0, BODY)) == Unchanged("same")
+        assert judge(told, _purchase(3, 0, other)) == ReplacePurchase(verify=False)
+        assert judge(told, _purchase(1, 0, other)) == Unchanged("older")
 
     def test_a_retraction_needs_a_call_only_if_connectif_may_have_it(self) -> None:
-        gone = PurchaseState(3, 0, None)
+        gone = _purchase(3, 0, None)
         assert judge(None, gone) == Unchanged("never_sent")
         assert judge(None, gone, maybe_sent=True) == DeletePurchase()
-        assert judge(_told(PurchaseState(2, 0, BODY)), gone) == DeletePurchase()
-        assert judge(_told(PurchaseState(2, 0, BODY), gone), gone) == Unchanged("same")
+        assert judge(_told(_purchase(2, 0, BODY)), gone) == DeletePurchase()
+        assert judge(_told(_purchase(2, 0, BODY), gone), gone) == Unchanged("same")
 
     def test_sold_again_it_is_created_without_its_trigger(self) -> None:
-        told = _told(PurchaseState(1, 0, BODY), PurchaseState(2, 0, None))
-        assert judge(told, PurchaseState(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
+        told = _told(_purchase(1, 0, BODY), _purchase(2, 0, None))
+        assert judge(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_what_may_have_been_told_is_remembered_once_it_was_deleted(self) -> None:
-        gone = PurchaseState(2, 0, None)
+        gone = _purchase(2, 0, None)
         assert apply(None, gone, delivered=False) is None  # never sent: a later sale is the first
         told = apply(None, gone, delivered=True)
-        assert judge(told, PurchaseState(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
+        assert judge(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_in_doubt_connectif_is_asked(self) -> None:
-        told = _told(PurchaseState(2, 0, BODY))
-        assert judge(None, PurchaseState(3, 0, BODY), maybe_sent=True) == CreatePurchase(True, True)
-        assert judge(told, PurchaseState(3, 0, BODY), maybe_sent=True) == ReplacePurchase(verify=True)
+        told = _told(_purchase(2, 0, BODY))
+        assert judge(None, _purchase(3, 0, BODY), maybe_sent=True) == CreatePurchase(True, True)
+        assert judge(told, _purchase(3, 0, BODY), maybe_sent=True) == ReplacePurchase(verify=True)
 
 
 def test_a_coupon_is_added_once() -> None:

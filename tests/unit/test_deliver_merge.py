@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.deliver.contact_state import consent_of, statement_of
 from pipeline.deliver.merge import (
     OWN,
     SEEN,
     Base,
+    Claim,
     ContactState,
     CouponState,
     ProductState,
@@ -22,11 +24,13 @@ from pipeline.deliver.merge import (
     merged,
     state_from_json,
 )
+from pipeline.deliver.owners import Owners
 from pipeline.records import Op
 
 _versions = st.integers(1, 4)
 _ranks = st.sampled_from([SEEN, OWN])
 _texts = st.sampled_from(["a", "b"])
+_owners = st.sampled_from(["s|customer|1", "s|customer|2", "guest"])
 _fields = st.dictionaries(st.sampled_from(["name", "surname"]), _texts, max_size=2)
 
 
@@ -35,10 +39,14 @@ def _contacts(draw: st.DrawFn) -> ContactState:
     """As one record makes it, or a deletion."""
     version, rank = draw(_versions), draw(_ranks)
     if draw(st.booleans()) and draw(st.booleans()):
-        return ContactState(by_email=True, retracted=version)
+        return ContactState(by_email=True, owners=Owners(gone={draw(_owners): version}))
     fields = {name: (version, rank, value) for name, value in draw(_fields).items()}
     said = draw(st.none() | st.tuples(_versions, st.booleans()))
-    return ContactState(True, fields, {} if said is None else {rank: said})
+    owner = draw(_owners)
+    claim = (version, 0) if rank == OWN else (0, version)
+    left = draw(st.none() | _versions)
+    owners = Owners({owner: claim}, {} if left is None else {owner: left})
+    return ContactState(True, fields, {} if said is None else {rank: said}, owners)
 
 
 @st.composite
@@ -46,14 +54,24 @@ def _products(draw: st.DrawFn) -> ProductState:
     version, fields = draw(_versions), draw(_fields)
     kind = draw(st.sampled_from(["own", "stub", "patch", "delete"]))
     if kind == "patch":
-        return ProductState(None, {name: (version, value) for name, value in fields.items()})
+        return ProductState(None, {name: (version, value, "") for name, value in fields.items()})
     if kind == "delete":
         return ProductState(Base(OWN, version, None))
     return ProductState(Base(OWN if kind == "own" else SEEN, version, fields))
 
 
+def _purchase(
+    version: int, offset: int, body: dict[str, Any] | None, owner: str = "s|order|1"
+) -> PurchaseState:
+    return PurchaseState({owner: Claim(version, offset, body)})
+
+
 _purchases = st.builds(
-    PurchaseState, _versions, st.integers(0, 3), st.none() | st.fixed_dictionaries({"total_price": _texts})
+    _purchase,
+    _versions,
+    st.integers(0, 3),
+    st.none() | st.fixed_dictionaries({"total_price": _texts}),
+    st.sampled_from(["s|order|1", "s|order|2"]),
 )
 _coupons = st.builds(CouponState, _texts, _texts)
 _STATES: list[st.SearchStrategy[Any]] = [_contacts(), _products(), _purchases, _coupons]
@@ -87,7 +105,7 @@ def test_a_state_survives_its_json(states: st.SearchStrategy[Any], data: st.Data
 
 def test_states_of_two_kinds_do_not_merge() -> None:
     with pytest.raises(TypeError):
-        merged(CouponState("s", "c"), PurchaseState(1, 0, None))
+        merged(CouponState("s", "c"), _purchase(1, 0, None))
 
 
 def test_the_newest_value_of_each_field_wins() -> None:
@@ -99,19 +117,20 @@ def test_the_newest_value_of_each_field_wins() -> None:
 
 def test_the_customers_own_consent_is_believed_over_a_newer_order() -> None:
     own, order = ContactState(True, consent={OWN: (1, True)}), ContactState(True, consent={SEEN: (9, False)})
-    assert own.merge(order).newsletter == (OWN, 1, True)
+    assert statement_of(own.merge(order).consent) == (OWN, 1, True)
 
 
 def test_an_unsubscription_wins_a_tie() -> None:
     one, two = ContactState(True, consent={OWN: (5, False)}), ContactState(True, consent={OWN: (5, True)})
-    assert one.merge(two).newsletter == (OWN, 5, True)
+    assert statement_of(one.merge(two).consent) == (OWN, 5, True)
 
 
 def test_a_deletion_takes_older_fields_along_and_leaves_newer_ones() -> None:
     old = ContactState(True, {"name": (1, OWN, "Ann")}, {OWN: (1, False)})
     new = ContactState(True, {"surname": (3, OWN, "Jones")})
-    both = old.merge(ContactState(True, retracted=2)).merge(new)
-    assert (both.fields, both.consent) == ({"surname": (3, OWN, "Jones")}, {})
+    both = old.merge(ContactState(True, owners=Owners(gone={"": 2}))).merge(new)
+    assert both.live_fields == {"surname": (3, OWN, "Jones")}
+    assert consent_of(both.consent, both.owners) == {}
 
 
 def test_a_stub_never_changes_what_the_catalogue_says() -> None:
@@ -121,7 +140,7 @@ def test_a_stub_never_changes_what_the_catalogue_says() -> None:
 
 
 def test_single_fields_overlay_an_older_whole_and_make_no_product_alone() -> None:
-    patch = ProductState(None, {"availability": (2, "outofstock")})
+    patch = ProductState(None, {"availability": (2, "outofstock", "")})
     assert patch.op is Op.PATCH
     both = patch.merge(ProductState(Base(OWN, 1, {"name": "Shirt", "availability": "instock"})))
     assert (both.op, both.fields) == (Op.UPSERT, {"name": "Shirt", "availability": "outofstock"})
@@ -130,8 +149,8 @@ def test_single_fields_overlay_an_older_whole_and_make_no_product_alone() -> Non
 
 
 def test_of_two_purchases_of_one_version_the_later_event_counts() -> None:
-    early, late = PurchaseState(1, 5, {"total_price": "1"}), PurchaseState(1, 6, {"total_price": "2"})
-    assert late.merge(early) is late
+    early, late = _purchase(1, 5, {"total_price": "1"}), _purchase(1, 6, {"total_price": "2"})
+    assert late.merge(early) == late
 
 
 def _fold(join: Callable[[State, State], State], states: list[State]) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.merge import OWN, SEEN, Base, ProductState, PurchaseState
+from pipeline.deliver.merge import OWN, SEEN, Base, Claim, ProductState, PurchaseState
 from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
 from pipeline.deliver.receipts import Ending, Key, Place, receipt_of, record_of
 from pipeline.events import Lane
@@ -19,7 +19,7 @@ def _stamp(offset: int, version: int, origin: Origin = Origin.ORDER, lane: Lane 
 
 
 def _purchase(offset: int, version: int, lane: Lane = Lane.LIVE, accepted_ms: int = 5_000) -> Waiting:
-    state = PurchaseState(version, offset, {"total_price": str(version), "lines": []})
+    state = PurchaseState({"s|order|1": Claim(version, offset, {"total_price": str(version), "lines": []})})
     return Waiting(_stamp(offset, version, lane=lane), state, lane, accepted_ms, lane is Lane.BACKFILL)
 
 
@@ -142,7 +142,7 @@ def test_a_record_can_be_had_back_whole_for_its_dead_letter() -> None:
         "total_quantity": 1,
         "lines": [],
     }
-    waiting = Waiting(_stamp(3, 4), PurchaseState(4, 3, body), Lane.LIVE, 1, False)
+    waiting = Waiting(_stamp(3, 4), PurchaseState({"s|order|1": Claim(4, 3, body)}), Lane.LIVE, 1, False)
     record = record_of("acme", KEY, waiting)
     assert (record.account, record.id, record.version, record.source.offset) == ("acme", "o1", 4, 3)
     assert record.body is not None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.records import RecordKind
 from pipeline.translate.rules import Place, apply
-from pipeline.translate.state import EntityState, Newest, Seen, Told
+from pipeline.translate.state import Address, EntityState, Newest, Seen, Told
 from pipeline.translate.tally import Account, Tally
 from tests.plainshop import event, feed
 
@@ -154,10 +154,15 @@ STATES = st.builds(
         ),
     ),
     told=st.dictionaries(
-        st.tuples(st.sampled_from(list(RecordKind)), st.text(max_size=20)),
-        st.builds(Told, st.text("0123456789abcdef", min_size=12, max_size=12), MARKS),
-        max_size=5,
+        st.text(max_size=5),
+        st.dictionaries(
+            st.tuples(st.sampled_from(list(RecordKind)), st.text(max_size=20)),
+            st.builds(Told, st.text("0123456789abcdef", min_size=12, max_size=12), MARKS),
+            max_size=5,
+        ),
+        max_size=2,
     ),
+    address=st.none() | st.builds(Address, st.text(max_size=20), MARKS, MARKS),
     seen=st.lists(
         st.builds(Seen, st.text("0123456789abcdef", max_size=12), MARKS, st.booleans()), max_size=8
     ),
@@ -167,6 +172,13 @@ STATES = st.builds(
 def test_a_state_of_the_first_format_is_read() -> None:
     raw = orjson.dumps([1, [0, 9, 4, 1], [], []])
     assert EntityState.decode(raw) == EntityState(newest={"entity": Newest(9, 4, True)})
+
+
+def test_what_an_earlier_format_says_was_told_is_of_the_account_the_store_has_now() -> None:
+    raw = orjson.dumps([2, [], ["u", "7001", "00", 4], []])
+    state = EntityState.decode(raw)
+    assert state.told_to("acme") == {(RecordKind.PURCHASE, "7001"): Told("00", 4)}
+    assert state.told_to("other") == {}
 
 
 @given(STATES)

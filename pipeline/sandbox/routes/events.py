@@ -28,12 +28,13 @@ def _create(call: Call, event_type: dict[str, Any] | None) -> Answer:
     create_contact = call.flag("createContact", default=False)
     if len(call.body) > call.switches.custom_event_max_bytes:
         raise refuse(413, f"Maximum allowed size is {call.switches.custom_event_max_bytes} bytes.")
-    if event_type is None or event_type["category"] != "receive":
+    fields = event_type["fields"] if event_type is not None and event_type["category"] == "receive" else ()
+    primary = next((field["id"] for field in fields if field.get("isPrimaryKey")), None)
+    if primary is None:
+        # What tells of no contact comes another way, such as from the browser.
         raise absent("Custom event type")
     body = call.document()
-    fields = event_type["fields"]
     known = {field["id"]: custom_kind(field) for field in fields}
-    primary = next(field["id"] for field in fields if field.get("isPrimaryKey"))
     required = {primary, *(field["id"] for field in fields if field.get("required"))}
     if wrong := violations(body, known, required=sorted(required), refuse_unknown=True):
         raise unprocessable(wrong)
@@ -41,7 +42,7 @@ def _create(call: Call, event_type: dict[str, Any] | None) -> Answer:
     email = body[primary].lower() if call.switches.email_case == "lower" else body[primary]
     if account.contacts.find("email", email) is None:
         if not create_contact:
-            raise custom("E0501", f"Contact with email {email} does not exist. Create it first.")
+            raise custom("E0501", "Contact does not exist.")
         account.contacts.patch("email", email, {}, call.now, call.switches)
         account.consume("entity-created")
     account.check_allowance()

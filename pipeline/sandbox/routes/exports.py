@@ -59,7 +59,7 @@ def create(call: Call) -> Answer:
     if wrong:
         raise unprocessable(wrong)
     name = f"export-{body['exportType']}-{_uuid(call)}"
-    return _created(call, call.account.exports.create(body["exportType"], body, name, call.now, span))
+    return _created(call, body["exportType"], body, name, span)
 
 
 def create_report(call: Call) -> Answer:
@@ -78,7 +78,7 @@ def create_report(call: Call) -> Answer:
         raise unprocessable(wrong)
     first, last = (datetime.fromtimestamp(at, UTC) for at in (span[0], span[1] - 1))
     name = f"Purchases-{first:%Y%m%d}-{last:%Y%m%d}-{_uuid(call)}"
-    return _created(call, call.account.exports.create("data-explorer", body, name, call.now, span))
+    return _created(call, "data-explorer", body, name, span)
 
 
 def get(call: Call) -> Answer:
@@ -116,16 +116,21 @@ def _find(call: Call) -> Export:
     return one
 
 
-def _created(call: Call, one: Export) -> Answer:
+def _created(
+    call: Call, kind: str, body: Mapping[str, Any], name: str, span: tuple[float, float] | None
+) -> Answer:
+    failing = call.strike is not None and call.strike.rule.effect == "export_error"
+    rows = call.strike.rule.rows if call.strike is not None and failing else None
+    one = call.account.exports.create(kind, body, name, call.now, span, fails_after=rows)
     return ok(_shown(call, one), 201)
 
 
 def _shown(call: Call, one: Export) -> dict[str, Any]:
-    over = one.status(call.now) == "finished"
+    over = call.now >= one.ends
     if over and one.total is None:
         one.total = zips.total(call.account, one)
     url = None
-    if over:
+    if one.status(call.now) == "finished":
         link = FileLink(call.account.name, "export", one.id, f"{one.file_name}.zip")
         expired = call.strike is not None and call.strike.rule.effect == "expired_url"
         url = make_link(call.account, link, call.base_url, call.now, expired=expired)

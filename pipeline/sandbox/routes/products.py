@@ -30,7 +30,7 @@ def patch(call: Call) -> Answer:
     if url is not None and not products.domains.allow(url, switches.domain_match):
         raise custom(
             "E0201",
-            f"Product {product_id} had URL from non authorized domain.",
+            "Product had URL from non authorized domain.",
             allowedDomains=products.domains.listed,
         )
     kept = {name: value for name, value in changes.items() if name in PRODUCT}

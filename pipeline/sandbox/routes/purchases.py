@@ -112,8 +112,7 @@ def _contact(call: Call, body: Mapping[str, Any]) -> Entry:
     if found is None and email is not None:
         found = contacts.find("email", email)
     if found is None:
-        who = f"email {email}" if email is not None else f"external id {external_id}"
-        raise custom("E0101", f"Contact with {who} does not exist. Create it first.")
+        raise custom("E0101", f"Contact {external_id if email is None else email} does not exist.")
     return found
 
 
@@ -125,8 +124,7 @@ def _lines(call: Call, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     missing = [product_id for product_id, entry in found.items() if entry is None]
     if missing:
         listed = missing if switches.missing_products_listed == "all" else missing[:1]
-        detail = f"Product {', '.join(listed)} does not exist in the catalogue."
-        raise custom("E0102", detail, productIds=listed)
+        raise custom("E0102", f"Product {', '.join(listed)} does not exist.", productIds=listed)
     known = {product_id: entry for product_id, entry in found.items() if entry is not None}
     foreign = [
         line["productId"]

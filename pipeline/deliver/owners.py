@@ -1,0 +1,100 @@
+"""Whose an address is: customers move from one address to another, and somebody else takes the old one over.
+
+A contact in Connectif is an address, a customer in a shop is a person. What a customer's event says of an
+address the customer has left, or of a deleted customer's addresses, counts only while nobody else has named
+the address since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+#: Owners remembered of one address, those that named it last: families and call centres share one.
+MAX_OWNERS = 16
+
+#: An owner that records of earlier releases do not name.
+UNNAMED = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """What the owners of one address said of it; a join semilattice like the states it is part of.
+
+    Attributes:
+        claims: owner -> newest version at which its own event named the address, and at which its order did.
+        left: owner -> moment (epoch ms) at which it had withdrawn its consent or the address; it counts while
+            neither the owner nor another customer has named the address since.
+        gone: owner -> version of its deletion; it counts while nobody else has named the address since.
+    """
+
+    claims: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+
+    def merge(self, other: Self) -> Self:
+        """Both."""
+        if not other.claims and not other.left and not other.gone:
+            return self
+        claims = {**self.claims}
+        for owner, (own, passing) in other.claims.items():
+            known = claims.get(owner, (0, 0))
+            claims[owner] = max(own, known[0]), max(passing, known[1])
+        if len(claims) > MAX_OWNERS:
+            newest = sorted(claims.items(), key=lambda item: (max(item[1]), item[0]))[-MAX_OWNERS:]
+            claims = dict(newest)
+        return type(self)(claims, _newest(self.left, other.left), _newest(self.gone, other.gone))
+
+    @property
+    def retracted(self) -> int:
+        """Version of the newest deletion that counts, 0 for none: what is older is gone with it."""
+        return max(
+            (version for owner, version in self.gone.items() if not self._is_anothers(owner)), default=0
+        )
+
+    @property
+    def withdrawn(self) -> int:
+        """Moment of the newest withdrawal by somebody who has left the address, that counts; 0 for none."""
+        return max(
+            (moment for owner, moment in self.left.items() if self._has_left(owner, moment)), default=0
+        )
+
+    def _is_anothers(self, owner: str) -> bool:
+        """Whether somebody else, who is not gone, named the address after the owner did."""
+        if owner == UNNAMED:
+            return False
+        since = max(self.claims.get(owner, (0, 0)))
+        return any(
+            max(claim) >= since and max(claim) > self.gone.get(other, 0)
+            for other, claim in self.claims.items()
+            if other != owner
+        )
+
+    def _has_left(self, owner: str, moment: int) -> bool:
+        """Whether the owner did not come back, and no other customer came after it."""
+        own = self.claims.get(owner, (0, 0))[0]
+        return own <= moment and not any(
+            claim > own for other, (claim, _) in self.claims.items() if other != owner
+        )
+
+    def to_json(self) -> list[Any]:
+        """As stored; empty where nothing is known."""
+        return [self.claims, self.left, self.gone] if self.claims or self.left or self.gone else []
+
+    @classmethod
+    def from_json(cls, data: list[Any] | int) -> Self:
+        """What `to_json` wrote, or the version of a deletion, as releases before wrote it."""
+        if isinstance(data, int):
+            return cls(gone={UNNAMED: data} if data else {})
+        if not data:
+            return cls()
+        claims, left, gone = data
+        return cls({owner: (own, passing) for owner, (own, passing) in claims.items()}, left, gone)
+
+
+def _newest(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, int]:
+    return {owner: max(one.get(owner, 0), two.get(owner, 0)) for owner in {**one, **two}}
+
+
+NOBODY = Owners()

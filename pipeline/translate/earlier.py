@@ -1,0 +1,120 @@
+"""What an event means for what its entity was told under before: numbers given up, addresses left. Pure.
+
+An order has one purchase, whatever its number was before. A customer has one address; Connectif cannot rename
+a contact, so the old one stays, and is told that no newsletters go there any more. What was told is
+remembered with the offset of its event, and counts only for later ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from pipeline.records import Contact, Op, Origin, RecordKind
+from pipeline.shops.base import Draft
+from pipeline.shops.orders import retract_draft
+from pipeline.translate.state import Address, EntityState, ToldRecords, digest
+
+#: Stands for what was told of an address that its customer has left.
+LEFT = digest(b"left")
+
+
+def given_up(drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[Draft]:
+    """Retractions of the purchases that the order was told under before, under other ids than now."""
+    now = {draft.id for draft in drafts if draft.kind is RecordKind.PURCHASE and draft.id is not None}
+    if not now:
+        return []
+    return [
+        retract_draft(record_id, ("renumbered",))
+        for (kind, record_id), was in told.items()
+        if kind is RecordKind.PURCHASE and record_id not in now and was.offset <= offset
+    ]
+
+
+def was_sold(record_id: str, told: ToldRecords, offset: int) -> bool:
+    """Whether the order was told as a purchase of another id before: its workflows have run."""
+    return any(
+        kind is RecordKind.PURCHASE and other != record_id and was.offset <= offset
+        for (kind, other), was in told.items()
+    )
+
+
+class Heard(NamedTuple):
+    """An event of a customer.
+
+    Attributes:
+        offset: its place.
+        when: the customer had the address that the event names, epoch ms.
+        moment: the customer's newest version on any clock, epoch ms.
+    """
+
+    offset: int
+    when: int
+    moment: int
+
+
+def at_addresses(
+    drafts: tuple[Draft, ...], heard: Heard, state: EntityState, told: ToldRecords
+) -> tuple[Draft, ...]:
+    """A customer's drafts, with what they mean for the customer's other addresses.
+
+    A statement of an address that the customer has left since subscribes nobody there. A withdrawal is the
+    person's: it goes to the address of today as well, and addresses that were left are unsubscribed.
+
+    Args:
+        drafts: of the event.
+        heard: the event.
+        state: the customer's; its address is brought up to date.
+        told: what the account was told.
+    """
+    found: list[Draft] = []
+    for draft in drafts:
+        if draft.kind is RecordKind.CONTACT and draft.op is Op.UPSERT and draft.id is not None:
+            found += _at_address(draft, draft.id, heard, state, told)
+        else:
+            found.append(draft)
+    return tuple(found)
+
+
+def _at_address(
+    draft: Draft, address: str, heard: Heard, state: EntityState, told: ToldRecords
+) -> Iterator[Draft]:
+    known = state.address
+    if known is None or known.offset <= heard.offset:
+        if known is not None and known.id != address and known.since > heard.when:
+            yield from _of_address_left(draft, known.id)
+            return
+        if known is None or known.id != address or heard.when > known.since:
+            state.address = Address(address, heard.when, heard.offset)
+    yield draft
+    yield from left_drafts(told, heard.offset, heard.moment, but=address)
+
+
+def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
+    """A late statement of an address that the customer has left: it subscribes nobody."""
+    body = draft.body
+    if not isinstance(body, Contact):
+        return
+    if body.newsletter == "unsubscribed":
+        yield draft
+        consent = Contact(email=today, newsletter="unsubscribed", newsletter_ms=body.newsletter_ms)
+        yield replace(draft, id=today, body=consent)
+        return
+    silent = body.model_copy(update={"newsletter": None, "newsletter_ms": None})
+    if silent != Contact(email=body.email):
+        yield replace(draft, body=silent, notes=(*draft.notes, "address_left"))
+
+
+def left_drafts(told: ToldRecords, offset: int, moment: int, *, but: str) -> Iterator[Draft]:
+    """That no newsletters go to the customer's addresses any more, but for one; each is told once."""
+    if len(told) == 1 and (RecordKind.CONTACT, but) in told:
+        return
+    for (kind, address), was in told.items():
+        if kind is not RecordKind.CONTACT or address == but or "@" not in address:
+            continue
+        if was.offset <= offset and was.digest != LEFT:
+            consent = Contact(email=address, newsletter="unsubscribed", newsletter_ms=moment)
+            yield Draft(
+                RecordKind.CONTACT, address, Origin.CUSTOMER, consent, Op.PATCH, notes=("address_left",)
+            )

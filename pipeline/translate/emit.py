@@ -1,0 +1,253 @@
+"""What an event says, as records, for every id and account that is to hear it and has not heard it before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+import orjson
+
+from pipeline.events import Kind, RawEvent
+from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind, Source
+from pipeline.shops.base import Draft
+from pipeline.shops.catalogue import hidden
+from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
+from pipeline.translate.feed import Feed, Place
+from pipeline.translate.state import EntityState, Told, ToldRecords, digest
+from pipeline.translate.uses import Saying, uses_of
+
+#: Records remembered of one entity: an order of a thousand lines, edited often.
+MAX_TOLD = 20_000
+#: Whose the contact of an order without a customer is.
+GUEST = "guest"
+
+
+class Emission(NamedTuple):
+    """One record to be told: `value` is the JSON of a record of pipeline/records.py."""
+
+    account: str
+    kind: RecordKind
+    id: str
+    notes: tuple[str, ...]
+    value: bytes
+
+
+class Version(NamedTuple):
+    """Which version an event stands for.
+
+    Attributes:
+        shop: by the shop's clock; 0 where it has none.
+        ties: how many of the same came before.
+        newer: whether none of the same came before.
+    """
+
+    shop: int
+    ties: int
+    newer: bool
+
+
+class Emitted(NamedTuple):
+    """What an event says.
+
+    Attributes:
+        emissions: what is to be told, in this order.
+        unchanged: kinds of the records that say what was said before.
+        uses: what is new of the discount codes an order was made with.
+        moved_from: the account that was told of the entity before, where the store's account never was.
+    """
+
+    emissions: tuple[Emission, ...]
+    unchanged: tuple[RecordKind, ...]
+    uses: tuple[CouponUse, ...]
+    moved_from: str
+
+
+def emit(  # noqa: PLR0917 - positional: once per event
+    event: RawEvent,
+    source: Place,
+    state: EntityState,
+    feed: Feed,
+    drafts: tuple[Draft, ...],
+    version: Version,
+) -> Emitted:
+    """Make the records of an event's drafts; the state remembers what was told."""
+    teller = _Teller(event, source, feed, version)
+    moved_from = _moved_from(state, feed.account)
+    told = state.told_to(feed.account)
+    moment = 0
+    if event.kind is Kind.CUSTOMER:
+        moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
+        drafts = at_addresses(
+            drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, told
+        )
+    for draft in given_up(drafts, told, source.offset):
+        teller.tell(draft, str(draft.id), feed.account, told, quietly=True)
+    for draft, record_id in _named(drafts, told, source.offset):
+        teller.tell(draft, record_id, feed.account, told, quietly=False)
+    for account, told_there in state.told.items():
+        if account != feed.account and account in feed.accounts:
+            for draft, record_id in _taken_back(drafts, told_there, moment, source.offset):
+                teller.tell(draft, record_id, account, told_there, quietly=True)
+    for account, records in state.told.items():
+        if len(records) > MAX_TOLD:
+            newest = sorted(records.items(), key=lambda item: item[1].offset)[-MAX_TOLD:]
+            state.told[account] = dict(newest)
+    return Emitted(tuple(teller.emissions), tuple(teller.unchanged), tuple(teller.uses), moved_from)
+
+
+def _moved_from(state: EntityState, account: str) -> str:
+    """The account that was told of the entity before, where this one never was: the store has moved."""
+    if account in state.told or "" in state.told:
+        return ""
+    return next(iter(state.told), "")
+
+
+def _taken_back(
+    drafts: Iterable[Draft], told: ToldRecords, moment: int, offset: int
+) -> Iterator[tuple[Draft, str]]:
+    """What an account that the store fed before is still told: what is taken back, and who withdrew."""
+    for draft in drafts:
+        body = draft.body
+        if draft.op in {Op.RETRACT, Op.HIDE}:
+            # A purchase may have had another id there.
+            anyone = draft if draft.kind is RecordKind.PRODUCT else replace(draft, id=None, if_emitted=True)
+            yield from _named((replace(anyone, if_emitted=True),), told, offset)
+        elif moment and isinstance(body, Contact) and body.newsletter == "unsubscribed":
+            yield from ((left, str(left.id)) for left in left_drafts(told, offset, moment, but=""))
+
+
+def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> bool:
+    """Whether another entity's event may have changed the record since this one's said the same.
+
+    Then only deliver knows whether it is news; that costs no call.
+    """
+    if draft.kind is RecordKind.CONTACT:
+        return draft.origin is Origin.CUSTOMER
+    if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
+        return False
+    by_variant = feed.context.settings.product_id == "variant"
+    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
+
+
+class _Teller:
+    """Makes the records of one event, each unless it says what was said last."""
+
+    def __init__(self, event: RawEvent, source: Place, feed: Feed, version: Version) -> None:
+        self.clock = _clock(event, version)
+        self.emissions: list[Emission] = []
+        self.unchanged: list[RecordKind] = []
+        self.uses: list[CouponUse] = []
+        self._event = event
+        self._source = source
+        self._feed = feed
+        self._newer = version.newer
+        self._owner = f"{event.kind}|{event.entity}"
+        self._heads: dict[tuple[str, int], bytes] = {}
+
+    def tell(self, draft: Draft, record_id: str, account: str, told: ToldRecords, *, quietly: bool) -> None:
+        """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`."""
+        offset = self._source.offset
+        if draft.kind is RecordKind.PURCHASE:
+            self.uses += uses_of(draft, self._saying(account, record_id), told)
+        what, body = _what(draft.kind, draft.origin, draft.op), b"null"
+        if draft.body is not None:
+            body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
+        is_left = draft.kind is RecordKind.CONTACT and draft.op is Op.PATCH
+        # With the moment of a consent, which Connectif is not told: repeated, it is news to a tie-break.
+        said = LEFT if is_left else digest(what + body)
+        key = (draft.kind, record_id)
+        was = told.get(key)
+        if was is not None and was.offset < offset and was.digest == said:
+            if quietly:
+                return
+            if not (self._newer and _is_shared(draft, record_id, self._event, self._feed)):
+                self.unchanged.append(draft.kind)
+                return
+        if draft.body is not None and draft.kind is RecordKind.PURCHASE and was_sold(record_id, told, offset):
+            what += b'"trigger":false,'
+        told[key] = Told(said, offset)
+        notes = orjson.dumps(draft.notes) if draft.notes else b"[]"
+        value = b'%b%b"owner":%b,"id":%b,"notes":%b,"body":%b}' % (
+            self._head(account, draft.said_ms),
+            what,
+            orjson.dumps(self._owner_of(draft)),
+            orjson.dumps(record_id),
+            notes,
+            body,
+        )
+        self.emissions.append(Emission(account, draft.kind, record_id, draft.notes, value))
+
+    def _owner_of(self, draft: Draft) -> str:
+        if draft.owner:
+            return draft.owner
+        # A guest is known by the address alone, whatever the orders.
+        is_guest = draft.kind is RecordKind.CONTACT and self._event.kind is Kind.ORDER
+        return GUEST if is_guest else self._owner
+
+    def _saying(self, account: str, record_id: str) -> Saying:
+        place = Source(**self._source._asdict())
+        return Saying(account, self._event.store, record_id, self.clock, place, self._event.received_ms)
+
+    def _head(self, account: str, said_ms: int) -> bytes:
+        head = self._heads.get((account, said_ms))
+        if head is None:
+            head = _head(self._event, self._source, account, said_ms or self.clock)
+            self._heads[account, said_ms] = head
+        return head
+
+
+def _named(drafts: Iterable[Draft], known: ToldRecords, offset: int) -> Iterator[tuple[Draft, str]]:
+    """Each draft under its id, or under every id this entity's records had; without those not to be told."""
+    for draft in drafts:
+        if draft.id is not None:
+            told = known.get((draft.kind, draft.id)) if draft.if_emitted else None
+            if not draft.if_emitted or (told is not None and told.offset <= offset):
+                yield draft, draft.id
+            continue
+        ids = [
+            record_id
+            for (kind, record_id), told in known.items()
+            if kind is draft.kind and told.offset <= offset
+        ]
+        for record_id in ids:
+            yield replace(draft, body=_smallest(draft, record_id)), record_id
+
+
+def _smallest(draft: Draft, record_id: str) -> Contact | Product | None:
+    """The body of a record of which only the id is known."""
+    if draft.kind is RecordKind.CONTACT:
+        return Contact(email=record_id) if "@" in record_id else Contact(email="", external_id=record_id)
+    if draft.kind is RecordKind.PRODUCT:
+        return hidden(record_id) if draft.op is Op.HIDE else Product(product_id=record_id)
+    return None
+
+
+# A record of pipeline/records.py is put together from pieces of JSON: what is the same for all records of an
+# event, what is the same for all of a sort, and its body, which was checked when it was made.
+
+
+def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
+    same = {
+        "account": account,
+        "store": event.store,
+        "version": version,
+        "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
+        "lane": event.lane,
+        "received_ms": event.received_ms,
+    }
+    return orjson.dumps(same)[:-1]
+
+
+def _clock(event: RawEvent, version: Version) -> int:
+    """The version that stands on what an event says: of what has none, when it was said.
+
+    The shop's clocks are of whole seconds: what it says twice in one is told apart by milliseconds.
+    """
+    return version.shop + version.ties if version.shop else event.triggered_ms or event.received_ms
+
+
+@cache
+def _what(kind: RecordKind, origin: Origin, op: Op) -> bytes:
+    return f',"kind":"{kind}","origin":"{origin}","op":"{op}",'.encode()

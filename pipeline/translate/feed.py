@@ -1,0 +1,35 @@
+"""A store as the rules see it, and where its events lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipeline.shops.base import ShopAdapter, StoreContext
+
+
+class Place(NamedTuple):
+    """Where an event lies: `topic` without the prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A store as the rules see it.
+
+    Attributes:
+        context: for its adapter.
+        adapter: of its platform.
+        account: where its records go.
+        recent_deliveries: how many deliveries are remembered of each entity.
+        accounts: every account there is; one that the store fed before is told what is taken back.
+    """
+
+    context: StoreContext
+    adapter: ShopAdapter
+    account: str
+    recent_deliveries: int = 8
+    accounts: frozenset[str] = frozenset()

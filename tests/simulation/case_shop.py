@@ -1,0 +1,122 @@
+"""The way of a case's events: signed, checked and kept as the gateway does, then judged by the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import itertools
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pipeline import config
+from pipeline.config import Settings
+from pipeline.events import Kind
+from pipeline.gateway import answers
+from pipeline.gateway.answers import Answer
+from pipeline.gateway.message import Message, Stored
+from pipeline.gateway.webhooks import PREFIX, Webhooks
+from pipeline.records import CouponUse, Record
+from pipeline.shops.registry import ADAPTERS
+from pipeline.translate.reading import feeds, read
+from pipeline.translate.rules import Place, Result, apply
+from pipeline.translate.state import EntityState
+from tests.simulation.cases import Case, Event
+
+RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+ACCOUNT, STORE = "acme", "shop"
+#: Where each platform writes base64(HMAC-SHA256) of the body, and the name of the event.
+SIGNATURE = {"shopify": "x-shopify-hmac-sha256", "woocommerce": "x-wc-webhook-signature"}
+TOPIC = {"shopify": "x-shopify-topic", "woocommerce": "x-wc-webhook-topic"}
+
+
+def settings_of(case: Case, directory: Path) -> Settings:
+    """A plain store of the case's platform, with what differs in it."""
+    account = {
+        "api_key": f"{ACCOUNT}:secret",
+        "base_url": "http://localhost",
+        "authorised_domains": ["https://shop.example", "https://acme.myshopify.com"],
+    }
+    store = {
+        "platform": case.platform,
+        "account": ACCOUNT,
+        "domain": "shop.example",
+        "secrets": list(case.given.secrets.values()),
+    }
+    tree: dict[str, Any] = {
+        "data_dir": str(directory),
+        "kafka": {"account_partitions": 1},
+        "deliver": {"import_poll": 5.0},
+        "accounts": {ACCOUNT: account | case.given.account},
+        "stores": {STORE: store | case.given.store},
+    }
+    return config.parse(tree, {})
+
+
+class CaseShop:
+    """The shop of a case, and our stages up to the records that Connectif is to be told."""
+
+    def __init__(self, case: Case, settings: Settings) -> None:
+        if case.platform not in SIGNATURE:
+            raise NotImplementedError(f"nobody wrote down here how {case.platform} signs")
+        self._case = case
+        self._kept: list[Message] = []
+        self._now = 0.0
+        self._gateway = Webhooks(settings, ADAPTERS, self, lambda: self._now)
+        self._feeds = feeds(settings, ADAPTERS)
+        self._rows: dict[bytes, bytes] = {}
+        self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
+        self.answers: list[int] = []
+        self.results: list[Result | None] = []
+        self.uses: list[CouponUse] = []
+
+    def submit(self, message: Message) -> asyncio.Future[Stored]:
+        """What the gateway keeps."""
+        self._kept.append(message)
+        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        future.set_result(Stored.KAFKA)
+        return future
+
+    def sends(self, event: Event) -> list[Record]:
+        """Send one event at its own time; what is to be told because of it."""
+        self._now = event.received.timestamp()
+        path = PREFIX + f"{self._case.platform}/{STORE}".encode()
+        route = self._gateway.route(path)
+        assert route is not None
+        answer = self._gateway.keep(route, self._headers(event), event.raw)
+        said = answer if isinstance(answer, Answer) else answers.KEPT[answer.result()]
+        self.answers.append(int(said.start["status"]))
+        records = [record for message in self._kept for record in self._translated(message)]
+        if not self._kept:
+            self.results.append(None)
+        self._kept.clear()
+        return records
+
+    def _headers(self, event: Event) -> dict[str, str]:
+        """The event's own, the topic and the signature."""
+        secrets = self._case.given.secrets
+        secret = secrets[event.sign.secret] if event.sign else next(iter(secrets.values()))
+        signature = base64.b64encode(hmac.digest(secret.encode(), event.raw, "sha256")).decode()
+        return {
+            "content-type": "application/json",
+            TOPIC[self._case.platform]: event.topic,
+            **{name.lower(): value for name, value in event.headers.items()},
+            SIGNATURE[self._case.platform]: signature,
+        }
+
+    def _translated(self, message: Message) -> list[Record]:
+        """As the translate worker does: the entity's memory lies in a table between two of its events."""
+        kind = next(kind for kind in Kind if kind.topic == message.topic)
+        event, feed = read(message.key, message.body, message.headers, kind, self._feeds)
+        row = self._rows.get(event.key)
+        state = EntityState() if row is None else EntityState.decode(row)
+        place = Place(message.topic, 0, next(self._offsets[message.topic]))
+        result = apply(event, place, state, feed)
+        if result.remember:
+            self._rows[event.key] = state.encode()
+        self.results.append(result)
+        self.uses += result.uses
+        return [RECORD.validate_json(emission.value) for emission in result.emissions]
