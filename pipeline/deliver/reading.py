@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from decimal import Decimal
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.deliver.merge import state_of
-from pipeline.records import PurchaseRecord, Receipt, Record, RecordKind, partition_of
+from pipeline.records import Product, Purchase, PurchaseRecord, Receipt, Record, RecordKind, partition_of
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -18,6 +20,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 ROOM = 3
 #: A record smaller than this share of a message fits whatever it becomes in an entry.
 _SMALL = 64
+#: Pydantic lets through what Decimal raises of a list in the place of a number.
+_NOT_VALID = (ValueError, TypeError, ArithmeticError, RecursionError)
+#: Decimal places before and after the point: written out, a price has no more digits.
+MAX_PLACES = 40
 #: No clock of ours or of a shop's shows more milliseconds.
 MAX_MS = 2**53
 #: Characters of all notes of a record together, and of a topic's name.
@@ -58,7 +64,7 @@ def read_record(
         raise Unreadable("record_too_large", f"it has {len(value):,} bytes")
     try:
         record = _RECORD.validate_json(value)
-    except ValidationError as error:
+    except _NOT_VALID as error:
         raise Unreadable("invalid_record", _first(error)) from None
     if record.kind is not kind:
         raise Unreadable("wrong_topic", f"a {record.kind} in {kind.topic}")
@@ -82,7 +88,7 @@ def read_receipt(value: bytes | None, partition: int, partitions: int) -> Receip
     """
     try:
         receipt = Receipt.model_validate_json(value or b"")
-    except ValidationError as error:
+    except _NOT_VALID as error:
         raise Unreadable("invalid_receipt", _first(error)) from None
     _check_names(receipt.account, receipt.store)
     _check_partition(receipt.account, partition, partitions)
@@ -96,8 +102,10 @@ def read_receipt(value: bytes | None, partition: int, partitions: int) -> Receip
 _KINDS = frozenset(kind.value for kind in RecordKind)
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: Exception) -> str:
     """Where the first thing wrong is, and what: no value of the message."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = ".".join(
         part if isinstance(part, str) and _FIELD.fullmatch(part) else "?" for part in first["loc"]
@@ -111,6 +119,8 @@ _FIELD = re.compile(r"[a-z_0-9]{1,40}")
 def _check_sizes(record: Record, size: int, max_bytes: int) -> None:
     if not (0 <= record.received_ms < MAX_MS and abs(record.version) < MAX_MS):
         raise Unreadable("invalid_record", "its moments are on no clock")
+    if not all(_is_short(number) for number in _decimals(record)):
+        raise Unreadable("invalid_record", "a number has too many digits")
     if sum(map(len, record.notes)) > MAX_NOTES or len(record.source.topic) > MAX_TOPIC:
         raise Unreadable("invalid_record", "its notes or its source's topic are too long")
     if size > max_bytes // _SMALL:
@@ -118,6 +128,25 @@ def _check_sizes(record: Record, size: int, max_bytes: int) -> None:
         becomes = len(orjson.dumps(state_of(record).to_json())) + 2 * len(record.id.encode())
         if becomes > max_bytes // ROOM:
             raise Unreadable("record_too_large", f"it becomes {becomes:,} bytes")
+
+
+def _decimals(record: Record) -> Iterator[object]:
+    """Its numbers, and other values."""
+    body = record.body
+    if isinstance(body, Product):
+        yield from body.__dict__.values()
+    elif isinstance(body, Purchase):
+        yield body.total_price
+        for line in body.lines:
+            yield from line.__dict__.values()
+
+
+def _is_short(value: object) -> bool:
+    if not isinstance(value, Decimal):
+        return True
+    _, digits, exponent = value.as_tuple()
+    places = exponent if isinstance(exponent, int) else MAX_PLACES
+    return len(digits) <= MAX_PLACES and -MAX_PLACES <= places <= MAX_PLACES
 
 
 def _check_names(account: str, store: str) -> None:

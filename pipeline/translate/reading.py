@@ -85,7 +85,8 @@ def read(
     """The event in a message of the topic of `kind`, and its store.
 
     Raises:
-        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `retired_store`, `wrong_platform`, `wrong_key`.
+        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `retired_store`, `wrong_platform`,
+            `wrong_key`.
         UnknownStore: see `Stores.of`.
     """
     try:

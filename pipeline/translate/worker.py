@@ -72,6 +72,9 @@ class Translator:
             feeds(settings, adapters), frozenset(adapters), settings.translate.retired_stores
         )
         self._holding = Holding()
+        for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
+            for kind in Kind:
+                TRANSLATE_SLOW.labels(store, kind)
         self._strange = Sparingly()
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._max_record = self._max_bytes // ROOM
@@ -122,47 +125,70 @@ class Translator:
                 )
 
     def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> None:
-        """One partition's messages of a round."""
+        """One partition's messages of a round, up to one that has to wait."""
         if self._holding.is_behind(tp, messages[0].offset):
             return
         self._holding.release(tp)
-        kind = self._kinds[tp.topic]
         states = _States(self.entities, tp.partition, messages)
         oldest: int | None = None
-        dealt_with: int | None = None
         began = time.perf_counter()
         for message in messages:
-            place = Place(kind.topic, tp.partition, message.offset)
             try:
-                event, feed = read(message.key, message.value, message.headers, kind, self._stores)
+                live = self._message(work, tp, message, states)
             except UnknownStore as unknown:
                 self._holding.hold(tp, message.offset, unknown.store)
                 self._engine.withhold(tp)
                 break
-            except Rejected as rejected:
-                store, account = store_of(message.headers, self._stores.feeds), ""
-                result = _rejection(rejected)
-                if store == UNKNOWN:
-                    work.strange[tp.topic, rejected.reason] += 1
-            else:
-                store, account = event.store, feed.account
-                result = self._event(work, event, place, states, feed)
-                if event.lane is Lane.LIVE and (oldest is None or event.received_ms < oldest):
-                    oldest = event.received_ms
-            if result.rejection is not None:
-                self._bury(work.step, message, place, result.rejection, account)
-            self.books.count(place, store, kind, result, account)
-            work.counted[store, kind, result.outcome] += 1
-            dealt_with = message.offset
+            if live is not None and (oldest is None or live < oldest):
+                oldest = live
+            work.step.done(tp, message.offset)
             ended = time.perf_counter()
             if ended - began > SLOW_SECONDS:
-                _slow(store, kind, place, message, ended - began)
+                self._slow(tp, message, ended - began)
             began = ended
         states.write(work.step)
-        if dealt_with is not None:
-            work.step.done(tp, dealt_with)
         if oldest is not None:
             TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
+
+    def _message(self, work: _Work, tp: TP, message: Message, states: _States) -> int | None:
+        """One message; returns when the gateway had it, where it is a live event.
+
+        Raises:
+            UnknownStore: it has to wait, and so has what comes behind it.
+        """
+        kind = self._kinds[tp.topic]
+        place = Place(kind.topic, tp.partition, message.offset)
+        live: int | None = None
+        try:
+            event, feed = read(message.key, message.value, message.headers, kind, self._stores)
+        except Rejected as rejected:
+            store, account = store_of(message.headers, self._stores.feeds), ""
+            result = _rejection(rejected)
+            if store == UNKNOWN:
+                work.strange[tp.topic, rejected.reason] += 1
+        else:
+            store, account = event.store, feed.account
+            result = self._event(work, event, place, states, feed)
+            if event.lane is Lane.LIVE:
+                live = event.received_ms
+        if result.rejection is not None:
+            self._bury(work.step, message, place, result.rejection, account)
+        self.books.count(place, store, kind, result, account)
+        work.counted[store, kind, result.outcome] += 1
+        return live
+
+    def _slow(self, tp: TP, message: Message, seconds: float) -> None:
+        store = store_of(message.headers, self._stores.feeds)
+        TRANSLATE_SLOW.labels(store, self._kinds[tp.topic]).inc()
+        log.warning(
+            "%s: %s partition %d offset %d took %.1f s to compute (%d bytes); what is behind it waited",
+            store,
+            tp.topic,
+            tp.partition,
+            message.offset,
+            seconds,
+            len(message.value or b""),
+        )
 
     def _event(self, work: _Work, event: RawEvent, place: Place, states: _States, feed: Feed) -> Result:
         """Judge one event, send its records, and keep its entity's new state."""
@@ -282,19 +308,6 @@ class _States:
         """Let the step store what was put."""
         for key, state in self._changed.items():
             step.write(self._table, self._partition, key, state.encode())
-
-
-def _slow(store: str, kind: Kind, place: Place, message: Message, seconds: float) -> None:
-    TRANSLATE_SLOW.labels(store, kind).inc()
-    log.warning(
-        "%s: %s partition %d offset %d took %.1f s to compute (%d bytes); what is behind it waited",
-        store,
-        place.topic,
-        place.partition,
-        place.offset,
-        seconds,
-        len(message.value or b""),
-    )
 
 
 def _rejection(rejected: Rejected) -> Result:

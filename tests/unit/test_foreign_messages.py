@@ -34,6 +34,10 @@ ODD = st.one_of(
     st.sampled_from(
         [10**30, -(10**30), 2**63, 2**64 - 1, -1, 0, 1e400, "", "a|b", "|", "s" * 300, "é" * 200]
     ),
+    st.sampled_from(
+        ["1e999999999", "-1e-999999999", "9" * 3_000, "Infinity", "sNaN", "2020-02-30", "\ud800"]
+    ),
+    st.lists(st.integers(-9, 9), min_size=3, max_size=3),
     st.text(max_size=20),
     st.lists(st.integers(), max_size=3),
     st.dictionaries(st.text(max_size=5), st.integers(), max_size=3),
