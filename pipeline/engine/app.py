@@ -14,7 +14,6 @@ from yarl import URL
 
 from pipeline.config import Settings
 from pipeline.engine.consumer import RoundTransport
-from pipeline.engine.membership import client_id
 from pipeline.engine.recovery import BulkTableManager
 from pipeline.engine.security import credentials
 from pipeline.kafka import bootstrap
@@ -76,7 +75,7 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
     options: dict[str, Any] = {
         "broker": servers,
         "broker_credentials": credentials(settings.kafka.security),
-        "broker_client_id": client_id(),
+        "broker_client_id": "pipeline",
         "broker_session_timeout": settings.kafka.session_timeout,
         "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,

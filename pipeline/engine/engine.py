@@ -64,7 +64,7 @@ class Engine:
         self.settings = settings
         self.directory = settings.data_dir / app_id / worker
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._lock = hold(self.directory, worker)
+        self._lock = hold(self.directory / "lock", worker)
         self._on_fatal = on_fatal or end_process
         self._memory = Memory()
         kafka = client_config(settings)
@@ -96,7 +96,8 @@ class Engine:
             kafka,
             group=full_name(settings, app_id),
             instance=instance_id(settings, app_id, worker),
-            file=self.directory / "member",
+            worker=worker,
+            directory=self.directory,
             session=settings.kafka.session_timeout,
         )
         consumer.on_joined = self._place.joined

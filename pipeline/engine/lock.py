@@ -1,4 +1,4 @@
-"""One process for each worker's directory."""
+"""One process for each worker's directory, and for each name on a machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from pipeline.errors import NameTakenError
 PATIENCE, LOOK = 3.0, 0.1
 
 
-def hold(directory: Path, worker: str) -> TextIO | None:
-    """Hold the worker's directory for as long as the process lives and keeps what is returned.
+def hold(path: Path, worker: str) -> TextIO | None:
+    """Hold a worker's file for as long as the process lives and keeps what is returned.
+
+    Args:
+        path: made where it is missing.
+        worker: its name, for the message.
 
     Raises:
         NameTakenError: another process holds it, and goes on to.
@@ -23,7 +27,7 @@ def hold(directory: Path, worker: str) -> TextIO | None:
         return None  # RocksDB's own lock says it, with a less helpful message
     import fcntl  # noqa: PLC0415 - not on Windows
 
-    file, until = (directory / "lock").open("w"), time.monotonic() + PATIENCE
+    file, until = path.open("w"), time.monotonic() + PATIENCE
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +37,7 @@ def hold(directory: Path, worker: str) -> TextIO | None:
                 continue
             file.close()
             raise NameTakenError(
-                f"a worker named {worker!r} already runs here ({directory})",
+                f"a worker named {worker!r} already runs on this machine (it holds {path})",
                 hint="give each worker of a stage its own --worker name",
             ) from error
         return file

@@ -7,11 +7,12 @@ worker asks before it joins who holds its name, and joins only where that is its
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import hashlib
 import logging
 import os
-import socket
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -22,6 +23,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from pipeline.engine.lock import hold
 from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.errors import NameTakenError, PipelineError
 
@@ -39,38 +41,55 @@ class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ou
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who holds a name: its member id, and what its process calls itself (`client_id`)."""
+    """Who holds a name."""
 
     member_id: str
-    client_id: str
     host: str
 
 
 class Place:
-    """A worker's place in its group.
+    """A worker's place in its group. Two of one machine meet at a file, wherever they keep their data.
 
     Args:
         config: librdkafka settings.
         group: its name.
         instance: the worker's `group.instance.id`.
-        file: where the member id of its last life is kept.
+        worker: its name, for messages.
+        directory: the worker's own.
         session: seconds after which the group gives up a silent member.
+
+    Raises:
+        NameTakenError: another worker of this machine runs under the name.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], *, group: str, instance: str, file: Path, session: float
+        self,
+        config: Mapping[str, Any],
+        *,
+        group: str,
+        instance: str,
+        worker: str,
+        directory: Path,
+        session: float,
     ) -> None:
         self._config = dict(config)
         self._group = group
         self._instance = instance
-        self._file = file
         self._session = session
+        self._admin: AdminClient | None = None
+        #: Where the member id of the last life is kept: with the data, and, as that may be lost, beside it.
+        self._files = [directory / "member"]
+        shared = _shared(f"{self._config['bootstrap.servers']} {instance}")
+        if shared is not None:
+            self._lock = hold(shared.with_suffix(".lock"), worker)
+            self._files.append(shared)
 
     def joined(self, member_id: str) -> None:
         """Remember under which id we are a member."""
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(member_id, encoding="utf-8")
-        fresh.replace(self._file)
+        for file in self._files:
+            fresh = file.with_suffix(".new")
+            fresh.write_text(member_id, encoding="utf-8")
+            fresh.replace(file)
 
     def wait_until_free(self) -> None:
         """Return once the name is ours to take. Blocks, for as long as a session where its holder is silent.
@@ -79,18 +98,15 @@ class Place:
             NameTakenError: another worker runs under it.
         """
         until, said = time.monotonic() + self._session + GRACE, False
-        while (holder := self._holder(ASK)) is not None and holder.member_id != self._former():
-            runs = is_running(holder.client_id)
-            if runs is False:
-                return
-            if runs or time.monotonic() > until:
+        former = self._former()
+        while (holder := self._holder(ASK)) is not None and holder.member_id not in former:
+            if time.monotonic() > until:
                 raise self._taken(holder)
             if not said:
                 said = True
                 log.warning(
-                    "the name %s is another process's (%s at %s): waiting for %.0f s whether it is gone",
+                    "the name %s is held by a process at %s: waiting up to %.0f s for its session to end",
                     self._instance,
-                    holder.client_id,
                     holder.host,
                     self._session + GRACE,
                 )
@@ -108,21 +124,23 @@ class Place:
 
     def _taken(self, holder: Member) -> NameTakenError:
         return NameTakenError(
-            f"another worker runs under the name {self._instance} ({holder.client_id} at {holder.host})",
+            f"another worker runs under the name {self._instance}, at {holder.host}",
             hint="give each worker of a stage its own --worker name",
         )
 
-    def _former(self) -> str:
-        try:
-            return self._file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+    def _former(self) -> set[str]:
+        found = set()
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                found.add(file.read_text(encoding="utf-8", errors="replace"))
+        return found
 
     def _holder(self, seconds: float) -> Member | None:
         """Who holds the name; None also where Kafka does not say."""
         try:
-            admin = AdminClient(self._config, logger=LIBRDKAFKA)
-            asked = admin.describe_consumer_groups([self._group], request_timeout=seconds)
+            if self._admin is None:
+                self._admin = AdminClient(self._config, logger=LIBRDKAFKA)
+            asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
             members = asked[self._group].result(timeout=seconds + 1).members
         except (KafkaException, FutureTimeoutError) as error:
             if error.args and getattr(error.args[0], "code", lambda: None)() == KafkaError.GROUP_ID_NOT_FOUND:
@@ -131,37 +149,18 @@ class Place:
             return None
         for member in members:
             if member.group_instance_id == self._instance:
-                return Member(member.member_id, member.client_id, member.host)
+                return Member(member.member_id, member.host)
         return None
 
 
-@functools.cache
-def client_id() -> str:
-    """What this process calls itself: by it another one on this machine sees whether it still runs."""
-    return f"pipeline@{socket.gethostname()}:{os.getpid()}:{_started(os.getpid()) or ''}"
-
-
-def is_running(client: str) -> bool | None:
-    """Whether the process that calls itself so runs; None where that cannot be seen from here."""
-    name, _, rest = client.rpartition("@")
-    host, _, process = rest.partition(":")
-    number, _, started = process.partition(":")
-    if name != "pipeline" or host != socket.gethostname() or not number.isdecimal() or not started:
+def _shared(name: str) -> Path | None:
+    """A file of this machine for a name in a cluster; None where there is no place for it."""
+    if sys.platform == "win32":
         return None
-    now = _started(int(number))
-    return now == started and int(number) != os.getpid()
-
-
-def _started(pid: int) -> str | None:
-    """When a process of this machine started, as the kernel counts; None where there is none."""
-    if sys.platform != "linux":
-        return None
+    base = Path(tempfile.gettempdir()) / f"pipeline-{os.getuid()}"
     try:
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
-    except (OSError, IndexError):
+        base.mkdir(mode=0o700, exist_ok=True)
+        mine = base.stat().st_uid == os.getuid() and not base.is_symlink()
+    except OSError:
         return None
+    return base / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.member" if mine else None

@@ -50,6 +50,7 @@ class Stranger:
         producer.init_transactions(30)
         producer.begin_transaction()
         producer.produce(self._prefix + topic, b"junk", b"k", partition)
+        assert not producer.flush(30)
         if commit:
             producer.commit_transaction(30)
         else:

@@ -76,7 +76,7 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         play.settle()
         assert worker.account() == {"accepted": 1, "rejected": 3}
         assert worker.account("pipeline_account_reasons", "reason") == {
-            "unknown_store": 1,
+            "retired_store": 1,
             "invalid_json": 1,
             "not_an_event": 1,
         }
@@ -93,7 +93,7 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         }
         assert {record.source.topic for record in told} == {"shop.orders"}
         letters = {dict(message.headers() or [])["dead-reason"] for message in play.messages("deadletters")}
-        assert letters == {b"unknown_store", b"invalid_json", b"not_an_event"}
+        assert letters == {b"retired_store", b"invalid_json", b"not_an_event"}
         assert worker.stop() == 0
         worker.restart()
         wait_until(worker.is_ready, 60)
@@ -170,7 +170,8 @@ def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(
         worker = play.worker()
         wait_until(worker.is_ready, 60)
         assert play.worker().wait() == NameTakenError.exit_code  # in the same directory
-        assert play.worker(data_dir=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
+        assert play.worker(data_dir=tmp_path / "beside").wait() == NameTakenError.exit_code
+        assert play.worker(machine=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
         play.workers = [worker]
         play.put([product(1, 1)])
         play.settle()
@@ -194,10 +195,10 @@ def test_a_worker_whose_place_another_took_ends_for_good(
         worker = play.worker()
         wait_until(worker.is_ready, 60)
         mine = Path(TRANSLATE_APP) / worker.name / "member"
-        copied = tmp_path / "elsewhere" / mine
+        copied = tmp_path / "elsewhere" / "data" / mine
         copied.parent.mkdir(parents=True)
         shutil.copy(play.settings.data_dir / mine, copied)  # so it takes itself for the first one's next life
-        other = play.worker(data_dir=tmp_path / "elsewhere")
+        other = play.worker(machine=tmp_path / "elsewhere")
         assert worker.wait() == NameTakenError.exit_code
         play.workers = [other]
         play.put([product(1, 1)])
