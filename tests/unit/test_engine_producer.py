@@ -6,7 +6,9 @@ import asyncio
 import time
 from typing import Any
 
-from pipeline.engine.producer import Sender
+import pytest
+
+from pipeline.engine.producer import Sender, Unconfirmed
 
 #: A cluster inside librdkafka.
 MOCK: dict[str, Any] = {"test.mock.num.brokers": 1, "linger.ms": 0}
@@ -53,3 +55,14 @@ async def test_the_key_decides_the_partition_as_in_the_java_clients() -> None:
     partitions = sender.partitions()["t"]
     assert partitions > 1
     assert chosen == {key: number % partitions for key, number in JAVA.items()}
+
+
+async def test_a_message_that_kafka_never_takes_is_told_of_though_it_had_to_wait_for_room() -> None:
+    sender = Sender({**MOCK, "queue.buffering.max.messages": 1}, max_message_bytes=10_000)
+    sending = sender.begin()
+    sending.send("t", b"small", None, 0)
+    sending.send("t", b"small", None, 0)
+    sending.send("t", b"x" * 20_000, None, 0)
+    async with asyncio.timeout(30):
+        with pytest.raises(Unconfirmed, match="too large"):
+            await sending.confirmed()
