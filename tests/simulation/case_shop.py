@@ -21,7 +21,7 @@ from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
 from pipeline.shops.registry import ADAPTERS
-from pipeline.translate.reading import feeds, read
+from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.rules import Place, Result, apply
 from pipeline.translate.state import EntityState
 from tests.simulation.cases import Case, Event
@@ -110,7 +110,7 @@ class CaseShop:
     def _translated(self, message: Message) -> list[Record]:
         """As the translate worker does: the entity's memory lies in a table between two of its events."""
         kind = next(kind for kind in Kind if kind.topic == message.topic)
-        event, feed = read(message.key, message.body, message.headers, kind, self._feeds)
+        event, feed = read(message.key, message.body, message.headers, kind, Stores(self._feeds))
         row = self._rows.get(event.key)
         state = EntityState() if row is None else EntityState.decode(row)
         place = Place(message.topic, 0, next(self._offsets[message.topic]))

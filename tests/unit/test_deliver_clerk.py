@@ -64,7 +64,7 @@ class Bench:
         """Receipts are read back, from offset 50 on."""
         values = list(enumerate(receipts, 50))
         end = None if self.end is None else self._end
-        batch = Batch(
+        batch: Batch[Receipt, MemoryStep] = Batch(
             self.desk,
             values,
             lambda step: step.done("receipts", values[-1][0]),

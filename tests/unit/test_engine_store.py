@@ -276,6 +276,10 @@ def _file_instead(path: Path) -> None:
     path.write_text("x")
 
 
+def _wrong_current(path: Path) -> None:
+    (path / "CURRENT").write_bytes(b"MANIFEST-999999\n")
+
+
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "tables cut": lambda path: _cut(path, "*.sst"),
     "tables missing": lambda path: _remove(path, "*.sst"),
@@ -284,7 +288,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "manifest missing": lambda path: _remove(path, "MANIFEST-*"),
     "manifest flipped": lambda path: _flip(path, "MANIFEST-*", 0.1),
     "current missing": lambda path: _remove(path, "CURRENT"),
-    "current wrong": lambda path: (path / "CURRENT").write_bytes(b"MANIFEST-999999\n") and None,
+    "current wrong": _wrong_current,
     "a file in its place": _file_instead,
 }
 
