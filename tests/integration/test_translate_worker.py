@@ -74,8 +74,8 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         play.put_raw(Kind.CUSTOMER, None, b"\x00\xff", [("pipeline-store", None)])
         worker = play.worker()
         play.settle()
-        assert worker.account() == {"accepted": 1, "rejected": 3}
-        assert worker.account("pipeline_account_reasons", "reason") == {
+        assert +worker.account() == {"accepted": 1, "rejected": 3}
+        assert +worker.account("pipeline_account_reasons", "reason") == {
             "retired_store": 1,
             "invalid_json": 1,
             "not_an_event": 1,
