@@ -14,6 +14,8 @@ import httpx
 from pipeline.connectif.rates import RateHint, read_rate
 
 DETAIL_LIMIT = 300
+#: Validation errors that are read.
+FIELDS_LIMIT = 200
 _EMAIL = re.compile(r"\S*(?:@|%40)\S*")
 _PHONE = re.compile(r"\+\d[\d -]{6,}\d")
 _BLANKS = re.compile(r"\s+")
@@ -73,6 +75,7 @@ class Answer:
         rate: what the headers say of the limit.
         carried_out: whether Connectif did what was asked: None where that cannot be known (time-outs, 5xx).
         ids: product ids an E0102 or E0103 names.
+        fields: names of the fields that a 422 refuses.
         domains: domains an E0103 or E0201 allows.
         body: the JSON body of a 2xx answer; None where it was empty or not JSON. Decimals stay exact.
     """
@@ -83,6 +86,7 @@ class Answer:
     rate: RateHint = field(default_factory=RateHint)
     carried_out: bool | None = False
     ids: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     body: Any = None
 
@@ -112,6 +116,7 @@ def read_answer(response: httpx.Response, wall: float) -> Answer:
         carried_out=None if status >= httpx.codes.INTERNAL_SERVER_ERROR else False,
         # The reference spells it both ways.
         ids=_strings(error.get("productIds", error.get("productsId"))),
+        fields=_refused(error.get("validationErrors")),
         domains=_strings(error.get("allowedDomains")),
     )
 
@@ -171,6 +176,15 @@ def _detail(status: int, error: dict[str, Any]) -> str:
         if isinstance(failure, dict)
     ]
     return scrub("; ".join(parts))
+
+
+def _refused(failures: Any) -> tuple[str, ...]:
+    """The fields that validation errors name, by name or in a JSON pointer."""
+    named: list[str] = []
+    for failure in failures[:FIELDS_LIMIT] if isinstance(failures, list) else ():
+        if isinstance(failure, dict):
+            named += [str(failure.get("name") or ""), *str(failure.get("path") or "").split("/")]
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _strings(value: Any) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 JSON = {"Content-Type": "application/json"}
 #: An error report names rows of a file of 50 MB at most; more is not one.
 REPORT_MAX_BYTES = 100_000_000
+#: The ZIP of an export; a million contacts have some 50 MB.
+EXPORT_MAX_BYTES = 300_000_000
 
 
 class ImportType(enum.StrEnum):
@@ -81,6 +83,10 @@ class ConnectifClient:
     async def put_contact(self, key: str, payload: bytes, *, by_email: bool = True) -> Answer:
         """Create or change a contact, found by its e-mail address or its external id."""
         return await self._send("PATCH", _contact_path(key, by_email), content=payload, headers=JSON)
+
+    async def get_contact(self, key: str, *, by_email: bool = True) -> Answer:
+        """Read a contact, found by its e-mail address or its external id."""
+        return await self._send("GET", _contact_path(key, by_email))
 
     async def delete_contact(self, key: str, *, by_email: bool = True) -> Answer:
         """Delete a contact and its activity; its purchases stay."""
@@ -140,19 +146,35 @@ class ConnectifClient:
             return Answer(AnswerKind.UNAVAILABLE, detail="the next page lies on another host")
         return await self._send("GET", link or "/imports/")
 
+    async def create_contacts_export(self) -> Answer:
+        """Queue a file of all contacts."""
+        wanted = {"exportType": "contacts", "delimiter": ",", "dateFormat": "ISO"}
+        return await self._send("POST", "/exports/", json=wanted)
+
+    async def get_export(self, export_id: str) -> Answer:
+        """How far an export is."""
+        return await self._send("GET", f"/exports/{_quoted(export_id)}")
+
+    async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
+        """An export's ZIP: no call of the API, and no key goes with it."""
+        return await self._download(url, EXPORT_MAX_BYTES)
+
     async def get_error_report(self, url: str) -> tuple[Answer, bytes]:
         """The file that names an import's refused rows: no call of the API, and no key goes with it."""
-        # The report lies on another host, which must never see the key.
+        return await self._download(url, REPORT_MAX_BYTES)
+
+    async def _download(self, url: str, most: int) -> tuple[Answer, bytes]:
+        # The file lies on another host, which must never see the key.
         plain = httpx.AsyncClient(transport=self._given, timeout=self._timeout, follow_redirects=True)
         try:
             async with plain, asyncio.timeout(self._timeout.read), plain.stream("GET", url) as response:
-                body = b""
+                body = bytearray()
                 async for part in response.aiter_bytes():
                     body += part
-                    if len(body) > REPORT_MAX_BYTES:
-                        return Answer(AnswerKind.INVALID, detail="the report is too large"), b""
+                    if len(body) > most:
+                        return Answer(AnswerKind.INVALID, detail="the file is too large"), b""
                 kind = AnswerKind.OK if response.is_success else AnswerKind.UNAVAILABLE
-                return Answer(kind, response.status_code), body
+                return Answer(kind, response.status_code), bytes(body)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return no_answer(error), b""
 

@@ -7,7 +7,7 @@ them. Contacts are counted and never named: their ids are e-mail addresses.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,16 @@ LATENCY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is explained."""
+    """What is explained.
+
+    `asks` says whether Connectif is asked first if the person behind a contact has withdrawn.
+    """
 
     name: str
     scheduler: Scheduler
     gate: Gate
     book: Book
+    asks: Callable[[Key], bool] = lambda _key: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
         "lanes": lanes,
         "choices": choices,
         "imports": imports,
+        "consent": wording.consent(account.scheduler.imports),
         "coupon_sets": [_coupon_set(name, watched) for name, watched in account.scheduler.stock.sets.items()],
         "next": calls,
     }
@@ -193,7 +198,14 @@ def _next(account: Account, now: float, wall: float) -> Iterator[dict[str, Any]]
     begin = now + (LATENCY if wait == math.inf else wait)
     most = 1 if gate.health.careful else CALLS
     rehearsal = Rehearsal(
-        twin.scheduler, twin.book, twin.limiter, twin.told, times, now=begin, wall=wall - now
+        twin.scheduler,
+        twin.book,
+        twin.limiter,
+        twin.told,
+        times,
+        now=begin,
+        wall=wall - now,
+        calls=lambda key: 2 if account.asks(key) else 1,
     )
     latest, told = begin + WINDOWS * twin.limiter.window, 0
     for _ in range(STEPS):
@@ -203,7 +215,8 @@ def _next(account: Account, now: float, wall: float) -> Iterator[dict[str, Any]]
         call = rehearsal.step(latest)
         if call is not None:
             told += 1
-            yield _call(twin, call, now, wall, owed)
+            question = isinstance(call.action, Send) and not call.second and account.asks(call.action.key)
+            yield _call(twin, call, now, wall, owed) | (wording.QUESTION if question else {})
 
 
 def _call(twin: _Twin, call: Call, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:

@@ -71,8 +71,8 @@ def _show(found: Mapping[str, Any], console: Console) -> None:
         console.print(f"{choice['lane']}: {choice['why']}", markup=False, highlight=False)
     for job in found["imports"]:
         console.print(_import(job), markup=False, highlight=False)
-    for watched in found["coupon_sets"]:
-        console.print(watched["why"], markup=False, highlight=False)
+    for line in filter(None, (found["consent"], *(watched["why"] for watched in found["coupon_sets"]))):
+        console.print(line, markup=False, highlight=False)
     _show_next(found["next"], console)
 
 

@@ -13,6 +13,12 @@ from pipeline.deliver.health import Health, Sign, sign_of
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Seen
 
+#: What calls are for, as metric labels: telling records, or again without fields that were refused; asking
+#: whether people have withdrawn.
+TELL, WITHOUT, CONSENT = "tell", "without", "consent"
+#: Looking at imports, or at what Connectif holds; making again what it has lost; looking at coupon sets.
+LOOK, COMPARE, REPAIR, STOCK = "look", "compare", "repair", "stock"
+
 
 class Diary(Protocol):
     """Where calls are written down before they are made; `journal.Journal` is one."""
@@ -33,7 +39,7 @@ class Gate:
         diary: survives the process.
         wall: epoch seconds.
         at_once: the most errands at a time.
-        heard: told of each answer: route, answer, seconds it took.
+        heard: told of each answer: route, what the call was for, answer, seconds it took.
     """
 
     def __init__(
@@ -44,7 +50,7 @@ class Gate:
         *,
         wall: Callable[[], float],
         at_once: int,
-        heard: Callable[[str, Answer, float], None],
+        heard: Callable[[str, str, Answer, float], None],
     ) -> None:
         self.budget = budget
         self.health = health
@@ -99,7 +105,13 @@ class Gate:
         return self.budget.start(loop.time())
 
     async def call(
-        self, place: int, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool
+        self,
+        place: int,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool,
+        purpose: str,
     ) -> Answer:
         """Make a call and take its answer into account."""
         loop = asyncio.get_running_loop()
@@ -110,14 +122,16 @@ class Gate:
             answer = await make()
         finally:
             self._diary.answered(entry, self._wall())
-            self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent)
+            now = loop.time()
+            self._heed(place, answer, started, now, may_be_absent=may_be_absent)
+            if answer is not None:
+                self._heard(route, purpose, answer, now - started)
             self.bell.ring()
         return answer
 
     def _heed(
         self,
         place: int,
-        route: str,
         answer: Answer | None,
         started: float,
         now: float,
@@ -132,7 +146,20 @@ class Gate:
         seen = Seen(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
         self.budget.finish(place, now, seen)
         self.health.answered(sign, answer, started, now)
-        self._heard(route, answer, now - started)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; another errand may start meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        self._passes -= 1
+        self.bell.ring()
+        try:
+            while (left := end - loop.time()) > 0 and not self._closed:
+                await self.bell.wait(left)
+        finally:
+            self._passes += 1
+        if self._closed:
+            raise asyncio.CancelledError
 
     def left(self, place: int | None) -> None:
         """An errand has ended; an unused place is free again."""
@@ -152,7 +179,12 @@ class Pass:
         self.calls = 0
 
     async def call(
-        self, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool = False
+        self,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool = False,
+        purpose: str = TELL,
     ) -> Answer:
         """Make a call as soon as the account may.
 
@@ -160,11 +192,16 @@ class Pass:
             route: of the API, as a metric label.
             make: sends it.
             may_be_absent: whether a 404 is an answer to it.
+            purpose: as a metric label.
         """
         place = await self._gate.place() if self._place is None else self._place
         self._place = None
         self.calls += 1
-        return await self._gate.call(place, route, make, may_be_absent=may_be_absent)
+        return await self._gate.call(place, route, make, may_be_absent=may_be_absent, purpose=purpose)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait without keeping others from starting; called off where no call may start any more."""
+        await self._gate.pause(seconds)
 
     def leave(self) -> None:
         """The errand makes no more calls; harmless when repeated."""

@@ -24,6 +24,7 @@ from pipeline.deliver.explain_report import EXPLAIN
 from pipeline.deliver.gauges import DeliverCollector
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.refusals import NOTES
 from pipeline.deliver.strangers import Stranger, Strangers, refuse
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
@@ -37,6 +38,7 @@ from pipeline.metrics import (
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
+    DELIVER_NOTES,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
 )
@@ -304,15 +306,17 @@ class DeliverWorker:
         if outcome is Outcome.DELIVERED:
             seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
             DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
+        for note in NOTES.intersection(receipt.notes):
+            DELIVER_NOTES.labels(account, kind, note).inc()
         if receipt.reason == "imported":
             DELIVER_IMPORT_ROWS.labels(account, kind).inc()
         for repaired in receipt.repaired:
             DELIVER_REPAIRS.labels(account, repaired.partition("|")[0]).inc()
 
 
-def _heard(account: str, route: str, answer: Answer, seconds: float) -> None:
+def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:
     status = "none" if answer.status is None else str(answer.status)
-    DELIVER_CALLS.labels(account, route, status).inc()
+    DELIVER_CALLS.labels(account, route, purpose, status).inc()
     DELIVER_CALL_SECONDS.labels(route).observe(seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_deliver_goes_on_behind_whatever_lies_on_its_topics(kafka_settings: Kafk
         home = partition_of("acme", play.settings.kafka.account_partitions)
         stranger = Stranger(play.settings.kafka.topic_prefix, play.settings.kafka.bootstrap)
         worker = play.worker()
-        shop = Shop(play, "acme")
+        shop = Shop(play, "acme", wall=time.time)
         shop.order("o1", "ann@example.com", "p1")
         play.settle()
         for topic in (*(kind.topic for kind in RecordKind), RECEIPTS):

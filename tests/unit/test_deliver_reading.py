@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import orjson
 import pytest
 
@@ -49,7 +51,7 @@ def _purchase(**body: object) -> bytes:
 
 def test_every_record_a_shop_makes_is_read_back() -> None:
     kept = _Kept()
-    shop = Shop(kept)
+    shop = Shop(kept, wall=time.time)
     shop.order("o1", "ann@example.com", "p1")
     shop.cancel("o1")
     for record in kept.records:
@@ -116,7 +118,9 @@ def test_a_record_that_could_not_be_kept_is_refused(change: dict[str, object], r
 
 def test_a_record_of_many_small_fields_that_grow_is_refused() -> None:
     kept = _Kept()
-    Shop(kept).customer("ann@example.com", custom={f"f{number}": "v" for number in range(14_000)})
+    Shop(kept, wall=time.time).customer(
+        "ann@example.com", custom={f"f{number}": "v" for number in range(14_000)}
+    )
     value = kept.records[0].model_dump_json().encode()  # type: ignore[attr-defined]
     assert len(value) < MAX_BYTES // 3
     with pytest.raises(Unreadable, match="it becomes"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class _Kept:
 
 def _said() -> list[Any]:
     kept = _Kept()
-    shop = Shop(kept)
+    shop = Shop(kept, wall=time.time)
     shop.order("o1", "ann@example.com", "p1")
     shop.customer("bob@example.com", name="Bob", newsletter="subscribed")
     shop.product("p2")
