@@ -88,8 +88,11 @@ class Place:
         """Remember under which id we are a member."""
         for file in self._files:
             fresh = file.with_suffix(".new")
-            fresh.write_text(member_id, encoding="utf-8")
-            fresh.replace(file)
+            try:
+                fresh.write_text(member_id, encoding="utf-8")
+                fresh.replace(file)
+            except OSError as error:
+                log.warning("%s cannot be written: a restart may wait for the session's end: %s", file, error)
 
     def wait_until_free(self) -> None:
         """Return once the name is ours to take. Blocks, for as long as a session where its holder is silent.

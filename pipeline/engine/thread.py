@@ -61,7 +61,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def next_offset(self, tp: TP) -> int | None:
         """The next offset to be fetched; beyond the last record where what follows it is none."""
-        subscription = self._ensure_consumer()._subscription.subscription
+        consumer = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         place = TopicPartition(*tp)
         if assignment is None or place not in assignment.tps:
