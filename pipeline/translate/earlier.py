@@ -29,7 +29,7 @@ def given_up(event: RawEvent, drafts: Iterable[Draft], told: ToldRecords, offset
             retract_draft(record_id, ("renumbered",))
             for record_id in _other_ids(RecordKind.PURCHASE, drafts, told, offset)
         ]
-    if event.kind is Kind.PRODUCT and not is_deletion(event.topic) and len(told) > 1:
+    if event.kind is Kind.PRODUCT and told and not is_deletion(event.topic):
         return _products_given_up(tuple(drafts), told, offset)
     return []
 
