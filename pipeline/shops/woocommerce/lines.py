@@ -21,6 +21,8 @@ from pipeline.shops.woocommerce.fields import (
 )
 
 _ONE = Decimal(1)
+#: A boolean as PHP and WooCommerce's own options write it.
+_WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 #: Lines of bundles and composites point to the line that contains them: by its id, in meta data by its key.
 _POINTERS = ("bundled_by", "composite_parent")
 _META_POINTERS = frozenset({"_bundled_by", "_composite_parent"})
@@ -73,6 +75,8 @@ def _with_tax(body: dict[str, Any], lines: Sequence[dict[str, Any]], settings: S
     shown = body.get("prices_include_tax")
     if isinstance(shown, bool):
         return shown
+    if isinstance(shown, str | int) and str(shown).casefold() in _WORDS:
+        return _WORDS[str(shown).casefold()]
     if all(_is_zero(line.get(tax)) for line in lines for tax in _TAXES):
         return False
     raise Rejected("missing_field", "prices_include_tax", "not said; the store's `tax` setting can say it")
