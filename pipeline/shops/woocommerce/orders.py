@@ -46,6 +46,8 @@ _SOLD = frozenset({"processing", "completed"})
 #: The sale is in question, not undone: what was told stays.
 _IN_QUESTION = frozenset({"pending", "on-hold"})
 _KNOWN = _DRAFTS | _UNDONE | _SOLD | _IN_QUESTION
+#: MarketKing's word for a main order of several vendors, however its parts go on.
+_COMPOSITE = "composite"
 
 
 def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -122,7 +124,10 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
         return not settings.sold_statuses.isdisjoint((status, f"wc-{status}"))
     if status in _KNOWN:
         return status in _SOLD
-    notes.append("unknown_status")
+    if status != _COMPOSITE:
+        notes.append("unknown_status")
+    elif body.get("payment_method") == "cod":  # what it would be `processing` for
+        return True
     if body.get("date_paid_gmt") or body.get("date_paid"):
         return True
     if "date_paid_gmt" not in body and "date_paid" not in body:
@@ -140,7 +145,7 @@ def _unsold(
     if status in _DRAFTS:
         return Translation(version, (gone,), "draft")
     contact = _unsold_contact(body, settings)
-    if status in _IN_QUESTION:
+    if status in _IN_QUESTION or status == _COMPOSITE:
         return Translation(version, contact, "not_sold")
     return Translation(version, (*contact, gone), status if status in _UNDONE else "not_sold")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import text
-from pipeline.shops.woocommerce.fields import NOTHING, amount, decorations, entries, objects
+from pipeline.shops.woocommerce.fields import NOTHING, amount, decorations, entries, objects, readable_id
 
 _ZERO = Decimal(0)
 #: Where plugins list the cards an order was paid with, each with its `amount`: WooCommerce Gift Cards, and PW
@@ -65,14 +65,19 @@ def _card(value: object, notes: list[str]) -> Decimal:
 def refunded_of(body: dict[str, Any]) -> Decimal:
     """What was paid back so far, as a positive amount; the body has it in negative texts.
 
+    A refund that stands there again under its own id counts once.
+
     Raises:
         Rejected: `missing_field`, `invalid_money`: told without them, a purchase would be what it was before.
     """
     if "refunds" not in body:
         raise Rejected("missing_field", "refunds", "what was paid back is not said")
-    given_back = _ZERO
+    given_back, seen = _ZERO, set[str]()
     for refund in objects(body, "refunds"):
-        given_back += amount(without_minus(refund.get("total")), "refunds.total")
+        own = readable_id(refund.get("id"))
+        if own is None or own not in seen:
+            given_back += amount(without_minus(refund.get("total")), "refunds.total")
+        seen.update([own] if own else [])
     return given_back
 
 

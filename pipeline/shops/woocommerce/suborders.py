@@ -6,8 +6,9 @@ decides, together with a parent (Dokan marks orders of a single vendor, which ha
 
 Certain, as the plugins' published code writes them: `created_via` of Dokan, YITH Multi Vendor, MultiVendorX
 and its former self WC Marketplace, with the meta data `_dokan_vendor_id`, `_vendor_id` and
-`multivendorx_store_id`. Inferred from how plugins name what is theirs: all else here. MarketKing's published
-code knows its sub-orders by their parent alone. WCFM writes no order per vendor, but rows of its own.
+`multivendorx_store_id`; and `marketking_earning_id`, which MarketKing adds once it has reckoned the vendor's
+share (it knows its sub-orders by their parent alone). Inferred from how plugins name what is theirs: all else
+here. WCFM writes no order per vendor, but rows of its own.
 """
 
 from __future__ import annotations
