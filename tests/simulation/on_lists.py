@@ -17,8 +17,10 @@ from pipeline.deliver.merge import PurchaseState, State, merged, state_of
 from pipeline.deliver.told import Told, told_from_json
 from pipeline.deliver.verdicts import (
     CreatePurchase,
+    DeleteProduct,
     DeletePurchase,
     PutContact,
+    PutProduct,
     ReplacePurchase,
     Unchanged,
     Verdict,
@@ -46,6 +48,7 @@ class OnLists:
 
     Attributes:
         contacts: what Connectif holds, by address, under our names.
+        products: by id.
         purchases: by id.
     """
 
@@ -58,6 +61,7 @@ class OnLists:
         self._told: dict[Key, Told] = {}
         self._deliveries = 0
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.products: dict[str, dict[str, Any]] = {}
         self.purchases: dict[str, dict[str, Any]] = {}
 
     def hears(self, topic: str, body: Any, minute: float) -> Outcome:
@@ -91,13 +95,17 @@ class OnLists:
         self._waiting[key] = state if known is None else merged(known, state)
 
     def _take(self, record_id: str, state: State, verdict: Verdict) -> None:
-        """What Connectif holds after a verdict; products are not looked at."""
+        """What Connectif holds after a verdict."""
         match verdict:
             case PutContact(fields, delete_first):
                 if delete_first:
                     self.contacts.pop(record_id, None)
                 if fields is not None:
                     self.contacts.setdefault(record_id, {}).update(fields)
+            case PutProduct(fields):
+                self.products.setdefault(record_id, {}).update(fields)
+            case DeleteProduct():
+                self.products.pop(record_id, None)
             case CreatePurchase() | ReplacePurchase():
                 assert isinstance(state, PurchaseState)
                 assert state.body is not None
