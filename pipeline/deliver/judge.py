@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pipeline.deliver.contact_state import Consent, statement_of, word_of
@@ -16,6 +17,7 @@ from pipeline.deliver.merge import (
     State,
 )
 from pipeline.deliver.owners import UNNAMED
+from pipeline.deliver.product_state import is_anothers
 from pipeline.deliver.told import (
     RETRACTED,
     ContactTold,
@@ -145,12 +147,14 @@ def _judge_product(
     if told is None or told.gone:
         return _judge_unknown_product(told, state)
     base = state.base
+    taken = base if base is not None and told.takes(base) else None
+    changed = state.changes(told.is_anothers if taken is None else partial(is_anothers, base=taken))
     news = {
         name: change[1]
-        for name, change in state.overlay.items()
+        for name, change in changed.items()
         if _overlay_is_news(told, name, change, maybe_sent)
     }
-    if base is None or not told.takes(base):
+    if base is None or taken is None:
         return PutProduct(news) if news else Unchanged(_why_not(told, state))
     if base.fields is None:
         return DeleteProduct()
@@ -161,7 +165,7 @@ def _judge_product(
     kept = {name: value for name, value in base.fields.items() if name not in newer}
     changes = {
         name: value
-        for name, (version, value, _) in state.overlay.items()
+        for name, (version, value) in changed.items()
         if version >= told.overlay.get(name, (0, ""))[0]
     }
     return PutProduct(kept | changes)
@@ -169,7 +173,7 @@ def _judge_product(
 
 def _why_not(told: ProductTold, state: ProductState) -> str:
     """The reason of a statement about a known product that is no news."""
-    said = [owner for _, _, owner in state.overlay.values()]
+    said = [owner for _, owner in state.overlay]
     if state.base is not None and state.base.fields is None:
         said.append(state.base.owner)
     if any(map(told.is_anothers, said)):
@@ -190,17 +194,16 @@ def _judge_unknown_product(
     return PutProduct(state.fields)
 
 
-def _overlay_is_news(told: ProductTold, name: str, change: tuple[int, Any, str], maybe_sent: bool) -> bool:
+def _overlay_is_news(told: ProductTold, name: str, change: tuple[int, Any], maybe_sent: bool) -> bool:
     return _counts(told, name, change) and (
         maybe_sent or digest(change[1]) != told.overlay.get(name, (0, ""))[1]
     )
 
 
-def _counts(told: ProductTold, name: str, change: tuple[int, Any, str]) -> bool:
-    """Whether a single field is newer than what was told, and said by whose product it is."""
-    version, _, owner = change
-    newest = version >= told.overlay.get(name, (0, ""))[0] and (told.rank != OWN or version > told.version)
-    return newest and not told.is_anothers(owner)
+def _counts(told: ProductTold, name: str, change: tuple[int, Any]) -> bool:
+    """Whether a single field is newer than what was told."""
+    version, _ = change
+    return version >= told.overlay.get(name, (0, ""))[0] and (told.rank != OWN or version > told.version)
 
 
 def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold | None:
@@ -215,7 +218,7 @@ def _apply_product(told: ProductTold | None, state: ProductState) -> ProductTold
         return told
     news = {
         name: (change[0], digest(change[1]))
-        for name, change in state.overlay.items()
+        for name, change in state.changes(told.is_anothers).items()
         if _counts(told, name, change)
     }
     return replace(told, overlay=told.overlay | news)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -52,12 +53,13 @@ class ProductState:
 
     Attributes:
         base: None where only single fields are known; they reach Connectif only if it knows the product.
-        overlay: name -> (version, value, owner where only the owner may say so).
+        overlay: (name, owner where only the owner may say so) -> (version, value). Whose word counts is known
+            once it is told.
     """
 
     kind: ClassVar = RecordKind.PRODUCT
     base: Base | None
-    overlay: dict[str, tuple[int, Any, str]] = field(default_factory=dict)
+    overlay: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: ProductRecord) -> Self:
@@ -71,7 +73,7 @@ class ProductState:
         )
         if record.op in (Op.PATCH, Op.HIDE):
             whose = owner if record.op is Op.HIDE else UNNAMED
-            return cls(None, {name: (record.version, value, whose) for name, value in fields.items()})
+            return cls(None, {(name, whose): (record.version, value) for name, value in fields.items()})
         whole = None if record.op is Op.RETRACT else fields
         return cls(Base(rank_of(record.origin), record.version, whole, owner))
 
@@ -83,16 +85,24 @@ class ProductState:
         if base is not None and base.fields is None and is_anothers(base.owner, bases[0]):
             base = bases[0]
         overlay = {
-            name: max(change, other.overlay.get(name, change), key=_change_order)
-            for name, change in (other.overlay | self.overlay).items()
+            key: max(change, other.overlay.get(key, change), key=_change_order)
+            for key, change in (other.overlay | self.overlay).items()
         }
         if base is not None and base.rank == OWN:
             overlay = {
-                name: change
-                for name, change in overlay.items()
-                if change[0] > base.version and not is_anothers(change[2], base)
+                key: change
+                for key, change in overlay.items()
+                if change[0] > base.version and not is_anothers(key[1], base)
             }
         return type(self)(base, overlay)
+
+    def changes(self, is_anothers: Callable[[str], bool]) -> dict[str, tuple[int, Any]]:
+        """Name -> (version, value) of the newest change of each field, without those of others."""
+        found: dict[str, tuple[int, Any]] = {}
+        for (name, owner), change in self.overlay.items():
+            if not is_anothers(owner):
+                found[name] = max(change, found.get(name, change), key=_change_order)
+        return found
 
     @property
     def op(self) -> Op:
@@ -105,20 +115,24 @@ class ProductState:
     def fields(self) -> dict[str, Any]:
         """What Connectif is to hold."""
         base = (self.base.fields if self.base is not None else None) or {}
-        return base | {name: value for name, (_, value, _) in self.overlay.items()}
+        changes = self.changes(lambda owner: is_anothers(owner, self.base))
+        return base | {name: value for name, (_, value) in changes.items()}
 
     def to_json(self) -> list[Any]:
         base = self.base and [self.base.rank, self.base.version, self.base.fields, self.base.owner]
-        return [base, self.overlay]
+        return [base, [[*key, *change] for key, change in self.overlay.items()]]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Self:
         base, overlay = data
-        changes = {
-            name: (change[0], change[1], *(change[2:] or [UNNAMED])) for name, change in overlay.items()
-        }
+        if isinstance(overlay, dict):  # by name alone, as releases before wrote it
+            overlay = [
+                [name, *(owner or [UNNAMED]), version, value]
+                for name, (version, value, *owner) in overlay.items()
+            ]
+        changes = {(name, owner): (version, value) for name, owner, version, value in overlay}
         return cls(base and Base(*base), changes)
 
 
-def _change_order(change: tuple[int, Any, str]) -> tuple[int, bytes, str]:
-    return change[0], canonical(change[1]), change[2]
+def _change_order(change: tuple[int, Any]) -> tuple[int, bytes]:
+    return change[0], canonical(change[1])

@@ -11,8 +11,8 @@ from tests.simulation.on_lists import OnLists, moment
 
 NAMES = {501: "Mug", 502: "Bowl"}
 SKUS = ("A", "B", "C", "D", "E")
-#: One relabelling: products in the order of their events, each with its SKUs, whether it is on sale, and whether
-#: what waits is delivered then. No two products have one SKU once it is over; on the way they may.
+#: One relabelling: products in the order of their events, each with its SKUs, whether it is on sale, and
+#: whether what waits is delivered then. No two products have one SKU once it is over; on the way they may.
 Relabelling = list[tuple[int, tuple[str, ...], bool, bool]]
 
 

@@ -45,7 +45,7 @@ def _product(version: int, rank: int = OWN, **fields: Any) -> ProductState:
 
 
 def _patch(version: int, **fields: Any) -> ProductState:
-    return ProductState(None, {name: (version, value, "") for name, value in fields.items()})
+    return ProductState(None, {(name, ""): (version, value) for name, value in fields.items()})
 
 
 def _purchase(

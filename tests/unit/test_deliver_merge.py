@@ -54,7 +54,8 @@ def _products(draw: st.DrawFn) -> ProductState:
     version, fields = draw(_versions), draw(_fields)
     kind = draw(st.sampled_from(["own", "stub", "patch", "delete"]))
     if kind == "patch":
-        return ProductState(None, {name: (version, value, "") for name, value in fields.items()})
+        owner = draw(st.sampled_from(["", "s|product|1", "s|product|2"]))
+        return ProductState(None, {(name, owner): (version, value) for name, value in fields.items()})
     if kind == "delete":
         return ProductState(Base(OWN, version, None))
     return ProductState(Base(OWN if kind == "own" else SEEN, version, fields))
@@ -140,7 +141,7 @@ def test_a_stub_never_changes_what_the_catalogue_says() -> None:
 
 
 def test_single_fields_overlay_an_older_whole_and_make_no_product_alone() -> None:
-    patch = ProductState(None, {"availability": (2, "outofstock", "")})
+    patch = ProductState(None, {("availability", ""): (2, "outofstock")})
     assert patch.op is Op.PATCH
     both = patch.merge(ProductState(Base(OWN, 1, {"name": "Shirt", "availability": "instock"})))
     assert (both.op, both.fields) == (Op.UPSERT, {"name": "Shirt", "availability": "outofstock"})
@@ -158,3 +159,10 @@ def _fold(join: Callable[[State, State], State], states: list[State]) -> State:
     for state in states[1:]:
         result = join(result, state)
     return result
+
+
+def test_single_fields_that_earlier_releases_wrote_by_name_alone_are_read() -> None:
+    written = [None, {"availability": [2, "outofstock", "s|product|1"], "is_blacklisted": [2, True]}]
+    state = ProductState.from_json(written)
+    assert state.fields == {"availability": "outofstock", "is_blacklisted": True}
+    assert ProductState.from_json(state.to_json()) == state
