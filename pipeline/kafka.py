@@ -6,6 +6,8 @@ import contextlib
 import socket
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from pipeline.config import Settings
 from pipeline.errors import BrokerError
 
@@ -56,4 +58,12 @@ def client_config(settings: Settings) -> dict[str, Setting]:
         BrokerError: as in `bootstrap`.
     """
     base: dict[str, Setting] = {"bootstrap.servers": bootstrap(settings), "client.id": "pipeline"}
-    return base | settings.kafka.security
+    return base | security(settings)
+
+
+def security(settings: Settings) -> dict[str, str]:
+    """`kafka.security` with its passwords, for a client; never for a log."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings.kafka.security.items()
+    }
