@@ -86,7 +86,12 @@ async def observed(
 ) -> AsyncIterator[None]:
     """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
     config = uvicorn.Config(
-        observe_app(readiness, pages), lifespan="off", log_level="warning", access_log=False, ws="none"
+        observe_app(readiness, pages),
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        ws="none",
     )
     server = uvicorn.Server(config)
     # The caller owns the signals; uvicorn would take them.

@@ -115,7 +115,7 @@ async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
 
 
 async def _demo(options: Options, made: Traffic, directory: Path, console: Console) -> Run:
-    path, settings = setting.write(directory, options.speed)
+    _, settings = setting.write(directory, options.speed)
     console.print(
         f"{len(made.posted):,} webhooks of three shops, through a real Kafka, to a simulated Connectif whose "
         f"minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).\n"
@@ -129,7 +129,7 @@ async def _demo(options: Options, made: Traffic, directory: Path, console: Conso
         console.print(f"{text} ...", style="dim", highlight=False)
 
     async with contextlib.AsyncExitStack() as stack:
-        wiring = Wiring(path, settings, sandbox=True, say=say)
+        wiring = Wiring(settings, sandbox=True, say=say)
         async with parts.timed("start"):
             await stack.enter_async_context(wiring)
         # Asked for now: a broker that was killed may be on its way back at the end.
@@ -169,7 +169,8 @@ class _Session:
     async def run(self) -> Run:
         """Replay, post, wait, judge."""
         work = asyncio.create_task(self._work())
-        watching = [asyncio.create_task(self._wiring.watch()), asyncio.create_task(self._display())]
+        others = self._wiring.watch(), self._display(), self._until_one_fails()
+        watching = [asyncio.create_task(other) for other in others]
         try:
             await asyncio.wait([work, *watching], return_when=asyncio.FIRST_COMPLETED)
             for task in (*watching, work):
@@ -181,6 +182,12 @@ class _Session:
                 task.cancel()
             await asyncio.gather(work, *watching, return_exceptions=True)
             await self._watch.close()
+
+    async def _until_one_fails(self) -> None:
+        """Raises: PipelineError, where a process ended for good: nothing would come of waiting."""
+        while not (failed := self._wiring.failed):
+            await asyncio.sleep(LIVE_SECONDS)
+        raise self._wiring.complaint(failed[0])
 
     async def _work(self) -> Run:
         posted_all = asyncio.Event()

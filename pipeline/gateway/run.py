@@ -10,12 +10,14 @@ import math
 import signal
 import socket
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline import topics
+from pipeline import private, topics
 from pipeline.config import GatewaySettings, Settings, require_stores
 from pipeline.errors import SettingsError
 from pipeline.gateway.app import Gateway
@@ -49,13 +51,24 @@ def serve(settings: Settings, host: str, port: int) -> None:
             field="kafka.max_message_bytes",
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with bound_socket(host, port) as sock:
+    with bound_socket(host, port) as sock, _held(settings.data_dir / SPOOL):
         file = SpoolFile(settings.data_dir / SPOOL)
         # Requests make no cycles; what the process started with need not be looked through again and again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         uvloop.run(_serve(settings, sock, file))
+
+
+@contextlib.contextmanager
+def _held(spool: Path) -> Iterator[None]:
+    """The spool is one gateway's; another is told whose."""
+    directory = private.directory(spool.parent)
+    lock = private.hold(directory / "lock", "the spool", "each gateway needs a data_dir of its own")
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> None:
@@ -103,6 +116,7 @@ def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpTool
         http=protocol,
         ws="none",
         lifespan="off",
+        log_config=None,
         log_level="error",
         access_log=False,
         server_header=False,
