@@ -80,10 +80,10 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 - its callback does it
+    version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is.")
     ] = False,
-    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+    log_format: LogFormatOption = None,
 ) -> None:
     """Stages are separate processes; `pipeline up` runs them all on one machine."""
 
@@ -158,6 +158,27 @@ def write_schemas(
     for name in stale:
         print(f"{'differs from the code' if check else 'written'}: {directory / name}")  # noqa: T201 - its output
     raise typer.Exit(1 if check and stale else 0)
+
+
+@app.command("settings")
+def example_settings(
+    write: Annotated[Path | None, typer.Option("--write", help="Into this file, instead.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Only compare with this file; exit 1 where it differs.")
+    ] = None,
+) -> None:
+    """Print a settings file to start from: every setting with its meaning and its default."""
+    from pipeline import example  # noqa: PLC0415 - start fast
+
+    made = example.text()
+    if check is not None:
+        current = check.is_file() and check.read_text(encoding="utf-8") == made
+        print(f"{check} is as the code has it" if current else f"differs from the code: {check}")  # noqa: T201
+        raise typer.Exit(0 if current else 1)
+    if write is None:
+        print(made, end="")  # noqa: T201 - its output
+    elif example.write(write):
+        print(f"written: {write}")  # noqa: T201 - its output
 
 
 @app.command()

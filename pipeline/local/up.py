@@ -78,13 +78,13 @@ async def _run(wiring: Wiring, settings: Settings, voice: Voice) -> None:
     display = asyncio.create_task(_display(wiring, voice))
     try:
         await wiring.start()
-        for name, store in settings.stores.items():
-            voice.print(
-                f"{store.domain}: webhooks to {wiring.urls['gateway']}/webhooks/{store.platform}/{name}"
-            )
         watching = asyncio.create_task(wiring.watch())
         try:
             await _ready(wiring)
+            for name, store in settings.stores.items():
+                voice.print(
+                    f"{store.domain}: webhooks to {wiring.urls['gateway']}/webhooks/{store.platform}/{name}"
+                )
             await watching
         finally:
             watching.cancel()
