@@ -255,12 +255,14 @@ def coupons_add(  # noqa: PLR0917 - typer reads each parameter as an option
     left in Connectif. Codes for any other set are imported at once. Exit code 1: some were no codes, and
     without --skip-bad nothing was added.
     """
-    from pipeline.coupons import add  # noqa: PLC0415 - start fast
+    from pipeline.coupons import add, known  # noqa: PLC0415 - start fast
 
     settings, console = config.load(config_path), Console(stderr=True)
     to = add.target(settings, account, coupon_set)
     if from_topic is not None and file != "-":
         raise typer.BadParameter("a file and --from-topic exclude each other")
+    if doubt := known.doubt(settings, to):
+        console.print(f"warning: {doubt}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if from_topic is not None:
         code = add.add_topic(settings, to, from_topic, skip_bad=skip_bad, as_json=as_json, console=console)
     else:
@@ -437,7 +439,9 @@ def main() -> None:
     except PipelineError as error:
         if logs.format_from(os.environ) is LogFormat.JSON:
             logs.set_up(LogFormat.JSON)
-            log.error("%s", error, extra={"event": "process.refused", "exit_code": error.exit_code})
+            log.log(
+                logging.ERROR, "%s", error, extra={"event": "process.refused", "exit_code": error.exit_code}
+            )
         else:
             Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_code)

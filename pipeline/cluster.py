@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
 )
 
 from pipeline.errors import BrokerError
+from pipeline.kafka import meaning
 
 log = logging.getLogger(__name__)
 # What the client logs of a failed connection is in our error; nothing is printed beside it.
@@ -194,7 +195,7 @@ class Cluster:
         self._admin.poll(0)  # hands over the complaints
         silent = _code(error) in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)  # noqa: SLF001 - their names
         reason = (silent and self._last_error) or error.args[0].str()
-        hint = "is the cluster up, and kafka.security right?" if silent else ""
+        hint = (meaning(reason) or "is the cluster up, and kafka.security right?") if silent else ""
         return BrokerError(f"{what} ({self._servers}): {reason}", hint=hint)
 
     def _remember(self, error: KafkaError) -> None:

@@ -329,8 +329,8 @@ class Settings(Section):
 
     data_dir: Annotated[Path, AfterValidator(config_values.some_path)] = Field(
         default=Path("data"),
-        description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the workers' "
-        "state, the embedded broker's log. A relative one is relative to this file",
+        description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the "
+        "workers' state, the embedded broker's log. A relative one is relative to this file",
     )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="the cluster and its topics")
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="limits of the webhook side")

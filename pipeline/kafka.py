@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import re
 import socket
 from pathlib import Path
 
@@ -12,6 +14,44 @@ from pipeline.config import Settings
 from pipeline.errors import BrokerError
 
 Setting = str | int | float | bool
+
+#: What librdkafka logs by itself. A client is given it (`Producer(config, logger=client_log)`): otherwise its
+#: lines go to standard error as they are, past the log.
+client_log = logging.getLogger("librdkafka")
+
+#: What a failed connection says, and what that means.
+_MEANINGS = (
+    (
+        "hostname mismatch|IP address mismatch|not valid for",
+        "its certificate is of another host: name the brokers in kafka.bootstrap as their certificates do",
+    ),
+    (
+        "certificate has expired|not yet valid",
+        "its certificate is out of date, or this machine's clock is wrong",
+    ),
+    (
+        "certificate verify failed|CERTIFICATE_VERIFY_FAILED|self[- ]signed|unable to get local issuer",
+        (
+            "its certificate is signed by an authority that this machine does not know: put that authority's "
+            'certificate (PEM) into a file, and the file into kafka.security "ssl.ca.location"'
+        ),
+    ),
+    (
+        "wrong version number|record layer failure|packet length too long",
+        'it answers without TLS: is kafka.security "security.protocol" right, and the port?',
+    ),
+    (
+        "might be caused by incorrect security.protocol|broker might require SSL",
+        'it seems to expect TLS: set kafka.security "security.protocol" to SSL or SASL_SSL',
+    ),
+    ("[Aa]uthentication", "it refuses the user name or the password of kafka.security"),
+)
+
+
+def meaning(complaint: str) -> str:
+    """What a client's complaint of a failed connection means, and what to do; empty: that is not known."""
+    return next((said for pattern, said in _MEANINGS if re.search(pattern, complaint)), "")
+
 
 #: Long enough for a busy machine; a broker on this one answers within milliseconds.
 CONNECT_TIMEOUT = 2.0

@@ -15,6 +15,7 @@ from typing import Any
 
 #: Seconds during which a client library's line is not repeated.
 QUIET = 10.0
+MOST_REMEMBERED = 1_000
 #: The environment's name for the format, so that processes started by a process have the same.
 VARIABLE = "PIPELINE_LOG_FORMAT"
 #: Words of a message that make the name of its event.
@@ -101,7 +102,7 @@ class OnceInAWhile(logging.Filter):
         now, line = self._clock(), (record.name, gist)
         if now - self._passed.get(line, -QUIET) < QUIET:
             return False
-        if len(self._passed) > 1_000:
+        if len(self._passed) > MOST_REMEMBERED:
             self._passed.clear()
         self._passed[line] = now
         if record.levelno == logging.ERROR:

@@ -86,14 +86,17 @@ def run(options: Options) -> int:
     for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
         del os.environ[name]  # the caller's settings are for the caller's own pipeline
     directory = Path(tempfile.mkdtemp(prefix="pipeline-demo-"))
-    done: Run | None = None
     try:
         done = asyncio.run(_until_signal(_demo(options, made, directory, console)))
-    finally:
-        if done is not None and done.agrees and not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
-        elif done is None:
-            console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
+    except KeyboardInterrupt:  # before, or after, the signals were ours
+        done = None
+    except BaseException:
+        console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
+        raise
+    if not options.keep and (done is None or done.agrees):
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
     if done is None:
         return 130
     if options.as_json:
@@ -104,9 +107,9 @@ def run(options: Options) -> int:
 
 
 async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
-    """The work's result; None where SIGINT or SIGTERM ended it. It stops cleanly, whatever comes after."""
+    """The work's result; None where a signal ended it, or its terminal. It stops cleanly, whatever comes after."""
     task = asyncio.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return await task
@@ -185,7 +188,7 @@ class _Session:
 
     async def _until_one_fails(self) -> None:
         """Raises: PipelineError, where a process ended for good: nothing would come of waiting."""
-        while not (failed := self._wiring.failed):
+        while not (failed := self._wiring.failed):  # noqa: ASYNC110 - a look at processes
             await asyncio.sleep(LIVE_SECONDS)
         raise self._wiring.complaint(failed[0])
 
