@@ -57,7 +57,7 @@ class KafkaSettings(Section):
         description="addresses of a cluster; left out, the embedded broker runs on this machine",
         examples=["kafka-1:9092,kafka-2:9092"],
     )
-    security: Annotated[dict[str, SecretStr | str], BeforeValidator(config_values.security)] = Field(
+    security: Annotated[dict[str, str | SecretStr], BeforeValidator(config_values.security)] = Field(
         default_factory=dict,
         description="how to connect to that cluster, by librdkafka's names; its passwords are secrets by "
         "reference",

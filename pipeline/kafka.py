@@ -18,6 +18,8 @@ Setting = str | int | float | bool
 #: What librdkafka logs by itself. A client is given it (`Producer(config, logger=client_log)`): otherwise its
 #: lines go to standard error as they are, past the log.
 client_log = logging.getLogger("librdkafka")
+# Of a command that sets up no log, the error says it all.
+client_log.addHandler(logging.NullHandler())
 
 #: What a failed connection says, and what that means.
 _MEANINGS = (
@@ -32,8 +34,9 @@ _MEANINGS = (
     (
         "certificate verify failed|CERTIFICATE_VERIFY_FAILED|self[- ]signed|unable to get local issuer",
         (
-            "its certificate is signed by an authority that this machine does not know: put that authority's "
-            'certificate (PEM) into a file, and the file into kafka.security "ssl.ca.location"'
+            "its certificate cannot be verified: either an authority signed it that this machine does not "
+            "know (put that authority's certificate into a file, and the file into kafka.security "
+            '"ssl.ca.location"), or it is of another host than kafka.bootstrap names'
         ),
     ),
     (

@@ -107,7 +107,7 @@ def run(options: Options) -> int:
 
 
 async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
-    """The work's result; None where a signal ended it, or its terminal. It stops cleanly, whatever comes after."""
+    """The work's result; None where a signal, or the end of the terminal, ended it. It stops cleanly."""
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import logging
 import shutil
 import time
 import uuid
@@ -20,13 +19,11 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline import private
 from pipeline.errors import BrokerError
-from pipeline.kafka import address_file, answers
+from pipeline.kafka import address_file, answers, client_log
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
 from pipeline.local.node import Node, Place, Runtime
 from pipeline.local.ports import HOST, free_port, is_free
-
-log = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 300_000_000
 #: For one that comes back: it has its files, and what waits for it may be all that fills the disk.
@@ -263,7 +260,7 @@ class EmbeddedKafka:
                 if node.pid is None:
                     raise node.failure("did not start")
             if client or all(answers(node.place.address) for node in awaited):
-                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=log)
+                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=client_log)
                 if _serves(client, {node.place.id for node in awaited}, every_partition=brokers is None):
                     return
             if time.monotonic() > until:

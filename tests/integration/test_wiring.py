@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -116,29 +115,6 @@ async def test_a_taken_port_is_named_before_anything_starts(kafka_settings: Kafk
             async with wiring:
                 pass
     assert not Path("notes").exists()
-
-
-def test_up_says_where_webhooks_go_and_stops_everything_when_told(kafka_settings: KafkaSettings) -> None:
-    store = {"platform": "shopify", "account": "es", "domain": "acme.example", "secrets": ["s"]}
-    path = kafka_settings.write({**accounts(es="http://127.0.0.1:9100"), "stores": {"acme": store}})
-    up = f"""
-from pathlib import Path
-from pipeline.local import up
-up.run(Path({str(path)!r}), sandbox=False, host="127.0.0.1", port=0, program={PROGRAM!r})
-"""
-    with subprocess.Popen([sys.executable, "-c", up], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or "webhooks to" not in lines[-1]:
-            lines.append(process.stdout.readline())
-            assert lines[-1], lines
-        assert lines[-1].startswith("acme.example: webhooks to http://127.0.0.1:")
-        assert lines[-1].endswith("/webhooks/shopify/acme\n")
-
-        process.send_signal(signal.SIGTERM)
-
-        assert process.wait(30) == 0
-    assert Path("notes").read_text().splitlines()[-1] == "stopped worker-deliver"
 
 
 @pytest.mark.parametrize(

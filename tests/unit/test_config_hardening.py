@@ -78,6 +78,7 @@ def test_secrets_and_certificates_lie_beside_the_settings_file_too(
         '"sasl.password" = { file = "key" } }\n' + ACCOUNT.replace('env = "TEST_KEY"', 'file = "key"'),
     )
     assert read.accounts["es"].api_key.get_secret_value() == "id:from-a-file"
+    assert read.kafka.security["ssl.ca.location"] == str(tmp_path / "ca.pem"), "no secret"
     assert client_config(read)["ssl.ca.location"] == str(tmp_path / "ca.pem")
     assert client_config(read)["sasl.password"] == "id:from-a-file"
 
