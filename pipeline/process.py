@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from pipeline import logs, private
+from pipeline import logs, moved, private
 from pipeline.config import Settings
 from pipeline.metrics import BUILD_INFO
 
@@ -49,3 +49,5 @@ def begin(name: str, settings: Settings, path: Path, *, keeps_data: bool = True)
         settings.data_dir.absolute() if keeps_data else "none",
         extra={"event": "process.begins"},
     )
+    if keeps_data:
+        moved.look(settings)
