@@ -445,6 +445,12 @@ def main() -> None:
         else:
             Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if logs.format_from(os.environ) is LogFormat.TEXT:
+            raise
+        logs.set_up(LogFormat.JSON)
+        log.critical("%s", error or type(error).__name__, exc_info=True, extra={"event": "process.failed"})
+        sys.exit(1)
 
 
 __all__ = ["ConfigOption", "HostOption", "PortOption", "config", "main"]

@@ -26,9 +26,9 @@ def look(settings: Settings) -> list[str]:
     moved = sorted(name for name, account in now.items() if before.get(name, account) != account)
     for name in moved:
         log.warning(
-            "store %s told account %s until now, and tells %s from now on: what %s was told stays there and is "
-            "not corrected any more, what waits for it still goes there, and %s hears of an order, a customer "
-            "or a product when it changes",
+            "store %s told account %s until now, and tells %s from now on: what %s was told stays there and "
+            "is not corrected any more, what waits for it still goes there, and %s hears of an order, a "
+            "customer or a product when it changes",
             name,
             before[name],
             now[name],

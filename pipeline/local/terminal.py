@@ -14,24 +14,35 @@ from rich.console import Console
 from pipeline.local.logfile import LOG_MAX_BYTES
 from pipeline.logs import JsonFormatter, LogFormat, TextFormatter
 
+log = logging.getLogger(__name__)
+
 #: A full disk under a redirected output: there may be room again.
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EAGAIN}
 
 
 class Voice:
-    """Prints to a console, and is mute once that is gone."""
+    """Prints to a console, and is mute once that is gone; where lines are JSON, it logs instead.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where to.
+        kind: of the log's lines.
+    """
+
+    def __init__(self, console: Console, kind: LogFormat = LogFormat.TEXT) -> None:
         self.console = console
+        self.kind = kind
         self._mute = False
 
     @property
     def is_terminal(self) -> bool:
         """Whether somebody may look at it."""
-        return self.console.is_terminal and not self._mute
+        return self.console.is_terminal and not self._mute and self.kind is LogFormat.TEXT
 
     def print(self, text: str, style: str | None = None) -> None:
         """A line, as it stands."""
+        if self.kind is LogFormat.JSON:
+            log.info("%s", text, extra={"event": "up.says"})
+            return
         self.attempt(
             lambda: self.console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
         )
@@ -84,9 +95,9 @@ class _InFile(RotatingFileHandler):
         """Nothing."""
 
 
-def log_to(voice: Voice, file: Path, kind: LogFormat) -> None:
+def log_to(voice: Voice, file: Path) -> None:
     """Log to the console (its table shows what is well: only what is not), and to a file all of it."""
-    root = logging.getLogger()
+    root, kind = logging.getLogger(), voice.kind
     handlers: list[logging.Handler] = [
         _InFile(file, maxBytes=LOG_MAX_BYTES, backupCount=1, encoding="utf-8", delay=True)
     ]

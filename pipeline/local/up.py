@@ -58,8 +58,8 @@ def run(
     process.begin("up", settings, path)
     directory = private.directory(settings.data_dir / "up")
     lock = private.hold(directory / "lock", "this data_dir", "stop that one, or choose another data_dir")
-    voice = Voice(Console())
-    log_to(voice, private.directory(settings.data_dir / "logs") / "up.log", logs.format_from(os.environ))
+    voice = Voice(Console(), logs.format_from(os.environ))
+    log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
     options = {} if program is None else {"program": program}
     wiring = Wiring(settings, sandbox=sandbox, host=host, port=port, say=voice.doing, **options)
     for warning in shared_accounts(settings):

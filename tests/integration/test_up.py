@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -240,3 +241,16 @@ def test_nothing_it_leaves_is_readable_by_others(kafka_settings: KafkaSettings) 
     found = [data, *data.rglob("*")]
     assert len(found) > 5
     assert [str(path) for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_lines_of_json_are_all_that_it_writes_where_they_are_wanted(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_LOG_FORMAT", "json")
+    with running(settings_of(kafka_settings), kafka_settings.directory / "data") as up:
+        lines = [json.loads(line) for line in Path("said").read_text().splitlines()]
+        written = [json.loads(line) for line in up.log.splitlines()]
+    for line in (*lines, *written):
+        assert {"time", "level", "event", "message", "logger"} <= line.keys()
+    assert {"process.begins", "up.says", "child.phase"} <= {line["event"] for line in lines}
+    assert not [line for line in lines if line["level"] not in {"INFO", "WARNING"}]
