@@ -61,7 +61,12 @@ def _tree(report: Report) -> dict[str, Any]:
 
 def _table(report: Report, servers: str) -> Table:
     table = Table(
-        title=f"Topics on {servers}", title_justify="left", box=None, header_style="dim", pad_edge=False
+        title=f"Topics on {servers}",
+        title_justify="left",
+        box=None,
+        header_style="dim",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     # All the others are narrow: a long name is folded where the terminal has 80 columns.
     table.add_column("topic", overflow="fold")
