@@ -202,7 +202,7 @@ class AccountSettings(Section):
         default="https://api.connectif.cloud",
         description="of Connectif; http:// only for a sandbox on this machine or in a private network",
     )
-    calls_per_minute: int = Field(default=100, ge=1, le=1_000_000, description="what the account may do")
+    calls_per_minute: int = Field(default=100, ge=1, le=1_000_000_000, description="what the account may do")
     reserve_calls: int = Field(default=0, ge=0, description="of these a minute, left to others' scripts")
     window_seconds: float = Field(
         default=60.0, ge=0.001, description="the limit's minute; shorter on sandboxes"
