@@ -300,7 +300,8 @@ class StoreSettings(Section):
     )
     on_customer_deleted: Literal["keep", "delete"] = Field(
         default="keep",
-        description="what becomes of a deleted customer's contact; the shop must send such deletions",
+        description='what becomes of a deleted customer\'s contact; needs the webhook "customer deletion" of '
+        'Shopify, "customer deleted" of WooCommerce',
     )
     accept_test_orders: bool = Field(default=False, description="whether test orders count")
     guests_without_email: Literal["park", "external_id"] = Field(
