@@ -71,8 +71,8 @@ SANDBOX_CALLS = Counter(
 
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
-    "Calls of Connectif's API by HTTP status (none: no answer). 429: others share the limit, or it is set "
-    "too high. 401, 403: the account is stopped.",
+    "Calls of Connectif's API by HTTP status (none: no answer; foreign: one in no form of Connectif's, as of "
+    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped.",
     ["account", "route", "status"],
 )
 DELIVER_CALL_SECONDS = Histogram(

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pipeline.connectif.answers import Answer
 from pipeline.deliver.bell import Bell
-from pipeline.deliver.health import Health, Sign, sign_of
+from pipeline.deliver.health import Health, Sign, of_its_size, sign_of
+from pipeline.deliver.trouble import Trouble
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Seen
 
@@ -24,6 +25,31 @@ class Diary(Protocol):
         """It has its answer, or was given up."""
 
 
+class Slowed:
+    """Tells once of each word of the server's that leaves fewer calls than the settings do.
+
+    Args:
+        told: of a limit per window, or of seconds to stay away that are longer than is obeyed; the other
+            is None.
+    """
+
+    def __init__(self, told: Callable[[int | None, float | None], None] = lambda _limit, _away: None) -> None:
+        self._told = told
+        self._lowest: float = math.inf
+        self._away = False
+
+    def heed(self, budget: Limiter, seen: Seen) -> None:
+        """Take an answer's headers into account."""
+        if seen.limit is not None and seen.limit < min(self._lowest, budget.limit):
+            self._lowest = seen.limit
+            self._told(seen.limit, None)
+        absurd = seen.limited and seen.retry_after is not None and seen.retry_after > budget.longest_away
+        if absurd and not self._away:
+            self._told(None, seen.retry_after)
+        if absurd or not seen.limited:
+            self._away = absurd
+
+
 class Gate:
     """One account's.
 
@@ -34,6 +60,10 @@ class Gate:
         wall: epoch seconds.
         at_once: the most errands at a time.
         heard: told of each answer: route, answer, seconds it took.
+        slowed: told of a server's word that leaves fewer calls than the settings do; see `Slowed`.
+
+    Attributes:
+        trouble: whether calls fail, since when and why.
     """
 
     def __init__(
@@ -45,9 +75,13 @@ class Gate:
         wall: Callable[[], float],
         at_once: int,
         heard: Callable[[str, Answer, float], None],
+        trouble: Trouble | None = None,
+        slowed: Slowed | None = None,
     ) -> None:
         self.budget = budget
         self.health = health
+        self.trouble = trouble or Trouble()
+        self._slowed = slowed or Slowed()
         self.bell = Bell()
         self._diary = diary
         self._wall = wall
@@ -99,7 +133,13 @@ class Gate:
         return self.budget.start(loop.time())
 
     async def call(
-        self, place: int, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool
+        self,
+        place: int,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool,
+        size: int,
     ) -> Answer:
         """Make a call and take its answer into account."""
         loop = asyncio.get_running_loop()
@@ -110,7 +150,7 @@ class Gate:
             answer = await make()
         finally:
             self._diary.answered(entry, self._wall())
-            self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent)
+            self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent, size=size)
             self.bell.ring()
         return answer
 
@@ -123,15 +163,21 @@ class Gate:
         now: float,
         *,
         may_be_absent: bool,
+        size: int,
     ) -> None:
         if answer is None:
             self.budget.finish(place, now)  # cancelled: it may have been counted, and says nothing
             return
         sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
+        if size and of_its_size(answer, size):
+            sign = Sign.NOTHING
         limited = sign is Sign.LIMITED
         seen = Seen(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
         self.budget.finish(place, now, seen)
+        self._slowed.heed(self.budget, seen)
         self.health.answered(sign, answer, started, now)
+        wall = self._wall()
+        self.trouble.answered(route, sign, answer, wall - (now - started), wall)
         self._heard(route, answer, now - started)
 
     def left(self, place: int | None) -> None:
@@ -152,7 +198,12 @@ class Pass:
         self.calls = 0
 
     async def call(
-        self, route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool = False
+        self,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool = False,
+        size: int = 0,
     ) -> Answer:
         """Make a call as soon as the account may.
 
@@ -160,11 +211,12 @@ class Pass:
             route: of the API, as a metric label.
             make: sends it.
             may_be_absent: whether a 404 is an answer to it.
+            size: bytes of the file it sends: that may be all that is wrong.
         """
         place = await self._gate.place() if self._place is None else self._place
         self._place = None
         self.calls += 1
-        return await self._gate.call(place, route, make, may_be_absent=may_be_absent)
+        return await self._gate.call(place, route, make, may_be_absent=may_be_absent, size=size)
 
     def leave(self) -> None:
         """The errand makes no more calls; harmless when repeated."""

@@ -281,7 +281,8 @@ class Scheduler:
         if ready < ahead:
             return made(Why.RUNS_DRY, Way.IMPORT)
         oldest = self._book[kind].oldest(lane)
-        age = 0.0 if oldest is None else wall - oldest
+        # One accepted ahead of our clock, before it was set back, has waited for as long as any may.
+        age = 0.0 if oldest is None else wall - oldest if wall >= oldest else math.inf
         patience = self._settings.freshness * (1 if lane is Lane.LIVE else PATIENT)
         if age > patience:
             return made(Why.WAITED, Way.IMPORT, age=age, patience=patience)

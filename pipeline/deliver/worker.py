@@ -300,8 +300,7 @@ class DeliverWorker:
 
 
 def _heard(account: str, route: str, answer: Answer, seconds: float) -> None:
-    status = "none" if answer.status is None else str(answer.status)
-    DELIVER_CALLS.labels(account, route, status).inc()
+    DELIVER_CALLS.labels(account, route, answer.label).inc()
     DELIVER_CALL_SECONDS.labels(route).observe(seconds)
 
 
