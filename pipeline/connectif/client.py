@@ -223,7 +223,7 @@ class ConnectifClient:
 
 
 def upload_seconds(timeout: float, size: int) -> float:
-    """How long a call that sends a file of so many bytes may take: on a slow uplink it is the size that counts."""
+    """How long a call that sends a file of so many bytes may take: on a slow uplink it is the size."""
     return timeout + size / UPLOAD_RATE
 
 

@@ -15,8 +15,8 @@ from pipeline.deliver.coupons import code_of
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, result_of
 from pipeline.deliver.files import Sorted
+from pipeline.deliver.filesize import FileSize
 from pipeline.deliver.gate import Pass
-from pipeline.deliver.health import of_its_size
 from pipeline.deliver.imports import (
     TYPES,
     Progress,
@@ -43,8 +43,6 @@ PAGES = 5
 COUPON_TRIES = 10
 #: Attempts at one error report.
 REPORT_TRIES = 3
-#: Bytes below which no file is made smaller, and by how much the next one is larger after one that got there.
-SMALLEST, GROWTH = 1_000, 1.1
 
 End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], None]
 
@@ -78,8 +76,7 @@ class Importer:
         self._client = client
         self._settings = settings
         self._end = end
-        #: Bytes of the next file: fewer where one took too long, or was too large for something in between.
-        self._most = settings.import_max_bytes
+        self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
         """Send as much of a batch as one file carries; the rest is for later files, or goes singly."""
@@ -106,7 +103,7 @@ class Importer:
         csv, taken = write_csv(
             group.header,
             (cells for _, cells in rows),
-            max_bytes=self._most,
+            max_bytes=self._size.most,
             max_rows=self._settings.import_max_rows,
         )
         ids = [record_id for record_id, _ in rows]
@@ -119,22 +116,13 @@ class Importer:
             lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id),
             size=len(csv),
         )
-        of_size = self._learn(answer, len(csv))
+        of_size = self._size.learn(answer, len(csv))
         numbered = csv.count(b"\n") == taken + 1
         part = _part(batch, ids[:taken])
         if of_size and taken > 1:
             self._halve(kind, part, answer)
         else:
             await self._posted(kind, part, group.header[0], answer, numbered=numbered)
-
-    def _learn(self, answer: Answer, size: int) -> bool:
-        """How large the next file may be: half of one that failed for its size, which is what is returned."""
-        of_size = of_its_size(answer, size)
-        if of_size:
-            self._most = min(self._most, max(SMALLEST, size // 2))
-        elif answer.good:
-            self._most = min(self._settings.import_max_bytes, max(self._most, int(GROWTH * size)))
-        return of_size
 
     def _halve(self, kind: RecordKind, batch: Batch, answer: Answer) -> None:
         """A file that did not get there for its size, as far as we know: the same rows in two."""
