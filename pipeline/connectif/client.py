@@ -187,8 +187,9 @@ class ConnectifClient:
         """The address of a link; None where our key must not go there."""
         try:
             start = self._base if link.startswith("/") and not link.startswith("//") else ""
-            url = httpx.URL(f"{self._base}/imports/").join(start + link[:LINK_MAX])
-            return str(url) if _origin(url) == self._origin and not url.userinfo else None
+            url = httpx.URL(f"{self._base}/imports/").join(start + link)
+            own = _origin(url) == self._origin and not url.userinfo and len(link) <= LINK_MAX
+            return str(url) if own else None
         except (httpx.InvalidURL, ValueError):
             return None
 

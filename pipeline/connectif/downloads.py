@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import httpx
 
+from pipeline.config import MAX_PORT
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer
 from pipeline.connectif.bodies import TooLargeError, gather, unpack
 
@@ -68,7 +69,7 @@ async def _fetch(plain: httpx.AsyncClient, url: str, most: int, *, local: bool) 
 
 def _allowed(url: str, *, local: bool) -> httpx.URL:
     """The address, if it may be asked: by https, and not in a network of ours."""
-    parsed = httpx.URL(url[:ADDRESS_MAX])
+    parsed = httpx.URL(url if len(url) <= ADDRESS_MAX else "")
     try:
         address = ipaddress.ip_address(parsed.host)
     except ValueError:
@@ -78,6 +79,7 @@ def _allowed(url: str, *, local: bool) -> httpx.URL:
         if local:
             return parsed
         raise _RefusedError("the file would lie on this machine")
-    if parsed.scheme != "https" or not parsed.host or (address is not None and not address.is_global):
+    usable = parsed.scheme == "https" and parsed.host and (parsed.port or 1) <= MAX_PORT
+    if not usable or (address is not None and not address.is_global):
         raise _RefusedError("the file's address is not a public one with https")
     return parsed
