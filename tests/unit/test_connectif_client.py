@@ -260,8 +260,8 @@ async def test_what_was_sent_is_not_kept_where_connectif_says_it_back(
 ) -> None:
     del what
     words = (
-        "ann.lee@shop.example ANN Marie %41nn l\u00e9vy L%C3%A9vy L\\u00e9vy 911 23 45 67 tel:0034911234567 X "
-        "o-77 20.50 Red <shirt> Red &lt;shirt&gt; ann%40shop.example"
+        "ann.lee@shop.example ANN Marie %41nn l\u00e9vy L%C3%A9vy L\\u00e9vy 911 23 45 67 tel:0034911234567 "
+        "X o-77 20.50 Red <shirt> Red &lt;shirt&gt; ann%40shop.example"
     )
     key = (
         "id:secret ID%3ASECRET s\\u0065cret aWQ6c2VjcmV0 "
