@@ -39,7 +39,7 @@ class Sign(enum.Enum):
 #: The file is too large, by Connectif's word or a proxy's.
 TOO_LARGE = 413
 #: A file of so many bytes takes no time to speak of on any uplink.
-QUICK = 100_000
+QUICK = 20_000
 
 
 def of_its_size(answer: Answer, size: int) -> bool:

@@ -189,7 +189,9 @@ class Purchases:
     def _age(self, purchase: str, now: float, wall: float) -> float:
         """Seconds since it was accepted; where that lies ahead of our clock, since it was first asked for."""
         age = wall - self._line.accepted(purchase)
-        return age if age >= 0 else now - self._seen.setdefault(purchase, now)
+        if age < 0:
+            self._seen.setdefault(purchase, now)
+        return max(age, now - self._seen[purchase]) if purchase in self._seen else age
 
     def _stand_aside(self, purchase: str, missing: Sequence[Key]) -> None:
         before, lane = self._lane_aside(purchase), self._line.lane(purchase)

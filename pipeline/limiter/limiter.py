@@ -23,7 +23,7 @@ SHARED = 10
 #: While others share the limit, so many places are left to what they call before it can be seen.
 MARGIN = 2
 #: For so many windows no call is made by the server's word, at most; then one asks again.
-LONGEST_AWAY = 5
+LONGEST_AWAY = 10
 #: Seconds by which a reset may be told too early, and as a share of the window the most that is allowed for:
 #: servers round to whole seconds, some of them down.
 ROUNDING, MOST_ROUNDING = 1.0, 0.02

@@ -194,7 +194,9 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self.cluster = Cluster()
         self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
-        self.transport = _Network(SandboxTransport(self.sandbox), self.chance, self.cluster.step)
+        self.transport: httpx.AsyncBaseTransport = _Network(
+            SandboxTransport(self.sandbox), self.chance, self.cluster.step
+        )
         self.said: list[Record] = []
 
     def say(self, record: Record) -> None:
