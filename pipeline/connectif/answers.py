@@ -132,6 +132,7 @@ _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...]
     (UnknownHostError, Cause.UNKNOWN_HOST),
     (httpx.ProxyError, Cause.PROXY),
     (TooLargeError, Cause.TOO_LARGE),
+    (httpx.ConnectTimeout, Cause.UNREACHABLE),
     ((TimeoutError, httpx.TimeoutException), Cause.TIMEOUT),
     (httpx.ConnectError, Cause.UNREACHABLE),
 )
@@ -229,7 +230,10 @@ def _json(response: httpx.Response) -> Any:
     if "json" not in response.headers.get("content-type", "").lower():
         return None
     try:
-        return json.loads(response.content, parse_float=_decimal)
+        try:
+            return json.loads(response.content, parse_float=Decimal)
+        except InvalidOperation:
+            return json.loads(response.content, parse_float=_decimal)
     except (ValueError, RecursionError):
         return None
 

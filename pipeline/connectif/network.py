@@ -26,7 +26,7 @@ KEPT_OPEN = 4.0
 
 
 #: Seconds in which a connection is made, whatever the whole exchange may take.
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = 20.0
 
 
 class CertificateError(httpx.ConnectError):
@@ -69,9 +69,7 @@ class Network(httpx.AsyncBaseTransport):
                 timeout=aiohttp.ClientTimeout(total=seconds, connect=connecting),
                 allow_redirects=False,
             ) as answer:
-                if (answer.content_length or 0) > ANSWER_MAX_BYTES:
-                    raise TooLargeError(f"an answer of more than {ANSWER_MAX_BYTES:,} bytes")
-                content, headers = await gather(_parts(answer.content), ANSWER_MAX_BYTES), answer.raw_headers
+                content, headers = await _content(answer), answer.raw_headers
                 encoding = answer.headers.get("Content-Encoding")
                 if encoding is not None:
                     content = unpack(content, encoding, ANSWER_MAX_BYTES)
@@ -106,6 +104,15 @@ class Network(httpx.AsyncBaseTransport):
         # It would repeat a DELETE or GET whose connection broke: a call that the budget does not know of.
         session._retry_connection = False  # noqa: SLF001 - tests/unit/test_connectif_network.py holds it
         return session
+
+
+async def _content(answer: aiohttp.ClientResponse) -> bytes:
+    length = answer.content_length
+    if length is None:
+        return await gather(_parts(answer.content), ANSWER_MAX_BYTES)
+    if length > ANSWER_MAX_BYTES:
+        raise TooLargeError(f"an answer of more than {ANSWER_MAX_BYTES:,} bytes")
+    return await answer.read()
 
 
 async def _parts(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -98,7 +98,7 @@ class Trouble:
         """
         if sign in (Sign.AWAY, Sign.REFUSED):
             self._failed(route, sign, answer, started, wall)
-        elif sign is Sign.WELL:
+        elif sign is Sign.WELL and self._routes:
             self._succeeded(route, started)
         else:
             return
