@@ -192,13 +192,13 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
         words = _detail(status, error, clean) if known else f"{status}; {_looks(response, body)}"
         # A server that fails may have stored the purchase first.
         return Answer(AnswerKind.UNAVAILABLE, status, words, rate, carried_out=None, cause=Cause.SERVER_ERROR)
-    kind = _BARE.get(status) or (_REFUSALS.get(status) if known else None)
-    if kind is None:
+    refusal = _BARE.get(status) or (_REFUSALS.get(status) if known else None)
+    if refusal is None:
         return _foreign(status, _looks(response, body), rate)
     if status == httpx.codes.BAD_REQUEST:
-        kind = _CODES.get(str(error.get("code")), kind)
+        refusal = _CODES.get(str(error.get("code")), refusal)
     return Answer(
-        kind,
+        refusal,
         status,
         _detail(status, error, clean),
         rate,

@@ -94,7 +94,7 @@ def test_a_status_that_connectif_does_not_use_is_of_something_in_between(status:
     assert read_answer(_error(status), WALL).cause is Cause.FOREIGN
 
 
-GOOD_FORMS = [
+GOOD_FORMS: list[tuple[forms.Form, object]] = [
     (forms.CONTACT_WRITTEN, {"_email": "a@b.example"}),
     (forms.CONTACT_WRITTEN, {}),
     (forms.CONTACT_WRITTEN, None),
@@ -117,7 +117,8 @@ def test_a_success_is_one_in_its_own_form(form: forms.Form, body: object) -> Non
     assert (answer.good, answer.carried_out) == (True, True)
 
 
-BAD_FORMS = [
+ODD_IDS: list[object] = ["", None, [], {}, True, "../../contacts", "\ud83d", "a" * 200]
+BAD_FORMS: list[tuple[forms.Form, object]] = [
     *[(form, {"message": "no healthy upstream"}) for form in (forms.CONTACT_WRITTEN, forms.PRODUCT_WRITTEN)],
     *[(form, {"status": "ok"}) for form in (forms.CREATED, forms.FOUND, forms.LISTED, forms.DELETED)],
     *[(form, {}) for form in (forms.CREATED, forms.FOUND, forms.PURCHASE_FOUND, forms.LISTED)],
@@ -207,7 +208,7 @@ def test_the_oddest_body_makes_an_answer_that_can_be_written_down(status: int, b
 
 class _Breaks(httpx.Response):
     @property
-    def content(self) -> bytes:  # type: ignore[override]
+    def content(self) -> bytes:
         raise RuntimeError("ann@example.com")
 
 
