@@ -117,7 +117,7 @@ def test_a_success_is_one_in_its_own_form(form: forms.Form, body: object) -> Non
     assert (answer.good, answer.carried_out) == (True, True)
 
 
-ODD_IDS: list[object] = ["", None, [], {}, True, "../../contacts", "\ud83d", "a" * 200]
+ODD_IDS: list[object] = [{"id": odd} for odd in ("", None, True, "../../contacts", "\ud83d", "a" * 200)]
 BAD_FORMS: list[tuple[forms.Form, object]] = [
     *[(form, {"message": "no healthy upstream"}) for form in (forms.CONTACT_WRITTEN, forms.PRODUCT_WRITTEN)],
     *[(form, {"status": "ok"}) for form in (forms.CREATED, forms.FOUND, forms.LISTED, forms.DELETED)],
