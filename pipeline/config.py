@@ -176,6 +176,11 @@ class DeliverSettings(Section):
     freshness: float = Field(
         default=60.0, gt=0, description="how long live contacts and products wait for an import at most"
     )
+    consent_fresh: float = Field(
+        default=600.0,
+        ge=0,
+        description="older words that subscribe somebody are told only once Connectif was asked",
+    )
     import_min_rows: int = Field(default=4, ge=2, description="fewer waiting rows go as single calls")
     imports_at_once: int = Field(default=5, ge=1, le=10, description="unfinished imports per account")
     import_max_bytes: int = Field(default=45_000_000, ge=1_000, le=50_000_000)
@@ -250,7 +255,7 @@ class StoreSettings(Section):
     secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     purchase_id: Literal["id", "number", "name"] = "id"
-    product_id: Literal["product", "variant"] = "product"
+    product_id: Literal["product", "variant", "sku"] = "product"
     tax: Literal["as_shown", "included", "excluded"] = "as_shown"
     sold_statuses: frozenset[str] | None = Field(default=None, description="None: the platform's default")
     on_order_deleted: Literal["retract", "keep"] = "retract"

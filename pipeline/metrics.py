@@ -72,8 +72,10 @@ SANDBOX_CALLS = Counter(
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
     "Calls of Connectif's API by HTTP status (none: no answer; foreign: one in no form of Connectif's, as of "
-    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped.",
-    ["account", "route", "status"],
+    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
+    "purpose: tell; without, told again without what it refuses; consent, asked whether people have "
+    "withdrawn; look, at imports; compare, repair, stock.",
+    ["account", "route", "purpose", "status"],
 )
 DELIVER_CALL_SECONDS = Histogram(
     "pipeline_deliver_call_seconds",
@@ -99,6 +101,12 @@ DELIVER_REPAIRS = Counter(
     "pipeline_deliver_repairs_total",
     "Contacts and products Connectif said it lacked, made again. Rising: someone deletes them there.",
     ["account", "kind"],
+)
+DELIVER_NOTES = Counter(
+    "pipeline_deliver_notes_total",
+    "Departures in telling a record. consent_withdrawn_in_connectif: people who left in Connectif's mails "
+    "are left alone. phone_refused and the like: Connectif takes less than the shop.",
+    ["account", "kind", "note"],
 )
 DELIVER_INVALID = Counter(
     "pipeline_deliver_invalid_total", "Messages on connectif.* that are no records; they go to dead letters."

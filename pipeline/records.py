@@ -264,7 +264,17 @@ class Receipt(Frozen):
         default=(), description="kind|id of what Connectif had lost and was made again from this purchase"
     )
     lane: Lane
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Field(
+        default=(), description="the record's, and what was left out in telling it"
+    )
+    withdrawn_ms: int | None = Field(
+        default=None,
+        description="the person has withdrawn in Connectif since then, epoch ms; `subscribed` was not told",
+    )
+    unsubscribing_ms: int | None = Field(
+        default=None,
+        description="an unsubscription was told by a call that began then, epoch ms, and ended by at_ms",
+    )
     received_ms: int
     at_ms: int
 

@@ -118,15 +118,23 @@ def hide(product_id: str) -> Draft:
     return Draft(RecordKind.PRODUCT, product_id, Origin.CATALOGUE, body, Op.HIDE)
 
 
-def person(origin: Origin, *notes: str, **fields: Any) -> Draft:
-    """A contact by e-mail."""
+def person(origin: Origin, *notes: str, customer: str = "", placed: str = "", **fields: Any) -> Draft:
+    """A contact by e-mail: of the customer of that id, as of the moment an order was placed."""
     body = Contact(**fields)
-    return Draft(RecordKind.CONTACT, body.email, origin, body, notes=notes)
+    return Draft(
+        RecordKind.CONTACT,
+        body.email,
+        origin,
+        body,
+        notes=notes,
+        owner=f"customer|{customer}" if customer else "",
+        said_ms=ms(placed) if placed else 0,
+    )
 
 
-def told(origin: Origin, body: Product) -> Draft:
+def told(origin: Origin, body: Product, *notes: str) -> Draft:
     """A product in full."""
-    return Draft(RecordKind.PRODUCT, body.product_id, origin, body)
+    return Draft(RecordKind.PRODUCT, body.product_id, origin, body, notes=notes)
 
 
 def bought(*notes: str, coupons: tuple[str, ...] = (), **fields: Any) -> Draft:

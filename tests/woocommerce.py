@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import datetime
 from pathlib import Path
@@ -78,3 +79,49 @@ def contact_of(translation: Translation) -> Contact:
     body = only(translation, RecordKind.CONTACT).body
     assert isinstance(body, Contact)
     return body
+
+
+_ids = itertools.count(315)
+
+
+def line(product_id: Any = 93, **changes: Any) -> dict[str, Any]:
+    """A line of an order: two pens for 12.00, sold for 10.00, before tax."""
+    return {
+        "id": next(_ids),
+        "name": "Fun Pens",
+        "product_id": product_id,
+        "variation_id": 0,
+        "quantity": 2,
+        "subtotal": "12.00",
+        "subtotal_tax": "1.20",
+        "total": "10.00",
+        "total_tax": "1.00",
+        "sku": "",
+    } | changes
+
+
+def order(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A sold order of 16.00, paid at the door."""
+    return {
+        "id": 727,
+        "number": "1727",
+        "status": "processing",
+        "currency": "EUR",
+        "date_created_gmt": "2024-03-01T10:00:00",
+        "date_modified_gmt": "2024-03-01T10:05:00",
+        "date_paid_gmt": "2024-03-01T10:04:00",
+        "total": "16.00",
+        "prices_include_tax": False,
+        "customer_id": 0,
+        "billing": {
+            "first_name": "Ana",
+            "last_name": "O&#039;Neill",
+            "email": " Ana@Example.COM ",
+            "phone": "612 345 678",
+            "country": "ES",
+        },
+        "payment_method": "cod",
+        "payment_method_title": "Pago contra <b>reembolso</b>",
+        "line_items": list(lines) or [line()],
+        "refunds": [],
+    } | changes

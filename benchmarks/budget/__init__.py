@@ -1,6 +1,6 @@
 """How well the budget of calls is used: the deliver stage and the sandbox together, on virtual time.
 
-    python -m benchmarks.budget [backlog] [live] [day] [--accounts 10] [--orders 30000] [--processes 2]
+    python -m benchmarks.budget [backlog] [live] [day] [consent] [--accounts 10] [--orders 30000]
 
 Everything but Kafka, the network and the clock is real, and the same seed gives the same figures. Each
 account has a world and a process of its own. Beside the pipeline stand two baselines (`baselines`),

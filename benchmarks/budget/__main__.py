@@ -20,6 +20,7 @@ RATES = (5, 20, 35)
 def jobs(options: argparse.Namespace) -> Mapping[str, list[Job]]:
     """The jobs of each scenario asked for."""
     found = {"backlog": _backlogs(options), "live": _lives(options), "day": _days(options)}
+    found["consent"] = _consents(options)
     return {name: [job for job in found[name] if job.program in options.programs] for name in options.what}
 
 
@@ -57,6 +58,20 @@ def _lives(options: argparse.Namespace) -> list[Job]:
     ]
 
 
+def _consents(options: argparse.Namespace) -> list[Job]:
+    ways = {"by an export": 600.0, "one by one": 0.0}
+    return [
+        Job(
+            "consent",
+            "pipeline",
+            SLIDING,
+            options.seed,
+            {"customers": options.customers, "consent_fresh": fresh, "asked": asked},
+        )
+        for asked, fresh in ways.items()
+    ]
+
+
 def _days(options: argparse.Namespace) -> list[Job]:
     kinds = (FIRST_CALL, SLIDING, ALIGNED)
     return [
@@ -79,12 +94,13 @@ def main() -> None:
         description=benchmarks.budget.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    scenarios, programs = ("backlog", "live", "day"), ("pipeline", *BASELINES)
+    scenarios, programs = ("backlog", "live", "day", "consent"), ("pipeline", *BASELINES)
     parser.add_argument("what", nargs="*", default=scenarios, metavar="|".join(scenarios))
     parser.add_argument("--programs", nargs="+", default=programs, choices=programs)
     parser.add_argument("--accounts", type=int, default=10, help="of the sale day")
     parser.add_argument("--orders", type=int, default=30_000, help="of each account's sale day")
     parser.add_argument("--backlog", type=int, default=10_000, help="orders that wait at once")
+    parser.add_argument("--customers", type=int, default=50_000, help="of a backfill's consent")
     parser.add_argument("--hours", type=float, default=3.0, help="of live orders")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--seed", type=int, default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,11 @@ class Story:
                 found.setdefault(call.key or "", call.time + call.duration)
         return found
 
+    def kinds(self) -> Counter[str]:
+        """Calls by method and element."""
+        routes = (table.ALL[call.route] for call in self.calls)
+        return Counter(f"{route.method} {route.template.split('/')[1]}" for route in routes)
+
     def ordered(self) -> dict[str, Said]:
         """The first record of each purchase, by its id."""
         found: dict[str, Said] = {}
@@ -125,11 +131,15 @@ class Story:
         return found
 
 
-def tell(program: str, deeds: Sequence[Deed], switches: Mapping[str, Any], seed: int) -> Story:
-    """Run `program` on `deeds` until all is done."""
+def tell(
+    program: str, deeds: Sequence[Deed], switches: Mapping[str, Any], seed: int, **deliver: Any
+) -> Story:
+    """Run `program` on `deeds` until all is done, with these settings of the deliver stage."""
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as directory:
-        said, world = virtual.run(_tell(PROGRAMS[program], deeds, switches, seed, Path(directory)))
+        said, world = virtual.run(
+            _tell(PROGRAMS[program], deeds, switches, seed, _settings(Path(directory), deliver))
+        )
     account = world.sandbox.accounts[ACCOUNT]
     settings = world.settings.accounts[ACCOUNT]
     began = said[0].at if said else 0.0
@@ -151,10 +161,10 @@ async def _tell(
     deeds: Sequence[Deed],
     switches: Mapping[str, Any],
     seed: int,
-    directory: Path,
+    settings: Settings,
 ) -> tuple[list[Said], World]:
     loop = asyncio.get_running_loop()
-    world = World(_settings(directory), seed, Switches().changed(switches))
+    world = World(settings, seed, Switches().changed(switches))
     program = make(world)
     await program.start()
     ear, began = _Ear(program), loop.time()
@@ -181,11 +191,12 @@ class _Ear:
         self._program.say(record)
 
 
-def _settings(directory: Path) -> Settings:
-    """The defaults."""
+def _settings(directory: Path, deliver: Mapping[str, Any]) -> Settings:
+    """The defaults, and these."""
     account = {"api_key": f"{ACCOUNT}:secret", "base_url": "http://localhost"}
     tree: dict[str, Any] = {
         "data_dir": str(directory),
+        "deliver": dict(deliver),
         "kafka": {"account_partitions": 1},
         "sandbox": {"calls_kept": 1_000_000},
         "accounts": {ACCOUNT: {**account, "authorised_domains": ["https://shop.example"]}},

@@ -30,7 +30,7 @@ class Job:
     """A run.
 
     Attributes:
-        scenario: `backlog`, `live` or `day`.
+        scenario: `backlog`, `live`, `day` or `consent`.
         program: whose figures they are.
         window: kind of Connectif's window.
         seed: of the workload and of all other chance.
@@ -48,7 +48,7 @@ def perform(job: Job) -> Row:
     """Run a job, in a process of its own."""
     # Cycles are few and everything lives until the end: looking for garbage would take most of the time.
     gc.set_threshold(200_000, 50, 100)
-    return {"backlog": _backlog, "live": _live, "day": _day}[job.scenario](job)
+    return {"backlog": _backlog, "live": _live, "day": _day, "consent": _consent}[job.scenario](job)
 
 
 def _tell(job: Job, deeds: Sequence[workload.Deed]) -> Story:
@@ -66,6 +66,7 @@ def _common(job: Job, story: Story) -> Row:
         "429s": story.refused,
         "most in a minute": most_in_a_window(story),
         "window used %": None if used is None else round(100 * used, 2),
+        "by kind": ", ".join(f"{kind} {count}" for kind, count in story.kinds().most_common()),
         "CPU s": round(story.real_seconds, 1),
     }
 
@@ -100,6 +101,18 @@ def _live(job: Job) -> Row:
         "p50 s": round(p50, 2),
         "p95 s": round(p95, 2),
         "p99 s": round(p99, 2),
+    }
+
+
+def _consent(job: Job) -> Row:
+    """Customers of a backfill, half of them subscribed long ago: what it costs to ask who has withdrawn."""
+    count, given = job.given["customers"], {"consent_fresh": job.given["consent_fresh"]}
+    story = tell(job.program, workload.customers(job.seed, count), WINDOWS[job.window], job.seed, **given)
+    return {
+        "customers": count,
+        "asked": job.given["asked"],
+        **_common(job, story),
+        "minutes": round(makespan(story) / 60, 2),
     }
 
 

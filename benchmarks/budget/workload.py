@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.events import Lane
-from pipeline.records import Origin
+from pipeline.records import Origin, Subscription
 from tests.simulation.shop import Shop
 
 #: Something a shop says, and when: seconds from the beginning.
@@ -137,6 +137,22 @@ def live(seed: int, per_minute: float, hours: float, backfill: int) -> list[Deed
     deeds += [(10 * MINUTE, old.order().tell) for _ in range(backfill)]
     deeds += [(at, market.order().tell) for at in _poisson(market.chance, per_minute, hours * HOUR)]
     return sorted(deeds, key=_moment)
+
+
+def customers(seed: int, count: int) -> list[Deed]:
+    """Customers' own records, brought in by a backfill at once: half of them subscribed, a year ago."""
+    chance = random.Random(f"customers{seed}")  # noqa: S311 - repeatable chance is the point
+    return [(0.0, _customer(number, chance.random() < 0.5)) for number in range(count)]
+
+
+def _customer(number: int, subscribed: bool) -> Callable[[Shop], None]:
+    def deed(shop: Shop) -> None:
+        newsletter: Subscription | None = "subscribed" if subscribed else None
+        shop.in_lane(Lane.BACKFILL).customer(
+            f"old{number}@example.com", name="Ana", newsletter=newsletter, ago=365 * 24 * HOUR
+        )
+
+    return deed
 
 
 def day(seed: int, orders: int) -> list[Deed]:

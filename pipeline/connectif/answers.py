@@ -98,6 +98,7 @@ class Answer:
         carried_out: whether Connectif did what was asked: None where that cannot be known (time-outs, 5xx,
             answers in no form of Connectif's).
         ids: product ids an E0102 or E0103 names.
+        fields: names of the fields that a 422 refuses.
         domains: domains an E0103 or E0201 allows.
         body: the JSON body of a good answer; None where it was empty. Decimals stay exact.
         cause: why there is no answer that counts.
@@ -109,6 +110,7 @@ class Answer:
     rate: RateHint = field(default_factory=RateHint)
     carried_out: bool | None = False
     ids: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     body: Any = None
     cause: Cause = Cause.NONE
@@ -204,6 +206,7 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
         rate,
         # The reference spells it both ways.
         ids=_strings(error.get("productIds", error.get("productsId"))),
+        fields=_refused(error.get("validationErrors")),
         domains=_strings(error.get("allowedDomains")),
     )
 
@@ -260,6 +263,15 @@ def _detail(status: int, error: Mapping[str, Any], clean: Clean) -> str:
         if isinstance(failure, dict)
     ]
     return "; ".join(filter(None, (*parts, clean("; ".join(words)))))
+
+
+def _refused(failures: Any) -> tuple[str, ...]:
+    """The fields that validation errors name, by name or in a JSON pointer."""
+    named: list[str] = []
+    for failure in failures[:LIST_LIMIT] if isinstance(failures, list) else ():
+        texts = [failure.get("name"), failure.get("path")] if isinstance(failure, dict) else []
+        named += [name for text in texts if isinstance(text, str) for name in text.split("/")]
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _strings(value: Any) -> tuple[str, ...]:

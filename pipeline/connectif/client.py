@@ -34,6 +34,8 @@ JSON = {"Content-Type": "application/json"}
 UPLOAD_RATE = 50_000
 #: Bytes of an error report: at most, of its head, and of each row.
 REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 100_000_000, 1_000_000, 4_000
+#: The ZIP of an export; a million contacts have some 50 MB.
+EXPORT_MAX_BYTES = 300_000_000
 #: Characters of a link to another page, at most.
 LINK_MAX = 2_000
 
@@ -96,6 +98,11 @@ class ConnectifClient:
         sent = Sent((key,), payload, person=True)
         path = _contact_path(key, by_email)
         return await self._send("PATCH", path, forms.CONTACT_WRITTEN, sent, content=payload, headers=JSON)
+
+    async def get_contact(self, key: str, *, by_email: bool = True) -> Answer:
+        """Read a contact, found by its e-mail address or its external id."""
+        sent = Sent((key,), person=True)
+        return await self._send("GET", _contact_path(key, by_email), forms.CONTACT_FOUND, sent)
 
     async def delete_contact(self, key: str, *, by_email: bool = True) -> Answer:
         """Delete a contact and its activity; its purchases stay."""
@@ -170,6 +177,19 @@ class ConnectifClient:
             )
         return await self._send("GET", url, forms.LISTED)
 
+    async def create_contacts_export(self) -> Answer:
+        """Queue a file of all contacts."""
+        wanted = {"exportType": "contacts", "delimiter": ",", "dateFormat": "ISO"}
+        return await self._send("POST", "/exports/", forms.CREATED, json=wanted)
+
+    async def get_export(self, export_id: str) -> Answer:
+        """How far an export is."""
+        return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND)
+
+    async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
+        """An export's ZIP: no call of the API, and no key goes with it."""
+        return await self._download(url, EXPORT_MAX_BYTES)
+
     async def get_error_report(self, url: str, *, rows: int) -> tuple[Answer, bytes]:
         """The file that names an import's refused rows: no call of the API, and no key goes with it.
 
@@ -177,11 +197,12 @@ class ConnectifClient:
             url: where Connectif says that it lies.
             rows: of the file that was sent; a report is not much larger.
         """
+        return await self._download(url, _report_size(rows))
+
+    async def _download(self, url: str, most: int) -> tuple[Answer, bytes]:
         # Only a sandbox, which is on this machine itself, may name a file on this machine.
         local = is_loopback(self._base)
-        return await download(
-            url, transport=self._given, seconds=self._timeout, most=_report_size(rows), local=local
-        )
+        return await download(url, transport=self._given, seconds=self._timeout, most=most, local=local)
 
     def _linked(self, link: str) -> str | None:
         """The address of a link; None where our key must not go there."""

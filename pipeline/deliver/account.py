@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.contacts import Contacts
 from pipeline.deliver.desk import Desk
-from pipeline.deliver.errands import Again, Aside, Result, tell_contact, tell_product
+from pipeline.deliver.errands import Again, Aside, Result, tell_product
 from pipeline.deliver.explain import Account as Explained
 from pipeline.deliver.explain import explain
 from pipeline.deliver.gate import Gate, Pass
 from pipeline.deliver.health import Sign
 from pipeline.deliver.importing import Importer
+from pipeline.deliver.jobs import Batch
 from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.merge import ContactState, PurchaseState
 from pipeline.deliver.paper import Written
@@ -91,8 +93,17 @@ class AccountDelivery:
             is_told=self._is_told,
             sets=tools.sets,
         )
+        self._contacts = Contacts(
+            account, self._desk, tools.client, fresh=settings.consent_fresh, wall=tools.wall
+        )
         self._importer = Importer(
-            account, self._desk, self.scheduler, tools.client, settings=settings, end=self._end
+            account,
+            self._desk,
+            self.scheduler,
+            tools.client,
+            contacts=self._contacts,
+            settings=settings,
+            end=self._end,
         )
         self._attempts: dict[Key, int] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many
@@ -141,12 +152,13 @@ class AccountDelivery:
         self._ended(key)
         if receipt.outcome is not Outcome.SUPERSEDED:
             self._progress.pop(key, None)
+            self._contacts.ended(key)
         self.scheduler.settled(key)
         self.gate.bell.ring()
 
     def explained(self) -> dict[str, Any]:
         """What the next calls are for, and why; see `explain`."""
-        account = Explained(self.account, self.scheduler, self.gate, self._book)
+        account = Explained(self.account, self.scheduler, self.gate, self._book, self._asks)
         return explain(account, self._now(), self._tools.wall())
 
     # What is next.
@@ -193,6 +205,10 @@ class AccountDelivery:
         if waiting is None:
             line.drop(key.id)
             return
+        if self._asks(key) and self._importer.asking.defers(key):
+            if self._importer.asking.set_aside(key.kind, Batch([], lane=line.lane(key.id)), [key.id]):
+                await self._importer.asking.ask(way)
+            return
         try:
             result = await self._tell(key, waiting, way)
         except asyncio.CancelledError:
@@ -208,7 +224,7 @@ class AccountDelivery:
             case Unchanged(reason=reason):
                 return Ending(Outcome.UNCHANGED, reason)
             case PutContact() if isinstance(state, ContactState):
-                result = await tell_contact(client, way, key, verdict, by_email=state.by_email)
+                result = await self._contacts.tell(key, waiting, state, verdict, way)
             case PutProduct() | DeleteProduct():
                 result = await tell_product(client, way, key, verdict)
             case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
@@ -282,6 +298,7 @@ class AccountDelivery:
         """Write endings down; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._ended(key)
+            self._contacts.ended(key)
             if key.kind is RecordKind.COUPON:
                 continue  # a set that has its codes already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:
@@ -302,6 +319,13 @@ class AccountDelivery:
         contact, _ = contact_of(waiting.state.body)
         return (contact, *products_of(waiting.state.body))
 
+    def _asks(self, key: Key) -> bool:
+        waiting = self._desk.entry(self.account, key).current
+        if key.kind is not RecordKind.CONTACT or waiting is None:
+            return False
+        verdict = self._desk.judge(self.account, key, waiting, self._desk.told(self.account, key))
+        return self._contacts.asks(key, waiting, verdict) and self._contacts.known(key, waiting) is None
+
     def _is_told(self, key: Key) -> bool:
         return self._desk.is_told(self.account, key)
 
@@ -321,4 +345,4 @@ def _why(kind: RecordKind, ending: Ending) -> str:
 
 def _complete(ending: Ending, waiting: Waiting, way: Pass, repaired: tuple[Key, ...] = ()) -> Ending:
     told = fingerprint_of(waiting.state) if ending.outcome is Outcome.DELIVERED else ""
-    return Ending(ending.outcome, ending.reason, ending.detail, ending.status, way.calls, told, repaired)
+    return replace(ending, calls=way.calls, fingerprint=told, repaired=repaired)

@@ -33,6 +33,8 @@ _TRIED = 8
 _DOUBT = 16
 _LANE_SHIFT, _LANE = 5, 3 << 5
 _ACCEPTED_SHIFT = 7
+_PLACE = _LANE | _PHASE
+_IN_LANE = {lane: number << _LANE_SHIFT for number, lane in enumerate(LANES)}
 #: A queue is swept once it is this much longer than twice what waits in it.
 _SWEEP = 64
 
@@ -48,9 +50,9 @@ class Line:
         #: How many repairs write to each.
         self._lent: Counter[str] = Counter()
         self._hastened: dict[str, None] = {}
-        self._waiting = dict.fromkeys(LANES, 0)
-        #: How many ids each lane has, wherever they are.
-        self.counts = dict.fromkeys(LANES, 0)
+        #: Lane and phase, as packed -> how many ids; lane -> epoch second of acceptance -> how many.
+        self._counts: Counter[int] = Counter()
+        self._ages: dict[Lane, Counter[int]] = {lane: Counter() for lane in LANES}
 
     def __len__(self) -> int:
         return len(self._states)
@@ -66,8 +68,8 @@ class Line:
         twin._meanwhile = self._meanwhile.copy()
         twin._lent = self._lent.copy()
         twin._hastened = self._hastened.copy()
-        twin._waiting = self._waiting.copy()
-        twin.counts = self.counts.copy()
+        twin._counts = self._counts.copy()
+        twin._ages = {lane: ages.copy() for lane, ages in self._ages.items()}
         return twin
 
     # Coming in.
@@ -228,11 +230,26 @@ class Line:
     @property
     def waiting(self) -> int:
         """How many stand in line."""
-        return sum(self._waiting.values())
+        return sum(map(self.waiting_in, LANES))
 
     def waiting_in(self, lane: Lane) -> int:
         """How many stand in a lane."""
-        return self._waiting[lane]
+        return self._counts[_IN_LANE[lane] | Phase.WAITING]
+
+    def count(self, lane: Lane, phase: Phase) -> int:
+        """How many ids of a lane are in a phase."""
+        return self._counts[_IN_LANE[lane] | phase]
+
+    def pending(self, lane: Lane) -> int:
+        """How many ids a lane has, wherever they are."""
+        return sum(self.count(lane, phase) for phase in Phase)
+
+    def oldest_pending(self, lane: Lane) -> int | None:
+        """When the oldest of a lane was accepted, in epoch seconds, wherever it is; None where there is none.
+
+        For whoever looks, not for who decides: it goes through a lane's seconds.
+        """
+        return min(self._ages[lane], default=None)
 
     def oldest(self, lane: Lane) -> int | None:
         """When the head of a lane was accepted, in epoch seconds."""
@@ -253,21 +270,25 @@ class Line:
         """Every change of a state passes here, so that the counts are right."""
         before = self._states.get(record_id)
         if before is not None:
-            self._waiting[_lane(before)] -= before & _PHASE == Phase.WAITING
-            self.counts[_lane(before)] -= 1
+            self._counts[before & _PLACE] -= 1
+        if state is not None:
+            self._counts[state & _PLACE] += 1
+        if before is None or state is None or before >> _LANE_SHIFT != state >> _LANE_SHIFT:
+            if before is not None:
+                self._forget_age(_lane(before), before >> _ACCEPTED_SHIFT)
+            if state is not None:
+                self._ages[_lane(state)][state >> _ACCEPTED_SHIFT] += 1
         if state is None:
             self._states.pop(record_id, None)
         else:
             self._states[record_id] = state
-            self._waiting[_lane(state)] += state & _PHASE == Phase.WAITING
-            self.counts[_lane(state)] += 1
         if before is not None:
             self._sweep(_lane(before))
 
     def _sweep(self, lane: Lane) -> None:
         """Drop the entries of a queue whose ids left it out of turn, once they are many."""
         queue = self._queues[lane]
-        if len(queue) > 2 * self._waiting[lane] + _SWEEP:
+        if len(queue) > 2 * self.waiting_in(lane) + _SWEEP:
             waiting = [one for one in dict.fromkeys(queue) if self._waits(one, lane)]
             queue.clear()
             queue.extend(waiting)
@@ -275,6 +296,12 @@ class Line:
     def _waits(self, record_id: str, lane: Lane) -> bool:
         state = self._states.get(record_id)
         return state is not None and state & _PHASE == Phase.WAITING and _lane(state) is lane
+
+    def _forget_age(self, lane: Lane, accepted: int) -> None:
+        ages = self._ages[lane]
+        ages[accepted] -= 1
+        if not ages[accepted]:
+            del ages[accepted]
 
     def _stand(self, record_id: str, state: int, *, first: bool = False) -> None:
         self._set(record_id, state & ~_PHASE | Phase.WAITING)

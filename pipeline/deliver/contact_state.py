@@ -94,10 +94,12 @@ class ContactState:
 
 
 def consent_of(consent: Consent, owners: Owners) -> Consent:
-    """The statements that count: none older than a deletion; a withdrawal of who left the address too."""
-    withdrawn, retracted = owners.withdrawn, owners.retracted
+    """The statements that count: none older than a deletion, nor of who has left the address or is gone."""
+    withdrawn, forgotten, retracted = owners.withdrawn, owners.forgotten, owners.retracted
     if withdrawn:
         consent = newest(consent, {OWN: (withdrawn, True)})
+    if OWN in consent and consent[OWN][0] <= forgotten:
+        consent = {**consent, OWN: (forgotten, True)}
     return {rank: said for rank, said in consent.items() if said[0] > retracted} if retracted else consent
 
 

@@ -41,7 +41,7 @@ class Surroundings(Generic[S]):
         post: makes and confirms steps.
         paper: puts endings into a step, as receipts and dead letters.
         fatal: told of an exception nobody expected.
-        heard: told of each call: account, route, answer, seconds.
+        heard: told of each call: account, route, what it was for, answer, seconds.
         wall: epoch seconds.
         random: uniform in [0, 1).
         transport: where calls go; None is the network.
@@ -52,7 +52,7 @@ class Surroundings(Generic[S]):
     post: Post[S]
     paper: Paper
     fatal: Callable[[BaseException], None]
-    heard: Callable[[str, str, Answer, float], None]
+    heard: Callable[[str, str, str, Answer, float], None]
     wall: Callable[[], float]
     random: Callable[[], float]
     transport: httpx.AsyncBaseTransport | None = None
@@ -211,7 +211,7 @@ class Deliveries(Generic[S]):
             journal,
             wall=around.wall,
             at_once=self._settings.deliver.concurrency,
-            heard=lambda route, answer, seconds: around.heard(name, route, answer, seconds),
+            heard=partial(around.heard, name),
             trouble=Trouble(partial(saying.failing, name, around.wall)),
             slowed=Slowed(partial(saying.slowed, name, budget)),
         )

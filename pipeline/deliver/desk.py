@@ -16,6 +16,7 @@ from typing import Protocol
 import orjson
 
 from pipeline.deliver.book import Book, Line
+from pipeline.deliver.consent import remembered
 from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, state_of
 from pipeline.deliver.owner import Owner
@@ -233,7 +234,8 @@ class Desk:
         told = self.told(account, key)
         if receipt.outcome is not Outcome.DEAD:
             delivered = receipt.outcome is Outcome.DELIVERED
-            self._write_told(step, account, key, apply(told, was.state, delivered=delivered))
+            after = apply(told, was.state, delivered=delivered)
+            self._write_told(step, account, key, _remembered(after, receipt))
         elif isinstance(was.state, PurchaseState) and told is None and receipt.reason == UNAVAILABLE:
             # No answer ever came: it may be there or not.
             claim = was.state.claim
@@ -331,6 +333,17 @@ def _key(name: str) -> Key:
 
 def _told(kind: RecordKind, raw: bytes | None) -> Told | None:
     return None if raw is None else told_from_json(kind, orjson.loads(raw))
+
+
+def _remembered(told: Told | None, receipt: Receipt) -> Told | None:
+    if not isinstance(told, ContactTold):
+        return told
+    return remembered(
+        told,
+        withdrawn_ms=receipt.withdrawn_ms,
+        unsubscribing_ms=receipt.unsubscribing_ms,
+        at_ms=receipt.at_ms,
+    )
 
 
 def _repaired(key: Key, before: Told | None, state: State) -> Told | None:

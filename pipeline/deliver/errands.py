@@ -8,11 +8,11 @@ from typing import Any
 
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.connectif.payloads import contact_payload, product_payload
-from pipeline.deliver.gate import Pass
+from pipeline.connectif.payloads import product_payload
+from pipeline.deliver.gate import TELL, Pass
 from pipeline.deliver.health import Sign, sign_of
 from pipeline.deliver.receipts import Ending, Key
-from pipeline.deliver.verdicts import DeleteProduct, PutContact, PutProduct
+from pipeline.deliver.verdicts import DeleteProduct, PutProduct
 from pipeline.records import Outcome
 
 
@@ -63,22 +63,6 @@ def result_of(answer: Answer, reason: str, *, touched: bool = False, deletes: bo
     return Ending(Outcome.DEAD, dead, answer.detail, answer.status)
 
 
-async def tell_contact(
-    client: ConnectifClient, way: Pass, key: Key, verdict: PutContact, *, by_email: bool
-) -> Result:
-    """Write a contact, or delete it, or one after the other."""
-    if verdict.delete_first:
-        answer = await way.call(
-            "contacts", lambda: client.delete_contact(key.id, by_email=by_email), may_be_absent=True
-        )
-        result = result_of(answer, "deleted", deletes=True)
-        if verdict.fields is None or isinstance(result, Again) or result.outcome is Outcome.DEAD:
-            return result
-    payload = contact_payload(verdict.fields or {})
-    answer = await way.call("contacts", lambda: client.put_contact(key.id, payload, by_email=by_email))
-    return result_of(answer, _written(answer), touched=verdict.delete_first)
-
-
 async def tell_product(
     client: ConnectifClient, way: Pass, key: Key, verdict: PutProduct | DeleteProduct
 ) -> Result:
@@ -90,10 +74,12 @@ async def tell_product(
     return result_of(answer, _written(answer))
 
 
-async def put_product(client: ConnectifClient, way: Pass, key: Key, fields: Mapping[str, Any]) -> Answer:
+async def put_product(
+    client: ConnectifClient, way: Pass, key: Key, fields: Mapping[str, Any], *, purpose: str = TELL
+) -> Answer:
     """Create or change a product."""
     payload = product_payload(fields)
-    return await way.call("products", lambda: client.put_product(key.id, payload))
+    return await way.call("products", lambda: client.put_product(key.id, payload), purpose=purpose)
 
 
 def _written(answer: Answer) -> str:

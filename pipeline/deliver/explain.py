@@ -7,12 +7,12 @@ them. Contacts are counted and never named: their ids are e-mail addresses.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.deliver import wording
-from pipeline.deliver.book import LANES, Book
+from pipeline.deliver.book import LANES, Book, Line, Phase
 from pipeline.deliver.coupons import WatchedSet
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
@@ -35,12 +35,16 @@ LATENCY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is explained."""
+    """What is explained.
+
+    `asks` says whether Connectif is asked first if the person behind a contact has withdrawn.
+    """
 
     name: str
     scheduler: Scheduler
     gate: Gate
     book: Book
+    asks: Callable[[Key], bool] = lambda _key: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class _Twin:
 def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
     """All of it, as JSON values; `now` on the scheduler's clock, `wall` in epoch seconds."""
     gate, twin = account.gate, _twin(account)
-    lanes = [_lane(twin, lane, now) for lane in LANES]
+    lanes = [_lane(twin, lane, now, wall) for lane in LANES]
     choices = list(_choices(twin, now, wall))
     imports = [_import(twin, job, now) for job in twin.scheduler.imports.under_way()]
     calls = [] if gate.health.stopped in BURYING else list(_next(account, now, wall))
@@ -69,6 +73,7 @@ def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
         "lanes": lanes,
         "choices": choices,
         "imports": imports,
+        "consent": wording.consent(account.scheduler.imports),
         "coupon_sets": [_coupon_set(name, watched) for name, watched in account.scheduler.stock.sets.items()],
         "next": calls,
     }
@@ -98,12 +103,17 @@ def _budget(account: Account, now: float) -> dict[str, Any]:
     }
 
 
-def _lane(twin: _Twin, lane: Lane, now: float) -> dict[str, Any]:
+def _lane(twin: _Twin, lane: Lane, now: float, wall: float) -> dict[str, Any]:
     scheduler = twin.scheduler
     missing = scheduler.purchases.missing(lane)
     pause = scheduler.pause(lane, now) if twin.limiter.free(now) else 0.0
     return {
         "lane": lane.value,
+        "pending": {kind.value: twin.book[kind].pending(lane) for kind in RecordKind},
+        "oldest_seconds": {kind.value: _age(twin.book[kind], lane, wall) for kind in RecordKind},
+        "held": _in_phases(twin.book, lane, Phase.HELD),
+        "under_way": _in_phases(twin.book, lane, Phase.FLYING),
+        "receipts_awaited": _in_phases(twin.book, lane, Phase.LOADED, Phase.SETTLING),
         "waiting": {kind.value: twin.book[kind].waiting_in(lane) for kind in RecordKind},
         "ready_purchases": scheduler.purchases.ready(lane),
         "purchases_aside": scheduler.purchases.aside(lane),
@@ -112,6 +122,16 @@ def _lane(twin: _Twin, lane: Lane, now: float) -> dict[str, Any]:
         "holds_back_seconds": _seconds(pause),
         "holds_back_why": wording.pause(scheduler, now) if pause > 0 else "",
     }
+
+
+def _age(line: Line, lane: Lane, wall: float) -> float | None:
+    """Of the oldest that is pending, wherever it is."""
+    accepted = line.oldest_pending(lane)
+    return None if accepted is None else _seconds(wall - accepted)
+
+
+def _in_phases(book: Book, lane: Lane, *phases: Phase) -> int:
+    return sum(book[kind].count(lane, phase) for kind in RecordKind for phase in phases)
 
 
 def _choices(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
@@ -178,7 +198,14 @@ def _next(account: Account, now: float, wall: float) -> Iterator[dict[str, Any]]
     begin = now + (LATENCY if wait == math.inf else wait)
     most = 1 if gate.health.careful else CALLS
     rehearsal = Rehearsal(
-        twin.scheduler, twin.book, twin.limiter, twin.told, times, now=begin, wall=wall - now
+        twin.scheduler,
+        twin.book,
+        twin.limiter,
+        twin.told,
+        times,
+        now=begin,
+        wall=wall - now,
+        calls=lambda key: 2 if account.asks(key) else 1,
     )
     latest, told = begin + WINDOWS * twin.limiter.window, 0
     for _ in range(STEPS):
@@ -188,7 +215,8 @@ def _next(account: Account, now: float, wall: float) -> Iterator[dict[str, Any]]
         call = rehearsal.step(latest)
         if call is not None:
             told += 1
-            yield _call(twin, call, now, wall, owed)
+            question = isinstance(call.action, Send) and not call.second and account.asks(call.action.key)
+            yield _call(twin, call, now, wall, owed) | (wording.QUESTION if question else {})
 
 
 def _call(twin: _Twin, call: Call, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.deliver.wording import span
 from pipeline.errors import PipelineError
 
 #: Where a worker serves it, and where `pipeline up` has its worker.
@@ -64,26 +65,25 @@ def _show(found: Mapping[str, Any], console: Console) -> None:
     )
     console.print(_lanes(found["lanes"]))
     for lane in found["lanes"]:
-        if lane["floor_owed"]:
-            console.print(f"{lane['lane']}: has had less than its floor, and goes first", highlight=False)
-        if lane["holds_back_seconds"]:
-            held = (
-                f"{lane['lane']}: holds back for {lane['holds_back_seconds']:.1f} s. {lane['holds_back_why']}"
-            )
-            console.print(held, highlight=False)
+        for line in _holding_back(lane):
+            console.print(line, markup=False, highlight=False)
     for choice in found["choices"]:
         console.print(f"{choice['lane']}: {choice['why']}", markup=False, highlight=False)
     for job in found["imports"]:
         console.print(_import(job), markup=False, highlight=False)
-    for watched in found["coupon_sets"]:
-        console.print(watched["why"], markup=False, highlight=False)
-    if not found["next"]:
+    for line in filter(None, (found["consent"], *(watched["why"] for watched in found["coupon_sets"]))):
+        console.print(line, markup=False, highlight=False)
+    _show_next(found["next"], console)
+
+
+def _show_next(calls: Sequence[Mapping[str, Any]], console: Console) -> None:
+    if not calls:
         console.print("next: nothing to send")
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("next", "in", "lane", "call", "why"):
         table.add_column(heading, justify="right" if heading in {"next", "in"} else "left")
-    for number, call in enumerate(found["next"], 1):
+    for number, call in enumerate(calls, 1):
         cells = str(number), f"{call['in_seconds']:.1f} s", call["lane"], call["what"], call["why"]
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
@@ -92,15 +92,39 @@ def _show(found: Mapping[str, Any], console: Console) -> None:
 
 def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("waiting", "contacts", "products", "purchases", "coupons", "ready", "aside", "for"):
-        table.add_column(heading, justify="left" if heading in {"waiting", "for"} else "right")
+    headings = ("pending", "contacts", "products", "purchases", "coupons", "oldest", "in line", "held")
+    for heading in (*headings, "calling", "receipt"):
+        table.add_column(heading, justify="left" if heading == "pending" else "right")
     for lane in lanes:
-        waiting, missing = lane["waiting"], lane["aside_for"]
-        figures = [waiting[kind] for kind in ("contact", "product", "purchase", "coupon")]
-        figures += [lane["ready_purchases"], lane["purchases_aside"]]
-        wanted = ", ".join(f"{count:,} {kind}s" for kind, count in missing.items() if count)
-        table.add_row(lane["lane"], *(f"{figure:,}" if figure else "·" for figure in figures), wanted)
+        pending, ages = lane["pending"], [age for age in lane["oldest_seconds"].values() if age is not None]
+        figures = [pending[kind] for kind in ("contact", "product", "purchase", "coupon")]
+        places = [sum(lane["waiting"].values()), lane["held"], lane["under_way"], lane["receipts_awaited"]]
+        oldest = span(max(ages)) if ages else "·"
+        table.add_row(lane["lane"], *map(_figure, figures), oldest, *map(_figure, places))
     return table
+
+
+def _figure(count: int) -> str:
+    return f"{count:,}" if count else "·"
+
+
+def _holding_back(lane: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps a lane besides its turn."""
+    if lane["purchases_aside"]:
+        yield _aside(lane)
+    if lane["floor_owed"]:
+        yield f"{lane['lane']}: has had less than its floor, and goes first"
+    if lane["holds_back_seconds"]:
+        yield f"{lane['lane']}: holds back for {lane['holds_back_seconds']:.1f} s. {lane['holds_back_why']}"
+
+
+def _aside(lane: Mapping[str, Any]) -> str:
+    """What a lane's purchases wait for."""
+    wanted = " and ".join(f"{count:,} {kind}s" for kind, count in lane["aside_for"].items() if count)
+    return (
+        f"{lane['lane']}: {lane['ready_purchases']:,} purchases may go, {lane['purchases_aside']:,} wait for "
+        f"{wanted or 'nothing'} that Connectif must have first"
+    )
 
 
 def _import(job: Mapping[str, Any]) -> str:

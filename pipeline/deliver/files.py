@@ -28,6 +28,7 @@ class Sorted:
     Attributes:
         groups: rows by file, each with its id.
         singly: ids whose record no file can carry exactly.
+        asked: ids of people of whom Connectif is to be asked first whether they have withdrawn.
         unchanged: records of which there is nothing to tell, with the reason.
         gone: ids that have no record any more.
     """
@@ -35,6 +36,7 @@ class Sorted:
     groups: dict[Group, list[tuple[str, Row]]] = field(default_factory=dict)
     singly: list[str] = field(default_factory=list)
     unchanged: list[tuple[Key, Waiting, str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
     def add(
@@ -42,9 +44,9 @@ class Sorted:
         kind: RecordKind,
         ids: Sequence[str],
         entries: Sequence[Entry],
-        judge: Callable[[Key, Waiting], Verdict],
+        judge: Callable[[Key, Waiting], Verdict | None],
     ) -> None:
-        """Sort more ids, with their entries."""
+        """Sort more ids, with their entries; `judge` gives None where Connectif is to be asked first."""
         for record_id, entry in zip(ids, entries, strict=True):
             waiting = entry.current
             if waiting is None:
@@ -52,6 +54,9 @@ class Sorted:
                 continue
             key = Key(kind, record_id)
             verdict = judge(key, waiting)
+            if verdict is None:
+                self.asked.append(record_id)
+                continue
             if isinstance(verdict, Unchanged):
                 self.unchanged.append((key, waiting, verdict.reason))
                 continue

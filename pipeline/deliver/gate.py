@@ -14,6 +14,12 @@ from pipeline.deliver.trouble import Trouble
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Seen
 
+#: What calls are for, as metric labels: telling records, or again without fields that were refused; asking
+#: whether people have withdrawn.
+TELL, WITHOUT, CONSENT = "tell", "without", "consent"
+#: Looking at imports, or at what Connectif holds; making again what it has lost; looking at coupon sets.
+LOOK, COMPARE, REPAIR, STOCK = "look", "compare", "repair", "stock"
+
 
 class Diary(Protocol):
     """Where calls are written down before they are made; `journal.Journal` is one."""
@@ -59,7 +65,7 @@ class Gate:
         diary: survives the process.
         wall: epoch seconds.
         at_once: the most errands at a time.
-        heard: told of each answer: route, answer, seconds it took.
+        heard: told of each answer: route, what the call was for, answer, seconds it took.
         slowed: told of a server's word that leaves fewer calls than the settings do; see `Slowed`.
 
     Attributes:
@@ -74,7 +80,7 @@ class Gate:
         *,
         wall: Callable[[], float],
         at_once: int,
-        heard: Callable[[str, Answer, float], None],
+        heard: Callable[[str, str, Answer, float], None],
         trouble: Trouble | None = None,
         slowed: Slowed | None = None,
     ) -> None:
@@ -140,6 +146,7 @@ class Gate:
         *,
         may_be_absent: bool,
         size: int,
+        purpose: str,
     ) -> Answer:
         """Make a call and take its answer into account."""
         loop = asyncio.get_running_loop()
@@ -150,7 +157,10 @@ class Gate:
             answer = await make()
         finally:
             self._diary.answered(entry, self._wall())
-            self._heed(place, route, answer, started, loop.time(), may_be_absent=may_be_absent, size=size)
+            now = loop.time()
+            self._heed(place, route, answer, started, now, may_be_absent=may_be_absent, size=size)
+            if answer is not None:
+                self._heard(route, purpose, answer, now - started)
             self.bell.ring()
         return answer
 
@@ -178,7 +188,20 @@ class Gate:
         self.health.answered(sign, answer, started, now)
         wall = self._wall()
         self.trouble.answered(route, sign, answer, wall - (now - started), wall)
-        self._heard(route, answer, now - started)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; another errand may start meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        self._passes -= 1
+        self.bell.ring()
+        try:
+            while (left := end - loop.time()) > 0 and not self._closed:
+                await self.bell.wait(left)
+        finally:
+            self._passes += 1
+        if self._closed:
+            raise asyncio.CancelledError
 
     def left(self, place: int | None) -> None:
         """An errand has ended; an unused place is free again."""
@@ -204,6 +227,7 @@ class Pass:
         *,
         may_be_absent: bool = False,
         size: int = 0,
+        purpose: str = TELL,
     ) -> Answer:
         """Make a call as soon as the account may.
 
@@ -212,11 +236,18 @@ class Pass:
             make: sends it.
             may_be_absent: whether a 404 is an answer to it.
             size: bytes of the file it sends: that may be all that is wrong.
+            purpose: as a metric label.
         """
         place = await self._gate.place() if self._place is None else self._place
         self._place = None
         self.calls += 1
-        return await self._gate.call(place, route, make, may_be_absent=may_be_absent, size=size)
+        return await self._gate.call(
+            place, route, make, may_be_absent=may_be_absent, size=size, purpose=purpose
+        )
+
+    async def pause(self, seconds: float) -> None:
+        """Wait without keeping others from starting; called off where no call may start any more."""
+        await self._gate.pause(seconds)
 
     def leave(self) -> None:
         """The errand makes no more calls; harmless when repeated."""

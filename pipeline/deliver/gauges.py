@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.deliver.account import AccountDelivery
+from pipeline.deliver.book import LANES
 from pipeline.deliver.desk import Desk
-from pipeline.records import RecordKind
+from pipeline.deliver.tally import ACCEPTED
+from pipeline.records import Outcome, RecordKind, partition_of
 
 
 class DeliverCollector(Collector):
@@ -19,18 +21,21 @@ class DeliverCollector(Collector):
     Args:
         desks: the partitions held.
         accounts: the accounts that are delivered to.
-        configured: the accounts of the settings.
+        configured: the accounts of the settings, each with its stores.
+        partitions: how many the accounts are spread over.
     """
 
     def __init__(
         self,
         desks: Callable[[], Iterable[Desk]],
         accounts: Callable[[], Iterable[tuple[str, AccountDelivery]]],
-        configured: Collection[str],
+        configured: Mapping[str, Collection[str]],
+        partitions: int,
     ) -> None:
         self._desks = desks
         self._accounts = accounts
         self._configured = configured
+        self._partitions = partitions
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read everything."""
@@ -46,12 +51,26 @@ class DeliverCollector(Collector):
             labels=["account", "store", "kind", "outcome"],
         )
         for desk in self._desks():
+            counts = self._zeros(desk.partition)
             for account, store, tally in desk.tallies():
                 for kind, what, count in tally.rows():
-                    family.add_metric([account, store, kind, what], count)
+                    counts[account, store, kind, what] = count
             for (account, store, kind), count in desk.versions.items():
-                family.add_metric([account, store, kind, "pending"], count)
+                counts[account, store, kind, "pending"] = count
+            for labels, count in counts.items():
+                family.add_metric(labels, count)
         return family
+
+    def _zeros(self, partition: int) -> dict[tuple[str, str, str, str], int]:
+        """What can happen to a partition's records: told as 0 before it does, the first is seen."""
+        return {
+            (account, store, kind, what): 0
+            for account, stores in self._configured.items()
+            if partition_of(account, self._partitions) == partition
+            for store in stores
+            for kind in RecordKind
+            for what in (ACCEPTED, *Outcome)
+        }
 
     def _waiting(self) -> Iterator[GaugeMetricFamily]:
         waiting = GaugeMetricFamily(
@@ -61,7 +80,8 @@ class DeliverCollector(Collector):
         )
         oldest = GaugeMetricFamily(
             "pipeline_pending_oldest_seconds",
-            "Age of the record next in line. Rising for live: too small a budget, or the account is stopped.",
+            "Age of the oldest of them, wherever it is: in line, delayed for a retry, held, or under way. "
+            "Rising for live: too small a budget, the account is stopped, or a record fails again and again.",
             labels=["account", "kind", "lane"],
         )
         now = time.time()
@@ -69,9 +89,9 @@ class DeliverCollector(Collector):
             for account, book in desk.books.items():
                 for kind in RecordKind:
                     line = book[kind]
-                    for lane, count in line.counts.items():
-                        waiting.add_metric([account, kind, lane], count)
-                        accepted = line.oldest(lane)
+                    for lane in LANES:
+                        waiting.add_metric([account, kind, lane], line.pending(lane))
+                        accepted = line.oldest_pending(lane)
                         if accepted is not None:
                             oldest.add_metric([account, kind, lane], max(0.0, now - accepted))
         yield waiting

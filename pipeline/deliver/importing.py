@@ -10,13 +10,17 @@ from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.csvfile import write_csv
+from pipeline.deliver.asking import Asking
 from pipeline.deliver.book import Phase
+from pipeline.deliver.consent import STATUS, UNSUBSCRIBED
+from pipeline.deliver.contact_state import ContactState, consent_of, word_of
+from pipeline.deliver.contacts import Contacts
 from pipeline.deliver.coupons import code_of
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, result_of
 from pipeline.deliver.files import Sorted
 from pipeline.deliver.filesize import FileSize
-from pipeline.deliver.gate import Pass
+from pipeline.deliver.gate import LOOK, Pass
 from pipeline.deliver.imports import (
     TYPES,
     Progress,
@@ -32,7 +36,6 @@ from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.scheduler import Scheduler
-from pipeline.deliver.verdicts import Verdict
 from pipeline.records import Outcome, RecordKind
 
 #: Records read, or receipts written, before others get their turn.
@@ -55,6 +58,7 @@ class Importer:
         desk: its records.
         scheduler: its imports.
         client: its API.
+        contacts: what is told of people.
         settings: sizes.
         end: writes endings down.
     """
@@ -66,6 +70,7 @@ class Importer:
         scheduler: Scheduler,
         client: ConnectifClient,
         *,
+        contacts: Contacts,
         settings: DeliverSettings,
         end: End,
     ) -> None:
@@ -74,23 +79,31 @@ class Importer:
         self._scheduler = scheduler
         self._imports = scheduler.imports
         self._client = client
+        self._contacts = contacts
+        self.asking = Asking(account, desk, scheduler, client, contacts)
         self._settings = settings
         self._end = end
         self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
         """Send as much of a batch as one file carries; the rest is for later files, or goes singly."""
+        ask = False
         try:
-            await self._send(kind, batch, way)
+            found = await self._sort(kind, batch.ids)
+            ask = self.asking.set_aside(kind, batch, found.asked)
+            await self._send(kind, batch, found, way)
         except asyncio.CancelledError:
+            if ask:
+                self.asking.over()
             self._imports.doubt([kind], self._now())
             self._return(kind, batch)
             raise
         finally:
             self._imports.starting(kind, batch.lane, yes=False)
+        if ask:
+            await self.asking.ask(way)
 
-    async def _send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
-        found = await self._sort(kind, batch.ids)
+    async def _send(self, kind: RecordKind, batch: Batch, found: Sorted, way: Pass) -> None:
         group = found.largest()
         if group is None:
             return
@@ -111,6 +124,7 @@ class Importer:
             self._scheduler.singly(kind, ids)  # one row is larger than a file may be
             return
         self._set_aside(kind, _part(batch, ids[taken:]))
+        posted_ms = self._contacts.now_ms()
         answer = await way.call(
             "imports",
             lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id),
@@ -121,8 +135,9 @@ class Importer:
         part = _part(batch, ids[:taken])
         if of_size and taken > 1:
             self._halve(kind, part, answer)
-        else:
-            await self._posted(kind, part, group.header[0], answer, numbered=numbered)
+            return
+        consent_ms = posted_ms if STATUS in group.header else None
+        await self._posted(kind, part, group.header[0], answer, numbered=numbered, consent_ms=consent_ms)
 
     def _halve(self, kind: RecordKind, batch: Batch, answer: Answer) -> None:
         """A file that did not get there for its size, as far as we know: the same rows in two."""
@@ -137,25 +152,41 @@ class Importer:
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
             entries = self._desk.entries(self._account, kind, chunk)
-            found.add(kind, chunk, entries, self._judge)
+            found.add(kind, chunk, entries, self.asking.judge)
             await asyncio.sleep(0)
         self._scheduler.singly(kind, found.singly)
         for record_id in found.gone:
             self._desk.book(self._account)[kind].drop(record_id)
-        endings = [(key, was, Ending(Outcome.UNCHANGED, reason)) for key, was, reason in found.unchanged]
-        await self._end_all(endings)
+        await self._end_all(
+            [
+                (key, was, self.asking.noted(key, Ending(Outcome.UNCHANGED, reason)))
+                for key, was, reason in found.unchanged
+            ]
+        )
         return found
 
-    def _judge(self, key: Key, waiting: Waiting) -> Verdict:
-        return self._desk.judge(self._account, key, waiting, self._desk.told(self._account, key))
-
     async def _posted(
-        self, kind: RecordKind, batch: Batch, key_column: str, answer: Answer, *, numbered: bool
+        self,
+        kind: RecordKind,
+        batch: Batch,
+        key_column: str,
+        answer: Answer,
+        *,
+        numbered: bool,
+        consent_ms: int | None,
     ) -> None:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
         if progress is not None:
-            self._imports.started(kind, progress.import_id, batch, key_column, now, numbered=numbered)
+            self._imports.started(
+                kind,
+                progress.import_id,
+                batch,
+                key_column,
+                now,
+                numbered=numbered,
+                consent_ms=consent_ms,
+            )
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
             self._scheduler.batch(kind, batch, first=True)
@@ -180,7 +211,12 @@ class Importer:
             job.flying = False
 
     async def _poll(self, job: Job, way: Pass) -> None:
-        answer = await way.call("imports", lambda: self._client.get_import(job.import_id), may_be_absent=True)
+        answer = await way.call(
+            "imports",
+            lambda: self._client.get_import(job.import_id),
+            may_be_absent=True,
+            purpose=LOOK,
+        )
         now, progress = self._now(), read_progress(answer.body) if answer.good else None
         job.polls += 1
         gone = answer.kind in (AnswerKind.ABSENT, AnswerKind.INVALID)
@@ -250,7 +286,7 @@ class Importer:
         link: str | None = None
         for _ in range(PAGES):
             page = functools.partial(self._client.list_imports, link)
-            answer = await way.call("imports", page)
+            answer = await way.call("imports", page, purpose=LOOK)
             if not answer.good:
                 return  # the next look is planned
             progresses, link = read_list(answer.body)
@@ -278,9 +314,16 @@ class Importer:
                 ]
             )
 
-    def _imported(self, job: Job, _record_id: str, waiting: Waiting) -> Ending:
+    def _imported(self, job: Job, record_id: str, waiting: Waiting) -> Ending:
         detail, told = f"import {job.import_id}", fingerprint_of(waiting.state)
-        return Ending(Outcome.DELIVERED, "imported", detail, fingerprint=told)
+        state = waiting.state
+        left = (
+            isinstance(state, ContactState)
+            and word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED
+        )
+        consent_ms = job.consent_ms if left else None
+        ending = Ending(Outcome.DELIVERED, "imported", detail, fingerprint=told, unsubscribing_ms=consent_ms)
+        return self.asking.noted(Key(job.kind, record_id), ending)
 
     def _refusal(self, job: Job, record_id: str, waiting: Waiting) -> Ending:
         """A code that may have been sent before is refused because the set has it."""

@@ -19,11 +19,15 @@ LATE = 4
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Ids for one import; `tries` counts the imports that said nothing of their rows."""
+    """Ids for one import; `tries` counts the imports that said nothing of their rows.
+
+    `asks`: Connectif is asked first which of these people have withdrawn.
+    """
 
     ids: list[str]
     tries: int = 0
     lane: Lane = Lane.LIVE
+    asks: bool = False
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class Job:
         polls: looks at it so far.
         retries: attempts at its error report.
         numbered: whether each row is one line, so that a line's number is a row's.
+        consent_ms: when it was sent, epoch ms, where its rows speak of consent.
     """
 
     kind: RecordKind
@@ -52,6 +57,7 @@ class Job:
     polls: int = 0
     retries: int = 0
     numbered: bool = True
+    consent_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +70,7 @@ class ImportQueue:
 
     Attributes:
         batches: what goes by import next, ahead of what stands in line.
+        asking: whether Connectif is being asked who has withdrawn; batches that rest on it wait.
         durations: what was learned of each kind.
     """
 
@@ -72,6 +79,7 @@ class ImportQueue:
     batches: dict[RecordKind, deque[Batch]] = field(
         default_factory=lambda: {kind: deque() for kind in RecordKind}
     )
+    asking: bool = False
     durations: dict[RecordKind, Durations] = field(init=False)
     _jobs: dict[str, Job] = field(default_factory=dict)
     _starting: Counter[tuple[RecordKind, Lane]] = field(default_factory=Counter)
@@ -125,6 +133,7 @@ class ImportQueue:
         now: float,
         *,
         numbered: bool = True,
+        consent_ms: int | None = None,
     ) -> None:
         """Connectif has taken a file; see `Job`."""
         look_at = now + self.durations[kind].first_look(len(batch.ids))
@@ -140,6 +149,7 @@ class ImportQueue:
             late_at,
             alone=not self._jobs,
             numbered=numbered,
+            consent_ms=consent_ms,
         )
 
     def finished(self, job: Job, now: float, seconds: float | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pipeline.deliver.contact_state import word_of
+from pipeline.deliver.contact_state import Consent, statement_of, word_of
 from pipeline.deliver.merge import (
     OWN,
     Claim,
@@ -93,10 +93,11 @@ def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bo
         for name, (version, _, value) in state.fields.items()
         if version > retracted and known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
-    after = word_of(known.with_consent(state))
+    after = known.with_consent(state)
     unsure = maybe_sent and bool(state.consent or state.owners.left)
-    if after is not None and (known.newsletter != after or unsure):
-        fields["newsletter"] = after
+    word = word_of(after)
+    if word is not None and (unsure or _is_newer_consent(known, after)):
+        fields["newsletter"] = word
     if delete:
         return PutContact(fields or None, delete_first=True)
     if fields:
@@ -112,6 +113,16 @@ def _speaks_of_another(state: ContactState) -> bool:
     return bool(owners.left or owners.gone) and not (state.fields or state.consent or owners.claims)
 
 
+def _is_newer_consent(known: ContactTold, after: Consent) -> bool:
+    """Whether Connectif may hold something else: who subscribes again may have left there in between."""
+    if known.newsletter != word_of(after):
+        return True
+    before, counts = statement_of(known.consent), statement_of(after)
+    if before is None or counts is None:
+        return before is not counts
+    return not counts[2] and counts[1] > before[1]
+
+
 def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
     owners = told.owners.merge(state.owners)
     retracted = owners.retracted
@@ -124,6 +135,7 @@ def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
         told.with_consent(state),
         max(told.retracted, retracted),
         owners,
+        told.withdrew if retracted == told.retracted else None,
     )
 
 

@@ -25,8 +25,9 @@ class Owners:
     Attributes:
         claims: owner -> newest version at which its own event named the address, and at which its order did.
         left: owner -> moment (epoch ms) at which it had withdrawn its consent or the address; it counts while
-            neither the owner nor another customer has named the address since.
-        gone: owner -> version of its deletion; it counts while nobody else has named the address since.
+            the owner has not named the address since, against its own words once another customer has.
+        gone: owner -> version of its deletion; it counts while nobody else has named the address since, and
+            then against its own words.
     """
 
     claims: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -55,10 +56,14 @@ class Owners:
 
     @property
     def withdrawn(self) -> int:
-        """Moment of the newest withdrawal by somebody who has left the address, that counts; 0 for none."""
-        return max(
-            (moment for owner, moment in self.left.items() if self._has_left(owner, moment)), default=0
-        )
+        """Moment up to which those who have left the address have withdrawn what was said; 0 for none."""
+        return max((self._withdrawn_by(owner, moment) for owner, moment in self.left.items()), default=0)
+
+    @property
+    def forgotten(self) -> int:
+        """Moment up to which those who are gone said anything of the address; 0 for none."""
+        said = ((self.claims.get(owner, (0, 0))[0], version) for owner, version in self.gone.items())
+        return max((own for own, version in said if own <= version), default=0)
 
     def _is_anothers(self, owner: str) -> bool:
         """Whether somebody else, who is not gone, named the address after the owner did."""
@@ -71,12 +76,17 @@ class Owners:
             if other != owner
         )
 
-    def _has_left(self, owner: str, moment: int) -> bool:
-        """Whether the owner did not come back, and no other customer came after it."""
+    def _withdrawn_by(self, owner: str, moment: int) -> int:
+        """The owner's withdrawal; 0 where it came back.
+
+        Once another customer has come after it, it reaches only what the owner said itself: who comes after
+        is not subscribed by that, and keeps what was said since.
+        """
         own = self.claims.get(owner, (0, 0))[0]
-        return own <= moment and not any(
-            claim > own for other, (claim, _) in self.claims.items() if other != owner
-        )
+        if own > moment:
+            return 0
+        followed = any(claim > own for other, (claim, _) in self.claims.items() if other != owner)
+        return own if followed else moment
 
     def to_json(self) -> list[Any]:
         """As stored; empty where nothing is known."""

@@ -53,7 +53,8 @@ class Place:
 class Ending:
     """How a record's way ended, before it is written down.
 
-    `repaired` names contacts and products that Connectif had lost and that were made again for it.
+    `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
+    says what was left out in telling it. The others: see `Receipt`.
     """
 
     outcome: Outcome
@@ -63,6 +64,9 @@ class Ending:
     calls: int = 0
     fingerprint: str = ""
     repaired: tuple[Key, ...] = ()
+    notes: tuple[str, ...] = ()
+    withdrawn_ms: int | None = None
+    unsubscribing_ms: int | None = None
 
 
 def receipt_of(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: int) -> Receipt:
@@ -84,7 +88,9 @@ def receipt_of(place: Place, key: Key, stamp: Stamp, ending: Ending, at_ms: int)
         fingerprint=ending.fingerprint,
         repaired=tuple(str(repaired) for repaired in ending.repaired),
         lane=stamp.lane,
-        notes=stamp.notes,
+        notes=(*stamp.notes, *ending.notes),
+        withdrawn_ms=ending.withdrawn_ms,
+        unsubscribing_ms=ending.unsubscribing_ms,
         received_ms=stamp.received_ms,
         at_ms=at_ms,
     )

@@ -318,7 +318,9 @@ class Scheduler:
         batches = self.imports.batches[kind]
         if not batches or not self.imports.can_start(kind, now):
             return None
-        for batch in [batch for batch in batches if batch.lane is lane]:
+        for batch in [
+            batch for batch in batches if batch.lane is lane and not (batch.asks and self.imports.asking)
+        ]:
             batches.remove(batch)
             ids = [record_id for record_id in batch.ids if self._pull(Key(kind, record_id))]
             if ids:

@@ -19,7 +19,7 @@ from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, purchase_payload, same_purchase
 from pipeline.deliver.book import Book, Phase
 from pipeline.deliver.errands import Again, Aside, Result, put_product, result_of
-from pipeline.deliver.gate import Pass
+from pipeline.deliver.gate import COMPARE, REPAIR, Pass
 from pipeline.deliver.health import Sign, sign_of
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.repairs import contact_of, products_of, stub_of
@@ -130,7 +130,10 @@ class Sale:
 
     async def _read(self) -> Answer:
         return await self._way.call(
-            "purchases", lambda: self._client.get_purchase(self._id), may_be_absent=True
+            "purchases",
+            lambda: self._client.get_purchase(self._id),
+            may_be_absent=True,
+            purpose=COMPARE,
         )
 
     def _taken(self, refusal: Answer) -> Result:
@@ -197,7 +200,9 @@ class Sale:
         payload = contact_payload({} if said is None else {"newsletter": said})
         with self._lent([key]):
             answer = await self._way.call(
-                "contacts", lambda: self._client.put_contact(key.id, payload, by_email=by_email)
+                "contacts",
+                lambda: self._client.put_contact(key.id, payload, by_email=by_email),
+                purpose=REPAIR,
             )
         return self._repaired(key, answer, refusal)
 
@@ -221,7 +226,7 @@ class Sale:
                 return Aside(waiting, tried=self._progress.deleted)
             if key not in lent:
                 continue  # it was under way, and has been told since
-            answer = await put_product(self._client, self._way, key, stub_of(lines[key]))
+            answer = await put_product(self._client, self._way, key, stub_of(lines[key]), purpose=REPAIR)
             obstacle = self._repaired(key, answer, refusal)
             if obstacle is not None:
                 return obstacle
@@ -248,7 +253,7 @@ class Sale:
         absent: list[Key] = []
         for key in keys:
             get = functools.partial(self._client.get_product, key.id)
-            answer = await self._way.call("products", get, may_be_absent=True)
+            answer = await self._way.call("products", get, may_be_absent=True, purpose=REPAIR)
             if answer.kind is AnswerKind.ABSENT:
                 absent.append(key)
             elif not answer.good:

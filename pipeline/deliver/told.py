@@ -34,6 +34,8 @@ class ContactTold:
             customer left stays withdrawn in them.
         retracted: version of the newest deletion that Connectif was told, 0 for none.
         owners: whose address it is.
+        withdrew: the last unsubscription told, if nothing else was since: when that call began and when it
+            had its answer, epoch ms. Connectif dates it in between, whenever the person said it.
     """
 
     kind: ClassVar = RecordKind.CONTACT
@@ -41,6 +43,7 @@ class ContactTold:
     consent: Consent = field(default_factory=dict)
     retracted: int = 0
     owners: Owners = NOBODY
+    withdrew: tuple[int, int] | None = None
 
     def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
         """Whether a field's value is neither older than what was told nor, for certain, the same."""
@@ -67,18 +70,20 @@ class ContactTold:
 
     def to_json(self) -> list[Any]:
         consent = [[rank, *said] for rank, said in self.consent.items()]
-        return [self.fields, consent, self.retracted, self.owners.to_json()]
+        return [self.fields, consent, self.retracted, self.owners.to_json(), self.withdrew]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> ContactTold:
         fields, consent, retracted, *rest = data
         # Releases before did not know the owners: a deletion then is nobody's, and stands.
         owners = Owners.from_json(rest[0] if rest else retracted)
+        withdrew = rest[1] if len(rest) > 1 else None
         return cls(
             {name: (version, told) for name, (version, told) in fields.items()},
             {rank: (moment, unsubscribed) for rank, moment, unsubscribed in consent},
             retracted,
             owners,
+            tuple(withdrew) if withdrew else None,
         )
 
 

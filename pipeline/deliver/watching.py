@@ -10,7 +10,7 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver import wording
 from pipeline.deliver.coupons import ABSENT, FORBIDDEN, Counters, Stock, WatchedSet, read_counters
-from pipeline.deliver.gate import Pass
+from pipeline.deliver.gate import STOCK, Pass
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,10 @@ async def look(account: str, name: str, stock: Stock, client: ConnectifClient, w
     before = (watched.trouble, watched.is_empty)
     try:
         answer = await way.call(
-            "coupon-sets", lambda: _get(client, watched.settings.set_id), may_be_absent=True
+            "coupon-sets",
+            lambda: _get(client, watched.settings.set_id),
+            may_be_absent=True,
+            purpose=STOCK,
         )
         counters = _counters(answer)
     finally:

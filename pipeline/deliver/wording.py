@@ -10,6 +10,7 @@ from pipeline.deliver.choices import Choice, Way, Why
 from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, WatchedSet
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
+from pipeline.deliver.jobs import ImportQueue
 from pipeline.deliver.scheduler import Action, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
@@ -168,6 +169,27 @@ def _rule(made: Choice) -> str:
         Why.EARLY: "its contact is in an import that is late: it is made with the purchase",
         Why.TURN: "the oldest that is ready",
     }[made.why]
+
+
+# Consent.
+
+#: The call before a contact's own.
+QUESTION = {
+    "what": "question about a contact",
+    "why": "The word that subscribes this person is old, or may have been told before: Connectif is asked "
+    "first whether the person has withdrawn by one of its mails (GET).",
+}
+
+
+def consent(imports: ImportQueue) -> str:
+    """What is done to learn who has withdrawn; empty where nobody waits for that."""
+    people = sum(len(batch.ids) for batch in imports.batches[RecordKind.CONTACT] if batch.asks)
+    if not imports.asking:
+        return ""
+    return (
+        f"An export of contacts is under way: {counted(RecordKind.CONTACT, people)} wait to hear whether the "
+        "person has withdrawn by one of Connectif's mails."
+    )
 
 
 # Calls.

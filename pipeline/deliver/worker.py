@@ -25,6 +25,7 @@ from pipeline.deliver.explain_report import EXPLAIN
 from pipeline.deliver.gauges import DeliverCollector
 from pipeline.deliver.paper import Paper
 from pipeline.deliver.reading import Unreadable, letter_headers, read_record
+from pipeline.deliver.refusals import NOTES
 from pipeline.engine.consumer import Record as Message
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
@@ -39,6 +40,7 @@ from pipeline.metrics import (
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
     DELIVER_INVALID,
+    DELIVER_NOTES,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
 )
@@ -293,14 +295,16 @@ class DeliverWorker:
         if outcome is Outcome.DELIVERED:
             seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
             DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
+        for note in NOTES.intersection(receipt.notes):
+            DELIVER_NOTES.labels(account, kind, note).inc()
         if receipt.reason == "imported":
             DELIVER_IMPORT_ROWS.labels(account, kind).inc()
         for repaired in receipt.repaired:
             DELIVER_REPAIRS.labels(account, repaired.partition("|")[0]).inc()
 
 
-def _heard(account: str, route: str, answer: Answer, seconds: float) -> None:
-    DELIVER_CALLS.labels(account, route, answer.label).inc()
+def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:
+    DELIVER_CALLS.labels(account, route, purpose, answer.label).inc()
     DELIVER_CALL_SECONDS.labels(route).observe(seconds)
 
 
@@ -309,6 +313,16 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
 
     def build(engine: Engine) -> None:
         stage = DeliverWorker(engine, worker)
-        REGISTRY.register(DeliverCollector(stage.desks, stage.deliveries.accounts, settings.accounts))
+        configured: dict[str, list[str]] = {account: [] for account in settings.accounts}
+        for store, feed in settings.stores.items():
+            configured[feed.account].append(store)
+        REGISTRY.register(
+            DeliverCollector(
+                stage.desks,
+                stage.deliveries.accounts,
+                configured,
+                settings.kafka.account_partitions,
+            )
+        )
 
     return run(Stage(DELIVER_APP, build, ROUND, BUFFER), settings, worker=worker, host=host, port=port)

@@ -21,7 +21,7 @@ class OrderFact:
     """An order as it stood at `at`: sold, or not (pending, cancelled, refunded, deleted, a test).
 
     `articles` are the ids of what is left of it, `units` how many in all. `buyer` is an e-mail address, lower
-    case; `name` the buyer's at that moment; `ticked` whether newsletters were asked for at the checkout.
+    case; `name` the buyer's at that moment. What was ticked at the checkout is no consent.
     """
 
     account: str
@@ -34,7 +34,6 @@ class OrderFact:
     articles: frozenset[str] = frozenset()
     buyer: str = ""
     name: NameOfPerson = ("", "")
-    ticked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +150,15 @@ def _contacts(
             fact.name for fact in sold if fact.buyer == email and (newest is None or fact.at >= newest[0])
         }
         names = frozenset(perhaps | ({newest[1]} if newest else {("", "")}))
-        made[email] = ExpectedContact(names, _newsletter(email, said, final, sold))
+        made[email] = ExpectedContact(names, _newsletter(email, said))
     return made
 
 
-def _newsletter(
-    email: str, said: Mapping[str, ConsentFact], final: list[OrderFact], sold: list[OrderFact]
-) -> frozenset[str]:
-    """The customer's own newest word, however old; else what they ticked at a checkout."""
-    if email in said:
-        return frozenset({"subscribed" if said[email].subscribed else "unsubscribed"})
-    if any(fact.ticked for fact in final if fact.buyer == email):
-        return frozenset({"subscribed"})
-    perhaps = any(fact.ticked for fact in sold if fact.buyer == email)
-    return frozenset({"none", "subscribed"} if perhaps else {"none"})
+def _newsletter(email: str, said: Mapping[str, ConsentFact]) -> frozenset[str]:
+    """The customer's own newest word, however old."""
+    if email not in said:
+        return frozenset({"none"})
+    return frozenset({"subscribed" if said[email].subscribed else "unsubscribed"})
 
 
 def _products(final: list[OrderFact], catalogue: list[ArticleFact]) -> dict[str, ExpectedProduct]:

@@ -151,7 +151,6 @@ class Storyteller:
             articles=frozenset(str(line.article.id) for line in left),
             buyer=order.buyer.email,
             name=order.buyer.name,
-            ticked=order.ticked and self.shop.platform == "shopify",
         )
 
     def _announce(self, one: Article) -> None:

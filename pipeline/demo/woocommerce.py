@@ -106,8 +106,7 @@ def customer_body(shop: Shop, person: Person, at: datetime) -> Body:
         "id": person.accounts[shop.name],
         "email": person.email,
         "username": person.email.partition("@")[0],
-        "first_name": person.first,
-        "last_name": person.last,
+        **_names(person),
         **_moment(shop, "date_created", at),
         **_moment(shop, "date_modified", at),
     }
@@ -167,7 +166,13 @@ def _taxed(gross: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def _address(body: Body, person: Person) -> None:
-    body |= {"first_name": person.first, "last_name": person.last, "country": person.country}
+    body |= _names(person) | {"country": person.country}
+
+
+def _names(person: Person) -> Body:
+    """Brackets in names are escaped, or they would be markup."""
+    first, last = (html.escape(name, quote=False) for name in (person.first, person.last))
+    return {"first_name": first, "last_name": last}
 
 
 def _moment(shop: Shop, name: str, at: datetime | None) -> Body:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
@@ -99,6 +99,16 @@ class Translation:
     drafts: tuple[Draft, ...] = ()
     ignored: str = "nothing_to_tell"
     clock: str = ENTITY_CLOCK
+
+
+def noted(translation: Translation, notes: Sequence[str]) -> Translation:
+    """The translation with notes that concern its whole body on each of its drafts."""
+    if not notes:
+        return translation
+    drafts = tuple(
+        replace(draft, notes=tuple(dict.fromkeys((*draft.notes, *notes)))) for draft in translation.drafts
+    )
+    return replace(translation, drafts=drafts)
 
 
 class ShopAdapter(Protocol):

@@ -21,6 +21,12 @@ PRODUCT_PAGES = {
 _UNSAFE = re.compile(r"[^\w.~-]")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
+#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words.
+_WITHIN_WORDS = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|mark|q|s|small|span|strike|strong|sub|sup|u|wbr)\b"
+    r"[^<>]*>",
+    re.IGNORECASE,
+)
 #: Where text stops and starts again: comments, scripts and styles are not text.
 _SECTION = re.compile(r"(<!--|-->|</?(?:script|style)\b[^<>]*>)", re.IGNORECASE)
 #: Beyond Unicode, and `unescape` raises on thousands of digits.
@@ -29,6 +35,7 @@ _CENTS = Decimal("0.01")
 #: Longer descriptions are cut before they are read: shops paste whole pages into them.
 _MAX_HTML = 20_000
 _MAX_TEXT = 2_000
+_MAX_NAME_MARKUP = 4_000
 
 
 def url_part(piece: str) -> str:
@@ -66,8 +73,16 @@ def plain_text(markup: str) -> tuple[str | None, tuple[str, ...]]:
 
 @lru_cache(maxsize=1_024)
 def _plain_text(markup: str) -> tuple[str | None, tuple[str, ...]]:
+    text = _without_tags(markup[:_MAX_HTML])
+    text = _BLANKS.sub(" ", unescape(_NO_CHARACTER.sub(" ", text))).strip()
+    cut = len(markup) > _MAX_HTML or len(text) > _MAX_TEXT
+    return values.text(text, _MAX_TEXT), (("description_cut",) if cut else ())
+
+
+def _without_tags(markup: str) -> str:
+    """A blank for each tag; comments, scripts and styles go whole."""
     text, inside = "", ""
-    for piece in _SECTION.split(markup[:_MAX_HTML]):
+    for piece in _SECTION.split(markup):
         mark = piece.lower()
         if inside:
             if mark.startswith(inside):
@@ -78,9 +93,21 @@ def _plain_text(markup: str) -> tuple[str | None, tuple[str, ...]]:
             inside = "</script" if mark.startswith("<script") else "</style"
         else:
             text += _TAG.sub(" ", piece)
-    text = _BLANKS.sub(" ", unescape(_NO_CHARACTER.sub(" ", text))).strip()
-    cut = len(markup) > _MAX_HTML or len(text) > _MAX_TEXT
-    return values.text(text, _MAX_TEXT), (("description_cut",) if cut else ())
+    return text
+
+
+def plain_name(markup: str) -> tuple[str | None, bool]:
+    """A name without its tags and with its escapes read once, and whether tags were taken out.
+
+    Escaped brackets are text: `&lt;Variable&gt; mug` is `<Variable> mug`. Linear in the length.
+    """
+    text = markup = markup[:_MAX_NAME_MARKUP]
+    if "<" in text:
+        text = _without_tags(_WITHIN_WORDS.sub("", text) if _SECTION.search(text) is None else text)
+    changed = text != markup
+    if changed:
+        text = _BLANKS.sub(" ", text)
+    return values.text(unescape(_NO_CHARACTER.sub(" ", text))), changed
 
 
 def hide_draft(product_id: str | None, notes: tuple[str, ...] = ()) -> Draft:

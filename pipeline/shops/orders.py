@@ -7,7 +7,7 @@ the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
@@ -33,7 +33,8 @@ class Item(NamedTuple):
     """One line of an order, before lines of one product are merged.
 
     `price` and `price_original` are totals of the whole line, after and before its own discounts;
-    `product_id` is None where the shop names no product (custom lines, tips, deleted products).
+    `product_id` is None where the shop names no product (custom lines, tips, deleted products); `page_id` is
+    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`).
     """
 
     product_id: str | None
@@ -45,10 +46,10 @@ class Item(NamedTuple):
     image_url: str | None = None
     brand: str | None = None
     categories: tuple[str, ...] = ()
+    page_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Buyer:
+class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
@@ -64,8 +65,7 @@ class Buyer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
+class Sale(NamedTuple):
     """The order's own figures. `total` is what the shop says it is now, never recomputed from lines."""
 
     purchase_id: str
@@ -77,8 +77,7 @@ class Sale:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Basket:
+class Basket(NamedTuple):
     """The merged lines, and the units of all items, also of those that no line could hold."""
 
     lines: tuple[Line, ...]
@@ -86,14 +85,23 @@ class Basket:
     notes: tuple[str, ...]
 
 
-def require_currency(currency: object, store: StoreContext, field: str = "currency") -> str:
+def require_currency(
+    currency: object, store: StoreContext, field: str = "currency", notes: list[str] | None = None
+) -> str:
     """The order's currency, which must be the account's where that is set.
+
+    An order that names none passes where the account has none either: "" then, and `currency_missing` is
+    added to `notes` where these are given.
 
     Raises:
         Rejected: `missing_field`, `currency_mismatch`.
     """
     if not isinstance(currency, str) or not currency:
-        raise Rejected("missing_field", field, "the order does not say its currency")
+        if store.currency is not None:
+            raise Rejected("missing_field", field, "the order does not say its currency")
+        if notes is not None:
+            notes.append("currency_missing")
+        return ""
     if store.currency is not None and currency != store.currency:
         said = currency if len(currency) == len(store.currency) else "another currency"
         raise Rejected("currency_mismatch", field, f"{said}, but the account holds {store.currency}")
@@ -207,7 +215,7 @@ def _line(product_id: str, group: Sequence[Item], settings: StoreSettings, notes
     return Line(
         product_id=product_id,
         name=name,
-        url=product_page(settings, product_id, first.sku),
+        url=product_page(settings, first.page_id or product_id, first.sku),
         unit_price=unit,
         unit_price_original=unit_original,
         quantity=units,
@@ -292,8 +300,15 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
     return Draft(RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms)
 
 
+def given_name(first: str | None, middle: str | None = None) -> str | None:
+    """The first name with the middle name. "Guest" is what shops write where nobody gave one."""
+    if first is not None and first.casefold() == "guest":
+        first = None
+    return f"{first} {middle}" if first and middle else first or middle
+
+
 def first_phone(candidates: Iterable[tuple[str, str | None]]) -> tuple[str | None, tuple[str, ...]]:
-    """The first number that can be one, in E.164; a note where a number was dropped on the way."""
+    """The first number that is valid, in E.164; a note where a number was dropped on the way."""
     dropped: tuple[str, ...] = ()
     for number, country in candidates:
         phone = values.phone(number, country)

@@ -21,8 +21,10 @@ from pipeline.shops.base import Rejected
 
 #: Connectif and the shops deal in 2..4 decimals; anything near these bounds is a broken body.
 MAX_MONEY = Decimal("1e12")
+_ZERO = Decimal(0)
 _NUMERIC = (str, int, float, Decimal)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -44,8 +46,22 @@ def body_hash(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def parse_json_object(body: bytes) -> dict[str, Any]:
+#: An escape of JSON text, whole: a surrogate pair, half of one (the group), or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, Any]:
     """The body as a JSON object.
+
+    Half a surrogate pair, which shops that cut texts in the middle of an emoji send, and other bytes that are
+    no character become U+FFFD.
+
+    Args:
+        body: the bytes as they came.
+        notes: where given, `broken_text` is added to it if a character was replaced.
 
     Raises:
         Rejected: `invalid_json`.
@@ -53,10 +69,32 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Rejected("invalid_json", detail=f"{error.msg} at byte {error.pos}") from None
+        value = _parsed_with_replacements(body, error)
+        if notes is not None:
+            notes.append("broken_text")
     if not isinstance(value, dict):
         raise Rejected("invalid_json", detail=f"the body is a {type(value).__name__}, not an object")
     return value
+
+
+def _parsed_with_replacements(body: bytes, error: orjson.JSONDecodeError) -> object:
+    """What the body says once its broken characters are replaced; `error` is what it is refused for else."""
+    mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], _whole_characters(body))
+    if mended != body:
+        try:
+            return orjson.loads(mended)
+        except orjson.JSONDecodeError:
+            pass
+    raise Rejected("invalid_json", detail=f"{error.msg} at byte {error.pos}") from None
+
+
+def _whole_characters(body: bytes) -> bytes:
+    """UTF-8 without halves of surrogate pairs and without bytes that are no character."""
+    try:
+        written = body.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        written = body.decode("utf-8", "replace")
+    return written.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def money(value: object, field: str) -> Decimal:
@@ -65,16 +103,19 @@ def money(value: object, field: str) -> Decimal:
     Raises:
         Rejected: `invalid_money` for anything that is not a finite, non-negative, plausible amount.
     """
-    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+    if type(value) is str:
+        written = value
+    elif isinstance(value, bool) or not isinstance(value, _NUMERIC):
         raise Rejected("invalid_money", field, f"a {type(value).__name__} is not an amount")
-    written = str(value)
+    else:
+        written = str(value)
     if "_" in written:  # Python's own way to write numbers, no shop's
         raise Rejected("invalid_money", field, "not a number")
     try:
         amount = Decimal(written)
     except InvalidOperation:
         raise Rejected("invalid_money", field, "not a number") from None
-    if not amount.is_finite() or amount < 0 or amount > MAX_MONEY:
+    if not amount.is_finite() or not _ZERO <= amount <= MAX_MONEY:
         raise Rejected("invalid_money", field, "negative, not finite or implausibly large")
     return amount
 
@@ -89,9 +130,12 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
         raise Rejected("invalid_date", field, f"a {type(value).__name__} is not a date")
     try:
         moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        moment = moment.astimezone(UTC)
+        if moment.tzinfo is None and zone == "UTC":
+            moment = moment.replace(tzinfo=UTC)
+        elif moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        else:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Rejected("invalid_date", field, "not an ISO 8601 date") from None
     if not _OLDEST <= moment <= _NEWEST:
@@ -101,7 +145,7 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
 
 def epoch_ms(moment: datetime) -> int:
     """Whole milliseconds since the epoch, by integer arithmetic."""
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
 
 
@@ -115,7 +159,7 @@ def iso(moment: datetime) -> str:
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]{1,60}(?:-[a-z0-9]{1,2})?\.)+(?:com|net|org|[a-z]{2})"
 )
-_MAX_EMAIL = 254
+_MAX_EMAIL, _MAX_LOCAL = 254, 64
 
 
 @lru_cache(maxsize=65_536)
@@ -129,21 +173,51 @@ def email(value: str, field: str = "email") -> str:
     if _PLAIN_EMAIL.fullmatch(plain) and len(plain) <= _MAX_EMAIL:
         return plain
     try:
-        checked = validate_email(value.strip(), check_deliverability=False, test_environment=True)
+        return _checked_email(value.strip())
     except EmailNotValidError:
-        raise Rejected("invalid_email", field, "no such address can exist") from None
-    return checked.normalized.lower()
+        found = _with_odd_dots(value.strip())
+    if found is None:
+        raise Rejected("invalid_email", field, "no such address can exist")
+    return found
+
+
+def _checked_email(value: str) -> str:
+    return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+
+
+def _with_odd_dots(value: str) -> str | None:
+    """The address where only its dots are against the standard, else None.
+
+    Carriers gave out `a..b@docomo.ne.jp` and `a.@docomo.ne.jp`, and mail reaches them.
+    """
+    local, _, domain = value.rpartition("@")
+    regular = re.sub(r"\.+", ".", local).strip(".")
+    if regular == local or len(local) > _MAX_LOCAL or len(value) > _MAX_EMAIL:
+        return None
+    try:
+        checked = _checked_email(f"{regular}@{domain}")
+    except EmailNotValidError:
+        return None
+    return f"{local.lower()}@{checked.rpartition('@')[2]}"
+
+
+def belongs_to_nobody(address: str | None) -> bool:
+    """Whether the address is one that a shop writes in place of an erased person's.
+
+    The top-level domain `.invalid` is reserved and never anybody's: WordPress writes `deleted@site.invalid`.
+    """
+    return address is not None and address.strip().rstrip(".").lower().endswith((".invalid", "@invalid"))
 
 
 @lru_cache(maxsize=65_536)
 def phone(value: str, country: str | None) -> str | None:
-    """A phone number in E.164, read with the country of its address; None where it cannot be one."""
+    """A phone number in E.164, read with the country of its address; None where it is none in use there."""
     try:
         number = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:
         return None
-    # Possible within its area only: without the area code nobody reaches it from elsewhere.
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+    # By the plan of its country: neither `0000000000` nor one without its area code is valid.
+    if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -155,9 +229,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def text(value: object, limit: int = 2_000) -> str | None:
     """Trimmed text without control characters, or None where there is none; numbers become text."""
-    if value is None or isinstance(value, _NO_TEXT):
+    if type(value) is str:
+        cleaned = value
+    elif value is None or isinstance(value, _NO_TEXT):
         return None
-    cleaned = str(value)
+    else:
+        cleaned = str(value)
     if not cleaned.isprintable():
         cleaned = _CONTROL.sub("", cleaned)
     return cleaned.strip()[:limit] or None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import product
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.events import Kind
-from pipeline.translate.rules import Place, Result
+from pipeline.translate.rules import Outcome, Place, Result
 from pipeline.translate.tally import Account, Tally
 
 
@@ -53,10 +54,16 @@ class Books:
 
 
 class AccountCollector(Collector):
-    """The account as gauges; sum them over the workers."""
+    """The account as gauges; sum them over the workers.
 
-    def __init__(self, books: Books) -> None:
+    Args:
+        books: what was counted.
+        stores: those of the settings, told as 0 before anything is counted: whoever watches sees the first.
+    """
+
+    def __init__(self, books: Books, stores: Collection[str] = ()) -> None:
         self._books = books
+        self._stores = stores
 
     def collect(self) -> list[GaugeMetricFamily]:
         """Read at every scrape."""
@@ -75,9 +82,12 @@ class AccountCollector(Collector):
             "Records of accepted events: emitted to deliver, or unchanged since the entity's last event.",
             labels=["account", "store", "kind", "outcome"],
         )
-        for store, account in self._books.accounts().items():
-            for (kind, outcome), count in account.events.items():
-                events.add_metric([store, kind, outcome], count)
+        accounts = self._books.accounts()
+        for store in {*self._stores, *accounts}:
+            counted = accounts[store].events if store in accounts else {}
+            for kind, outcome in dict.fromkeys((*product(Kind, Outcome), *counted)):
+                events.add_metric([store, kind, outcome], counted.get((kind, outcome), 0))
+        for store, account in accounts.items():
             for (kind, outcome, reason), count in account.reasons.items():
                 reasons.add_metric([store, kind, outcome, reason], count)
             for (whose, kind, outcome), count in account.records.items():

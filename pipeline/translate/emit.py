@@ -127,7 +127,7 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
         return draft.origin is Origin.CUSTOMER
     if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
         return False
-    by_variant = feed.context.settings.product_id == "variant"
+    by_variant = feed.context.settings.product_id != "product"
     return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
 
 

@@ -238,7 +238,7 @@ def _rejection(rejected: Rejected) -> Result:
 def build(engine: Engine, adapters: Mapping[str, ShopAdapter] = ADAPTERS) -> None:
     """Declare the stage on an engine."""
     translator = Translator(engine, adapters)
-    REGISTRY.register(AccountCollector(translator.books))
+    REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
 
 
 def serve(

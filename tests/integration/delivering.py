@@ -241,6 +241,13 @@ class Scene:
             consumer.close()
         return found
 
+    def witness(self, _account: str) -> None:
+        """Nobody withdraws in Connectif."""
+
+    def fresh(self) -> float:
+        """Seconds within which `subscribed` is told unasked."""
+        return self.settings.deliver.consent_fresh
+
     def holds(self, kind: str, account: str) -> dict[str, dict[str, Any]]:
         """Bodies by key."""
         items = self.connectif.ledger(account, kind)

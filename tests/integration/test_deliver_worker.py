@@ -23,7 +23,7 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
     with scene(kafka_settings, "acme", "bolt") as play:
         worker = play.worker()
         for account in ("acme", "bolt"):
-            shop = Shop(play, account)
+            shop = Shop(play, account, wall=time.time)
             for number in range(150):
                 shop.order(f"o{number}", f"c{number % 40}@example.com", f"p{number % 9}")
         play.settle()
@@ -44,7 +44,9 @@ def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: K
     chance = random.Random(7)  # noqa: S311 - repeatable chance is the point
     with scene(kafka_settings, "acme", "bolt") as play:
         worker = play.worker()
-        storms = [Storm(Shop(play, account), seed) for seed, account in enumerate(("acme", "bolt"))]
+        storms = [
+            Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(("acme", "bolt"))
+        ]
         play.connectif.faults(
             {"effect": "timeout_after_store", "probability": 0.02, "seconds": 8},
             {"effect": "close_after_store", "probability": 0.03},
@@ -68,7 +70,9 @@ def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: K
 def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: KafkaSettings) -> None:
     with scene(kafka_settings, "acme", "bolt") as play:
         first = play.worker("w1")
-        storms = [Storm(Shop(play, account), seed) for seed, account in enumerate(("acme", "bolt"))]
+        storms = [
+            Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(("acme", "bolt"))
+        ]
         for storm in storms:
             storm.rage_at_once(100)
         wait_until(lambda: first.records()["delivered"] > 0, 40)
@@ -88,7 +92,7 @@ def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: Ka
 def test_a_topic_made_anew_under_a_counted_account_is_refused(kafka_settings: KafkaSettings) -> None:
     with scene(kafka_settings, "acme") as play:
         worker = play.worker()
-        Shop(play).order("o1", "ann@example.com", "p1")
+        Shop(play, wall=time.time).order("o1", "ann@example.com", "p1")
         play.settle()
         assert worker.stop() == 0
         name = play.settings.kafka.topic_prefix + "connectif.purchases"

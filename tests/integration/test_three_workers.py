@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -32,8 +33,8 @@ def test_three_workers_killed_in_turn_under_a_backfill_deliver_each_record_once(
 ) -> None:
     with scene(kafka_settings, *ACCOUNTS, per_minute=LIMIT, speed=SPEED, broker=BROKER) as play:
         for account in ACCOUNTS:
-            _backfill(Shop(play, account, Lane.BACKFILL))
-        lives = [Storm(Shop(play, account), seed) for seed, account in enumerate(ACCOUNTS)]
+            _backfill(Shop(play, account, Lane.BACKFILL, time.time))
+        lives = [Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(ACCOUNTS)]
         for number in range(1, 4):
             play.worker(f"w{number}")
         _wait_for_calls(play)

@@ -21,8 +21,9 @@ from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
 from pipeline.shops.registry import ADAPTERS
+from pipeline.translate.feed import Place
 from pipeline.translate.reading import feeds, read
-from pipeline.translate.rules import Place, Result, apply
+from pipeline.translate.rules import Result, apply
 from pipeline.translate.state import EntityState
 from tests.simulation.cases import Case, Event
 
@@ -56,6 +57,26 @@ def settings_of(case: Case, directory: Path) -> Settings:
     return config.parse(tree, {})
 
 
+class Rules:
+    """The translate stage: the memory of an entity lies in a table between two of its events."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._feeds = feeds(settings, ADAPTERS)
+        self._rows: dict[bytes, bytes] = {}
+        self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
+
+    def hear(self, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> tuple[Result, list[Record]]:
+        """Judge the next event of its topic: the verdict, and what is to be told."""
+        kind = Kind(dict(headers)["pipeline-kind"].decode())
+        event, feed = read(key, body, headers, kind, self._feeds)
+        row = self._rows.get(event.key)
+        state = EntityState() if row is None else EntityState.decode(row)
+        result = apply(event, Place(kind.topic, 0, next(self._offsets[kind.topic])), state, feed)
+        if result.remember:
+            self._rows[event.key] = state.encode()
+        return result, [RECORD.validate_json(emission.value) for emission in result.emissions]
+
+
 class CaseShop:
     """The shop of a case, and our stages up to the records that Connectif is to be told."""
 
@@ -66,9 +87,7 @@ class CaseShop:
         self._kept: list[Message] = []
         self._now = 0.0
         self._gateway = Webhooks(settings, ADAPTERS, self, lambda: self._now)
-        self._feeds = feeds(settings, ADAPTERS)
-        self._rows: dict[bytes, bytes] = {}
-        self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
+        self._rules = Rules(settings)
         self.answers: list[int] = []
         self.results: list[Result | None] = []
         self.uses: list[CouponUse] = []
@@ -108,15 +127,7 @@ class CaseShop:
         }
 
     def _translated(self, message: Message) -> list[Record]:
-        """As the translate worker does: the entity's memory lies in a table between two of its events."""
-        kind = next(kind for kind in Kind if kind.topic == message.topic)
-        event, feed = read(message.key, message.body, message.headers, kind, self._feeds)
-        row = self._rows.get(event.key)
-        state = EntityState() if row is None else EntityState.decode(row)
-        place = Place(message.topic, 0, next(self._offsets[message.topic]))
-        result = apply(event, place, state, feed)
-        if result.remember:
-            self._rows[event.key] = state.encode()
+        result, records = self._rules.hear(message.key, message.body, message.headers)
         self.results.append(result)
         self.uses += result.uses
-        return [RECORD.validate_json(emission.value) for emission in result.emissions]
+        return records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.records import (
     ContactRecord,
@@ -12,27 +12,17 @@ from pipeline.records import (
     Origin,
     ProductRecord,
     PurchaseRecord,
-    Record,
 )
-
-
-class Judged(Protocol):
-    """What was said, and what Connectif holds."""
-
-    said: list[Record]
-
-    def holds(self, kind: str, account: str) -> dict[str, dict[str, Any]]:
-        """Bodies by key."""
-
-    def made(self, kind: str, account: str) -> dict[str, int]:
-        """How often each key was created."""
+from tests.simulation.consents import Judged, judge_consent
 
 
 def judge(world: Judged, account: str = "acme") -> None:
     """Compare the sandbox with what was said; asserts that nothing is missing, twice or old."""
     said = [record for record in world.said if record.account == account]
     _judge_purchases(world, account, [r for r in said if isinstance(r, PurchaseRecord)])
-    _judge_contacts(world.holds("contacts", account), [r for r in said if isinstance(r, ContactRecord)])
+    contacts = [record for record in said if isinstance(record, ContactRecord)]
+    _judge_contacts(world.holds("contacts", account), contacts)
+    judge_consent(world, account, contacts)
     _judge_products(world.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
 
 
@@ -57,21 +47,14 @@ def _judge_purchases(world: Judged, account: str, said: list[PurchaseRecord]) ->
 
 def _judge_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) -> None:
     names: dict[str, str | None] = {}
-    consents: dict[str, dict[Origin, str]] = {}
     for record in said:
         if record.op is Op.RETRACT:
             names.pop(record.id, None)
-            consents.pop(record.id, None)
             continue
         names[record.id] = record.body.name or names.get(record.id)
-        if record.body.newsletter is not None:
-            consents.setdefault(record.id, {})[record.origin] = record.body.newsletter
     _same_keys(held, names)
     for key, name in names.items():
         assert held[key].get("_name") == name, key
-        spoken = consents.get(key, {})
-        wanted = spoken.get(Origin.CUSTOMER, spoken.get(Origin.ORDER))
-        assert held[key].get("_newsletterSubscriptionStatus", "none") == (wanted or "none"), key
 
 
 def _judge_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) -> None:

@@ -27,6 +27,8 @@ FAULTS = (
     FaultRule(effect="import_error", probability=0.2, rows=5, **IMPORTS),
     FaultRule(effect="import_cancelled", probability=0.1, **IMPORTS),
 )
+#: Seconds within which `subscribed` is told unasked.
+FRESH = (0.0, 5.0, 5.0, 600.0)
 #: Unknown points of the API: any of these may be how it is.
 READINGS: Mapping[str, Sequence[Any]] = {
     "window": ("fixed", "sliding"),
@@ -117,7 +119,8 @@ def plan_of(seed: int) -> Plan:
     """The storm of a seed: each has some of everything that can go wrong, and a few have nothing of it."""
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
     switches = {name: chance.choice(values) for name, values in READINGS.items()}
-    deeds = Deeds(chance, backfill=chance.choice((0.0, 0.0, 0.3, 0.7)))
+    backfill, withdrawals = chance.choice((0.0, 0.0, 0.3, 0.7)), chance.choice((False, True, True))
+    deeds = Deeds(chance, backfill=backfill, withdrawals=withdrawals)
     every = chance.choice((0.1, 0.5, 1.0, 1.0))
     return Plan(
         seed=seed,
@@ -126,7 +129,11 @@ def plan_of(seed: int) -> Plan:
         faults=tuple(_faults(chance)),
         turns=tuple(_turns(chance)),
         others=chance.choice((0.0, 0.0, 1.5, 3.0)),
-        settings={"import_poll": chance.choice((2.0, 5.0)), "retry_max": 20.0},
+        settings={
+            "import_poll": chance.choice((2.0, 5.0)),
+            "retry_max": 20.0,
+            "consent_fresh": chance.choice(FRESH),
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from pipeline.records import (
     Source,
     Subscription,
 )
-from tests.simulation.virtual import EPOCH
+from tests.simulation import virtual
 
 
 class Hearer(Protocol):
@@ -32,15 +33,36 @@ class Hearer(Protocol):
         """A record comes out of the translate stage."""
 
 
+class _Clock:
+    """A shop's: the time, and never the same twice."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._last = 0
+
+    def next(self) -> int:
+        """Epoch milliseconds."""
+        self._last = max(self._last + 1, int(self._wall() * 1_000))
+        return self._last
+
+
 class Shop:
     """A shop of one account; every word of it is newer than the last."""
 
-    def __init__(self, world: Hearer, account: str = "acme", lane: Lane = Lane.LIVE) -> None:
+    def __init__(
+        self,
+        world: Hearer,
+        account: str = "acme",
+        lane: Lane = Lane.LIVE,
+        wall: Callable[[], float] = virtual.wall,
+        withdraw: Callable[[str, str], None] = lambda _account, _email: None,
+    ) -> None:
         self._world = world
         self._account = account
         self._lane = lane
         self._offsets = itertools.count()
-        self._versions = itertools.count(int(EPOCH * 1_000))
+        self._clock = _Clock(wall)
+        self._withdraw = withdraw
 
     def in_lane(self, lane: Lane) -> Shop:
         """The same shop, speaking in another lane."""
@@ -55,18 +77,23 @@ class Shop:
         name: str | None = None,
         newsletter: Subscription | None = None,
         origin: Origin = Origin.CUSTOMER,
+        ago: float = 0.0,
         **fields: Any,
     ) -> None:
-        """A customer's own event, or the contact an order makes."""
+        """A customer's own event, or the contact an order makes; consent was given `ago` seconds before."""
         common = self._common(email, origin)
         body = Contact(
             email=email,
             name=name,
             newsletter=newsletter,
-            newsletter_ms=common["version"] if newsletter else None,
+            newsletter_ms=common["version"] - int(ago * 1_000) if newsletter else None,
             **fields,
         )
         self._world.say(ContactRecord(**common, body=body))
+
+    def withdraw(self, email: str) -> None:
+        """The person unsubscribes by a mail of Connectif's: the shop hears nothing."""
+        self._withdraw(self._account, email)
 
     def forget(self, email: str) -> None:
         """A customer's deletion."""
@@ -136,7 +163,7 @@ class Shop:
         self._world.say(record)
 
     def _common(self, record_id: str, origin: Origin) -> dict[str, Any]:
-        version = next(self._versions)
+        version = self._clock.next()
         return {
             "account": self._account,
             "store": f"{self._account}-shop",

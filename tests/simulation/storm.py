@@ -12,6 +12,8 @@ from pipeline.events import Lane
 from pipeline.records import Op, Origin, Subscription
 from tests.simulation.shop import Shop
 
+#: How old a word is when it is told, in seconds.
+AGO = (0.0, 0.0, 8.0, 30.0, 3_600.0)
 SAID: tuple[Subscription | None, ...] = ("subscribed", "unsubscribed", None)
 
 
@@ -37,15 +39,23 @@ class Deeds:
         people: how many buy.
         products: how many are sold.
         backfill: share of the deeds that come in the backfill's lane.
+        withdrawals: whether people unsubscribe by Connectif's mails as well, and old consent is told again.
     """
 
     def __init__(
-        self, chance: random.Random, *, people: int = 20, products: int = 8, backfill: float = 0.0
+        self,
+        chance: random.Random,
+        *,
+        people: int = 20,
+        products: int = 8,
+        backfill: float = 0.0,
+        withdrawals: bool = False,
     ) -> None:
         self._chance = chance
         self._people = [f"c{number}@example.com" for number in range(people)]
         self._products = [f"p{number}" for number in range(products)]
         self._backfill = backfill
+        self._withdrawals = withdrawals
         self._orders: dict[str, str] = {}
 
     def next(self) -> Deed:
@@ -53,6 +63,8 @@ class Deeds:
         chance = self._chance
         kinds: list[Callable[[], Deed]] = [self._order] * 6
         kinds += [self._update, self._cancel, self._customer, self._product]
+        if self._withdrawals:
+            kinds += [self._customer, self._withdraw, self._withdraw]
         deed = chance.choice(kinds)() if self._orders else self._order()
         late = self._backfill and chance.random() < self._backfill
         return Deed(deed.what, deed.args, deed.given, Lane.BACKFILL) if late else deed
@@ -75,12 +87,17 @@ class Deeds:
 
     def _customer(self) -> Deed:
         chance = self._chance
-        given = {
+        given: dict[str, Any] = {
             "name": f"Ann {chance.randint(0, 5)}",
             "newsletter": chance.choice(SAID),
             "origin": chance.choice([Origin.CUSTOMER, Origin.CUSTOMER, Origin.ORDER]),
         }
+        if self._withdrawals:
+            given["ago"] = chance.choice(AGO)
         return Deed("customer", (chance.choice(self._people),), given)
+
+    def _withdraw(self) -> Deed:
+        return Deed("withdraw", (self._chance.choice(self._people),))
 
     def _product(self) -> Deed:
         product = self._chance.choice(self._products)

@@ -45,7 +45,7 @@ async def _rage(plan: Plan, directory: Path) -> None:
 
 
 async def _deeds(world: World, plan: Plan) -> None:
-    shop = Shop(world)
+    shop = Shop(world, withdraw=world.withdraw)
     for pause, deed in plan.deeds:
         await asyncio.sleep(pause)
         deed.do(shop)

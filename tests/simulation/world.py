@@ -25,6 +25,7 @@ from pipeline.sandbox.switches import Switches
 from pipeline.sandbox.transport import SandboxTransport
 from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
 from tests.simulation.virtual import LoopClock, wall
+from tests.simulation.witness import Witness
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 ROUND = 50
@@ -198,6 +199,19 @@ class World:
             SandboxTransport(self.sandbox), self.chance, self.cluster.step
         )
         self.said: list[Record] = []
+        self.witnesses = {name: Witness(account) for name, account in self.sandbox.accounts.items()}
+
+    def withdraw(self, account: str, email: str) -> None:
+        """A person unsubscribes by a mail of Connectif's; no shop hears of it."""
+        self.witnesses[account].withdraw(email)
+
+    def witness(self, account: str = "acme") -> Witness:
+        """What was heard of consent."""
+        return self.witnesses[account]
+
+    def fresh(self) -> float:
+        """Seconds within which `subscribed` is told unasked."""
+        return self.settings.deliver.consent_fresh
 
     def say(self, record: Record) -> None:
         """A record comes out of the translate stage."""

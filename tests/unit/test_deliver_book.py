@@ -161,7 +161,10 @@ def test_the_counts_are_right_and_nobody_is_lost(deeds: list[tuple[str, str, Lan
         _do(line, deed, record_id, lane, number)
     waiting = [record_id for record_id in "abcd" if line.phase(record_id) is Phase.WAITING]
     assert line.waiting == len(waiting)
-    assert sum(line.counts.values()) == len(line)
+    assert sum(map(line.pending, LANES)) == len(line)
+    for lane in LANES:
+        ages = [line.accepted(known) for known in line._states if line.lane(known) is lane]
+        assert line.oldest_pending(lane) == min(ages, default=None)
     taken = [record_id for lane in LANES for record_id in iter(lambda: line.take(lane), None)]  # noqa: B023
     assert sorted(taken) == sorted(waiting)
 

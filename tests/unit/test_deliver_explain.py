@@ -235,6 +235,20 @@ def test_what_purchases_stand_aside_for_is_counted() -> None:
     assert live["purchases_aside"] >= 1
 
 
+def test_a_record_that_is_delayed_for_a_retry_is_counted_and_has_its_age() -> None:
+    world = _World()
+    world.order("o1", Lane.LIVE)
+    action = world.next()
+    assert isinstance(action, Send)
+    world.scheduler.delay(action.key, 500.0)
+    world.now = 90.0
+    [live, retry] = world.explained()["lanes"][:2]
+    found = live if live["pending"]["purchase"] else retry
+    assert found["pending"]["purchase"] == found["held"] == 1
+    assert found["waiting"]["purchase"] == 0
+    assert found["oldest_seconds"]["purchase"] >= 89
+
+
 def test_a_used_budget_says_when_the_next_place_is_free_and_plans_from_then_on() -> None:
     world = _World(limit=5)
     for number in range(9):

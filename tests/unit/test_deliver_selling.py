@@ -37,9 +37,14 @@ class _Way:
     """A pass that is never held up."""
 
     async def call(
-        self, _route: str, make: Callable[[], Awaitable[Answer]], *, may_be_absent: bool = False
+        self,
+        _route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool = False,
+        purpose: str = "",
     ) -> Answer:
-        del may_be_absent
+        del may_be_absent, purpose
         return await make()
 
 

@@ -245,11 +245,11 @@ def test_what_was_sold_and_cancelled_may_leave_its_contact_but_not_its_purchase(
     assert made.allowed_products == {"7"}
 
 
-def test_a_customers_own_word_beats_a_newer_tick_at_the_checkout() -> None:
+def test_newsletters_are_what_the_customer_said_and_no_order() -> None:
     said = ConsentFact("acme", "a@x.example", NOW.replace(minute=1), subscribed=False)
-    made = expected([said, order(5, ticked=True)])["acme"]
+    made = expected([said, order(5)])["acme"]
     assert made.contacts["a@x.example"].newsletter == {"unsubscribed"}
-    assert expected([order(5, ticked=True)])["acme"].contacts["a@x.example"].newsletter == {"subscribed"}
+    assert expected([order(5)])["acme"].contacts["a@x.example"].newsletter == {"none"}
 
 
 def test_a_product_known_only_from_orders_is_not_listed() -> None:

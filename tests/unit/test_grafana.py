@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+ALERT_TESTS = sorted((GRAFANA / "prometheus").glob("alerts_*test.yml"))
 #: Labels that Prometheus, not the pipeline, puts on series.
 SCRAPED = {"job", "instance", "process", "le"}
 _SERIES = re.compile(r"\b(pipeline_[a-z_]+)(\{[^}]*\})?")
@@ -35,7 +36,7 @@ _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 def families() -> Iterator[Metric]:
     """What the workers read from their tables at every scrape, without any figures."""
     yield from AccountCollector(Books()).collect()
-    yield from DeliverCollector(tuple, tuple, configured=()).collect()
+    yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 
@@ -147,10 +148,45 @@ def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
         assert rule["annotations"]["description"]
 
 
-@pytest.mark.skipif(
+needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None,
     reason="promtool is not installed (Debian: it comes with the package prometheus)",
 )
+
+
+def promtool(*arguments: str) -> None:
+    """It must be content."""
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_every_alert_fires_and_rests_as_its_test_says() -> None:
+    promtool("test", "rules", *map(str, ALERT_TESTS))
+
+
+def test_every_alert_is_tested_firing_and_at_rest() -> None:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in ALERT_TESTS]
+    asked = [one for file in files for test in file["tests"] for one in test["promql_expr_test"]]
+    firing = {
+        name
+        for one in asked
+        for sample in one.get("exp_samples", ())
+        for name in re.findall(r'alertname="(\w+)"', sample["labels"])
+    }
+    at_rest = {
+        name
+        for one in asked
+        if not one.get("exp_samples")
+        for names in re.findall(r'alertname=~?"([\w|]+)"', one["expr"])
+        for name in names.split("|")
+    }
+    alerts = {rule["alert"] for rule in rules()}
+    assert firing == alerts
+    assert at_rest == alerts
+
+
+@needs_promtool
 def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     made = [
         {
@@ -161,9 +197,5 @@ def test_promtool_reads_every_expression(tmp_path: Path) -> None:
     ]
     path = tmp_path / "rules.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "test", "rules": made}]}), encoding="utf-8")
-    for arguments in (
-        ["check", "rules", str(path)],
-        ["check", "config", str(GRAFANA / "prometheus/prometheus.yml")],
-    ):
-        done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    promtool("check", "rules", str(path))
+    promtool("check", "config", str(GRAFANA / "prometheus/prometheus.yml"))

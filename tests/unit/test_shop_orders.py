@@ -17,6 +17,7 @@ from pipeline.shops.orders import (
     Sale,
     contact_draft,
     first_phone,
+    given_name,
     merge_items,
     order_drafts,
     quantity,
@@ -180,9 +181,12 @@ def test_another_currency_than_the_accounts_is_refused(currency: str) -> None:
 
 
 @pytest.mark.parametrize("currency", [None, "", 978])
-def test_an_order_that_does_not_say_its_currency_is_refused(currency: object) -> None:
+def test_an_order_that_names_no_currency_passes_only_where_the_account_names_none(currency: object) -> None:
+    notes: list[str] = []
+    assert not require_currency(currency, store(), notes=notes)
+    assert notes == ["currency_missing"]
     with pytest.raises(Rejected, match="missing_field"):
-        require_currency(currency, store())
+        require_currency(currency, store("EUR"), notes=notes)
 
 
 def test_a_contact_is_known_by_its_address_in_lower_case() -> None:
@@ -219,6 +223,18 @@ def test_the_first_number_that_can_be_one_is_told() -> None:
     assert first_phone([("12", "ES"), ("+44 20 7946 0958", None)]) == ("+442079460958", ("phone_invalid",))
     assert first_phone([("call me", "XX")]) == (None, ("phone_invalid",))
     assert first_phone([]) == (None, ())
+
+
+def test_a_guest_has_no_first_name_and_a_middle_name_goes_with_the_first() -> None:
+    assert given_name("Guest") is None
+    assert given_name("Ana", "Maria") == "Ana Maria"
+    assert given_name("guest", "Maria") == "Maria"
+    assert given_name(None) is None
+
+
+def test_the_page_of_a_line_known_by_its_sku_is_found_by_the_shops_id() -> None:
+    merged = basket(item("MUG", page_id="7"))
+    assert (merged.lines[0].product_id, merged.lines[0].url) == ("MUG", "https://acme.example/products/7")
 
 
 def test_an_order_tells_contact_products_and_purchase_in_this_order() -> None:

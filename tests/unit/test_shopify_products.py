@@ -65,7 +65,7 @@ def test_an_ended_sale_leaves_no_discount_behind(before: str | None) -> None:
 
 
 def test_a_product_without_a_price_is_not_created() -> None:
-    for body in (product(variant(price=None)), product(variants=[]), product(variants=None)):
+    for body in (product(variant(price=None)), product(variants=[])):
         translation = translate("products/create", body)
         assert (translation.drafts, translation.ignored) == ((), "no_price")
 
@@ -115,7 +115,12 @@ def test_stock_counts_are_not_told_so_that_a_sale_costs_no_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"status": "draft"}, {"status": "archived"}, {"published_at": None}, {"status": "unlisted"}]
+    "changes",
+    [
+        {"status": "draft"},
+        {"status": "Archived"},
+        {"published_at": None},
+    ],
 )
 def test_an_unpublished_product_is_hidden_not_created(changes: dict[str, Any]) -> None:
     translation = translate("products/update", product(**changes))
@@ -172,9 +177,16 @@ def test_the_page_is_the_handles_on_the_stores_domain() -> None:
     assert told(product(handle="camisa-españa")).url == "https://acme.example/products/camisa-españa"
 
 
-@pytest.mark.parametrize("field", ["title", "handle"])
-def test_a_product_without_name_or_page_is_refused(field: str) -> None:
-    assert refusal_of(product(**{field: " "})) == ("missing_field", field)
+@pytest.mark.parametrize(("field", "told_as"), [("title", "name"), ("handle", "url")])
+@pytest.mark.parametrize("value", [" ", None, {"en": "Shirt"}])
+def test_a_product_without_name_or_page_is_changed_where_known_and_not_created(
+    field: str, told_as: str, value: object
+) -> None:
+    [draft] = translate("products/update", product(**{field: value})).drafts
+    assert isinstance(draft.body, Product)
+    assert (draft.op, getattr(draft.body, told_as)) == (Op.PATCH, None)
+    assert (draft.body.unit_price, draft.body.availability) == (Decimal("20.00"), "instock")
+    assert f"{field}_missing" in draft.notes
 
 
 def test_categories_are_the_taxonomy_and_the_type() -> None:
@@ -196,7 +208,13 @@ def test_tags_are_split_trimmed_and_told_once() -> None:
         ({"image": None, "images": [{"src": "//cdn.example/b.png"}]}, "https://cdn.example/b.png", ()),
         ({"media": [{"preview_image": {"src": "http://cdn.example/c.png"}}]}, "http://cdn.example/c.png", ()),
         ({"image": {"src": "javascript:alert(1)"}}, None, ("image_invalid",)),
-        ({"image": {"src": {}}, "images": "none"}, None, ()),
+        ({"image": {"src": {}}, "images": "none"}, None, ("image_invalid",)),
+        ({"image": "https://cdn.example/d.png"}, "https://cdn.example/d.png", ()),
+        (
+            {"image": 5, "images": [None, "//cdn.example/e.png"]},
+            "https://cdn.example/e.png",
+            ("image_invalid",),
+        ),
     ],
 )
 def test_the_first_picture_with_an_address_is_told(

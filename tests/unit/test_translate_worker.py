@@ -60,9 +60,10 @@ class Stage:
         return [{name: value.decode(errors="replace") for name, value in letter.headers} for letter in sent]
 
     def account(self, series: str) -> dict[tuple[str, ...], float]:
-        """A series of the exact account, by its labels."""
+        """A series of the exact account, by its labels, as far as anything was counted."""
         families = {family.name: family for family in AccountCollector(self.translator.books).collect()}
-        return {tuple(sample.labels.values()): sample.value for sample in families[series].samples}
+        samples = families[series].samples
+        return {tuple(sample.labels.values()): sample.value for sample in samples if sample.value}
 
 
 async def test_records_go_to_the_partition_of_their_account() -> None:
@@ -73,6 +74,14 @@ async def test_records_go_to_the_partition_of_their_account() -> None:
     assert (contact.key, purchase.key) == (b"acme|contact|a@b.example", b"acme|purchase|7")
     assert contact.partition == purchase.partition == partition_of("acme", 8)
     assert stage.engine.done == {TP("x-shop.orders", 3): 0}
+
+
+async def test_a_store_is_accounted_for_before_it_says_anything() -> None:
+    collector = AccountCollector(Stage().translator.books, ["plain"])
+    [events] = [family for family in collector.collect() if family.name == "pipeline_account_events"]
+    zeros = {(s.labels["kind"], s.labels["outcome"]): s.value for s in events.samples}
+    assert zeros["order", "rejected"] == zeros["customer", "accepted"] == 0
+    assert len(zeros) == 15
 
 
 async def test_the_account_holds_every_event_once_with_its_outcome() -> None:

@@ -201,7 +201,6 @@ def test_a_simple_product_in_a_group_is_no_variation() -> None:
         ({"permalink": "/product/tom/"}, "missing_field", "permalink"),
         ({"price": "-1.00"}, "invalid_money", "price"),
         ({"price": "call us"}, "invalid_money", "price"),
-        ({"categories": "all"}, "invalid_field", "categories"),
         ({"type": "variation"}, "missing_field", "parent_id"),
     ],
 )

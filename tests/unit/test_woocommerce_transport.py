@@ -112,11 +112,18 @@ def test_an_action_topic_never_shares_the_entity_of_its_order() -> None:
     assert arrival.entity.startswith("unread-")
 
 
-def test_an_identical_body_is_one_delivery_whatever_its_delivery_id() -> None:
+def test_a_body_that_says_the_same_as_an_earlier_one_is_another_delivery() -> None:
+    """Edited and edited back: WooCommerce never repeats a delivery, so the third body is news."""
     body = b'{"id":727,"status":"processing"}'
     first = WOOCOMMERCE.arrival(headers("order.updated", delivery="a"), body)
     again = WOOCOMMERCE.arrival(headers("order.updated", delivery="b"), body)
-    assert first.delivery == again.delivery
+    assert first.delivery != again.delivery
+
+
+def test_what_cannot_be_told_apart_from_a_repeat_is_one() -> None:
+    body = b'{"id":727,"status":"processing"}'
+    sent = headers("order.updated", delivery="a")
+    assert WOOCOMMERCE.arrival(sent, body).delivery == WOOCOMMERCE.arrival(dict(sent), body).delivery
 
 
 def test_two_events_of_one_second_are_two_deliveries() -> None:
@@ -162,3 +169,8 @@ def test_a_delivery_without_its_topic_is_kept_and_refused() -> None:
 def test_topics_without_use_are_ignored_with_their_reason(topic: str, reason: str) -> None:
     translation = translate({"id": 1}, topic)
     assert (translation.version, translation.drafts, translation.ignored) == (0, (), reason)
+
+
+def test_a_body_with_half_a_surrogate_pair_names_its_entity() -> None:
+    arrival = WOOCOMMERCE.arrival(headers("order.updated"), b'{"note": "\\ud83d", "id": 727}')
+    assert arrival.entity == "727"

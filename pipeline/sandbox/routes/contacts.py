@@ -56,6 +56,7 @@ def _external_id(call: Call) -> str:
 
 
 def _get(call: Call, by: By, key: str) -> Answer:
+    call.key = key
     entry = call.account.contacts.find(by, key)
     if entry is None:
         raise absent("Contact")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.events import RawEvent
-from pipeline.shops.base import Arrival, Rejected, ShopAdapter, StoreContext, Translation
-from pipeline.shops.shopify.customers import consent, customer, deleted_customer
+from pipeline.shops.base import Arrival, Rejected, ShopAdapter, StoreContext, Translation, noted
+from pipeline.shops.shopify.consents import consent
+from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded, shop_id
 from pipeline.shops.shopify.orders import deleted_order, order
 from pipeline.shops.shopify.products import deleted_product, product
@@ -121,7 +122,8 @@ class Shopify:
             return Translation(0, ignored=_IGNORED.get(event.topic, "unknown_topic"))
         if event.headers.get("x-shopify-test") == "true" and not store.settings.accept_test_orders:
             return Translation(0, ignored="test_notification")
-        return reader(parse_json_object(event.body), event, store)
+        notes: list[str] = []
+        return noted(reader(parse_json_object(event.body, notes), event, store), notes)
 
 
 def _first_id(body: bytes) -> str | None:

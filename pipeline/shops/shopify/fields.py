@@ -9,18 +9,55 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
-from pipeline.shops.values import epoch_ms, instant, money
+from pipeline.shops.values import epoch_ms, instant, money, text
 
 _GID = re.compile(r"gid://shopify/\w+/([0-9]{1,20})")
+ORDER, CUSTOMER, PRODUCT = "gid://shopify/Order/", "gid://shopify/Customer/", "gid://shopify/Product/"
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _EMPTY: Mapping[str, Any] = {}
 #: Above it a JavaScript number is no longer exact, and a body that passed through one may hold a rounded id.
 _EXACT = 2**53
+_SEVENTEEN_DIGITS = 10**17
 
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The object, or an empty one where the body has none."""
     return value if isinstance(value, dict) else _EMPTY
+
+
+def readable(node: Mapping[str, Any], key: str, limit: int, notes: list[str]) -> str | None:
+    """A text that only decorates a record; what is no text is left out and noted."""
+    value = node.get(key)
+    if value is None or isinstance(value, str):
+        return text(value, limit) if value else None
+    found = text(value, limit)
+    if found is None and value:
+        notes.append(f"{key}_unreadable")
+    return found
+
+
+def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, Any]:
+    """An object that no verdict rests on; empty, and noted, where something else stands there."""
+    value = node.get(key)
+    if isinstance(value, dict):
+        return value
+    if value:
+        notes.append(f"{key}_unreadable")
+    return _EMPTY
+
+
+def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
+    """A list of objects that no verdict rests on: gaps are passed over, what is no object is noted."""
+    value = node.get(key)
+    if not value:
+        return []
+    if not isinstance(value, list):
+        notes.append(f"{key}_unreadable")
+        return []
+    found = [one for one in value if isinstance(one, dict)]
+    if len(found) != len(value) and any(one and not isinstance(one, dict) for one in value):
+        notes.append(f"{key}_unreadable")
+    return found
 
 
 def shop_id(value: object, gid: object = None) -> str | None:
@@ -41,19 +78,52 @@ def shop_id(value: object, gid: object = None) -> str | None:
 
 def perhaps_rounded(number: int) -> bool:
     """Whether JavaScript, asked to print this number, prints just this: only then can it have rounded it."""
+    if number >= _SEVENTEEN_DIGITS and number % 10:
+        return False  # it prints seventeen digits at most, and zeros after them
     return number > _EXACT and int(Decimal(repr(float(number)))) == number
 
 
-def own_id(body: Mapping[str, Any]) -> str:
-    """The entity's own id.
+def own_id(body: Mapping[str, Any], kind: str) -> str:
+    """The entity's own id; `kind` is how global ids of its kind begin: `ORDER`, `CUSTOMER` or `PRODUCT`.
 
     Raises:
-        Rejected: `missing_field`.
+        Rejected: `missing_field`; `topic_contradicts_body` where the body says that it is of another kind.
     """
-    found = shop_id(body.get("id"), body.get("admin_graphql_api_id"))
+    gid = body.get("admin_graphql_api_id")
+    found = shop_id(body.get("id"), gid)
     if found is None:
         raise Rejected("missing_field", "id", "the body does not say which entity it is")
+    if isinstance(gid, str) and not gid.startswith(kind) and _GID.fullmatch(gid):
+        raise contradicted("admin_graphql_api_id", f"not one that begins with {kind}")
     return found
+
+
+def contradicted(field: str, detail: str) -> Rejected:
+    """The verdict on a body under a topic it was not sent with: the signature covers the body alone."""
+    return Rejected("topic_contradicts_body", field, detail)
+
+
+def require_bare(body: Mapping[str, Any], *known: str) -> None:
+    """A deletion's body holds the id, and beside it only the fields named; others may stand there empty.
+
+    Raises:
+        Rejected: `topic_contradicts_body`: a living entity's body, sent again under a deletion's topic,
+            must not delete it.
+    """
+    for key, value in body.items():
+        if value and key not in {"id", "admin_graphql_api_id", *known}:
+            raise contradicted(key[:60], "a deletion's body holds no more than the id")
+
+
+def number(value: object) -> Decimal | None:
+    """The number, written as one or as text; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return found if found.is_finite() else None
 
 
 def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") -> Decimal | None:
@@ -76,8 +146,8 @@ def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") ->
 
 
 def said_ms(event: RawEvent) -> int:
-    """When the shop says the event happened, else when it arrived."""
-    return event.triggered_ms or event.received_ms
+    """When the shop says the event happened, else when it arrived: the header is not signed, so not later."""
+    return min(event.triggered_ms or event.received_ms, event.received_ms)
 
 
 def version_of(body: Mapping[str, Any], event: RawEvent, zone: str) -> tuple[int, tuple[str, ...]]:

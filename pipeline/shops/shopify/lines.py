@@ -10,16 +10,22 @@ from typing import Any
 from pipeline.config import StoreSettings
 from pipeline.shops.base import Rejected
 from pipeline.shops.orders import Item, quantity, share
-from pipeline.shops.shopify.fields import amount, shop_id
+from pipeline.shops.shopify.fields import amount, mapping, number, perhaps_rounded, readable, shop_id
 from pipeline.shops.values import text
 
 _ZERO = Decimal(0)
+MAX_SKU = 200
+#: What in a line, and in the entries of its lists, may be a number below zero.
+_NUMBERS = ("quantity", "current_quantity", "price", "total_discount", "amount")
 
 
 def items_of(
     body: Mapping[str, Any], currency: str, settings: StoreSettings, *, as_placed: bool
 ) -> tuple[list[Item] | None, tuple[str, ...]]:
     """The lines with something left of them; None where there were lines and nothing is left of any.
+
+    A line below zero (a trade-in, a return at the till) is left out and noted: the total holds it. So is a
+    line that stands there again under its own id.
 
     Args:
         body: the order.
@@ -33,17 +39,61 @@ def items_of(
     lines = body.get("line_items")
     if not isinstance(lines, list):
         raise Rejected("missing_field", "line_items", "the body has no list of lines")
-    reader = _LineReader(currency, settings, _tax_step(body, settings), as_placed)
-    items = []
+    refunded = body.get("financial_status") == "partially_refunded"
+    reader = _LineReader(currency, settings, _tax_step(body, settings), as_placed, refunded)
+    items, emptied = [], False
+    seen: set[object] = set()
     for index, line in enumerate(lines):
         if not isinstance(line, dict):
+            if line is None:
+                reader.notes.append("line_unreadable")
+                continue
             raise Rejected("invalid_line", f"line_items.{index}", "a line that is not an object")
-        item = reader.item(line, f"line_items.{index}.")
-        if item is not None:
+        if _repeated(line, seen):
+            reader.notes.append("line_repeated")
+            continue
+        try:
+            item = reader.item(line, f"line_items.{index}.")
+        except Rejected:
+            if not _has_number_below_zero(line):
+                raise
+            reader.notes.append("negative_line")
+            continue
+        if item is None:
+            emptied = True
+        else:
             items.append(item)
-    if lines and not items:
+    if emptied and not items:
         return None, ()
     return items, tuple(reader.notes)
+
+
+def _repeated(line: Mapping[str, Any], seen: set[object]) -> bool:
+    """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one."""
+    line_id = line.get("admin_graphql_api_id") or line.get("id")
+    kind = type(line_id)
+    if kind is not str and kind is not int:
+        return False
+    if line_id not in seen:
+        seen.add(line_id)
+        return False
+    return not (isinstance(line_id, int) and perhaps_rounded(line_id))
+
+
+def _has_number_below_zero(line: Mapping[str, Any]) -> bool:
+    nodes: list[Any] = [line]
+    for name in ("discount_allocations", "tax_lines"):
+        entries = line.get(name)
+        nodes += entries if isinstance(entries, list) else []
+    return any(
+        (number(said) or 0) < 0
+        for node in map(mapping, nodes)
+        for name in _NUMBERS
+        for said in (
+            node.get(name),
+            mapping(mapping(node.get(f"{name}_set")).get("shop_money")).get("amount"),
+        )
+    )
 
 
 def _tax_step(body: Mapping[str, Any], settings: StoreSettings) -> int:
@@ -66,6 +116,7 @@ class _LineReader:
     settings: StoreSettings
     tax_step: int
     as_placed: bool
+    refunded: bool
     notes: list[str] = field(default_factory=list)
 
     def item(self, line: Mapping[str, Any], path: str) -> Item | None:
@@ -92,8 +143,8 @@ class _LineReader:
             quantity=now,
             price=price,
             price_original=original,
-            sku=text(line.get("sku"), 200),
-            brand=text(line.get("vendor"), 200),
+            sku=readable(line, "sku", MAX_SKU, self.notes),
+            brand=readable(line, "vendor", 200, self.notes),
         )
 
     def _quantities(self, line: Mapping[str, Any], path: str) -> tuple[Decimal, Decimal]:
@@ -103,6 +154,8 @@ class _LineReader:
             return placed, placed
         left = line.get("current_quantity")
         if left is None:
+            if self.refunded:
+                raise Rejected("missing_field", f"{path}current_quantity", "what the refund left is not said")
             self.notes.append("current_quantity_missing")
             return placed, placed
         now = quantity(left, f"{path}current_quantity")
@@ -111,30 +164,48 @@ class _LineReader:
     def _discount(self, line: Mapping[str, Any], path: str) -> Decimal:
         """All discounts that fell on this line, order-wide ones too; the older total where none is listed."""
         given = line.get("discount_allocations")
-        if isinstance(given, list) and given:
-            return self._sum(given, "amount", f"{path}discount_allocations.")
-        return amount(line, "total_discount", self.currency, path) or _ZERO
+        if given:
+            return self._sum(given, "amount", f"{path}discount_allocations")
+        total = amount(line, "total_discount", self.currency, path)
+        if total is None and "discount_allocations" not in line:
+            self.notes.append("discount_missing")
+        return total or _ZERO
 
     def _tax(self, line: Mapping[str, Any], path: str) -> Decimal:
         given = line.get("tax_lines")
-        if isinstance(given, list):
-            return self._sum(given, "price", f"{path}tax_lines.")
+        if given is not None:
+            return self._sum(given, "price", f"{path}tax_lines")
         self.notes.append("tax_lines_missing")
         return _ZERO
 
-    def _sum(self, parts: list[Any], name: str, path: str) -> Decimal:
+    def _sum(self, entries: object, name: str, path: str) -> Decimal:
+        if not isinstance(entries, list):
+            raise Rejected(
+                "invalid_field", path, f"a {type(entries).__name__} where a list of amounts belongs"
+            )
         total = _ZERO
-        for part in parts:
-            said = amount(part, name, self.currency, path) if isinstance(part, dict) else None
+        for entry in entries:
+            if entry is None:
+                continue
+            said = amount(entry, name, self.currency, f"{path}.") if isinstance(entry, dict) else None
             if said is None:
-                raise Rejected("missing_field", path + name, "an entry without an amount")
+                raise Rejected("missing_field", f"{path}.{name}", "an entry without an amount")
             total += said
         return total
 
     def _product_id(self, line: Mapping[str, Any]) -> str | None:
+        """The product's id, the variant's, or the SKU; where that is missing the next best, noted."""
+        wanted = self.settings.product_id
+        if wanted == "product":
+            return shop_id(line.get("product_id"))
+        sku = text(line.get("sku"), MAX_SKU) if wanted == "sku" else None
+        if sku is not None:
+            return sku
         product_id = shop_id(line.get("product_id"))
-        if self.settings.product_id == "product" or product_id is None:
-            return product_id
+        if product_id is None:
+            return None
+        if wanted == "sku":
+            self.notes.append("sku_missing")
         variant_id = shop_id(line.get("variant_id"))
         if variant_id is None:
             self.notes.append("variant_missing")
@@ -144,4 +215,8 @@ class _LineReader:
         """The product's title, or with its variant where variants are the products."""
         by_product = self.settings.product_id == "product"
         first, second = ("title", "name") if by_product else ("name", "title")
-        return text(line.get(first), 500) or text(line.get(second), 500) or text(line.get("sku"), 200)
+        return (
+            readable(line, first, 500, self.notes)
+            or readable(line, second, 500, self.notes)
+            or text(line.get("sku"), MAX_SKU)
+        )

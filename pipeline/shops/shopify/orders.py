@@ -1,9 +1,25 @@
-"""Shopify orders -> contact, products and purchase; an order that is not sold takes its purchase back."""
+"""Shopify orders -> contact, products and purchase; an order that is not sold takes its purchase back.
+
+A subscription's `include_fields` cuts bodies, and a field that is absent is not one that is null:
+
+- `cancelled_at`: under the topic `orders/cancelled` its absence means cancelled: the topic speaks. Where it
+  is null, the body counts, which is signed. Under every other topic a sold order without it is refused.
+- `financial_status`: refused under every topic, `orders/paid` too: a header that nobody signed makes no sale.
+- `test`: a sold order without it is refused, unless the store accepts test orders.
+- `current_total_price`, `current_quantity`: the amounts of the placing stand for them, noted; after a partial
+  refund they would be wrong, and the order is refused.
+- `line_items`, `currency`, a line's `price` and `quantity`, both dates: refused.
+- what a retraction does not need may be missing from it: it says nothing of money or persons.
+
+A status that nobody documented neither tells nor takes back: the order is refused, `unknown_status`, until
+the store's `sold_statuses` name what is sold; under them every other word is one that is not sold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline.config import StoreSettings
@@ -19,64 +35,121 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.shopify.customers import confirms_checkout, names, phones
-from pipeline.shops.shopify.fields import amount, mapping, own_id, said_ms, shop_id, version_of
+from pipeline.shops.shopify.consents import Statement, stated, ticked_and_confirmed
+from pipeline.shops.shopify.fields import (
+    ORDER,
+    amount,
+    mapping,
+    number,
+    own_id,
+    part,
+    parts,
+    readable,
+    require_bare,
+    said_ms,
+    shop_id,
+    version_of,
+)
 from pipeline.shops.shopify.lines import items_of
+from pipeline.shops.shopify.people import email_of, home_of, is_erased, is_placeholder, names, once, phones
 from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 _SOLD = frozenset({"paid", "partially_refunded"})
+#: The sale is in question and not undone: a paid order that was edited waits for the rest.
+_IN_QUESTION = "partially_paid"
+_SILENCE = Statement()
+_NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTION, "refunded", "voided"})
 
 
 def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
     """A sold order in full; of one that is taken back, that its purchase is to go if it was told.
 
-    A partially paid one says nothing of a purchase: a paid one that was edited waits for the rest.
+    A partially paid one says nothing of a purchase, and neither does one whose person was erased.
 
     Raises:
         Rejected: whatever of it cannot be used.
     """
     settings = store.settings
-    order_id = own_id(body)
-    version, notes = version_of(body, event, settings.timezone)
+    order_id = own_id(body, ORDER)
+    version, version_notes = version_of(body, event, settings.timezone)
     if body.get("test") is True and not settings.accept_test_orders:
         return Translation(version, ignored="test_order")
-    reason = _unsold(body, settings)
+    reason = _unsold(body, event.topic, settings)
     if reason is None:
+        _require_real(body, settings)
         currency = require_currency(body.get("currency"), store)
-        items, item_notes = items_of(body, currency, settings, as_placed=_keeps_original(body, settings))
-        if items is not None:
-            sale = _sale(body, order_id, currency, settings, notes + item_notes)
-            return Translation(version, order_drafts(sale, _buyer(body, sale.placed), items, store))
-        reason = "all_lines_refunded"
-    contacts = _contact_of_unsold(body, store)
-    if reason == "not_sold" and body["financial_status"] == "partially_paid":
-        return Translation(version, contacts, ignored=reason)
-    gone = retract_draft(_purchase_id(body, order_id, settings), notes)
+        items, notes = items_of(body, currency, settings, as_placed=_keeps_original(body, settings))
+        if items is not None and not _is_paid_back(body, settings):
+            sale = _sale(body, order_id, currency, settings, version_notes + notes)
+            buyer = _buyer(body, sale.placed, version, settings)
+            if _is_anonymous(body, buyer, sale.placed, version):
+                return Translation(version, ignored="anonymised")
+            return Translation(version, order_drafts(sale, buyer, items, store))
+        reason = "all_lines_refunded" if items is None else "refunded"
+    contacts = _contact_of_unsold(body, version, store)
+    if reason == _IN_QUESTION:
+        return Translation(version, contacts, ignored="not_sold")
+    gone = retract_draft(_purchase_id(body, order_id, settings), version_notes)
     return Translation(version, (*contacts, gone), ignored=reason)
 
 
 def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """The purchase goes, or stays where the settings say so. The body holds nothing but the id."""
-    own_id(body)
+    """The purchase goes, or stays where the settings say so. The body holds nothing but the id.
+
+    Raises:
+        Rejected: `missing_field`, `topic_contradicts_body`.
+    """
+    own_id(body, ORDER)
+    require_bare(body)
     if store.settings.on_order_deleted == "keep":
         return Translation(said_ms(event), ignored="order_kept")
     return Translation(said_ms(event), (retract_draft(None),), ignored="deleted")
 
 
-def _unsold(body: Mapping[str, Any], settings: StoreSettings) -> str | None:
+def _unsold(body: Mapping[str, Any], topic: str, settings: StoreSettings) -> str | None:
     """Why this order is no purchase; None where it is one.
 
     Raises:
-        Rejected: `missing_field`; without a status a delivered purchase must neither stay nor go.
+        Rejected: `missing_field`, `invalid_date`, `unknown_status`: a delivered purchase must neither stay
+            nor go for it.
     """
-    if body.get("cancelled_at") is not None:
+    if _is_cancelled(body, topic):
         return "cancelled"
     status = body.get("financial_status")
     if not isinstance(status, str) or not status:
         raise Rejected("missing_field", "financial_status", "whether the order is sold is not said")
-    if status in (_SOLD if settings.sold_statuses is None else settings.sold_statuses):
+    sold = _SOLD if settings.sold_statuses is None else settings.sold_statuses
+    if (status in sold or status == _IN_QUESTION) and "cancelled_at" not in body:
+        raise Rejected("missing_field", "cancelled_at", "whether the order was cancelled is not said")
+    if status in sold:
         return None
-    return status if status in {"refunded", "voided"} else "not_sold"
+    if settings.sold_statuses is None and status not in _NOT_SOLD:
+        raise Rejected(
+            "unknown_status", "financial_status", "a word of Shopify's that is new; name it in sold_statuses"
+        )
+    return status if status in {"refunded", "voided", _IN_QUESTION} else "not_sold"
+
+
+def _is_cancelled(body: Mapping[str, Any], topic: str) -> bool:
+    """By the body, and where that does not say it by the topic."""
+    if "cancelled_at" not in body:
+        return topic == "orders/cancelled"
+    cancelled = body["cancelled_at"]
+    if cancelled is None:
+        return False
+    if not isinstance(cancelled, str) or not cancelled.strip():
+        raise Rejected("invalid_date", "cancelled_at", "neither a moment nor null")
+    return True
+
+
+def _require_real(body: Mapping[str, Any], settings: StoreSettings) -> None:
+    """That the body says it is no test, where that matters.
+
+    Raises:
+        Rejected: `missing_field`.
+    """
+    if not settings.accept_test_orders and body.get("test") is not False:
+        raise Rejected("missing_field", "test", "whether this is a test order is not said")
 
 
 def _keeps_original(body: Mapping[str, Any], settings: StoreSettings) -> bool:
@@ -84,31 +157,54 @@ def _keeps_original(body: Mapping[str, Any], settings: StoreSettings) -> bool:
     return settings.on_partial_refund == "keep" and body.get("financial_status") == "partially_refunded"
 
 
+def _is_paid_back(body: Mapping[str, Any], settings: StoreSettings) -> bool:
+    """Whether a refund that calls itself partial left nothing."""
+    if body.get("financial_status") != "partially_refunded" or _keeps_original(body, settings):
+        return False
+    said = mapping(mapping(body.get("current_total_price_set")).get("shop_money")).get("amount")
+    left = number(body.get("current_total_price") if said is None else said)
+    return left is not None and left <= 0
+
+
 def _sale(
-    body: Mapping[str, Any], order_id: str, currency: str, settings: StoreSettings, notes: tuple[str, ...]
+    body: Mapping[str, Any], order_id: str, currency: str, settings: StoreSettings, told: tuple[str, ...]
 ) -> Sale:
     purchase_id = _purchase_id(body, order_id, settings)
     if purchase_id is None:
         raise Rejected(
             "missing_field", settings.purchase_id, "the order lacks what its purchase id comes from"
         )
-    total = None if _keeps_original(body, settings) else amount(body, "current_total_price", currency)
-    if total is None:
-        total = amount(body, "total_price", currency)
-        if not _keeps_original(body, settings):
-            notes += ("current_total_missing",)
-    if total is None:
-        raise Rejected("missing_field", "current_total_price", "the order has no total")
+    notes = list(told)
+    total = _total(body, currency, notes, as_placed=_keeps_original(body, settings))
     coupons, coupon_notes = coupon_codes(body.get("discount_codes") or [])
     return Sale(
         purchase_id=purchase_id,
         placed=_placed(body, settings),
         total=total,
-        cart_id=text(body.get("cart_token")) or text(body.get("checkout_token")),
-        payment_method=_payment_method(body),
+        cart_id=_cart_id(body, notes),
+        payment_method=_payment_method(body, notes),
         coupons=coupons,
-        notes=notes + coupon_notes,
+        notes=(*notes, *coupon_notes),
     )
+
+
+def _total(body: Mapping[str, Any], currency: str, notes: list[str], *, as_placed: bool) -> Decimal:
+    """The order's own total, as it is now or as it was placed; a gift card is a payment and lowers neither.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`, `currency_mismatch`.
+    """
+    total = None if as_placed else amount(body, "current_total_price", currency)
+    if total is not None:
+        return total
+    if not as_placed:
+        if body.get("financial_status") == "partially_refunded":
+            raise Rejected("missing_field", "current_total_price", "what the refund left is not said")
+        notes.append("current_total_missing")
+    total = amount(body, "total_price", currency)
+    if total is None:
+        raise Rejected("missing_field", "current_total_price", "the order has no total")
+    return total
 
 
 def _purchase_id(body: Mapping[str, Any], order_id: str, settings: StoreSettings) -> str | None:
@@ -125,46 +221,111 @@ def _placed(body: Mapping[str, Any], settings: StoreSettings) -> datetime:
     raise Rejected("missing_field", "processed_at", "the order does not say when it was placed")
 
 
-def _payment_method(body: Mapping[str, Any]) -> str | None:
-    names_ = body.get("payment_gateway_names")
-    if not isinstance(names_, list):
-        return text(body.get("gateway"), 200)
-    said = (text(name, 100) for name in names_)
-    return text(", ".join(dict.fromkeys(name for name in said if name)), 200)
+def _cart_id(body: Mapping[str, Any], notes: list[str]) -> str | None:
+    """The cart as web tracking knows it: as Connectif's app wrote it among the attributes, else a token."""
+    for attribute in parts(body, "note_attributes", notes):
+        name = attribute.get("name")
+        if name and not isinstance(name, str):
+            notes.append("note_attributes_unreadable")
+        if name == "cartId":
+            found = text(attribute.get("value"), 200)
+            if found is not None:
+                return found
+            if attribute.get("value"):
+                notes.append("cart_id_unreadable")
+    return readable(body, "cart_token", 2_000, notes) or readable(body, "checkout_token", 2_000, notes)
 
 
-def _buyer(body: Mapping[str, Any], placed: datetime) -> Buyer:
-    """Who bought, and whether they asked for newsletters at that moment.
+def _payment_method(body: Mapping[str, Any], notes: list[str]) -> str | None:
+    given = body.get("payment_gateway_names")
+    if not isinstance(given, list):
+        if given:
+            notes.append("payment_gateway_names_unreadable")
+        return readable(body, "gateway", 200, notes)
+    said: dict[str, None] = {}
+    for name in given:
+        found = text(name, 100)
+        if found is not None:
+            said[found] = None
+        elif name and not isinstance(name, str):
+            notes.append("payment_gateway_names_unreadable")
+    return text(", ".join(said), 200)
 
-    The tick does not count where the customer's own consent says otherwise (a double opt-in still pending).
-    """
-    customer = mapping(body.get("customer"))
-    billing = mapping(body.get("billing_address"))
-    name, surname = names(customer, billing, mapping(body.get("shipping_address")))
-    ticked = body.get("buyer_accepts_marketing") is True
-    agreed = ticked and confirms_checkout(customer)
+
+def _buyer(body: Mapping[str, Any], placed: datetime, version: int, settings: StoreSettings) -> Buyer:
+    """Who bought, as of the placement; nothing here costs the order, what cannot be read is noted."""
+    notes: list[str] = []
+    customer = part(body, "customer", notes)
+    billing = part(body, "billing_address", notes)
+    home = home_of(customer, notes)
+    email = email_of(notes, body.get("email"), body.get("contact_email"), customer.get("email"))
+    name, surname = names(notes, customer, home, billing, part(body, "shipping_address", notes))
+    customer_id = shop_id(customer.get("id"), customer.get("admin_graphql_api_id"))
+    if customer_id is None and customer.get("id"):
+        notes.append("customer_id_unreadable")
+    numbers = phones(notes, customer, home, billing)
+    said = _SILENCE
+    if (
+        settings.consent_from_orders
+        or "email_marketing_consent" in customer
+        or "accepts_marketing" in customer
+    ):
+        said = _newsletters(body, customer, email, (epoch_ms(placed), version), settings)
     return Buyer(
-        email=_email(body, customer),
-        customer_id=shop_id(customer.get("id"), customer.get("admin_graphql_api_id")),
+        email=email,
+        customer_id=customer_id,
         name=name,
         surname=surname,
-        phones=phones(customer, billing),
-        newsletter="subscribed" if agreed else None,
-        newsletter_ms=epoch_ms(placed) if agreed else None,
-        notes=("checkout_consent_unconfirmed",) if ticked and not agreed else (),
+        phones=numbers,
+        newsletter=said.newsletter,
+        newsletter_ms=said.at_ms,
+        notes=once(notes, said.notes),
     )
 
 
-def _email(body: Mapping[str, Any], customer: Mapping[str, Any]) -> str | None:
-    said = (body.get("email"), body.get("contact_email"), customer.get("email"))
-    return next(filter(None, map(email_text, said)), None)
+def _newsletters(
+    body: Mapping[str, Any],
+    customer: Mapping[str, Any],
+    email: str | None,
+    placed_and_now_ms: tuple[int, int],
+    settings: StoreSettings,
+) -> Statement:
+    """The customer's own word where the body still holds it, for the customer's own address; else the box."""
+    placed_ms, now_ms = placed_and_now_ms
+    own = stated(customer, now_ms, settings.timezone)
+    if own.newsletter is not None and not _same(email_text(customer.get("email")), email):
+        own = Statement(notes=("consent_of_another_address",))
+    if not settings.consent_from_orders:
+        return own
+    ticked, confirmed = ticked_and_confirmed(body, customer)
+    if confirmed and own.newsletter != "unsubscribed":
+        return Statement("subscribed", placed_ms)
+    return (
+        Statement(own.newsletter, own.at_ms, (*own.notes, "checkout_consent_unconfirmed")) if ticked else own
+    )
 
 
-def _contact_of_unsold(body: Mapping[str, Any], store: StoreContext) -> tuple[Draft, ...]:
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.lower() == other.lower()
+
+
+def _is_anonymous(body: Mapping[str, Any], buyer: Buyer, placed: datetime, version: int) -> bool:
+    """Whether the shop erased the buyer: then nothing can be mended, and what was told stays as it is."""
+    if buyer.email is not None:
+        return is_placeholder(buyer.email)
+    return is_erased(mapping(body.get("customer")), epoch_ms(placed), version)
+
+
+def _contact_of_unsold(body: Mapping[str, Any], version: int, store: StoreContext) -> tuple[Draft, ...]:
     """The contact of an order that is no purchase, where the settings want it and it can be one."""
-    if not store.settings.contacts_from_unsold_orders:
+    settings = store.settings
+    if not settings.contacts_from_unsold_orders:
         return ()
     try:
-        return (contact_draft(_buyer(body, _placed(body, store.settings)), store.settings, Origin.ORDER),)
+        placed = _placed(body, settings)
+        buyer = _buyer(body, placed, version, settings)
+        if _is_anonymous(body, buyer, placed, version):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=epoch_ms(placed)),)
     except Rejected:
         return ()

@@ -1,116 +1,169 @@
 """Shopify products -> Connectif products: one each, or one a variant where the settings say so.
 
 Stock counts are not told: they change with every sale, and each change would cost a call of the budget.
+
+`active` is public where it is published on the online store. `unlisted` (API 2025-10) is for sale by its
+link: told, and kept out of recommendations. So is a status that nobody documented, noted `unknown_status`: it
+is known neither as public nor as withdrawn. `draft`, `archived` and what is not published are hidden.
+
+A subscription's `include_fields` cuts bodies, and a field that is absent is not one that is null:
+
+- `published_at`, `variants`: refused where the verdict needs them.
+- `status`: bodies before 2020 have none; the publication decides, noted. Without both it is refused.
+- `title`, `handle`: what Connectif knows of the product changes, and it is not created; noted.
+- a variant's stock: nothing is said of availability, noted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
-from pipeline.records import Availability, Origin, Product, RecordKind
+from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, plain_text, url_part
-from pipeline.shops.orders import tidy
-from pipeline.shops.shopify.fields import mapping, own_id, said_ms, shop_id, version_of
-from pipeline.shops.values import instant, iso, money, text
+from pipeline.shops.shopify.fields import (
+    PRODUCT,
+    own_id,
+    part,
+    parts,
+    readable,
+    require_bare,
+    said_ms,
+    version_of,
+)
+from pipeline.shops.shopify.variants import Offer, availability, is_cut, objects, offers_of, variant_id
+from pipeline.shops.values import instant, iso, text
 
 #: Shopify's name for the only variant of a product without variants.
 _UNNAMED = "Default Title"
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One variant that can be shown: it has a price."""
-
-    node: Mapping[str, Any]
-    price: Decimal
-    original: Decimal | None
+_WITHDRAWN = frozenset({"draft", "archived"})
 
 
 def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
     """The product, or that it is to be hidden: drafts, archived and unpublished ones are not created.
 
     Raises:
-        Rejected: `missing_field`, `invalid_money`, `invalid_date`.
+        Rejected: `missing_field`, `invalid_field`, `invalid_money`, `invalid_date`, `topic_contradicts_body`.
     """
     settings = store.settings
-    product_id = own_id(body)
-    version, notes = version_of(body, event, settings.timezone)
-    by_variant = settings.product_id == "variant"
-    if not _is_published(body):
-        hidden = _variant_ids(body) if by_variant else [product_id]
-        return Translation(version, tuple(hide_draft(one, notes) for one in hidden), "unpublished")
-    offers = _offers(body)
+    product_id = own_id(body, PRODUCT)
+    version, version_notes = version_of(body, event, settings.timezone)
+    notes = list(version_notes)
+    listed = _listed(body, notes)
+    if listed is None:
+        return Translation(
+            version, _hidden(body, product_id, settings.product_id, tuple(notes)), "unpublished"
+        )
+    offers = offers_of(body, notes)
     if not offers:
         return Translation(version, ignored="no_price")
-    common, common_notes = _common(body, settings.domain, settings.timezone)
-    notes += common_notes
-    if by_variant:
-        return Translation(version, tuple(_variant_draft(common, one, body, notes) for one in offers))
-    availability, stock_notes = _availability(offers, cut=_is_cut(body))
+    common = _common(body, settings, notes, listed=listed)
+    if settings.product_id != "product":
+        return Translation(version, _variant_drafts(common, offers, body, settings.product_id, notes))
     best = min(offers, key=lambda offer: offer.price)
-    told = _priced(common, best).model_copy(update={"product_id": product_id, "availability": availability})
-    return Translation(version, (_draft(told, notes + stock_notes),))
+    stock = availability(offers, notes, cut=is_cut(body))
+    told = _priced(common, best).model_copy(update={"product_id": product_id, "availability": stock})
+    return Translation(version, (_draft(told, notes),))
 
 
 def deleted_product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """Hidden or deleted, by the settings; the body holds the product's id but not its variants'."""
-    product_id = own_id(body)
-    named = None if store.settings.product_id == "variant" else product_id
+    """Hidden or deleted, by the settings; the body holds the product's id but not its variants'.
+
+    Raises:
+        Rejected: `missing_field`, `topic_contradicts_body`.
+    """
+    product_id = own_id(body, PRODUCT)
+    require_bare(body)
+    named = product_id if store.settings.product_id == "product" else None
     return Translation(said_ms(event), (deleted_draft(named, store.settings),), ignored="deleted")
 
 
 def _draft(told: Product, notes: Sequence[str]) -> Draft:
+    """What can be created is told whole; without name or page it only changes what Connectif knows."""
+    op = Op.PATCH if told.name is None or told.url is None else Op.UPSERT
     return Draft(
-        RecordKind.PRODUCT, told.product_id, Origin.CATALOGUE, told, notes=tuple(dict.fromkeys(notes))
+        RecordKind.PRODUCT, told.product_id, Origin.CATALOGUE, told, op, notes=tuple(dict.fromkeys(notes))
     )
 
 
-def _is_published(body: Mapping[str, Any]) -> bool:
-    """Active, and on the online store; bodies before 2020 have no status.
+def _listed(body: Mapping[str, Any], notes: list[str]) -> bool | None:
+    """Whether the product is shown to all (True) or sold by its link (False); None where it is withdrawn.
 
     Raises:
-        Rejected: `missing_field` where the body (cut by a subscription's `include_fields`) says neither.
+        Rejected: `missing_field` where the body does not say it, `invalid_field`, `invalid_date`.
     """
     status = body.get("status")
-    if status is None and "published_at" not in body:
-        raise Rejected("missing_field", "status", "whether the product is published is not said")
-    if status is not None and status != "active":
-        return False
-    return "published_at" not in body or body["published_at"] is not None
+    if status is None:
+        if "published_at" not in body:
+            raise Rejected("missing_field", "status", "whether the product is published is not said")
+        notes.append("status_missing")
+        status = "active"
+    if not isinstance(status, str) or not status:
+        raise Rejected("invalid_field", "status", "no word")
+    status = status.lower()
+    if status in _WITHDRAWN:
+        return None
+    if "published_at" not in body:
+        raise Rejected("missing_field", "published_at", "whether the product is published is not said")
+    published = body["published_at"]
+    if published is None:
+        return None
+    if not isinstance(published, str) or not published:
+        raise Rejected("invalid_date", "published_at", "neither a moment nor null")
+    if status not in {"active", "unlisted"}:
+        notes.append("unknown_status")
+    return status == "active"
 
 
-def _common(body: Mapping[str, Any], domain: str, zone: str) -> tuple[Product, tuple[str, ...]]:
+def _hidden(
+    body: Mapping[str, Any], product_id: str, wanted: str, notes: tuple[str, ...]
+) -> tuple[Draft, ...]:
+    """The product is hidden, or its variants; where the body names none, all that were told."""
+    if wanted == "product":
+        return (hide_draft(product_id, notes),)
+    if not isinstance(body.get("variants"), list):
+        return (hide_draft(None, notes),)
+    ids = (variant_id(one, wanted) for one in parts(body, "variants", []))
+    return tuple(hide_draft(one, notes) for one in dict.fromkeys(ids) if one is not None)
+
+
+def _common(body: Mapping[str, Any], settings: StoreSettings, notes: list[str], *, listed: bool) -> Product:
     """What all variants share; the id and the prices are still open."""
-    title, handle = text(body.get("title"), 500), text(body.get("handle"), 500)
+    title, handle = readable(body, "title", 500, notes), readable(body, "handle", 500, notes)
     if title is None:
-        raise Rejected("missing_field", "title", "a product without a name")
+        notes.append("title_missing")
     if handle is None:
-        raise Rejected("missing_field", "handle", "a product without its page")
-    markup = body.get("body_html")
-    description, notes = plain_text(markup) if isinstance(markup, str) else (None, ())
-    published, date_notes = _published_at(body, zone)
-    image, image_notes = _image(body)
-    told = Product(
+        notes.append("handle_missing")
+    return Product(
         product_id="",
         name=title,
-        url=f"https://{domain}/products/{url_part(handle)}",
-        image_url=image,
-        description=description,
-        brand=text(body.get("vendor"), 200),
-        categories=_categories(body),
-        tags=_tags(body.get("tags")),
-        published_at=published,
-        is_blacklisted=False,
+        url=None if handle is None else f"https://{settings.domain}/products/{url_part(handle)}",
+        image_url=_image(body, notes),
+        description=_description(body, notes),
+        brand=readable(body, "vendor", 200, notes),
+        categories=_categories(body, notes),
+        tags=_tags(body.get("tags"), notes),
+        published_at=_published_at(body, settings.timezone, notes),
+        is_blacklisted=not listed,
     )
-    return told, notes + date_notes + image_notes
 
 
-def _priced(common: Product, offer: _Offer) -> Product:
+def _description(body: Mapping[str, Any], notes: list[str]) -> str | None:
+    markup = body.get("body_html")
+    if isinstance(markup, str):
+        description, cut = plain_text(markup)
+        notes += cut
+        return description
+    if markup:
+        notes.append("body_html_unreadable")
+    return None
+
+
+def _priced(common: Product, offer: Offer) -> Product:
     original = offer.price if offer.original is None else offer.original
     amount, percentage = discount(offer.price, original)
     return common.model_copy(
@@ -123,110 +176,105 @@ def _priced(common: Product, offer: _Offer) -> Product:
     )
 
 
-def _variant_draft(common: Product, offer: _Offer, body: Mapping[str, Any], notes: tuple[str, ...]) -> Draft:
-    variant = offer.node
-    variant_id = shop_id(variant.get("id"), variant.get("admin_graphql_api_id"))
-    if variant_id is None:
+def _variant_drafts(
+    common: Product, offers: Sequence[Offer], body: Mapping[str, Any], wanted: str, notes: Sequence[str]
+) -> tuple[Draft, ...]:
+    """One product a variant; of variants that share an SKU the first."""
+    found: dict[str | None, Draft] = {}
+    for offer in offers:
+        draft = _variant_draft(common, offer, body, wanted, notes)
+        if draft.id in found:
+            first = found[draft.id]
+            draft = replace(first, notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
+        found[draft.id] = draft
+    return tuple(found.values())
+
+
+def _variant_draft(
+    common: Product, offer: Offer, body: Mapping[str, Any], wanted: str, shared: Sequence[str]
+) -> Draft:
+    variant, notes = offer.node, list(shared)
+    told_id, shop_own = variant_id(variant, wanted), variant_id(variant, "variant")
+    if told_id is None:
         raise Rejected("missing_field", "variants.id", "a variant without an id")
-    availability, stock_notes = _availability([offer], cut=False)
-    title = text(variant.get("title"), 200)
+    if wanted == "sku" and told_id == shop_own:
+        notes.append("sku_missing")
+    title = readable(variant, "title", 200, notes)
+    name, url = common.name, common.url
     told = _priced(common, offer).model_copy(
         update={
-            "product_id": variant_id,
-            "name": common.name if title in {None, _UNNAMED} else f"{common.name} - {title}",
-            "url": f"{common.url}?variant={variant_id}",
-            "availability": availability,
+            "product_id": told_id,
+            "name": name if name is None or title in {None, _UNNAMED} else f"{name} - {title}",
+            "url": url if url is None or shop_own is None else f"{url}?variant={shop_own}",
+            "availability": availability([offer], notes, cut=False),
             "image_url": _image_of(variant, body) or common.image_url,
         }
     )
-    return _draft(told, notes + stock_notes)
+    return _draft(told, notes)
 
 
-def _offers(body: Mapping[str, Any]) -> list[_Offer]:
-    offers = []
-    for index, variant in enumerate(_objects(body.get("variants"))):
-        if variant.get("price") is None:
-            continue
-        price = tidy(money(variant["price"], f"variants.{index}.price"))
-        before = variant.get("compare_at_price")
-        original = None if before is None else tidy(money(before, f"variants.{index}.compare_at_price"))
-        reduced = original is not None and original > price
-        offers.append(_Offer(variant, price, original if reduced else None))
-    return offers
-
-
-def _variant_ids(body: Mapping[str, Any]) -> list[str]:
-    found = (
-        shop_id(one.get("id"), one.get("admin_graphql_api_id")) for one in _objects(body.get("variants"))
-    )
-    return [one for one in found if one is not None]
-
-
-def _is_cut(body: Mapping[str, Any]) -> bool:
-    """Whether the body leaves variants out: the first hundred come in full, the rest as ids."""
-    return len(_objects(body.get("variant_gids"))) > len(_objects(body.get("variants")))
-
-
-def _availability(offers: Sequence[_Offer], *, cut: bool) -> tuple[Availability | None, tuple[str, ...]]:
-    """In stock where one variant can be bought; nothing is said where the body may hide that one."""
-    notes = ("variants_cut",) if cut else ()
-    if any(_is_buyable(offer.node) for offer in offers):
-        return "instock", notes
-    if cut:
-        return None, notes
-    tracked = all(offer.node.get("inventory_management") is not None for offer in offers)
-    return "outofstock", () if tracked else ("stock_tracking_unknown",)
-
-
-def _is_buyable(variant: Mapping[str, Any]) -> bool:
-    """Untracked, sold beyond its stock, or in stock. Newer bodies no longer say whether stock is tracked."""
-    if "inventory_management" in variant and variant["inventory_management"] is None:
-        return True
-    if variant.get("inventory_policy") == "continue":
-        return True
-    left = variant.get("inventory_quantity")
-    return left is None or (isinstance(left, int | float) and left > 0)
-
-
-def _published_at(body: Mapping[str, Any], zone: str) -> tuple[str | None, tuple[str, ...]]:
-    said = body.get("published_at")
-    if said is None:
-        return None, ()
+def _published_at(body: Mapping[str, Any], zone: str, notes: list[str]) -> str | None:
     try:
-        return iso(instant(said, "published_at", zone)), ()
+        return iso(instant(body["published_at"], "published_at", zone))
     except Rejected:
-        return None, ("published_at_invalid",)
+        notes.append("published_at_invalid")
+        return None
 
 
-def _categories(body: Mapping[str, Any]) -> tuple[str, ...]:
+def _categories(body: Mapping[str, Any], notes: list[str]) -> tuple[str, ...]:
     """The taxonomy's path, with Connectif's separator, and the merchant's own product type."""
-    path = text(mapping(body.get("category")).get("full_name"), 500)
-    found = (path.replace(" > ", "/") if path else None, text(body.get("product_type"), 200))
+    path = readable(part(body, "category", notes), "full_name", 500, notes)
+    found = (path.replace(" > ", "/") if path else None, readable(body, "product_type", 200, notes))
     return tuple(dict.fromkeys(one for one in found if one))
 
 
-def _tags(tags: object) -> tuple[str, ...]:
-    parts = tags.split(",") if isinstance(tags, str) else tags if isinstance(tags, list) else ()
-    found = (text(part, 200) for part in parts)
-    return tuple(dict.fromkeys(tag for tag in found if tag))
+def _tags(tags: object, notes: list[str]) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        pieces: list[Any] = tags.split(",")
+    elif isinstance(tags, list):
+        pieces = tags
+    else:
+        pieces = []
+        if tags:
+            notes.append("tags_unreadable")
+    found: dict[str, None] = {}
+    for piece in pieces:
+        tag = text(piece, 200)
+        if tag is not None:
+            found[tag] = None
+        elif piece and not isinstance(piece, str):
+            notes.append("tags_unreadable")
+    return tuple(found)
 
 
-def _image(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+def _image(body: Mapping[str, Any], notes: list[str]) -> str | None:
     """The first picture that has an address: the main one, the gallery's, the media's preview."""
-    previews = (mapping(media.get("preview_image")) for media in _objects(body.get("media")))
-    for picture in (mapping(body.get("image")), *_objects(body.get("images")), *previews):
-        source = picture.get("src")
+    for picture in _pictures(body):
+        source = picture.get("src") if isinstance(picture, dict) else picture
+        url = _web_address(source)
+        if url is not None:
+            return url
         if source:
-            url = _web_address(source)
-            return url, () if url else ("image_invalid",)
-    return None, ()
+            notes.append("image_invalid")
+    notes += (f"{key}_unreadable" for key in ("images", "media") if isinstance(body.get(key), dict))
+    return None
+
+
+def _pictures(body: Mapping[str, Any]) -> Iterator[object]:
+    """Everything that may be one: as an object with `src`, or as the address itself."""
+    yield body.get("image")
+    images = body.get("images")
+    yield from images if isinstance(images, list) else (images,)
+    media = body.get("media")
+    for one in media if isinstance(media, list) else (media,):
+        yield one.get("preview_image") if isinstance(one, dict) else one
 
 
 def _image_of(variant: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
     wanted = variant.get("image_id")
     if wanted is None:
         return None
-    found = (one for one in _objects(body.get("images")) if one.get("id") == wanted)
+    found = (one for one in objects(body.get("images")) if one.get("id") == wanted)
     return _web_address(next(found, {}).get("src"))
 
 
@@ -236,7 +284,3 @@ def _web_address(source: object) -> str | None:
         return None
     address = f"https:{address}" if address.startswith("//") else address
     return address if address.startswith(("https://", "http://")) else None
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

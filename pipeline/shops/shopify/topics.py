@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.events import Kind
+from pipeline.shops.asked import Asked
 from pipeline.shops.shopify.fields import shop_id
 
 _ODD = re.compile(r"[^a-z0-9_.-]")
@@ -65,6 +66,30 @@ SUBJECTS: Mapping[str, Subject] = {
     "products/delete": _PRODUCT,
     "variants/in_stock": _OF_PRODUCT,
     "variants/out_of_stock": _OF_PRODUCT,
+}
+
+#: The webhooks a merchant makes in the admin's settings of notifications.
+ASKED = (
+    Asked("orders/create", "order creation"),
+    Asked("orders/updated", "order update"),
+    Asked("orders/paid", "order payment"),
+    Asked("orders/cancelled", "order cancellation"),
+    Asked("orders/delete", "order deletion"),
+    Asked("customers/create", "customer creation"),
+    Asked("customers/update", "customer update"),
+    Asked("customers_email_marketing_consent/update", "customer email marketing consent update"),
+    Asked("customers/delete", "customer deletion", "on_customer_deleted"),
+    Asked("products/create", "product creation"),
+    Asked("products/update", "product update"),
+    Asked("products/delete", "product deletion"),
+)
+
+#: Topics that are read where they come and need not come, since one that is asked for says the same.
+SAID_ELSEWHERE: Mapping[str, str] = {
+    "orders/fulfilled": "orders/updated",
+    "orders/partially_fulfilled": "orders/updated",
+    "customers/enable": "customers/update",
+    "customers/disable": "customers/update",
 }
 
 #: Kinds of the topics above that are not there: by the start of their name, the longest first.

@@ -7,9 +7,10 @@ happened; deletions carry `{"id":n}` and no clock; money is texts, dates are pai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Arrival, Rejected, StoreContext, Translation
+from pipeline.shops.base import Arrival, Rejected, StoreContext, Translation, noted
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce import transport
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
@@ -53,13 +54,17 @@ class WooCommerce:
             raise Rejected("missing_topic", detail="the header X-WC-Webhook-Topic did not arrive")
         if resource != event.kind:
             return Translation(version=0, ignored="unknown_topic")
-        body = parse_json_object(event.body)
-        deleted = event.topic.endswith(".deleted")
-        if event.kind is Kind.ORDER:
-            return deleted_order(body, event, store) if deleted else order(body, event, store)
-        if event.kind is Kind.CUSTOMER:
-            return deleted_customer(event, store) if deleted else customer(body, event, store)
-        return deleted_product(body, event, store) if deleted else product(body, event, store)
+        notes: list[str] = []
+        return noted(_meaning(parse_json_object(event.body, notes), event, store), notes)
+
+
+def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
+    deleted = event.topic.endswith(".deleted")
+    if event.kind is Kind.ORDER:
+        return deleted_order(body, event, store) if deleted else order(body, event, store)
+    if event.kind is Kind.CUSTOMER:
+        return deleted_customer(event, store) if deleted else customer(body, event, store)
+    return deleted_product(body, event, store) if deleted else product(body, event, store)
 
 
 WOOCOMMERCE = WooCommerce()

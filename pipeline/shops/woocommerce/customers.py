@@ -7,9 +7,12 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, StoreContext, Translation
-from pipeline.shops.orders import Buyer, contact_draft
-from pipeline.shops.values import email_text, text
-from pipeline.shops.woocommerce.fields import mapping, own_id, plain, version_of
+from pipeline.shops.orders import Buyer, contact_draft, given_name
+from pipeline.shops.values import belongs_to_nobody, email_text, text
+from pipeline.shops.woocommerce.fields import NOTHING, decoration, entries, own_id, plain, version_of
+
+#: Accounts that run the shop, by WordPress's own name of their role. All other roles can be customers'.
+_STAFF = frozenset({"administrator", "shop_manager"})
 
 
 def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -21,17 +24,28 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     own = own_id(body)
     notes: list[str] = []
     version = version_of(body, event, store.settings.timezone, notes)
-    billing = mapping(body, "billing")
+    if _is_staff(body.get("role")):
+        return Translation(version, ignored="staff")
+    email = email_text(body.get("email"))
+    if belongs_to_nobody(email):
+        return Translation(version, ignored="anonymised")
+    billing = person(body, "billing", notes)
+    first, last = names(body, notes)
+    billed_first, billed_last = names(billing, notes) if not (first and last) else (None, None)
     buyer = Buyer(
-        email=email_text(body.get("email")),
+        email=email,
         customer_id=own,
-        name=plain(body.get("first_name")) or plain(billing.get("first_name")),
-        surname=plain(body.get("last_name")) or plain(billing.get("last_name")),
-        phones=phones(billing),
-        notes=tuple(notes),
+        name=first or billed_first,
+        surname=last or billed_last,
+        phones=phones(billing, notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
     draft = contact_draft(buyer, store.settings, Origin.CUSTOMER)
     return Translation(version=version, drafts=(draft,))
+
+
+def _is_staff(role: object) -> bool:
+    return any(isinstance(one, str) and one in _STAFF for one in (entries(role) or (role,)))
 
 
 def deleted_customer(event: RawEvent, store: StoreContext) -> Translation:
@@ -42,8 +56,26 @@ def deleted_customer(event: RawEvent, store: StoreContext) -> Translation:
     return Translation(version=event.received_ms, drafts=(draft,), ignored="deleted")
 
 
-def phones(billing: dict[str, Any]) -> tuple[tuple[str, str | None], ...]:
+def person(parent: dict[str, Any], key: str, notes: list[str]) -> dict[str, Any]:
+    """An address block that the record does not rest on; noted where it is none."""
+    value = parent.get(key)
+    if isinstance(value, dict):
+        return value
+    if value not in NOTHING:
+        notes.append(f"{key}_unreadable")
+    return {}
+
+
+def names(block: dict[str, Any], notes: list[str]) -> tuple[str | None, str | None]:
+    """First name, with the middle name where a plugin asks for one, and last name."""
+    first, middle = plain(block.get("first_name"), notes), block.get("middle_name")
+    return given_name(first, plain(middle, notes) if middle else None), plain(block.get("last_name"), notes)
+
+
+def phones(billing: dict[str, Any], notes: list[str]) -> tuple[tuple[str, str | None], ...]:
     """The billing phone with its country. A shipping phone may be somebody else's."""
-    number = text(billing.get("phone"), 60)
+    number = decoration(billing, "phone", notes, 60)
+    if number is None:
+        return ()
     country = text(billing.get("country"), 2)
-    return ((number, country.upper() if country else None),) if number else ()
+    return ((number, country.upper() if country else None),)

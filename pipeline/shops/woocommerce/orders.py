@@ -5,8 +5,6 @@ There are no paid, cancelled or refunded topics: the status of the order says it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from pipeline.config import StoreSettings
@@ -16,31 +14,28 @@ from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.catalogue import plain_text
 from pipeline.shops.orders import (
     Buyer,
-    Item,
     Sale,
     contact_draft,
     coupon_codes,
     order_drafts,
-    quantity,
     require_currency,
     retract_draft,
 )
-from pipeline.shops.values import email_text, text
-from pipeline.shops.woocommerce.customers import phones
+from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
+from pipeline.shops.woocommerce.customers import names, phones
 from pipeline.shops.woocommerce.fields import (
-    amount,
-    identifier,
+    decoration,
+    entries,
     mapping,
     moment,
-    objects,
     own_id,
-    plain,
+    readable_id,
     version_of,
-    web_address,
 )
+from pipeline.shops.woocommerce.lines import items_of
+from pipeline.shops.woocommerce.payments import refunded_of, total_of
+from pipeline.shops.woocommerce.suborders import is_sub_order
 
-_ZERO = Decimal(0)
-_ONE = Decimal(1)
 #: Carts that only look like orders: the block checkout makes one as soon as the shopper opens it.
 _DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
 #: What an order becomes when it is deleted.
@@ -48,11 +43,9 @@ _TRASH = "trash"
 #: The sale did not happen, or was undone.
 _UNDONE = frozenset({"cancelled", "refunded", "failed", _TRASH})
 _SOLD = frozenset({"processing", "completed"})
-_UNPAID = frozenset({"pending", "on-hold"})
-#: Lines of bundles and composites point to the line that contains them: by its id, in meta data by its key.
-_POINTERS = ("bundled_by", "composite_parent")
-_META_POINTERS = frozenset({"_bundled_by", "_composite_parent"})
-_META_KEYS = frozenset({"_bundle_cart_key", "_composite_cart_key"})
+#: The sale is in question, not undone: what was told stays.
+_IN_QUESTION = frozenset({"pending", "on-hold"})
+_KNOWN = _DRAFTS | _UNDONE | _SOLD | _IN_QUESTION
 
 
 def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -65,39 +58,41 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     settings = store.settings
     notes: list[str] = []
     version = version_of(body, event, settings.timezone, notes)
-    status = text(body.get("status"), 60)
-    if status is None:
+    if is_sub_order(body, notes):
+        return Translation(version, (retract_draft(None),), "sub_order")
+    status = (text(body.get("status"), 60) or "").removeprefix("wc-")
+    if not status:
         raise Rejected("missing_field", "status", "an order without a status")
-    if status in _DRAFTS:
-        return Translation(version=version, ignored="draft")
     if status == _TRASH and settings.on_order_deleted == "keep":
         return Translation(version=version, ignored="order_kept")
-    if not _is_sold(status, body, settings):
-        drafts = (retract_draft(_purchase_id(own, body, settings)),) if status in _UNDONE else ()
-        reason = status if status in _UNDONE else "not_sold"
-        return Translation(version, (*_unsold_contact(body, settings), *drafts), reason)
-    require_currency(body.get("currency"), store)
-    total = amount(body.get("total"), "total")
-    refunded = _refunded(body)
+    if not _is_sold(status, body, settings, notes):
+        return _unsold(status, body, settings, version, notes)
+    total = total_of(body, notes)
+    refunded = refunded_of(body)
     if refunded and refunded >= total:  # plugins leave fully refunded orders in their old status
-        return Translation(version, (retract_draft(_purchase_id(own, body, settings)),), "refunded")
+        return Translation(version, (retract_draft(None),), "refunded")
+    buyer = _buyer(body)
+    if belongs_to_nobody(buyer.email) or (buyer.email is None and _is_marked_erased(body)):
+        return Translation(version, ignored="anonymised")
+    require_currency(body.get("currency"), store, notes=notes)
     if refunded and settings.on_partial_refund == "replace":
         total -= refunded
         notes.append("refunded_lines_kept")  # the body tells what was paid back, not for which line
     placed = moment(body, "date_created", settings.timezone, notes)
     if placed is None:
         raise Rejected("missing_field", "date_created_gmt", "when it was placed is not said")
-    items = _items(body, settings, notes)
-    coupons, coupon_notes = coupon_codes(body.get("coupon_lines") or [])
+    items = items_of(body, settings, notes)
+    listed = entries(body.get("coupon_lines"))
+    coupons, coupon_notes = coupon_codes(body["coupon_lines"] if listed is None else listed)
     sale = Sale(
         purchase_id=_purchase_id(own, body, settings),
         placed=placed,
         total=total,
-        payment_method=_payment_method(body),
+        payment_method=_payment_method(body, notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
     )
-    return Translation(version, order_drafts(sale, _buyer(body), items, store))
+    return Translation(version, order_drafts(sale, buyer, items, store))
 
 
 def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -106,24 +101,48 @@ def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) ->
     Raises:
         Rejected: `missing_field` (id).
     """
-    own = own_id(body)
+    own_id(body)
     if store.settings.on_order_deleted == "keep":
         return Translation(version=event.received_ms, ignored="order_kept")
-    told_as = own if store.settings.purchase_id == "id" else None
-    return Translation(event.received_ms, (retract_draft(told_as),), "deleted")
+    return Translation(event.received_ms, (retract_draft(None),), "deleted")
 
 
-def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings) -> bool:
+def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: list[str]) -> bool:
     """The store's own list of statuses where there is one; else paid, or promised by a shop that ships it.
 
-    Cash on delivery is `processing` without a payment date; shops' own statuses count once they are paid.
+    Cash on delivery is `processing` without a payment date. Statuses of the shop's own or of a plugin count
+    once they are paid, and are noted. A cart is never sold.
+
+    Raises:
+        Rejected: `missing_field` where only the payment date can tell, and the body was cut of it.
     """
+    if status in _DRAFTS:
+        return False
     if settings.sold_statuses is not None:
         return status in settings.sold_statuses
-    if status in _SOLD:
+    if status in _KNOWN:
+        return status in _SOLD
+    notes.append("unknown_status")
+    if body.get("date_paid_gmt") or body.get("date_paid"):
         return True
-    paid = bool(body.get("date_paid_gmt") or body.get("date_paid"))
-    return paid and status not in _UNPAID and status not in _UNDONE
+    if "date_paid_gmt" not in body and "date_paid" not in body:
+        raise Rejected(
+            "missing_field", "date_paid_gmt", f"whether an order in status {status} is paid is not said"
+        )
+    return False
+
+
+def _unsold(
+    status: str, body: dict[str, Any], settings: StoreSettings, version: int, notes: list[str]
+) -> Translation:
+    """An order that is no purchase: it takes back what was told, unless the sale is only in question."""
+    gone = retract_draft(None, tuple(dict.fromkeys(notes)))
+    if status in _DRAFTS:
+        return Translation(version, (gone,), "draft")
+    contact = _unsold_contact(body, settings)
+    if status in _IN_QUESTION:
+        return Translation(version, contact, "not_sold")
+    return Translation(version, (*contact, gone), status if status in _UNDONE else "not_sold")
 
 
 def _purchase_id(own: str, body: dict[str, Any], settings: StoreSettings) -> str:
@@ -140,31 +159,32 @@ def _purchase_id(own: str, body: dict[str, Any], settings: StoreSettings) -> str
     return number
 
 
-def _refunded(body: dict[str, Any]) -> Decimal:
-    """What was paid back so far, as a positive amount; the body has it in negative texts.
-
-    Raises:
-        Rejected: `invalid_money`.
-    """
-    given_back = _ZERO
-    for refund in objects(body, "refunds"):
-        total = refund.get("total")
-        if isinstance(total, str):
-            total = total.strip().removeprefix("-")
-        elif isinstance(total, int | float) and total < 0:
-            total = -total
-        given_back += amount(total, "refunds.total")
-    return given_back
+def _is_marked_erased(body: dict[str, Any]) -> bool:
+    """Whether the shop's privacy tools erased the person; most leave `deleted@site.invalid`, too."""
+    metas = (meta for meta in entries(body.get("meta_data")) or () if isinstance(meta, dict))
+    return any(meta.get("key") == "_anonymized" and meta.get("value") == "yes" for meta in metas)
 
 
 def _buyer(body: dict[str, Any]) -> Buyer:
+    """The billing person, as of the checkout.
+
+    Raises:
+        Rejected: `invalid_field`.
+    """
     billing = mapping(body, "billing")
+    notes: list[str] = []
+    name, surname = names(billing, notes)
+    customer = body.get("customer_id")
+    known = readable_id(customer)
+    if known is None and customer and customer != "0":
+        notes.append("customer_id_unreadable")
     return Buyer(
         email=email_text(billing.get("email")),
-        customer_id=identifier(body.get("customer_id"), "customer_id"),
-        name=plain(billing.get("first_name")),
-        surname=plain(billing.get("last_name")),
-        phones=phones(billing),
+        customer_id=known,
+        name=name,
+        surname=surname,
+        phones=phones(billing, notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -173,125 +193,14 @@ def _unsold_contact(body: dict[str, Any], settings: StoreSettings) -> tuple[Draf
     if not settings.contacts_from_unsold_orders:
         return ()
     try:
-        return (contact_draft(_buyer(body), settings, Origin.ORDER),)
+        placed = moment(body, "date_created", settings.timezone, [])
+        said_ms = 0 if placed is None else epoch_ms(placed)
+        return (contact_draft(_buyer(body), settings, Origin.ORDER, said_ms=said_ms),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 
 
-def _payment_method(body: dict[str, Any]) -> str | None:
+def _payment_method(body: dict[str, Any], notes: list[str]) -> str | None:
     """As the shopper read it (`Direct bank transfer`), else the gateway's code (`bacs`)."""
-    title = text(body.get("payment_method_title"), 1_000)
-    return (plain_text(title)[0] if title else None) or text(body.get("payment_method"), 200)
-
-
-def _items(body: dict[str, Any], settings: StoreSettings, notes: list[str]) -> list[Item]:
-    if "line_items" not in body:
-        raise Rejected("missing_field", "line_items", "an order without its lines")
-    taxed = _with_tax(body, settings)
-    found: list[tuple[dict[str, Any], Item]] = []
-    for line in objects(body, "line_items"):
-        item = _item(line, settings, notes, taxed=taxed)
-        if item is not None:
-            found.append((line, item))
-    return _counted_once(found, notes)
-
-
-def _with_tax(body: dict[str, Any], settings: StoreSettings) -> bool:
-    """Whether a line's price holds its tax: the setting, else as the shop shows its prices.
-
-    Raises:
-        Rejected: `missing_field`.
-    """
-    if settings.tax != "as_shown":
-        return settings.tax == "included"
-    shown = body.get("prices_include_tax")
-    if not isinstance(shown, bool):
-        raise Rejected(
-            "missing_field", "prices_include_tax", "not said; the store's `tax` setting can say it"
-        )
-    return shown
-
-
-def _item(line: dict[str, Any], settings: StoreSettings, notes: list[str], *, taxed: bool) -> Item | None:
-    """One line as the customer paid it; None where nothing was bought.
-
-    Raises:
-        Rejected: `invalid_money`, `invalid_quantity`, `invalid_id`.
-    """
-    price = amount(line.get("total"), "line_items.total")
-    original = amount(line.get("subtotal"), "line_items.subtotal")
-    if taxed:
-        price += amount(line.get("total_tax"), "line_items.total_tax")
-        original += amount(line.get("subtotal_tax"), "line_items.subtotal_tax")
-    if original < price:  # raised by hand in the admin: then nothing was discounted
-        notes.append("original_price_raised")
-        original = price
-    count = quantity(line.get("quantity"), "line_items.quantity")
-    if count == 0:
-        if price == 0:
-            notes.append("line_without_quantity")
-            return None
-        notes.append("quantity_rounded")
-        count = _ONE
-    product = identifier(line.get("product_id"), "line_items.product_id")
-    variation = identifier(line.get("variation_id"), "line_items.variation_id")
-    by_variant = settings.product_id == "variant"
-    name = plain(line.get("name"))
-    if variation and not by_variant:  # `name` is the variation's, and the product is told of
-        name = plain(line.get("parent_name")) or name
-    return Item(
-        product_id=(variation or product) if by_variant else product,
-        name=name,
-        quantity=count,
-        price=price,
-        price_original=original,
-        sku=text(line.get("sku"), 200),
-        image_url=web_address(mapping(line, "image").get("src")),
-    )
-
-
-def _counted_once(found: Sequence[tuple[dict[str, Any], Item]], notes: list[str]) -> list[Item]:
-    """A bundle stands on the order as itself and as its parts, paid at either: what is free is left out.
-
-    No amount moves between lines: a part with a price of its own stays a line, and so does a bundle.
-    """
-    containers = [_container(line) for line, _ in found]
-    if not any(containers):
-        return [item for _, item in found]
-    names = [_names(line) for line, _ in found]
-    free = [item.price == 0 and item.price_original == 0 for _, item in found]
-    on_order = frozenset().union(*names)
-    paid_at_parts = {inside for inside, costless in zip(containers, free, strict=True) if not costless}
-    kept = [
-        item
-        for (_, item), inside, own, costless in zip(found, containers, names, free, strict=True)
-        if not (costless and (inside in on_order or not paid_at_parts.isdisjoint(own)))
-    ]
-    if len(kept) < len(found):
-        notes.append("bundle_counted_once")
-    return kept
-
-
-def _container(line: dict[str, Any]) -> str | None:
-    """What the line names as the bundle it is part of."""
-    for key in _POINTERS:
-        value = line.get(key)
-        if value and isinstance(value, int | str):
-            return str(value)
-    return next((value for key, value in _meta_texts(line) if key in _META_POINTERS), None)
-
-
-def _names(line: dict[str, Any]) -> frozenset[str]:
-    """What parts may call this line by."""
-    keys = (value for key, value in _meta_texts(line) if key in _META_KEYS)
-    return frozenset({str(line.get("id")), *keys})
-
-
-def _meta_texts(line: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Meta data that are texts; plugins put anything there, and none of it may cost the order."""
-    metas = line.get("meta_data")
-    for meta in metas if isinstance(metas, list) else ():
-        if isinstance(meta, dict):
-            key, value = meta.get("key"), meta.get("value")
-            if isinstance(key, str) and isinstance(value, str) and value:
-                yield key, value
+    title = decoration(body, "payment_method_title", notes, 1_000)
+    return (plain_text(title)[0] if title else None) or decoration(body, "payment_method", notes)

@@ -4,11 +4,17 @@ A variation's event names its parent (`parent_id`). Where products are the ident
 "product"`), all that is certain of the parent from one variation is this: while a variation can be bought,
 the parent is in stock. Nothing follows from one that cannot be (others may), and nothing of a price (the
 parent shows the lowest of all). WooCommerce announces the parent itself with the rest.
+
+Where SKUs are the identity (`"sku"`), a variation is a product of its own under its SKU, as in the lines of
+orders, and its parent one under its own. WooCommerce gives a variation without a SKU that of its parent, and
+nothing in the body tells this apart: the last of both to change is what Connectif holds. Where neither has
+one, orders name the parent's id, and the variation's event tells nothing.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,19 +25,25 @@ from pipeline.shops.catalogue import deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
 from pipeline.shops.values import iso, text
 from pipeline.shops.woocommerce.fields import (
+    NOTHING,
     amount,
+    decoration,
+    decorations,
+    entries,
     identifier,
-    mapping,
     moment,
-    objects,
     own_id,
+    picture,
     plain,
     prose,
+    readable_id,
     version_of,
     web_address,
 )
 
 _PARENT_LINK = re.compile(r"/products/([1-9][0-9]{0,19})/?$")
+#: Statuses of WordPress that are not public.
+_HIDDEN = frozenset({"draft", "pending", "private", "future", "trash", "auto-draft", "inherit"})
 _TOP_RATING = Decimal(5)
 _MOST_UNITS = Decimal(10) ** 9
 
@@ -45,30 +57,42 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     own = own_id(body)
     notes: list[str] = []
     version = version_of(body, event, store.settings.timezone, notes)
-    published = _is_published(body)
-    by_variant = store.settings.product_id == "variant"
-    parent = _parent_of(body)
-    if parent is not None and not by_variant:
+    published = _is_published(body, notes)
+    identity = store.settings.product_id
+    parent = _parent_of(body, notes)
+    if parent is not None and identity == "product":
         return _told_of_parent(body, parent, version, notes, published=published)
-    if parent is None and by_variant and body.get("type") == "variable":
-        return _parent_of_variants(body, version, published=published)
+    if parent is None and identity == "variant" and body.get("type") == "variable":
+        return _parent_of_variants(body, version, notes, published=published)
+    told = own
+    if identity == "sku":
+        sku = decoration(body, "sku", notes)
+        if sku is None and parent is not None:
+            return Translation(version=version, ignored="variation_tells_nothing")
+        told = sku or own
     if not published:
-        return Translation(version=version, drafts=(hide_draft(own, tuple(notes)),), ignored="unpublished")
-    return _upsert(body, own, version, notes, store)
+        hidden = hide_draft(told, tuple(dict.fromkeys(notes)))
+        return Translation(version=version, drafts=(hidden,), ignored="unpublished")
+    return _upsert(body, told, version, notes, store, is_variation=parent is not None)
 
 
 def deleted_product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
     """Hidden or deleted, as the store says, under its own id: a deleted variation leaves its parent alone.
 
+    The body does not say the SKU: where that is the identity, what was told of the product is meant.
+
     Raises:
         Rejected: `missing_field` (id).
     """
-    draft = deleted_draft(own_id(body), store.settings)
+    own = own_id(body)
+    draft = deleted_draft(None if store.settings.product_id == "sku" else own, store.settings)
     return Translation(version=event.received_ms, drafts=(draft,), ignored="deleted")
 
 
-def _is_published(body: dict[str, Any]) -> bool:
+def _is_published(body: dict[str, Any], notes: list[str]) -> bool:
     """`publish` alone is public; early API versions give a variation's as a boolean.
+
+    A status of a plugin's is not public either, as WordPress has it, and is noted.
 
     Raises:
         Rejected: `missing_field`.
@@ -76,12 +100,15 @@ def _is_published(body: dict[str, Any]) -> bool:
     status = body.get("status")
     if isinstance(status, bool):
         return status
-    if text(status) is None:
+    said = text(status)
+    if said is None:
         raise Rejected("missing_field", "status", "whether it is published is not said")
-    return status == "publish"
+    if said != "publish" and said not in _HIDDEN:
+        notes.append("unknown_status")
+    return said == "publish"
 
 
-def _parent_of(body: dict[str, Any]) -> str | None:
+def _parent_of(body: dict[str, Any], notes: list[str]) -> str | None:
     """The parent's id where the body is a variation; None for every other product.
 
     A `parent_id` alone does not make one: grouped products gave one to simple products. Variations read
@@ -95,7 +122,10 @@ def _parent_of(body: dict[str, Any]) -> str | None:
         return None
     parent = identifier(body.get("parent_id"), "parent_id")
     if parent is None:
-        up = objects(mapping(body, "_links"), "up")
+        links = body.get("_links")
+        up = decorations(links, "up", notes, "links") if isinstance(links, dict) else []
+        if not isinstance(links, dict) and links not in NOTHING:
+            notes.append("links_unreadable")
         link = _PARENT_LINK.search(text(up[0].get("href")) or "") if up else None
         parent = link.group(1) if link else None
     if parent is None and kind == "variation":
@@ -107,7 +137,7 @@ def _told_of_parent(
     body: dict[str, Any], parent: str, version: int, notes: list[str], *, published: bool
 ) -> Translation:
     buyable = published and body.get("purchasable") is not False
-    if not buyable or _availability(body) != "instock":
+    if not buyable or _availability(body, notes) != "instock":
         return Translation(version=version, ignored="variation_tells_nothing")
     draft = Draft(
         kind=RecordKind.PRODUCT,
@@ -115,23 +145,38 @@ def _told_of_parent(
         origin=Origin.CATALOGUE,
         body=Product(product_id=parent, availability="instock"),
         op=Op.PATCH,
-        notes=(*notes, "known_from_variation"),
+        notes=tuple(dict.fromkeys((*notes, "known_from_variation"))),
     )
     return Translation(version=version, drafts=(draft,))
 
 
-def _parent_of_variants(body: dict[str, Any], version: int, *, published: bool) -> Translation:
+def _parent_of_variants(
+    body: dict[str, Any], version: int, notes: list[str], *, published: bool
+) -> Translation:
     """Variations are the products: their parent is none, but none of them outlives its publication."""
     if published:
         return Translation(version=version, ignored="parent_of_variants")
-    children = body.get("variations")
-    ids = [identifier(child, "variations") for child in children] if isinstance(children, list) else []
-    drafts = tuple(hide_draft(child) for child in ids if child is not None)
-    return Translation(version=version, drafts=drafts, ignored="unpublished")
+    children = entries(body.get("variations"))
+    ids = [readable_id(child.get("id") if isinstance(child, dict) else child) for child in children or ()]
+    if children is None or None in ids:
+        notes.append("variations_unreadable")
+    known = tuple(dict.fromkeys(notes))
+    # As their own events would say it: a variation is nobody else's.
+    drafts = tuple(
+        replace(hide_draft(child, known), owner=f"product|{child}") for child in ids if child is not None
+    )
+    reason = "variations_unreadable" if children is None else "unpublished"
+    return Translation(version=version, drafts=drafts, ignored=reason)
 
 
 def _upsert(
-    body: dict[str, Any], own: str, version: int, notes: list[str], store: StoreContext
+    body: dict[str, Any],
+    told: str,
+    version: int,
+    notes: list[str],
+    store: StoreContext,
+    *,
+    is_variation: bool,
 ) -> Translation:
     price = _price(body, notes)
     if price is None:
@@ -139,15 +184,15 @@ def _upsert(
     url = web_address(body.get("permalink"))
     if url is None:
         raise Rejected("missing_field", "permalink", "no absolute address of its page")
-    name = plain(body.get("name"))
-    if name is None and _parent_of(body) is None:
+    name = plain(body.get("name"), notes)
+    if name is None and not is_variation and body.get("type") is not None:
         raise Rejected("missing_field", "name", "a product without a name")
     if name is None:  # a variation read through its own endpoint: it can complete one, not create it
         notes.append("name_missing")
-    original = _original(body, price)
+    original = _original(body, price, notes)
     reduction, percentage = discount(price, original)
     rating, rating_count = _rating(body, notes)
-    brands = _names(body, "brands")
+    brands = _names(body, "brands", notes)
     if len(brands) > 1:
         notes.append("further_brands_left_out")
     # Hidden in the shop's own lists, though it can be bought: then it is not to be recommended either.
@@ -155,19 +200,19 @@ def _upsert(
     if unlisted:
         notes.append("hidden_in_catalogue")
     record = Product(
-        product_id=own,
+        product_id=told,
         name=name,
         url=url,
         unit_price=price,
         unit_price_original=original,
         discounted_amount=reduction,
         discounted_percentage=percentage,
-        availability=_availability(body),
-        image_url=_image(body),
+        availability=_availability(body, notes),
+        image_url=picture(body.get("images"), notes) or picture(body.get("image"), notes),
         description=prose(body.get("short_description"), notes) or prose(body.get("description"), notes),
         brand=brands[0] if brands else None,
-        categories=_names(body, "categories"),
-        tags=_names(body, "tags"),
+        categories=_names(body, "categories", notes),
+        tags=_names(body, "tags", notes),
         published_at=_published_at(body, store, notes),
         is_blacklisted=unlisted,
         rating=rating,
@@ -175,7 +220,7 @@ def _upsert(
     )
     draft = Draft(
         kind=RecordKind.PRODUCT,
-        id=own,
+        id=told,
         origin=Origin.CATALOGUE,
         body=record,
         op=Op.UPSERT if name is not None else Op.PATCH,
@@ -194,10 +239,13 @@ def _price(body: dict[str, Any], notes: list[str]) -> Decimal | None:
     return None
 
 
-def _original(body: dict[str, Any], price: Decimal) -> Decimal:
+def _original(body: dict[str, Any], price: Decimal, notes: list[str]) -> Decimal:
     """The regular price during a sale; else the price itself, so that an old sale's does not remain."""
     if body.get("on_sale") is True and _is_given(body.get("regular_price")):
-        return tidy(amount(body["regular_price"], "regular_price"))
+        try:
+            return tidy(amount(body["regular_price"], "regular_price"))
+        except Rejected:
+            notes.append("regular_price_unreadable")
     return price
 
 
@@ -205,8 +253,11 @@ def _is_given(value: object) -> bool:
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
-def _availability(body: dict[str, Any]) -> Availability | None:
-    """In stock, on back-order, or out of stock with back-orders taken: it can be bought."""
+def _availability(body: dict[str, Any], notes: list[str]) -> Availability | None:
+    """In stock, on back-order, or out of stock with back-orders taken: it can be bought.
+
+    A word of a plugin's says neither, and is noted: what Connectif holds stays.
+    """
     status = body.get("stock_status")
     if status is None and isinstance(body.get("in_stock"), bool):  # API v2
         status = "instock" if body["in_stock"] else "outofstock"
@@ -215,6 +266,8 @@ def _availability(body: dict[str, Any]) -> Availability | None:
     if status == "outofstock":
         tracked = body.get("manage_stock") not in (False, None)
         return "instock" if tracked and body.get("backorders_allowed") is True else "outofstock"
+    if status not in NOTHING:
+        notes.append("unknown_stock_status")
     return None
 
 
@@ -222,6 +275,8 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
     """The average of 0 to 5, only where somebody rated: WooCommerce writes "0.00" for nobody."""
     count = body.get("rating_count")
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_UNITS:
+        if count not in NOTHING:
+            notes.append("rating_invalid")
         return None, None
     if count == 0:
         return None, 0
@@ -235,15 +290,9 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
     return average, count
 
 
-def _names(body: dict[str, Any], key: str) -> tuple[str, ...]:
-    found = (plain(item.get("name"), 300) for item in objects(body, key))
+def _names(body: dict[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:
+    found = (plain(item.get("name"), notes, 300) for item in decorations(body, key, notes))
     return tuple(dict.fromkeys(name for name in found if name))
-
-
-def _image(body: dict[str, Any]) -> str | None:
-    """The first picture; a variation through its own endpoint has one `image`."""
-    pictures = [*objects(body, "images"), mapping(body, "image")]
-    return next((src for picture in pictures if (src := web_address(picture.get("src")))), None)
 
 
 def _published_at(body: dict[str, Any], store: StoreContext, notes: list[str]) -> str | None:

@@ -6,11 +6,9 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-import orjson
-
 from pipeline.events import Kind
-from pipeline.shops.base import Arrival
-from pipeline.shops.values import signed_base64
+from pipeline.shops.base import Arrival, Rejected
+from pipeline.shops.values import parse_json_object, signed_base64
 
 #: Stands where a delivery came without its topic.
 NO_TOPIC = "none"
@@ -68,9 +66,8 @@ def arrival(headers: Mapping[str, str], body: bytes) -> Arrival:
     so that it can never stand in the way of an entity's own events.
     """
     topic = headers.get("x-wc-webhook-topic", "")[:_TOPIC_LIMIT]
-    resource, _, action = topic.partition(".")
-    delivery = _delivery(headers, topic, action, body)
-    kind = _KINDS.get(resource)
+    delivery = _delivery(headers, topic, body)
+    kind = _KINDS.get(topic.partition(".")[0])
     entity = _entity(body) if kind is not None else None
     return Arrival(
         kind=kind or Kind.ORDER,
@@ -81,16 +78,15 @@ def arrival(headers: Mapping[str, str], body: bytes) -> Arrival:
     )
 
 
-def _delivery(headers: Mapping[str, str], topic: str, action: str, body: bytes) -> str:
-    """The delivery's identity: webhook, topic and raw body.
+def _delivery(headers: Mapping[str, str], topic: str, body: bytes) -> str:
+    """The delivery's identity: webhook, topic, delivery id and raw body.
 
-    `X-WC-Webhook-Delivery-ID` counts seconds, so two events of one second share it: it never decides that
-    two bodies are the same. It does tell two deletions apart, whose bodies are always the bare `{"id":n}`:
-    an order thrown away, restored and thrown away again is three events.
+    WooCommerce never repeats a delivery, builds the body when it sends it, and leaves `date_modified` as it
+    was at many changes: an order edited and edited back is three events, the last with the first one's body.
+    `X-WC-Webhook-Delivery-ID` is new for each attempt, but counts seconds, so that two events of one second
+    share it: it alone never decides that two bodies are the same.
     """
-    parts = [headers.get("x-wc-webhook-id", ""), topic]
-    if action == "deleted":
-        parts.append(headers.get("x-wc-webhook-delivery-id", ""))
+    parts = [headers.get("x-wc-webhook-id", ""), topic, headers.get("x-wc-webhook-delivery-id", "")]
     digest = hashlib.blake2b("\n".join(parts).encode(errors="replace") + b"\n", digest_size=16)
     digest.update(body)
     return digest.hexdigest()
@@ -101,10 +97,9 @@ def _entity(body: bytes) -> str | None:
     if found is not None:
         return found.group(1).decode()
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        own = parse_json_object(body).get("id")
+    except Rejected:
         return None
-    own = value.get("id") if isinstance(value, dict) else None
     if isinstance(own, bool) or not isinstance(own, int | str):
         return None
     return str(own) if re.fullmatch(r"[1-9][0-9]{0,19}", str(own)) else None

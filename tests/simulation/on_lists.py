@@ -1,0 +1,106 @@
+"""A store and Connectif without time and calls: what is told of each key waits in a list of one state.
+
+The adapters, the rules and what deliver makes of two versions are the program's own; queues, calls and their
+failures are the storms' business.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipeline.deliver.judge import apply, judge
+from pipeline.deliver.merge import PurchaseState, State, merged, state_of
+from pipeline.deliver.told import Told, told_from_json
+from pipeline.deliver.verdicts import (
+    CreatePurchase,
+    DeletePurchase,
+    PutContact,
+    ReplacePurchase,
+    Unchanged,
+    Verdict,
+)
+from pipeline.records import Record, RecordKind
+from pipeline.shops.base import raw_event
+from pipeline.shops.registry import ADAPTERS
+from pipeline.translate.rules import Outcome
+from tests.simulation.case_shop import STORE, TOPIC, Rules, settings_of
+from tests.simulation.cases import Case, Event, Expected, Given
+
+#: 2023-11-14T22:00:00Z: minute 0 of these stories.
+BEGIN = 1_699_999_200
+
+Key = tuple[RecordKind, str]
+
+
+def moment(minute: float) -> datetime:
+    """Minutes of a story -> a moment, UTC."""
+    return datetime.fromtimestamp(BEGIN + 60 * minute, UTC)
+
+
+class OnLists:
+    """One store of a platform, and what Connectif holds because of it.
+
+    Attributes:
+        contacts: what Connectif holds, by address, under our names.
+        purchases: by id.
+    """
+
+    def __init__(self, platform: str, **store: Any) -> None:
+        nothing = [Event(topic="", received=moment(0), body="")]
+        case = Case(platform=platform, name="", events=nothing, given=Given(store=store), expected=Expected())
+        self._rules = Rules(settings_of(case, Path("unused")))
+        self._platform = platform
+        self._waiting: dict[Key, State] = {}
+        self._told: dict[Key, Told] = {}
+        self._deliveries = 0
+        self.contacts: dict[str, dict[str, Any]] = {}
+        self.purchases: dict[str, dict[str, Any]] = {}
+
+    def hears(self, topic: str, body: Any, minute: float) -> Outcome:
+        """The shop sends one event, which arrives at that minute."""
+        self._deliveries += 1
+        names = ("x-shopify-webhook-id", "x-wc-webhook-delivery-id")
+        headers = {TOPIC[self._platform]: topic, **dict.fromkeys(names, f"{self._deliveries}")}
+        received_ms = int(moment(minute).timestamp() * 1_000)
+        event = raw_event(STORE, ADAPTERS[self._platform], headers, orjson.dumps(body), received_ms)
+        result, records = self._rules.hear(event.key, event.body, event.to_kafka_headers())
+        for record in records:
+            self._wait(record)
+        return result.outcome
+
+    def deliver(self) -> None:
+        """All that waits is told, or found to be no news."""
+        for (kind, record_id), state in self._waiting.items():
+            told = self._told.get((kind, record_id))
+            verdict = judge(told, state)
+            self._take(record_id, state, verdict)
+            after = apply(told, state, delivered=not isinstance(verdict, Unchanged))
+            if after is not None:
+                self._told[kind, record_id] = told_from_json(
+                    kind, orjson.loads(orjson.dumps(after.to_json()))
+                )
+        self._waiting.clear()
+
+    def _wait(self, record: Record) -> None:
+        key, state = (record.kind, record.id), state_of(record)
+        known = self._waiting.get(key)
+        self._waiting[key] = state if known is None else merged(known, state)
+
+    def _take(self, record_id: str, state: State, verdict: Verdict) -> None:
+        """What Connectif holds after a verdict; products are not looked at."""
+        match verdict:
+            case PutContact(fields, delete_first):
+                if delete_first:
+                    self.contacts.pop(record_id, None)
+                if fields is not None:
+                    self.contacts.setdefault(record_id, {}).update(fields)
+            case CreatePurchase() | ReplacePurchase():
+                assert isinstance(state, PurchaseState)
+                assert state.body is not None
+                self.purchases[record_id] = state.body
+            case DeletePurchase():
+                self.purchases.pop(record_id, None)

@@ -1,0 +1,180 @@
+"""A shop's `subscribed` against what Connectif knows, by their moments alone; and what a refusal names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.connectif.answers import Answer, AnswerKind
+from pipeline.deliver.consent import (
+    CLOCKS_MS,
+    DATE,
+    NOBODY,
+    STATUS,
+    Said,
+    is_fresh,
+    moment_of,
+    read_said,
+    remembered,
+    withdrawal,
+    without_consent,
+)
+from pipeline.deliver.judge import apply, judge
+from pipeline.deliver.merge import OWN, SEEN, ContactState
+from pipeline.deliver.pending import Stamp, Waiting
+from pipeline.deliver.refusals import notes_of, refused_fields
+from pipeline.deliver.told import ContactTold
+from pipeline.deliver.verdicts import PutContact, Unchanged
+from pipeline.events import Lane
+from pipeline.records import Origin
+
+NOON = 1_700_000_000_000
+moments = st.integers(NOON - 10**9, NOON + 10**9)
+
+
+def _waiting(moment: int, *, lane: Lane = Lane.LIVE, received: int = NOON + 10**10) -> Waiting:
+    stamp = Stamp("s", NOON, ("t", 0, 0), 0, Origin.CUSTOMER, lane, received)
+    state = ContactState(by_email=True, consent={OWN: (moment, False)})
+    return Waiting(stamp, state, lane, NOON, quiet=lane is Lane.BACKFILL)
+
+
+@given(moments, moments)
+def test_whoever_left_last_has_left_and_a_tie_of_seconds_or_clocks_counts_as_left(
+    left: int, word: int
+) -> None:
+    found = withdrawal(Said("unsubscribed", left), word, None)
+    if left >= word:
+        assert found == left
+    elif left < word - CLOCKS_MS - 1_000:
+        assert found is None
+    elif word - left <= CLOCKS_MS:
+        assert found == word
+
+
+@given(moments, moments, moments)
+def test_an_unsubscription_of_our_own_telling_is_nobody_elses(word: int, one: int, two: int) -> None:
+    ours = min(one, two), max(one, two)
+    assert withdrawal(Said("unsubscribed", ours[0]), word, ours) is None
+    assert withdrawal(Said("unsubscribed", ours[1]), word, ours) is None
+    assert withdrawal(Said("unsubscribed", None), word, ours) is None
+
+
+def test_who_left_just_before_we_told_of_a_withdrawal_has_left() -> None:
+    ours = NOON + 1_500, NOON + 1_700
+    assert withdrawal(Said("unsubscribed", NOON + 1_400), NOON - 9_000, ours) == NOON + 1_400
+    assert withdrawal(Said("unsubscribed", NOON + 1_701), NOON - 9_000, ours) == NOON + 1_701
+    assert (
+        withdrawal(Said("unsubscribed", NOON + 1_000), NOON - 9_000, ours) is None
+    )  # dated in whole seconds
+
+
+def test_unsubscribed_without_a_date_counts_more_than_any_word() -> None:
+    assert withdrawal(Said("unsubscribed"), NOON, None) == NOON
+    assert withdrawal(Said("subscribed"), NOON, None) is None
+    assert withdrawal(NOBODY, NOON, None) is None
+
+
+@given(moments, moments)
+def test_a_withdrawal_that_was_found_makes_every_word_that_is_not_newer_no_news(left: int, word: int) -> None:
+    found = withdrawal(Said("unsubscribed", left), word, None)
+    waiting = _waiting(word)
+    assert isinstance(waiting.state, ContactState)
+    told = apply(None, waiting.state)
+    assert isinstance(told, ContactTold)
+    told = remembered(told, withdrawn_ms=found, unsubscribing_ms=None, at_ms=NOON)
+    again = judge(ContactTold.from_json(told.to_json()), waiting.state)
+    assert again == Unchanged("same")
+    if found is not None:
+        assert told.newsletter == "unsubscribed"
+        newer = ContactState(by_email=True, consent={OWN: (found + 1, False)})
+        assert judge(told, newer) == PutContact({"newsletter": "subscribed"})
+
+
+def test_when_an_unsubscription_was_told_is_known_until_a_subscription_is() -> None:
+    left = ContactTold(consent={SEEN: (NOON, True)})
+    told = remembered(left, withdrawn_ms=None, unsubscribing_ms=NOON, at_ms=NOON + 5)
+    assert ContactTold.from_json(told.to_json()).withdrew == (NOON, NOON + 5)
+    later = ContactTold(consent={SEEN: (NOON + 9, False)}, withdrew=told.withdrew)
+    assert remembered(later, withdrawn_ms=None, unsubscribing_ms=None, at_ms=NOON).withdrew is None
+
+
+@pytest.mark.parametrize(
+    ("contact", "said"),
+    [
+        ({STATUS: "unsubscribed", DATE: "2023-11-14T22:13:20.000Z"}, Said("unsubscribed", NOON)),
+        ({STATUS: "subscribed", DATE: "2023-11-14T22:13:20"}, Said("subscribed", NOON)),
+        ({STATUS: "none", DATE: None}, Said("none")),
+        ({STATUS: "none", DATE: "yesterday"}, Said("unsubscribed")),
+        ({STATUS: "none", DATE: 5}, Said("unsubscribed")),
+        ({}, NOBODY),
+    ],
+)
+def test_what_a_contact_says_is_read_and_a_date_nobody_can_read_counts(
+    contact: dict[str, Any], said: Said
+) -> None:
+    assert read_said(contact) == said
+
+
+def test_nothing_is_given_after_it_was_received() -> None:
+    verdict = PutContact({"newsletter": "subscribed"})
+    assert moment_of(None, _waiting(NOON + 10, received=NOON), verdict) == NOON
+    assert moment_of(None, _waiting(NOON, received=NOON + 10), verdict) == NOON
+    assert moment_of(None, _waiting(NOON), PutContact({"name": "Ann"})) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "lane", "doubtful", "fresh"),
+    [
+        (600, Lane.LIVE, False, True),
+        (601, Lane.LIVE, False, False),
+        (0, Lane.LIVE, True, False),
+        (0, Lane.BACKFILL, False, False),
+        (0, Lane.RETRY, False, True),
+    ],
+)
+def test_only_a_live_word_of_late_is_told_unasked(age: int, lane: Lane, doubtful: bool, fresh: bool) -> None:
+    waiting = _waiting(NOON, lane=lane)
+    assert is_fresh(NOON, waiting, NOON + age * 1_000, 600.0, doubtful=doubtful) is fresh
+
+
+def test_a_word_that_may_have_been_told_against_a_withdrawal_is_taken_back() -> None:
+    verdict = PutContact({"name": "Ann", "newsletter": "subscribed"})
+    there = Said("subscribed", NOON)
+    assert without_consent(verdict, there, doubtful=False) == PutContact({"name": "Ann"})
+    undone = {"name": "Ann", "newsletter": "unsubscribed"}
+    assert without_consent(verdict, there, doubtful=True) == PutContact(undone)
+
+
+FIELDS = {
+    "name": "Ann",
+    "mobile_phone": "+34600",
+    "newsletter": "subscribed",
+    "external_id": "7",
+    "custom.size": "XL",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "detail", "refused"),
+    [
+        (("_mobilePhone",), "", {"mobile_phone"}),
+        (("_mobilePhone", "size"), "", {"mobile_phone", "custom.size"}),
+        (("_name", "_newsletterSubscriptionStatus", "_externalId"), "", {"name"}),
+        ((), "422; _mobilePhone is not valid", {"mobile_phone"}),
+        ((), "422; The phone number is not valid", {"mobile_phone"}),
+        ((), "422; no", set()),
+    ],
+)
+def test_a_refusal_names_what_can_be_left_out_and_never_who_it_is_or_consent(
+    fields: tuple[str, ...], detail: str, refused: set[str]
+) -> None:
+    answer = Answer(AnswerKind.INVALID, 422, detail, fields=fields)
+    assert refused_fields(answer, FIELDS) == refused
+    assert refused_fields(Answer(AnswerKind.UNAVAILABLE, 500, detail, fields=fields), FIELDS) == set()
+
+
+def test_the_notes_of_refused_fields_are_few() -> None:
+    assert notes_of(["mobile_phone", "custom.a", "custom.b"]) == ("custom_field_refused", "phone_refused")
