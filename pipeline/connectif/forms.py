@@ -87,7 +87,9 @@ def is_error(status: int, body: Any) -> bool:
     """Whether the JSON of a refusal is Connectif's HttpError: it repeats its status, and says something."""
     if not isinstance(body, Mapping) or type(body.get("status")) is not int or body["status"] != status:
         return False
-    return any(isinstance(body.get(name), str) and body[name] for name in _WORDS)
+    failures = body.get("validationErrors")
+    words = any(isinstance(body.get(name), str) and body[name] for name in _WORDS)
+    return words or (isinstance(failures, list) and bool(failures))
 
 
 def _is_named(body: Mapping[str, Any], purchase: str) -> bool:
