@@ -87,14 +87,13 @@ def state(gate: Gate, now: float) -> str:
             f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
             f"One call asks again in {span(wait)}."
         )
+    failing = gate.trouble.failing
+    if failing is not None:
+        then = f"One tries again in {span(wait)}." if health.careful else "Others are answered."
+        routes = ", ".join(failing.routes)
+        return f"Calls ({routes}) fail since {moment(failing.since)}: {failing.sentence}. {then}"
     if health.careful:
-        failing = gate.trouble.failing
-        if failing is None:
-            return f"A call failed ({health.failure}): one tries again in {span(wait)}."
-        return (
-            f"Calls ({', '.join(failing.routes)}) fail since {moment(failing.since)}: {failing.sentence}. "
-            f"One tries again in {span(wait)}."
-        )
+        return f"A call failed ({health.failure}): one tries again in {span(wait)}."
     if gate.wait(now) == math.inf and gate.budget.wait(now) <= 0:
         return "As many calls as may be are under way: the next one starts with an answer."
     return "It runs."
