@@ -27,11 +27,12 @@ ORDER, CUSTOMER, PRODUCT, CONSENT = (
     "customers_email_marketing_consent/update",
 )
 
+#: Samples that cannot be told at all: amounts in two currencies, and placeholders where amounts belong.
+UNTOLD = {"realistic-order-full-0-webhookdb", "anonymised-real-2025-04_orders_1"}
 #: What may refuse a record or change its verdict, and why. A path's `*` is any place in a list.
 DECIDES: dict[str, dict[str, str]] = {
     ORDER: {
         "id": "identity: of the purchase",
-        "admin_graphql_api_id": "identity: it keeps the truth where the id was rounded",
         "email": "identity: of the buyer",
         "customer.email": "identity: of the buyer, and whose consent the body holds",
         "customer": "identity: it may hold the only address",
@@ -99,6 +100,8 @@ def _bodies() -> Iterator[tuple[str, str, Any]]:
     """(name, topic, body) of all real bodies that tell something, and of the orders once they are sold."""
     for number, (name, body, meaning) in enumerate(CASES):
         topic = meaning.topic
+        if name in UNTOLD:
+            continue
         if not isinstance(body, dict) or ("line_items" not in body and topic.startswith("orders/")):
             continue
         if topic.startswith("orders/") and not topic.endswith(("delete", "edited")):
@@ -111,6 +114,10 @@ def _bodies() -> Iterator[tuple[str, str, Any]]:
             yield f"{name}-{number}", CONSENT, body
 
 
+def _shop_money(amount: str) -> dict[str, Any]:
+    return {"shop_money": {"amount": amount, "currency_code": "EUR"}}
+
+
 def _dressed() -> Iterator[tuple[str, str, Any]]:
     """Bodies with all that the samples leave empty."""
     picture = {"id": 1, "src": "https://cdn.example/1.png"}
@@ -119,7 +126,16 @@ def _dressed() -> Iterator[tuple[str, str, Any]]:
         ORDER,
         paid_order(
             note_attributes=[{"name": "cartId", "value": "k-1"}, {"name": "gift", "value": "yes"}],
-            line_items=[order_line(vendor="Potter", properties=[{"name": "a", "value": "b"}])],
+            line_items=[
+                order_line(
+                    vendor="Potter",
+                    properties=[{"name": "a", "value": "b"}],
+                    price_set=_shop_money("12.00"),
+                    discount_allocations=[{"amount": "1.00"}, {"amount_set": _shop_money("2.00")}],
+                ),
+                order_line(id=2, product_id=78, total_discount_set=_shop_money("3.00")),
+                order_line(id=3, product_id=79, total_discount="1.00"),
+            ],
             customer={
                 "id": 7,
                 "email": "customer1@example.com",
@@ -185,9 +201,9 @@ def _odd(original: Any) -> tuple[Any, ...]:
 
 
 def _places(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any, tuple[str | int, ...]]]:
-    """(container, key, path) of every node; of lists the first two elements."""
+    """(container, key, path) of every node; of lists the first three elements."""
     children: Any = (
-        node.items() if isinstance(node, dict) else enumerate(node[:2]) if isinstance(node, list) else ()
+        node.items() if isinstance(node, dict) else enumerate(node[:3]) if isinstance(node, list) else ()
     )
     for key, child in list(children):
         yield node, key, (*path, key)
@@ -237,10 +253,7 @@ def _fault(before: tuple[Draft, ...], after: tuple[Draft, ...], original: Any, v
 def test_no_decoration_in_an_odd_form_costs_a_record(topic: str, body: dict[str, Any]) -> None:
     event = delivered(topic, body)
     whole = orjson.loads(event.body)
-    try:
-        before = _told(event, whole)
-    except Rejected:
-        pytest.skip("this sample cannot be told as it is: its amounts are in two currencies")
+    before = _told(event, whole)
     faults = []
     for container, key, path in _places(whole):
         if _pattern(path) in DECIDES[topic]:

@@ -129,7 +129,8 @@ stores = st.builds(
     st.fixed_dictionaries(
         {
             "purchase_id": st.sampled_from(("id", "number", "name")),
-            "product_id": st.sampled_from(("product", "variant")),
+            "product_id": st.sampled_from(("product", "variant", "sku")),
+            "consent_from_orders": st.booleans(),
             "tax": st.sampled_from(("as_shown", "included", "excluded")),
             "on_partial_refund": st.sampled_from(("replace", "keep")),
             "guests_without_email": st.sampled_from(("park", "external_id")),

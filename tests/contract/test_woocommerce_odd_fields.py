@@ -141,7 +141,6 @@ def complaints(body: Any, kind: str, context: StoreContext) -> Iterator[str]:
                 yield f"{what}: {', '.join(lost(before, after))} lost without a note"
 
 
-@pytest.mark.xfail(reason="not right yet", strict=False, raises=AssertionError)
 @pytest.mark.parametrize("stores", STORES)
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in BODIES_OF for name in BODIES_OF[kind]])
 def test_a_record_never_dies_of_what_decorates_it(kind: str, name: str, stores: str) -> None:

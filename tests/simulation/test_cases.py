@@ -20,79 +20,14 @@ README = Path(__file__).parent.parent.parent / "README.md"
 #: Connectif got what it holds before the first event this long before it.
 BEFORE = 365 * 86_400.0
 SETTLED_WITHIN = 1_800.0
-#: What is not right yet: `platform/name`, or `platform/name-variant` where the other variant is.
-EXPECTED_FAILURES: frozenset[str] = frozenset(
-    {
-        "shopify/cancelled-in-a-cut-body",
-        "shopify/compare-at-empty",
-        "shopify/compare-at-odd",
-        "shopify/consent-of-years-ago",
-        "shopify/cut-update-after-a-cancellation",
-        "shopify/double-opt-in-pending",
-        "shopify/guest-ticks-the-box",
-        "shopify/half-a-character-in-a-name",
-        "shopify/line-repeated",
-        "shopify/name-in-the-default-address",
-        "shopify/old-orders-tick",
-        "shopify/old-tick-where-the-store-says-so",
-        "shopify/pending-then-a-second-order",
-        "shopify/redacted-customer",
-        "shopify/unlisted-after-active",
-        "shopify/unlisted-and-sold-out",
-        "shopify/unlisted-product",
-        "shopify/unlisted-variants",
-        "woocommerce/anonymised-before-it-was-told",
-        "woocommerce/anonymised-customer",
-        "woocommerce/anonymised-guest",
-        "woocommerce/anonymised-order",
-        "woocommerce/coupon-list-with-a-gap",
-        "woocommerce/coupon-with-a-gap-given-back",
-        "woocommerce/customer-there-and-back",
-        "woocommerce/draft-after-sold",
-        "woocommerce/edit-and-back",
-        "woocommerce/empty-body",
-        "woocommerce/gift-card-and-a-refund",
-        "woocommerce/gift-card-payment",
-        "woocommerce/gift-card-pays-it-all",
-        "woocommerce/gift-cards-with-a-gap",
-        "woocommerce/half-a-character-in-a-name",
-        "woocommerce/left-the-sold-statuses",
-        "woocommerce/line-decorations-odd",
-        "woocommerce/line-image-as-text",
-        "woocommerce/line-repeated",
-        "woocommerce/markup-everywhere",
-        "woocommerce/markup-in-names",
-        "woocommerce/no-word-on-tax-and-no-tax",
-        "woocommerce/product-decorations-odd",
-        "woocommerce/product-there-and-back",
-        "woocommerce/return-at-the-till",
-        "woocommerce/staff-account",
-        "woocommerce/status-flips-in-one-second",
-        "woocommerce/suborder-cancelled-alone",
-        "woocommerce/suborders-by-number",
-        "woocommerce/suborders-dokan",
-        "woocommerce/suborders-parent-refunded",
-        "woocommerce/suborders-yith",
-        "woocommerce/trade-in-line",
-        "woocommerce/trade-in-only-with-a-placeholder",
-        "woocommerce/variations-as-objects",
-        "woocommerce/variations-with-a-gap",
-    }
-)
 
 
 def _plays() -> Iterator[object]:
     """Every case in every variant."""
     for folder in folders():
-        name = f"{folder.parent.name}/{folder.name}"
         for variant in ("one-by-one", "together"):
-            known = not EXPECTED_FAILURES.isdisjoint({name, f"{name}-{variant}"})
-            marks = (
-                [pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)]
-                if known
-                else []
-            )
-            yield pytest.param(folder, variant == "together", id=f"{name}-{variant}", marks=marks)
+            name = f"{folder.parent.name}/{folder.name}-{variant}"
+            yield pytest.param(folder, variant == "together", id=name)
 
 
 @pytest.mark.parametrize(("folder", "together"), list(_plays()))

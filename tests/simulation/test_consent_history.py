@@ -151,7 +151,6 @@ def end_of(history: list[Said], *, ticks: bool) -> tuple[bool, list[Word], list[
     return status == "subscribed", own, [word for word in words if word.of == "order"]
 
 
-@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
 @pytest.mark.parametrize("ticks", [False, True], ids=["verdicts-only", "ticks-count"])
 @settings(max_examples=60, deadline=None)
 @example(history=[Said("tick", 0, True), Said("left", 0, True), Said("subscribed", 45, True)])
@@ -166,7 +165,6 @@ def test_nobody_is_subscribed_whose_newest_word_is_a_withdrawal(history: list[Sa
         assert not subscribed
 
 
-@pytest.mark.xfail(reason="not right yet", strict=True, raises=AssertionError)
 @settings(max_examples=60, deadline=None)
 @example(history=[Said("subscribed", 0, True), Said("left", 0, True), Said("subscribed", 0, True)])
 @given(history=histories)

@@ -41,11 +41,20 @@ def test_a_body_that_says_not_cancelled_wins_over_the_topic() -> None:
     assert purchase_draft(translate("orders/cancelled", paid_order(cancelled_at=None))).body is not None
 
 
-@pytest.mark.parametrize("topic", SOLD_TOPICS)
+@pytest.mark.parametrize("topic", ["orders/updated", "orders/fulfilled", "orders/partially_fulfilled"])
 @pytest.mark.parametrize("status", ["paid", "partially_refunded", "partially_paid"])
 def test_under_other_topics_an_order_that_may_be_cancelled_changes_nothing(topic: str, status: str) -> None:
     body = without(paid_order(financial_status=status), "cancelled_at")
     assert refusal_of(topic, body) == ("missing_field", "cancelled_at")
+
+
+@pytest.mark.parametrize("topic", ["orders/create", "orders/paid"])
+def test_the_topics_of_a_sale_tell_an_order_that_does_not_say_whether_it_is_cancelled(topic: str) -> None:
+    draft = purchase_draft(translate(topic, without(paid_order(), "cancelled_at")))
+    assert draft.body is not None
+    assert draft.notes == ("cancelled_at_missing",)
+    waiting = without(paid_order(financial_status="partially_paid"), "cancelled_at")
+    assert translate(topic, waiting).drafts == ()
 
 
 @pytest.mark.parametrize("status", ["refunded", "voided", "pending", "authorized"])

@@ -121,7 +121,7 @@ def test_an_order_of_lines_below_zero_alone_has_no_products() -> None:
 def test_a_line_repeated_under_its_own_id_counts_once() -> None:
     translation = told(order(line(93, id=5), line(93, id=5), line(93, id="6")))
     assert purchase_of(translation).total_quantity == 4
-    assert notes(translation) == ("repeated_line",)
+    assert notes(translation) == ("line_repeated",)
 
 
 @pytest.mark.parametrize("own", [None, 0, "", [1]])

@@ -3,7 +3,8 @@
 A subscription's `include_fields` cuts bodies, and a field that is absent is not one that is null:
 
 - `cancelled_at`: under the topic `orders/cancelled` its absence means cancelled: the topic speaks. Where it
-  is null, the body counts, which is signed. Under every other topic a sold order without it is refused.
+  is null, the body counts, which is signed. `orders/create` and `orders/paid` are the moments of a sale: the
+  order is told, noted. Under every other topic a sold order without it is refused: it may be cancelled since.
 - `financial_status`: refused under every topic, `orders/paid` too: a header that nobody signed makes no sale.
 - `test`: a sold order without it is refused, unless the store accepts test orders.
 - `current_total_price`, `current_quantity`: the amounts of the placing stand for them, noted; after a partial
@@ -58,6 +59,8 @@ _SOLD = frozenset({"paid", "partially_refunded"})
 #: The sale is in question and not undone: a paid order that was edited waits for the rest.
 _IN_QUESTION = "partially_paid"
 _SILENCE = Statement()
+#: Topics that speak of a sale; after them an order can be cancelled, and their bodies are as old as they are.
+_OF_A_SALE = frozenset({"orders/create", "orders/paid"})
 _NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTION, "refunded", "voided"})
 
 
@@ -119,7 +122,7 @@ def _unsold(body: Mapping[str, Any], topic: str, settings: StoreSettings) -> str
     if not isinstance(status, str) or not status:
         raise Rejected("missing_field", "financial_status", "whether the order is sold is not said")
     sold = _SOLD if settings.sold_statuses is None else settings.sold_statuses
-    if (status in sold or status == _IN_QUESTION) and "cancelled_at" not in body:
+    if "cancelled_at" not in body and topic not in _OF_A_SALE and (status in sold or status == _IN_QUESTION):
         raise Rejected("missing_field", "cancelled_at", "whether the order was cancelled is not said")
     if status in sold:
         return None
@@ -175,6 +178,8 @@ def _sale(
             "missing_field", settings.purchase_id, "the order lacks what its purchase id comes from"
         )
     notes = list(told)
+    if "cancelled_at" not in body:
+        notes.append("cancelled_at_missing")
     total = _total(body, currency, notes, as_placed=_keeps_original(body, settings))
     coupons, coupon_notes = coupon_codes(body.get("discount_codes") or [])
     return Sale(

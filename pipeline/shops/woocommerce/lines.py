@@ -58,7 +58,7 @@ def _each_once(lines: list[dict[str, Any]], notes: list[str]) -> list[dict[str, 
     for index, line in enumerate(lines):
         first.setdefault(readable_id(line.get("id")) or f"line {index}", line)
     if len(first) < len(lines):
-        notes.append("repeated_line")
+        notes.append("line_repeated")
     return list(first.values())
 
 
