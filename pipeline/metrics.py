@@ -17,6 +17,9 @@ from prometheus_client.registry import Collector
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+BUILD_INFO = Gauge(
+    "pipeline_build_info", "1: which version runs, and on which Python.", ["version", "python"]
+)
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(
@@ -143,9 +146,10 @@ SANDBOX_CALLS = Counter(
 
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
-    "Calls of Connectif's API by HTTP status (none: no answer). 429: others share the limit, or it is set "
-    "too high. 401, 403: the account is stopped. purpose: tell; without, told again without what it refuses; "
-    "consent, asked whether people have withdrawn; look, at imports; compare, repair, stock.",
+    "Calls of Connectif's API by HTTP status (none: no answer; foreign: one in no form of Connectif's, as of "
+    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
+    "purpose: tell; without, told again without what it refuses; consent, asked whether people have "
+    "withdrawn; look, at imports; compare, repair, stock.",
     ["account", "route", "purpose", "status"],
 )
 DELIVER_CALL_SECONDS = Histogram(
