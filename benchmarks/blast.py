@@ -16,6 +16,7 @@ import time
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -41,24 +42,29 @@ class Tally:
 
 
 class Client(asyncio.Protocol):
-    """One connection: sends, waits for the answer, sends the next. Answers must fit one read."""
+    """One connection: sends, waits for the answer, sends the next. Answers declare their length."""
 
     def __init__(self, pool: Iterator[bytes], tally: Tally) -> None:
         self._pool = pool
         self._tally = tally
         self._sent = 0.0
+        self._read = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's own class, which need not be one of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
-        """An answer."""
-        now = time.perf_counter()
-        self._tally.latencies.append(now - self._sent)
-        if not data.startswith(b"HTTP/1.1 200"):
+        """An answer, or a part of one."""
+        self._read += data
+        head, end, body = self._read.partition(b"\r\n\r\n")
+        if not end or len(body) < int(head.lower().partition(b"content-length: ")[2].split(b"\r", 1)[0]):
+            return
+        self._read = b""
+        self._tally.latencies.append(time.perf_counter() - self._sent)
+        if not head.startswith(b"HTTP/1.1 200"):
             self._tally.refused += 1
         self._next()
 

@@ -150,6 +150,7 @@ class GatewaySettings(Section):
     drain_timeout: float = Field(default=20.0, gt=0, description="on SIGTERM, for what is in flight")
     read_timeout: float = Field(default=15.0, ge=1, description="for a whole request to arrive")
     idle_timeout: float = Field(default=75.0, ge=1, description="of a connection between requests")
+    write_timeout: float = Field(default=15.0, ge=1, description="for a peer to take what was answered")
     max_held_bytes: int = Field(default=256_000_000, ge=5_000_000, description="bodies in memory, together")
 
 
@@ -450,6 +451,20 @@ def shared_accounts(settings: Settings) -> list[str]:
         f"stores {' and '.join(names)} feed one account, {account}: right only if no two of them ever give "
         "the same id to an order or a product, since one would take the place of the other"
         for account, names in feeding.items()
+        if len(names) > 1
+    ]
+
+
+def shared_secrets(settings: Settings) -> list[str]:
+    """A warning for each group of stores that one secret signs for."""
+    signing: dict[str, list[str]] = {}
+    for name, store in settings.stores.items():
+        for secret in store.secrets:
+            signing.setdefault(secret.get_secret_value(), []).append(name)
+    return [
+        f"stores {' and '.join(names)} share a secret: a webhook of one that is sent to the address of "
+        "another is taken for the other's; give each store a secret of its own where the shop allows it"
+        for names in dict.fromkeys(tuple(dict.fromkeys(names)) for names in signing.values())
         if len(names) > 1
     ]
 

@@ -3,11 +3,17 @@
 Counters start at 0 with each process: use `rate()`. The account of records (`pipeline_account_*`) is read
 from the stages' tables instead, so it survives crashes and is exact; sum it over instances.
 Labels are bounded: stores and accounts come from the settings, reasons from the code.
+
+A process exports its own room's series alone (`exposition`): a series of another room would be 0 there, and
+look as if it had been measured.
 """
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.registry import Collector
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -31,10 +37,50 @@ GATEWAY_PRODUCE_SECONDS = Histogram(
     buckets=LATENCY,
 )
 GATEWAY_HELD_BYTES = Gauge("pipeline_gateway_held_bytes", "Bodies in memory, being read or not yet kept.")
-GATEWAY_KAFKA_UP = Gauge("pipeline_gateway_kafka_up", "1 while events go to Kafka directly, 0: to the spool.")
-GATEWAY_SPOOL_EVENTS = Gauge("pipeline_gateway_spool_events", "Events on disk that Kafka has not confirmed.")
+GATEWAY_LAST_EVENT = Gauge(
+    "pipeline_gateway_last_event_timestamp_seconds",
+    "When the gateway last kept an event of a store, epoch seconds; 0: none yet. Long ago for a store that "
+    "usually sends: its webhooks are switched off, or do not get here.",
+    ["store"],
+)
+GATEWAY_KAFKA_UP = Gauge(
+    "pipeline_gateway_kafka_up", "1 while events of every topic go to Kafka directly, 0: some to the spool."
+)
+GATEWAY_TOPIC_UP = Gauge(
+    "pipeline_gateway_topic_up",
+    "1 while events of the topic go to Kafka directly. 0 for one alone: Kafka refuses that topic.",
+    ["topic"],
+)
+GATEWAY_SPOOL_EVENTS = Gauge(
+    "pipeline_gateway_spool_events", "Events on disk that Kafka has not confirmed.", ["topic"]
+)
 GATEWAY_SPOOL_BYTES = Gauge("pipeline_gateway_spool_bytes", "Their size; at gateway.spool_max_bytes: 503.")
-GATEWAY_SPOOL_FAILURES = Counter("pipeline_gateway_spool_failures_total", "Commits that failed: disk full.")
+GATEWAY_SPOOL_FAILURES = Counter(
+    "pipeline_gateway_spool_failures_total", "Writes to the spool that failed: disk full or broken."
+)
+GATEWAY_SPOOL_WRITABLE = Gauge(
+    "pipeline_gateway_spool_writable",
+    "0 while the spool's disk takes nothing: what Kafka does not confirm is answered 503.",
+)
+GATEWAY_SPOOL_DAMAGED = Counter(
+    "pipeline_gateway_spool_damaged_total",
+    "Places in spool files that cannot be read. The files are kept as *.damaged.",
+)
+GATEWAY_SPOOL_LOST = Counter(
+    "pipeline_gateway_spool_lost_total", "Events known to have been in such places: answered 2xx, and lost."
+)
+GATEWAY_REFUSED_EVENTS = Gauge(
+    "pipeline_gateway_refused_events",
+    "Events kept aside since Kafka never takes them (too large): raise the topic's max.message.bytes and "
+    "start the gateway again.",
+    ["topic"],
+)
+GATEWAY_CONNECTIONS = Gauge(
+    "pipeline_gateway_connections", "Open connections. At pipeline_gateway_connections_max: new ones get 503."
+)
+GATEWAY_CONNECTIONS_MAX = Gauge(
+    "pipeline_gateway_connections_max", "Most connections at once, as the descriptor limit leaves room for."
+)
 GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
 
 TRANSLATE_EVENTS = Counter(
@@ -111,4 +157,32 @@ DELIVER_INVALID = Counter(
     "pipeline_deliver_invalid_total", "Messages on connectif.* that are no records; they go to dead letters."
 )
 
-__all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]
+#: The rooms with series of their own, and how the names of these begin.
+ROOMS = {
+    "gateway": ("pipeline_gateway_",),
+    "translate": ("pipeline_translate_", "pipeline_coupons_used"),
+    "deliver": ("pipeline_deliver_",),
+    "sandbox": ("pipeline_sandbox_",),
+}
+
+
+class _Own(Collector):
+    """All there is but the series of other rooms."""
+
+    def __init__(self, room: str) -> None:
+        self._foreign = tuple(
+            beginning for other, names in ROOMS.items() if other != room for beginning in names
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        for family in REGISTRY.collect():
+            if not family.name.startswith(self._foreign):
+                yield family
+
+
+def exposition(room: str) -> bytes:
+    """What a process of a room exports, as Prometheus reads it."""
+    return generate_latest(_Own(room))
+
+
+__all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram", "exposition"]

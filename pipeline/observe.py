@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from pipeline.errors import PipelineError
+from pipeline.metrics import exposition
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,13 +39,16 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def observe_app(readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
-    """The three routes, and `pages` by their paths; mount it whole or call it for what it knows."""
+def observe_app(room: str, readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
+    """The three routes, and `pages` by their paths; mount it whole or call it for what it knows.
+
+    `room` is one of `pipeline.metrics.ROOMS`: whose series the process exports.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         path = str(scope.get("path"))
         if path == "/metrics":
-            await respond(send, 200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST.encode())
+            await respond(send, 200, exposition(room), CONTENT_TYPE_LATEST.encode())
         elif path == "/healthz":
             await respond(send, 200, b"ok\n")
         elif path == "/readyz":
@@ -82,11 +86,16 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def observed(
-    readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
+    room: str, readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
 ) -> AsyncIterator[None]:
     """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
     config = uvicorn.Config(
-        observe_app(readiness, pages), lifespan="off", log_level="warning", access_log=False, ws="none"
+        observe_app(room, readiness, pages),
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        ws="none",
     )
     server = uvicorn.Server(config)
     # The caller owns the signals; uvicorn would take them.

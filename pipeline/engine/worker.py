@@ -82,7 +82,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
     REGISTRY.register(LagCollector(engine))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
-    async with observed(lambda: engine.complaint, sock, engine.pages):
+    async with observed(stage.app_id, lambda: engine.complaint, sock, engine.pages):
         log.info("%s: worker %s listens on port %d", stage.app_id, worker, sock.getsockname()[1])
         starting = asyncio.create_task(engine.start(), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")

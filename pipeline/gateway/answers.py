@@ -67,7 +67,13 @@ PING = Answer("ping", 200, {"ok": True})
 NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
 METHOD = _error("method_not_allowed", 405, "webhooks are sent with POST", allow="POST")
 MEDIA_TYPE = _error("unsupported_media_type", 415, "choose JSON as the webhook's format")
-EMPTY = _error("empty_body", 400, "a webhook carries the changed entity as JSON")
+ENCODING = _error(
+    "unsupported_content_encoding",
+    415,
+    "send the body as it is signed, not compressed",
+    accept_encoding="identity",
+)
+BAD_REQUEST = _error("bad_request", 400, "this is not a request of HTTP/1.1")
 TOO_LARGE = _error("body_too_large", 413, "the body exceeds gateway.max_body_bytes")
 HEADERS = _error("headers_too_large", 431, "send fewer or smaller headers")
 SLOW = _error("request_timeout", 408, "send the whole request without pauses")
@@ -85,7 +91,8 @@ OUTCOMES = tuple(
         NOT_FOUND,
         METHOD,
         MEDIA_TYPE,
-        EMPTY,
+        ENCODING,
+        BAD_REQUEST,
         TOO_LARGE,
         HEADERS,
         SLOW,

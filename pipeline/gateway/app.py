@@ -45,13 +45,13 @@ class Gateway:
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._webhooks.refuse_unread(scope["method"], headers)
-        body = refusal or await self._read(receive)
+        body = refusal or await self._read(route, receive)
         if not isinstance(body, bytes):
             return body
         try:
             return await self._keep(route, headers, body)
         finally:
-            self._webhooks.held -= len(body)
+            self._webhooks.hold(route, -len(body))
 
     async def _keep(self, route: Route, headers: dict[str, str], body: bytes) -> Answer:
         loop = asyncio.get_running_loop()
@@ -68,20 +68,20 @@ class Gateway:
         route.count_kept(len(body), loop.time() - began)
         return answers.KEPT[stored]
 
-    async def _read(self, receive: Receive) -> bytes | Answer | None:
+    async def _read(self, route: Route, receive: Receive) -> bytes | Answer | None:
         """The body, counted as held; else the refusal, or None where the sender has gone."""
         webhooks, chunks, size = self._webhooks, list[bytes](), 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                webhooks.held -= size
+                webhooks.hold(route, -size)
                 return None
             chunk = message.get("body", b"")
             chunks.append(chunk)
             size += len(chunk)
-            webhooks.held += len(chunk)
-            if size > webhooks.max_body or webhooks.overloaded(size):
-                webhooks.held -= size
+            webhooks.hold(route, len(chunk))
+            if size > webhooks.max_body or webhooks.overloaded(route, size):
+                webhooks.hold(route, -size)
                 return answers.TOO_LARGE if size > webhooks.max_body else answers.OVERLOADED
             if not message.get("more_body", False):
                 return b"".join(chunks)

@@ -98,8 +98,8 @@ class HotProtocol(LimitedProtocol):
             return  # refused already
         delivery.pieces.append(body)
         delivery.size += len(body)
-        self.webhooks.held += len(body)
-        if self.webhooks.overloaded(delivery.size):
+        self.webhooks.hold(delivery.route, len(body))
+        if self.webhooks.overloaded(delivery.route, delivery.size):
             self._answer(delivery, answers.OVERLOADED)
 
     def on_message_complete(self) -> None:
@@ -123,14 +123,17 @@ class HotProtocol(LimitedProtocol):
             not path.startswith(PREFIX)
             or b"?" in path
             or self.parser.get_method() != b"POST"
-            or self.expect_100_continue
-            or self.parser.should_upgrade()
             or (self.cycle is not None and not self.cycle.response_complete)
         ):
             return None
         route = self.webhooks.route(path)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
-        if route is None or "content-length" not in headers or self.webhooks.refuse_unread("POST", headers):
+        if (
+            route is None
+            or "content-length" not in headers
+            or "expect" in headers
+            or self.webhooks.refuse_unread("POST", headers)
+        ):
             return None
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         return _Delivery(route, headers, keep_alive)
@@ -172,15 +175,18 @@ class HotProtocol(LimitedProtocol):
         self.on_response_complete()
 
     def _release(self, delivery: _Delivery) -> None:
-        self.webhooks.held -= delivery.size
+        self.webhooks.hold(delivery.route, -delivery.size)
         delivery.pieces, delivery.size = [], 0
 
 
-def hot_protocol(settings: GatewaySettings, checks: Webhooks) -> type[HttpToolsProtocol]:
-    """The protocol for these settings and checks; uvicorn makes one for each connection."""
+def hot_protocol(
+    settings: GatewaySettings, checks: Webhooks, most: int = LimitedProtocol.max_connections
+) -> type[HttpToolsProtocol]:
+    """The protocol for these settings and checks, and `most` connections; uvicorn makes one for each."""
 
     class Configured(HotProtocol):
         limits = settings
         webhooks = checks
+        max_connections = most
 
     return Configured

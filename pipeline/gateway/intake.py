@@ -1,4 +1,7 @@
-"""Where an event is kept: in Kafka, or in the spool until Kafka takes it.
+"""Where the events of one topic are kept: in Kafka, or in the spool until Kafka takes them.
+
+Each topic has an intake of its own, with its own connection, so that one which Kafka does not take holds up
+none of the others (`pipeline.gateway.intakes`).
 
 Two states. *Direct*: events go to Kafka, and the spool holds nothing that Kafka was not given before.
 *Spooling*: events go to the spool, behind what lies there, while it is drained into Kafka in order.
@@ -9,7 +12,8 @@ comes twice with one delivery id, which deduplication absorbs. The producer is t
 none of it arrives late. Spooling ends when Kafka has confirmed something since, and all that was spooled has
 at least been queued: the producer keeps the order between that and what follows directly.
 
-A spooled event is deleted once it and all before it are confirmed. A crash in between repeats some.
+A spooled event is deleted once it and all before it are confirmed. A crash in between repeats some. An event
+that Kafka refuses for what it is (too large, not valid) is set aside, and the next one has its turn.
 """
 
 from __future__ import annotations
@@ -24,9 +28,9 @@ from typing import Any
 from pipeline.errors import BrokerError
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.produce import Link, Refused
-from pipeline.gateway.spool import Spool
-from pipeline.gateway.spool_file import Row
-from pipeline.metrics import GATEWAY_DRAINED, GATEWAY_KAFKA_UP, GATEWAY_PRODUCE_SECONDS
+from pipeline.gateway.spool import Lane
+from pipeline.gateway.spool_log import Row
+from pipeline.metrics import GATEWAY_DRAINED, GATEWAY_PRODUCE_SECONDS, GATEWAY_TOPIC_UP
 
 log = logging.getLogger(__name__)
 
@@ -60,20 +64,21 @@ class _Direct:
 class _Drained:
     """A message of the spool on its way to Kafka."""
 
-    __slots__ = ("confirmed", "intake", "link", "row")
+    __slots__ = ("confirmed", "intake", "link", "refused", "row")
 
     def __init__(self, intake: Intake, link: Link, row: Row) -> None:
         self.intake = intake
         self.link = link
         self.row = row
         self.confirmed = False
+        self.refused = ""
 
     def reported(self, error: Any, _message: Any) -> None:
         self.intake.on_drained(self, error)
 
 
 class Intake:
-    """Takes messages and keeps them; lives on one event loop.
+    """Takes the messages of one topic and keeps them; lives on one event loop.
 
     Args:
         spool: for what Kafka does not take; this becomes its only user.
@@ -87,7 +92,7 @@ class Intake:
     """
 
     def __init__(
-        self, spool: Spool, connect: Callable[[], Link], *, confirm_timeout: float, clock: Callable[[], float]
+        self, spool: Lane, connect: Callable[[], Link], *, confirm_timeout: float, clock: Callable[[], float]
     ) -> None:
         self._spool = spool
         self._connect = connect
@@ -101,8 +106,7 @@ class Intake:
         self._waiting: dict[_Direct, None] = {}
         self._draining: deque[_Drained] = deque()
         self._draining_bytes = 0
-        self._deleted = 0
-        self._cursor = 0
+        self._deleted = self._cursor = spool.start
         #: Events held back, for milliseconds, while the last of the spool goes to the producer: under load
         #: there would always be one more in the spool, and it would never be found empty.
         self._gate: list[tuple[Message, asyncio.Future[Stored]]] | None = None
@@ -118,7 +122,8 @@ class Intake:
         self._timer = self._loop.call_soon(self._tick)
         self._ticks_fast = False
         self.task = self._loop.create_task(self._drain())
-        GATEWAY_KAFKA_UP.set(0)
+        self._up = GATEWAY_TOPIC_UP.labels(spool.topic)
+        self._up.set(0)
 
     def submit(self, message: Message) -> asyncio.Future[Stored]:
         """Keep a message. The future says where it is safe, or raises `Overloaded`."""
@@ -133,14 +138,15 @@ class Intake:
 
     def complaint(self) -> str | None:
         """Why no event could be kept now; None when it could."""
-        return "the spool is full" if not self.direct and self._spool.is_full else None
+        reason = None if self.direct else self._spool.refuses_all()
+        return None if reason is None else f"Kafka does not take {self._spool.topic} now, and {reason}"
 
     @property
     def _unsent(self) -> int:
-        return self._spool.events - len(self._draining)
+        return self._spool.unrefused - len(self._draining)
 
     async def close(self) -> None:
-        """Wait for what is on its way as long as Kafka may take, spool the rest, close everything."""
+        """Wait for what is on its way as long as Kafka may take, spool the rest, close the connection."""
         self._closing = True
         self._wake.set()
         await self.task
@@ -148,7 +154,6 @@ class Intake:
             await asyncio.wait_for(self._settled.wait(), self._confirm_timeout)
         self._timer.cancel()
         self._trip("the gateway stops")
-        await self._spool.close()
         await asyncio.gather(*self._retired)
 
     def on_direct(self, entry: _Direct, error: Any) -> None:
@@ -156,7 +161,11 @@ class Intake:
         if entry.link is not self._link:
             return  # it moved to the spool
         if error is not None:
-            self._failed = self._failed or str(error)
+            if entry.link.refuses(error):
+                del self._waiting[entry]
+                self._spool.append(entry.message, entry.future, refused=str(error))
+            else:
+                self._failed = self._failed or str(error)
             return
         self._proven = True
         del self._waiting[entry]
@@ -168,16 +177,23 @@ class Intake:
         """Kafka's word on a message of the spool."""
         if entry.link is not self._link:
             return  # it will be read again
-        if error is not None:
+        if error is None:
+            self._proven = entry.confirmed = True
+            GATEWAY_DRAINED.inc()
+        elif entry.link.refuses(error):
+            entry.confirmed, entry.refused = True, str(error)
+        else:
             self._failed = self._failed or str(error)
             return
-        self._proven = entry.confirmed = True
+        self._delete()
+
+    def _delete(self) -> None:
+        """All up to the first that is not decided."""
         while self._draining and self._draining[0].confirmed:
-            row = self._draining.popleft().row
-            self._draining_bytes -= row.size
-            self._deleted = row.id
-            self._spool.delete_through(row)
-            GATEWAY_DRAINED.inc()
+            entry = self._draining.popleft()
+            self._draining_bytes -= entry.row.size
+            self._deleted = entry.row.place
+            self._spool.delete_through(entry.row, entry.refused)
         self._wake.set()
 
     def _send(self, link: Link, message: Message, future: asyncio.Future[Stored]) -> None:
@@ -185,8 +201,9 @@ class Intake:
         try:
             link.send(message, entry.reported)
         except Refused as refusal:
-            self._trip(str(refusal))
-            self._spool.append(message, future)
+            if not refusal.for_good:
+                self._trip(str(refusal))
+            self._spool.append(message, future, refused=str(refusal) if refusal.for_good else "")
             return
         self._waiting[entry] = None
         if not self._ticks_fast:
@@ -238,7 +255,7 @@ class Intake:
         self._retry_at = self._clock() + self._retry_delay
         self.direct = self._proven = False
         self._failed = None
-        GATEWAY_KAFKA_UP.set(0)
+        self._up.set(0)
         self._draining.clear()
         self._draining_bytes = 0
         self._cursor = self._deleted
@@ -252,7 +269,12 @@ class Intake:
         """Once for each reason; librdkafka adds its counts and times in brackets."""
         gist = reason.partition(" (")[0]
         if gist != self._said_down or self._waiting:
-            log.warning("Kafka: %s; events go to the spool, %d at once", reason, len(self._waiting))
+            log.warning(
+                "Kafka does not take %s: %s; its events go to the spool, %d at once",
+                self._spool.topic,
+                reason,
+                len(self._waiting),
+            )
         self._said_down = gist
 
     def _leave_gate(self) -> None:
@@ -279,9 +301,9 @@ class Intake:
                 await self._probe(link)
 
     def _turn_direct(self, link: Link) -> None:
-        log.info("Kafka takes events directly")
+        log.info("Kafka takes %s directly", self._spool.topic)
         self._said_down = ""
-        GATEWAY_KAFKA_UP.set(1)
+        self._up.set(1)
         self.direct = True
         gate, self._gate = self._gate or [], None
         for message, future in gate:
@@ -307,7 +329,7 @@ class Intake:
 
     async def _probe(self, link: Link) -> None:
         """With nothing in the spool to try it on, ask whether Kafka is there."""
-        complaint = await self._loop.run_in_executor(None, link.probe)
+        complaint = await self._loop.run_in_executor(None, link.probe, self._spool.topic)
         if self._link is not link:
             return
         if complaint is None:
@@ -332,10 +354,13 @@ class Intake:
             try:
                 link.send(row.message, entry.reported)
             except Refused as refusal:
-                self._trip(str(refusal))
-                return
-            self._cursor = row.id
+                if not refusal.for_good:
+                    self._trip(str(refusal))
+                    return
+                entry.confirmed, entry.refused = True, str(refusal)
+            self._cursor = row.place
             self._draining.append(entry)
             self._draining_bytes += row.size
+        self._delete()
         if not self._ticks_fast:
             self._tick_in(BUSY_TICK)

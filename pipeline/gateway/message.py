@@ -5,6 +5,10 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+#: Of what stores share, in memory and on disk, none holds more than so many times what it leaves free: 2/3 of
+#: it where one alone sends too much, 2/5 each where two do.
+TIMES_WHAT_IS_FREE = 2
+
 
 class Message(NamedTuple):
     """One message as Kafka takes it; `topic` with its prefix, `body` byte for byte the shop's."""

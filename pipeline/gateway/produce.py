@@ -29,8 +29,28 @@ QUEUE_KILOBYTES = 1_000_000
 Report = Callable[[Any, Any], None]
 
 
+#: Kafka's word on a message itself: it is not taken today, nor tomorrow, while others of its topic are.
+_FOR_GOOD = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+    }
+)
+
+
 class Refused(Exception):  # noqa: N818 - an outcome
-    """The producer does not take the message: its queue is full, or it has failed for good."""
+    """The producer does not take the message: its queue is full, or it has failed.
+
+    Args:
+        reason: why.
+        for_good: whether it is this one message that Kafka never takes.
+    """
+
+    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 class Link(Protocol):
@@ -43,17 +63,34 @@ class Link(Protocol):
             Refused: it was not queued; `report` will not be called.
         """
 
+    def refuses(self, error: Any) -> bool:
+        """Whether a report's error says that Kafka never takes this one message."""
+
     def poll(self) -> None:
         """Call the reports of messages decided since the last call."""
 
     def purge(self) -> None:
         """Forget all that is queued; what is in flight may still arrive."""
 
-    def probe(self) -> str | None:
-        """Why no broker answers, after waiting some seconds for one; None when one does. For a thread."""
+    def probe(self, topic: str) -> str | None:
+        """Why Kafka would not take the topic, after waiting some seconds for it to answer. For a thread."""
 
     def close(self) -> None:
         """Free everything; remaining reports are called from the calling thread. For a thread."""
+
+
+class _LastError:
+    """What the client complained of. The producer holds it: as a part of the link, it would hold itself.
+
+    Rings of references are hardly ever collected here, and each producer has threads and open files.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def remember(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
+            self.text = error.str()
 
 
 class KafkaLink:
@@ -64,7 +101,7 @@ class KafkaLink:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._last_error = ""
+        self._last_error = _LastError()
         config = {
             "acks": "all",
             "enable.idempotence": True,
@@ -72,13 +109,15 @@ class KafkaLink:
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
             "message.timeout.ms": MESSAGE_TIMEOUT_MS,
+            # A topic made by a message in passing would have the wrong number of partitions.
+            "allow.auto.create.topics": False,
             "message.max.bytes": settings.kafka.max_message_bytes,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
             "reconnect.backoff.max.ms": 1_000,
             # Each failed attempt to connect is an error to librdkafka; the intake says it once.
             "log_level": 2,
-            "error_cb": self._remember,
+            "error_cb": self._last_error.remember,
             **client_config(settings),
         }
         try:
@@ -94,7 +133,11 @@ class KafkaLink:
         except BufferError:
             raise Refused("the producer's queue is full") from None
         except KafkaException as error:
-            raise Refused(error.args[0].str()) from error
+            raise Refused(error.args[0].str(), for_good=self.refuses(error.args[0])) from error
+
+    def refuses(self, error: KafkaError) -> bool:
+        """As `Link.refuses`."""
+        return error.code() in _FOR_GOOD
 
     def poll(self) -> None:
         """As `Link.poll`."""
@@ -104,19 +147,15 @@ class KafkaLink:
         """As `Link.purge`."""
         self._producer.purge(blocking=False)
 
-    def probe(self) -> str | None:
+    def probe(self, topic: str) -> str | None:
         """As `Link.probe`."""
         try:
-            self._producer.list_topics(timeout=2.0)
+            found = self._producer.list_topics(topic, timeout=2.0).topics[topic]
         except KafkaException as error:
-            return self._last_error or str(error.args[0].str())
-        return None
+            return self._last_error.text or str(error.args[0].str())
+        return None if found.error is None else f"{found.error.str()} (`pipeline topics` makes it)"
 
     def close(self) -> None:
         """As `Link.close`."""
         self._producer.purge()
         self._producer.flush(5.0)
-
-    def _remember(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
-            self._last_error = error.str()

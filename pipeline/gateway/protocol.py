@@ -1,10 +1,12 @@
-"""HTTP/1.1 under uvicorn, with limits on what one connection may cost: headers, and time."""
+"""HTTP/1.1 under uvicorn, with limits on what one connection may cost: headers, requests, and time."""
 
 from __future__ import annotations
 
-from itertools import chain
+import asyncio
+from itertools import chain, islice
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.config import GatewaySettings
@@ -18,6 +20,11 @@ MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
+#: Requests that wait behind the one that is answered, at most; shops send none.
+MAX_PIPELINED = 16
+#: Of so many connections one that is idle gives way to a new one.
+_LOOKED_AT = 100
+_OF_THE_OFFER = (b"upgrade", b"connection", b"http2-settings")
 
 
 async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
@@ -30,20 +37,29 @@ def _count(answer: Answer) -> None:
     GATEWAY_REQUESTS.labels(answers.NO_STORE, answer.outcome).inc()
 
 
+class _NoMore(Exception):  # noqa: N818 - it stops the parser
+    """Nothing more of this connection is read."""
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools, with limits. `sweep` must be called once a second.
 
-    A subclass sets `limits`.
+    A subclass sets `limits`, and `max_connections` where there is such a limit.
     """
 
     limits: GatewaySettings
+    max_connections = 1_000_000
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shop_app = self.app
-        self._seconds = 0
+        self._seconds = self._write_seconds = 0
         self._in_headers = False
         self._headers_dropped = False
+        self._upgrading = False
+        #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
+        self._deaf = False
+        self._last_word: Answer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
         self._beside_body = 0
 
@@ -61,46 +77,94 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def sweep(self) -> None:
         """Close the connection where it waited too long for its peer."""
+        if self.transport.get_write_buffer_size():
+            self._write_seconds += 1
+            if self._write_seconds > self.limits.write_timeout:
+                self.transport.abort()
+            return
+        self._write_seconds = 0
         if self.is_answering:
             return
         self._seconds += 1
         if self.is_idle:
             if self._seconds > self.limits.idle_timeout:
-                self._give_up(None)
+                self.transport.close()
         elif self._seconds > self.limits.read_timeout:
             half_read = self._in_headers or (self.cycle is not None and not self.cycle.response_started)
-            self._give_up(answers.SLOW if half_read else None)
+            self._end_with(answers.SLOW if half_read else None)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """One more, if there is room or an idle one can make it."""
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            others = (c for c in islice(self.connections, _LOOKED_AT) if c is not self)
+            idle = next((c for c in others if isinstance(c, LimitedProtocol) and c.is_idle), None)
+            if idle is None:
+                self._end_with(answers.OVERLOADED)
+            else:
+                idle.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
+        if self._deaf:
+            return
         self._beside_body += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            if not self._deaf:
+                self._end_with(answers.BAD_REQUEST)
         if self._beside_body > MAX_HEADER_BYTES or (self.headers and len(self.headers) > MAX_HEADERS):
             self._drop_headers()
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
-        super().on_message_begin()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._end_with(answers.OVERLOADED)
+        if self._deaf:
+            raise _NoMore
+        self.url = b""
+        self.headers = []
         self._seconds = 0
         self._in_headers = True
-        self._headers_dropped = False
+        self._headers_dropped = self._upgrading = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The request can be answered."""
         self._in_headers = False
+        if self.parser.should_upgrade():
+            self._upgrading = True
+            return
         too_many = self._headers_dropped or len(self.headers) > MAX_HEADERS
         # What has come so far, with the beginning of the body, bounds the headers; usually that is enough.
         if not too_many and self._beside_body > MAX_HEADER_BYTES:
             too_many = sum(map(len, chain.from_iterable(self.headers))) > MAX_HEADER_BYTES
         if too_many:
             self.app = _refuse_headers
-            super().on_headers_complete()
+            self._start_asgi()
             self.app = self._shop_app
         else:
             self.start_request()
 
     def start_request(self) -> None:
         """The headers are there and within their limits."""
+        self._start_asgi()
+
+    def _start_asgi(self) -> None:
+        """Hand it to uvicorn; the scope is made only now."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers = self.scope["headers"] = headers
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -110,9 +174,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request's last byte."""
+        if self._upgrading:
+            return
         self._beside_body = 0
         self._seconds = 0
         super().on_message_complete()
+        if not self.cycle.keep_alive:
+            self._deaf = True
 
     def on_response_complete(self) -> None:
         """The answer is written. `sweep` closes idle connections, so no timer is set for each request."""
@@ -120,8 +188,31 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._deaf:
+            self._say_last()
+        else:
             self.flow.resume_reading()
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """We speak HTTP/1.1 alone: a request that offers more is read again without the offer.
+
+        The parser takes what follows such a head for another protocol's: its body would be read as a request.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT" or self._headers_dropped or len(self.headers) > MAX_HEADERS:
+            self._end_with(answers.METHOD if method == b"CONNECT" else answers.HEADERS)
+            return
+        kept = [header for header in self.headers if header[0] not in _OF_THE_OFFER]
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), b"connection: close"]
+        lines += [b"%s: %s" % header for header in kept]
+        self.parser = httptools.HttpRequestParser(self)
+        try:
+            self.parser.feed_data(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if not self._deaf:
+                self._end_with(answers.BAD_REQUEST)
 
     def _drop_headers(self) -> None:
         """Too many or too long, or a body in crumbs, or endless trailers: hold none of it in memory."""
@@ -131,9 +222,22 @@ class LimitedProtocol(HttpToolsProtocol):
         elif len(self.headers) > MAX_HEADERS:
             self.headers.clear()
         if self._beside_body > HARD_LIMIT_BYTES:
-            self._give_up(answers.HEADERS if self._in_headers else None)
+            self._end_with(answers.HEADERS if self._in_headers else None)
 
-    def _give_up(self, answer: Answer | None) -> None:
+    def _end_with(self, last_word: Answer | None) -> None:
+        """Read no more; answer what came whole, in its order, then say the last word and close."""
+        self._deaf = True
+        self._last_word = last_word
+        outstanding = self.is_answering
+        if self.pipeline and self.pipeline[0][0] is self.cycle:
+            outstanding = True
+            if self.cycle.more_body:  # it stands behind the others, and is not whole
+                self.pipeline.popleft()
+        if not outstanding:
+            self._say_last()
+
+    def _say_last(self) -> None:
+        answer, self._last_word = self._last_word, None
         if self.transport.is_closing():
             return
         if answer is not None:

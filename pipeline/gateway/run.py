@@ -7,32 +7,39 @@ import contextlib
 import gc
 import logging
 import math
+import resource
 import signal
 import socket
 import time
+from typing import Any
 
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import topics
-from pipeline.config import GatewaySettings, Settings, require_stores
+from pipeline.config import GatewaySettings, Settings, require_stores, shared_secrets
 from pipeline.errors import SettingsError
+from pipeline.events import Kind
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.hot import hot_protocol
-from pipeline.gateway.intake import Intake
+from pipeline.gateway.intakes import Intakes
+from pipeline.gateway.last_events import LastEvents
 from pipeline.gateway.produce import KafkaLink
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
-from pipeline.gateway.spool_file import SpoolFile
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.metrics import READY
+from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
 from pipeline.observe import bound_socket, observe_app
 from pipeline.shops.registry import ADAPTERS
 
 log = logging.getLogger(__name__)
 
-SPOOL = "gateway/spool.sqlite"
+SPOOL = "gateway/spool"
+SPOOL_BEFORE = "gateway/spool.sqlite"
+LAST_EVENTS = "gateway/last-events.json"
+#: Open files that are none of a connection: Kafka's, the spool's, the program's own.
+OTHER_FILES = 128
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -49,21 +56,35 @@ def serve(settings: Settings, host: str, port: int) -> None:
             field="kafka.max_message_bytes",
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
+    most = raise_descriptor_limit()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with bound_socket(host, port) as sock:
-        file = SpoolFile(settings.data_dir / SPOOL)
+        log.info("at most %d connections at once, as the limit on open files allows", most)
+        before = settings.data_dir / SPOOL_BEFORE
+        if before.exists():
+            log.warning(
+                "%s is an earlier version's: let that drain it where it holds events, then delete it", before
+            )
+        for warning in shared_secrets(settings):
+            log.warning("%s", warning)
         # Requests make no cycles; what the process started with need not be looked through again and again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        uvloop.run(_serve(settings, sock, file))
+        uvloop.run(_serve(settings, sock, most))
 
 
-async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> None:
+async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     loop = asyncio.get_running_loop()
-    spool = Spool(file, settings.gateway.spool_max_bytes)
-    intake = Intake(
-        spool,
+    served = tuple(topics.full_name(settings, kind.topic) for kind in Kind)
+    intake = Intakes(
+        Spool(
+            settings.data_dir / SPOOL,
+            settings.gateway.spool_max_bytes,
+            served,
+            shared=len(settings.stores) > 1,
+        ),
         lambda: KafkaLink(settings),
+        served,
         confirm_timeout=settings.gateway.confirm_timeout,
         clock=time.monotonic,
     )
@@ -73,27 +94,45 @@ async def _serve(settings: Settings, sock: socket.socket, file: SpoolFile) -> No
         return "stopping" if stopping.is_set() else intake.complaint()
 
     webhooks = Webhooks(settings, ADAPTERS, intake)
+    last_events = LastEvents(settings.data_dir / LAST_EVENTS, webhooks.routes)
+    last_events.restore()
     server = http_server(
         settings.gateway,
-        Gateway(webhooks, observe_app(complaint)),
-        hot_protocol(settings.gateway, webhooks),
+        Gateway(webhooks, observe_app("gateway", complaint)),
+        hot_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    sweeping = asyncio.create_task(sweep(server))
+    beside = [asyncio.create_task(sweep(server)), asyncio.create_task(last_events.keep())]
     waiting = asyncio.create_task(stopping.wait())
-    READY.labels("gateway").set(1)
+    GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
+    GATEWAY_CONNECTIONS_MAX.set(most)
+    READY.labels("gateway").set_function(lambda: float(complaint() is None))
     log.info("listening on http://%s:%d", *sock.getsockname()[:2])
+    ends: set[asyncio.Future[Any]] = {waiting, intake.ended, serving}
     try:
-        await asyncio.wait({waiting, intake.task, serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        READY.labels("gateway").set(0)
         stopping.set()
         server.should_exit = True
         await serving
-        sweeping.cancel()
+        for task in beside:
+            task.cancel()
         await intake.close()
+        last_events.write()
+
+
+def raise_descriptor_limit() -> int:
+    """Allow as many open files as the system lets us; how many connections that leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a limit below its own hard one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        soft = LimitedProtocol.max_connections
+    return max(soft - OTHER_FILES, soft // 2)
 
 
 def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpToolsProtocol]) -> uvicorn.Server:
@@ -103,6 +142,7 @@ def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpTool
         http=protocol,
         ws="none",
         lifespan="off",
+        log_config=None,
         log_level="error",
         access_log=False,
         server_header=False,

@@ -1,149 +1,348 @@
-"""The spool as the event loop sees it: many waiting events share one commit, done in a thread."""
+"""The spool as the event loop sees it: a lane for each topic, whose waiting events share one commit."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.gateway.message import Message, Overloaded, Stored
-from pipeline.gateway.spool_file import Row, SpoolFile
-from pipeline.metrics import GATEWAY_SPOOL_BYTES, GATEWAY_SPOOL_EVENTS, GATEWAY_SPOOL_FAILURES
+from pipeline.gateway.directory import can_be_written, locked
+from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
+from pipeline.gateway.spool_log import START, Place, Row, SpoolLog
+from pipeline.metrics import (
+    GATEWAY_REFUSED_EVENTS,
+    GATEWAY_SPOOL_BYTES,
+    GATEWAY_SPOOL_EVENTS,
+    GATEWAY_SPOOL_FAILURES,
+    GATEWAY_SPOOL_WRITABLE,
+)
 
 log = logging.getLogger(__name__)
 
-#: How long after a failed deletion the next is tried.
+#: How long after a failed write the disk is tried again.
 RETRY_SECONDS = 1.0
+#: With less room than this for another event, nearly all are refused: the spool counts as full.
+ROOM = 16_384
+#: Beside a topic's own files: what Kafka refuses for good.
+REFUSED = "refused"
 
-_Waiting = list[tuple[Row, asyncio.Future[Stored]]]
+
+class _Waiting(NamedTuple):
+    """An event to be written; `refused` says why Kafka would not take it, where that is known."""
+
+    message: Message
+    size: int
+    future: asyncio.Future[Stored] | None
+    refused: str
 
 
 class Spool:
-    """Keeps events on disk in order of arrival until they are deleted.
+    """Keeps events on disk, each topic's in order of arrival, until they are deleted.
 
-    Only one commit runs at a time; what arrives meanwhile goes into the next, so the rate does not depend
-    on how slow an fsync is. Made and used on a running event loop.
+    Made and used on a running event loop.
 
     Args:
-        file: the open file.
+        directory: the spool's own; its lock keeps a second gateway out, which would turn order round.
         max_bytes: the sum of sizes above which no event is taken.
+        topics: those there is a lane for; topics found on the disk have one, too.
+        shared: whether several stores share it; then each leaves room for the others.
+
+    Attributes:
+        lanes: by topic.
+        writable: whether the disk took what was last written.
+
+    Raises:
+        PipelineError: the directory cannot be used, or another process has it.
+    """
+
+    def __init__(
+        self, directory: Path, max_bytes: int, topics: Iterable[str] = (), *, shared: bool = False
+    ) -> None:
+        self.directory = directory
+        self._max_bytes = max_bytes
+        self._shared = shared
+        self._loop = asyncio.get_running_loop()
+        self._lock = locked(directory)
+        self.writable = True
+        self._probing = False
+        found = {path.name for path in directory.iterdir() if path.is_dir()}
+        self.lanes = {topic: Lane(self, topic) for topic in sorted(found.union(topics))}
+        self.not_written(can_be_written(directory))
+        GATEWAY_SPOOL_BYTES.set_function(lambda: self.size)
+
+    @property
+    def events(self) -> int:
+        """What is held, with what is still being written."""
+        return sum(lane.events for lane in self.lanes.values())
+
+    @property
+    def size(self) -> int:
+        """The sum of their sizes."""
+        return sum(lane.bytes for lane in self.lanes.values())
+
+    def refusal(self, store: bytes = b"", size: int = ROOM) -> str | None:
+        """Why an event of this store and size is not taken; None where it is."""
+        free = self._max_bytes - self.size
+        if size > free or free <= 0:
+            return "the spool is full"
+        held = sum(lane.by_store[store] for lane in self.lanes.values()) if self._shared else 0
+        if held + size > TIMES_WHAT_IS_FREE * free:
+            return "the spool leaves what is free to other stores"
+        return None
+
+    def complaint(self) -> str | None:
+        """Why no event at all is taken; None where some are."""
+        if not self.writable:
+            return "the spool's disk cannot be written"
+        return self.refusal(size=min(ROOM, self._max_bytes // 10))
+
+    def not_written(self, reason: str | None) -> None:
+        """The disk refused a write, and is tried again soon; None: it took one."""
+        if reason is None:
+            if not self.writable:
+                log.info("the spool in %s can be written again", self.directory)
+            self.writable = True
+        else:
+            GATEWAY_SPOOL_FAILURES.inc()
+            if self.writable:
+                log.error(
+                    "the spool in %s cannot be written: %s; what Kafka does not take at once is answered 503",
+                    self.directory,
+                    reason,
+                )
+            self.writable = False
+            if not self._probing:
+                self._probing = True
+                self._loop.call_later(RETRY_SECONDS, self._probe)
+        GATEWAY_SPOOL_WRITABLE.set(self.writable)
+
+    async def close(self) -> None:
+        """Commit what waits, close the files, and let another process have them."""
+        for lane in self.lanes.values():
+            await lane.close()
+        os.close(self._lock)
+        self._lock = -1
+
+    def _probe(self) -> None:
+        self._probing = False
+        if self._lock >= 0:
+            task = self._loop.run_in_executor(None, can_be_written, self.directory)
+            task.add_done_callback(lambda done: self.not_written(done.result()))
+
+
+class Lane:
+    """One topic's part of the spool.
+
+    Only one commit runs at a time; what arrives meanwhile goes into the next, so the rate does not depend
+    on how slow an fsync is.
 
     Attributes:
         events, bytes: what is held, with what is still being written.
+        by_store: the bytes, by store.
         on_change: called after each commit.
+        start: where reading begins.
     """
 
-    def __init__(self, file: SpoolFile, max_bytes: int) -> None:
-        self._file = file
-        self._max_bytes = max_bytes
+    def __init__(self, spool: Spool, topic: str) -> None:
+        self.topic = topic
+        self._spool = spool
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._batch: _Waiting = []
-        self._delete_through = 0
-        self._writing = False
+        self._batch: list[_Waiting] = []
+        self._through: Place | None = None
+        self._aside: list[_Waiting] = []
+        self._writing = self._closed = False
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self.events, self.bytes, self._last = file.extent()
+        self.events = self.bytes = self._refused = 0
+        self.by_store: Counter[bytes] = Counter()
         self.on_change: Callable[[], None] = lambda: None
+        self._refused_log = SpoolLog(spool.directory / topic / REFUSED)
+        self._log = SpoolLog(spool.directory / topic)
+        self.start = self._log.start
+        self._open()
+
+    def _open(self) -> None:
+        """Count what lies there; what Kafka refused is tried again, behind it."""
+        for row in self._log.rows(self._log.start):
+            self._add(row.message, row.size)
+        for row in self._refused_log.rows(self._refused_log.start):
+            self._add(row.message, row.size)
+            if not self._refused and self._log.write([row.message])[1] is None:
+                self._refused_log.delete_through(row.place)
+            else:
+                self._refused += 1
+        self._log.lost = self._refused_log.lost = 0
         self._count()
 
     @property
-    def is_full(self) -> bool:
-        """Whether no event is taken."""
-        return self.bytes >= self._max_bytes
+    def unrefused(self) -> int:
+        """Events that Kafka may take."""
+        return self.events - self._refused
 
     @property
     def quiet(self) -> bool:
         """Whether nothing waits to be written."""
         return self._quiet.is_set()
 
-    def append(self, message: Message, future: asyncio.Future[Stored]) -> None:
-        """Keep a message; `future` gets `Stored.SPOOL` once it is on disk, else `Overloaded`."""
+    def refuses_all(self) -> str | None:
+        """Why no event is taken; None where some are."""
+        return self._spool.complaint()
+
+    def append(self, message: Message, future: asyncio.Future[Stored], refused: str = "") -> None:
+        """Keep a message; `future` gets `Stored.SPOOL` once it is on disk, else `Overloaded`.
+
+        `refused`: why Kafka will not take it; then it is kept aside until the next start.
+        """
         size = message.size
-        if self.bytes + size > self._max_bytes:
-            _fail(future, "the spool is full")
+        reason = self._spool.refusal(_store(message), size)
+        if reason is not None:
+            _fail(future, reason)
             return
-        self._last += 1
-        self.events += 1
-        self.bytes += size
-        self._batch.append((Row(self._last, size, message), future))
+        self._add(message, size)
+        self._refused += bool(refused)
+        self._batch.append(_Waiting(message, size, future, refused))
         self._write_soon()
 
-    def delete_through(self, row: Row) -> None:
-        """Delete the oldest events up to and with this one; to be called for each, in order."""
-        self._delete_through = row.id
-        self.events -= 1
-        self.bytes -= row.size
+    def delete_through(self, row: Row, refused: str = "") -> None:
+        """Delete the oldest events up to and with this one; to be called for each, in order.
+
+        `refused`: why Kafka does not take this one; then it is kept aside until the next start.
+        """
+        self._through = row.place
+        if refused:
+            self._refused += 1
+            self._aside.append(_Waiting(row.message, row.size, None, refused))
+        else:
+            self._take_off(row.message, row.size)
         self._write_soon()
 
-    async def read(self, after: int, max_rows: int, max_bytes: int) -> list[Row]:
-        """The first events on disk with a higher id, in order."""
-        return await self._loop.run_in_executor(self._thread, self._file.read, after, max_rows, max_bytes)
+    async def read(self, after: Place, max_rows: int, max_bytes: int) -> list[Row]:
+        """The first events on disk after a place, in order."""
+        rows = await self._loop.run_in_executor(self._thread, self._log.read, after, max_rows, max_bytes)
+        lost, self._log.lost = self._log.lost, 0
+        if lost:
+            self.events -= lost
+            self._count()
+        return rows
 
     async def close(self) -> None:
-        """Commit what waits, then close the file."""
+        """Commit what waits, then close the files."""
         await self._quiet.wait()
-        await self._loop.run_in_executor(self._thread, self._file.close)
+        self._closed = True
+        await self._loop.run_in_executor(self._thread, self._log.close)
+        await self._loop.run_in_executor(self._thread, self._refused_log.close)
         self._thread.shutdown()
 
     def _write_soon(self) -> None:
         """At the end of this turn of the loop, so that its other events share the commit."""
-        if not self._writing:
+        if not self._writing and not self._closed:
             self._writing = True
             self._quiet.clear()
             self._loop.call_soon(self._write)
 
     def _write(self) -> None:
         batch, self._batch = self._batch, []
-        through, self._delete_through = self._delete_through, 0
-        rows = [row for row, _ in batch]
-        task = self._loop.run_in_executor(self._thread, self._file.write, rows, through)
-        task.add_done_callback(lambda done: self._written(done, batch, through))
+        aside, self._aside = self._aside, []
+        through, self._through = self._through, None
+        good = [one for one in batch if not one.refused]
+        bad = aside + [one for one in batch if one.refused]
+        task = self._loop.run_in_executor(self._thread, self._commit, good, bad, len(aside), through)
+        task.add_done_callback(lambda done: self._written(done, good, bad, aside, through))
 
-    def _written(self, done: asyncio.Future[None], batch: _Waiting, through: int) -> None:
+    def _commit(
+        self, good: list[_Waiting], bad: list[_Waiting], aside: int, through: Place | None
+    ) -> tuple[int, int, bool, OSError | None]:
+        """How many of both were written, whether the deletion was made, and what failed; in the thread."""
+        refused, error = self._refused_log.write([one.message for one in bad])
+        deletes = through is not None and refused >= aside
+        if through is not None and deletes:
+            self._log.delete_through(through)
+        written, failure = self._log.write([one.message for one in good])
+        return written, refused, deletes, failure or error
+
+    def _written(
+        self,
+        done: asyncio.Future[tuple[int, int, bool, OSError | None]],
+        good: list[_Waiting],
+        bad: list[_Waiting],
+        aside: list[_Waiting],
+        through: Place | None,
+    ) -> None:
         self._writing = False
-        error = done.exception()
-        if error is None:
-            self._written_well(batch)
-        else:
-            self._not_written(error, batch, through)
+        defect = done.exception()
+        written, refused, deleted, error = (0, 0, False, None) if defect else done.result()
+        self._settle(good, written)
+        self._settle(bad[len(aside) :], max(0, refused - len(aside)))
+        for one in bad[:refused]:
+            self._say_refused(one)
+        if defect is None and (error is not None or written):
+            self._spool.not_written(None if error is None else error.strerror or str(error))
+        again = through is not None and not deleted
+        if again:  # what Kafka refused could not be set aside: no room
+            self._aside = aside[refused:] + self._aside
+            self._through = self._through or through
+            self._loop.call_later(RETRY_SECONDS, self._write_soon)
+        if self._batch or (self._through is not None and not again):
+            self._write_soon()
         if not self._writing:
             self._quiet.set()
         self._count()
         self.on_change()
+        if defect is not None:
+            raise defect
 
-    def _written_well(self, batch: _Waiting) -> None:
-        for _, future in batch:
-            if not future.done():
-                future.set_result(Stored.SPOOL)
-        if self._batch or self._delete_through:
-            self._write_soon()
-        elif self.events == 0:
-            self._loop.run_in_executor(self._thread, self._file.shrink)
+    def _say_refused(self, one: _Waiting) -> None:
+        log.error(
+            "Kafka does not take an event of %s, key %s: %s. It is kept in %s and tried again when the "
+            "gateway starts",
+            self.topic,
+            one.message.key.decode(errors="replace"),
+            one.refused,
+            self._spool.directory / self.topic / REFUSED,
+        )
 
-    def _not_written(self, error: BaseException, batch: _Waiting, through: int) -> None:
-        """The transaction changed nothing: the shops send again, the deletion is due again."""
-        GATEWAY_SPOOL_FAILURES.inc()
-        log.error("the spool cannot be written: %s", error)
-        self.events -= len(batch)
-        self.bytes -= sum(row.size for row, _ in batch)
-        self._delete_through = max(through, self._delete_through)
-        for _, future in batch:
-            _fail(future, "the spool cannot be written")
-        if self._batch:
-            self._write_soon()
-        elif self._delete_through:
-            self._loop.call_later(RETRY_SECONDS, self._write_soon)
-        if not isinstance(error, sqlite3.Error):
-            raise error
+    def _settle(self, waiting: list[_Waiting], written: int) -> None:
+        """Answer those that are on the disk, and those that are not."""
+        for one in waiting[:written]:
+            if one.future is not None and not one.future.done():
+                one.future.set_result(Stored.SPOOL)
+        for one in waiting[written:]:
+            self._take_off(one.message, one.size)
+            self._refused -= bool(one.refused)
+            if one.future is not None:
+                _fail(one.future, "the spool cannot be written")
+
+    def _add(self, message: Message, size: int) -> None:
+        self.events += 1
+        self.bytes += size
+        self.by_store[_store(message)] += size
+
+    def _take_off(self, message: Message, size: int) -> None:
+        self.events -= 1
+        self.bytes -= size
+        self.by_store[_store(message)] -= size
 
     def _count(self) -> None:
-        GATEWAY_SPOOL_EVENTS.set(self.events)
-        GATEWAY_SPOOL_BYTES.set(self.bytes)
+        if self.events == 0:  # whatever was lost to damage
+            self.bytes = 0
+            self.by_store.clear()
+        GATEWAY_SPOOL_EVENTS.labels(self.topic).set(self.events)
+        GATEWAY_REFUSED_EVENTS.labels(self.topic).set(self._refused)
+
+
+def _store(message: Message) -> bytes:
+    return message.key.partition(b"|")[0]
 
 
 def _fail(future: asyncio.Future[Stored], why: str) -> None:
     if not future.done():
         future.set_exception(Overloaded(why))
+
+
+__all__ = ["START", "Lane", "Spool"]

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -18,13 +19,20 @@ from pipeline.config import Settings, StoreSettings
 from pipeline.events import Kind
 from pipeline.gateway import answers
 from pipeline.gateway.answers import NO_STORE, Answer
-from pipeline.gateway.message import Message, Stored
-from pipeline.metrics import GATEWAY_BODY_BYTES, GATEWAY_HELD_BYTES, GATEWAY_REQUESTS, GATEWAY_SECONDS
+from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Stored
+from pipeline.metrics import (
+    GATEWAY_BODY_BYTES,
+    GATEWAY_HELD_BYTES,
+    GATEWAY_LAST_EVENT,
+    GATEWAY_REQUESTS,
+    GATEWAY_SECONDS,
+)
 from pipeline.shops.base import ShopAdapter, raw_event
 
 PREFIX = b"/webhooks/"
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+_NOT_ENCODED = ("identity", "")
 _PARTS = 2
 _LENGTH_DIGITS = 15
 
@@ -39,13 +47,17 @@ class Keeper(Protocol):
 class Route:
     """What a path means; where it names no store of ours, the secret is one that nobody has."""
 
-    __slots__ = ("_body_bytes", "_counters", "adapter", "known", "secrets", "store")
+    __slots__ = ("_body_bytes", "_counters", "adapter", "held", "known", "last_kept", "secrets", "store")
 
     def __init__(self, store: str, adapter: ShopAdapter, keys: tuple[bytes, ...]) -> None:
         self.store = store
         self.adapter = adapter
         self.secrets = keys
         self.known = store != NO_STORE
+        #: Bytes of its bodies in memory.
+        self.held = 0
+        #: When its last event was kept, epoch seconds; 0: never.
+        self.last_kept = 0.0
         self._body_bytes = GATEWAY_BODY_BYTES.labels(store)
         self._counters = {outcome: GATEWAY_REQUESTS.labels(store, outcome) for outcome in answers.OUTCOMES}
 
@@ -55,6 +67,7 @@ class Route:
 
     def count_kept(self, size: int, seconds: float) -> None:
         """Count a body that was kept."""
+        self.last_kept = time.time()
         self._body_bytes.inc(size)
         GATEWAY_SECONDS.observe(seconds)
 
@@ -75,7 +88,8 @@ class Webhooks:
         now: the wall clock, in seconds since the epoch.
 
     Attributes:
-        held: bytes of bodies in memory; readers add and subtract what they hold.
+        held: bytes of bodies in memory; readers add and subtract what they hold, here and at the route.
+        routes: of the stores of the settings, by name.
         max_body: the largest body taken.
         nobody: the route of paths that name no platform of ours.
     """
@@ -103,14 +117,25 @@ class Webhooks:
             for platform, adapter in adapters.items()
         }
         self.nobody = next(iter(self._strangers.values()))
+        self.routes = {route.store: route for route in self._routes.values()}
+        for name, route in self.routes.items():
+            GATEWAY_LAST_EVENT.labels(name).set_function(partial(getattr, route, "last_kept"))
+        self._shared = len(self.routes) > 1
         GATEWAY_HELD_BYTES.set_function(lambda: self.held)
 
-    def overloaded(self, size: int) -> bool:
+    def overloaded(self, route: Route, size: int) -> bool:
         """Whether a body of which so many bytes have come is to be refused: the large ones first.
 
-        Whoever sends many large ones that never end, signed or not, leaves room for those of every day.
+        Whoever sends many large ones that never end, signed or not, leaves room for those of every day; and
+        what comes to one store's path leaves room for the others.
         """
-        return self.held > self._max_held * (1.0 if size <= SMALL_BYTES else LARGE_SHARE)
+        free = self._max_held * (1.0 if size <= SMALL_BYTES else LARGE_SHARE) - self.held
+        return free < 0 or (self._shared and route.held - size > TIMES_WHAT_IS_FREE * free)
+
+    def hold(self, route: Route, size: int) -> None:
+        """Count bytes that are held from now on, or, where `size` is negative, are not any more."""
+        self.held += size
+        route.held += size
 
     def route(self, path: bytes) -> Route | None:
         """What a raw path beginning with `PREFIX` means; None where its shape is not a webhook's."""
@@ -122,6 +147,8 @@ class Webhooks:
             return answers.METHOD
         if _media_type(headers) not in (_JSON, _FORM):
             return answers.MEDIA_TYPE
+        if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in _NOT_ENCODED:
+            return answers.ENCODING
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > _LENGTH_DIGITS or int(length) > self.max_body:
             return answers.TOO_LARGE
@@ -132,8 +159,6 @@ class Webhooks:
 
         `answers.UNAUTHORIZED` must be sent `answers.REFUSAL_SECONDS` after the call.
         """
-        if not body:
-            return answers.EMPTY
         if _media_type(headers) == _FORM:
             if not route.adapter.is_ping(headers, body):
                 return answers.MEDIA_TYPE
@@ -163,4 +188,5 @@ class Webhooks:
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = headers.get("content-type", "")
+    return given if given == _JSON else given.partition(";")[0].strip().lower()

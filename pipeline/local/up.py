@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.config import Settings, require_stores, shared_accounts
+from pipeline.config import Settings, require_stores, shared_accounts, shared_secrets
 from pipeline.local.supervisor import Phase, Status
 from pipeline.local.wiring import Wiring
 
@@ -33,7 +33,7 @@ def run(wiring: Wiring, settings: Settings, console: Console) -> None:
         PipelineError: something cannot be started or brought back; all is stopped first.
     """
     require_stores(settings)
-    for warning in shared_accounts(settings):
+    for warning in shared_accounts(settings) + shared_secrets(settings):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     asyncio.run(_run(wiring, settings, console))
 

@@ -60,7 +60,7 @@ class Sandbox:
         self.unauthorised = 0
         self._add_accounts(settings)
         self._control = Control(self)
-        self._observe = observe_app(lambda: None)
+        self._observe = observe_app("sandbox", lambda: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -138,6 +139,11 @@ class ShopAdapter(Protocol):
         """
 
 
+#: Longest topic, delivery and header that is kept: no platform's come near, and whoever holds a signed body
+#: can put anything into the headers, which nobody signs.
+TEXT_LIMIT = 500
+
+
 def raw_event(  # noqa: PLR0917 - positional: once per webhook
     store: str,
     adapter: ShopAdapter,
@@ -146,18 +152,27 @@ def raw_event(  # noqa: PLR0917 - positional: once per webhook
     received_ms: int,
     lane: Lane = Lane.LIVE,
 ) -> RawEvent:
-    """What is kept of a verified delivery to `store`; header names in lower case."""
+    """What is kept of a verified delivery to `store`; header names in lower case.
+
+    The shop cannot have said it later than it arrived: a clock ahead, or a forged header, would make an event
+    win over all that follows.
+    """
     arrival = adapter.arrival(headers, body)
+    delivery, kept = arrival.delivery, arrival.headers
+    if len(delivery) > TEXT_LIMIT:
+        delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
+    if len("".join(kept.values())) > TEXT_LIMIT:
+        kept = {name: value[:TEXT_LIMIT] for name, value in kept.items()}
     return RawEvent(
         store=store,
         platform=adapter.platform,
         kind=arrival.kind,
         entity=arrival.entity,
-        topic=arrival.topic,
-        delivery=arrival.delivery,
+        topic=arrival.topic[:TEXT_LIMIT],
+        delivery=delivery,
         received_ms=received_ms,
         body=body,
-        triggered_ms=arrival.triggered_ms,
+        triggered_ms=min(arrival.triggered_ms, received_ms),
         lane=lane,
-        headers=arrival.headers,
+        headers=kept,
     )

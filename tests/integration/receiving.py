@@ -36,11 +36,18 @@ class GatewayProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._log = config_path.with_suffix(f".{self.port}.log")
+
+    @property
+    def log(self) -> str:
+        """All it wrote, in all its lives."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     async def start(self) -> None:
         """Start it and wait until it takes traffic."""
         command = [sys.executable, "-m", "pipeline", "gateway", "--config", str(self._config_path)]
-        self._process = subprocess.Popen([*command, "--port", str(self.port)])
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([*command, "--port", str(self.port)], stdout=log, stderr=log)
         await until(self.is_ready)
 
     def is_ready(self) -> bool:
@@ -48,10 +55,16 @@ class GatewayProcess:
             return httpx.get(f"{self.url}/readyz").is_success
         return False
 
-    def metric(self, name: str) -> float:
-        """The sum of a series over its labels."""
+    def readiness(self) -> tuple[int, str]:
+        """What /readyz says."""
+        answer = httpx.get(f"{self.url}/readyz")
+        return answer.status_code, answer.text
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a series over its other labels."""
         families = text_string_to_metric_families(httpx.get(f"{self.url}/metrics").text)
-        return sum(s.value for family in families for s in family.samples if s.name == name)
+        samples = [s for family in families for s in family.samples if s.name == name]
+        return sum(s.value for s in samples if labels.items() <= s.labels.items())
 
     async def until_drained(self) -> None:
         """Until Kafka has confirmed everything that was in the spool."""

@@ -10,16 +10,16 @@ from pipeline.gateway.intake import Intake
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.produce import Refused, Report
 from pipeline.gateway.spool import Spool
-from pipeline.gateway.spool_file import SpoolFile
 
 TIMEOUT = 2.0
+TOPIC = "shop.orders"
 
 
 @dataclass
 class FakeKafka:
     """A log; `up` whether it takes messages, `confirms` whether it says so, `refuses` a full queue.
 
-    `stuck` is the key whose partition has no leader.
+    `stuck` is the key whose partition has no leader; `never` is what it refuses for good.
     """
 
     up: bool = True
@@ -27,6 +27,8 @@ class FakeKafka:
     refuses: bool = False
     error: str | None = None
     stuck: bytes | None = None
+    never: bytes | None = None
+    locally: bool = False
     log: list[bytes] = field(default_factory=list)
     links: list[FakeLink] = field(default_factory=list)
 
@@ -47,6 +49,8 @@ class FakeLink:
     def send(self, message: Message, report: Report) -> None:
         if self.kafka.refuses:
             raise Refused("the queue is full")
+        if message.body == self.kafka.never and self.kafka.locally:
+            raise Refused("too large", for_good=True)
         self._queue.append((message, report))
 
     def poll(self) -> None:
@@ -55,8 +59,11 @@ class FakeLink:
         sent = [one for one in self._queue if one[0].key != self.kafka.stuck]
         self._queue = [one for one in self._queue if one[0].key == self.kafka.stuck]
         if self.kafka.error is None:
-            self.kafka.log += [message.body for message, _ in sent]
-            self._unconfirmed += [report for _, report in sent]
+            good = [one for one in sent if one[0].body != self.kafka.never]
+            self.kafka.log += [message.body for message, _ in good]
+            self._unconfirmed += [report for _, report in good]
+            for _, report in [one for one in sent if one[0].body == self.kafka.never]:
+                report("for good", None)
         for report in self._unconfirmed if self.kafka.confirms else []:
             report(None, None)
         if self.kafka.confirms:
@@ -69,7 +76,10 @@ class FakeLink:
         self._queue.clear()
         self._unconfirmed.clear()
 
-    def probe(self) -> str | None:
+    def refuses(self, error: object) -> bool:
+        return error == "for good"
+
+    def probe(self, topic: str) -> str | None:  # noqa: ARG002 - the contract
         return None if self.kafka.up else "no broker answers"
 
     def close(self) -> None:
@@ -84,11 +94,12 @@ class Bench:
         self.kafka = kafka
         self.now = 0.0
         self.closed = False
-        self.spool = Spool(SpoolFile(path), max_bytes)
+        self.files = Spool(path, max_bytes, [TOPIC])
+        self.spool = self.files.lanes[TOPIC]
         self.intake = Intake(self.spool, kafka.connect, confirm_timeout=TIMEOUT, clock=lambda: self.now)
 
     def submit(self, number: int) -> asyncio.Future[Stored]:
-        return self.intake.submit(Message("shop.orders", b"%d" % (number % 2), b"%d" % number, []))
+        return self.intake.submit(Message(TOPIC, b"%d" % (number % 2), b"%d" % number, []))
 
     async def until_direct(self) -> None:
         """Until events go to Kafka; time passes meanwhile."""
@@ -101,6 +112,7 @@ class Bench:
         if not self.closed:
             self.closed = True
             await self.intake.close()
+            await self.files.close()
 
 
 def numbers(kafka: FakeKafka) -> list[int]:

@@ -174,3 +174,19 @@ def test_stores_that_feed_one_account_are_named() -> None:
     (warning,) = config.shared_accounts(config.parse({"accounts": accounts, "stores": stores}, {}))
     assert "stores a and c feed one account, es" in warning
     assert config.shared_accounts(parse()) == []
+
+
+def test_stores_that_share_a_secret_are_named_without_it() -> None:
+    def store(*secrets: str) -> dict[str, Any]:
+        return {
+            "platform": "shopify",
+            "account": "acme",
+            "domain": "x.example",
+            "secrets": list(secrets),
+        }
+
+    accounts = {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}}
+    stores = {"a": store("one", "old"), "b": store("two"), "c": store("old"), "d": store("own")}
+    (warning,) = config.shared_secrets(config.parse({"accounts": accounts, "stores": stores}, {}))
+    assert warning.startswith("stores a and c share a secret")
+    assert "old" not in warning

@@ -11,11 +11,11 @@ import pytest
 
 from pipeline import config
 from pipeline.events import Kind, RawEvent
-from pipeline.gateway.answers import REFUSAL_SECONDS
+from pipeline.gateway.answers import OUTCOMES, REFUSAL_SECONDS
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.metrics import GATEWAY_REQUESTS
+from pipeline.metrics import GATEWAY_REQUESTS, exposition
 from pipeline.observe import observe_app
 from pipeline.shops.base import ShopAdapter
 from pipeline.shops.registry import ADAPTERS
@@ -53,7 +53,7 @@ def gateway(
 ) -> Gateway:
     tree = {**STORES, "kafka": {"topic_prefix": "t-"}, "gateway": {"max_body_bytes": 20_000, **limits}}
     webhooks = Webhooks(config.parse(tree, {}), adapters, keeper, lambda: NOW)
-    return Gateway(webhooks, observe_app(lambda: None))
+    return Gateway(webhooks, observe_app("gateway", lambda: None))
 
 
 def client_of(app: Gateway) -> httpx.AsyncClient:
@@ -245,9 +245,74 @@ async def test_woocommerces_ping_is_greeted_and_not_kept(
     assert keeper.kept == []
 
 
-async def test_an_empty_body_is_refused(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/webhooks/shopify/acme-es", content=b"", headers=shopify(b""))
-    assert answer.status_code == 400
+@pytest.mark.parametrize("platform", ["shopify/acme-es", "woocommerce/woo-fr"])
+async def test_an_empty_body_is_kept_where_it_is_signed(
+    client: httpx.AsyncClient, keeper: RecordingKeeper, platform: str
+) -> None:
+    """A refusal would count towards WooCommerce's switching the webhook off; translate says what it was."""
+    path, headers = f"/webhooks/{platform}", {**shopify(b""), **woocommerce(b"")}
+    assert (await client.post(path, content=b"", headers=headers)).status_code == 200
+    assert [message.body for message in keeper.kept] == [b""]
+    forged = {**shopify(b"", secret="guess"), **woocommerce(b"", secret="guess")}
+    assert (await client.post(path, content=b"", headers=forged)).status_code == 401
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "x" * 3_000])
+async def test_a_compressed_body_is_refused_and_told_why(client: httpx.AsyncClient, coding: str) -> None:
+    headers = {**shopify(order(1)), "content-encoding": coding}
+    answer = await client.post("/webhooks/shopify/acme-es", content=order(1), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (415, "unsupported_content_encoding")
+
+
+async def test_headers_nobody_signed_are_kept_short(
+    client: httpx.AsyncClient, keeper: RecordingKeeper
+) -> None:
+    body = order(1)
+    for name in ("x-shopify-topic", "x-shopify-webhook-id", "x-shopify-name", "x-wc-webhook-topic"):
+        for path, own in (("shopify/acme-es", shopify(body)), ("woocommerce/woo-fr", woocommerce(body))):
+            long = {**own, name: "\xff" * 50_000}
+            request = [(key.encode(), value.encode("latin-1")) for key, value in long.items()]
+            answer = await client.post(f"/webhooks/{path}", content=body, headers=request)
+            assert answer.status_code == 200
+    assert max(message.size - len(message.body) for message in keeper.kept) < 8_000
+    deliveries = {RawEvent.from_kafka(one.body, one.headers).delivery for one in keeper.kept}
+    assert len(deliveries) > 3
+
+
+async def test_nothing_was_said_later_than_it_arrived(
+    client: httpx.AsyncClient, keeper: RecordingKeeper
+) -> None:
+    for said in ("2099-01-01T00:00:00Z", "2026-11-18T00:00:00Z"):
+        headers = {**shopify(order(1)), "x-shopify-triggered-at": said}
+        await client.post("/webhooks/shopify/acme-es", content=order(1), headers=headers)
+    kept = [RawEvent.from_kafka(one.body, one.headers) for one in keeper.kept]
+    assert [event.triggered_ms <= event.received_ms == int(NOW * 1_000) for event in kept] == [True, True]
+    assert kept[1].triggered_ms == 1_794_960_000_000
+
+
+async def test_every_outcome_of_a_known_store_is_there_from_the_start(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/metrics")).text
+    for store in ("acme-es", "woo-fr", "-"):
+        for outcome in OUTCOMES:
+            assert f'pipeline_gateway_requests_total{{outcome="{outcome}",store="{store}"}}' in page
+    assert 'pipeline_gateway_last_event_timestamp_seconds{store="woo-fr"} 0.0' in page
+
+
+async def test_when_a_store_last_sent_something_is_exported(client: httpx.AsyncClient) -> None:
+    before = time.time()
+    await client.post("/webhooks/shopify/acme-es", content=order(1), headers=shopify(order(1)))
+    page = (await client.get("/metrics")).text
+    line = next(line for line in page.splitlines() if "last_event" in line and "acme-es" in line)
+    assert before <= float(line.split()[1]) <= time.time()
+
+
+async def test_only_the_gateways_own_series_are_exported(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/metrics")).text
+    assert "pipeline_gateway_requests_total" in page
+    for other in ("pipeline_translate_", "pipeline_deliver_", "pipeline_sandbox_", "pipeline_coupons_used"):
+        assert other not in page
+    assert "pipeline_gateway" not in exposition("translate").decode()
+    assert "pipeline_coupons_used" in exposition("translate").decode()
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from pipeline.errors import BrokerError
 from pipeline.gateway import intake as module
 from pipeline.gateway.intake import Intake
-from pipeline.gateway.message import Overloaded, Stored
+from pipeline.gateway.intakes import Intakes
+from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.spool import Spool
-from pipeline.gateway.spool_file import SpoolFile
 from tests.processes import until
-from tests.unit.intake_bench import TIMEOUT, Bench, FakeKafka, FakeLink, numbers
+from tests.unit.intake_bench import TIMEOUT, TOPIC, Bench, FakeKafka, FakeLink, numbers
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def kafka() -> FakeKafka:
 
 @pytest.fixture
 async def bench(tmp_path: Path, kafka: FakeKafka) -> AsyncIterator[Bench]:
-    bench = Bench(tmp_path / "spool.sqlite", kafka)
+    bench = Bench(tmp_path / "spool", kafka)
     await bench.until_direct()
     yield bench
     await bench.close()
@@ -95,7 +95,7 @@ async def test_a_refusal_or_a_failed_delivery_sends_the_event_to_the_spool_at_on
 
 async def test_without_kafka_at_the_start_events_are_spooled_at_once(tmp_path: Path) -> None:
     kafka = FakeKafka(up=False)
-    bench = Bench(tmp_path / "spool.sqlite", kafka)
+    bench = Bench(tmp_path / "spool", kafka)
     assert await bench.submit(1) is Stored.SPOOL
     assert bench.intake.complaint() is None
     kafka.up = True
@@ -113,20 +113,21 @@ async def test_a_broker_whose_address_is_not_known_yet_is_asked_for_again(tmp_pa
             raise error
         return kafka.connect()
 
-    spool, now = Spool(SpoolFile(tmp_path / "spool.sqlite"), 1_000_000), [0.0]
-    intake = Intake(spool, connect, confirm_timeout=TIMEOUT, clock=lambda: now[0])
+    spool, now = Spool(tmp_path / "spool", 1_000_000, [TOPIC]), [0.0]
+    intake = Intake(spool.lanes[TOPIC], connect, confirm_timeout=TIMEOUT, clock=lambda: now[0])
     while not intake.direct:
         now[0] += 1
         await asyncio.sleep(0.001)
     await intake.close()
+    await spool.close()
 
 
 async def test_a_start_with_a_spool_drains_it_before_anything_new(tmp_path: Path) -> None:
     down, kafka = FakeKafka(up=False), FakeKafka()
-    bench = Bench(tmp_path / "spool.sqlite", down)
+    bench = Bench(tmp_path / "spool", down)
     await asyncio.gather(*(bench.submit(number) for number in range(1, 6)))
     await bench.close()
-    bench = Bench(tmp_path / "spool.sqlite", kafka)
+    bench = Bench(tmp_path / "spool", kafka)
     await bench.submit(6)
     await bench.until_direct()
     await bench.submit(7)
@@ -182,12 +183,12 @@ async def test_an_event_does_not_wait_for_the_last_of_the_spool_longer_than_for_
 
 async def test_a_full_spool_refuses_and_says_so(tmp_path: Path) -> None:
     kafka = FakeKafka(up=False)
-    bench = Bench(tmp_path / "spool.sqlite", kafka, max_bytes=150)
+    bench = Bench(tmp_path / "spool", kafka, max_bytes=150)
     assert await bench.submit(1) is Stored.SPOOL
     with pytest.raises(Overloaded):
         await asyncio.gather(bench.submit(2), bench.submit(3))
     bench = await _restarted(bench, max_bytes=50)
-    assert bench.intake.complaint() == "the spool is full"
+    assert bench.intake.complaint() == "Kafka does not take shop.orders now, and the spool is full"
     kafka.up = True
     await bench.until_direct()
     assert bench.intake.complaint() is None
@@ -201,7 +202,7 @@ async def _restarted(bench: Bench, max_bytes: int) -> Bench:
 
 async def test_without_a_spool_events_wait_for_kafka_or_are_refused(tmp_path: Path) -> None:
     kafka = FakeKafka(up=False)
-    bench = Bench(tmp_path / "spool.sqlite", kafka, max_bytes=0)
+    bench = Bench(tmp_path / "spool", kafka, max_bytes=0)
     with pytest.raises(Overloaded):
         await bench.submit(1)
     kafka.up = True
@@ -243,9 +244,70 @@ async def test_a_defect_in_the_ticks_ends_the_intake_so_that_the_process_ends(
 
     failures: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-    bench = Bench(tmp_path / "spool.sqlite", kafka)
+    bench = Bench(tmp_path / "spool", kafka)
     await bench.until_direct()
     monkeypatch.setattr(FakeLink, "poll", defect)
     await until(bench.intake.task.done)
     assert "a defect" in str(failures[0]["exception"])
-    await bench.spool.close()
+    await bench.files.close()
+
+
+@pytest.mark.parametrize("locally", [True, False], ids=["the client", "the broker"])
+async def test_an_event_that_is_never_taken_is_kept_aside_and_the_others_go_on(
+    tmp_path: Path, locally: bool
+) -> None:
+    kafka = FakeKafka(up=False, never=b"2", locally=locally)
+    bench = Bench(tmp_path / "spool", kafka)
+    await asyncio.gather(*(bench.submit(number) for number in range(1, 6)))
+    kafka.up = True
+    await bench.until_direct()
+    await until(lambda: bench.spool.unrefused == 0)
+    assert numbers(kafka) == [1, 3, 4, 5]
+    assert bench.spool.events == 1
+    kafka.never = b"7"
+    assert [await bench.submit(number) for number in (6, 7, 8)] == [
+        Stored.KAFKA,
+        Stored.SPOOL,
+        Stored.KAFKA,
+    ]
+    assert bench.intake.direct
+    kafka.never = None
+    bench = await _restarted(bench, max_bytes=1_000_000)
+    await bench.until_direct()
+    await until(lambda: bench.spool.events == 0)
+    assert numbers(kafka) == [1, 3, 4, 5, 6, 8, 2, 7]
+    await bench.close()
+
+
+async def test_a_topic_that_kafka_does_not_take_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("shop.orders", "shop.products")
+    kafka, gone = FakeKafka(), FakeKafka(error="_UNKNOWN_TOPIC")
+    links = iter([kafka, gone])
+    spool, now = Spool(tmp_path / "spool", 1_000, names), [0.0]
+    intakes = Intakes(
+        spool,
+        lambda: next(links, gone).connect(),
+        names,
+        confirm_timeout=TIMEOUT,
+        clock=lambda: now[0],
+    )
+
+    async def submit(topic: str, number: int) -> Stored:
+        now[0] += 1
+        return await intakes.submit(Message(topic, b"acme|x|1", b"%d" % number, []))
+
+    orders = intakes._all["shop.orders"]
+    await until(lambda: orders.direct)
+    for number in range(8):
+        assert await submit("shop.products", number) is Stored.SPOOL
+        assert await submit("shop.orders", number) is Stored.KAFKA
+    with pytest.raises(Overloaded):
+        await asyncio.gather(*(submit("shop.products", number) for number in range(20)))
+    assert await submit("shop.orders", 8) is Stored.KAFKA
+    assert intakes.complaint() is None
+    assert "Kafka does not take shop.products: _UNKNOWN_TOPIC" in caplog.text
+    assert (orders.direct, spool.lanes["shop.products"].events > 5) == (True, True)
+    gone.error = None
+    await intakes.close()

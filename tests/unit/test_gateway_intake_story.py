@@ -21,7 +21,7 @@ class Story:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.kafka = FakeKafka()
-        self.bench = Bench(directory / "spool.sqlite", self.kafka)
+        self.bench = Bench(directory / "spool", self.kafka)
         self.promised: set[int] = set()
         self.waiting: list[tuple[int, asyncio.Future[Stored]]] = []
         self.submitted = 0

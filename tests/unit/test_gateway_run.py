@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from pipeline import config
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway.run import SPOOL, serve
-from pipeline.gateway.spool_file import SpoolFile
+from pipeline.gateway.spool import Spool
 from tests.webhooks import STORES
 
 
@@ -33,7 +34,11 @@ def test_a_taken_port_is_refused_with_a_hint(tmp_path: Path) -> None:
 
 
 def test_a_spool_in_use_is_refused(tmp_path: Path) -> None:
-    file = SpoolFile(tmp_path / SPOOL)
-    with pytest.raises(PipelineError, match="data_dir of its own"):
-        serve(settings(tmp_path), "127.0.0.1", 0)
-    file.close()
+    async def made() -> Spool:
+        return Spool(tmp_path / SPOOL, 1_000_000)
+
+    with asyncio.Runner() as runner:
+        spool = runner.run(made())
+        with pytest.raises(PipelineError, match="data_dir of its own"):
+            serve(settings(tmp_path), "127.0.0.1", 0)
+        runner.run(spool.close())

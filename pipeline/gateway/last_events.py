@@ -1,0 +1,70 @@
+"""When each store last sent something, over restarts: a store that fell silent must not look new."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from pipeline.gateway.webhooks import Route
+
+log = logging.getLogger(__name__)
+
+#: A kill -9 forgets no more than what came within this.
+WRITE_SECONDS = 30.0
+
+
+class LastEvents:
+    """The file with the moments of `Route.last_kept`; what cannot be read or written is said, and no more."""
+
+    def __init__(self, path: Path, routes: Mapping[str, Route]) -> None:
+        self._path = path
+        self._routes = routes
+        self._written: dict[str, float] = {}
+        self._failed = False
+
+    def restore(self) -> None:
+        """Give the routes what was written before."""
+        try:
+            found = orjson.loads(self._path.read_bytes())
+            moments = {str(store): float(moment) for store, moment in found.items()}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.warning(
+                "%s cannot be read, so no store is known to have sent anything: %s", self._path, error
+            )
+            return
+        for store, route in self._routes.items():
+            route.last_kept = max(route.last_kept, moments.get(store, 0.0))
+
+    async def keep(self) -> None:
+        """Write them now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            await asyncio.get_running_loop().run_in_executor(None, self.write)
+
+    def write(self) -> None:
+        """Write them, if there is something new."""
+        moments = {store: route.last_kept for store, route in self._routes.items()}
+        if moments == self._written:
+            return
+        beside = self._path.with_suffix(".new")
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - opened with its mode
+                file.write(orjson.dumps(moments))
+            beside.replace(self._path)
+        except OSError as error:
+            if not self._failed:
+                log.warning("%s cannot be written: %s", self._path, error.strerror)
+            self._failed = True
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            return
+        self._written, self._failed = moments, False

@@ -1,0 +1,266 @@
+"""One topic's events on disk: files that only grow, each deleted whole once Kafka has all of it.
+
+Nothing has to be written to delete: a spool that filled its disk drains. A damaged place costs the events in
+it alone: they are counted by the numbers that are missing, and the file is kept beside, as `*.damaged`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from pipeline.gateway.directory import make_directory, sync_directory
+from pipeline.gateway.frames import decode, encode, frames
+from pipeline.gateway.message import Message
+from pipeline.metrics import GATEWAY_SPOOL_DAMAGED, GATEWAY_SPOOL_LOST
+
+log = logging.getLogger(__name__)
+
+#: A file this large is followed by another.
+FILE_BYTES = 8_000_000
+_SUFFIX = ".spool"
+_POSITION = "position"
+
+
+class Place(NamedTuple):
+    """After an event: the file it lies in, where it ends in it, and its number."""
+
+    file: int
+    offset: int
+    number: int
+
+
+START = Place(0, 0, 0)
+
+
+class Row(NamedTuple):
+    """A spooled message, and where it ends; places grow in the order of arrival."""
+
+    place: Place
+    size: int
+    message: Message
+
+
+class SpoolLog:
+    """The files of one topic. Not for concurrent use.
+
+    Files are named by the number of their first event. What lies there is read at the start, and again when
+    it is drained.
+
+    Args:
+        directory: made when something is to be written.
+
+    Attributes:
+        start: where reading begins.
+        lost: events found missing since the start; the caller takes them off its count.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        names = [path.stem for path in directory.glob(f"*{_SUFFIX}")]
+        self._files = sorted(int(name) for name in names if name.isdecimal())
+        self._damaged: set[int] = set()
+        self._said: set[tuple[str, int, int]] = set()
+        self._append_to: int | None = None  # the descriptor of the last file
+        self._end = 0
+        self.start = self._read_position()
+        self._last = self.start.number
+        self.lost = 0
+
+    def rows(self, after: Place) -> Iterator[Row]:
+        """What lies after a place, in order; passes over damage and says so."""
+        number = after.number
+        for file in list(self._files):
+            if file < after.file:
+                continue
+            reached = after.offset if file == after.file else 0
+            if number and file > number + 1:
+                self._lost(file, reached, file - number - 1)
+            number = max(number, file - 1)
+            data, begin = self._contents(file, reached), reached
+            for frame in frames(data):
+                if begin + frame.begin > reached:
+                    self._damaged_at(file, reached, begin + frame.begin - reached)
+                if frame.number > number + 1:
+                    self._lost(file, reached, frame.number - number - 1)
+                reached, number = begin + frame.end, frame.number
+                message = decode(frame.payload)
+                yield Row(Place(file, reached, number), message.size, message)
+            if reached < begin + len(data):
+                self._damaged_at(file, reached, begin + len(data) - reached)
+        if number < self._last:
+            self._lost(self._last, 0, self._last - number)
+        self._last = max(self._last, number)
+
+    def read(self, after: Place, max_rows: int, max_bytes: int) -> list[Row]:
+        """The first rows after a place; at least one where there is one, whatever its size."""
+        found: list[Row] = []
+        size = 0
+        for row in self.rows(after):
+            found.append(row)
+            size += row.size
+            if len(found) >= max_rows or size >= max_bytes:
+                break
+        return found
+
+    def write(self, messages: Sequence[Message]) -> tuple[int, OSError | None]:
+        """Append messages; how many of them, from the first on, are on the disk, and why not the others."""
+        written = 0
+        try:
+            while written < len(messages):
+                written += self._write_to_one_file(messages[written:])
+        except OSError as error:
+            self._take_back()
+            return written, error
+        return written, None
+
+    def delete_through(self, place: Place) -> None:
+        """Delete all up to and with a place."""
+        done = [file for file in self._files if file < place.file]
+        if place.file in self._files and self._is_last_of(place):
+            done.append(place.file)
+        self._write_position(place)
+        for file in done:
+            self._remove(file)
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._append_to is not None:
+            os.close(self._append_to)
+            self._append_to = None
+
+    def _write_to_one_file(self, messages: Sequence[Message]) -> int:
+        to = self._begin_file() if self._append_to is None else self._append_to
+        end, count, pieces = self._end, 0, list[bytes]()
+        for message in messages:
+            pieces += encode(self._last + 1 + count, message)
+            end += len(pieces[-2]) + len(pieces[-1])
+            count += 1
+            if end >= FILE_BYTES:
+                break
+        view = memoryview(b"".join(pieces))
+        while view:
+            view = view[os.write(to, view) :]
+        os.fsync(to)
+        self._end, self._last = end, self._last + count
+        if end >= FILE_BYTES:
+            self.close()
+        return count
+
+    def _begin_file(self) -> int:
+        make_directory(self._directory)
+        number = max([self._last, *self._files]) + 1
+        path = self._path(number)
+        self._append_to = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._end, self._last = 0, number - 1
+        self._files.append(number)
+        sync_directory(self._directory)
+        return self._append_to
+
+    def _take_back(self) -> None:
+        """After a failure: nothing is left of what was not promised, where that can still be done."""
+        descriptor = self._append_to
+        if descriptor is None:
+            return
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, self._end)
+        # What the disk holds of a file that failed is not known: it is not written to again.
+        self.close()
+        if self._end == 0:
+            with contextlib.suppress(OSError):
+                self._path(self._files.pop()).unlink()
+
+    def _contents(self, file: int, begin: int) -> bytes:
+        """A file's bytes from a place on; one that cannot be read is set aside."""
+        end = self._end if self._append_to is not None and file == self._files[-1] else None
+        try:
+            with self._path(file).open("rb") as opened:
+                opened.seek(begin)
+                return opened.read() if end is None else opened.read(end - begin)
+        except OSError as error:
+            log.error("the spool file %s cannot be read: %s", self._path(file), error.strerror)  # noqa: TRY400
+            GATEWAY_SPOOL_DAMAGED.inc()
+            self._damaged.add(file)
+            self._remove(file)
+            return b""
+
+    def _is_last_of(self, place: Place) -> bool:
+        if self._append_to is not None and place.file == self._files[-1]:
+            return place.offset >= self._end
+        if place.file != self._files[-1]:
+            following = self._files[self._files.index(place.file) + 1]
+            return place.number >= following - 1
+        return place.number >= self._last
+
+    def _remove(self, file: int) -> None:
+        """Delete a file, or keep it beside where some of it could not be read."""
+        if self._append_to is not None and file == self._files[-1]:
+            self.close()
+        self._files.remove(file)
+        path = self._path(file)
+        try:
+            if file in self._damaged:
+                self._damaged.remove(file)
+                kept = path.with_suffix(".damaged")
+                path.rename(path.with_suffix(f".{time.time_ns()}.damaged") if kept.exists() else kept)
+            else:
+                path.unlink()
+        except OSError as error:
+            # Its events come again at the next start, and are known then.
+            log.warning("the drained spool file %s cannot be deleted: %s", path, error.strerror)
+
+    def _lost(self, file: int, offset: int, events: int) -> None:
+        if ("lost", file, offset) in self._said:
+            return
+        self._said.add(("lost", file, offset))
+        self.lost += events
+        GATEWAY_SPOOL_LOST.inc(events)
+        log.error(
+            "%d events of the spool are lost: they lay at byte %d of %s", events, offset, self._path(file)
+        )
+
+    def _damaged_at(self, file: int, offset: int, size: int) -> None:
+        self._damaged.add(file)
+        if ("damaged", file, offset) not in self._said:
+            self._said.add(("damaged", file, offset))
+            GATEWAY_SPOOL_DAMAGED.inc()
+            log.error(
+                "%d bytes from byte %d of the spool file %s cannot be read: damaged, or cut off in "
+                "the middle of a write. The file is kept as *.damaged once the rest of it is in Kafka",
+                size,
+                offset,
+                self._path(file),
+            )
+
+    def _path(self, file: int) -> Path:
+        return self._directory / f"{file:020}{_SUFFIX}"
+
+    def _read_position(self) -> Place:
+        """How far all was in Kafka; where that is not to be believed, what is there comes again."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            *numbers, checksum = orjson.loads((self._directory / _POSITION).read_bytes())
+            place = Place(*numbers)
+            if checksum == zlib.crc32(orjson.dumps(list(place))):
+                if place.file in self._files:
+                    return place
+                if not self._files or self._files[0] > place.number:
+                    return Place(0, 0, place.number)
+        return START
+
+    def _write_position(self, place: Place) -> None:
+        """In place and without waiting for the disk: what a power cut takes of it comes again, no more."""
+        data = orjson.dumps([*place, zlib.crc32(orjson.dumps(list(place)))]).ljust(120)
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._directory / _POSITION, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(descriptor, data, 0)
+            finally:
+                os.close(descriptor)
