@@ -161,6 +161,11 @@ class TranslateSettings(Section):
     buffer: int = Field(default=4_000, ge=100, description="events held in memory before the rules")
     state_days: int = Field(default=400, ge=1)
     recent_deliveries: int = Field(default=8, ge=1, description="delivery ids remembered per entity")
+    retired_stores: frozenset[Name] = Field(
+        default=frozenset(),
+        description="stores taken out of the settings on purpose: their events become dead letters; those of "
+        "any other unknown store hold their partition until the settings have it",
+    )
 
 
 class DeliverSettings(Section):

@@ -41,3 +41,9 @@ class BrokerError(PipelineError):
     """Kafka cannot be started, reached, or trusted with the data."""
 
     exit_code = 3
+
+
+class NameTakenError(PipelineError):
+    """Another worker of this stage runs under the same name: this one must not, nor start again."""
+
+    exit_code = 4

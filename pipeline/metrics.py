@@ -83,10 +83,36 @@ GATEWAY_CONNECTIONS_MAX = Gauge(
 )
 GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
 
+STATE_REBUILT = Counter(
+    "pipeline_state_rebuilt_total",
+    "State stores whose files were damaged: set aside, and restored from the changelog. See to the disk.",
+    ["table"],
+)
+STATE_LATE_WRITES = Counter(
+    "pipeline_state_late_writes_total",
+    "Keys another process wrote into the changelog of a partition held here, written again as they are. A "
+    "worker stood still for longer than its session, or somebody else writes to Kafka.",
+    ["table"],
+)
+STATE_FOREIGN = Counter(
+    "pipeline_state_foreign_total",
+    "Rows of a changelog or a table that no worker of ours wrote, left out. Somebody else writes to Kafka.",
+    ["table"],
+)
+
 TRANSLATE_EVENTS = Counter(
     "pipeline_translate_events_total",
     "Events by what became of them: for rates; `pipeline_account_events` is the exact account.",
     ["store", "kind", "outcome"],
+)
+TRANSLATE_HELD = Gauge(
+    "pipeline_translate_held_partitions",
+    "Partitions that are not read on: the next event is of a store that this worker's settings do not have.",
+)
+TRANSLATE_SLOW = Counter(
+    "pipeline_translate_slow_events_total",
+    "Events that took more than a second to compute; those behind them waited for it.",
+    ["store", "kind"],
 )
 TRANSLATE_NOTES = Counter(
     "pipeline_translate_notes_total",
@@ -154,7 +180,13 @@ DELIVER_NOTES = Counter(
     ["account", "kind", "note"],
 )
 DELIVER_INVALID = Counter(
-    "pipeline_deliver_invalid_total", "Messages on connectif.* that are no records; they go to dead letters."
+    "pipeline_deliver_invalid_total",
+    "Messages on connectif.* that are no records or receipts of ours; they go to dead letters.",
+)
+DELIVER_UNCOUNTED = Counter(
+    "pipeline_deliver_uncounted_total",
+    "Records that were counted only when their receipt came: the table that counts them had lost them.",
+    ["account", "kind"],
 )
 
 #: The rooms with series of their own, and how the names of these begin.

@@ -49,6 +49,10 @@ class Op(enum.StrEnum):
     RETRACT = "retract"  # DELETE
 
 
+#: What JSON writers and the tables can hold; no shop's number is beyond it.
+Int = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+
+
 class Frozen(BaseModel):
     """Immutable, and strict about names: a typing error in a field is an error, not silence."""
 
@@ -59,8 +63,8 @@ class Source(Frozen):
     """The raw event a record comes from; with the record's key it names one version of it."""
 
     topic: str
-    partition: int
-    offset: int
+    partition: Int
+    offset: Int
 
 
 Subscription = Literal["subscribed", "unsubscribed"]
@@ -77,7 +81,7 @@ class Contact(Frozen):
     birthdate: str | None = Field(default=None, description="yyyy-mm-dd")
     mobile_phone: str | None = Field(default=None, description="E.164")
     newsletter: Subscription | None = None
-    newsletter_ms: int | None = Field(
+    newsletter_ms: Int | None = Field(
         default=None, description="when the person said it, epoch ms; given with newsletter"
     )
     custom: dict[str, str] = Field(default_factory=dict, description="custom contact fields, by their id")
@@ -106,12 +110,12 @@ class Product(Frozen):
     tags: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     published_at: str | None = Field(default=None, description="ISO 8601, UTC")
-    in_stock_units: int | None = None
+    in_stock_units: Int | None = None
     is_blacklisted: bool | None = None
-    priority: int | None = None
+    priority: Int | None = None
     rating: Decimal | None = None
-    rating_count: int | None = None
-    review_count: int | None = None
+    rating_count: Int | None = None
+    review_count: Int | None = None
     custom_field_1: str | None = None
     custom_field_2: str | None = None
     custom_field_3: str | None = None
@@ -126,7 +130,7 @@ class Line(Frozen):
     unit_price: Decimal = Field(description="what one unit cost after the line's own discounts")
     unit_price_original: Decimal | None = Field(default=None, description="before them")
     unit_price_without_vat: Decimal | None = None
-    quantity: int = Field(ge=1)
+    quantity: int = Field(ge=1, lt=2**64)
     price: Decimal = Field(description="the line's total")
     image_url: str | None = None
     brand: str | None = None
@@ -142,7 +146,7 @@ class Purchase(Frozen):
     cart_id: str
     purchase_date: str = Field(description="ISO 8601, UTC; when the order was placed")
     total_price: Decimal
-    total_quantity: int
+    total_quantity: Int
     payment_method: str | None = None
     lines: tuple[Line, ...] = ()
 
@@ -165,12 +169,12 @@ class RecordBase(Frozen):
     account: str
     store: str
     id: str
-    version: int
+    version: Int
     source: Source
     origin: Origin
     op: Op = Op.UPSERT
     lane: Lane = Lane.LIVE
-    received_ms: int
+    received_ms: Int
     notes: tuple[str, ...] = ()
     owner: str = Field(
         default="",
@@ -227,9 +231,9 @@ class CouponUse(Frozen):
     purchase_date: str | None = Field(
         default=None, description="ISO 8601, UTC; when the order was placed; given while it is used"
     )
-    version: int = Field(description="the shop's clock in epoch milliseconds")
+    version: Int = Field(description="the shop's clock in epoch milliseconds")
     source: Source
-    received_ms: int
+    received_ms: Int
 
 
 class Outcome(enum.StrEnum):
@@ -251,14 +255,14 @@ class Receipt(Frozen):
     store: str
     kind: RecordKind
     id: str
-    version: int
+    version: Int
     source: Source = Field(description="the raw event the record came from")
     record: Source = Field(description="the record's own place in its connectif.* topic")
     outcome: Outcome
     reason: str = Field(default="", description="created, already, imported, ... or why it is dead")
     detail: str = Field(default="", description="Connectif's answer, shortened; no personal data")
-    status: int | None = Field(default=None, description="HTTP status of the deciding answer")
-    calls: int = Field(default=0, description="calls of the budget spent on this record alone")
+    status: Int | None = Field(default=None, description="HTTP status of the deciding answer")
+    calls: Int = Field(default=0, description="calls of the budget spent on this record alone")
     fingerprint: str = Field(default="", description="of what Connectif was told")
     repaired: tuple[str, ...] = Field(
         default=(), description="kind|id of what Connectif had lost and was made again from this purchase"
@@ -267,16 +271,16 @@ class Receipt(Frozen):
     notes: tuple[str, ...] = Field(
         default=(), description="the record's, and what was left out in telling it"
     )
-    withdrawn_ms: int | None = Field(
+    withdrawn_ms: Int | None = Field(
         default=None,
         description="the person has withdrawn in Connectif since then, epoch ms; `subscribed` was not told",
     )
-    unsubscribing_ms: int | None = Field(
+    unsubscribing_ms: Int | None = Field(
         default=None,
         description="an unsubscription was told by a call that began then, epoch ms, and ended by at_ms",
     )
-    received_ms: int
-    at_ms: int
+    received_ms: Int
+    at_ms: Int
 
 
 def record_key(account: str, kind: RecordKind, record_id: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from faust.types import TP
 
@@ -61,6 +61,12 @@ class StubStep:
     engine: StubEngine
     offsets: dict[TP, int] = field(default_factory=dict)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is taken back."""
+
     def send(
         self,
         topic: str,
@@ -94,6 +100,8 @@ class StubEngine:
         self.sent: list[Sent] = []
         self.done: dict[TP, int] = {}
         self.handle: Callable[[Round], Awaitable[None]]
+        self.concerns: list[Callable[[], str | None]] = []
+        self.withheld: list[TP] = []
 
     def table(self, name: str, **_: Any) -> StubTable:
         """A table."""
@@ -102,6 +110,13 @@ class StubEngine:
     def agent(self, _name: str, _topics: Sequence[str], handle: Callable[[Round], Awaitable[None]]) -> None:
         """The only agent."""
         self.handle = handle
+
+    def background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Never run."""
+
+    def withhold(self, tp: TP) -> None:
+        """Keep it."""
+        self.withheld.append(tp)
 
     def begin(self) -> StubStep:
         """A step."""

@@ -17,7 +17,6 @@ from pipeline import topics
 from pipeline.config import Settings
 from pipeline.coupons.add import account_of
 from pipeline.coupons.topic import TopicReader
-from pipeline.errors import PipelineError
 from pipeline.records import CouponUse
 
 FIELDS = ("code", "purchase_id", "store", "purchase_date")
@@ -49,7 +48,7 @@ def export(
     """Read the topic to its end and print what was used.
 
     Raises:
-        PipelineError: the topic is missing, or holds what is no use of a code.
+        PipelineError: the topic is missing.
         BrokerError: the cluster does not answer.
     """
     account_of(settings, account)
@@ -73,6 +72,7 @@ def export(
 def _read(settings: Settings, console: Console) -> list[CouponUse]:
     topic = topics.full_name(settings, topics.COUPONS_USED)
     found: list[CouponUse] = []
+    foreign, place = 0, ""
     with (
         TopicReader(settings, topic) as reader,
         Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
@@ -81,7 +81,9 @@ def _read(settings: Settings, console: Console) -> list[CouponUse]:
         for message in reader.messages(lambda count: progress.advance(task, count)):
             try:
                 found.append(CouponUse.model_validate_json(message.value() or b""))
-            except ValidationError as error:
-                place = f"{topic} partition {message.partition()} offset {message.offset()}"
-                raise PipelineError(f"{place} holds no use of a code") from error
+            except ValidationError:
+                foreign += 1
+                place = f"partition {message.partition()} offset {message.offset()}"
+    if foreign:
+        console.print(f"{topic}: {foreign} messages are no uses of a code and left out, the last at {place}")
     return found

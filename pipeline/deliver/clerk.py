@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,8 +14,12 @@ from pipeline.deliver.desk import Desk
 from pipeline.deliver.steps import Post, Step
 from pipeline.records import Receipt, Record, RecordKind
 
+log = logging.getLogger(__name__)
+
 #: Seconds between looks at whether a receipt's record has been counted; the bell is mostly faster.
 COUNT_LOOK = 0.1
+#: Seconds after which Kafka is asked whether there is such a record at all.
+DOUBT = 5.0
 
 S = TypeVar("S", bound=Step)
 T = TypeVar("T")
@@ -22,12 +29,21 @@ T = TypeVar("T")
 class Batch(Generic[T, S]):
     """What one partition gave: values with their offsets.
 
-    `done` puts into a step that they are dealt with.
+    Attributes:
+        desk: the partition's.
+        values: with their offsets.
+        done: puts into a step that they are dealt with.
+        refuse: told the offset of a value that turned out to be none of ours, and why.
+        passed: the offset before which every record of a kind was dealt with.
+        end: asks for the end of a kind's topic, in this partition.
     """
 
     desk: Desk
     values: Sequence[tuple[int, T]]
     done: Callable[[S], None]
+    refuse: Callable[[int, str], None] = lambda _offset, _why: None
+    passed: Callable[[RecordKind], int] = lambda _kind: 0
+    end: Callable[[RecordKind], Awaitable[int]] | None = None
 
 
 class CalledOff(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
@@ -59,35 +75,61 @@ class Clerk(Generic[S]):
 
     async def take(self, kind: RecordKind, batches: Sequence[Batch[Record, S]]) -> None:
         """Records of one kind came in."""
-        step = self._post.begin()
-        for batch in batches:
-            batch.desk.accept(kind, batch.values, step)
-        await self._post.confirm(step)
-        step = self._post.begin()
-        for batch in batches:
-            batch.desk.count(kind, batch.values, step)
-            batch.done(step)
-        self._counted.ring()
-        await self._post.submit(step)
+        with self._post.begin() as step:
+            for batch in batches:
+                batch.desk.accept(kind, batch.values, step)
+            await self._post.confirm(step)
+        with self._post.begin() as step:
+            for batch in batches:
+                batch.desk.count(kind, batch.values, step)
+                batch.done(step)
+            self._counted.ring()
+            await self._post.submit(step)
 
     async def settle(self, batches: Sequence[Batch[Receipt, S]]) -> None:
         """Receipts were read back.
 
+        A record is counted after it may be told, so its receipt can come first, and waits for that. Where
+        the records up to it were all dealt with and it was not counted, or where there is no such record, it
+        never will be: an entry that is there nevertheless is counted now, a receipt without one is not ours.
+
         Raises:
             CalledOff: see `call_off`.
         """
-        for batch in batches:
-            while not batch.desk.counted(batch.values):
-                if self._called_off:
-                    raise CalledOff
-                await self._counted.wait(COUNT_LOOK)
-        step = self._post.begin()
-        for batch in batches:
-            batch.desk.tell(batch.values, step)
-        await self._post.confirm(step)
-        step = self._post.begin()
-        for batch in batches:
-            for receipt in batch.desk.clear(batch.values, step):
-                self._settled(receipt)
-            batch.done(step)
-        await self._post.submit(step)
+        late = [await self._wait_until_counted(batch) for batch in batches]
+        settled: list[Sequence[tuple[int, Receipt]]] = []
+        with self._post.begin() as step:
+            for batch, receipts in zip(batches, late, strict=True):
+                foreign = batch.desk.count_late(receipts)
+                for offset in foreign:
+                    batch.refuse(offset, "no record of ours is where it says")
+                settled.append([value for value in batch.values if value[0] not in foreign])
+                batch.desk.tell(settled[-1], step)
+            await self._post.confirm(step)
+        with self._post.begin() as step:
+            for batch, receipts in zip(batches, settled, strict=True):
+                for receipt in batch.desk.clear(receipts, step):
+                    self._settled(receipt)
+                batch.done(step)
+            await self._post.submit(step)
+
+    async def _wait_until_counted(self, batch: Batch[Receipt, S]) -> Sequence[tuple[int, Receipt]]:
+        """The receipts whose records never will be."""
+        loop = asyncio.get_running_loop()
+        began, ends = loop.time(), dict[RecordKind, int]()
+        while waiting := batch.desk.uncounted(batch.values):
+            if self._called_off:
+                raise CalledOff
+            if all(
+                receipt.record.offset < batch.passed(receipt.kind)
+                or receipt.record.offset >= ends.get(receipt.kind, sys.maxsize)
+                for _, receipt in waiting
+            ):
+                # Looked at again: one may have been counted between the two looks.
+                return batch.desk.uncounted(batch.values)
+            await self._counted.wait(COUNT_LOOK)
+            if not ends and batch.end is not None and loop.time() - began > DOUBT:
+                log.warning("%d receipts wait for records that are not counted yet", len(waiting))
+                for kind in {receipt.kind for _, receipt in waiting}:
+                    ends[kind] = await batch.end(kind)
+        return ()

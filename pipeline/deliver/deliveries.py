@@ -92,13 +92,13 @@ class Deliveries(Generic[S]):
         starts at once.
         """
         self._desks[desk.partition] = desk
-        step = self._around.post.begin()
-        desk.open(step)
-        names = [name for name in self._settings.accounts if self._partition(name) == desk.partition]
-        opened = {name: self._make(name, desk) for name in names}
-        for name in names:
-            desk.own(name, Owner(self._around.worker), step)
-        await self._around.post.confirm(step)
+        with self._around.post.begin() as step:
+            desk.open(step)
+            names = [name for name in self._settings.accounts if self._partition(name) == desk.partition]
+            opened = {name: self._make(name, desk) for name in names}
+            for name in names:
+                desk.own(name, Owner(self._around.worker), step)
+            await self._around.post.confirm(step)
         self._accounts |= opened
 
     async def run(self) -> None:
@@ -181,13 +181,14 @@ class Deliveries(Generic[S]):
         """Write down that these accounts are ours, or that we have left them and with which calls."""
         if not names:
             return
-        wall, step = self._around.wall(), self._around.post.begin()
-        for name in names:
-            calls = self._accounts[name].journal.calls(wall)
-            answers = tuple(wall if end is None else end for _, end in calls)
-            owner = Owner(self._around.worker, answers if left else None)
-            self._desks[self._partition(name)].own(name, owner, step)
-        await self._around.post.confirm(step)
+        wall = self._around.wall()
+        with self._around.post.begin() as step:
+            for name in names:
+                calls = self._accounts[name].journal.calls(wall)
+                answers = tuple(wall if end is None else end for _, end in calls)
+                owner = Owner(self._around.worker, answers if left else None)
+                self._desks[self._partition(name)].own(name, owner, step)
+            await self._around.post.confirm(step)
 
     def _has_left(self, name: str) -> bool:
         owner = self._desks[self._partition(name)].owner(name)
@@ -269,11 +270,11 @@ class _Outbox(Generic[S]):
     async def _hand_over(self) -> None:
         try:
             while self._waiting:
-                step = self._around.post.begin()
-                for place, endings in self._waiting:
-                    self._around.paper.write(step, place, endings)
-                self._waiting.clear()
-                await self._around.post.submit(step)
+                with self._around.post.begin() as step:
+                    for place, endings in self._waiting:
+                        self._around.paper.write(step, place, endings)
+                    self._waiting.clear()
+                    await self._around.post.submit(step)
         except Exception as error:  # noqa: BLE001 - an ending that is not written must not be forgotten
             self._around.fatal(error)
 

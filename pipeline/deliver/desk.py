@@ -8,6 +8,7 @@ twice (docs/adr/0005).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,15 +22,20 @@ from pipeline.deliver.judge import apply, judge
 from pipeline.deliver.merge import SEEN, ContactState, PurchaseState, State, state_of
 from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper
-from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
+from pipeline.deliver.pending import Entry, Stamp, Waiting, peek
 from pipeline.deliver.receipts import SUPERSEDED, UNAVAILABLE, Ending, Key, Place
 from pipeline.deliver.repairs import products_of, stub_of
+from pipeline.deliver.rows import entry_of, read_tallies, told_of
 from pipeline.deliver.steps import Step
 from pipeline.deliver.tally import Tally, tally_key
-from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest, told_from_json
+from pipeline.deliver.told import ContactTold, ProductTold, PurchaseTold, Told, digest
 from pipeline.deliver.verdicts import Unchanged, Verdict
+from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Lane
+from pipeline.metrics import DELIVER_UNCOUNTED
 from pipeline.records import Outcome, Receipt, Record, RecordKind, record_key
+
+log = logging.getLogger(__name__)
 
 #: Entries taken into the index before others get their turn.
 LOADED_AT_ONCE = 5_000
@@ -92,30 +98,31 @@ class Desk:
 
     async def load(self) -> None:
         """Build the index from the tables; others get their turn in between."""
-        for raw_key, raw in self.tables.tally.items(self.partition):
-            if raw_key.endswith(b"|"):
-                self._owners[raw_key] = Owner.decode(raw)
-            else:
-                self._tallies[raw_key] = Tally.decode(raw)
+        read_tallies(self.tables.tally.items(self.partition), self.partition, self._tallies, self._owners)
         for number, (raw_key, raw) in enumerate(self.tables.pending.items(self.partition), 1):
-            self._load(raw_key, raw)
+            try:
+                self._load(raw_key, raw)
+            except JUNK:
+                foreign_row("pending", self.partition)
             if number % LOADED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     def _load(self, raw_key: bytes, raw: bytes) -> None:
         account, key = _split(raw_key)
         head = peek(raw)
-        if head.lane is not None:
-            self.book(account)[key.kind].load(key.id, head.lane, head.accepted)
         versions = [(head.store, head.offset)]
+        owed: tuple[Stamp, ...] = ()
         if head.more:
             entry = Entry.decode(key.kind, raw)
             versions = [(stamp.store, stamp.offset) for stamp in entry.stamps()]
-            if entry.owed:
-                self._owed.append(raw_key)
+            owed = entry.owed
+        if head.lane is not None:
+            self.book(account)[key.kind].load(key.id, head.lane, head.accepted)
+        if owed:
+            self._owed.append(raw_key)
         for store, offset in versions:
             # One that was not counted before the crash is read again, and counted then.
-            if self.tally(account, store).has_accepted(key.kind, offset):
+            if self._has_counted(account, store, key.kind, offset):
                 self.versions[account, store, key.kind] += 1
 
     def open(self, step: Step) -> None:
@@ -145,7 +152,7 @@ class Desk:
         entries = self._entries(kind, keys)
         told = dict(zip(keys, self.tables.delivered.multi_get(self.partition, keys), strict=True))
         for raw_key, (offset, record) in zip(keys, records, strict=True):
-            if self.tally(record.account, record.store).has_accepted(kind, offset):
+            if self._has_counted(record.account, record.store, kind, offset):
                 continue
             key = Key(kind, record.id)
             line = self.book(record.account)[kind]
@@ -159,7 +166,9 @@ class Desk:
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
             if not busy and entry.current is not None:
-                self._stand(step, record.account, key, entry.current, _told(kind, told[raw_key]))
+                self._stand(
+                    step, record.account, key, entry.current, told_of(kind, told[raw_key], self.partition)
+                )
 
     def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
         """Phase two: count them."""
@@ -184,12 +193,39 @@ class Desk:
 
     # Receipts.
 
-    def counted(self, receipts: Sequence[tuple[int, Receipt]]) -> bool:
-        """Whether all the records have been counted; those that have not will be, by the other agents."""
-        return all(
-            self.tally(receipt.account, receipt.store).has_accepted(receipt.kind, receipt.record.offset)
-            for _, receipt in receipts
-        )
+    def uncounted(self, receipts: Sequence[tuple[int, Receipt]]) -> list[tuple[int, Receipt]]:
+        """Those whose records have not been counted, or not yet."""
+        return [
+            (offset, receipt)
+            for offset, receipt in receipts
+            if not self._has_counted(receipt.account, receipt.store, receipt.kind, receipt.record.offset)
+        ]
+
+    def count_late(self, receipts: Sequence[tuple[int, Receipt]]) -> set[int]:
+        """Count the records of receipts that nobody else will count any more; `tell` writes it down.
+
+        Returns:
+            The offsets of the receipts that have no entry here: they are not ours.
+        """
+        foreign: set[int] = set()
+        for offset, receipt in sorted(receipts, key=lambda row: row[1].record.offset):
+            key = Key(receipt.kind, receipt.id)
+            stamps = self.entry(receipt.account, key).stamps()
+            mine = any(
+                stamp.offset == receipt.record.offset and stamp.store == receipt.store for stamp in stamps
+            )
+            if not mine:
+                foreign.add(offset)
+            elif self.tally(receipt.account, receipt.store).accept(receipt.kind, receipt.record.offset):
+                self.versions[receipt.account, receipt.store, receipt.kind] += 1
+                DELIVER_UNCOUNTED.labels(receipt.account, receipt.kind).inc()
+                log.warning(
+                    "account %s: a %s of store %s was not counted; it is counted with its receipt",
+                    receipt.account,
+                    receipt.kind,
+                    receipt.store,
+                )
+        return foreign
 
     def tell(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
         """Phase one: remember what Connectif was told, and count how the records ended."""
@@ -258,7 +294,7 @@ class Desk:
     def entry(self, account: str, key: Key) -> Entry:
         """The entry of a key; empty where there is none."""
         raw = self.tables.pending.get(self.partition, record_key(account, key.kind, key.id))
-        return NOTHING if raw is None else Entry.decode(key.kind, raw)
+        return entry_of(key.kind, raw, self.partition)
 
     def entries(self, account: str, kind: RecordKind, ids: Sequence[str]) -> list[Entry]:
         """The entries of many keys, in their order."""
@@ -269,7 +305,7 @@ class Desk:
     def told(self, account: str, key: Key) -> Told | None:
         """What Connectif was told of a key."""
         raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
-        return _told(key.kind, raw)
+        return told_of(key.kind, raw, self.partition)
 
     def is_told(self, account: str, key: Key) -> bool:
         """Whether Connectif was told of a key."""
@@ -298,10 +334,11 @@ class Desk:
 
     def _entries(self, kind: RecordKind, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         found = self.tables.pending.multi_get(self.partition, keys)
-        return {
-            key: NOTHING if raw is None else Entry.decode(kind, raw)
-            for key, raw in zip(keys, found, strict=True)
-        }
+        return {key: entry_of(kind, raw, self.partition) for key, raw in zip(keys, found, strict=True)}
+
+    def _has_counted(self, account: str, store: str, kind: RecordKind, offset: int) -> bool:
+        tally = self._tallies.get(tally_key(account, store))
+        return tally is not None and tally.has_accepted(kind, offset)
 
     def _write_told(self, step: Step, account: str, key: Key, told: Told | None) -> None:
         if told is not None:
@@ -329,10 +366,6 @@ def _split(raw_key: bytes) -> tuple[str, Key]:
 def _key(name: str) -> Key:
     kind, _, record_id = name.partition("|")
     return Key(RecordKind(kind), record_id)
-
-
-def _told(kind: RecordKind, raw: bytes | None) -> Told | None:
-    return None if raw is None else told_from_json(kind, orjson.loads(raw))
 
 
 def _remembered(told: Told | None, receipt: Receipt) -> Told | None:

@@ -26,6 +26,12 @@ class Owner:
 
     @classmethod
     def decode(cls, raw: bytes) -> Owner:
-        """The mark `encode` wrote."""
+        """The mark `encode` wrote.
+
+        Raises:
+            ValueError, TypeError: no mark.
+        """
         worker, left = orjson.loads(raw)
-        return cls(worker, None if left is None else tuple(left))
+        if not isinstance(worker, str):
+            raise TypeError("not a worker's name")
+        return cls(worker, None if left is None else tuple(float(moment) for moment in left))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 
 class Step(Protocol):
-    """What the stage writes into; `pipeline.engine.steps.Step` is one."""
+    """What the stage writes into; `pipeline.engine.steps.Step` is one.
+
+    A context: left without having been handed over, it takes back what was written.
+    """
+
+    def __enter__(self) -> Self:
+        """Begin to write."""
+
+    def __exit__(self, *_: object) -> None:
+        """Take back what was not handed over."""
 
     def write(self, table: Any, partition: int, key: bytes, value: bytes | None) -> None:
         """Set a key of a table, or delete it."""

@@ -65,8 +65,21 @@ class Tally:
 
     @classmethod
     def decode(cls, raw: bytes) -> Tally:
-        """The tally `encode` wrote."""
-        return cls(*orjson.loads(raw))
+        """The tally `encode` wrote.
+
+        Raises:
+            ValueError, TypeError, AttributeError: no tally.
+        """
+        found = cls(*orjson.loads(raw))
+        for name in found.marks:
+            if name != RECEIPTS:
+                RecordKind(name)
+        for kind in found.counts:
+            RecordKind(kind)
+        numbers = [*found.marks.values(), *(n for counts in found.counts.values() for n in counts.values())]
+        if not all(type(number) is int for number in numbers):
+            raise TypeError("not a count")
+        return found
 
 
 def tally_key(account: str, store: str) -> bytes:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import orjson
 from faust.types import TP
 from prometheus_client import REGISTRY
-from pydantic import ValidationError
 
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
@@ -24,9 +23,9 @@ from pipeline.deliver.desk import Desk, Tables
 from pipeline.deliver.explain_report import EXPLAIN
 from pipeline.deliver.gauges import DeliverCollector
 from pipeline.deliver.paper import Paper
-from pipeline.deliver.reading import Unreadable, letter_headers, read_record
+from pipeline.deliver.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.refusals import NOTES
-from pipeline.engine.consumer import Record as Message
+from pipeline.deliver.strangers import Stranger, Strangers, refuse
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
 from pipeline.engine.steps import Step
@@ -39,7 +38,6 @@ from pipeline.metrics import (
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
-    DELIVER_INVALID,
     DELIVER_NOTES,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
@@ -57,6 +55,8 @@ ROUND = 500
 BUFFER = 1_500
 #: Share of the session's time-out after which a worker that hears nothing of its group makes no more calls.
 CUT_OFF = 0.7
+#: Room for what Kafka adds to a message.
+MESSAGE_OVERHEAD = 4_096
 _RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
@@ -74,6 +74,8 @@ class DeliverWorker:
         self._settings = settings
         self._paper = Paper(settings, time.time)
         self._partitions = settings.kafka.account_partitions
+        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
+        self._strangers = Strangers(self._paper, self._max_bytes)
         self._all_tables = (
             engine.table("pending", on_loaded=self._loaded, on_lost=self._lost),
             engine.table("delivered", ttl_days=settings.deliver.state_days, on_loaded=self._loaded),
@@ -97,7 +99,6 @@ class DeliverWorker:
         self._desks: dict[int, Desk] = {}
         self._stale: set[int] = set()
         self._behind: dict[int, Extent] = {}
-        self._receipts_read: dict[int, int] = {}
         self._loading = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._rounds = 0
@@ -142,7 +143,6 @@ class DeliverWorker:
             while partition in self._stale or partition not in self._desks:
                 await self.deliveries.close([partition], moved=False)
                 self._behind.pop(partition, None)
-                self._receipts_read.pop(partition, None)
                 self._stale.discard(partition)  # before reading: the tables may be read anew meanwhile
                 desk = Desk(partition, self._tables, self._paper)
                 await desk.load()
@@ -198,7 +198,7 @@ class DeliverWorker:
         for partition in waiting:
             await self._desk(partition)
         for partition in waiting:
-            behind, read = self._behind.get(partition), self._receipts_read.get(partition, 0)
+            behind, read = self._behind.get(partition), self._engine.dealt_with(RECEIPTS, partition)
             if behind is not None and behind.caught_up(read):
                 await self._open(partition)
 
@@ -247,10 +247,12 @@ class DeliverWorker:
         for tp, values in messages.batches:
             desk = await self._desk(tp.partition)
             records: list[tuple[int, Record]] = []
-            unreadable: list[tuple[Message, Unreadable]] = []
+            unreadable: list[Stranger] = []
             for message in values:
                 try:
-                    record = read_record(message.value, kind, tp.partition, self._partitions)
+                    record = read_record(
+                        message.value, kind, tp.partition, self._partitions, max_bytes=self._max_bytes
+                    )
                 except Unreadable as reason:
                     unreadable.append((message, reason))
                 else:
@@ -265,27 +267,36 @@ class DeliverWorker:
         for tp, values in messages.batches:
             desk = await self._desk(tp.partition)
             receipts: list[tuple[int, Receipt]] = []
-            unreadable: list[tuple[Message, Unreadable]] = []
+            unreadable: list[Stranger] = []
             for message in values:
                 try:
-                    receipts.append((message.offset, Receipt.model_validate_json(message.value or b"")))
-                except ValidationError:
-                    unreadable.append((message, Unreadable("invalid_record", "not a receipt")))
-            done = functools.partial(self._done, tp, values[-1].offset, RECEIPTS, unreadable)
-            batches.append(Batch(desk, receipts, done))
-        await self._clerk.settle(batches)
-        for tp, values in messages.batches:
-            self._receipts_read[tp.partition] = values[-1].offset + 1
-
-    def _done(
-        self, tp: TP, offset: int, topic: str, unreadable: Sequence[tuple[Message, Unreadable]], step: Step
-    ) -> None:
-        for message, reason in unreadable:
-            DELIVER_INVALID.inc()
-            headers = letter_headers(
-                message.headers, reason, (topic, tp.partition, message.offset), self._paper.now_ms()
+                    receipt = read_receipt(message.value, tp.partition, self._partitions)
+                except Unreadable as reason:
+                    unreadable.append((message, reason))
+                else:
+                    receipts.append((message.offset, receipt))
+            batches.append(
+                Batch(
+                    desk,
+                    receipts,
+                    functools.partial(self._done, tp, values[-1].offset, RECEIPTS, unreadable),
+                    functools.partial(refuse, unreadable, values),
+                    functools.partial(self._passed, tp.partition),
+                    functools.partial(self._end, tp.partition),
+                )
             )
-            step.send(self._paper.dead_letters, message.value, message.key, None, headers)
+        await self._clerk.settle(batches)
+
+    def _passed(self, partition: int, kind: RecordKind) -> int:
+        return self._engine.dealt_with(kind.topic, partition)
+
+    async def _end(self, partition: int, kind: RecordKind) -> int:
+        topic, config = full_name(self._settings, kind.topic), client_config(self._settings)
+        group = full_name(self._settings, DELIVER_APP)
+        return (await asyncio.to_thread(look, config, group, [topic], partition))[topic].high
+
+    def _done(self, tp: TP, offset: int, topic: str, unreadable: Sequence[Stranger], step: Step) -> None:
+        self._strangers.bury(step, tp, topic, unreadable)
         step.done(tp, offset)
 
     def _settled(self, receipt: Receipt) -> None:

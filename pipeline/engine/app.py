@@ -21,7 +21,7 @@ from pipeline.topics import full_name
 
 COMMIT_EVERY = 1.0
 #: Modules whose classes are services of Faust's, which tell of every start and stop.
-_SERVICES = ("app", "consumer", "recovery", "table")
+_SERVICES = ("app", "consumer", "recovery", "table", "thread")
 
 
 class _Boot(BootStrategy):
@@ -43,6 +43,11 @@ class StageApp(faust.App):
 
     def _crash(self, reason: BaseException) -> None:
         self.on_fatal(reason)
+
+
+def instance_id(settings: Settings, app_id: str, worker: str) -> str:
+    """The worker's name in its group."""
+    return f"{full_name(settings, app_id)}-{worker}"
 
 
 def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, round_size: int) -> StageApp:
@@ -77,7 +82,7 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
         "broker_max_poll_records": round_size,
         # A long restore is no reason to leave the group; a hung process is its supervisor's business.
         "broker_max_poll_interval": 86_400.0,
-        "consumer_group_instance_id": f"{name}-{worker}",
+        "consumer_group_instance_id": instance_id(settings, app_id, worker),
         "consumer_auto_offset_reset": "earliest",
         "datadir": directory,
         "store": "memory://",

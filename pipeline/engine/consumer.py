@@ -19,14 +19,12 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from pipeline.errors import PipelineError
+from pipeline.engine.thread import ConsumerThread
 
 #: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
-#: Milliseconds a broker may take to say that partitions have nothing new. aiokafka asks it one thing at a
-#: time, and leaves out the partitions it still has records of: in a backlog these then wait for that answer.
-#: Faust's 1,500 let them stand still for half of the time.
-FETCH_WAIT_MS = 50
+#: A difference to the end of a partition that need not be of records: what ends a transaction has an offset.
+MARKERS = 16
 #: Bodies an agent may have waiting, in bytes: a body may have megabytes.
 BUFFER_BYTES = 64 * 1024 * 1024
 
@@ -74,18 +72,26 @@ class RoundConsumer(driver.Consumer):
     pause: Callable[[], Awaitable[None]] | None = None
     #: Ends the process; set by the engine.
     on_fatal: Callable[[BaseException], None]
+    #: Told, in another thread, the member id under which the group knows us no more; set by the engine.
+    on_lost: Callable[[str], None]
+    #: Told the member id under which we joined; set by the engine.
+    on_joined: Callable[[str], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._thread: _Thread
+        self._thread: ConsumerThread
         self._next: dict[TP, int] = {}
+        self._handed: dict[TP, int] = {}
+        self._asked: set[TP] = set()
+        self._reached: dict[TP, int] = {}
+        self._withheld: set[TP] = set()
         self._had_its_turn: set[TP] = set()
         self._last_contact = time.monotonic()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         # On asyncio's own loop: aiokafka takes no notice of what uvloop raises when a broker dies in the
         # middle of a write, and is without metadata, coordinator and heartbeats ever after.
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
@@ -120,6 +126,9 @@ class RoundConsumer(driver.Consumer):
             changelogs = [TopicPartition(*tp) for tp in assigned if self._is_changelog_tp(tp)]
             await self._thread.call_thread(self._pause_fetching, changelogs)
             self._contact()
+            for known in (self._handed, self._asked, self._reached, self._withheld):
+                known.clear()
+            self.on_joined(self._thread.member_id)
             await super().on_partitions_assigned(assigned, generation_id)
 
     @contextlib.contextmanager
@@ -172,6 +181,10 @@ class RoundConsumer(driver.Consumer):
             # Dropped: the next assignment starts from the committed offsets, and these are not of it.
             return
         self._hand_over(records, generation)
+        for tp in self._asked:
+            position = self._thread.next_offset(tp)
+            if position is not None:
+                self._reached[tp] = position
 
     async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[Record]]:
         """What there is; a partition that filled a whole look lets the others go first at the next.
@@ -195,7 +208,7 @@ class RoundConsumer(driver.Consumer):
         channels = {channel for tp in active for channel in index.get(tp, ())}
         busy = {channel for channel in channels if self._is_full(channel)}
         full = {tp for tp in active if busy and not busy.isdisjoint(index.get(tp, ()))}
-        return (active - full, bool(full))
+        return (active - full - self._withheld, bool(full))
 
     def _is_full(self, channel: Any) -> bool:
         rounds: list[Round] = [event.value for event in channel.queue._queue]
@@ -206,6 +219,7 @@ class RoundConsumer(driver.Consumer):
         rounds: dict[Any, list[tuple[TP, list[Record]]]] = {}
         for aiotp, batch in records.items():
             tp = TP(aiotp.topic, aiotp.partition)
+            self._handed[tp] = batch[-1].offset + 1
             for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
                 rounds.setdefault(channel, []).append((tp, batch))
         for channel, batches in rounds.items():
@@ -254,72 +268,22 @@ class RoundConsumer(driver.Consumer):
             for tp in self.assignment():
                 end, start = self.highwater(tp), self._next.get(tp, self._committed_offset[tp])
                 if end is not None and not self._is_changelog_tp(tp):
-                    found[tp] = max(0, end - (start or 0))
+                    lag = max(0, end - (start or 0))
+                    found[tp] = max(0, end - self.dealt_with(tp)) if 0 < lag <= MARKERS else lag
         return found
 
+    def dealt_with(self, tp: TP) -> int:
+        """The offset before which no record of a partition waits; 0 where that is not known yet.
 
-class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ours
-    """The group goes on without this worker: what it still has in hand is another one's now."""
-
-
-class _Thread(driver.AIOKafkaConsumerThread):
-    """Faust's thread around aiokafka's consumer, which ends the process once the group has dropped it.
-
-    aiokafka would join again under the same name. Two processes with one name would then take the place of
-    each other for ever, and both handle every event.
-    """
-
-    consumer: RoundConsumer
-    _look: asyncio.Future[Any] | None = None
-
-    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
-        look = self._look = asyncio.ensure_future(super()._fetch_records(*args, **options))
-        try:
-            await asyncio.wait([look])
-        finally:
-            look.cancel()
-        return {} if look.cancelled() else look.result()
-
-    async def stop_looking(self) -> None:
-        """End a look for records before the group's new assignment.
-
-        It would go on through it and come back with records of the new assignment, which nobody would take
-        and nobody read again: where nothing was committed yet, nothing sets the position back.
+        It is beyond the last record's where what follows is no record: the end of a transaction.
         """
-        if self._look is not None:
-            self._look.cancel()
-            await asyncio.wait([self._look])
+        self._asked.add(tp)
+        done, handed = self._next.get(tp, 0), self._handed.get(tp, 0)
+        return max(done, self._reached.get(tp, 0)) if done >= handed else done
 
-    async def on_start(self) -> None:
-        """Shorten the fetcher's wait, and watch the calls that tell whether the group still knows us."""
-        await super().on_start()
-        consumer = self._ensure_consumer()
-        consumer._fetcher._fetch_max_wait_ms = FETCH_WAIT_MS
-        coordinator = consumer._coordinator
-        for name in ("_do_heartbeat", "_do_commit_offsets"):
-            setattr(coordinator, name, self._watched(coordinator, getattr(coordinator, name)))
-
-    def _watched(
-        self, coordinator: Any, call: Callable[..., Awaitable[Any]]
-    ) -> Callable[..., Awaitable[Any]]:
-        async def watched(*args: Any) -> Any:
-            member, asked = coordinator.member_id, time.monotonic()
-            try:
-                answer = await call(*args)
-                if answer is True:  # a heartbeat: the session counts from it, not from its answer
-                    self.consumer._contact(asked)
-                return answer
-            finally:
-                if member and not coordinator.member_id:
-                    self.consumer.on_fatal(
-                        MembershipLost(
-                            "another worker took this one's name, or this one stood still for longer than "
-                            "kafka.session_timeout",
-                            hint="give each worker of a stage its own --worker name",
-                        )
-                    )
-
-        return watched
+    def withhold(self, tp: TP) -> None:
+        """Read no more of a partition until it is assigned again: then from what is committed."""
+        self._withheld.add(tp)
 
 
 class RoundTransport(driver.Transport):

@@ -15,15 +15,17 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.config import Settings
-from pipeline.engine.app import make_app
-from pipeline.engine.consumer import MembershipLost, Round, RoundConsumer
+from pipeline.engine.app import instance_id, make_app
+from pipeline.engine.consumer import Round, RoundConsumer
+from pipeline.engine.latewrites import LateWrites
 from pipeline.engine.lock import hold
+from pipeline.engine.membership import MembershipLost, Place
 from pipeline.engine.producer import Sender
 from pipeline.engine.recovery import BulkTableManager, Restorer
 from pipeline.engine.steps import Step, Steps
 from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
-from pipeline.errors import BrokerError, PipelineError
+from pipeline.errors import BrokerError, NameTakenError, PipelineError
 from pipeline.kafka import client_config
 from pipeline.observe import Page
 from pipeline.topics import full_name
@@ -62,7 +64,7 @@ class Engine:
         self.settings = settings
         self.directory = settings.data_dir / app_id / worker
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._lock = hold(self.directory, worker)
+        self._lock = hold(self.directory / "lock", worker)
         self._on_fatal = on_fatal or end_process
         self._memory = Memory()
         kafka = client_config(settings)
@@ -73,7 +75,10 @@ class Engine:
         stale = settings.kafka.record_retention_days * DAY_SECONDS
         self._restorer = Restorer(kafka, stale_seconds=stale)
         self._tables: list[StateTable] = []
+        self._late_writes = LateWrites(kafka, self._tables, self.begin, self.submit)
         self._pause_hooks: list[Callable[[], Awaitable[None]]] = []
+        #: What the stage adds to `complaint`: each says what is wrong now, or None.
+        self.concerns: list[Callable[[], str | None]] = []
         #: The stage's own pages of the HTTP side, by their paths.
         self.pages: dict[str, Page] = {}
         self._background: list[Callable[[], Awaitable[None]]] = []
@@ -87,6 +92,21 @@ class Engine:
         consumer.buffer = buffer
         consumer.pause = self.pause
         consumer.on_fatal = self.fatal
+        self._place = Place(
+            kafka,
+            group=full_name(settings, app_id),
+            instance=instance_id(settings, app_id, worker),
+            worker=worker,
+            directory=self.directory,
+            session=settings.kafka.session_timeout,
+        )
+        consumer.on_joined = self._place.joined
+        loop = asyncio.get_running_loop()
+
+        def lost(member_id: str) -> None:
+            loop.call_soon_threadsafe(self._lost_place, member_id)
+
+        consumer.on_lost = lost
 
     @property
     def consumer(self) -> RoundConsumer:
@@ -175,7 +195,8 @@ class Engine:
         silence = max(self.consumer.silence(), self.sender.silence())
         if self.not_ready is None and silence > SILENT_AFTER:
             return f"Kafka has not answered for {silence:.0f} s"
-        return self.not_ready
+        concerns = (concern() for concern in self.concerns)
+        return self.not_ready or next((said for said in concerns if said), None)
 
     # How the runner drives it.
 
@@ -184,10 +205,12 @@ class Engine:
 
         Raises:
             BrokerError: the cluster does not answer, or its topics are not those of the settings.
+            NameTakenError: another worker runs under this name.
         """
         await asyncio.to_thread(self._check_topics)
+        await asyncio.to_thread(self._place.wait_until_free)
         await self.app.start()
-        for work in (*self._background, self._watch_group):
+        for work in (*self._background, self._watch_group, self._late_writes.watch):
             self._tasks.append(asyncio.create_task(self._guard(work)))
 
     async def _watch_group(self) -> None:
@@ -198,6 +221,10 @@ class Engine:
                 await asyncio.sleep(WATCH_EVERY)
                 if self.consumer.silence() > LOST_AFTER:
                     raise MembershipLost("the group has not answered for minutes, though Kafka does")
+
+    def _lost_place(self, member_id: str) -> None:
+        """The group knows us no more: say why, and end. It blocks the loop: nothing is done meanwhile."""
+        self.fatal(self._place.lost(member_id))
 
     def _kafka_answers(self) -> bool:
         with contextlib.suppress(BrokerError):
@@ -236,6 +263,14 @@ class Engine:
         for table in self._tables:
             table.close()
 
+    def dealt_with(self, topic: str, partition: int) -> int:
+        """See `RoundConsumer.dealt_with`; `topic` is without the prefix."""
+        return self.consumer.dealt_with(TP(full_name(self.settings, topic), partition))
+
+    def withhold(self, tp: TP) -> None:
+        """See `RoundConsumer.withhold`."""
+        self.consumer.withhold(tp)
+
     async def pause(self) -> None:
         """Call off a restore, tell the stage, and finish every submitted step."""
         self._ready = False
@@ -271,7 +306,7 @@ def end_process(error: BaseException) -> None:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(FATAL)
+    os._exit(error.exit_code if isinstance(error, NameTakenError) else FATAL)
 
 
 class LagCollector(Collector):

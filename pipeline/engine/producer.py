@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.errors import BrokerError
 
 Headers = Sequence[tuple[str, bytes]]
+#: Topic, value, key, who is told, and the rest as librdkafka's binding names it.
+_Message = tuple[str, bytes | None, bytes | None, Any, dict[str, Any]]
 
 #: Between two looks at the confirmations, in seconds: short against the broker's own few milliseconds.
 POLL_EVERY = 0.002
-#: While its queue is full, how long one look waits for room.
-ROOM_WAIT = 0.01
 #: Seconds a question to the cluster may take.
 ASK = 30.0
 
@@ -28,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "batch.size": 1_048_576,
     "batch.num.messages": 10_000,
     "compression.type": "lz4",
+    # By the key, as the Java clients choose; librdkafka's own default is another.
+    "partitioner": "murmur2_random",
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 262_144,
     # A broker that is away is waited for; a worker that ends meanwhile starts again from its commits.
@@ -73,7 +77,8 @@ class Sending:
             slot: its first item becomes the message's offset once it is confirmed.
 
         Raises:
-            KafkaException: the message can never be sent (too large), or the producer is broken.
+            KafkaException: the message can never be sent (too large), or the producer is broken. Where others
+                wait for room before it, `confirmed` raises instead.
         """
         self._sent += 1
         heard = self._heard if slot is None else functools.partial(self._heard_at, slot)
@@ -130,7 +135,10 @@ class Sender:
     """
 
     def __init__(self, config: Mapping[str, Any], *, max_message_bytes: int) -> None:
-        self._producer = Producer({**DEFAULTS, "message.max.bytes": max_message_bytes, **config})
+        settings = {**DEFAULTS, "message.max.bytes": max_message_bytes, **config}
+        self._producer = Producer(settings, logger=LIBRDKAFKA)
+        #: What librdkafka's queue has no room for, in order. Bounded: few steps are on their way at once.
+        self._overflow: deque[_Message] = deque()
         self._expected = 0
         self._last_heard = 0.0
         self._poller: asyncio.Task[None] | None = None
@@ -148,17 +156,32 @@ class Sender:
         headers: Headers | None,
         heard: Any,
     ) -> None:
-        """Give a message to librdkafka, waiting for room in its queue where there is none."""
+        """Give a message to librdkafka, or keep it until its queue has room: nobody waits for that here."""
         chosen: dict[str, Any] = {} if partition is None else {"partition": partition}
         if headers:
             chosen["headers"] = headers
-        while True:
+        message = (topic, value, key, heard, chosen)
+        if self._overflow or not self._take(message):
+            self._overflow.append(message)
+
+    def _take(self, message: _Message) -> bool:
+        """Whether librdkafka's queue had room for it."""
+        topic, value, key, heard, chosen = message
+        try:
+            self._producer.produce(topic, value, key, on_delivery=heard, **chosen)
+        except BufferError:
+            return False
+        return True
+
+    def _refill(self) -> None:
+        while self._overflow:
+            message = self._overflow[0]
             try:
-                self._producer.produce(topic, value, key, on_delivery=heard, **chosen)
-            except BufferError:
-                self._producer.poll(ROOM_WAIT)
-            else:
-                return
+                if not self._take(message):
+                    return
+            except KafkaException as refused:
+                message[3](refused.args[0], None)
+            self._overflow.popleft()
 
     def partitions(self) -> dict[str, int]:
         """How many partitions each topic of the cluster has. Blocks: call it in a thread.
@@ -192,6 +215,8 @@ class Sender:
     async def _poll(self) -> None:
         while self._expected:
             self._producer.poll(0)
+            if self._overflow:
+                self._refill()
             await asyncio.sleep(POLL_EVERY)
 
     def close(self, timeout: float = 5.0) -> int:

@@ -6,6 +6,7 @@ million keys kept a worker away for minutes.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from pipeline.engine.store import PartitionStore
+from pipeline.engine.logs import LIBRDKAFKA
+from pipeline.engine.store import Damaged, PartitionStore
+from pipeline.metrics import STATE_FOREIGN
+
+log = logging.getLogger(__name__)
 
 BATCH = 10_000
 #: Seconds: one look for records, and one question to a broker.
@@ -49,13 +54,30 @@ class Job:
         A store that is ahead of the topic, or so old that deletions may have been compacted away unseen, is
         wiped and read again from the start.
         """
-        position = self.store.position
+        try:
+            position = self.store.position
+        except Damaged as damaged:
+            log.warning("%s", damaged.message)
+            self.store.start_anew()
+            position = None
         if position is not None and (position.offset >= high or position.at < stale_before):
             self.store.wipe()
             position = None
         self._next = max(low, 0 if position is None else position.offset + 1)
         self._end = high
         return self._next < high
+
+    def _foreign(self, offset: int) -> None:
+        """No worker writes a key that is empty or begins with a zero byte; the position has such a one."""
+        STATE_FOREIGN.labels(self.store.path.stem.rpartition("-")[0]).inc()
+        log.warning(
+            "%s partition %d offset %d is no record of ours: left out", self.topic, self.partition, offset
+        )
+
+    @property
+    def end(self) -> int:
+        """Where the changelog ended when this was planned."""
+        return self._end
 
     def at(self) -> TopicPartition:
         """Where to read next."""
@@ -69,7 +91,11 @@ class Job:
             error = message.error()
             if error is None:
                 last, (_, written) = message.offset(), message.timestamp()
-                changes[message.key()] = message.value()
+                key = message.key()
+                if key and key[0]:
+                    changes[key] = message.value()
+                else:
+                    self._foreign(last)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public constant
                 self._next = max(self._next, message.offset())
             else:
@@ -105,11 +131,14 @@ def restore(
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "check.crcs": False,
+            # Nobody writes transactions here; one left open by another program must not hide what follows.
+            "isolation.level": "read_uncommitted",
             "fetch.wait.max.ms": 50,
             "fetch.message.max.bytes": 4_194_304,
             "queued.max.messages.kbytes": 32_768,
             **config,
-        }
+        },
+        logger=LIBRDKAFKA,
     )
     try:
         _restore(consumer, jobs, stale_seconds, stop)

@@ -6,28 +6,51 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 from faust.types import TP
 
 from pipeline.engine.producer import Headers, Sender
 from pipeline.engine.table import Changes, StateTable
 
+_Message = tuple[str, bytes | None, bytes | None, int | None, Headers | None]
+
 
 class Step:
     """One piece of work: messages, table writes, and the offsets that are done once all of it is confirmed.
 
-    Made by `Steps.begin`, given back by `Steps.submit`; nothing is acknowledged unless it is submitted.
+    Made by `Steps.begin`, given back by `Steps.submit`; until then nothing leaves the process. As a context
+    it takes its writes back where it was not submitted: nobody then sees what was never logged.
     From its first write to its submission nothing else may run (no `await`), or two steps could reach a
     changelog in another order than they were seen by readers.
     """
 
-    __slots__ = ("_done", "_sending", "_slots", "_writes")
+    __slots__ = ("_before", "_done", "_messages", "_sealed", "_sending", "_slots", "_writes")
 
     def __init__(self, sender: Sender) -> None:
         self._sending = sender.begin()
+        self._messages: list[_Message] = []
         self._writes: dict[tuple[StateTable, int], Changes] = {}
+        self._before: dict[tuple[StateTable, int], dict[bytes, object]] = {}
         self._slots: dict[tuple[StateTable, int], list[int]] = {}
         self._done: dict[TP, int] = {}
+        self._sealed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._sealed:
+            self.roll_back()
+
+    def roll_back(self) -> None:
+        """Take every write back; the step is of no use afterwards."""
+        for place, changes in self._writes.items():
+            table, partition = place
+            table.take_back(partition, changes, self._before[place])
+        self._writes.clear()
+        self._before.clear()
+        self._messages.clear()
 
     def send(
         self,
@@ -37,8 +60,8 @@ class Step:
         partition: int | None = None,
         headers: Headers | None = None,
     ) -> None:
-        """Send a message; see `producer.Sending.send`."""
-        self._sending.send(topic, value, key, partition, headers)
+        """Send a message with the step; see `producer.Sending.send`."""
+        self._messages.append((topic, value, key, partition, headers))
 
     def write(self, table: StateTable, partition: int, key: bytes, value: bytes | None) -> None:
         """Set a key of a table, or delete it with None; the last write of a step wins.
@@ -46,16 +69,27 @@ class Step:
         Raises:
             NotAssigned: the partition is not held.
         """
-        table.put_unstored(partition, key, value)
-        self._writes.setdefault((table, partition), {})[key] = value
+        was = table.put_unstored(partition, key, value)
+        place = (table, partition)
+        changes = self._writes.get(place)
+        if changes is None:
+            changes = self._writes[place] = {}
+            self._before[place] = {}
+        if key not in changes:
+            self._before[place][key] = was
+        changes[key] = value
 
     def done(self, tp: TP, offset: int) -> None:
         """Everything up to and including this offset is dealt with by this step and those before it."""
         self._done[tp] = offset + 1
 
     def seal(self) -> None:
-        """Send the changelog records: from here on nothing is added."""
+        """Send everything, the changelog records last: from here on nothing is added."""
+        self._sealed = True
         send = self._sending.send
+        for message in self._messages:
+            send(*message)
+        self._messages.clear()
         for (table, partition), changes in self._writes.items():
             slot = self._slots[table, partition] = [-1]
             last = len(changes)

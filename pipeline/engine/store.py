@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import shutil
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from rocksdict import (
     AccessType,
@@ -21,8 +25,20 @@ from rocksdict import (
     WriteOptions,
 )
 
+from pipeline.engine.manifest import is_whole
 from pipeline.errors import PipelineError
+from pipeline.metrics import STATE_REBUILT
 
+log = logging.getLogger(__name__)
+
+#: What RocksDB says where the machine is at fault and not the files: these are kept as they are.
+_MACHINE = re.compile(
+    r"no space left|quota exceeded|too many open files|permission denied|operation not permitted"
+    r"|read-only file system|cannot allocate memory",
+    re.IGNORECASE,
+)
+#: Damaged stores of a worker that are kept for whoever wants to look at them; older ones are deleted.
+KEPT_ASIDE = 3
 #: The key that holds the store's position; keys of ours never start with a zero byte.
 POSITION_KEY = b"\x00position"
 _POSITION = struct.Struct(">qq")
@@ -70,11 +86,20 @@ class Position:
     at: int
 
 
+class Damaged(PipelineError):  # noqa: N818 - a fact about files
+    """A store whose files cannot be read. It is marked: opened again it is set aside, and restored anew."""
+
+
+class Closed(PipelineError):  # noqa: N818 - a fact, not a failure
+    """The store was closed while it was being looked through."""
+
+
 class PartitionStore:
     """One partition's keys and values.
 
     A write and the position it reaches are one atomic write, so a crash leaves the store at some position,
-    never between two.
+    never between two. Files that are damaged are set aside when the store is opened, and an empty store takes
+    their place: the changelog has everything.
     """
 
     def __init__(self, path: Path, memory: Memory, ttl: int | None = None) -> None:
@@ -83,47 +108,128 @@ class PartitionStore:
         self._ttl = ttl
         self._unlogged = WriteOptions()
         self._unlogged.disable_wal = True
+        self._scans: set[_Scan] = set()
         self._db = self._open()
 
     def _open(self) -> Rdict:
-        if self._gone.exists():
-            shutil.rmtree(self._gone)
+        _delete(self._gone)
+        if self._mark.exists():
+            self._set_aside("it could not be read")
+            _delete(self._mark)
+        if not is_whole(self.path):
+            self._set_aside("the list of its files is cut off")
+        try:
+            return self._opened()
+        except Exception as error:
+            if _MACHINE.search(str(error)):
+                raise PipelineError(f"the state store {self.path} cannot be opened: {error}") from error
+            if "lock" in str(error).lower():
+                raise PipelineError(
+                    f"the state store {self.path} is in use by another process",
+                    hint="give each worker on this machine its own --worker name",
+                ) from error
+            self._set_aside(str(error))
+        return self._opened()
+
+    def _opened(self) -> Rdict:
         self.path.mkdir(parents=True, exist_ok=True)
         access = AccessType.read_write() if self._ttl is None else AccessType.with_ttl(self._ttl)
         options = self._memory.options()
+        # For the column family too: else rocksdict takes the stored ones, and their filter of old entries
+        # is applied once more with each opening, to bytes that are no moment, and drops what is new.
+        return Rdict(
+            str(self.path), options=options, column_families={"default": options}, access_type=access
+        )
+
+    def _set_aside(self, why: str) -> None:
+        """Rename what is there, so that an empty store takes its place, and keep only the newest of such."""
+        if not self.path.exists():
+            return
+        aside = self.path.with_suffix(f".damaged-{time.time_ns()}")
+        self.path.rename(aside)
+        STATE_REBUILT.labels(self.path.stem.rpartition("-")[0]).inc()
+        log.error(
+            "the state store %s is damaged (%s): set aside as %s, and restored from its changelog",
+            self.path,
+            " ".join(why.split()),
+            aside.name,
+        )
+        kept = sorted(self.path.parent.glob("*.damaged-*"), key=lambda path: path.suffix)
+        for old in kept[:-KEPT_ASIDE]:
+            _delete(old)
+
+    def start_anew(self) -> None:
+        """Set a damaged store aside while it is open; it is empty afterwards."""
+        self.close()
+        self._db = self._open()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Mark the store where its files cannot be read, so that the next opening sets it aside.
+
+        Raises:
+            Damaged: instead of what RocksDB said.
+        """
         try:
-            # For the column family too: else rocksdict takes the stored ones, and their filter of old entries
-            # is applied once more with each opening, to bytes that are no moment, and drops what is new.
-            return Rdict(
-                str(self.path), options=options, column_families={"default": options}, access_type=access
-            )
+            yield
         except Exception as error:
-            if "lock" not in str(error).lower():
-                raise
-            raise PipelineError(
-                f"the state store {self.path} is in use by another process",
-                hint="give each worker on this machine its own --worker name",
-            ) from error
+            raise self._judged(error) from error
+
+    def _judged(self, error: Exception) -> PipelineError:
+        if _MACHINE.search(str(error)):
+            return PipelineError(f"the state store {self.path} cannot be used: {error}")
+        try:
+            self._mark.touch()
+        except OSError as failed:
+            log.warning("%s cannot be written: %s", self._mark, failed)
+        return Damaged(
+            f"the state store {self.path} is damaged: {' '.join(str(error).split())}",
+            hint="the next start sets it aside and restores it from its changelog",
+        )
 
     @property
     def position(self) -> Position | None:
-        """How far the store has come; None where it is new."""
-        raw = self._db.get(POSITION_KEY)
-        return None if raw is None else Position(*_POSITION.unpack(raw))
+        """How far the store has come; None where it is new.
+
+        Raises:
+            Damaged: as every other way to read or write.
+        """
+        with self._readable():
+            raw = self._db.get(POSITION_KEY)
+            return None if raw is None else Position(*_POSITION.unpack(raw))
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key."""
-        return cast("bytes | None", self._db.get(key))
+        try:
+            return cast("bytes | None", self._db.get(key))
+        except Exception as error:
+            raise self._judged(error) from error
 
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of many keys, in their order."""
-        return cast("list[bytes | None]", self._db.get(list(keys))) if keys else []
+        if not keys:
+            return []
+        try:
+            return cast("list[bytes | None]", self._db.get(list(keys)))
+        except Exception as error:
+            raise self._judged(error) from error
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """All keys and values, in key order."""
-        for key, value in self._db.items():
-            if key != POSITION_KEY:
-                yield key, value
+        """All keys and values, in key order.
+
+        Raises:
+            Closed: the store was closed meanwhile.
+        """
+        scan = _Scan(self._db)
+        self._scans.add(scan)
+        try:
+            yield from scan
+            if not scan.let_go_of:
+                with self._readable():
+                    scan.check_end()
+        finally:
+            scan.let_go()
+            self._scans.discard(scan)
 
     def apply(
         self, changes: Mapping[bytes, bytes | None], offset: int, at: int, *, logged: bool = True
@@ -144,18 +250,20 @@ class PartitionStore:
             else:
                 put(key, value)
         put(POSITION_KEY, _POSITION.pack(offset, at))
-        if logged:
-            self._db.write(batch)
-        else:
-            self._db.write(batch, self._unlogged)
+        with self._readable():
+            if logged:
+                self._db.write(batch)
+            else:
+                self._db.write(batch, self._unlogged)
 
     def flush(self) -> None:
         """Make everything written so far survive a crash."""
-        self._db.flush()
+        with self._readable():
+            self._db.flush()
 
     def wipe(self) -> None:
         """Forget everything: the changelog has it."""
-        self._db.close()
+        self.close()
         # Away in one move: killed halfway through, there would be a store that cannot be opened.
         self.path.rename(self._gone)
         self._db = self._open()
@@ -164,6 +272,64 @@ class PartitionStore:
     def _gone(self) -> Path:
         return self.path.with_suffix(".gone")
 
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_suffix(".damaged")
+
     def close(self) -> None:
         """Close the files; the object is of no use afterwards."""
+        # An iterator keeps the files open, and their lock: whoever still looks through it is told.
+        for scan in self._scans:
+            scan.let_go()
         self._db.close()
+
+
+class _Scan:
+    """The rows of a store, which can be let go of while somebody is looking through them."""
+
+    def __init__(self, db: Rdict) -> None:
+        self.let_go_of = False
+        self._db: Rdict | None = db
+        self._rows: Iterator[tuple[bytes, bytes]] | None = cast(
+            "Iterator[tuple[bytes, bytes]]", iter(db.items())
+        )
+        self._last: bytes | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[bytes, bytes]:
+        if self._rows is None:
+            raise Closed("the store was closed while it was being read")
+        row = next(self._rows)
+        self._last = row[0]
+        return next(self) if row[0] == POSITION_KEY else row
+
+    def check_end(self) -> None:
+        """See that the last row was the last: a block that cannot be read ends the rows as if they were all.
+
+        Raises:
+            Exception: what RocksDB says of it.
+        """
+        assert self._db is not None  # noqa: S101 - for the type checker
+        rows = self._db.iter()
+        if self._last is None:
+            rows.seek_to_first()
+        else:
+            rows.seek(self._last)
+            if rows.valid():
+                rows.next()
+        rows.status()
+
+    def let_go(self) -> None:
+        """Free what RocksDB keeps for this."""
+        self.let_go_of = True
+        self._rows = self._db = None
+
+
+def _delete(path: Path) -> None:
+    """A directory or a file, where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

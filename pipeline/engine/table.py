@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.stores.base import Store
 from faust.types import TP
 
 from pipeline.engine.restore import Job
-from pipeline.engine.store import Memory, PartitionStore
+from pipeline.engine.store import Closed, Memory, PartitionStore
 from pipeline.errors import PipelineError
 
 Changes = dict[bytes, bytes | None]
+#: In the place of a value that no step on its way has set.
+NOTHING_UNSTORED = object()
 #: Told which partitions came or went.
 Hook = Callable[[frozenset[int]], Awaitable[None]]
 
@@ -52,6 +54,9 @@ class StateTable:
         self._stores: dict[int, PartitionStore] = {}
         self._loaded: set[int] = set()
         self._unstored: dict[int, Changes] = {}
+        #: Where the changelog ends as far as it was read or written by us, and what others wrote before that.
+        self._ends: dict[int, int] = {}
+        self._strange: list[tuple[int, int, int]] = []
         self.faust_table = _FaustTable(app, self)
         app.tables.add(self.faust_table)
         self.changelog: str = self.faust_table.changelog_topic_name
@@ -82,8 +87,15 @@ class StateTable:
         return [unstored[key] if key in unstored else next(stored) for key in keys]
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`."""
-        return self._store(partition).items()
+        """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`.
+
+        Raises:
+            NotAssigned: the partition is not held, or goes away meanwhile.
+        """
+        try:
+            yield from self._store(partition).items()
+        except Closed as closed:
+            raise NotAssigned(f"partition {partition} of table {self.name} went away meanwhile") from closed
 
     def _store(self, partition: int) -> PartitionStore:
         if partition not in self._loaded:
@@ -92,21 +104,57 @@ class StateTable:
 
     # What follows is called by the engine.
 
-    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Let reads see a value whose changelog record is on its way."""
+    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> object:
+        """Let reads see a value whose changelog record is on its way; returns what `take_back` needs."""
         if partition not in self._loaded:
             raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")
-        self._unstored.setdefault(partition, {})[key] = value
+        unstored = self._unstored.setdefault(partition, {})
+        before = unstored.get(key, NOTHING_UNSTORED)
+        unstored[key] = value
+        return before
+
+    def take_back(self, partition: int, changes: Changes, before: Mapping[bytes, object]) -> None:
+        """Let reads see what they saw before these values, which will never be logged, were put."""
+        unstored = self._unstored.get(partition, {})
+        for key, value in changes.items():
+            if unstored.get(key, NOTHING_UNSTORED) is not value:
+                continue
+            was = before[key]
+            if was is NOTHING_UNSTORED:
+                del unstored[key]
+            else:
+                unstored[key] = cast("bytes | None", was)
 
     def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
         """Write what the changelog now holds up to `offset`."""
         if partition not in self._loaded:
             return  # lost meanwhile: the changelog has it, and whoever holds the partition reads it there
         self._stores[partition].apply(changes, offset, int(time.time()))
+        end = self._ends[partition]
+        if offset + 1 - len(changes) > end:
+            self._strange.append((partition, end, offset + 1))
+        self._ends[partition] = offset + 1
         unstored = self._unstored.get(partition, {})
         for key, value in changes.items():
-            if unstored.get(key) is value:
-                unstored.pop(key, None)
+            if unstored.get(key, NOTHING_UNSTORED) is value:
+                del unstored[key]
+
+    def ends_at_rest(self) -> list[tuple[int, int]]:
+        """(partition, end of its changelog) of the partitions to which nothing is being written."""
+        return [
+            (partition, end) for partition, end in self._ends.items() if not self._unstored.get(partition)
+        ]
+
+    def see_end(self, partition: int, before: int, end: int) -> None:
+        """The changelog of a partition at rest was found to end here; `ends_at_rest` had said `before`."""
+        if end > before and self._ends.get(partition) == before and not self._unstored.get(partition):
+            self._strange.append((partition, before, end))
+            self._ends[partition] = end
+
+    def take_strange(self) -> list[tuple[int, int, int]]:
+        """(partition, start, end) of offsets among which others have written."""
+        found, self._strange = self._strange, []
+        return found
 
     async def hold(self, partitions: set[int]) -> None:
         """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""
@@ -131,11 +179,14 @@ class StateTable:
         mine = [job for job in jobs if job.topic == self.changelog and job.partition in self._held]
         fresh = frozenset(job.partition for job in mine if job.applied or job.partition not in self._loaded)
         self._loaded.update(job.partition for job in mine)
+        self._ends.update({job.partition: job.end for job in mine})
         if fresh and self._on_loaded is not None:
             await self._on_loaded(fresh)
 
     def _close(self, partition: int) -> None:
         self._loaded.discard(partition)
+        self._ends.pop(partition, None)
+        self._strange = [place for place in self._strange if place[0] != partition]
         self._unstored.pop(partition, None)
         store = self._stores.pop(partition, None)
         if store is not None:

@@ -17,13 +17,17 @@ from typing import Any, Self
 
 import httpx
 
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import NameTakenError, PipelineError, SettingsError
 from pipeline.local.child import CANNOT_RUN, Child
 
 LOOK_SECONDS = 0.1
 READY_LOOK_SECONDS = 1.0
 #: Exit codes after which starting again would change nothing.
-_HOPELESS = {SettingsError.exit_code: "its settings or options are refused", CANNOT_RUN: "it cannot be run"}
+_HOPELESS = {
+    SettingsError.exit_code: "its settings or options are refused",
+    NameTakenError.exit_code: "another worker of its name runs",
+    CANNOT_RUN: "it cannot be run",
+}
 LOG_MAX_BYTES = 10_000_000
 
 

@@ -8,6 +8,7 @@ from itertools import product
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Kind
 from pipeline.translate.rules import Outcome, Place, Result
 from pipeline.translate.tally import Account, Tally
@@ -22,7 +23,13 @@ class Books:
 
     def load(self, partition: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Take a partition's tallies as they are stored."""
-        self._tallies[partition] = {key.decode(): Tally.decode(row) for key, row in rows}
+        tallies: dict[str, Tally] = {}
+        self._tallies[partition] = tallies
+        for key, row in rows:
+            try:
+                tallies[key.decode()] = Tally.decode(row)
+            except JUNK:
+                foreign_row("tally", partition)
 
     async def forget(self, partitions: Iterable[int]) -> None:
         """Another worker counts these now."""

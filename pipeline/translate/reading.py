@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from pipeline.config import Settings
+from pipeline.deadletters import Headers, Letter, Message, letter_of
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Rejected, ShopAdapter, StoreContext
 from pipeline.translate.rules import Feed, Place
 
 #: The store of what cannot be told to be any store's, in the account and in metrics.
 UNKNOWN = "unknown"
-#: Room that a dead letter's own headers need.
-LETTER_OVERHEAD = 16_384
 #: No clock of ours or of a shop's shows more milliseconds; the state keeps 64 bits.
 MAX_MS = 2**53
 
-#: As aiokafka gives them; Kafka allows a header without a value.
-Headers = Sequence[tuple[str, bytes | None]]
+#: As the settings allow them (pipeline/config.py): no gateway lets an event of another name through.
+_STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-class Message(Protocol):
-    """A Kafka message; aiokafka's records are some."""
+class UnknownStore(Exception):  # noqa: N818 - a verdict on a message, not a failure of ours
+    """An event that a gateway accepted, of a store that these settings do not have (yet)."""
 
-    @property
-    def key(self) -> bytes | None:
-        """As in Kafka."""
-
-    @property
-    def value(self) -> bytes | None:
-        """As in Kafka."""
-
-    @property
-    def headers(self) -> Headers:
-        """As in Kafka."""
-
-
-class Letter(NamedTuple):
-    """A dead letter."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
+    def __init__(self, store: str) -> None:
+        super().__init__(store)
+        self.store = store
 
 
 def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, Feed]:
@@ -62,13 +47,47 @@ def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, 
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What is known of stores.
+
+    Attributes:
+        feeds: those of the settings.
+        platforms: that a gateway takes events of.
+        retired: stores that were in the settings once, and are not to come back.
+    """
+
+    feeds: Mapping[str, Feed]
+    platforms: AbstractSet[str] = frozenset()
+    retired: AbstractSet[str] = frozenset()
+
+    def of(self, event: RawEvent, key: bytes | None) -> Feed:
+        """The event's store.
+
+        Raises:
+            UnknownStore: a gateway knew it, and these settings do not: they are older than the gateway's.
+            Rejected: it is retired, or no gateway would have let it through.
+        """
+        feed = self.feeds.get(event.store)
+        if feed is not None:
+            return feed
+        if event.store in self.retired:
+            raise Rejected("retired_store", detail="the store is one of translate.retired_stores")
+        genuine = key == event.key and event.platform in self.platforms and event.entity and event.delivery
+        if genuine and _STORE.fullmatch(event.store):
+            raise UnknownStore(event.store)
+        raise Rejected("unknown_store", detail="the store is not in the settings, nor was it ever")
+
+
 def read(
-    key: bytes | None, value: bytes | None, headers: Headers, kind: Kind, known: Mapping[str, Feed]
+    key: bytes | None, value: bytes | None, headers: Headers, kind: Kind, known: Stores
 ) -> tuple[RawEvent, Feed]:
     """The event in a message of the topic of `kind`, and its store.
 
     Raises:
-        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `wrong_platform`, `wrong_key`.
+        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `retired_store`, `wrong_platform`,
+            `wrong_key`.
+        UnknownStore: see `Stores.of`.
     """
     try:
         event = RawEvent.from_kafka(value, headers)  # type: ignore[arg-type]  # None is refused below
@@ -78,9 +97,7 @@ def read(
         raise Rejected("not_an_event", detail="it arrived at no possible time")
     if event.kind is not kind:
         raise Rejected("wrong_topic", detail=f"an event of kind {event.kind} in {kind.topic}")
-    feed = known.get(event.store)
-    if feed is None:
-        raise Rejected("unknown_store", detail="the store is not in the settings")
+    feed = known.of(event, key)
     if event.platform != feed.adapter.platform:
         raise Rejected(
             "wrong_platform", detail=f"sent as {event.platform}, the store is {feed.adapter.platform}"
@@ -108,28 +125,19 @@ def dead_letter(
     at_ms: int,
     max_bytes: int,
 ) -> Letter:
-    """The dead letter of a message (pipeline/deadletters.py).
-
-    A message too large to be copied is left where it lies: the letter has its place, and nothing else of it.
-    """
-    key, value = message.key, message.value
-    own = [(name, text or b"") for name, text in message.headers if not name.startswith("dead-")]
-    store = next((text for name, text in own if name == "pipeline-store"), b"")[:200]
-    detail = rejected.detail
-    size = len(key or b"") + len(value or b"") + sum(len(name) + len(text) + 10 for name, text in own)
-    if size + LETTER_OVERHEAD > max_bytes:
-        detail = f"too large to be copied here, it lies at its place; {detail}"
-        key, value, own = None, None, []
-    letter = {
-        "dead-reason": rejected.reason,
-        "dead-field": rejected.field,
-        "dead-detail": detail[:1_000],
-        "dead-account": account,
-        "dead-stage": "translate",
-        "dead-topic": place.topic,
-        "dead-partition": str(place.partition),
-        "dead-offset": str(place.offset),
-        "dead-at": str(at_ms),
-    }
-    ours = [(name, text.encode(errors="replace")) for name, text in letter.items()]
-    return Letter(key, value, [*own, ("dead-store", store), *ours])
+    """The dead letter of a message (pipeline/deadletters.py)."""
+    store = next((text or b"" for name, text in message.headers if name == "pipeline-store"), b"")
+    return letter_of(
+        message,
+        max_bytes=max_bytes,
+        reason=rejected.reason,
+        field=rejected.field,
+        detail=rejected.detail,
+        store=store[:200].decode(errors="replace"),
+        account=account,
+        stage="translate",
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
+        at_ms=at_ms,
+    )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.errors import PipelineError
 from pipeline.records import RecordKind
 from pipeline.shops.base import CONSENT_CLOCK, ENTITY_CLOCK
 
@@ -21,11 +22,16 @@ _KINDS = {RecordKind.CONTACT: "c", RecordKind.PRODUCT: "p", RecordKind.PURCHASE:
 _LETTERS = {letter: kind for kind, letter in _KINDS.items()}
 #: 1 had no `said` and `ties`; 1 and 2 did not say which account was told.
 _FORMAT = 3
+_NEWER = range(_FORMAT + 1, _FORMAT + 5)
 #: The account of what was told before accounts were remembered: that of the store when it is next heard of.
 _ANY_ACCOUNT = ""
 
 #: Record kind and id -> what was last emitted of it.
 ToldRecords = dict[tuple[RecordKind, str], "Told"]
+
+
+class NewerFormatError(PipelineError):
+    """A row of a newer release: it must not be taken for none, or duplicates would go out."""
 
 
 class Newest(NamedTuple):
@@ -121,9 +127,15 @@ class EntityState:
         """The state `encode` wrote.
 
         Raises:
-            ValueError: written by a newer release.
+            NewerFormatError: written by a newer release.
+            ValueError, TypeError, LookupError: no state at all.
         """
         form, newest, told, seen, *address = orjson.loads(raw)
+        if form in _NEWER:
+            raise NewerFormatError(
+                f"an entity's state has the format {form}, which a newer release writes",
+                hint="go back to that release",
+            )
         if form not in (1, 2, _FORMAT):
             raise ValueError(f"an entity's state has the unknown format {form}")
         if form < _FORMAT:

@@ -17,6 +17,8 @@ from pipeline.translate.rules import Outcome, Result
 
 EMITTED = "emitted"
 UNCHANGED = "unchanged"
+#: Of a name in a tally: `kind|outcome|reason`, `account|kind|emitted`.
+_BARS = 2
 
 
 @dataclass(slots=True)
@@ -51,8 +53,18 @@ class Tally:
 
     @classmethod
     def decode(cls, raw: bytes) -> Tally:
-        """The tally `encode` wrote."""
-        return cls(*orjson.loads(raw))
+        """The tally `encode` wrote.
+
+        Raises:
+            ValueError, TypeError: no tally.
+        """
+        found = cls(*orjson.loads(raw))
+        for counts in (found.events, found.records, found.marks):
+            if not all(type(count) is int for count in counts.values()):
+                raise TypeError("not a count")
+        if not all(name.count("|") == _BARS for name in (*found.events, *found.records)):
+            raise ValueError("not what is counted")
+        return found
 
 
 def _add(counts: dict[str, int], key: str) -> None:

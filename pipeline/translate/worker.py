@@ -15,6 +15,8 @@ from pipeline.config import Settings, shared_accounts
 from pipeline.engine.consumer import Record as Message
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
+from pipeline.engine.foreign import JUNK, foreign_row
+from pipeline.engine.logs import Sparingly
 from pipeline.engine.steps import Step
 from pipeline.engine.table import StateTable
 from pipeline.engine.worker import Stage, run
@@ -25,6 +27,7 @@ from pipeline.metrics import (
     TRANSLATE_EVENTS,
     TRANSLATE_NOTES,
     TRANSLATE_ROUND_SECONDS,
+    TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import Rejected, ShopAdapter
@@ -32,14 +35,17 @@ from pipeline.shops.registry import ADAPTERS
 from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
-from pipeline.translate.reading import dead_letter, feeds, read, store_of
+from pipeline.translate.holding import Holding
+from pipeline.translate.reading import UNKNOWN, Stores, UnknownStore, dead_letter, feeds, read, store_of
 from pipeline.translate.rules import Feed, Outcome, Place, Result, apply
-from pipeline.translate.state import EntityState
+from pipeline.translate.state import EntityState, NewerFormatError
 
 log = logging.getLogger(__name__)
 
 #: This many failures of ours in a row, and it is not the bodies: stop before a night's orders are buried.
 BUGS_IN_A_ROW = 25
+#: One event that takes longer than this is told of.
+SLOW_SECONDS = 1.0
 #: An order has hundreds of lines at most; its state must fit into a message.
 MAX_RECORDS = 10_000
 #: Room for what Kafka adds to a message.
@@ -62,7 +68,14 @@ class Translator:
             log.warning("%s", warning)
         self._engine = engine
         self._clock = clock
-        self._feeds = feeds(settings, adapters)
+        self._stores = Stores(
+            feeds(settings, adapters), frozenset(adapters), settings.translate.retired_stores
+        )
+        self._holding = Holding()
+        for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
+            for kind in Kind:
+                TRANSLATE_SLOW.labels(store, kind)
+        self._strange = Sparingly()
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._max_record = self._max_bytes // ROOM
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
@@ -75,50 +88,107 @@ class Translator:
         self._moved: set[tuple[str, str]] = set()
         self.books = Books()
         self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
-        self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self.books.forget)
+        self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self._forget)
         engine.agent("translate", [kind.topic for kind in Kind], self.handle)
+        engine.background(self._holding.remind)
+        engine.concerns.append(self._holding.complaint)
 
     async def _load_books(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.books.load(partition, self.tallies.items(partition))
 
+    async def _forget(self, partitions: frozenset[int]) -> None:
+        await self.books.forget(partitions)
+        await self._holding.forget(partitions)
+
     async def handle(self, events: Round) -> None:
         """Translate one round and hand its effects to the engine."""
         started = time.perf_counter()
-        work = _Work(self._engine.begin())
-        for tp, messages in events.batches:
-            self._translate(work, tp, messages)
-        for partition, store, row in self.books.changed():
-            work.step.write(self.tallies, partition, store, row)
-        work.export()
-        TRANSLATE_ROUND_SECONDS.observe(time.perf_counter() - started)
-        await self._engine.submit(work.step)
+        with self._engine.begin() as step:
+            work = _Work(step)
+            for tp, messages in events.batches:
+                self._translate(work, tp, messages)
+            for partition, store, row in self.books.changed():
+                step.write(self.tallies, partition, store, row)
+            work.export()
+            self._tell(work)
+            TRANSLATE_ROUND_SECONDS.observe(time.perf_counter() - started)
+            await self._engine.submit(step)
+
+    def _tell(self, work: _Work) -> None:
+        """Say in the log what is counted for no store of the settings."""
+        for (topic, reason), count in work.strange.items():
+            told = self._strange.happened((topic, reason), count)
+            if told:
+                log.warning(
+                    "%s: %d messages are no events of a store of ours (%s): dead letters", topic, told, reason
+                )
 
     def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> None:
-        """One partition's messages of a round."""
-        kind = self._kinds[tp.topic]
+        """One partition's messages of a round, up to one that has to wait."""
+        if self._holding.is_behind(tp, messages[0].offset):
+            return
+        self._holding.release(tp)
         states = _States(self.entities, tp.partition, messages)
         oldest: int | None = None
+        began = time.perf_counter()
         for message in messages:
-            place = Place(kind.topic, tp.partition, message.offset)
             try:
-                event, feed = read(message.key, message.value, message.headers, kind, self._feeds)
-            except Rejected as rejected:
-                store, account = store_of(message.headers, self._feeds), ""
-                result = _rejection(rejected)
-            else:
-                store, account = event.store, feed.account
-                result = self._event(work, event, place, states, feed)
-                if event.lane is Lane.LIVE and (oldest is None or event.received_ms < oldest):
-                    oldest = event.received_ms
-            if result.rejection is not None:
-                self._bury(work.step, message, place, result.rejection, account)
-            self.books.count(place, store, kind, result, account)
-            work.counted[store, kind, result.outcome] += 1
+                live = self._message(work, tp, message, states)
+            except UnknownStore as unknown:
+                self._holding.hold(tp, message.offset, unknown.store)
+                self._engine.withhold(tp)
+                break
+            if live is not None and (oldest is None or live < oldest):
+                oldest = live
+            work.step.done(tp, message.offset)
+            ended = time.perf_counter()
+            if ended - began > SLOW_SECONDS:
+                self._slow(tp, message, ended - began)
+            began = ended
         states.write(work.step)
-        work.step.done(tp, messages[-1].offset)
         if oldest is not None:
             TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
+
+    def _message(self, work: _Work, tp: TP, message: Message, states: _States) -> int | None:
+        """One message; returns when the gateway had it, where it is a live event.
+
+        Raises:
+            UnknownStore: it has to wait, and so has what comes behind it.
+        """
+        kind = self._kinds[tp.topic]
+        place = Place(kind.topic, tp.partition, message.offset)
+        live: int | None = None
+        try:
+            event, feed = read(message.key, message.value, message.headers, kind, self._stores)
+        except Rejected as rejected:
+            store, account = store_of(message.headers, self._stores.feeds), ""
+            result = _rejection(rejected)
+            if store == UNKNOWN:
+                work.strange[tp.topic, rejected.reason] += 1
+        else:
+            store, account = event.store, feed.account
+            result = self._event(work, event, place, states, feed)
+            if event.lane is Lane.LIVE:
+                live = event.received_ms
+        if result.rejection is not None:
+            self._bury(work.step, message, place, result.rejection, account)
+        self.books.count(place, store, kind, result, account)
+        work.counted[store, kind, result.outcome] += 1
+        return live
+
+    def _slow(self, tp: TP, message: Message, seconds: float) -> None:
+        store = store_of(message.headers, self._stores.feeds)
+        TRANSLATE_SLOW.labels(store, self._kinds[tp.topic]).inc()
+        log.warning(
+            "%s: %s partition %d offset %d took %.1f s to compute (%d bytes); what is behind it waited",
+            store,
+            tp.topic,
+            tp.partition,
+            message.offset,
+            seconds,
+            len(message.value or b""),
+        )
 
     def _event(self, work: _Work, event: RawEvent, place: Place, states: _States, feed: Feed) -> Result:
         """Judge one event, send its records, and keep its entity's new state."""
@@ -192,6 +262,7 @@ class _Work:
         self.counted: Counter[tuple[str, str, str]] = Counter()
         self.noted: Counter[tuple[str, str, str]] = Counter()
         self.used: Counter[tuple[str, str]] = Counter()
+        self.strange: Counter[tuple[str, str]] = Counter()
 
     def export(self) -> None:
         """Add the round to this process's counters."""
@@ -219,7 +290,15 @@ class _States:
         if changed is not None:
             return changed.copy()
         row = self._rows[key]
-        return EntityState() if row is None else EntityState.decode(row)
+        if row is None:
+            return EntityState()
+        try:
+            return EntityState.decode(row)
+        except NewerFormatError:
+            raise
+        except JUNK:
+            foreign_row(self._table.name, self._partition)
+            return EntityState()
 
     def put(self, key: bytes, state: EntityState) -> None:
         """Keep this state."""

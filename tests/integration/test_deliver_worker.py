@@ -38,6 +38,7 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
         assert (unknown.status_code, unknown.json()["accounts"]) == (404, ["acme", "bolt"])
         assert "ask the others" in unknown.json()["hint"]
         assert worker.stop() == 0
+        assert " ERROR " not in worker.log()
 
 
 def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: KafkaSettings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.engine.engine import FATAL
+from pipeline.errors import NameTakenError
 from pipeline.events import Kind, RawEvent
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
+from pipeline.topics import TRANSLATE_APP
 from tests.broker import KafkaSettings
 from tests.integration.translating import STORE, Scene, product, scene
 from tests.processes import wait_until
@@ -72,9 +74,9 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         play.put_raw(Kind.CUSTOMER, None, b"\x00\xff", [("pipeline-store", None)])
         worker = play.worker()
         play.settle()
-        assert worker.account() == {"accepted": 1, "rejected": 3}
-        assert worker.account("pipeline_account_reasons", "reason") == {
-            "unknown_store": 1,
+        assert +worker.account() == {"accepted": 1, "rejected": 3}
+        assert +worker.account("pipeline_account_reasons", "reason") == {
+            "retired_store": 1,
             "invalid_json": 1,
             "not_an_event": 1,
         }
@@ -91,7 +93,7 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         }
         assert {record.source.topic for record in told} == {"shop.orders"}
         letters = {dict(message.headers() or [])["dead-reason"] for message in play.messages("deadletters")}
-        assert letters == {b"unknown_store", b"invalid_json", b"not_an_event"}
+        assert letters == {b"retired_store", b"invalid_json", b"not_an_event"}
         assert worker.stop() == 0
         worker.restart()
         wait_until(worker.is_ready, 60)
@@ -161,13 +163,43 @@ def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> 
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_two_workers_never_go_on_under_one_name(kafka_settings: KafkaSettings, tmp_path: Path) -> None:
+def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
     with scene(kafka_settings) as play:
         worker = play.worker()
         wait_until(worker.is_ready, 60)
-        assert play.worker().wait() == 1  # this machine's is refused
-        other = play.worker(data_dir=tmp_path / "elsewhere")  # another machine's takes its place
-        assert worker.wait() == FATAL
+        assert play.worker().wait() == NameTakenError.exit_code  # in the same directory
+        assert play.worker(data_dir=tmp_path / "beside").wait() == NameTakenError.exit_code
+        assert play.worker(machine=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
+        play.workers = [worker]
+        play.put([product(1, 1)])
+        play.settle()
+        assert worker.stop() == 0
+
+
+def test_a_worker_that_lost_its_directory_gets_its_place_back_at_once(kafka_settings: KafkaSettings) -> None:
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        worker.kill()
+        play.lose(worker)
+        worker.restart()
+        wait_until(worker.is_ready, play.settings.kafka.session_timeout - 1)
+
+
+def test_a_worker_whose_place_another_took_ends_for_good(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    with scene(kafka_settings) as play:
+        worker = play.worker()
+        wait_until(worker.is_ready, 60)
+        mine = Path(TRANSLATE_APP) / worker.name / "member"
+        copied = tmp_path / "elsewhere" / "data" / mine
+        copied.parent.mkdir(parents=True)
+        shutil.copy(play.settings.data_dir / mine, copied)  # so it takes itself for the first one's next life
+        other = play.worker(machine=tmp_path / "elsewhere")
+        assert worker.wait() == NameTakenError.exit_code
         play.workers = [other]
         play.put([product(1, 1)])
         play.settle()

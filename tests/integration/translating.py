@@ -32,6 +32,7 @@ from tests.shopify import load
 STORE = "acme-es"
 TREE: dict[str, Any] = {
     "kafka": {"session_timeout": 6.0},
+    "translate": {"retired_stores": ["gone"]},
     "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
     "stores": {
         STORE: {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]},
@@ -61,14 +62,23 @@ def product(number: int, version: int) -> RawEvent:
 class Worker:
     """A translate worker as a process."""
 
-    def __init__(self, config_path: Path, name: str, data_dir: Path | None) -> None:
+    def __init__(
+        self, config_path: Path, name: str, data_dir: Path | None, machine: Path | None = None
+    ) -> None:
         self._config, self.name, self._data_dir = config_path, name, data_dir
+        self._elsewhere: dict[str, str] = {}
+        if machine is not None:
+            self._data_dir = machine / "data"
+            (machine / "tmp").mkdir(parents=True)
+            self._elsewhere["TMPDIR"] = str(machine / "tmp")
         self.port = free_port()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pipeline", "worker", "translate", "--config", str(self._config)]
-        elsewhere = {"PIPELINE__DATA_DIR": str(self._data_dir)} if self._data_dir else {}
+        elsewhere = {**self._elsewhere}
+        if self._data_dir:
+            elsewhere["PIPELINE__DATA_DIR"] = str(self._data_dir)
         command += ["--port", str(self.port), "--worker", self.name]
         return subprocess.Popen(command, env={**os.environ, **elsewhere})
 
@@ -89,6 +99,10 @@ class Worker:
     def wait(self, seconds: float = 60) -> int:
         """Its exit code, once it ends by itself."""
         return self._process.wait(seconds)
+
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
 
     def is_ready(self) -> bool:
         """Whether it holds its partitions and their tables, and hears from Kafka."""
@@ -132,9 +146,9 @@ class Scene:
         for worker in self.workers:
             worker.kill()
 
-    def worker(self, name: str = "w1", data_dir: Path | None = None) -> Worker:
-        """Start a worker, with a directory of its own as if on another machine, or in the settings'."""
-        self.workers.append(Worker(self.config_path, name, data_dir))
+    def worker(self, name: str = "w1", data_dir: Path | None = None, machine: Path | None = None) -> Worker:
+        """Start a worker, with data of its own, as if on another machine, or in the settings' directory."""
+        self.workers.append(Worker(self.config_path, name, data_dir, machine))
         return self.workers[-1]
 
     def lose(self, worker: Worker) -> None:

@@ -22,7 +22,7 @@ from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
 from pipeline.shops.registry import ADAPTERS
 from pipeline.translate.feed import Place
-from pipeline.translate.reading import feeds, read
+from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.rules import Result, apply
 from pipeline.translate.state import EntityState
 from tests.simulation.cases import Case, Event
@@ -68,7 +68,7 @@ class Rules:
     def hear(self, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> tuple[Result, list[Record]]:
         """Judge the next event of its topic: the verdict, and what is to be told."""
         kind = Kind(dict(headers)["pipeline-kind"].decode())
-        event, feed = read(key, body, headers, kind, self._feeds)
+        event, feed = read(key, body, headers, kind, Stores(self._feeds))
         row = self._rows.get(event.key)
         state = EntityState() if row is None else EntityState.decode(row)
         result = apply(event, Place(kind.topic, 0, next(self._offsets[kind.topic])), state, feed)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from pipeline.deliver.bell import Bell
 
@@ -86,6 +87,12 @@ class MemoryStep:
         self.messages: list[tuple[str, Message]] = []
         self.commits: dict[str, int] = {}
         self.finished = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing: a process that fails here has crashed."""
 
     def write(self, table: MemoryTable, _partition: int, key: bytes, value: bytes | None) -> None:
         table.put(key, value)

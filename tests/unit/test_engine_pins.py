@@ -15,6 +15,8 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.record.default_records import _DefaultRecordBatchPy
 from faust import streams
 from faust.app.base import App
 from faust.stores.base import Store
@@ -26,6 +28,11 @@ from faust.transport.consumer import Consumer, Fetcher, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from mode.services import Service
 from mode.utils.queues import ThrowableQueue
+
+from pipeline.engine.lenient import PatientRecords
+
+#: As aiokafka has it, whether or not the engine has put its own in the place.
+PartitionRecords: Any = PatientRecords.__mro__[1]
 
 #: (owner, name, parameters): overridden or called by pipeline/engine.
 METHODS: list[tuple[Any, str, list[str]]] = [
@@ -60,6 +67,10 @@ METHODS: list[tuple[Any, str, list[str]]] = [
         "_fetch_records",
         ["self", "consumer", "active_partitions", "timeout", "max_records"],
     ),
+    (PartitionRecords, "_unpack_records", ["self"]),
+    (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
+    (_DefaultRecordBatchPy, "validate_crc", ["self"]),
+    (Assignment, "state_value", ["self", "tp"]),
     (GroupCoordinator, "_do_heartbeat", ["self"]),
     (GroupCoordinator, "_do_commit_offsets", ["self", "assignment", "offsets"]),
     (AIOKafkaConsumer, "pause", ["self", "partitions"]),
@@ -74,6 +85,11 @@ SOURCES: list[tuple[Any, list[str]]] = [
     (Consumer.__init__, ["_committed_offset"]),
     (Fetcher._fetcher.fun, ["consumer._drain_messages(self)"]),
     (fetcher.Fetcher._get_actions_per_node, ["self._fetch_max_wait_ms", "if tp in self._records"]),
+    (fetcher.Fetcher._proc_fetch_request, ["MemoryRecords(part_data[-1])", "= PartitionRecords("]),
+    (fetcher.FetchResult.getall, ["for msg in self._partition_records", "self._update_position()"]),
+    (PartitionRecords.__next__, ["next(self._records_iterator)"]),
+    (_DefaultRecordBatchPy._read_msg, ["buffer = self._buffer", '.decode("utf-8")']),
+    (AIOKafkaConsumer.__init__, ["self._subscription = ", "self._coordinator = "]),
     (GroupCoordinator.reset_generation, ["self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID"]),
     (Conductor._update_tp_index, ["tp_index[tp].add(topic)"]),
     (Recovery._restart_recovery.fun, ["self.signal_recovery_start", "self.on_recovery_completed"]),

@@ -17,7 +17,7 @@ def complaint(*, group: float, sender: float, ready: bool = True) -> str | None:
     engine: Any = object.__new__(Engine)
     engine.app = SimpleNamespace(consumer=SimpleNamespace(silence=lambda: group))
     engine.sender = SimpleNamespace(silence=lambda: sender)
-    engine._ready, engine._stopping = ready, False
+    engine._ready, engine._stopping, engine.concerns = ready, False, []
     return cast("Engine", engine).complaint
 
 

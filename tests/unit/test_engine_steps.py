@@ -9,7 +9,7 @@ from faust.types import TP
 
 from pipeline.engine.producer import Sender, Unconfirmed
 from pipeline.engine.steps import Steps
-from pipeline.engine.table import StateTable
+from pipeline.engine.table import NOTHING_UNSTORED, StateTable
 from tests.processes import until
 
 A, B = TP("orders", 0), TP("orders", 1)
@@ -45,8 +45,9 @@ class StubTable:
         self.unstored: list[tuple[int, bytes, bytes | None]] = []
         self.stored: list[tuple[int, dict[bytes, bytes | None], int]] = []
 
-    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> None:
+    def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> object:
         self.unstored.append((partition, key, value))
+        return NOTHING_UNSTORED
 
     def store_confirmed(self, partition: int, changes: dict[bytes, bytes | None], offset: int) -> None:
         self.stored.append((partition, changes, offset))
@@ -132,3 +133,48 @@ async def test_a_step_the_broker_refuses_ends_everything_and_releases_nothing() 
     await until(lambda: bool(bench.errors))
     assert bench.released == []
     assert isinstance(bench.errors[0], Unconfirmed)
+
+
+def _held() -> StateTable:
+    """A table that holds partition 3 and needs no files."""
+    table: Any = object.__new__(StateTable)
+    table.name, table.changelog = "t", "changelog"
+    table._loaded, table._unstored = {3}, {}
+    table._stores = {3: _Stored()}
+    return cast("StateTable", table)
+
+
+class _Stored:
+    def get(self, key: bytes) -> bytes | None:
+        return b"stored" if key == b"k" else None
+
+
+async def test_a_step_that_is_not_submitted_leaves_nothing_behind() -> None:
+    bench, table = Bench(), _held()
+    with bench.steps.begin() as step:
+        step.send("topic", b"x")
+        step.write(table, 3, b"k", b"1")
+        step.write(table, 3, b"k", None)
+        assert table.get(3, b"k") is None
+    assert table.get(3, b"k") == b"stored"
+    assert bench.sendings[0].sent == []
+
+
+async def test_what_an_earlier_step_wrote_is_seen_again_once_a_later_one_is_taken_back() -> None:
+    bench, table = Bench(), _held()
+    with bench.steps.begin() as first:
+        first.write(table, 3, b"k", b"first")
+        await bench.steps.submit(first)
+    with bench.steps.begin() as second:
+        second.write(table, 3, b"k", b"second")
+        second.write(table, 3, b"new", b"second")
+    assert (table.get(3, b"k"), table.get(3, b"new")) == (b"first", None)
+
+
+async def test_a_step_that_was_submitted_stays_as_it_is() -> None:
+    bench, table = Bench(), _held()
+    with bench.steps.begin() as step:
+        step.write(table, 3, b"k", b"1")
+        await bench.steps.submit(step)
+    assert table.get(3, b"k") == b"1"
+    assert [message[:3] for message in bench.sendings[0].sent] == [("changelog", b"1", b"k")]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from pipeline.engine import store as store_module
 from pipeline.engine.restore import Job, Stopped, _restore
-from pipeline.engine.store import ARENA_BYTES, Memory, PartitionStore, Position
+from pipeline.engine.store import (
+    ARENA_BYTES,
+    KEPT_ASIDE,
+    Closed,
+    Damaged,
+    Memory,
+    PartitionStore,
+    Position,
+)
 from pipeline.errors import PipelineError
 
 MEMORY = Memory()
@@ -231,4 +242,154 @@ def test_a_wipe_that_was_cut_off_leaves_a_new_store(tmp_path: Path) -> None:
     opened = PartitionStore(tmp_path / "s.db", MEMORY)
     assert opened.position is None
     assert not (tmp_path / "s.gone").exists()
+    opened.close()
+
+
+def filled(path: Path) -> Path:
+    """A store of two megabytes, closed."""
+    made = PartitionStore(path, MEMORY)
+    made.apply({b"k%05d" % number: os.urandom(400) for number in range(5_000)}, offset=7, at=99, logged=False)
+    made.flush()
+    made.close()
+    return path
+
+
+def _cut(path: Path, pattern: str) -> None:
+    for found in path.glob(pattern):
+        os.truncate(found, found.stat().st_size // 2)
+
+
+def _remove(path: Path, pattern: str) -> None:
+    for found in path.glob(pattern):
+        found.unlink()
+
+
+def _flip(path: Path, pattern: str, place: float) -> None:
+    for found in path.glob(pattern):
+        data = bytearray(found.read_bytes())
+        data[int(place * (len(data) - 1))] ^= 0xFF
+        found.write_bytes(data)
+
+
+def _file_instead(path: Path) -> None:
+    shutil.rmtree(path)
+    path.write_text("x")
+
+
+def _wrong_current(path: Path) -> None:
+    (path / "CURRENT").write_bytes(b"MANIFEST-999999\n")
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "tables cut": lambda path: _cut(path, "*.sst"),
+    "tables missing": lambda path: _remove(path, "*.sst"),
+    "tables flipped at their end": lambda path: _flip(path, "*.sst", 1),
+    "manifest cut": lambda path: _cut(path, "MANIFEST-*"),
+    "manifest missing": lambda path: _remove(path, "MANIFEST-*"),
+    "manifest flipped": lambda path: _flip(path, "MANIFEST-*", 0.1),
+    "current missing": lambda path: _remove(path, "CURRENT"),
+    "current wrong": _wrong_current,
+    "a file in its place": _file_instead,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_store_is_set_aside_and_an_empty_one_takes_its_place(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    DAMAGE[kind](path)
+    opened = PartitionStore(path, MEMORY)
+    assert opened.position is None
+    (aside,) = tmp_path.glob("*.damaged-*")
+    assert aside.name in caplog.text
+    opened.apply({b"a": b"1"}, offset=0, at=99)
+    assert dict(opened.items()) == {b"a": b"1"}
+    opened.close()
+
+
+def test_only_the_newest_damaged_stores_are_kept(tmp_path: Path) -> None:
+    for number in range(KEPT_ASIDE + 2):
+        path = tmp_path / f"entities-{number}.db"
+        path.write_text("x")
+        PartitionStore(path, MEMORY).close()
+    kept = {path.name.partition(".")[0] for path in tmp_path.glob("*.damaged-*")}
+    assert kept == {f"entities-{number}" for number in range(2, KEPT_ASIDE + 2)}
+
+
+def _reads(opened: PartitionStore) -> dict[str, Callable[[], object]]:
+    keys = [b"k%05d" % number for number in range(5_000)]
+    return {
+        "get": lambda: [opened.get(key) for key in keys],
+        "multi_get": lambda: opened.multi_get(keys),
+        "items": lambda: list(opened.items()),
+    }
+
+
+@pytest.mark.parametrize("read", ["get", "multi_get", "items"])
+def test_a_block_that_cannot_be_read_is_told_and_the_next_opening_starts_anew(
+    tmp_path: Path, read: str
+) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    _flip(path, "*.sst", 0.5)
+    opened = PartitionStore(path, MEMORY)
+    with pytest.raises(Damaged, match="the next start sets it aside"):
+        _reads(opened)[read]()
+    opened.close()
+    again = PartitionStore(path, MEMORY)
+    assert again.position is None
+    again.close()
+    third = PartitionStore(path, MEMORY)
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+    third.close()
+
+
+@pytest.mark.parametrize("fault", ["IO error: No space left on device: x.sst", "Too many open files"])
+def test_a_machine_without_room_is_no_reason_to_set_a_store_aside(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled(tmp_path / "entities-3.db")
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise OSError(fault)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "Rdict", refuse)
+        with pytest.raises(PipelineError, match="cannot be opened"):
+            PartitionStore(path, MEMORY)
+    opened = PartitionStore(path, MEMORY)
+    assert opened.position == Position(7, 99)
+    opened.close()
+
+
+def test_a_store_that_is_closed_while_somebody_looks_through_it_can_be_opened_again(tmp_path: Path) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    opened = PartitionStore(path, MEMORY)
+    rows = opened.items()
+    next(rows)
+    opened.close()
+    again = PartitionStore(path, MEMORY)
+    assert again.position == Position(7, 99)
+    with pytest.raises(Closed):
+        next(rows)
+    again.close()
+
+
+def test_a_restore_leaves_out_what_no_worker_writes(store: PartitionStore) -> None:
+    restored = job(store)
+    restored.plan(low=0, high=4, stale_before=0)
+    none: Any = None
+    foreign = [Message(1, b"", b"x"), Message(2, b"\x00position", b"junk"), Message(3, none, b"x")]
+    assert restored.take([Message(0, b"a", b"1"), *foreign], now=50)
+    assert (store.position, list(store.items())) == (Position(3, 50), [(b"a", b"1")])
+
+
+def test_a_store_whose_position_cannot_be_read_is_restored_from_the_beginning(tmp_path: Path) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    opened = PartitionStore(path, MEMORY)
+    opened._db.put(store_module.POSITION_KEY, b"short")
+    restored = job(opened)
+    assert restored.plan(low=2, high=9, stale_before=0)
+    assert restored.at().offset == 2
+    assert list(opened.items()) == []
     opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,27 @@ def test_a_restored_budget_never_forgets_a_call_that_counts(calls: list[tuple[fl
     known = [(now - age, now - age if answered else None) for age, answered in calls]
     budget.restore(known, now)
     assert budget.used(now) == len(calls)
+
+
+def test_a_clock_that_jumps_while_a_call_is_on_its_way_loses_no_call(tmp_path: Path) -> None:
+    path = tmp_path / "acme.calls"
+    journal = Journal(path, window=WINDOW, longest=30)
+    slow = journal.started(1_000)
+    for number in range(5_000):  # the file is written anew meanwhile, an hour later by the wall clock
+        journal.answered(journal.started(4_600 + number / 1_000), 4_600 + number / 1_000)
+    journal.answered(slow, 4_606)
+    assert (1_000, 4_606) in journal.calls(4_607)
+    assert (1_000, 4_606) in Journal(path, window=WINDOW, longest=30).calls(4_607)
+
+
+@given(st.binary(max_size=200))
+def test_a_damaged_journal_counts_no_call_for_longer_than_a_call_can(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "acme.calls"
+        path.write_bytes(data)
+        journal = Journal(path, window=WINDOW, longest=30)
+        journal.answered(journal.started(1_000), 1_001)
+        assert all(start <= 1_002 and (end or 0) <= 1_002 for start, end in journal.calls(1_002))
+        journal._rewrite(1_002)
+        assert journal.calls(1_002 + WINDOW + 31) == []
+        journal.close()

@@ -193,7 +193,7 @@ async def test_a_message_that_is_not_ours_becomes_a_dead_letter(
 @pytest.mark.parametrize(
     ("reason", "store", "raw"),
     [
-        ("unknown_store", "unknown", event(SOLD, store="gone")),
+        ("unknown_store", "unknown", event(SOLD, store="no|name")),
         ("wrong_topic", "plain", event(SOLD, kind=Kind.PRODUCT)),
         ("not_an_event", "plain", event(SOLD, received_ms=-1)),
         ("not_an_event", "plain", event(SOLD, received_ms=10**30)),

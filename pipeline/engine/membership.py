@@ -1,0 +1,169 @@
+"""One worker for each name in a consumer group, wherever it runs.
+
+Kafka lets whoever joins last take the place of a member with the same instance id. That is what brings a
+worker back at once after kill -9; two that run under one name would take each other's place for ever. So a
+worker asks before it joins who holds its name, and joins only where that is its own former life, or is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from pipeline.engine.lock import hold
+from pipeline.engine.logs import LIBRDKAFKA
+from pipeline.errors import NameTakenError, PipelineError
+
+log = logging.getLogger(__name__)
+
+#: Seconds: one question, the time between two, and what the coordinator may take beyond the session.
+ASK, LOOK, GRACE = 10.0, 0.5, 3.0
+#: Seconds a question may take once the place is lost: nothing else runs meanwhile.
+ASK_AT_THE_END = 3.0
+
+
+class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ours
+    """The group goes on without this worker: what it still has in hand is another one's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who holds a name."""
+
+    member_id: str
+    host: str
+
+
+class Place:
+    """A worker's place in its group. Two of one machine meet at a file, wherever they keep their data.
+
+    Args:
+        config: librdkafka settings.
+        group: its name.
+        instance: the worker's `group.instance.id`.
+        worker: its name, for messages.
+        directory: the worker's own.
+        session: seconds after which the group gives up a silent member.
+
+    Raises:
+        NameTakenError: another worker of this machine runs under the name.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        *,
+        group: str,
+        instance: str,
+        worker: str,
+        directory: Path,
+        session: float,
+    ) -> None:
+        self._config = dict(config)
+        self._group = group
+        self._instance = instance
+        self._session = session
+        self._admin: AdminClient | None = None
+        #: Where the member id of the last life is kept: with the data, and, as that may be lost, beside it.
+        self._files = [directory / "member"]
+        shared = _shared(f"{self._config['bootstrap.servers']} {instance}")
+        if shared is not None:
+            self._lock = hold(shared.with_suffix(".lock"), worker)
+            self._files.append(shared)
+
+    def joined(self, member_id: str) -> None:
+        """Remember under which id we are a member."""
+        for file in self._files:
+            fresh = file.with_suffix(".new")
+            try:
+                fresh.write_text(member_id, encoding="utf-8")
+                fresh.replace(file)
+            except OSError as error:
+                log.warning("%s cannot be written: a restart may wait for the session's end: %s", file, error)
+
+    def wait_until_free(self) -> None:
+        """Return once the name is ours to take. Blocks, for as long as a session where its holder is silent.
+
+        Raises:
+            NameTakenError: another worker runs under it.
+        """
+        until, said = time.monotonic() + self._session + GRACE, False
+        former = self._former()
+        while (holder := self._holder(ASK)) is not None and holder.member_id not in former:
+            if time.monotonic() > until:
+                raise self._taken(holder)
+            if not said:
+                said = True
+                log.warning(
+                    "the name %s is held by a process at %s: waiting up to %.0f s for its session to end",
+                    self._instance,
+                    holder.host,
+                    self._session + GRACE,
+                )
+            time.sleep(LOOK)
+
+    def lost(self, member_id: str) -> PipelineError:
+        """Why the group knows us no more under this id. Blocks."""
+        holder = self._holder(ASK_AT_THE_END)
+        if holder is not None and holder.member_id != member_id:
+            return self._taken(holder)
+        return MembershipLost(
+            "the group gave this worker up: it stood still for longer than kafka.session_timeout",
+            hint="it starts again by itself; if that repeats, the machine is overloaded",
+        )
+
+    def _taken(self, holder: Member) -> NameTakenError:
+        return NameTakenError(
+            f"another worker runs under the name {self._instance}, at {holder.host}",
+            hint="give each worker of a stage its own --worker name",
+        )
+
+    def _former(self) -> set[str]:
+        found = set()
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                found.add(file.read_text(encoding="utf-8", errors="replace"))
+        return found
+
+    def _holder(self, seconds: float) -> Member | None:
+        """Who holds the name; None also where Kafka does not say."""
+        try:
+            if self._admin is None:
+                self._admin = AdminClient(self._config, logger=LIBRDKAFKA)
+            asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
+            members = asked[self._group].result(timeout=seconds + 1).members
+        except (KafkaException, FutureTimeoutError) as error:
+            if error.args and getattr(error.args[0], "code", lambda: None)() == KafkaError.GROUP_ID_NOT_FOUND:
+                return None
+            log.warning("cannot see who is in the group %s: %s", self._group, error)
+            return None
+        for member in members:
+            if member.group_instance_id == self._instance:
+                return Member(member.member_id, member.host)
+        return None
+
+
+def _shared(name: str) -> Path | None:
+    """A file of this machine for a name in a cluster; None where there is no place for it."""
+    if sys.platform == "win32":
+        return None
+    base = Path(tempfile.gettempdir()) / f"pipeline-{os.getuid()}"
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        mine = base.stat().st_uid == os.getuid() and not base.is_symlink()
+    except OSError:
+        return None
+    return base / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.member" if mine else None

@@ -1,0 +1,157 @@
+"""Receipts of records that were never counted stop nobody, and the account of it all stays true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pipeline.deliver import clerk as clerk_module
+from pipeline.deliver.clerk import Batch, CalledOff, Clerk
+from pipeline.deliver.desk import Desk, Tables
+from pipeline.deliver.paper import Paper
+from pipeline.deliver.pending import Entry
+from pipeline.deliver.receipts import Key
+from pipeline.records import Outcome, Receipt, RecordKind, Source
+from tests.simulation.log import Cluster, MemoryStep, MemoryTable
+from tests.simulation.shop import Shop
+from tests.simulation.world import settings_for
+
+CONTACT = RecordKind.CONTACT
+
+
+class Bench:
+    """A desk and a clerk; steps are confirmed at once."""
+
+    def __init__(self, tmp_path: Any) -> None:
+        self.said: list[Any] = []
+        self.settled: list[Receipt] = []
+        self.refused: list[int] = []
+        self.committed: Counter[str] = Counter()
+        self.passed = 0
+        self.end: int | None = None
+        self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
+        self.desk = Desk(0, self.tables, Paper(settings_for(tmp_path), lambda: 1_000.0))
+        self.clerk = Clerk[MemoryStep](self, self.settled.append)
+
+    def say(self, record: Any) -> None:
+        self.said.append(record)
+
+    def begin(self) -> MemoryStep:
+        return MemoryStep()
+
+    async def confirm(self, step: MemoryStep) -> None:
+        self.committed.update(step.commits)
+
+    submit = confirm
+
+    async def take(self, offset: int = 0) -> None:
+        """A contact comes in."""
+        Shop(self).customer("ann@example.com", name="Ann")
+        records = [(offset, self.said[-1])]
+        await self.clerk.take(
+            CONTACT, [Batch(self.desk, records, lambda step: step.done("contacts", offset))]
+        )
+
+    def accept(self, offset: int) -> None:
+        """A contact comes in, and is not counted."""
+        Shop(self).customer("ann@example.com", name="Ann")
+        self.desk.accept(CONTACT, [(offset, self.said[-1])], MemoryStep())
+
+    async def settle(self, *receipts: Receipt) -> None:
+        """Receipts are read back, from offset 50 on."""
+        values = list(enumerate(receipts, 50))
+        end = None if self.end is None else self._end
+        batch: Batch[Receipt, MemoryStep] = Batch(
+            self.desk,
+            values,
+            lambda step: step.done("receipts", values[-1][0]),
+            lambda offset, _why: self.refused.append(offset),
+            lambda _kind: self.passed,
+            end,
+        )
+        await self.clerk.settle([batch])
+
+    async def _end(self, _kind: RecordKind) -> int:
+        assert self.end is not None
+        return self.end
+
+    def counts(self) -> dict[str, int]:
+        """The account of contacts."""
+        return {what: count for _, _, tally in self.desk.tallies() for _, what, count in tally.rows()}
+
+
+def receipt(offset: int, record_id: str = "ann@example.com", store: str = "acme-shop") -> Receipt:
+    """A receipt of a contact."""
+    return Receipt(
+        account="acme",
+        store=store,
+        kind=CONTACT,
+        id=record_id,
+        version=1,
+        source=Source(topic="t", partition=0, offset=0),
+        record=Source(topic="connectif.contacts", partition=0, offset=offset),
+        outcome=Outcome.DELIVERED,
+        lane="live",
+        received_ms=1,
+        at_ms=1,
+    )
+
+
+async def test_a_receipt_of_no_record_is_refused_and_those_beside_it_count(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    await bench.take(3)
+    bench.passed = 9
+    await bench.settle(receipt(7, "bob@example.com"), receipt(3, store=bench.said[0].store))
+    assert bench.refused == [50]
+    assert len(bench.settled) == 1
+    assert bench.counts() == {"accepted": 1, "delivered": 1}
+    assert bench.committed["receipts"] == 52
+
+
+async def test_a_receipt_beyond_the_end_of_its_topic_is_refused(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk_module, "DOUBT", 0.0)
+    bench = Bench(tmp_path)
+    bench.end = 1_000
+    await bench.settle(receipt(10**12))
+    assert bench.refused == [50]
+
+
+async def test_a_receipt_waits_for_a_record_that_is_yet_to_be_counted(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    bench.passed, bench.end = 3, 4
+    bench.accept(3)
+    settling = asyncio.create_task(bench.settle(receipt(3, store=bench.said[0].store)))
+    await asyncio.sleep(0)
+    assert not settling.done()
+    await bench.take(3)
+    await settling
+    assert bench.refused == []
+    assert bench.counts() == {"accepted": 1, "delivered": 1}
+
+
+async def test_a_record_that_nobody_will_count_any_more_is_counted_with_its_receipt(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    bench.accept(3)
+    bench.passed = 4
+    found = receipt(3, store=bench.said[0].store)
+    await bench.settle(found)
+    assert bench.refused == []
+    assert bench.counts() == {"accepted": 1, "delivered": 1}
+    assert not +bench.desk.versions
+    assert bench.desk.entry("acme", Key(CONTACT, "ann@example.com")) == Entry()
+    await bench.settle(found)  # it repeats
+    assert bench.counts() == {"accepted": 1, "delivered": 1}
+
+
+async def test_a_round_that_waits_is_called_off(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    settling = asyncio.create_task(bench.settle(receipt(3)))
+    await asyncio.sleep(0)
+    bench.clerk.call_off()
+    with pytest.raises(CalledOff):
+        await settling

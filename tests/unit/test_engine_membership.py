@@ -1,0 +1,81 @@
+"""Two workers of one name meet, wherever they keep their data; one that lost its data is known again."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.engine import lock
+from pipeline.engine.membership import MembershipLost, Place
+from pipeline.errors import NameTakenError
+
+_taken: list[Place] = []
+
+
+@pytest.fixture(autouse=True)
+def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    while _taken:
+        leave(_taken.pop())
+
+
+def leave(found: Place) -> None:
+    """The worker's process ends."""
+    assert found._lock is not None
+    found._lock.close()
+
+
+def place(directory: Path, *, servers: str = "127.0.0.1:1", instance: str = "stage-w1") -> Place:
+    """A worker's place in a group of a cluster that is away."""
+    directory.mkdir(exist_ok=True)
+    config: dict[str, Any] = {"bootstrap.servers": servers}
+    _taken.append(
+        Place(config, group="stage", instance=instance, worker="w1", directory=directory, session=6)
+    )
+    return _taken[-1]
+
+
+def test_a_second_worker_of_a_name_on_this_machine_is_refused(tmp_path: Path) -> None:
+    first = place(tmp_path / "a")
+    with pytest.raises(NameTakenError, match="already runs on this machine"):
+        place(tmp_path / "b")
+    assert first._former() == set()
+
+
+@pytest.mark.parametrize("other", [{"servers": "127.0.0.1:2"}, {"instance": "stage-w2"}])
+def test_workers_of_other_names_or_clusters_do_not_meet(tmp_path: Path, other: dict[str, str]) -> None:
+    first = place(tmp_path / "a")
+    first.joined("m1")
+    assert place(tmp_path / "b", **other)._former() == set()
+
+
+def test_a_worker_that_lost_its_data_still_knows_its_former_life(tmp_path: Path) -> None:
+    first = place(tmp_path / "a")
+    first.joined("m1")
+    leave(first)
+    assert place(tmp_path / "b")._former() == {"m1"}
+
+
+def test_a_place_without_room_to_remember_is_held_nevertheless(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = place(tmp_path / "a")
+    (tmp_path / "a" / "member.new").mkdir()
+    with caplog.at_level(logging.WARNING):
+        first.joined("m1")
+    assert "cannot be written" in caplog.text
+    assert first._former() == {"m1"}
+
+
+def test_a_worker_that_cannot_ask_who_has_its_place_says_that_it_lost_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.engine.membership.ASK_AT_THE_END", 0.2)
+    assert isinstance(place(tmp_path / "a").lost("m1"), MembershipLost)

@@ -1,0 +1,104 @@
+"""An event of a store that the settings do not have holds its partition, and nothing of it is buried."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from pipeline.metrics import TRANSLATE_HELD
+from pipeline.translate.holding import Holding
+from pipeline.translate.worker import Translator
+from tests.plainshop import PlainShop, event
+from tests.unit.test_translate_worker import SOLD, Stage, settings_of
+
+PLACE = TP("x-shop.orders", 3)
+
+
+def held() -> float:
+    """The gauge."""
+    (family,) = TRANSLATE_HELD.collect()
+    return family.samples[0].value
+
+
+def with_settings(old: Stage, **translate: Any) -> Stage:
+    """A worker with other settings, on the tables of another one."""
+    stage = Stage()
+    stage.offset = old.offset
+    stage.engine.tables = old.engine.tables
+    tree = settings_of().model_copy(
+        update={"translate": settings_of().translate.model_copy(update=translate)}
+    )
+    stage.engine.settings = tree
+    stage.translator = Translator(stage.engine.as_engine(), {"shopify": PlainShop()}, clock=lambda: 2_000.0)
+    return stage
+
+
+async def test_what_comes_before_it_is_dealt_with_and_what_comes_behind_it_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    await stage.engine.read(
+        stage.message(event(SOLD, delivery="d1")),
+        stage.message(event(SOLD, store="newcomer")),
+        stage.message(event({**SOLD, "version": 6}, delivery="d2")),
+    )
+    await stage.reads(event({**SOLD, "version": 7}, delivery="d3"))
+    assert stage.engine.done == {PLACE: 0}
+    assert stage.engine.withheld == [PLACE]
+    assert stage.letters == []
+    assert stage.account("pipeline_account_events") == {("plain", "order", "accepted"): 1}
+    assert held() == 1
+    assert "no store 'newcomer'" in caplog.text
+    (concern,) = stage.engine.concerns
+    assert "wait for settings that have the stores newcomer" in str(concern())
+
+
+async def test_other_partitions_go_on() -> None:
+    stage = Stage()
+    await stage.reads(event(SOLD, store="newcomer"))
+    other = stage.message(event(SOLD))
+    other.partition = 4
+    await stage.engine.read(other)
+    assert stage.engine.done == {TP("x-shop.orders", 4): 1}
+
+
+async def test_a_retired_store_s_events_are_dead_letters() -> None:
+    stage = Stage()
+    message = stage.message(event(SOLD, store="newcomer"))
+    await stage.engine.read(message)
+    again = with_settings(stage, retired_stores=frozenset({"newcomer"}))
+    await again.engine.read(message)
+    assert [letter["dead-reason"] for letter in again.letters] == ["retired_store"]
+    assert again.engine.done == {PLACE: 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"platform": "magento"}, {"entity": ""}, {"store": "a|b"}, {"store": "N" * 80}, {"delivery": ""}],
+)
+async def test_what_no_gateway_let_through_holds_nothing(change: dict[str, Any]) -> None:
+    stage = Stage()
+    await stage.reads(dataclasses.replace(event(SOLD, store="newcomer"), **change))
+    assert [letter["dead-reason"] for letter in stage.letters] == ["unknown_store"]
+    assert stage.engine.withheld == []
+
+
+async def test_a_partition_that_is_read_again_from_what_it_waited_for_is_held_again() -> None:
+    stage = Stage()
+    message = stage.message(event(SOLD, store="newcomer"))
+    await stage.engine.read(message)
+    await stage.engine.read(message)
+    assert stage.engine.withheld == [PLACE, PLACE]
+    assert held() == 1
+
+
+async def test_a_partition_that_went_away_is_not_held_any_more() -> None:
+    holding = Holding()
+    holding.hold(PLACE, 7, "newcomer")
+    await holding.forget({3})
+    assert holding.complaint() is None
+    assert not holding.is_behind(PLACE, 8)
+    assert held() == 0
