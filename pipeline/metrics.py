@@ -143,9 +143,10 @@ SANDBOX_CALLS = Counter(
 
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
-    "Calls of Connectif's API by HTTP status (none: no answer). 429: others share the limit, or it is set "
-    "too high. 401, 403: the account is stopped. purpose: tell; without, told again without what it refuses; "
-    "consent, asked whether people have withdrawn; look, at imports; compare, repair, stock.",
+    "Calls of Connectif's API by HTTP status (none: no answer; foreign: one in no form of Connectif's, as of "
+    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
+    "purpose: tell; without, told again without what it refuses; consent, asked whether people have "
+    "withdrawn; look, at imports; compare, repair, stock.",
     ["account", "route", "purpose", "status"],
 )
 DELIVER_CALL_SECONDS = Histogram(

@@ -1,31 +1,40 @@
-"""Every response of Connectif, and every way of getting none, as one typed value."""
+"""Every response of Connectif, and every way of getting none, as one typed value.
+
+This is the boundary: whatever comes, an `Answer` comes out, and it says that Connectif carried a call out, or
+refused it, only where the answer has a form of Connectif's own (`forms`). All else means that it is away.
+"""
 
 from __future__ import annotations
 
 import enum
 import json
+import logging
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import httpx
 
+from pipeline.connectif.blanks import scrub
+from pipeline.connectif.bodies import TooLargeError
+from pipeline.connectif.forms import ANY, Form, is_error
+from pipeline.connectif.network import CertificateError, UnknownHostError
 from pipeline.connectif.rates import RateHint, read_rate
 
-DETAIL_LIMIT = 300
-#: Validation errors that are read.
-FIELDS_LIMIT = 200
-_EMAIL = re.compile(r"\S*(?:@|%40)\S*")
-_PHONE = re.compile(r"\+\d[\d -]{6,}\d")
-_BLANKS = re.compile(r"\s+")
+log = logging.getLogger(__name__)
+
+#: Of a list in an answer (ids, domains, validation errors) no more is read.
+LIST_LIMIT = 1_000
+_CODE = re.compile(r"E\d{4}", re.ASCII)
 
 
 class AnswerKind(enum.StrEnum):
     """What an answer means for the sender; also a metric label."""
 
     CREATED = "created"  # 201
-    OK = "ok"  # any other 2xx
+    OK = "ok"  # any other 2xx of the call's form
     ALREADY = "already"  # 409: a purchase with that id exists
     ABSENT = "absent"  # 404
     MISSING_CONTACT = "missing_contact"  # E0101
@@ -40,6 +49,21 @@ class AnswerKind(enum.StrEnum):
     TIMEOUT = "timeout"  # no answer in time
 
 
+class Cause(enum.StrEnum):
+    """Why an answer is `UNAVAILABLE` or `TIMEOUT`; also a metric label."""
+
+    NONE = ""
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    UNKNOWN_HOST = "unknown_host"
+    CERTIFICATE = "certificate"
+    PROXY = "proxy"  # ours, which could not reach Connectif
+    BROKEN = "broken"  # the connection, or what came was no HTTP
+    SERVER_ERROR = "server_error"  # 5xx
+    FOREIGN = "foreign"  # an answer in no form of Connectif's
+    TOO_LARGE = "too_large"
+
+
 _CODES = {
     "E0101": AnswerKind.MISSING_CONTACT,
     "E0102": AnswerKind.MISSING_PRODUCTS,
@@ -47,21 +71,19 @@ _CODES = {
     "E0201": AnswerKind.BAD_DOMAIN,
     "E0401": AnswerKind.QUEUE_FULL,
 }
-_STATUSES = {
-    401: AnswerKind.UNAUTHORISED,
+#: What the reference lists, in the form it lists. Any other refusal is of something in between: each route we
+#: call takes what we send there, and nothing is wrong with what was sent.
+_REFUSALS = {
+    400: AnswerKind.INVALID,
     403: AnswerKind.FORBIDDEN,
     404: AnswerKind.ABSENT,
-    # Of a proxy, or of one that serves a page for maintenance: every route we call takes what we send there.
-    405: AnswerKind.UNAVAILABLE,
-    407: AnswerKind.UNAVAILABLE,
-    # Asks for the same request again: nothing is wrong with what was sent.
-    408: AnswerKind.UNAVAILABLE,
     409: AnswerKind.ALREADY,
-    410: AnswerKind.UNAVAILABLE,
-    421: AnswerKind.UNAVAILABLE,
-    425: AnswerKind.UNAVAILABLE,
-    429: AnswerKind.LIMITED,
+    413: AnswerKind.INVALID,
+    415: AnswerKind.INVALID,
+    422: AnswerKind.INVALID,
 }
+#: Of these the reference names no body. They bury nothing: the account waits.
+_BARE = {401: AnswerKind.UNAUTHORISED, 429: AnswerKind.LIMITED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +93,15 @@ class Answer:
     Attributes:
         kind: what it means.
         status: the HTTP status; None where there was no response.
-        detail: Connectif's words, shortened, without e-mail addresses and phone numbers.
+        detail: Connectif's words, shortened, without what was sent and the key (`blanks`).
         rate: what the headers say of the limit.
-        carried_out: whether Connectif did what was asked: None where that cannot be known (time-outs, 5xx).
+        carried_out: whether Connectif did what was asked: None where that cannot be known (time-outs, 5xx,
+            answers in no form of Connectif's).
         ids: product ids an E0102 or E0103 names.
         fields: names of the fields that a 422 refuses.
         domains: domains an E0103 or E0201 allows.
-        body: the JSON body of a 2xx answer; None where it was empty or not JSON. Decimals stay exact.
+        body: the JSON body of a good answer; None where it was empty. Decimals stay exact.
+        cause: why there is no answer that counts.
     """
 
     kind: AnswerKind
@@ -89,31 +113,97 @@ class Answer:
     fields: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     body: Any = None
+    cause: Cause = Cause.NONE
+
+    @property
+    def label(self) -> str:
+        """The status as a metric label: `none` without an answer, `foreign` where it is not Connectif's."""
+        if self.status is None:
+            return "none"
+        return "foreign" if self.cause in (Cause.FOREIGN, Cause.TOO_LARGE) else str(self.status)
 
     @property
     def good(self) -> bool:
-        """Whether it is a 2xx."""
+        """Whether it is a 2xx in the form that the call is answered in."""
         return self.kind in (AnswerKind.CREATED, AnswerKind.OK)
 
 
-def read_answer(response: httpx.Response, wall: float) -> Answer:
-    """The typed value of a response whose body has been read; never fails, whatever the body."""
+#: The first that an exception is counts.
+_CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Cause], ...] = (
+    (CertificateError, Cause.CERTIFICATE),
+    (UnknownHostError, Cause.UNKNOWN_HOST),
+    (httpx.ProxyError, Cause.PROXY),
+    (TooLargeError, Cause.TOO_LARGE),
+    (httpx.ConnectTimeout, Cause.UNREACHABLE),
+    ((TimeoutError, httpx.TimeoutException), Cause.TIMEOUT),
+    (httpx.ConnectError, Cause.UNREACHABLE),
+)
+#: Of these nothing was sent.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+Clean = Callable[[str], str]
+
+
+def read_answer(response: httpx.Response, wall: float, form: Form = ANY, clean: Clean = scrub) -> Answer:
+    """The typed value of a response whose body has been read; never fails, whatever the response.
+
+    Args:
+        response: it.
+        wall: epoch seconds.
+        form: of a good answer to the call.
+        clean: takes from Connectif's words what must not be kept.
+    """
+    try:
+        return _read(response, wall, form, clean)
+    except Exception as error:  # noqa: BLE001 - the last resort: no answer may end the process that gets it
+        # Without its text, which may repeat the answer.
+        log.error("an answer of status %d could not be read: %s", response.status_code, type(error).__name__)  # noqa: TRY400
+        return _foreign(response.status_code, "unreadable", RateHint())
+
+
+def no_answer(error: Exception, clean: Clean = scrub) -> Answer:
+    """The typed value of a request that got no response.
+
+    A connection that was never made carried nothing out; anything later may have.
+    """
+    cause = _cause(error)
+    unsent = isinstance(error, _UNSENT)
+    return Answer(
+        kind=AnswerKind.TIMEOUT if cause is Cause.TIMEOUT and not unsent else AnswerKind.UNAVAILABLE,
+        detail=clean(f"{type(error).__name__}: {error}"),
+        carried_out=False if unsent else None,
+        cause=cause,
+    )
+
+
+def _cause(error: Exception) -> Cause:
+    return next((cause for kinds, cause in _CAUSES if isinstance(error, kinds)), Cause.BROKEN)
+
+
+def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> Answer:
     status, rate = response.status_code, read_rate(response.headers, wall)
-    if _page(response):
-        done = None if response.is_success else False
-        return Answer(AnswerKind.UNAVAILABLE, status, f"{status}; a web page", rate, carried_out=done)
     body = _json(response)
     if response.is_success:
+        if not form.fits(status, response.content, body):
+            return _foreign(status, _looks(response, body), rate)
         kind = AnswerKind.CREATED if status == httpx.codes.CREATED else AnswerKind.OK
         return Answer(kind, status, rate=rate, carried_out=True, body=body)
-    error = body if isinstance(body, dict) else {}
-    return Answer(
-        kind=_refusal(status, error),
-        status=status,
-        detail=_detail(status, error),
-        rate=rate,
+    known = is_error(status, body)
+    error: Mapping[str, Any] = body if known else {}
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        words = _detail(status, error, clean) if known else f"{status}; {_looks(response, body)}"
         # A server that fails may have stored the purchase first.
-        carried_out=None if status >= httpx.codes.INTERNAL_SERVER_ERROR else False,
+        return Answer(AnswerKind.UNAVAILABLE, status, words, rate, carried_out=None, cause=Cause.SERVER_ERROR)
+    refusal = _BARE.get(status) or (_REFUSALS.get(status) if known else None)
+    if refusal is None:
+        return _foreign(status, _looks(response, body), rate)
+    if status == httpx.codes.BAD_REQUEST:
+        refusal = _CODES.get(str(error.get("code")), refusal)
+    return Answer(
+        refusal,
+        status,
+        _detail(status, error, clean),
+        rate,
         # The reference spells it both ways.
         ids=_strings(error.get("productIds", error.get("productsId"))),
         fields=_refused(error.get("validationErrors")),
@@ -121,38 +211,21 @@ def read_answer(response: httpx.Response, wall: float) -> Answer:
     )
 
 
-def no_answer(error: Exception) -> Answer:
-    """The typed value of a request that got no response.
-
-    A connection that was never made carried nothing out; anything later may have.
-    """
-    unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    timeout = isinstance(error, TimeoutError | httpx.TimeoutException)
-    return Answer(
-        kind=AnswerKind.TIMEOUT if timeout and not unsent else AnswerKind.UNAVAILABLE,
-        detail=scrub(f"{type(error).__name__}: {error}"),
-        carried_out=False if unsent else None,
-    )
+def _foreign(status: int, what: str, rate: RateHint) -> Answer:
+    """Somebody else's answer; Connectif may have carried the call out behind it."""
+    detail = f"{status}; {what}, in no form of Connectif's"
+    return Answer(AnswerKind.UNAVAILABLE, status, detail, rate, carried_out=None, cause=Cause.FOREIGN)
 
 
-def scrub(text: str) -> str:
-    """One short line without e-mail addresses and phone numbers."""
-    text = _PHONE.sub("<phone>", _EMAIL.sub("<email>", text[: 4 * DETAIL_LIMIT]))
-    return _BLANKS.sub(" ", text).strip()[:DETAIL_LIMIT]
-
-
-def _refusal(status: int, error: dict[str, Any]) -> AnswerKind:
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status < httpx.codes.BAD_REQUEST:
-        return AnswerKind.UNAVAILABLE
-    if status == httpx.codes.BAD_REQUEST:
-        return _CODES.get(str(error.get("code")), AnswerKind.INVALID)
-    return _STATUSES.get(status, AnswerKind.INVALID)
-
-
-def _page(response: httpx.Response) -> bool:
-    """Whether it is a proxy's page that would be taken for success, or for the absence of an element."""
-    html = "html" in response.headers.get("content-type", "").lower()
-    return html and (response.is_success or response.status_code == httpx.codes.NOT_FOUND)
+def _looks(response: httpx.Response, body: Any) -> str:
+    """What an answer looks like that is not Connectif's; nothing of what it says is kept."""
+    if not response.content:
+        return "without a body"
+    if response.is_redirect:
+        return "a redirect"
+    if "html" in response.headers.get("content-type", "").lower():
+        return "a web page"
+    return "no JSON" if body is None else "JSON"
 
 
 def _json(response: httpx.Response) -> Any:
@@ -160,32 +233,48 @@ def _json(response: httpx.Response) -> Any:
     if "json" not in response.headers.get("content-type", "").lower():
         return None
     try:
-        return json.loads(response.content, parse_float=Decimal)
+        try:
+            return json.loads(response.content, parse_float=Decimal)
+        except InvalidOperation:
+            return json.loads(response.content, parse_float=_decimal)
     except (ValueError, RecursionError):
         return None
 
 
-def _detail(status: int, error: dict[str, Any]) -> str:
-    parts = [str(status), *(str(error[name]) for name in ("code", "detail") if error.get(name))]
-    if len(parts) == 1 and error.get("title"):
-        parts.append(str(error["title"]))
+def _decimal(text: str) -> Decimal:
+    """A number digit by digit; one that no decimal can hold is none."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")
+
+
+def _detail(status: int, error: Mapping[str, Any], clean: Clean) -> str:
+    """Status and code as they are; the words without what must not be kept."""
+    code, detail, title = (error.get(name) for name in ("code", "detail", "title"))
+    parts = [str(status)]
+    if isinstance(code, str) and _CODE.fullmatch(code):
+        parts.append(code)
+    words = [text for text in (detail or title,) if isinstance(text, str)]
     failures = error.get("validationErrors")
-    parts += [
+    words += [
         f"{failure.get('path') or failure.get('name')}: {failure.get('reason')}"
         for failure in (failures[:5] if isinstance(failures, list) else ())
         if isinstance(failure, dict)
     ]
-    return scrub("; ".join(parts))
+    return "; ".join(filter(None, (*parts, clean("; ".join(words)))))
 
 
 def _refused(failures: Any) -> tuple[str, ...]:
     """The fields that validation errors name, by name or in a JSON pointer."""
     named: list[str] = []
-    for failure in failures[:FIELDS_LIMIT] if isinstance(failures, list) else ():
-        if isinstance(failure, dict):
-            named += [str(failure.get("name") or ""), *str(failure.get("path") or "").split("/")]
+    for failure in failures[:LIST_LIMIT] if isinstance(failures, list) else ():
+        texts = [failure.get("name"), failure.get("path")] if isinstance(failure, dict) else []
+        named += [name for text in texts if isinstance(text, str) for name in text.split("/")]
     return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+    """The texts of a list; numbers, as an id may be one, as text."""
+    found = value[:LIST_LIMIT] if isinstance(value, list) else ()
+    return tuple(str(item) for item in found if isinstance(item, str | int | Decimal))

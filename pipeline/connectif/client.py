@@ -1,20 +1,28 @@
-"""The HTTP client of one Connectif account. It sends; what an answer means for a record is decided above."""
+"""The HTTP client of one Connectif account. It sends; what an answer means for a record is decided above.
+
+The key goes to the account's own scheme, host and port and nowhere else.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import enum
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from pipeline.config import AccountSettings
-from pipeline.connectif.answers import Answer, AnswerKind, no_answer, read_answer
+from pipeline.config import AccountSettings, is_loopback
+from pipeline.connectif import forms
+from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer, read_answer
+from pipeline.connectif.blanks import NOTHING_SENT, Blanks, Sent
+from pipeline.connectif.bodies import ANSWER_MAX_BYTES, gather, unpack
+from pipeline.connectif.downloads import download
+from pipeline.connectif.forms import Form
 from pipeline.connectif.network import Network
 
 # At INFO it writes every URL, and a contact's URL is an e-mail address.
@@ -22,10 +30,14 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 JSON = {"Content-Type": "application/json"}
-#: An error report names rows of a file of 50 MB at most; more is not one.
-REPORT_MAX_BYTES = 100_000_000
+#: Bytes a second that the slowest uplink sends of a file.
+UPLOAD_RATE = 50_000
+#: Bytes of an error report: at most, of its head, and of each row.
+REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 100_000_000, 1_000_000, 4_000
 #: The ZIP of an export; a million contacts have some 50 MB.
 EXPORT_MAX_BYTES = 300_000_000
+#: Characters of a link to another page, at most.
+LINK_MAX = 2_000
 
 
 class ImportType(enum.StrEnum):
@@ -42,7 +54,7 @@ class ConnectifClient:
     Args:
         account: the account's name in the settings.
         settings: its base URL and key.
-        timeout: seconds until a call without an answer is given up.
+        timeout: seconds until a call without an answer is given up; one that sends a file may take longer.
         transport: where requests go; None is the network.
         wall: epoch seconds.
     """
@@ -59,14 +71,15 @@ class ConnectifClient:
         self.account = account
         self._wall = wall
         self._base = settings.base_url.rstrip("/")
-        self._host = urlsplit(self._base)[:2]
+        self._origin = _origin(httpx.URL(self._base))
+        self._blanks = Blanks(settings.api_key.get_secret_value())
         self._headers = {
             "Authorization": f"apiKey {settings.api_key.get_secret_value()}",
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
         }
-        self._timeout = httpx.Timeout(timeout)
-        self._extensions = {"timeout": self._timeout.as_dict()}
+        self._timeout = timeout
+        self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         self._given = transport
         self._transport = transport or Network()
 
@@ -82,44 +95,51 @@ class ConnectifClient:
 
     async def put_contact(self, key: str, payload: bytes, *, by_email: bool = True) -> Answer:
         """Create or change a contact, found by its e-mail address or its external id."""
-        return await self._send("PATCH", _contact_path(key, by_email), content=payload, headers=JSON)
+        sent = Sent((key,), payload, person=True)
+        path = _contact_path(key, by_email)
+        return await self._send("PATCH", path, forms.CONTACT_WRITTEN, sent, content=payload, headers=JSON)
 
     async def get_contact(self, key: str, *, by_email: bool = True) -> Answer:
         """Read a contact, found by its e-mail address or its external id."""
-        return await self._send("GET", _contact_path(key, by_email))
+        sent = Sent((key,), person=True)
+        return await self._send("GET", _contact_path(key, by_email), forms.CONTACT_FOUND, sent)
 
     async def delete_contact(self, key: str, *, by_email: bool = True) -> Answer:
         """Delete a contact and its activity; its purchases stay."""
-        return await self._send("DELETE", _contact_path(key, by_email))
+        sent = Sent((key,), person=True)
+        return await self._send("DELETE", _contact_path(key, by_email), forms.DELETED, sent)
 
     async def put_product(self, product_id: str, payload: bytes) -> Answer:
         """Create or change a product."""
-        return await self._send("PATCH", _product_path(product_id), content=payload, headers=JSON)
+        sent, path = Sent(payload=payload), _product_path(product_id)
+        return await self._send("PATCH", path, forms.PRODUCT_WRITTEN, sent, content=payload, headers=JSON)
 
     async def get_product(self, product_id: str) -> Answer:
         """Read a product."""
-        return await self._send("GET", _product_path(product_id))
+        return await self._send("GET", _product_path(product_id), forms.PRODUCT_FOUND)
 
     async def delete_product(self, product_id: str) -> Answer:
         """Delete a product and its history for good."""
-        return await self._send("DELETE", _product_path(product_id))
+        return await self._send("DELETE", _product_path(product_id), forms.DELETED)
 
     async def create_purchase(self, payload: bytes, *, trigger: bool) -> Answer:
         """Create a purchase; `trigger` lets the workflows that start on a purchase run."""
         path = f"/purchases/?triggerPurchaseEvent={'true' if trigger else 'false'}"
-        return await self._send("POST", path, content=payload, headers=JSON)
+        sent = Sent(payload=payload)
+        return await self._send("POST", path, forms.CREATED, sent, content=payload, headers=JSON)
 
     async def get_purchase(self, purchase_id: str) -> Answer:
         """Read a purchase by the shop's id."""
-        return await self._send("GET", _purchase_path(purchase_id))
+        form = forms.PURCHASE_FOUND.of(purchase_id)
+        return await self._send("GET", _purchase_path(purchase_id), form)
 
     async def delete_purchase(self, purchase_id: str) -> Answer:
         """Delete a purchase by the shop's id."""
-        return await self._send("DELETE", _purchase_path(purchase_id))
+        return await self._send("DELETE", _purchase_path(purchase_id), forms.DELETED)
 
     async def get_coupon_set(self, set_id: str) -> Answer:
         """A coupon set with its counters, which may be 10 s old."""
-        return await self._send("GET", f"/coupon-sets/{_quoted(set_id)}")
+        return await self._send("GET", f"/coupon-sets/{_quoted(set_id)}", forms.FOUND)
 
     async def create_import(
         self, kind: ImportType, csv: bytes, *, coupon_set_id: str | None = None
@@ -134,63 +154,120 @@ class ConnectifClient:
         if coupon_set_id is not None:
             form["couponSetId"] = coupon_set_id
         files = {"file": (f"{kind}.csv", csv, "text/csv")}
-        return await self._send("POST", "/imports/", data=form, files=files)
+        sent = Sent(file=csv, person=kind is ImportType.CONTACTS)
+        seconds = upload_seconds(self._timeout, len(csv))
+        return await self._send(
+            "POST", "/imports/", forms.CREATED, sent, seconds=seconds, data=form, files=files
+        )
 
     async def get_import(self, import_id: str) -> Answer:
         """How far an import is."""
-        return await self._send("GET", f"/imports/{_quoted(import_id)}")
+        return await self._send("GET", f"/imports/{_quoted(import_id)}", forms.FOUND)
 
     async def list_imports(self, link: str | None = None) -> Answer:
         """The account's imports, newest state; `link` is the `links.next` of the page before."""
-        if link is not None and urlsplit(link)[:2] not in (("", ""), self._host):
-            return Answer(AnswerKind.UNAVAILABLE, detail="the next page lies on another host")
-        return await self._send("GET", link or "/imports/")
+        if link is None:
+            return await self._send("GET", "/imports/", forms.LISTED)
+        url = self._linked(link)
+        if url is None:
+            return Answer(
+                AnswerKind.UNAVAILABLE,
+                detail="the list of imports goes on elsewhere: its link leaves the account's address",
+                cause=Cause.FOREIGN,
+            )
+        return await self._send("GET", url, forms.LISTED)
 
     async def create_contacts_export(self) -> Answer:
         """Queue a file of all contacts."""
         wanted = {"exportType": "contacts", "delimiter": ",", "dateFormat": "ISO"}
-        return await self._send("POST", "/exports/", json=wanted)
+        return await self._send("POST", "/exports/", forms.CREATED, json=wanted)
 
     async def get_export(self, export_id: str) -> Answer:
         """How far an export is."""
-        return await self._send("GET", f"/exports/{_quoted(export_id)}")
+        return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND)
 
     async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
         """An export's ZIP: no call of the API, and no key goes with it."""
         return await self._download(url, EXPORT_MAX_BYTES)
 
-    async def get_error_report(self, url: str) -> tuple[Answer, bytes]:
-        """The file that names an import's refused rows: no call of the API, and no key goes with it."""
-        return await self._download(url, REPORT_MAX_BYTES)
+    async def get_error_report(self, url: str, *, rows: int) -> tuple[Answer, bytes]:
+        """The file that names an import's refused rows: no call of the API, and no key goes with it.
+
+        Args:
+            url: where Connectif says that it lies.
+            rows: of the file that was sent; a report is not much larger.
+        """
+        return await self._download(url, _report_size(rows))
 
     async def _download(self, url: str, most: int) -> tuple[Answer, bytes]:
-        # The file lies on another host, which must never see the key.
-        plain = httpx.AsyncClient(transport=self._given, timeout=self._timeout, follow_redirects=True)
+        # Only a sandbox, which is on this machine itself, may name a file on this machine.
+        local = is_loopback(self._base)
+        return await download(url, transport=self._given, seconds=self._timeout, most=most, local=local)
+
+    def _linked(self, link: str) -> str | None:
+        """The address of a link; None where our key must not go there."""
         try:
-            async with plain, asyncio.timeout(self._timeout.read), plain.stream("GET", url) as response:
-                body = bytearray()
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > most:
-                        return Answer(AnswerKind.INVALID, detail="the file is too large"), b""
-                kind = AnswerKind.OK if response.is_success else AnswerKind.UNAVAILABLE
-                return Answer(kind, response.status_code), bytes(body)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            return no_answer(error), b""
+            start = self._base if link.startswith("/") and not link.startswith("//") else ""
+            url = httpx.URL(f"{self._base}/imports/").join(start + link)
+            own = _origin(url) == self._origin and not url.userinfo and len(link) <= LINK_MAX
+            return str(url) if own else None
+        except (httpx.InvalidURL, ValueError):
+            return None
 
     async def _send(
-        self, method: str, path: str, *, headers: Mapping[str, str] = NOTHING, **body: Any
+        self,
+        method: str,
+        path: str,
+        form: Form,
+        sent: Sent = NOTHING_SENT,
+        *,
+        headers: Mapping[str, str] = NOTHING,
+        seconds: float | None = None,
+        **body: Any,
     ) -> Answer:
-        url = path if path.startswith("http") else self._base + path
+        url = self._base + path if path.startswith("/") else path
+        clean = functools.partial(self._blanks.clean, sent=sent)
+        extensions = self._extensions
+        if seconds is not None:
+            extensions = {"timeout": httpx.Timeout(self._timeout, read=seconds, write=seconds).as_dict()}
         try:
             request = httpx.Request(
-                method, url, headers={**self._headers, **headers}, extensions=self._extensions, **body
+                method, url, headers={**self._headers, **headers}, extensions=extensions, **body
             )
-            response = await self._transport.handle_async_request(request)
-            await response.aread()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return no_answer(error)
-        return read_answer(response, self._wall())
+        except (httpx.InvalidURL, ValueError) as error:
+            # An id that no address can hold: nothing that Connectif says will change that.
+            return Answer(AnswerKind.INVALID, detail=f"it cannot be sent: {type(error).__name__}")
+        try:
+            response = await _whole(await self._transport.handle_async_request(request))
+        except Exception as error:  # noqa: BLE001 - whatever a network does: there is no answer
+            return no_answer(error, clean)
+        return read_answer(response, self._wall(), form, clean)
+
+
+def upload_seconds(timeout: float, size: int) -> float:
+    """How long a call that sends a file of so many bytes may take: on a slow uplink it is the size."""
+    return timeout + size / UPLOAD_RATE
+
+
+async def _whole(response: httpx.Response) -> httpx.Response:
+    """A response with its body, bounded; `Network` gives no others."""
+    if response.is_closed:
+        return response
+    content = await gather(response.aiter_raw(), ANSWER_MAX_BYTES)
+    await response.aclose()
+    headers = response.headers.copy()
+    content = unpack(content, headers.pop("content-encoding", ""), ANSWER_MAX_BYTES)
+    return httpx.Response(response.status_code, headers=headers, content=content)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port, the usual port named."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def _report_size(rows: int) -> int:
+    """Bytes a report of so many rows may have: their own, some words on each, and a head."""
+    return min(REPORT_MAX_BYTES, REPORT_HEAD_BYTES + rows * REPORT_ROW_BYTES)
 
 
 def _quoted(value: str) -> str:

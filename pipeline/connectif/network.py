@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import AsyncIterator
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from yarl import URL
+
+from pipeline.connectif.bodies import ANSWER_MAX_BYTES, TooLargeError, gather, unpack
 
 #: What is sent is what the request says, and nothing that aiohttp would add.
 _ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -22,11 +25,23 @@ _ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 KEPT_OPEN = 4.0
 
 
+#: Seconds in which a connection is made, whatever the whole exchange may take.
+CONNECT_SECONDS = 20.0
+
+
+class CertificateError(httpx.ConnectError):
+    """Whoever answers does not prove by a certificate to be the host asked for."""
+
+
+class UnknownHostError(httpx.ConnectError):
+    """The host's name has no address."""
+
+
 class Network(httpx.AsyncBaseTransport):
     """Connections to one host, opened when there is a request and kept until `aclose`.
 
     Each request is sent once: no redirect is followed, nothing is retried, no cookie kept. The time-out of a
-    request's `read` is that of the whole exchange.
+    request's `read` is that of the whole exchange. Responses are bounded, and come unpacked.
     """
 
     def __init__(self) -> None:
@@ -36,31 +51,38 @@ class Network(httpx.AsyncBaseTransport):
         """Send one request and read its response.
 
         Raises:
-            httpx.ConnectError, httpx.ConnectTimeout: there was no connection, so nothing was sent.
+            httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError: there was no connection, so nothing
+                was sent; `CertificateError` and `UnknownHostError` say why.
             httpx.ReadTimeout: no response in time.
+            httpx.DecodingError: it cannot be unpacked; `TooLargeError`: it is larger than an answer may be.
             httpx.RemoteProtocolError: the connection broke, or what came was no response.
         """
         session = self._session or self._open(request.url)
         seconds = request.extensions.get("timeout", {}).get("read")
+        connecting = None if seconds is None else min(seconds, CONNECT_SECONDS)
         try:
             async with session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=await request.aread() or None,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=seconds, connect=connecting),
                 allow_redirects=False,
             ) as answer:
-                content = await answer.read()
-                return httpx.Response(
-                    answer.status, headers=answer.raw_headers, content=content, request=request
-                )
+                content, headers = await _content(answer), answer.raw_headers
+                encoding = answer.headers.get("Content-Encoding")
+                if encoding is not None:
+                    content = unpack(content, encoding, ANSWER_MAX_BYTES)
+                    headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
+                return httpx.Response(answer.status, headers=headers, content=content, request=request)
         except aiohttp.ConnectionTimeoutError as error:
             raise httpx.ConnectTimeout(str(error), request=request) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout("no response in time", request=request) from error
         except aiohttp.ClientConnectorError as error:
-            raise httpx.ConnectError(str(error), request=request) from error
+            raise _unconnected(error)(str(error), request=request) from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise httpx.ProxyError(f"the proxy answers {error.status}", request=request) from error
         except (aiohttp.ClientError, OSError) as error:
             raise httpx.RemoteProtocolError(str(error), request=request) from error
 
@@ -76,12 +98,37 @@ class Network(httpx.AsyncBaseTransport):
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls()),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_ADDED,
-            auto_decompress=False,  # httpx does it
+            auto_decompress=False,  # it sets no bound
             proxy=proxy,
         )
         # It would repeat a DELETE or GET whose connection broke: a call that the budget does not know of.
         session._retry_connection = False  # noqa: SLF001 - tests/unit/test_connectif_network.py holds it
         return session
+
+
+async def _content(answer: aiohttp.ClientResponse) -> bytes:
+    length = answer.content_length
+    if length is None:
+        return await gather(_parts(answer.content), ANSWER_MAX_BYTES)
+    if length > ANSWER_MAX_BYTES:
+        raise TooLargeError(f"an answer of more than {ANSWER_MAX_BYTES:,} bytes")
+    return await answer.read()
+
+
+async def _parts(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    while part := await stream.readany():
+        yield part
+
+
+def _unconnected(error: aiohttp.ClientConnectorError) -> type[httpx.TransportError]:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return UnknownHostError
+        case aiohttp.ClientSSLError():
+            return CertificateError
+        case aiohttp.ClientProxyConnectionError():
+            return httpx.ProxyError
+    return httpx.ConnectError
 
 
 @functools.cache

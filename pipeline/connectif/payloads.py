@@ -167,9 +167,10 @@ def _same(column: Column, ours: Any, theirs: Mapping[str, Any]) -> bool:
 
 def _amount(value: Any) -> Decimal | None:
     try:
-        return Decimal(str(value))
-    except InvalidOperation:
+        amount = Decimal(str(value))
+    except (InvalidOperation, ValueError):
         return None
+    return amount if amount.is_finite() else None  # comparing with a signalling NaN raises
 
 
 def _moment(text: str) -> datetime | str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: A reset larger than this is a moment, not a span; larger than the second one, a moment in milliseconds.
 _EPOCH = 1_000_000_000
 _EPOCH_MS = 1_000_000_000_000
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)")
+#: No more digits than a number of calls, or of milliseconds since 1970, can have.
+_NUMBER = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)(?![\d.])", re.ASCII)
+#: A `Retry-After` with more digits is taken for this many seconds.
+_DIGITS, FOR_EVER = re.compile(r"\d{16,}", re.ASCII), 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class RateHint:
 
 
 def read_rate(headers: Mapping[str, str], wall: float) -> RateHint:
-    """Read the rate headers, whatever their family.
+    """Read the rate headers, whatever their family; what is no number or date is as if it were not there.
 
     Args:
         headers: the answer's headers; the mapping ignores case, as httpx's does.
@@ -65,6 +69,8 @@ def _retry_after(value: str | None, server: float) -> float | None:
     found = _NUMBER.fullmatch(value.strip())
     if found:
         return float(found[1])
+    if _DIGITS.fullmatch(value.strip()):
+        return FOR_EVER
     moment = _moment(value)
     return None if moment is None else max(0.0, moment - server)
 
@@ -73,6 +79,8 @@ def _moment(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return parsedate_to_datetime(value).timestamp()
-    except ValueError:
+        moment = parsedate_to_datetime(value)
+        # Of a date without a zone (`-0000`) Python takes the machine's.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None

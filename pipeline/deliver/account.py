@@ -303,9 +303,9 @@ class AccountDelivery:
                 continue  # a set that has its codes already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:
                 self._purchases_told += key.kind is RecordKind.PURCHASE
-                self.gate.health.delivered()
+                self.gate.health.delivered(key.kind)
             elif ending.outcome is Outcome.DEAD:
-                self.gate.health.died(ending.detail)
+                self.gate.health.died(key.kind, _why(key.kind, ending))
         for key, _, _ in endings:
             self._book[key.kind].landed(key.id)
         self._tools.outbox.write(Place(self.account, self._desk.partition), endings)
@@ -335,6 +335,12 @@ class AccountDelivery:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _why(kind: RecordKind, ending: Ending) -> str:
+    """For logs: Connectif's own words may tell more of people than what the call sent."""
+    status = "" if ending.status is None else f", {ending.status}"
+    return f"{kind} {ending.reason}{status}"
 
 
 def _complete(ending: Ending, waiting: Waiting, way: Pass, repaired: tuple[Key, ...] = ()) -> Ending:

@@ -35,7 +35,7 @@ _LANE_SHIFT, _LANE = 5, 3 << 5
 _ACCEPTED_SHIFT = 7
 _PLACE = _LANE | _PHASE
 _IN_LANE = {lane: number << _LANE_SHIFT for number, lane in enumerate(LANES)}
-#: A queue is swept once it is this much longer than twice what waits.
+#: A queue is swept once it is this much longer than twice what waits in it.
 _SWEEP = 64
 
 
@@ -49,7 +49,7 @@ class Line:
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
         #: How many repairs write to each.
         self._lent: Counter[str] = Counter()
-        self._hastened: list[str] = []
+        self._hastened: dict[str, None] = {}
         #: Lane and phase, as packed -> how many ids; lane -> epoch second of acceptance -> how many.
         self._counts: Counter[int] = Counter()
         self._ages: dict[Lane, Counter[int]] = {lane: Counter() for lane in LANES}
@@ -111,11 +111,11 @@ class Line:
             if state & _PHASE == Phase.WAITING:
                 self._queues[lane].append(record_id)
             else:
-                self._hastened.append(record_id)
+                self._hastened[record_id] = None
 
     def hastened(self) -> list[str]:
         """Ids that moved to a faster lane while they were held, since the last time somebody asked."""
-        found, self._hastened = self._hastened, []
+        found, self._hastened = self._hastened, {}
         return [record_id for record_id in found if record_id in self._states]
 
     # Going out.
@@ -133,11 +133,6 @@ class Line:
         if self.phase(record_id) not in (Phase.WAITING, Phase.HELD) or record_id in self._lent:
             return False
         self._leave(record_id, Phase.FLYING)
-        queue = self._queues[_lane(self._states[record_id])]
-        if len(queue) > 2 * self.waiting + _SWEEP:
-            waiting = [other for other in dict.fromkeys(queue) if self.phase(other) is Phase.WAITING]
-            queue.clear()
-            queue.extend(waiting)
         return True
 
     def hold(self, record_id: str) -> None:
@@ -287,6 +282,20 @@ class Line:
             self._states.pop(record_id, None)
         else:
             self._states[record_id] = state
+        if before is not None:
+            self._sweep(_lane(before))
+
+    def _sweep(self, lane: Lane) -> None:
+        """Drop the entries of a queue whose ids left it out of turn, once they are many."""
+        queue = self._queues[lane]
+        if len(queue) > 2 * self.waiting_in(lane) + _SWEEP:
+            waiting = [one for one in dict.fromkeys(queue) if self._waits(one, lane)]
+            queue.clear()
+            queue.extend(waiting)
+
+    def _waits(self, record_id: str, lane: Lane) -> bool:
+        state = self._states.get(record_id)
+        return state is not None and state & _PHASE == Phase.WAITING and _lane(state) is lane
 
     def _forget_age(self, lane: Lane, accepted: int) -> None:
         ages = self._ages[lane]
@@ -330,8 +339,7 @@ class Line:
         """Who is next; drops those who left the lane out of turn."""
         queue = self._queues[lane]
         while queue:
-            state = self._states.get(queue[0])
-            if state is not None and state & _PHASE == Phase.WAITING and _lane(state) is lane:
+            if self._waits(queue[0], lane):
                 return queue[0]
             queue.popleft()
         return None

@@ -22,6 +22,9 @@ AT_ONCE = 5_000
 #: So many top-ups in a row that left a set as it was are the last.
 FRUITLESS = 3
 
+#: A set has no more codes than this; a greater number is no count.
+MOST_CODES = 10**12
+
 #: Why a set is not topped up, as metric labels.
 ABSENT, FORBIDDEN = "absent", "forbidden"
 NOT_MULTIPLE, UNREADABLE, REFUSED = "not_multiple", "unreadable", "refused"
@@ -206,6 +209,6 @@ def read_counters(body: object) -> Counters:
     available, quantity = body.get("available"), body.get("quantity")
     if body.get("type") == "single" or available is None or quantity is None:
         return Counters(trouble=NOT_MULTIPLE)
-    if not all(type(count) is int for count in (available, quantity)):
+    if not all(type(count) is int and abs(count) <= MOST_CODES for count in (available, quantity)):
         return Counters(trouble=UNREADABLE)
     return Counters(available, quantity)

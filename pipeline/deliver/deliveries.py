@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,20 +13,20 @@ import httpx
 
 from pipeline.config import AccountSettings, Settings
 from pipeline.connectif.answers import Answer
-from pipeline.connectif.client import ConnectifClient
+from pipeline.connectif.client import ConnectifClient, upload_seconds
+from pipeline.deliver import saying
 from pipeline.deliver.account import AccountDelivery, Tools
 from pipeline.deliver.desk import Desk
-from pipeline.deliver.gate import Gate
-from pipeline.deliver.health import BURYING, PROBE_EVERY, Health
+from pipeline.deliver.gate import Gate, Slowed
+from pipeline.deliver.health import Health
 from pipeline.deliver.owner import Owner
 from pipeline.deliver.paper import Paper, Written
 from pipeline.deliver.receipts import Place
 from pipeline.deliver.steps import Post, Step
+from pipeline.deliver.trouble import Trouble
 from pipeline.limiter.journal import Journal
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import Receipt, partition_of
-
-log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=Step)
 
@@ -209,11 +208,13 @@ class Deliveries(Generic[S]):
         )
         gate = Gate(
             budget,
-            Health(self._settings.deliver, around.random, partial(_say, name)),
+            Health(self._settings.deliver, around.random, partial(saying.stopped, name)),
             journal,
             wall=around.wall,
             at_once=self._settings.deliver.concurrency,
             heard=partial(around.heard, name),
+            trouble=Trouble(partial(saying.failing, name, around.wall)),
+            slowed=Slowed(partial(saying.slowed, name, budget)),
         )
         tools = Tools(desk, client, gate, self._outbox, around.wall, around.random, settings.coupons)
         delivery = AccountDelivery(name, self._settings.deliver, tools, known=owner is not None)
@@ -235,7 +236,8 @@ class Deliveries(Generic[S]):
 
     def _journal(self, name: str, settings: AccountSettings) -> Journal:
         path = self._around.directory / f"{name}.calls"
-        longest = self._settings.deliver.call_timeout
+        deliver = self._settings.deliver
+        longest = upload_seconds(deliver.call_timeout, deliver.import_max_bytes)
         return Journal(path, window=settings.window_seconds, longest=longest)
 
     async def _run(self, account: _Account) -> None:
@@ -277,26 +279,3 @@ class _Outbox(Generic[S]):
                     await self._around.post.submit(step)
         except Exception as error:  # noqa: BLE001 - an ending that is not written must not be forgotten
             self._around.fatal(error)
-
-
-def _say(account: str, stopped: str, detail: str) -> None:
-    """Tell the operator that an account is stopped, and the way out, or that it goes on."""
-    if not stopped:
-        log.info("account %s: delivered to again", account)
-    elif stopped in BURYING:
-        log.error(
-            "account %s: stopped, too many records were refused (%s, the last: %s); see its dead letters, "
-            "and start this worker again to go on",
-            account,
-            stopped,
-            detail,
-        )
-    else:
-        log.error(
-            "account %s: stopped, Connectif refuses its key (%s: %s); tried again every %d s; a changed key "
-            "is read when this worker starts",
-            account,
-            stopped,
-            detail,
-            PROBE_EVERY,
-        )

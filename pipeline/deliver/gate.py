@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pipeline.connectif.answers import Answer
 from pipeline.deliver.bell import Bell
-from pipeline.deliver.health import Health, Sign, sign_of
+from pipeline.deliver.health import Health, Sign, of_its_size, sign_of
+from pipeline.deliver.trouble import Trouble
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Seen
 
@@ -30,6 +31,31 @@ class Diary(Protocol):
         """It has its answer, or was given up."""
 
 
+class Slowed:
+    """Tells once of each word of the server's that leaves fewer calls than the settings do.
+
+    Args:
+        told: of a limit per window, or of seconds to stay away that are longer than is obeyed; the other
+            is None.
+    """
+
+    def __init__(self, told: Callable[[int | None, float | None], None] = lambda _limit, _away: None) -> None:
+        self._told = told
+        self._lowest: float = math.inf
+        self._away = False
+
+    def heed(self, budget: Limiter, seen: Seen) -> None:
+        """Take an answer's headers into account."""
+        if seen.limit is not None and seen.limit < min(self._lowest, budget.limit):
+            self._lowest = seen.limit
+            self._told(seen.limit, None)
+        absurd = seen.limited and seen.retry_after is not None and seen.retry_after > budget.longest_away
+        if absurd and not self._away:
+            self._told(None, seen.retry_after)
+        if absurd or not seen.limited:
+            self._away = absurd
+
+
 class Gate:
     """One account's.
 
@@ -40,6 +66,10 @@ class Gate:
         wall: epoch seconds.
         at_once: the most errands at a time.
         heard: told of each answer: route, what the call was for, answer, seconds it took.
+        slowed: told of a server's word that leaves fewer calls than the settings do; see `Slowed`.
+
+    Attributes:
+        trouble: whether calls fail, since when and why.
     """
 
     def __init__(
@@ -51,9 +81,13 @@ class Gate:
         wall: Callable[[], float],
         at_once: int,
         heard: Callable[[str, str, Answer, float], None],
+        trouble: Trouble | None = None,
+        slowed: Slowed | None = None,
     ) -> None:
         self.budget = budget
         self.health = health
+        self.trouble = trouble or Trouble()
+        self._slowed = slowed or Slowed()
         self.bell = Bell()
         self._diary = diary
         self._wall = wall
@@ -111,6 +145,7 @@ class Gate:
         make: Callable[[], Awaitable[Answer]],
         *,
         may_be_absent: bool,
+        size: int,
         purpose: str,
     ) -> Answer:
         """Make a call and take its answer into account."""
@@ -123,7 +158,7 @@ class Gate:
         finally:
             self._diary.answered(entry, self._wall())
             now = loop.time()
-            self._heed(place, answer, started, now, may_be_absent=may_be_absent)
+            self._heed(place, route, answer, started, now, may_be_absent=may_be_absent, size=size)
             if answer is not None:
                 self._heard(route, purpose, answer, now - started)
             self.bell.ring()
@@ -132,20 +167,27 @@ class Gate:
     def _heed(
         self,
         place: int,
+        route: str,
         answer: Answer | None,
         started: float,
         now: float,
         *,
         may_be_absent: bool,
+        size: int,
     ) -> None:
         if answer is None:
             self.budget.finish(place, now)  # cancelled: it may have been counted, and says nothing
             return
         sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
+        if size and of_its_size(answer, size):
+            sign = Sign.NOTHING
         limited = sign is Sign.LIMITED
         seen = Seen(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
         self.budget.finish(place, now, seen)
+        self._slowed.heed(self.budget, seen)
         self.health.answered(sign, answer, started, now)
+        wall = self._wall()
+        self.trouble.answered(route, sign, answer, wall - (now - started), wall)
 
     async def pause(self, seconds: float) -> None:
         """Wait; another errand may start meanwhile."""
@@ -184,6 +226,7 @@ class Pass:
         make: Callable[[], Awaitable[Answer]],
         *,
         may_be_absent: bool = False,
+        size: int = 0,
         purpose: str = TELL,
     ) -> Answer:
         """Make a call as soon as the account may.
@@ -192,12 +235,15 @@ class Pass:
             route: of the API, as a metric label.
             make: sends it.
             may_be_absent: whether a 404 is an answer to it.
+            size: bytes of the file it sends: that may be all that is wrong.
             purpose: as a metric label.
         """
         place = await self._gate.place() if self._place is None else self._place
         self._place = None
         self.calls += 1
-        return await self._gate.call(place, route, make, may_be_absent=may_be_absent, purpose=purpose)
+        return await self._gate.call(
+            place, route, make, may_be_absent=may_be_absent, size=size, purpose=purpose
+        )
 
     async def pause(self, seconds: float) -> None:
         """Wait without keeping others from starting; called off where no call may start any more."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
+from pipeline.records import RecordKind
 
 #: Seconds between looks at whether a refused account is let in again.
 PROBE_EVERY = 60.0
@@ -23,12 +24,27 @@ BURYING = (DEAD_IN_A_ROW, TOO_MANY_DEAD)
 
 
 class Sign(enum.Enum):
-    """What an answer says of the account, whatever it says of the record."""
+    """What an answer says of the account, whatever it says of the record.
+
+    `NOTHING`: it may speak of a file's size alone.
+    """
 
     WELL = "well"
+    NOTHING = "nothing"
     LIMITED = "limited"
     REFUSED = "refused"
     AWAY = "away"
+
+
+#: The file is too large, by Connectif's word or a proxy's.
+TOO_LARGE = 413
+#: A file of so many bytes takes no time to speak of on any uplink.
+QUICK = 20_000
+
+
+def of_its_size(answer: Answer, size: int) -> bool:
+    """Whether a file of so many bytes may have failed for its size: it took too long, or is too large."""
+    return answer.status == TOO_LARGE or (answer.kind is AnswerKind.TIMEOUT and size > QUICK)
 
 
 def sign_of(answer: Answer, *, may_be_absent: bool) -> Sign:
@@ -63,6 +79,7 @@ class Health:
     Attributes:
         stopped: why the account is stopped, as a metric label; empty while it is not.
         detail: Connectif's words.
+        failure: of the last call that got no answer of Connectif's.
     """
 
     settings: DeliverSettings
@@ -70,15 +87,17 @@ class Health:
     told: Callable[[str, str], None] = lambda _stopped, _detail: None
     stopped: str = ""
     detail: str = ""
+    failure: str = ""
     _failures: int = 0
     _failed_at: float = -math.inf
     _until: float = -math.inf
     _careful: bool = False
-    _dead_in_a_row: int = field(default=0)
-    _endings: deque[bool] = field(init=False)
+    #: By kind: contacts that are taken say nothing of purchases, all of which may be refused.
+    _dead_in_a_row: Counter[RecordKind] = field(default_factory=Counter)
+    _endings: dict[RecordKind, deque[bool]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._endings = deque(maxlen=self.settings.dead_window)
+        self._endings = {kind: deque(maxlen=self.settings.dead_window) for kind in RecordKind}
 
     @property
     def careful(self) -> bool:
@@ -99,25 +118,32 @@ class Health:
             self._set(answer.kind.value, answer.detail)
             self._until, self._careful, self._failed_at = now + PROBE_EVERY, True, now
         elif sign is Sign.AWAY:
+            self.failure = answer.detail
             self._fail(started, now)
         elif sign is Sign.WELL and started > self._failed_at:
             self._failures, self._careful = 0, False
             if self.stopped not in BURYING:
                 self._set("", "")
 
-    def delivered(self) -> None:
+    def delivered(self, kind: RecordKind) -> None:
         """A record reached Connectif."""
-        self._dead_in_a_row = 0
-        self._endings.append(False)
+        self._dead_in_a_row[kind] = 0
+        self._endings[kind].append(False)
 
-    def died(self, detail: str) -> None:
-        """A record was refused for good; too many are a mistake of ours, not of theirs."""
-        self._dead_in_a_row += 1
-        self._endings.append(True)
-        full = len(self._endings) == self.settings.dead_window
-        if self._dead_in_a_row >= self.settings.dead_in_a_row:
+    def died(self, kind: RecordKind, detail: str) -> None:
+        """A record was refused for good; too many of a kind are a mistake of ours, not of theirs.
+
+        Args:
+            kind: the record's.
+            detail: why; it is logged, so it holds nothing of the record.
+        """
+        endings = self._endings[kind]
+        self._dead_in_a_row[kind] += 1
+        endings.append(True)
+        full = len(endings) == self.settings.dead_window
+        if self._dead_in_a_row[kind] >= self.settings.dead_in_a_row:
             self._set(DEAD_IN_A_ROW, detail)
-        elif full and sum(self._endings) >= self.settings.dead_share * self.settings.dead_window:
+        elif full and sum(endings) >= self.settings.dead_share * self.settings.dead_window:
             self._set(TOO_MANY_DEAD, detail)
 
     def _set(self, stopped: str, detail: str) -> None:

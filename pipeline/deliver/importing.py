@@ -19,6 +19,7 @@ from pipeline.deliver.coupons import code_of
 from pipeline.deliver.desk import Desk
 from pipeline.deliver.errands import Again, result_of
 from pipeline.deliver.files import Sorted
+from pipeline.deliver.filesize import FileSize
 from pipeline.deliver.gate import LOOK, Pass
 from pipeline.deliver.imports import (
     TYPES,
@@ -30,7 +31,7 @@ from pipeline.deliver.imports import (
     read_progress,
     suspects,
 )
-from pipeline.deliver.jobs import Batch, Job
+from pipeline.deliver.jobs import Batch, Job, halves
 from pipeline.deliver.judge import fingerprint_of
 from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key
@@ -45,7 +46,6 @@ PAGES = 5
 COUPON_TRIES = 10
 #: Attempts at one error report.
 REPORT_TRIES = 3
-TOO_LARGE = 413
 
 End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], None]
 
@@ -83,6 +83,7 @@ class Importer:
         self.asking = Asking(account, desk, scheduler, client, contacts)
         self._settings = settings
         self._end = end
+        self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: Batch, way: Pass) -> None:
         """Send as much of a batch as one file carries; the rest is for later files, or goes singly."""
@@ -115,7 +116,7 @@ class Importer:
         csv, taken = write_csv(
             group.header,
             (cells for _, cells in rows),
-            max_bytes=self._settings.import_max_bytes,
+            max_bytes=self._size.most,
             max_rows=self._settings.import_max_rows,
         )
         ids = [record_id for record_id, _ in rows]
@@ -125,12 +126,26 @@ class Importer:
         self._set_aside(kind, _part(batch, ids[taken:]))
         posted_ms = self._contacts.now_ms()
         answer = await way.call(
-            "imports", lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id)
+            "imports",
+            lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id),
+            size=len(csv),
         )
+        of_size = self._size.learn(answer, len(csv))
         numbered = csv.count(b"\n") == taken + 1
-        consent_ms = posted_ms if STATUS in group.header else None
         part = _part(batch, ids[:taken])
+        if of_size and taken > 1:
+            self._halve(kind, part, answer)
+            return
+        consent_ms = posted_ms if STATUS in group.header else None
         await self._posted(kind, part, group.header[0], answer, numbered=numbered, consent_ms=consent_ms)
+
+    def _halve(self, kind: RecordKind, batch: Batch, answer: Answer) -> None:
+        """A file that did not get there for its size, as far as we know: the same rows in two."""
+        if answer.carried_out is None:
+            self._imports.doubt([kind], self._now())
+            self._mark_tried(kind, batch)
+        for part in halves(batch):
+            self._set_aside(kind, part)
 
     async def _sort(self, kind: RecordKind, ids: Sequence[str]) -> Sorted:
         found = Sorted()
@@ -175,17 +190,11 @@ class Importer:
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
             self._scheduler.batch(kind, batch, first=True)
-        elif isinstance(result, Again):
-            if result.tried:
+        elif isinstance(result, Again) or answer.good:
+            if answer.carried_out is not False:
                 self._imports.doubt([kind], now)
                 self._mark_tried(kind, batch)
             self._scheduler.batch(kind, batch, first=True)
-        elif answer.good:
-            self._imports.doubt([kind], now)  # taken, but it did not say under which id
-            self._mark_tried(kind, batch)
-            self._scheduler.batch(kind, batch, first=True)
-        elif answer.status == TOO_LARGE and len(batch.ids) > 1:
-            await self._again(kind, batch, split=True)
         else:
             ending = Ending(Outcome.DEAD, result.reason, result.detail, result.status)
             await self._singly(kind, batch.ids, ending)
@@ -239,7 +248,7 @@ class Importer:
         """Some rows were refused: the report says which, or the file is sent again in halves."""
         ids, named = job.batch.ids, None
         if progress.report_url is not None:
-            answer, report = await self._client.get_error_report(progress.report_url)
+            answer, report = await self._client.get_error_report(progress.report_url, rows=len(ids))
             if answer.good:
                 named = self._suspects(job, report, progress.errors or 0)
             elif job.retries < REPORT_TRIES:

@@ -24,6 +24,10 @@ TYPES = {
     RecordKind.PRODUCT: ImportType.PRODUCTS,
     RecordKind.COUPON: ImportType.COUPONS,
 }
+#: Columns of an error report that are looked at; our rows have fewer.
+COLUMNS = 100
+#: A number of a row: a longer one is of no file of ours.
+_ROW_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBERED = re.compile(r"row|line|fila|l[ií]nea|n[uú]m|index|position|^#$", re.IGNORECASE)
 
 
@@ -146,7 +150,7 @@ def _by_key(rows: list[list[str]], place: int, known: Mapping[str, str], errors:
 
 
 def _by_columns(rows: list[list[str]], known: Mapping[str, str], errors: int) -> Iterator[set[str]]:
-    for place in range(max((len(row) for row in rows), default=0)):
+    for place in range(min(COLUMNS, max((len(row) for row in rows), default=0))):
         found = _column(rows, place, known)
         if found is not None and len(found) == errors:
             yield found
@@ -163,9 +167,9 @@ def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[
 def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[str] | None:
     """By a column of row numbers; whether they count from 0, 1 or the header is not known: all three."""
     header = rows[0] if rows else []
-    for place, name in enumerate(header):
+    for place, name in enumerate(header[:COLUMNS]):
         cells = [row[place].strip() for row in rows[1:] if len(row) > place]
-        if not _NUMBERED.search(name.strip()) or not all(cell.isdecimal() for cell in cells):
+        if not _NUMBERED.search(name.strip()) or not all(map(_ROW_NUMBER.fullmatch, cells)):
             continue
         numbers = {int(cell) for cell in cells}
         if len(numbers) == errors and max(numbers, default=0) <= len(keys) + 1:
@@ -175,7 +179,7 @@ def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[s
 
 def _could_be_numbers(found: set[str], keys: Sequence[str]) -> bool:
     """Whether the keys in a column may be numbers of rows."""
-    return all(key.isdecimal() and int(key) <= len(keys) + 1 for key in found)
+    return all(_ROW_NUMBER.fullmatch(key) and int(key) <= len(keys) + 1 for key in found)
 
 
 def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:

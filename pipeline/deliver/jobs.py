@@ -154,6 +154,8 @@ class ImportQueue:
 
     def finished(self, job: Job, now: float, seconds: float | None) -> None:
         """An import was found finished; `seconds` it took by Connectif's own clock, where it says so."""
+        if seconds is not None:
+            seconds = min(seconds, now - job.posted_at)  # whatever its clock says
         if job.alone:  # else it may have waited for the others
             self.durations[job.kind].learn(
                 len(job.batch.ids),
@@ -199,10 +201,8 @@ class ImportQueue:
 
     def failed(self, batch: Batch, *, split: bool) -> list[Batch]:
         """How the rows of an import that said nothing of them are sent again: whole once, then in halves."""
-        tries, middle = batch.tries + 1, len(batch.ids) // 2
-        if not middle or (not split and not batch.tries):
-            return [Batch(batch.ids, tries, batch.lane)]
-        return [Batch(batch.ids[:middle], tries, batch.lane), Batch(batch.ids[middle:], tries, batch.lane)]
+        again = replace(batch, tries=batch.tries + 1)
+        return [again] if not split and not batch.tries else halves(again)
 
     # Others', or our own of which we do not know.
 
@@ -244,6 +244,12 @@ class ImportQueue:
         if any(self.batches.values()) and self._not_before > now:
             moments.append(self._not_before)
         return min([*moments, self._list_at])
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """A batch in two, where it has more than one row."""
+    middle = len(batch.ids) // 2
+    return [replace(batch, ids=ids) for ids in (batch.ids[:middle], batch.ids[middle:]) if ids]
 
 
 def _is(job: Job, kind: RecordKind, lane: Lane) -> bool:

@@ -19,6 +19,8 @@ from pipeline.records import RecordKind
 
 #: Purchases looked at for one decision, and purchases of a lane that may stand aside at once.
 AT_ONCE, ASIDE = 100, 5_000
+#: A heap is swept once it is this much longer than twice what is ready.
+SWEEP = 64
 #: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
 GRACE = 2.0
 
@@ -51,7 +53,9 @@ class Purchases:
         self._ready: dict[Lane, set[str]] = {lane: set() for lane in LANES}
         #: What each one that stands aside does so for; per lane, the longest aside first.
         self._missing: dict[Lane, dict[str, set[Key]]] = {lane: {} for lane in LANES}
-        self._aside: dict[Key, list[str]] = {}
+        self._aside: dict[Key, dict[str, None]] = {}
+        #: Of those accepted ahead of our clock, when they were first seen to wait for nobody announced.
+        self._seen: dict[str, float] = {}
 
     def copy_to(self, twin: Purchases) -> None:
         """Let another one, of a copy of the book, stand as this one does."""
@@ -62,6 +66,7 @@ class Purchases:
             for lane, missing in self._missing.items()
         }
         twin._aside = {key: aside.copy() for key, aside in self._aside.items()}
+        twin._seen = self._seen.copy()
 
     # Looking.
 
@@ -126,6 +131,7 @@ class Purchases:
     def settled(self, key: Key) -> None:
         """A version of a record is dealt with: whoever stood aside for it may go, unless it still waits."""
         if key.kind is RecordKind.PURCHASE:
+            self._seen.pop(key.id, None)
             if self._line.phase(key.id) is not Phase.HELD:
                 self._leave(key.id)
             return
@@ -171,14 +177,21 @@ class Purchases:
                 missing.append(key)
             else:
                 unknown = True
-        age = wall - self._line.accepted(purchase)
         if missing:
             self._stand_aside(purchase, missing)
-        elif unknown and age < GRACE:
-            self._delay(Key(RecordKind.PURCHASE, purchase), now + GRACE - age)
+        elif unknown and (left := GRACE - self._age(purchase, now, wall)) > 0:
+            self._delay(Key(RecordKind.PURCHASE, purchase), now + left)
         else:
+            self._seen.pop(purchase, None)
             return True
         return False
+
+    def _age(self, purchase: str, now: float, wall: float) -> float:
+        """Seconds since it was accepted; where that lies ahead of our clock, since it was first asked for."""
+        age = wall - self._line.accepted(purchase)
+        if age < 0:
+            self._seen.setdefault(purchase, now)
+        return max(age, now - self._seen[purchase]) if purchase in self._seen else age
 
     def _stand_aside(self, purchase: str, missing: Sequence[Key]) -> None:
         before, lane = self._lane_aside(purchase), self._line.lane(purchase)
@@ -186,7 +199,7 @@ class Purchases:
             del self._missing[before][purchase]
         self._missing[lane][purchase] = set(missing)
         for key in missing:
-            self._aside.setdefault(key, []).append(purchase)
+            self._aside.setdefault(key, {})[purchase] = None
             # What a live order needs is as urgent as the order.
             self._book[key.kind].hasten(key.id, lane)
 
@@ -196,8 +209,11 @@ class Purchases:
 
     def _make_ready(self, purchase: str) -> None:
         lane = self._line.lane(purchase)
-        self._ready[lane].add(purchase)
-        heapq.heappush(self._heaps[lane], (self._line.accepted(purchase), purchase))
+        ready, heap = self._ready[lane], self._heaps[lane]
+        ready.add(purchase)
+        heapq.heappush(heap, (self._line.accepted(purchase), purchase))
+        if len(heap) > 2 * len(ready) + SWEEP:
+            heap[:] = sorted({entry for entry in heap if entry[1] in ready})
 
     def _leave(self, purchase: str) -> bool:
         for ready in self._ready.values():

@@ -37,6 +37,8 @@ AHEAD = 200
 PATIENT = 10
 #: Windows a slower lane's import may take: a live order may come to need one of its rows.
 SPAN = 1.0
+#: Seconds by which acceptance may lie ahead of a clock that was not set.
+CLOCK_SET = 1.0
 #: Share of the free places that may be spent on freshness: more may be on its way than is here.
 SPENT = 0.5
 #: Another look after this share of a window, where nothing but time has to pass.
@@ -281,9 +283,10 @@ class Scheduler:
         if ready < ahead:
             return made(Why.RUNS_DRY, Way.IMPORT)
         oldest = self._book[kind].oldest(lane)
-        age = 0.0 if oldest is None else wall - oldest
+        age = 0.0 if oldest is None else max(0.0, wall - oldest)
         patience = self._settings.freshness * (1 if lane is Lane.LIVE else PATIENT)
-        if age > patience:
+        # One accepted ahead of our clock, as before it was set back, may have waited for long.
+        if age > patience or (oldest is not None and oldest > wall + CLOCK_SET):
             return made(Why.WAITED, Way.IMPORT, age=age, patience=patience)
         return made(Why.NOT_YET, Way.WAIT, age=age, patience=patience)
 

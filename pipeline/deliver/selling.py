@@ -2,7 +2,8 @@
 
 There is no update, and no bulk. A repeat is answered 409, so a POST may be repeated whenever its answer was
 lost; that the purchase exists is then a success, unless another version of it may be what exists, or it was
-deleted: then it is read and compared. What each correction costs, what a crash leaves: docs/corrections.md.
+deleted: then it is read and compared. Where nothing of ours can be what exists, it is read as well: it counts
+once it was seen. What each correction costs, what a crash leaves: docs/corrections.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.repairs import contact_of, products_of, stub_of
 from pipeline.deliver.told import ContactTold
 from pipeline.deliver.verdicts import CreatePurchase, DeletePurchase, ReplacePurchase
-from pipeline.records import Outcome
+from pipeline.records import Outcome, RecordKind
 
 #: A purchase lacks its contact once and its products once; more rounds mean something undoes the repair.
 REPAIRS = 4
@@ -100,24 +101,40 @@ class Sale:
             return result_of(posted, "created")
         if compare:
             return await self._compare(posted)
-        return Ending(Outcome.DELIVERED, "already", status=posted.status)
+        if self._book[RecordKind.PURCHASE].maybe_sent(self._id):
+            return Ending(Outcome.DELIVERED, "already", status=posted.status)
+        return await self._see(posted)
+
+    async def _see(self, taken: Answer) -> Result:
+        """Somebody else has told of it, such as web tracking: what is there stays, if it is there."""
+        answer = await self._read()
+        if answer.kind is AnswerKind.ABSENT:
+            return self._taken(taken)
+        if not answer.good:
+            return self._unclear(answer)
+        same = same_purchase(self._body, answer.body)
+        detail = "" if same else "others have told of it, with other values, which stay"
+        return Ending(Outcome.DELIVERED, "already", detail, answer.status)
 
     async def _compare(self, taken: Answer | None = None) -> Result:
         """Connectif may hold any version, or none: look. `taken` says that the id is."""
-        answer = await self._way.call(
-            "purchases",
-            lambda: self._client.get_purchase(self._id),
-            may_be_absent=True,
-            purpose=COMPARE,
-        )
+        answer = await self._read()
         if answer.kind is AnswerKind.ABSENT:
             return await self._post_anew("created") if taken is None else self._taken(taken)
-        if not answer.good or answer.body is None:
+        if not answer.good:
             return self._unclear(answer)
         self._progress.deleted = False
         if same_purchase(self._body, answer.body):
             return Ending(Outcome.DELIVERED, "already", status=answer.status)
         return await self._replace()
+
+    async def _read(self) -> Answer:
+        return await self._way.call(
+            "purchases",
+            lambda: self._client.get_purchase(self._id),
+            may_be_absent=True,
+            purpose=COMPARE,
+        )
 
     def _taken(self, refusal: Answer) -> Result:
         """The id is taken, and nothing is there: it cannot be used again, unless that is old news."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 
 from pipeline.deliver.choices import Choice, Way, Why
 from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, WatchedSet
@@ -31,6 +32,11 @@ def span(seconds: float) -> str:
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
     return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def moment(wall: float) -> str:
+    """A moment in the machine's time, with its offset."""
+    return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 def counted(kind: RecordKind, count: int) -> str:
@@ -81,8 +87,13 @@ def state(gate: Gate, now: float) -> str:
             f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
             f"One call asks again in {span(wait)}."
         )
+    failing = gate.trouble.failing
+    if failing is not None:
+        then = f"One tries again in {span(wait)}." if health.careful else "Others are answered."
+        routes = ", ".join(failing.routes)
+        return f"Calls ({routes}) fail since {moment(failing.since)}: {failing.sentence}. {then}"
     if health.careful:
-        return f"Connectif did not answer, or with an error: one call tries again in {span(wait)}."
+        return f"A call failed ({health.failure}): one tries again in {span(wait)}."
     if gate.wait(now) == math.inf and gate.budget.wait(now) <= 0:
         return "As many calls as may be are under way: the next one starts with an answer."
     return "It runs."

@@ -315,8 +315,7 @@ class DeliverWorker:
 
 
 def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:
-    status = "none" if answer.status is None else str(answer.status)
-    DELIVER_CALLS.labels(account, route, purpose, status).inc()
+    DELIVER_CALLS.labels(account, route, purpose, answer.label).inc()
     DELIVER_CALL_SECONDS.labels(route).observe(seconds)
 
 

@@ -22,6 +22,8 @@ GUARD = 0.005
 SHARED = 10
 #: While others share the limit, so many places are left to what they call before it can be seen.
 MARGIN = 2
+#: For so many windows no call is made by the server's word, at most; then one asks again.
+LONGEST_AWAY = 10
 #: Seconds by which a reset may be told too early, and as a share of the window the most that is allowed for:
 #: servers round to whole seconds, some of them down.
 ROUNDING, MOST_ROUNDING = 1.0, 0.02
@@ -64,6 +66,11 @@ class Limiter:
     def spacing(self) -> float:
         """Seconds of a window per place."""
         return self.window / self.limit_now
+
+    @property
+    def longest_away(self) -> float:
+        """Seconds for which a `Retry-After` is obeyed, at most: one call asks again after that."""
+        return LONGEST_AWAY * self.window
 
     @property
     def flying(self) -> int:
@@ -246,7 +253,8 @@ class Limiter:
     def _block(self, now: float, seen: Seen) -> None:
         span = self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
         if seen.retry_after is not None:
-            span = seen.retry_after if seen.reset_in is None else max(span, seen.retry_after)
+            asked = min(seen.retry_after, self.longest_away)
+            span = asked if seen.reset_in is None else max(span, asked)
         state = self.state
         # In a sliding window the next place is free in a moment, and others may be faster: not for ever.
         span = max(span, min(self.window, self.spacing * 2**state.refusals))

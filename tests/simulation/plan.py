@@ -40,7 +40,6 @@ READINGS: Mapping[str, Sequence[Any]] = {
     "refused_calls_count": (False, True),
     "limited_body": ("text", "empty", "json"),
     "error_report": ("full", "row", "cells"),
-    "success_bodies": ("full", "empty"),
     "delete_absent_status": (204, 404),
     "repetition_checked": ("first", "last"),
     "missing_products_listed": ("all", "first"),

@@ -195,7 +195,9 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self.cluster = Cluster()
         self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
-        self.transport = _Network(SandboxTransport(self.sandbox), self.chance, self.cluster.step)
+        self.transport: httpx.AsyncBaseTransport = _Network(
+            SandboxTransport(self.sandbox), self.chance, self.cluster.step
+        )
         self.said: list[Record] = []
         self.witnesses = {name: Witness(account) for name, account in self.sandbox.accounts.items()}
 

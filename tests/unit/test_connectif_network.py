@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import shutil
+import ssl
+import subprocess
+import zlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from pipeline.connectif.network import Network
+from pipeline.connectif.answers import Cause, no_answer
+from pipeline.connectif.bodies import TooLargeError
+from pipeline.connectif.network import CertificateError, Network, UnknownHostError
 from pipeline.local.ports import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -29,7 +36,7 @@ class Server:
         self._talks.add(asyncio.create_task(self._answer(reader, writer)))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.heads.append(head)
@@ -41,7 +48,8 @@ class Server:
                 else:
                     writer.write(answer)
         writer.close()
-        await writer.wait_closed()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Network]:
@@ -123,3 +131,78 @@ async def test_it_opens_again_after_it_was_closed() -> None:
         for _ in range(2):
             assert (await network.handle_async_request(server.request())).is_success
             await network.aclose()
+
+
+async def _refused(server: Server) -> None:
+    async with server.running() as network:
+        with pytest.raises(TooLargeError):
+            await network.handle_async_request(server.request())
+
+
+async def test_a_body_that_is_too_long_is_not_read() -> None:
+    await _refused(Server(b"HTTP/1.1 200 OK\r\nContent-Length: 600000000\r\n\r\n"))
+
+
+async def test_a_body_without_a_length_is_read_up_to_its_bound() -> None:
+    part = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    await _refused(Server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + 8 * part))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_is_unpacked_up_to_its_bound(encoding: str) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31 if encoding == "gzip" else -15)
+    packed = b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
+    assert len(packed) < 200_000
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+    await _refused(Server(head.encode() + packed))
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "gzip", "deflate"])
+async def test_what_cannot_be_unpacked_is_no_answer(encoding: str) -> None:
+    server = Server(
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    )
+    async with server.running() as network:
+        with pytest.raises(httpx.DecodingError):
+            await network.handle_async_request(server.request())
+
+
+async def test_a_name_without_an_address_is_told_apart() -> None:
+    network = Network()
+    request = httpx.Request("GET", "http://nobody.invalid/")
+    with pytest.raises(UnknownHostError) as raised:
+        await network.handle_async_request(request)
+    await network.aclose()
+    assert no_answer(raised.value).cause is Cause.UNKNOWN_HOST
+
+
+async def test_a_certificate_that_proves_nothing_is_told_apart_and_nothing_is_sent(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    _self_signed(key, certificate)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    seen: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", ssl=tls)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    network = Network()
+    with pytest.raises(CertificateError) as raised:
+        await network.handle_async_request(httpx.Request("POST", url, content=b"secret"))
+    await network.aclose()
+    server.close()
+    answer = no_answer(raised.value)
+    assert (answer.cause, answer.carried_out) == (Cause.CERTIFICATE, False)
+    assert b"".join(seen) == b""
+
+
+def _self_signed(key: Path, certificate: Path) -> None:
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=127.0.0.1"
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed: there is no certificate to refuse")
+    command = [openssl, *words.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)

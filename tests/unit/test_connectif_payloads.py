@@ -7,6 +7,7 @@ import io
 import json
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,3 +108,10 @@ def test_a_file_never_passes_its_limits(max_bytes: int, max_rows: int) -> None:
     assert len(data) <= max_bytes
     assert taken <= max_rows
     assert data.count(b"\r\n") in (0, taken + 1)
+
+
+@pytest.mark.parametrize("amount", ["sNaN", "NaN", "Infinity", "1e999999", "", [], {}, None, True, 10**4_000])
+def test_an_amount_that_is_none_is_not_the_same(amount: object) -> None:
+    ours = {"purchase_id": "o1", "total_price": "20.00", "lines": []}
+    assert not same_purchase(ours, {"purchaseId": "o1", "totalPrice": amount, "products": []})
+    assert same_purchase(ours, {"purchaseId": "o1", "totalPrice": 20, "products": []})

@@ -167,3 +167,46 @@ def test_the_counts_are_right_and_nobody_is_lost(deeds: list[tuple[str, str, Lan
         assert line.oldest_pending(lane) == min(ages, default=None)
     taken = [record_id for lane in LANES for record_id in iter(lambda: line.take(lane), None)]  # noqa: B023
     assert sorted(taken) == sorted(waiting)
+
+
+def _stale(line: Line) -> int:
+    return sum(map(len, line._queues.values())) - line.waiting
+
+
+def test_what_never_goes_behind_a_stopped_account_leaves_no_stale_entries() -> None:
+    line = Line()
+    for number in range(20_000):
+        line.add("a", LIVE, number)
+        line.settle_at_once("a", LIVE, number)
+        line.settled("a", None, told=True)
+    assert _stale(line) < 200
+
+
+def test_what_is_settled_all_at_once_leaves_no_stale_entries() -> None:
+    line = Line()
+    for number in range(5_000):
+        line.add(f"a{number}", LIVE, number)
+    for number in range(5_000):
+        line.settle_at_once(f"a{number}", LIVE, number)
+    assert _stale(line) < 200
+
+
+def test_what_moves_to_a_faster_lane_leaves_no_stale_entries() -> None:
+    line = Line()
+    for number in range(5_000):
+        line.add(f"a{number}", BACKFILL, number)
+        line.add(f"a{number}", LIVE, number)
+    assert _stale(line) < 200
+    assert [line.take(LIVE) for _ in range(3)] == ["a0", "a1", "a2"]
+
+
+def test_what_is_superseded_while_held_and_hastened_is_told_once() -> None:
+    line = Line()
+    for number in range(1_000):
+        line.add("a", BACKFILL, number)
+        line.take(BACKFILL)
+        line.hold("a")
+        line.hasten("a", LIVE)
+        line.settle_at_once("a", LIVE, number)
+        line.settled("a", None, told=True)
+    assert len(line._hastened) <= 1

@@ -303,3 +303,9 @@ def test_every_code_arrives_once_and_a_set_never_has_more_than_it_needs(
         assert len(connectif.codes) - connectif.assigned < low + batch
     assert set(connectif.codes.values()) <= {1}
     assert len(connectif.codes) - connectif.assigned >= low
+
+
+@pytest.mark.parametrize("count", [10**400, -(10**13), 1.5, True, "12"])
+def test_a_count_that_is_none_is_not_shown_as_one(count: object) -> None:
+    body = {"id": "1", "type": "multiple", "available": count, "quantity": 10}
+    assert read_counters(body).trouble == UNREADABLE

@@ -279,7 +279,7 @@ def _refused(world: _World) -> None:
 
 def _buried(world: _World) -> None:
     for _ in range(50):
-        world.health.died("ann%40example.com is no address")
+        world.health.died(RecordKind.PURCHASE, "ann%40example.com is no address")
 
 
 def _away(world: _World) -> None:
@@ -288,7 +288,7 @@ def _away(world: _World) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "said", "calls"),
-    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "one call tries again", 1)],
+    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "one tries again", 1)],
 )
 def test_trouble_is_told_with_what_to_do_and_without_addresses(
     trouble: Callable[[_World], None], said: str, calls: int

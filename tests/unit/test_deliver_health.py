@@ -7,9 +7,11 @@ import math
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.deliver.health import DEAD_IN_A_ROW, TOO_MANY_DEAD, Health, Sign, sign_of
+from pipeline.records import RecordKind
 
 AWAY = Answer(AnswerKind.UNAVAILABLE, 503)
 WELL = Answer(AnswerKind.OK, 200)
+CONTACT, PURCHASE = RecordKind.CONTACT, RecordKind.PURCHASE
 
 
 def _health(random: float = 1.0, **settings: float) -> Health:
@@ -70,13 +72,13 @@ def test_a_refused_account_is_probed_once_a_minute() -> None:
 
 def test_too_many_dead_in_a_row_stop_the_account_for_good() -> None:
     health = _health(dead_in_a_row=3)
-    health.died("a")
-    health.died("b")
-    health.delivered()
-    health.died("c")
-    health.died("d")
+    health.died(PURCHASE, "a")
+    health.died(PURCHASE, "b")
+    health.delivered(PURCHASE)
+    health.died(PURCHASE, "c")
+    health.died(PURCHASE, "d")
     assert health.wait(0, 0) == 0
-    health.died("e")
+    health.died(PURCHASE, "e")
     assert (health.stopped, health.wait(1e9, 0)) == (DEAD_IN_A_ROW, math.inf)
     health.answered(Sign.WELL, WELL, 1e9, 1e9)
     assert health.stopped == DEAD_IN_A_ROW
@@ -85,24 +87,48 @@ def test_too_many_dead_in_a_row_stop_the_account_for_good() -> None:
 def test_too_large_a_share_of_dead_stops_the_account_though_others_are_delivered() -> None:
     health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=20)
     for _ in range(9):
-        health.died("a")
-        health.delivered()
+        health.died(PURCHASE, "a")
+        health.delivered(PURCHASE)
     assert health.stopped == ""
-    health.delivered()
-    health.died("b")
+    health.delivered(PURCHASE)
+    health.died(PURCHASE, "b")
     assert (health.stopped, health.detail) == (TOO_MANY_DEAD, "b")
     health.answered(Sign.REFUSED, Answer(AnswerKind.FORBIDDEN, 403), 1, 2)
     assert (health.stopped, health.wait(1e9, 0)) == (TOO_MANY_DEAD, math.inf)
 
 
+def test_contacts_that_are_taken_do_not_hide_that_every_purchase_is_refused() -> None:
+    health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=200)
+    refused = 0
+    while not health.stopped:
+        health.delivered(CONTACT)
+        health.delivered(RecordKind.PRODUCT)
+        health.died(PURCHASE, "purchase invalid, 422")
+        refused += 1
+        assert refused <= 50
+    assert (health.stopped, health.detail) == (DEAD_IN_A_ROW, "purchase invalid, 422")
+
+
+def test_a_share_of_dead_is_one_kinds_own() -> None:
+    health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=20)
+    for number in range(20):
+        for _ in range(10):
+            health.delivered(CONTACT)
+        if number % 2:
+            health.died(PURCHASE, "422")
+        else:
+            health.delivered(PURCHASE)
+    assert health.stopped == TOO_MANY_DEAD
+
+
 def test_a_few_dead_long_ago_are_no_share() -> None:
     health = _health(dead_in_a_row=50, dead_share=0.5, dead_window=20)
     for _ in range(9):
-        health.died("a")
+        health.died(PURCHASE, "a")
     for _ in range(30):
-        health.delivered()
+        health.delivered(PURCHASE)
     for _ in range(9):
-        health.died("b")
+        health.died(PURCHASE, "b")
     assert health.stopped == ""
 
 
@@ -123,5 +149,5 @@ def test_each_change_of_a_stop_is_told_once() -> None:
     health.answered(Sign.WELL, WELL, 120, 121)
     health.answered(Sign.WELL, WELL, 122, 123)
     for _ in range(3):
-        health.died("422")
+        health.died(PURCHASE, "422")
     assert told == [("forbidden", "403"), ("", ""), (DEAD_IN_A_ROW, "422")]

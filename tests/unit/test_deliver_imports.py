@@ -168,3 +168,22 @@ def test_our_own_imports_and_those_made_by_hand_close_nothing() -> None:
     assert by_hand is not None
     queue.listed([ours, by_hand], now=1)
     assert not queue.gated(contact)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "\u0663", "", "-1", "1.5"])
+def test_a_row_number_that_is_none_names_no_row(number: str) -> None:
+    assert suspects(f"row,reason\n{number},bad\n".encode(), KEYS, "email", 1) is None
+
+
+def test_a_report_of_a_million_columns_is_looked_at_no_further_than_ours_can_go() -> None:
+    wide = b"," * 1_000_000
+    report = b"x" + wide + b"\n" + 200 * b"y,z\n" + wide + b"\n"
+    assert suspects(report, KEYS, "email", 1) is None
+
+
+def test_what_an_import_took_by_a_clock_of_the_year_9999_teaches_nothing_absurd() -> None:
+    queue = ImportQueue(DeliverSettings(), 60.0)
+    queue.started(RecordKind.CONTACT, "i1", Batch(list("abcd")), "_email", 100.0)
+    (job,) = queue.under_way()
+    queue.finished(job, 130.0, 2.5e11)
+    assert queue.durations[RecordKind.CONTACT].expected(4) <= 60

@@ -19,7 +19,8 @@ from pipeline.deliver.health import Sign
 from pipeline.deliver.receipts import Ending
 from pipeline.deliver.selling import Progress, Sale
 from pipeline.deliver.verdicts import CreatePurchase, ReplacePurchase
-from pipeline.records import Outcome
+from pipeline.events import Lane
+from pipeline.records import Outcome, RecordKind
 
 BODY = {
     "purchase_id": "o1",
@@ -51,6 +52,7 @@ def _tell(
     verdict: CreatePurchase | ReplacePurchase,
     answers: list[tuple[str, int, Any]],
     progress: Progress | None = None,
+    book: Book | None = None,
 ) -> Result:
     """What becomes of the purchase where Connectif answers so; every answer is asked for, in this order."""
     left = list(answers)
@@ -66,7 +68,13 @@ def _tell(
             way = cast("Pass", _Way())
             known = Progress() if progress is None else progress
             sale = Sale(
-                client, way, Book(), "o1", body=BODY, progress=known, told_contact=lambda _contact: None
+                client,
+                way,
+                book or Book(),
+                "o1",
+                body=BODY,
+                progress=known,
+                told_contact=lambda _contact: None,
             )
             return await sale.tell(verdict)
 
@@ -84,7 +92,7 @@ def test_what_was_deleted_is_in_doubt_whatever_keeps_its_post_from_being_made() 
     result = _tell(
         ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 400, FOREIGN), ("GET", 503, None)]
     )
-    assert result == Again(Sign.AWAY, tried=True, reason="unreadable", detail="503")
+    assert result == Again(Sign.AWAY, tried=True, reason="unreadable", detail="503; without a body")
 
 
 def test_what_was_deleted_is_not_deleted_again() -> None:
@@ -110,6 +118,44 @@ def test_another_version_that_appears_meanwhile_is_replaced_once_an_errand() -> 
     assert isinstance(result, Again)
     assert (result.sign, result.tried, result.reason) == (Sign.WELL, True, "conflict")
     assert progress.deleted is False
+
+
+NEW = CreatePurchase(trigger=True, compare=False)
+
+
+def test_a_first_refusal_as_taken_counts_once_the_purchase_was_seen() -> None:
+    result = _tell(NEW, [("POST", 409, TAKEN), ("GET", 200, _held("20"))])
+    assert result == Ending(Outcome.DELIVERED, "already", status=200)
+
+
+def test_what_others_have_told_of_stays_as_it_is_and_the_receipt_says_so() -> None:
+    result = _tell(NEW, [("POST", 409, TAKEN), ("GET", 200, _held("5"))])
+    assert isinstance(result, Ending)
+    assert (result.outcome, result.reason) == (Outcome.DELIVERED, "already")
+    assert "other values" in result.detail
+
+
+def test_what_is_said_to_be_taken_and_cannot_be_seen_is_not_delivered() -> None:
+    for answer in ((503, None), (200, {"message": "ok"}), (404, {"message": "no route"})):
+        result = _tell(NEW, [("POST", 409, TAKEN), ("GET", *answer)])
+        assert isinstance(result, Again)
+        assert result.sign is Sign.AWAY
+    assert isinstance(_tell(NEW, [("POST", 409, TAKEN), ("GET", 404, GONE)]), Again)
+
+
+def test_a_refusal_as_taken_is_believed_after_a_try_of_our_own() -> None:
+    book = Book()
+    line = book[RecordKind.PURCHASE]
+    line.add("o1", Lane.LIVE, 0)
+    line.mark_tried("o1")
+    result = _tell(NEW, [("POST", 409, TAKEN)], book=book)
+    assert result == Ending(Outcome.DELIVERED, "already", status=409)
+
+
+def test_a_page_in_the_place_of_a_refusal_asks_nothing_and_delivers_nothing() -> None:
+    result = _tell(NEW, [("POST", 409, {"message": "conflict"})])
+    assert isinstance(result, Again)
+    assert (result.sign, result.tried) == (Sign.AWAY, True)
 
 
 def test_an_id_that_is_taken_by_nothing_is_given_up_after_three_looks() -> None:

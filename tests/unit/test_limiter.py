@@ -85,6 +85,10 @@ def test_a_smaller_limit_than_ours_is_kept_and_a_larger_one_is_not_used() -> Non
         (Seen(limited=True, retry_after=7, reset_in=20), 20),
         (Seen(limited=True, reset_in=9e9), 60),
         (Seen(limited=True, retry_after=600), 600),
+        # No word of a server's stops calls for longer: one asks again.
+        (Seen(limited=True, retry_after=60_000), 600),
+        (Seen(limited=True, retry_after=1e15, reset_in=20), 600),
+        (Seen(limited=True, retry_after=float("inf")), 600),
     ],
 )
 def test_after_a_429_the_reset_is_waited_for(seen: Seen, seconds: float) -> None:

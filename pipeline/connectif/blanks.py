@@ -1,0 +1,172 @@
+"""What is kept of Connectif's words: one short line, without what was sent to it, and without our key.
+
+An API that says what is wrong often repeats what it was given. These words go to logs, receipts and the
+headers of dead letters, where neither a customer's data nor a key may stand.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+DETAIL_LIMIT = 300
+#: Characters of a text that are looked at; what a repeated value of this length leaves is still one line.
+TEXT_LIMIT = 3_000
+#: Of a longer file it would take too long to look for every cell: nothing is kept of what is said of it.
+FILE_LIMIT = 20_000
+KEY, SENT = "<key>", "<sent>"
+#: A shorter value is found only where it stands alone, and a shorter word of a longer one not at all.
+LONG, WORD = 4, 3
+
+_EMAIL = re.compile(r"[^\s\"'<>]*(?:@|%40|&#64;|\\u0040)[^\s\"'<>]*", re.IGNORECASE)
+_DIGITS = re.compile(r"(?<!\w)\+?\(?\d(?:[ ().-]{0,2}\d){6,}(?!\w)")
+_BLANKS = re.compile(r"\s+")
+_WORDS = re.compile(rf"\w{{{WORD},}}")
+_BASE64 = "[A-Za-z0-9+/_=-]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one call sent, to be found again in its answer.
+
+    Attributes:
+        ids: of its path.
+        payload: its JSON.
+        file: its CSV.
+        person: whether it tells of a person: then single words count, too.
+    """
+
+    ids: tuple[str, ...] = ()
+    payload: bytes = b""
+    file: bytes = b""
+    person: bool = False
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it is too much to look for."""
+        return len(self.file) + len(self.payload) > FILE_LIMIT
+
+    def values(self) -> set[str]:
+        """Every value that was sent, as text."""
+        found = set(self.ids)
+        if self.payload:
+            try:
+                found.update(_leaves(json.loads(self.payload, parse_float=str, parse_int=str)))
+            except (ValueError, RecursionError):
+                found.add(self.payload.decode("utf-8", "replace"))
+        for row in csv.reader(io.StringIO(self.file.decode("utf-8", "replace"), newline="")):
+            found.update(row)
+        if self.person:
+            found.update([word for value in found for word in _WORDS.findall(value)])
+        return found
+
+
+NOTHING_SENT = Sent()
+
+
+class Blanks:
+    """Cleans what is said to one account.
+
+    Args:
+        key: its API key, `id:secret`.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = _any_of(_key_patterns(key))
+
+    def clean(self, text: str, sent: Sent = NOTHING_SENT) -> str:
+        """One short line without the key, what was sent, e-mail addresses and phone numbers."""
+        if sent.too_long:
+            return ""
+        cut, text = len(text) > TEXT_LIMIT, _line(text[:TEXT_LIMIT])
+        if cut:
+            text = text.rpartition(" ")[0]  # the last word may be the beginning of a value
+        text = self._key.sub(KEY, text)
+        said = text.lower()
+        found = {value: _written(value) for value in map(_line, sent.values()) if value}
+        patterns = [
+            _pattern(value, written)
+            for value, written in sorted(found.items(), key=lambda item: len(item[0]), reverse=True)
+            if any(form.lower() in said for form in written)
+        ]
+        if patterns:
+            text = _any_of(patterns).sub(SENT, text)
+        return scrub(text)
+
+
+def scrub(text: str) -> str:
+    """One short line without e-mail addresses and phone numbers."""
+    text = _line(text[:TEXT_LIMIT])
+    return _line(_DIGITS.sub("<number>", _EMAIL.sub("<email>", text)))[:DETAIL_LIMIT]
+
+
+def _line(text: str) -> str:
+    """Without what no log line, header or JSON text can carry: lone surrogates and control characters."""
+    if not (text.isascii() and text.isprintable()):
+        text = text.encode("utf-8", "replace").decode()
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return _BLANKS.sub(" ", text).strip()
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+def _written(value: str) -> tuple[str, ...]:
+    """A value as it stands, and as URLs, JSON and HTML write it."""
+    forms = (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], html.escape(value))
+    return tuple(dict.fromkeys(forms))
+
+
+def _pattern(value: str, written: Iterable[str]) -> str:
+    whole = "|".join(map(re.escape, written))
+    return f"(?:{whole})" if len(value) >= LONG else rf"(?<!\w)(?:{whole})(?!\w)"
+
+
+def _key_patterns(key: str) -> list[str]:
+    """The key, its secret and its id, in any mixture of the ways to write a character; and in base64."""
+    name, _, secret = key.partition(":")
+    texts: Sequence[str] = sorted({key, secret, name} - {""}, key=len, reverse=True)
+    patterns = [f"{_BASE64}{core}{_BASE64}" for text in (key, secret) for core in _in_base64(text)]
+    for text in texts:
+        whole = "".join(map(_character, text))
+        patterns.append(whole if len(text) >= LONG else rf"(?<!\w){whole}(?!\w)")
+    return patterns
+
+
+def _character(one: str) -> str:
+    """One character of a key: plain, percent-encoded once or twice, escaped as in JSON or HTML."""
+    code, plain = ord(one), re.escape(one)
+    escaped = rf"\\u{code:04x}|\\x{code:02x}|&\#{code};|&\#x0*{code:x};"
+    return rf"(?:\\?{plain}|%(?:25)?{code:02x}|{escaped})"
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """The characters that base64 of anything with the text in it has, at each of its three places."""
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + text.encode()).decode()
+        # The first characters hold what stands before, the last ones what follows.
+        start, end = (0, 2, 3)[before], len(coded) - (0, 3, 2)[(before + len(text.encode())) % 3]
+        core = coded[start:end]
+        if len(core) >= LONG:
+            yield "".join(rf"[{re.escape(one)}]" if one.isalnum() else "[+/_-]" for one in core)

@@ -1,0 +1,85 @@
+"""Files that Connectif names by their addresses: those may lie anywhere, and get nothing of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from dataclasses import replace
+
+import httpx
+
+from pipeline.config import MAX_PORT
+from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer
+from pipeline.connectif.bodies import TooLargeError, gather, unpack
+
+#: Redirects that are followed.
+HOPS = 3
+#: Characters of an address, at most; signed ones are long.
+ADDRESS_MAX = 8_000
+
+
+class _RefusedError(Exception):
+    """An address that is not asked."""
+
+
+async def download(
+    url: str, *, transport: httpx.AsyncBaseTransport | None, seconds: float, most: int, local: bool
+) -> tuple[Answer, bytes]:
+    """A file; never fails, whatever the address and whatever lies there.
+
+    Args:
+        url: by which Connectif names it.
+        transport: where requests go; None is the network.
+        seconds: until it is given up.
+        most: bytes it may have.
+        local: whether it may lie on this machine, and be fetched without TLS: a sandbox's.
+    """
+    try:
+        async with httpx.AsyncClient(transport=transport, timeout=seconds) as plain, asyncio.timeout(seconds):
+            return await _fetch(plain, url, most, local=local)
+    except TooLargeError:
+        return Answer(AnswerKind.INVALID, detail="the file is too large", cause=Cause.TOO_LARGE), b""
+    except _RefusedError as error:
+        return Answer(AnswerKind.INVALID, detail=str(error), cause=Cause.FOREIGN), b""
+    except Exception as error:  # noqa: BLE001 - an address decides what goes wrong
+        # Without its text, which may hold the address and its signature.
+        return replace(no_answer(error), detail=type(error).__name__), b""
+
+
+async def _fetch(plain: httpx.AsyncClient, url: str, most: int, *, local: bool) -> tuple[Answer, bytes]:
+    for _ in range(HOPS + 1):
+        request = plain.build_request(
+            "GET", _allowed(url, local=local), headers={"Accept-Encoding": "gzip, deflate"}
+        )
+        response = await plain.send(request, stream=True)
+        # One without a stream is whole already, and unpacked.
+        encoding = "" if response.is_closed else response.headers.get("content-encoding", "")
+        try:
+            if response.next_request is not None:
+                url = str(response.next_request.url)
+                continue
+            if not response.is_success:
+                return Answer(AnswerKind.UNAVAILABLE, response.status_code), b""
+            raw = response.content if response.is_closed else await gather(response.aiter_raw(), most)
+        finally:
+            await response.aclose()
+        return Answer(AnswerKind.OK, response.status_code), unpack(raw, encoding, most)
+    raise _RefusedError("too many redirects")
+
+
+def _allowed(url: str, *, local: bool) -> httpx.URL:
+    """The address, if it may be asked: by https, and not in a network of ours."""
+    parsed = httpx.URL(url if len(url) <= ADDRESS_MAX else "")
+    try:
+        address = ipaddress.ip_address(parsed.host)
+    except ValueError:
+        address = None
+    ours = parsed.host == "localhost" or parsed.host.endswith(".localhost")
+    if ours or (address is not None and address.is_loopback):
+        if local:
+            return parsed
+        raise _RefusedError("the file would lie on this machine")
+    usable = parsed.scheme == "https" and parsed.host and (parsed.port or 1) <= MAX_PORT
+    if not usable or (address is not None and not address.is_global):
+        raise _RefusedError("the file's address is not a public one with https")
+    return parsed

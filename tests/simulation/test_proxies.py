@@ -1,0 +1,199 @@
+"""A proxy or a page for maintenance in Connectif's place: nothing is delivered, and nothing is buried."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pipeline.records import Outcome
+from tests.simulation import virtual
+from tests.simulation.shop import Shop
+from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.world import Life, World, settings_for
+
+PURCHASES = "/purchases/"
+
+
+def _orders(stage: Stage, count: int = 20) -> None:
+    for number in range(count):
+        stage.shop.order(f"o{number}", f"c{number}@example.com", "p1")
+
+
+def _nothing_is_dead(stage: Stage) -> None:
+    assert not [receipt for receipt in stage.world.receipts() if receipt.outcome is Outcome.DEAD]
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+@pytest.mark.parametrize("effect", [{"effect": "page"}, {"effect": "reply"}])
+@pytest.mark.parametrize("status", [200, 201, 400, 402, 403, 404, 409, 413, 414, 422, 431])
+def test_a_proxy_that_answers_every_purchase_delivers_and_buries_none(
+    tmp_path: Path, status: int, effect: dict[str, Any], *, carried_out: bool
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault(**effect, status=status, method="POST", route=PURCHASES, carried_out=carried_out)
+        _orders(stage)
+        await minutes(30)
+        assert not stage.world.outcomes()["purchase", "delivered"]
+        stage.heal()
+        await stage.settle(within=3_600)
+        assert len(stage.world.holds("purchases")) == 20
+        assert set(stage.world.made("purchases").values()) == {1}
+        _nothing_is_dead(stage)
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("status", [200, 206, 404, 409, 422])
+@pytest.mark.parametrize("route", ["/contacts*", "/products*", "/imports*"])
+def test_a_page_for_contacts_products_and_imports_delivers_and_buries_none(
+    tmp_path: Path, route: str, status: int
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("page", status=status, route=route)
+        for number in range(60):
+            stage.shop.customer(f"c{number}@example.com", name="Ann")
+            stage.shop.product(f"p{number}")
+        await minutes(30)
+        stage.heal()
+        await stage.settle(within=7_200)
+        assert len(stage.world.holds("contacts")) == 60
+        assert len(stage.world.holds("products")) == 60
+        _nothing_is_dead(stage)
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_page_in_the_place_of_a_deletion_takes_nothing_back(tmp_path: Path, status: int) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.order("o1", "ann@example.com", "p1")
+        await stage.settle()
+        stage.fault("page", status=status, method="DELETE")
+        stage.shop.cancel("o1")
+        await minutes(30)
+        assert len(stage.ends("purchase", "o1")) == 1
+        stage.heal()
+        await stage.settle(within=1_800)
+        assert not stage.world.holds("purchases")
+
+    play(tmp_path, story)
+
+
+def test_every_purchase_refused_stops_the_account_though_contacts_are_taken(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("error", status=422, method="POST", route=PURCHASES)
+        for number in range(260):
+            stage.shop.order(f"o{number}", f"c{number}@example.com", f"p{number}")
+        await minutes(60)
+        dead = stage.world.outcomes()["purchase", "dead"]
+        settings = stage.world.settings.deliver
+        assert settings.dead_in_a_row <= dead <= settings.dead_in_a_row + settings.concurrency
+        assert dict(stage.life.deliveries.accounts())["acme"].gate.health.stopped == "dead_in_a_row"
+        stage.heal()
+        await stage.restart()
+        await stage.settle(within=3_600)
+        assert len(stage.world.holds("purchases")) == 260 - dead
+
+    play(tmp_path, story)
+
+
+def test_an_outage_is_said_once_with_its_cause_and_once_when_it_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("bad_gateway")
+        _orders(stage)
+        await minutes(120)
+        gate = dict(stage.life.deliveries.accounts())["acme"].gate
+        assert gate.trouble.failing is not None
+        assert gate.trouble.failing.cause == "server_error"
+        explained = dict(stage.life.deliveries.accounts())["acme"].explained()
+        assert "502" in explained["state"]
+        stage.heal()
+        await stage.settle(within=1_800)
+        assert gate.trouble.failing is None
+
+    caplog.set_level(logging.WARNING, "pipeline.deliver")
+    play(tmp_path, story)
+    began, ended = [record.getMessage() for record in caplog.records]
+    assert "acme" in began
+    assert "502" in began
+    assert "answers again, after" in ended
+
+
+@pytest.mark.parametrize("after", ["60000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_absurd_retry_after_is_said_and_one_call_asks_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, after: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("too_many_requests", count=1, headers={"Retry-After": after})
+        _orders(stage)
+        await minutes(12)
+        assert len(stage.world.holds("purchases")) == 20
+
+    caplog.set_level(logging.WARNING, "pipeline.deliver")
+    play(tmp_path, story)
+    assert [record for record in caplog.records if "Retry-After" in record.getMessage()]
+
+
+def test_a_proxy_that_takes_no_large_files_gets_small_ones(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.fault("page", status=413, method="POST", route="/imports/", count=6)
+        for number in range(2_000):
+            stage.shop.customer(f"c{number}@example.com", name=f"Ann {number}")
+        await stage.settle(within=7_200)
+        assert len(stage.world.holds("contacts")) == 2_000
+        gate = dict(stage.life.deliveries.accounts())["acme"].gate
+        assert gate.health.failure == ""
+
+    play(tmp_path, story)
+
+
+class _Uplink(httpx.AsyncBaseTransport):
+    """Takes its time for what is sent, by its size."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, rate: float) -> None:
+        self._inner = inner
+        self._rate = rate
+        self.sizes: list[int] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        size = len(await request.aread())
+        if request.url.path == "/imports/" and request.method == "POST":
+            self.sizes.append(size)
+        seconds, most = size / self._rate, request.extensions["timeout"]["read"]
+        await asyncio.sleep(min(seconds, most))
+        if seconds > most:
+            raise httpx.ReadTimeout("no response in time", request=request)
+        return await self._inner.handle_async_request(request)
+
+
+def test_a_slow_uplink_gets_there_and_is_no_outage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    uplink: list[_Uplink] = []
+
+    async def told() -> None:
+        world = World(settings_for(tmp_path))
+        uplink.append(_Uplink(world.transport, rate=5_000))
+        world.transport = uplink[0]
+        life = Life(world, "w1")
+        await life.start()
+        shop = Shop(world)
+        for number in range(10_000):
+            shop.customer(f"customer-{number}@example.com", name=f"Ann Marie {number}")
+        await world.settle(life, within=7_200)
+        assert len(world.holds("contacts")) == 10_000
+        world.accounted(life)
+        await life.stop()
+
+    caplog.set_level(logging.WARNING, "pipeline.deliver")
+    virtual.run(told())
+    assert not caplog.records
+    sizes = uplink[0].sizes
+    assert max(sizes) > 200_000
+    # Each that took too long is followed by smaller ones, not by itself again.
+    assert sum(sizes) < 4 * max(sizes)

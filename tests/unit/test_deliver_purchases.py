@@ -1,0 +1,64 @@
+"""Which purchases may go: what they wait for, and for how long whatever the clocks say."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.deliver.book import Book
+from pipeline.deliver.purchases import GRACE, Purchases
+from pipeline.deliver.receipts import Key
+from pipeline.events import Lane
+from pipeline.records import RecordKind
+
+PURCHASE = RecordKind.PURCHASE
+UNKNOWN = Key(RecordKind.CONTACT, "ann@example.com")
+WALL = 1_700_000_000
+
+
+class _Clerk:
+    """Purchases of one account, each of which needs a contact that nobody has announced."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.later: list[float] = []
+        self.purchases = Purchases(
+            self.book, needs=lambda _id: [UNKNOWN], is_told=lambda _key: False, delay=self._delay
+        )
+
+    def _delay(self, key: Key, until: float) -> None:
+        self.later.append(until)
+        self.book[key.kind].hold(key.id)
+
+    def look(self, now: float, wall: float) -> int:
+        """How many are ready after another look; those that were kept away are back."""
+        self.book[PURCHASE].release("o1")
+        self.purchases.look(Lane.LIVE, now, wall, ahead=10)
+        return self.purchases.ready(Lane.LIVE)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 600, 86_400])
+def test_a_purchase_waits_two_seconds_for_its_contact_however_far_our_clock_was_ahead(ahead: int) -> None:
+    clerk = _Clerk()
+    clerk.book[PURCHASE].add("o1", Lane.LIVE, WALL + ahead)
+    assert clerk.look(10.0, WALL) == 0
+    assert clerk.later == [10.0 + GRACE]
+    assert clerk.look(10.0 + GRACE, WALL + GRACE) == 1
+
+
+def test_one_that_waited_elsewhere_goes_at_once() -> None:
+    clerk = _Clerk()
+    clerk.book[PURCHASE].add("o1", Lane.LIVE, WALL - 60)
+    assert clerk.look(10.0, WALL) == 1
+
+
+def test_purchases_that_come_and_go_while_nothing_is_sent_leave_nothing_behind() -> None:
+    clerk = _Clerk()
+    line = clerk.book[PURCHASE]
+    line.add("first", Lane.LIVE, WALL - 90)
+    for number in range(2_000):
+        line.add("o1", Lane.LIVE, WALL - 60 + number % 10)
+        clerk.purchases.look(Lane.LIVE, 10.0, WALL, ahead=10)
+        line.settle_at_once("o1", Lane.LIVE, WALL)
+        line.settled("o1", None, told=True)
+        clerk.purchases.settled(Key(PURCHASE, "o1"))
+    assert len(clerk.purchases._heaps[Lane.LIVE]) < 200
