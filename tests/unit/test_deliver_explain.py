@@ -285,7 +285,7 @@ def test_no_record_is_said_to_be_tried_before_the_account_may_be_called() -> Non
     assert isinstance(action, Send)
     world.scheduler.delay(action.key, 5.0)
     for _ in range(2):
-        started, world.now = world.now, world.now + 1.0
+        started, world.now = world.now + 0.5, world.now + 1.0
         answer = Answer(AnswerKind.UNAVAILABLE, 503, cause=Cause.SERVER_ERROR, detail="503")
         world.health.answered(Sign.AWAY, answer, started, world.now)
         world.gate.trouble.answered("purchases", Sign.AWAY, answer, WALL + started, WALL + world.now)
