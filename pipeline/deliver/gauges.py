@@ -117,7 +117,7 @@ class DeliverCollector(Collector):
             "pipeline_account_failing_seconds",
             "For how long calls to Connectif have failed, with the cause of the last: timeout, unreachable, "
             "unknown_host, certificate, proxy, broken, server_error, foreign (something else answers in its "
-            "place), too_large, wrong_address, unauthorised, forbidden. 0, without a cause: they do not fail.",
+            "place), too_large, wrong_address, unauthorised, forbidden. 0, no cause: they do not.",
             labels=["account", "cause"],
         )
         now = time.time()

@@ -1,4 +1,4 @@
-"""All of `pipeline up` as its operator has it: two shops, a Connectif, logs, readiness, metrics, `explain`."""
+"""All of `pipeline up`, as its operator has it: shops, a Connectif, logs, readiness, metrics, `explain`."""
 
 from __future__ import annotations
 
@@ -144,8 +144,9 @@ class Site:
 
 def free_ports(count: int) -> int:
     """The first of so many free ports in a row."""
-    while not all(is_free(port) for port in range(first := free_port(), first + count)):
-        pass
+    first = free_port()
+    while not all(is_free(first + number) for number in range(count)):
+        first = free_port()
     return first
 
 
