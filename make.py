@@ -29,9 +29,13 @@ STEPS: dict[str, list[list[str]]] = {
         ["lint-imports"],
     ],
     "format": [["ruff", "check", "--fix", "."], ["ruff", "format", "."]],
-    "schemas": [["pipeline", "schemas"]],
+    "schemas": [["pipeline", "schemas"], ["pipeline", "settings", "--write", "pipeline.example.toml"]],
     "nightly": [["python", "-m", "pytest"]],
 }
+
+
+class Failed(Exception):  # noqa: N818 - an outcome
+    """What is to be said instead of a traceback."""
 
 
 def install() -> None:
@@ -42,21 +46,22 @@ def install() -> None:
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     print(f"Installing into {VENV} (once; about a minute) ...", flush=True)
-    venv.create(VENV, with_pip=True)
+    try:
+        venv.create(VENV, with_pip=True)
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"Python cannot make {VENV}: {error}. On Debian: apt install python3-venv") from error
     pip = [str(BIN / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-c", str(inputs[1]), "-e", f"{ROOT}[local,dev]"], check=True)
+    done = subprocess.run([*pip, "install", "-c", str(inputs[1]), "-e", f"{ROOT}[local,dev]"], check=False)
+    if done.returncode:
+        raise Failed(
+            "The packages could not be installed; pip said why. The first time needs a network (HTTPS_PROXY "
+            "where that has a proxy), or a mirror in PIP_INDEX_URL. Then run this again."
+        )
     stamp.write_text(wanted)
 
 
-def main() -> int:
-    """Run the named step in the environment; returns the first exit code that is not 0."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - the message is for whoever has an older one
-        print("Python 3.11 or newer is needed; this is " + sys.version.split()[0], file=sys.stderr)
-        return 2
-    name, extra = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
-    if name not in STEPS:
-        print("usage: python3 make.py [" + "|".join(STEPS) + "]", file=sys.stderr)
-        return 2
+def run(name: str, extra: list[str]) -> int:
+    """Run a step in the environment, made before; returns the first exit code that is not 0."""
     install()
     for step in STEPS[name]:
         command = [str(BIN / step[0]), *step[1:], *extra]
@@ -64,6 +69,31 @@ def main() -> int:
         if code:
             return code
     return 0
+
+
+def main() -> int:
+    """Run the step that the command line names; returns the exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - the message is for whoever has an older one
+        print("Python 3.11 or newer is needed; this is " + sys.version.split()[0], file=sys.stderr)
+        return 2
+    name, extra = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
+    if name not in STEPS:
+        print("usage: python3 make.py [" + "|".join(STEPS) + "]", file=sys.stderr)
+        return 2
+    try:
+        return run(name, extra)
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"{error.filename or VENV} cannot be used: {error.strerror}. "
+            "To put the environment elsewhere, name a directory in PIPELINE_VENV.",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ def broker(directory: Path) -> Iterator[str]:
     if configured:
         yield configured
         return
-    with EmbeddedKafka(directory, heap="1g") as kafka:
+    flush = bool(os.environ.get("BENCH_FLUSH"))
+    with EmbeddedKafka(directory, heap="1g", flush_each_message=flush) as kafka:
         yield kafka.bootstrap
 
 

@@ -203,7 +203,7 @@ async def soak(directory: Path, minutes: float, rate: float, entities: int) -> i
     path = directory / "pipeline.toml"
     path.write_text(tomlfile.dumps(tree(directory)), encoding="utf-8")
     settings = config.load(path, environ={})
-    async with Wiring(path, settings, sandbox=True) as wiring:
+    async with Wiring(settings, sandbox=True) as wiring:
         watch = Watch(
             {name: wiring.urls[name] for name in ("gateway", "translate", "deliver")}, lambda _: None
         )

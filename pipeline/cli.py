@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +12,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline import config
+from pipeline import config, logs
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
+from pipeline.logs import LogFormat
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="pipeline",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Orders, customers and products from online shops to Connectif, through Kafka.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
@@ -47,9 +53,48 @@ WorkerOption = Annotated[
 ]
 
 
+def _choose_format(chosen: LogFormat | None) -> LogFormat | None:
+    """Processes that this one starts are to log alike, so it is told them by the environment."""
+    if chosen is not None:
+        os.environ[logs.VARIABLE] = chosen.value
+    return chosen
+
+
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        callback=_choose_format,
+        help="json: one object a line, with `event` as its name; else PIPELINE_LOG_FORMAT, else text.",
+    ),
+]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from pipeline.process import version  # noqa: PLC0415 - start fast
+
+        print(f"pipeline {version()}")  # noqa: T201 - its output
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is.")
+    ] = False,
+    log_format: LogFormatOption = None,
+) -> None:
     """Stages are separate processes; `pipeline up` runs them all on one machine."""
+
+
+def _started(name: str, path: Path | None, *, keeps_data: bool = True) -> config.Settings:
+    """The settings of a long-running process, whose rights and log are set up."""
+    from pipeline import process  # noqa: PLC0415 - start fast
+
+    settings = config.load(path)
+    process.begin(name, settings, config.path_of(path), keeps_data=keeps_data)
+    return settings
 
 
 @app.command()
@@ -64,13 +109,27 @@ def kafka(
     port: Annotated[
         int, typer.Option("--port", help="Port of the (first) broker; 0: any free one, kept.")
     ] = 0,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Run a real Apache Kafka on this machine, on 127.0.0.1, until it is told to stop."""
-    from pipeline.local import broker, foreground  # noqa: PLC0415 - start fast
+    from pipeline import process  # noqa: PLC0415 - start fast
+    from pipeline.local import broker, foreground  # noqa: PLC0415
 
-    settings = config.Settings(data_dir=data_dir) if data_dir else config.load(config_path)
-    java, say = settings.kafka.java, Console(stderr=True).print
-    server = broker.EmbeddedKafka(settings.data_dir, brokers=brokers, port=port, java=java, say=say)
+    path = config.path_of(config_path)
+    # Where the data lie is enough to run one; it needs no account and no secret.
+    given = config_path is not None or data_dir is None
+    settings = config.load(path, secrets=False) if given else config.Settings()
+    if data_dir is not None:
+        settings = settings.model_copy(update={"data_dir": data_dir.absolute()})
+    process.begin("kafka", settings, path)
+    server = broker.EmbeddedKafka(
+        settings.data_dir,
+        brokers=brokers,
+        port=port,
+        java=settings.kafka.java,
+        flush_each_message=settings.kafka.flush_each_message,
+        say=Console(stderr=True).print,
+    )
     foreground.serve(server, announce=lambda bootstrap: print(bootstrap, flush=True))  # noqa: T201 - its output
 
 
@@ -101,12 +160,38 @@ def write_schemas(
     raise typer.Exit(1 if check and stale else 0)
 
 
+@app.command("settings")
+def example_settings(
+    write: Annotated[Path | None, typer.Option("--write", help="Into this file, instead.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Only compare with this file; exit 1 where it differs.")
+    ] = None,
+) -> None:
+    """Print a settings file to start from: every setting with its meaning and its default."""
+    from pipeline import example  # noqa: PLC0415 - start fast
+
+    made = example.text()
+    if check is not None:
+        current = check.is_file() and check.read_text(encoding="utf-8") == made
+        print(f"{check} is as the code has it" if current else f"differs from the code: {check}")  # noqa: T201
+        raise typer.Exit(0 if current else 1)
+    if write is None:
+        print(made, end="")  # noqa: T201 - its output
+    elif example.write(write):
+        print(f"written: {write}")  # noqa: T201 - its output
+
+
 @app.command()
-def gateway(settings: ConfigOption = None, host: HostOption = "127.0.0.1", port: PortOption = 8080) -> None:
+def gateway(
+    settings: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
     """Receive the shops' webhooks and put them into Kafka."""
     from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
 
-    serve(config.load(settings), host, port)
+    serve(_started("gateway", settings), host, port)
 
 
 @worker.command("translate")
@@ -115,11 +200,13 @@ def worker_translate(
     host: HostOption = "127.0.0.1",
     port: PortOption = 8081,
     name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Turn the shops' events into what Connectif is to be told."""
     from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
 
-    raise typer.Exit(serve(config.load(config_path), worker=name, host=host, port=port))
+    settings = _started("worker translate", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
 
 
 @worker.command("deliver")
@@ -128,11 +215,13 @@ def worker_deliver(
     host: HostOption = "127.0.0.1",
     port: PortOption = 8082,
     name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Tell Connectif, within the limit of each account, and write a receipt for every record."""
     from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
 
-    raise typer.Exit(serve(config.load(config_path), worker=name, host=host, port=port))
+    settings = _started("worker deliver", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
 
 
 @coupons.command("add")
@@ -166,12 +255,14 @@ def coupons_add(  # noqa: PLR0917 - typer reads each parameter as an option
     left in Connectif. Codes for any other set are imported at once. Exit code 1: some were no codes, and
     without --skip-bad nothing was added.
     """
-    from pipeline.coupons import add  # noqa: PLC0415 - start fast
+    from pipeline.coupons import add, known  # noqa: PLC0415 - start fast
 
     settings, console = config.load(config_path), Console(stderr=True)
     to = add.target(settings, account, coupon_set)
     if from_topic is not None and file != "-":
         raise typer.BadParameter("a file and --from-topic exclude each other")
+    if doubt := known.doubt(settings, to):
+        console.print(f"warning: {doubt}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if from_topic is not None:
         code = add.add_topic(settings, to, from_topic, skip_bad=skip_bad, as_json=as_json, console=console)
     else:
@@ -277,7 +368,7 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
         import_seconds=import_seconds,
         import_rows_per_second=import_rows,
     )
-    plan_report.run(config.load(config_path), orders, account or [], volume, as_json=as_json)
+    plan_report.run(config.load(config_path, secrets=False), orders, account or [], volume, as_json=as_json)
 
 
 @app.command()
@@ -288,15 +379,12 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Also run the simulated Connectif the accounts name.")
     ] = False,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
-    from pipeline.local.wiring import Wiring  # noqa: PLC0415 - start fast
 
-    path, console = config.path_of(settings), Console()
-    loaded = config.load(path)
-    wiring = Wiring(path, loaded, sandbox=sandbox, host=host, port=port, say=everything.sayer(console))
-    everything.run(wiring, loaded, console)
+    everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port)
 
 
 @app.command()
@@ -308,6 +396,7 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
     window: Annotated[str | None, typer.Option(help="Kind of its limit: fixed or sliding.")] = None,
     switch: Annotated[list[str] | None, typer.Option(help="A reading to change, as name=value.")] = None,
     list_switches: Annotated[bool, typer.Option("--list-switches", help="Name them all and stop.")] = False,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Simulate Connectif for every account of the settings."""
     from pipeline.sandbox import serve  # noqa: PLC0415 - start fast
@@ -315,7 +404,8 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
     if list_switches:
         serve.print_switches()
         return
-    settings = serve.with_options(config.load(config_path), speed=speed, window=window, switches=switch or ())
+    read = _started("sandbox", config_path, keeps_data=False)
+    settings = serve.with_options(read, speed=speed, window=window, switches=switch or ())
     serve.run(settings, host=host, port=port)
 
 
@@ -347,8 +437,20 @@ def main() -> None:
     try:
         app()
     except PipelineError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        if logs.format_from(os.environ) is LogFormat.JSON:
+            logs.set_up(LogFormat.JSON)
+            log.log(
+                logging.ERROR, "%s", error, extra={"event": "process.refused", "exit_code": error.exit_code}
+            )
+        else:
+            Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if logs.format_from(os.environ) is LogFormat.TEXT:
+            raise
+        logs.set_up(LogFormat.JSON)
+        log.critical("%s", error or type(error).__name__, exc_info=True, extra={"event": "process.failed"})
+        sys.exit(1)
 
 
 __all__ = ["ConfigOption", "HostOption", "PortOption", "config", "main"]

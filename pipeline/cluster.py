@@ -5,7 +5,6 @@ Thin by intent: which facts are good and which changes are safe is decided in `p
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -24,10 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from pipeline.errors import BrokerError
-
-log = logging.getLogger(__name__)
-# What the client logs of a failed connection is in our error; nothing is printed beside it.
-log.addHandler(logging.NullHandler())
+from pipeline.kafka import client_log, meaning
 
 OFFSETS_TOPIC = "__consumer_offsets"
 
@@ -70,7 +66,7 @@ class Cluster:
         self._last_error = ""
         try:
             self._admin = AdminClient(
-                {**config, "error_cb": self._remember, "log.connection.close": False}, logger=log
+                {**config, "error_cb": self._remember, "log.connection.close": False}, logger=client_log
             )
         except KafkaException as error:
             raise BrokerError(
@@ -194,7 +190,7 @@ class Cluster:
         self._admin.poll(0)  # hands over the complaints
         silent = _code(error) in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)  # noqa: SLF001 - their names
         reason = (silent and self._last_error) or error.args[0].str()
-        hint = "is the cluster up, and kafka.security right?" if silent else ""
+        hint = (meaning(reason) or "is the cluster up, and kafka.security right?") if silent else ""
         return BrokerError(f"{what} ({self._servers}): {reason}", hint=hint)
 
     def _remember(self, error: KafkaError) -> None:

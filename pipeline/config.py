@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -23,129 +19,102 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
+from pipeline import config_tree, config_values
+from pipeline.config_values import CouponSetId, Name, Secret, is_loopback
 from pipeline.errors import SettingsError
 
 DEFAULT_PATH = Path("pipeline.toml")
-MAX_PORT = 65_535
-#: Names of stores and accounts appear in keys (`store|kind|id`), labels, paths and URLs.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-
-
-def _read_secret(value: object) -> object:
-    """`{ env = "NAME" }` or `{ file = "path" }` -> the secret; a bare string is checked later."""
-    if not isinstance(value, Mapping):
-        return value
-    if set(value) == {"env"}:
-        name = str(value["env"])
-        if not os.environ.get(name):
-            raise ValueError(f"environment variable {name} is not set")
-        return os.environ[name]
-    if set(value) == {"file"}:
-        path = Path(str(value["file"]))
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror}") from error
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is not UTF-8 text") from None
-    raise ValueError('a secret is { env = "NAME" } or { file = "path" }')
-
-
-def _not_empty(secret: SecretStr) -> SecretStr:
-    """Whoever knows that a secret is empty can sign for it."""
-    if not secret.get_secret_value().strip():
-        raise ValueError("the secret is empty")
-    return secret
-
-
-def _key_of_connectif(secret: SecretStr) -> SecretStr:
-    """It is sent in a header as it stands."""
-    if not re.fullmatch(r"[!-9;-~]+:[!-~]+", secret.get_secret_value()):
-        raise ValueError('an API key is "id:secret", both without spaces')
-    return secret
-
-
-#: It stands before the code in a record's id, `set/code`.
-CouponSetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Secret = Annotated[SecretStr, BeforeValidator(_read_secret), AfterValidator(_not_empty)]
-
-
-def _web_address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.username or parts.query or parts.fragment:
-        raise ValueError("must be an address such as https://api.connectif.cloud")
-    return url
-
-
-def _shop_address(domain: str) -> str:
-    """A host, with a path where the shop has one; it is put after `https://`."""
-    if not re.fullmatch(r"[^\s/?#@]+(?:/[^\s/?#]+)*", domain):
-        raise ValueError("must be the shop's address without https://, such as acme.example")
-    return domain
-
-
-def _servers(text: str) -> str:
-    """Kafka's addresses: its clients wait for ever for one without a port, and say nothing."""
-    for server in text.split(","):
-        host, _, port = server.strip().rpartition(":")
-        named = re.fullmatch(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]", host)
-        if not named or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= MAX_PORT:
-            raise ValueError(
-                "must be host:port, several with commas between, such as kafka-1:9092,kafka-2:9092"
-            )
-    return text
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Europe/Madrid") from error
-    return name
+#: Beyond it a number is a typing error, or stands for "without end"; no setting has a use for that.
+LARGEST = 1e12
+MOST_SECONDS = 1e8
+#: Stand in a label or a record where no store does.
+NOT_NAMES_OF_STORES = {"unknown", "coupons"}
 
 
 class Section(BaseModel):
     """A table of the settings file: unknown keys are errors, so a typing error is found at the start."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _numbers_are_of_this_world(self) -> Self:
+        for name, value in self:
+            most = MOST_SECONDS if isinstance(value, float) else LARGEST
+            if isinstance(value, int | float) and abs(value) > most:
+                raise ValueError(f"{name} must be at most {most:g}")
+        return self
 
 
 class KafkaSettings(Section):
     """Where Kafka is, and how its topics are made.
 
-    `bootstrap` left out means the embedded broker. Retention is in days; partition counts are fixed for the
-    life of a topic (docs/adr/0003).
+    Partition counts are fixed for the life of a topic (docs/adr/0003).
     """
 
-    bootstrap: Annotated[str, AfterValidator(_servers)] | None = None
-    security: dict[str, str] = Field(default_factory=dict, description="librdkafka settings, e.g. sasl.*")
-    topic_prefix: str = ""
-    replication: int = Field(default=1, ge=1)
-    min_insync: int = Field(default=1, ge=1)
-    shop_partitions: int = Field(default=8, ge=1, le=1000)
-    account_partitions: int = Field(default=8, ge=1, le=1000)
+    bootstrap: Annotated[str, AfterValidator(config_values.servers)] | None = Field(
+        default=None,
+        description="addresses of a cluster; left out, the embedded broker runs on this machine",
+        examples=["kafka-1:9092,kafka-2:9092"],
+    )
+    security: Annotated[dict[str, str | SecretStr], BeforeValidator(config_values.security)] = Field(
+        default_factory=dict,
+        description="how to connect to that cluster, by librdkafka's names; its passwords are secrets by "
+        "reference",
+        examples=[
+            {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": "pipeline",
+                "sasl.password": {"env": "KAFKA_PASSWORD"},
+                "ssl.ca.location": "kafka-ca.pem",
+            }
+        ],
+    )
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = Field(
+        default="", description='before the names of topics and groups, to share a cluster; such as "shops."'
+    )
+    replication: int = Field(default=1, ge=1, description="copies of each topic; 3 on three brokers or more")
+    min_insync: int = Field(
+        default=1, ge=1, description="copies that confirm before a message counts as kept; 2 with 3 copies"
+    )
+    shop_partitions: int = Field(
+        default=8, ge=1, le=1000, description="of the topics of shops' events; fixed once they are there"
+    )
+    account_partitions: int = Field(
+        default=8, ge=1, le=1000, description="of the topics of accounts' records; fixed once they are there"
+    )
     shop_retention_days: int = Field(default=400, ge=1, description="how far back a replay can reach")
-    record_retention_days: int = Field(default=14, ge=1)
-    receipt_retention_days: int = Field(default=90, ge=1)
-    dead_retention_days: int = Field(default=400, ge=1)
-    max_message_bytes: int = Field(default=6_000_000, ge=1_000_000)
+    record_retention_days: int = Field(
+        default=14, ge=1, description="how long records for Connectif are kept"
+    )
+    receipt_retention_days: int = Field(default=90, ge=1, description="how long receipts are kept")
+    dead_retention_days: int = Field(default=400, ge=1, description="how long dead letters are kept")
+    max_message_bytes: int = Field(
+        default=6_000_000, ge=1_000_000, description="largest message; above gateway.max_body_bytes"
+    )
     session_timeout: float = Field(
         default=15.0, ge=6, le=300, description="seconds until a silent worker's partitions go to another"
     )
-    java: Literal["bundled", "system"] = Field(default="bundled", description="of the embedded broker")
+    java: Literal["bundled", "system"] = Field(
+        default="bundled", description="which Java runs the embedded broker"
+    )
+    flush_each_message: bool = Field(
+        default=False,
+        description="the embedded broker writes each message through to the disk before it confirms it: then "
+        "a power cut loses nothing that was confirmed, and each webhook waits for the disk",
+    )
 
 
 class GatewaySettings(Section):
     """Limits of the webhook side. Sizes in bytes, times in seconds."""
 
-    max_body_bytes: int = Field(default=5_000_000, ge=1_000)
-    spool_max_bytes: int = Field(default=2_000_000_000, ge=0)
+    max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger bodies are answered 413")
+    spool_max_bytes: int = Field(
+        default=2_000_000_000,
+        ge=0,
+        description="what is kept on disk while Kafka is away; beyond it shops are answered 503",
+    )
     confirm_timeout: float = Field(default=2.0, gt=0, description="wait for Kafka before the spool takes it")
     drain_timeout: float = Field(default=20.0, gt=0, description="on SIGTERM, for what is in flight")
     read_timeout: float = Field(default=15.0, ge=1, description="for a whole request to arrive")
@@ -155,11 +124,13 @@ class GatewaySettings(Section):
 
 
 class TranslateSettings(Section):
-    """The translate stage. `state_days` is how long an entity's deduplication state is kept."""
+    """The translate stage."""
 
-    batch: int = Field(default=500, ge=1)
+    batch: int = Field(default=500, ge=1, description="most events of one round")
     buffer: int = Field(default=4_000, ge=100, description="events held in memory before the rules")
-    state_days: int = Field(default=400, ge=1)
+    state_days: int = Field(
+        default=400, ge=1, description="how long repeats and overtaken versions of an entity are recognised"
+    )
     recent_deliveries: int = Field(default=8, ge=1, description="delivery ids remembered per entity")
     retired_stores: frozenset[Name] = Field(
         default=frozenset(),
@@ -171,7 +142,7 @@ class TranslateSettings(Section):
 class DeliverSettings(Section):
     """The deliver stage. Times in seconds."""
 
-    call_timeout: float = Field(default=30.0, gt=0)
+    call_timeout: float = Field(default=30.0, gt=0, description="how long a call may take")
     concurrency: int = Field(default=8, ge=1, description="calls in flight per account")
     retry_floor: float = Field(
         default=0.05, ge=0, le=0.5, description="share of the calls that retries have for certain"
@@ -188,13 +159,24 @@ class DeliverSettings(Section):
         description="older words that subscribe somebody are told only once Connectif was asked",
     )
     import_min_rows: int = Field(default=4, ge=2, description="fewer waiting rows go as single calls")
-    imports_at_once: int = Field(default=5, ge=1, le=10, description="unfinished imports per account")
-    import_max_bytes: int = Field(default=45_000_000, ge=1_000, le=50_000_000)
-    import_max_rows: int = Field(default=50_000, ge=2)
+    imports_at_once: int = Field(
+        default=5,
+        ge=1,
+        le=10,
+        description="unfinished imports per account; Connectif takes 10 from everybody",
+    )
+    import_max_bytes: int = Field(
+        default=45_000_000, ge=1_000, le=50_000_000, description="largest file of an import"
+    )
+    import_max_rows: int = Field(default=50_000, ge=2, description="most rows of an import")
     import_poll: float = Field(default=2.0, gt=0, description="shortest time between looks at an import")
-    import_stuck_after: float = Field(default=3_600.0, gt=0)
-    retry_min: float = Field(default=1.0, gt=0)
-    retry_max: float = Field(default=300.0, gt=0)
+    import_stuck_after: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="an import that is not done by then is given up, and its rows go again",
+    )
+    retry_min: float = Field(default=1.0, gt=0, description="wait before a first retry; it doubles each time")
+    retry_max: float = Field(default=300.0, gt=0, description="longest wait before a retry")
     retry_for: float = Field(
         default=3_600.0, ge=0, description="how long a record is tried whose own answers make no sense"
     )
@@ -214,8 +196,8 @@ class DeliverSettings(Section):
 class CouponSetSettings(Section):
     """A coupon set of Connectif that is kept filled from codes given to it in advance."""
 
-    set_id: CouponSetId
-    low: int = Field(ge=1, description="top it up when fewer codes are available")
+    set_id: CouponSetId = Field(description="its id in Connectif", examples=["6072374b4d3ceb76e44d4323"])
+    low: int = Field(ge=1, description="top it up when fewer codes are available", examples=[200])
     batch: int = Field(default=500, ge=1, description="codes of one top-up")
     every: float = Field(default=600.0, ge=10, description="seconds between looks; each costs a call")
 
@@ -223,20 +205,42 @@ class CouponSetSettings(Section):
 class AccountSettings(Section):
     """One Connectif account: a store in one language and one currency, with its own budget."""
 
-    api_key: Annotated[Secret, AfterValidator(_key_of_connectif)]
-    base_url: Annotated[str, AfterValidator(_web_address)] = "https://api.connectif.cloud"
-    calls_per_minute: int = Field(default=100, ge=1)
+    api_key: Annotated[Secret, AfterValidator(config_values.key_of_connectif)] = Field(
+        description='"id:secret", from Store settings > API and IP access > API Keys',
+        examples=[{"env": "CONNECTIF_ACME_ES"}],
+    )
+    base_url: Annotated[str, AfterValidator(config_values.web_address)] = Field(
+        default="https://api.connectif.cloud",
+        description="of Connectif; http:// only for a sandbox on this machine or in a private network",
+    )
+    calls_per_minute: int = Field(default=100, ge=1, le=1_000_000_000, description="what the account may do")
     reserve_calls: int = Field(default=0, ge=0, description="of these a minute, left to others' scripts")
-    window_seconds: float = Field(default=60.0, gt=0, description="the limit's minute; shorter on sandboxes")
-    authorised_domains: tuple[str, ...] = ()
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    window_seconds: float = Field(
+        default=60.0, ge=0.001, description="the limit's minute; shorter on sandboxes"
+    )
+    authorised_domains: tuple[Annotated[str, AfterValidator(config_values.web_origin)], ...] = Field(
+        default=(),
+        description="as in Connectif, with https://: Store settings > Channels > Web > Advanced",
+        examples=[["https://acme.example"]],
+    )
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = Field(
+        default=None,
+        description="the account's; orders in another are dead letters. Left out, orders in any pass",
+        examples=["EUR"],
+    )
     purchases_since: date | None = Field(
-        default=None, description="orders placed before this day make no purchase; None: all do"
+        default=None,
+        description="orders placed before this day make no purchase; left out, all do",
+        examples=[date(2024, 1, 1)],
     )
     coupon_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9]\w{0,99}$")] | None = Field(
-        default=None, description="id of the contact field that is told which codes an order used"
+        default=None,
+        description="id of the contact field that is told which codes an order used; it must be there",
+        examples=["last_coupon"],
     )
-    coupons: dict[Name, CouponSetSettings] = Field(default_factory=dict, description="sets to keep filled")
+    coupons: dict[Name, CouponSetSettings] = Field(
+        default_factory=dict, description="coupon sets to keep filled, by names of your choice"
+    )
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -253,41 +257,81 @@ class AccountSettings(Section):
 
 
 class StoreSettings(Section):
-    """One shop feed: how it is trusted, and what its bodies mean (defaults: docs/decisions.md)."""
+    """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
 
-    platform: Literal["shopify", "woocommerce"]
-    account: Name
-    domain: Annotated[str, AfterValidator(_shop_address)]
-    secrets: tuple[Secret, ...] = Field(min_length=1, max_length=2)
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    purchase_id: Literal["id", "number", "name"] = "id"
-    product_id: Literal["product", "variant", "sku"] = "product"
-    tax: Literal["as_shown", "included", "excluded"] = "as_shown"
-    sold_statuses: frozenset[str] | None = Field(default=None, description="None: the platform's default")
-    on_order_deleted: Literal["retract", "keep"] = "retract"
-    on_partial_refund: Literal["replace", "keep"] = "replace"
-    on_product_deleted: Literal["hide", "delete"] = "hide"
-    on_customer_deleted: Literal["keep", "delete"] = "keep"
-    accept_test_orders: bool = False
-    guests_without_email: Literal["park", "external_id"] = "park"
-    contacts_from_unsold_orders: bool = False
+    platform: Literal["shopify", "woocommerce"] = Field(
+        description="what the shop runs on", examples=["shopify"]
+    )
+    account: Name = Field(description="name of the account that is told", examples=["acme-es"])
+    domain: Annotated[str, AfterValidator(config_values.shop_address)] = Field(
+        description="where buyers see products, without https://; not the shop's *.myshopify.com",
+        examples=["acme.example"],
+    )
+    secrets: tuple[Secret, ...] = Field(
+        min_length=1,
+        max_length=2,
+        description="what the shop signs with; two at once while you rotate: the new one, then the old one",
+        examples=[[{"env": "SHOPIFY_ACME_ES"}]],
+    )
+    timezone: Annotated[str, AfterValidator(config_values.known_zone)] = Field(
+        default="UTC", description="read for dates without an offset"
+    )
+    purchase_id: Literal["id", "number", "name"] = Field(
+        default="id", description="what a purchase is known by; must be what your web tracking sends"
+    )
+    product_id: Literal["product", "variant", "sku"] = Field(
+        default="product",
+        description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
+    )
+    tax: Literal["as_shown", "included", "excluded"] = Field(
+        default="as_shown", description="whether prices are told with tax"
+    )
+    sold_statuses: frozenset[str] | None = Field(
+        default=None, description="of orders that are sold; left out, the platform's own", examples=[["paid"]]
+    )
+    on_order_deleted: Literal["retract", "keep"] = Field(
+        default="retract", description="what becomes of the purchase of an order deleted in the shop"
+    )
+    on_partial_refund: Literal["replace", "keep"] = Field(
+        default="replace", description="what becomes of the purchase of an order refunded in part"
+    )
+    on_product_deleted: Literal["hide", "delete"] = Field(
+        default="hide", description="what becomes of a deleted product; deleted, its history goes with it"
+    )
+    on_customer_deleted: Literal["keep", "delete"] = Field(
+        default="keep",
+        description='what becomes of a deleted customer\'s contact; needs the webhook "customer deletion" of '
+        'Shopify, "customer deleted" of WooCommerce',
+    )
+    accept_test_orders: bool = Field(default=False, description="whether test orders count")
+    guests_without_email: Literal["park", "external_id"] = Field(
+        default="park", description="what becomes of an order without an e-mail address"
+    )
+    contacts_from_unsold_orders: bool = Field(
+        default=False, description="whether an order that is not sold makes a contact"
+    )
     consent_from_orders: bool = Field(
         default=False,
         description="whether the box ticked at checkout subscribes; only for shops without double opt-in",
     )
-    placeholder_product: str | None = Field(default=None, description="product id for orders without lines")
-    product_url: str | None = Field(
+    placeholder_product: str | None = Field(
+        default=None,
+        description="product id for orders without lines; left out, such an order is a dead letter",
+        examples=["unknown"],
+    )
+    product_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
         default=None,
         description="page of a product known only from orders, with {domain}, {id} and {sku} filled in; "
-        "None: the platform's own form",
+        "left out, the platform's own form",
+        examples=["https://{domain}/p/{id}"],
     )
 
 
 class SandboxSettings(Section):
-    """The simulated Connectif. `speed` divides its minute: 60 makes it one second."""
+    """The simulated Connectif."""
 
-    speed: float = Field(default=1.0, gt=0)
-    window: Literal["fixed", "sliding"] = "fixed"
+    speed: float = Field(default=1.0, gt=0, description="what its minute is divided by: 60 makes it a second")
+    window: Literal["fixed", "sliding"] = Field(default="fixed", description="kind of its limit")
     switches: dict[str, str | bool | int | float] = Field(
         default_factory=dict, description="readings of unknown points; `pipeline sandbox --list-switches`"
     )
@@ -295,22 +339,43 @@ class SandboxSettings(Section):
 
 
 class Settings(Section):
-    """All settings. `data_dir` holds the spool, the state stores and the embedded broker's log."""
+    """All settings."""
 
-    data_dir: Path = Path("data")
-    kafka: KafkaSettings = KafkaSettings()
-    gateway: GatewaySettings = GatewaySettings()
-    translate: TranslateSettings = TranslateSettings()
-    deliver: DeliverSettings = DeliverSettings()
-    sandbox: SandboxSettings = SandboxSettings()
-    accounts: dict[Name, AccountSettings] = Field(default_factory=dict)
-    stores: dict[Name, StoreSettings] = Field(default_factory=dict)
+    data_dir: Annotated[Path, AfterValidator(config_values.some_path)] = Field(
+        default=Path("data"),
+        description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the "
+        "workers' state, the embedded broker's log. A relative one is relative to this file",
+    )
+    kafka: KafkaSettings = Field(default=KafkaSettings(), description="the cluster and its topics")
+    gateway: GatewaySettings = Field(default=GatewaySettings(), description="limits of the webhook side")
+    translate: TranslateSettings = Field(default=TranslateSettings(), description="the translate stage")
+    deliver: DeliverSettings = Field(default=DeliverSettings(), description="the deliver stage")
+    sandbox: SandboxSettings = Field(default=SandboxSettings(), description="the simulated Connectif")
+    accounts: dict[Name, AccountSettings] = Field(default_factory=dict, description="Connectif's accounts")
+    stores: dict[Name, StoreSettings] = Field(default_factory=dict, description="the shops' feeds")
 
     @model_validator(mode="after")
     def _stores_name_known_accounts(self) -> Self:
         for name, store in self.stores.items():
             if store.account not in self.accounts:
                 raise ValueError(f"stores.{name}.account: no account {store.account!r} in the settings")
+            if name in NOT_NAMES_OF_STORES:
+                raise ValueError(f"stores.{name}: {name!r} stands for no store; choose another name")
+        return self
+
+    @model_validator(mode="after")
+    def _products_are_where_buyers_see_them(self) -> Self:
+        for name, store in self.stores.items():
+            host = store.domain.partition("/")[0].lower()
+            authorised = self.accounts[store.account].authorised_domains
+            if host.endswith(".myshopify.com") and host not in {
+                url.lower().partition("://")[2] for url in authorised
+            }:
+                raise ValueError(
+                    f"stores.{name}.domain: {host} is where Shopify keeps the shop, not where buyers see "
+                    "products; name the shop's own domain, or, where it has no other, put "
+                    f"https://{host} into the account's authorised_domains"
+                )
         return self
 
 
@@ -319,12 +384,15 @@ def path_of(path: Path | None = None, environ: Mapping[str, str] = os.environ) -
     return path or Path(environ.get("PIPELINE_CONFIG", DEFAULT_PATH))
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings file and the environment.
+def load(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, *, secrets: bool = True
+) -> Settings:
+    """Read the settings file and the environment. Relative paths in it are relative to the file.
 
     Args:
         path: the file; else `PIPELINE_CONFIG`, else `pipeline.toml`.
         environ: the environment, for tests.
+        secrets: False leaves them unread, for what needs none.
 
     Raises:
         SettingsError: naming each wrong field, without the value.
@@ -332,107 +400,54 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     path = path_of(path, environ)
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        # A byte order mark is what some editors put before the text.
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise SettingsError(
             f"there is no settings file {path}",
             hint="name one with --config or PIPELINE_CONFIG, or start from pipeline.example.toml",
         ) from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="correct its rights") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
-    return parse(tree, environ)
+        raise SettingsError(f"{path} is not valid TOML: {error}", hint="correct that place") from error
+    except RecursionError:
+        raise SettingsError(
+            f"{path} is not valid TOML: too deep", hint="no setting is a list of lists"
+        ) from None
+    return parse(tree, environ, directory=path.absolute().parent, secrets=secrets)
 
 
-def parse(tree: dict[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Build the settings from a tree and the environment's overrides; errors as in `load`."""
-    _refuse_plain_secrets(tree)
+def parse(
+    tree: dict[str, Any],
+    environ: Mapping[str, str],
+    *,
+    directory: Path | None = None,
+    secrets: bool = True,
+) -> Settings:
+    """Build the settings from a tree and the environment's overrides; errors as in `load`.
+
+    Args:
+        tree: as TOML gives it; the overrides are laid into it.
+        environ: the environment.
+        directory: what relative paths are relative to; None: the working directory.
+        secrets: False leaves them unread.
+    """
+    plain = config_tree.plain_secrets(tree)
     for name, text in environ.items():
         if name.upper().startswith("PIPELINE__"):
-            _override(tree, name[len("PIPELINE__") :].split("__"), text)
+            config_tree.override(tree, name[len("PIPELINE__") :].split("__"), text)
+    config_tree.refuse_plain_secrets(tree, plain)
+    if directory is not None:
+        tree.setdefault("data_dir", str(Settings.model_fields["data_dir"].default))
+        config_tree.anchor(tree, directory)
     try:
-        return Settings.model_validate(tree)
+        return Settings.model_validate(tree, context={config_values.READ_SECRETS: secrets})
     except ValidationError as error:
-        lines = _complaints(error.errors(include_input=False, include_url=False))
+        lines = config_tree.complaints(error.errors(include_input=False, include_url=False))
         raise SettingsError(
             "the settings are not usable:\n  " + "\n  ".join(lines), hint="correct these and start again"
         ) from None
-
-
-#: pydantic's errors in the words of a settings file.
-_WORDS = {
-    "extra_forbidden": "there is no such setting",
-    "missing": "must be set",
-    "tuple_type": "must be a list: [ ... ]",
-    "model_type": "must be a table",
-    "dict_type": "must be a table",
-}
-_NAME_RULE = "a name is made of a-z, 0-9, - and _, and begins with a letter or digit"
-
-
-def _complaints(errors: list[ErrorDetails]) -> list[str]:
-    """One line for each wrong field; the length of a list is no matter while its items are wrong."""
-    places = [item["loc"] for item in errors]
-    lines = []
-    for item in errors:
-        place = item["loc"]
-        if item["type"] == "too_short" and any(
-            len(p) > len(place) and p[: len(place)] == place for p in places
-        ):
-            continue
-        message = _WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
-        if place[-1:] == ("[key]",):
-            place, message = place[:-1], _NAME_RULE
-        lines.append(": ".join(filter(None, (".".join(map(str, place)), message))))
-    return lines
-
-
-def _override(tree: dict[str, Any], path: list[str], text: str) -> None:
-    """Set one value; a path's part meets an existing key whatever its case and with `_` for `-`."""
-    *parents, last = path
-    for part in parents:
-        tree = tree.setdefault(_meet(tree, part), {})
-        if not isinstance(tree, dict):
-            raise SettingsError(f"PIPELINE__{'__'.join(path)} points into a value that is not a table")
-    try:
-        value: Any = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    tree[_meet(tree, last)] = value
-
-
-def _meet(tree: Mapping[str, Any], part: str) -> str:
-    folded = part.lower().replace("-", "_")
-    return next((key for key in tree if key.lower().replace("-", "_") == folded), part.lower())
-
-
-def _refuse_plain_secrets(tree: Mapping[str, Any]) -> None:
-    """Secrets stand in the file only where every call stays on this machine (a sandbox)."""
-    accounts = _tables(tree.get("accounts"))
-    sandboxes = {name for name, account in accounts.items() if is_loopback(str(account.get("base_url", "")))}
-    for name, account in accounts.items():
-        if isinstance(account.get("api_key"), str) and name not in sandboxes:
-            raise SettingsError(
-                "the secret stands in the settings file",
-                store=name,
-                field="api_key",
-                hint='use { env = "NAME" } or { file = "path" }',
-            )
-    for name, store in _tables(tree.get("stores")).items():
-        secrets = store.get("secrets")
-        plain = isinstance(secrets, str | list) and any(isinstance(secret, str) for secret in secrets)
-        if plain and str(store.get("account")) not in sandboxes:
-            raise SettingsError(
-                "a secret stands in the settings file",
-                store=name,
-                field="secrets",
-                hint='use { env = "NAME" } or { file = "path" }',
-            )
-
-
-def _tables(value: object) -> dict[str, Mapping[str, Any]]:
-    """The tables in a table; what has another shape is for the validation to name."""
-    items = value.items() if isinstance(value, Mapping) else ()
-    return {name: table for name, table in items if isinstance(table, Mapping)}
 
 
 def require_stores(settings: Settings) -> None:
@@ -474,15 +489,4 @@ def shared_secrets(settings: Settings) -> list[str]:
     ]
 
 
-def is_loopback(url: str) -> bool:
-    """Whether calls to the URL stay on this machine: a sandbox's."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    if re.fullmatch(r"localhost|.*\.localhost", host):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["Name", "is_loopback"]

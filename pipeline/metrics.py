@@ -17,6 +17,9 @@ from prometheus_client.registry import Collector
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+BUILD_INFO = Gauge(
+    "pipeline_build_info", "1: which version runs, and on which Python.", ["version", "python"]
+)
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(

@@ -60,10 +60,18 @@ def _tree(report: Report) -> dict[str, Any]:
 
 
 def _table(report: Report, servers: str) -> Table:
-    table = Table(title=f"Topics on {servers}", title_justify="left")
-    table.add_column("topic", no_wrap=True)
-    for heading in ("parts", "repl.", "min isr"):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title=f"Topics on {servers}",
+        title_justify="left",
+        box=None,
+        header_style="dim",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    # All the others are narrow: a long name is folded where the terminal has 80 columns.
+    table.add_column("topic", overflow="fold")
+    for heading in ("parts", "copies", "min"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("kept", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for verdict in report.verdicts:

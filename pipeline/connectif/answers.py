@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,7 +19,7 @@ import httpx
 
 from pipeline.connectif.blanks import scrub
 from pipeline.connectif.bodies import TooLargeError
-from pipeline.connectif.forms import ANY, Form, is_error
+from pipeline.connectif.forms import ANY, Form, is_error, says_something
 from pipeline.connectif.network import CertificateError, UnknownHostError
 from pipeline.connectif.rates import RateHint, read_rate
 
@@ -102,6 +102,7 @@ class Answer:
         domains: domains an E0103 or E0201 allows.
         body: the JSON body of a good answer; None where it was empty. Decimals stay exact.
         cause: why there is no answer that counts.
+        perhaps_taken: whether it is a 409 in part of Connectif's form: nothing follows from it but a look.
     """
 
     kind: AnswerKind
@@ -114,6 +115,7 @@ class Answer:
     domains: tuple[str, ...] = ()
     body: Any = None
     cause: Cause = Cause.NONE
+    perhaps_taken: bool = False
 
     @property
     def label(self) -> str:
@@ -196,7 +198,8 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
         return Answer(AnswerKind.UNAVAILABLE, status, words, rate, carried_out=None, cause=Cause.SERVER_ERROR)
     refusal = _BARE.get(status) or (_REFUSALS.get(status) if known else None)
     if refusal is None:
-        return _foreign(status, _looks(response, body), rate)
+        taken = status == httpx.codes.CONFLICT and says_something(body) and "status" not in body
+        return replace(_foreign(status, _looks(response, body), rate), perhaps_taken=taken)
     if status == httpx.codes.BAD_REQUEST:
         refusal = _CODES.get(str(error.get("code")), refusal)
     return Answer(

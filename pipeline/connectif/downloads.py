@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import httpx
 
-from pipeline.config import MAX_PORT
+from pipeline.config_values import MAX_PORT
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer
 from pipeline.connectif.bodies import TooLargeError, gather, unpack
 

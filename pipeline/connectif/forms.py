@@ -88,8 +88,14 @@ def is_error(status: int, body: Any) -> bool:
     if not isinstance(body, Mapping) or type(body.get("status")) is not int or body["status"] != status:
         return False
     failures = body.get("validationErrors")
-    words = any(isinstance(body.get(name), str) and body[name] for name in _WORDS)
-    return words or (isinstance(failures, list) and bool(failures))
+    return says_something(body) or (isinstance(failures, list) and bool(failures))
+
+
+def says_something(body: Any) -> bool:
+    """Whether JSON has the words of an HttpError, if not all of it."""
+    return isinstance(body, Mapping) and any(
+        isinstance(body.get(name), str) and body[name] for name in _WORDS
+    )
 
 
 def _is_named(body: Mapping[str, Any], purchase: str) -> bool:

@@ -66,7 +66,7 @@ class Network(httpx.AsyncBaseTransport):
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=await request.aread() or None,
-                timeout=aiohttp.ClientTimeout(total=seconds, connect=connecting),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=connecting),
                 allow_redirects=False,
             ) as answer:
                 content, headers = await _content(answer), answer.raw_headers

@@ -24,7 +24,7 @@ from pipeline.coupons.codes import Checked, Finding, Given, check, read_file, re
 from pipeline.coupons.topic import TopicReader
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.events import Lane
-from pipeline.kafka import client_config
+from pipeline.kafka import client_config, client_log
 from pipeline.records import Coupon, CouponRecord, Origin, RecordKind, Source, partition_of, record_key
 
 #: What stands for a store where codes are of none.
@@ -152,7 +152,8 @@ def _send(settings: Settings, to: Target, codes: tuple[str, ...], console: Conso
                 "compression.type": "lz4",
                 "linger.ms": 20,
                 "log_level": 2,
-            }
+            },
+            logger=client_log,
         )
         topic = topics.full_name(settings, RecordKind.COUPON.topic)
         partition = partition_of(to.account, settings.kafka.account_partitions)

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from pipeline.config import Settings
 from pipeline.errors import BrokerError, PipelineError
-from pipeline.kafka import client_config
+from pipeline.kafka import client_config, client_log
 
 #: Seconds a broker may take to answer.
 TIMEOUT = 15.0
@@ -43,7 +43,8 @@ class TopicReader:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "log_level": 2,
-            }
+            },
+            logger=client_log,
         )
         self._read: dict[int, int] = {}
         self._topic = topic

@@ -20,6 +20,9 @@ from pipeline.coupons.topic import TopicReader
 from pipeline.records import CouponUse
 
 FIELDS = ("code", "purchase_id", "store", "purchase_date")
+#: What a formula begins with, and what spreadsheets skip before it.
+_FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide forms count, too
+_BLANK = " \u00a0\ufeff\n"
 
 
 def used(uses: Iterable[CouponUse], account: str, since: date | None = None) -> list[CouponUse]:
@@ -59,7 +62,7 @@ def export(
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, FIELDS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: in_a_cell(value) for name, value in row.items()} for row in rows)
     else:
         table = Table(title=f"{len(rows)} codes used, account {account}", title_justify="left")
         for name in FIELDS:
@@ -67,6 +70,11 @@ def export(
         for row in rows:
             table.add_row(*(row[name] or "" for name in FIELDS))
         Console().print(table)
+
+
+def in_a_cell(text: str | None) -> str | None:
+    """A text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe in front."""
+    return f"'{text}" if text and text.lstrip(_BLANK)[:1] in _FORMULA else text
 
 
 def _read(settings: Settings, console: Console) -> list[CouponUse]:

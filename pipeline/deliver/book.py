@@ -25,7 +25,7 @@ class Phase(enum.IntEnum):
     SETTLING = 4  # its receipt is written and on the way back
 
 
-_PHASE = 7
+_PHASE, _WAITING = 7, int(Phase.WAITING)
 _PHASES = tuple(Phase)
 #: A call with the current version got no clear answer.
 _TRIED = 8
@@ -282,7 +282,7 @@ class Line:
             self._states.pop(record_id, None)
         else:
             self._states[record_id] = state
-        if before is not None:
+        if before is not None and before & _PHASE == _WAITING:
             self._sweep(_lane(before))
 
     def _sweep(self, lane: Lane) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from pipeline.engine.logs import LIBRDKAFKA
+from pipeline.kafka import client_log
 
 #: Seconds one question to a broker may take.
 ASK = 30.0
@@ -39,7 +39,7 @@ def look(config: Mapping[str, Any], group: str, topics: Sequence[str], partition
     Raises:
         KafkaException: a broker refused, or did not answer.
     """
-    consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False}, logger=LIBRDKAFKA)
+    consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False}, logger=client_log)
     try:
         places = [TopicPartition(topic, partition) for topic in topics]
         committed = {place.topic: place.offset for place in consumer.committed(places, timeout=ASK)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Sequence
 
 from pipeline.config import DeliverSettings
@@ -37,6 +38,8 @@ from pipeline.deliver.pending import Waiting
 from pipeline.deliver.receipts import Ending, Key
 from pipeline.deliver.scheduler import Scheduler
 from pipeline.records import Outcome, RecordKind
+
+log = logging.getLogger(__name__)
 
 #: Records read, or receipts written, before others get their turn.
 CHUNK = 500
@@ -288,7 +291,15 @@ class Importer:
             page = functools.partial(self._client.list_imports, link)
             answer = await way.call("imports", page, purpose=LOOK)
             if not answer.good:
-                return  # the next look is planned
+                if link is None:
+                    return  # the next look is planned
+                # The unfinished ones are new: those on the first page are all there can be.
+                log.warning(
+                    "account %s: the list of imports is read no further: %s",
+                    self._account,
+                    answer.cause or answer.kind,
+                )
+                break
             progresses, link = read_list(answer.body)
             found += progresses
             if link is None:

@@ -121,13 +121,14 @@ def forecast(
     volume: Volume,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Forecast:
-    """Deliver the volume on paper; `progress` is told of calls made and their least number, now and then."""
+    """Deliver the volume on paper; `progress` hears now and then how many records are told, of how many."""
     run = _Run(account, deliver, volume)
-    fewest = fewest_calls(volume)
+    total = run.left
+    progress(0, total)
     while run.left:
         if run.step() and run.made % STEP == 0:
-            progress(min(run.made, fewest), fewest)
-    progress(fewest, fewest)
+            progress(total - run.left, total)
+    progress(total, total)
     return run.forecast()
 
 

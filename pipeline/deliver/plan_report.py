@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.config import AccountSettings, Settings
 from pipeline.deliver.plan import Forecast, Volume, forecast
 from pipeline.errors import SettingsError
 
+#: Between two lines of progress, where there is no terminal.
+LINE_SECONDS = 2.0
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 #: What is told of a forecast's calls: heading, and name in `Forecast.calls`.
 CALLS = {
@@ -86,20 +89,46 @@ def _forecasts(settings: Settings, volumes: Mapping[str, Volume]) -> dict[str, F
     made: dict[tuple[object, ...], Forecast] = {}
     found: dict[str, Forecast] = {}
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         for name, volume in volumes.items():
             account = settings.accounts[name]
             same = (*_budget(account), volume)
             if same not in made:
-                task = progress.add_task(name)
-                made[same] = forecast(
-                    account,
-                    settings.deliver,
-                    volume,
-                    lambda done, of, task=task: progress.update(task, completed=done, total=of),  # type: ignore[misc]
-                )
+                task = progress.add_task(name, total=None)
+                line = Lines(name, console)
+
+                def tell(done: int, of: int, task: TaskID = task, line: Lines = line) -> None:
+                    progress.update(task, completed=done, total=of)
+                    line(done, of)
+
+                made[same] = forecast(account, settings.deliver, volume, tell)
             found[name] = made[same]
     return found
+
+
+class Lines:
+    """Says how far a plan is where no bar can be shown: a line every `LINE_SECONDS`.
+
+    Args:
+        name: the account's.
+        console: where to.
+        clock: seconds.
+    """
+
+    def __init__(self, name: str, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._console = console
+        self._clock = clock
+        self._said = clock()
+
+    def __call__(self, done: int, of: int) -> None:
+        """So many of the records are told."""
+        now = self._clock()
+        if not self._console.is_terminal and now - self._said >= LINE_SECONDS:
+            self._said = now
+            share = f"{done / of:.0%}" if of else "all"
+            self._console.print(f"{self._name}: planned {share}", highlight=False, soft_wrap=True)
 
 
 def _budget(account: AccountSettings) -> tuple[int, int, float]:

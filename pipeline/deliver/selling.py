@@ -97,11 +97,11 @@ class Sale:
         posted = await self._post(trigger=trigger)
         if not isinstance(posted, Answer):
             return posted
-        if posted.kind is not AnswerKind.ALREADY:
+        if not _says_taken(posted):
             return result_of(posted, "created")
         if compare:
             return await self._compare(posted)
-        if self._book[RecordKind.PURCHASE].maybe_sent(self._id):
+        if not posted.perhaps_taken and self._book[RecordKind.PURCHASE].maybe_sent(self._id):
             return Ending(Outcome.DELIVERED, "already", status=posted.status)
         return await self._see(posted)
 
@@ -138,6 +138,8 @@ class Sale:
 
     def _taken(self, refusal: Answer) -> Result:
         """The id is taken, and nothing is there: it cannot be used again, unless that is old news."""
+        if refusal.perhaps_taken:
+            return result_of(refusal, "", touched=self._progress.deleted)
         self._progress.taken += 1
         if self._progress.taken < ID_TRIES:
             return Again(Sign.WELL, tried=True, reason="id_used_up", detail=refusal.detail)
@@ -165,7 +167,7 @@ class Sale:
         posted = await self._post(trigger=False)
         if not isinstance(posted, Answer):
             return posted
-        if posted.kind is AnswerKind.ALREADY:
+        if _says_taken(posted):
             return await self._compare(posted)
         return result_of(posted, reason, touched=self._progress.deleted)
 
@@ -273,3 +275,8 @@ class Sale:
     def _unclear(self, answer: Answer) -> Again:
         sign = sign_of(answer, may_be_absent=True)
         return Again(sign, self._progress.deleted, reason="unreadable", detail=answer.detail)
+
+
+def _says_taken(answer: Answer) -> bool:
+    """Whether a POST was refused because the purchase exists, or perhaps so: then it is looked for."""
+    return answer.kind is AnswerKind.ALREADY or answer.perhaps_taken

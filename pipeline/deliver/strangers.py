@@ -12,7 +12,7 @@ from pipeline.deliver.paper import Paper
 from pipeline.deliver.reading import Unreadable
 from pipeline.deliver.steps import Step
 from pipeline.engine.consumer import Record as Message
-from pipeline.engine.logs import Sparingly
+from pipeline.logs import Sparingly
 from pipeline.metrics import DELIVER_INVALID
 
 log = logging.getLogger(__name__)

@@ -86,14 +86,17 @@ def run(options: Options) -> int:
     for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
         del os.environ[name]  # the caller's settings are for the caller's own pipeline
     directory = Path(tempfile.mkdtemp(prefix="pipeline-demo-"))
-    done: Run | None = None
     try:
         done = asyncio.run(_until_signal(_demo(options, made, directory, console)))
-    finally:
-        if done is not None and done.agrees and not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
-        elif done is None:
-            console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
+    except KeyboardInterrupt:  # before, or after, the signals were ours
+        done = None
+    except BaseException:
+        console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
+        raise
+    if not options.keep and (done is None or done.agrees):
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
     if done is None:
         return 130
     if options.as_json:
@@ -104,9 +107,9 @@ def run(options: Options) -> int:
 
 
 async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
-    """The work's result; None where SIGINT or SIGTERM ended it. It stops cleanly, whatever comes after."""
+    """The work's result; None where a signal, or the end of the terminal, ended it. It stops cleanly."""
     task = asyncio.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return await task
@@ -115,7 +118,7 @@ async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
 
 
 async def _demo(options: Options, made: Traffic, directory: Path, console: Console) -> Run:
-    path, settings = setting.write(directory, options.speed)
+    _, settings = setting.write(directory, options.speed)
     console.print(
         f"{len(made.posted):,} webhooks of three shops, through a real Kafka, to a simulated Connectif whose "
         f"minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).\n"
@@ -129,7 +132,7 @@ async def _demo(options: Options, made: Traffic, directory: Path, console: Conso
         console.print(f"{text} ...", style="dim", highlight=False)
 
     async with contextlib.AsyncExitStack() as stack:
-        wiring = Wiring(path, settings, sandbox=True, say=say)
+        wiring = Wiring(settings, sandbox=True, say=say)
         async with parts.timed("start"):
             await stack.enter_async_context(wiring)
         # Asked for now: a broker that was killed may be on its way back at the end.
@@ -169,7 +172,8 @@ class _Session:
     async def run(self) -> Run:
         """Replay, post, wait, judge."""
         work = asyncio.create_task(self._work())
-        watching = [asyncio.create_task(self._wiring.watch()), asyncio.create_task(self._display())]
+        others = self._wiring.watch(), self._display(), self._until_one_fails()
+        watching = [asyncio.create_task(other) for other in others]
         try:
             await asyncio.wait([work, *watching], return_when=asyncio.FIRST_COMPLETED)
             for task in (*watching, work):
@@ -181,6 +185,12 @@ class _Session:
                 task.cancel()
             await asyncio.gather(work, *watching, return_exceptions=True)
             await self._watch.close()
+
+    async def _until_one_fails(self) -> None:
+        """Raises: PipelineError, where a process ended for good: nothing would come of waiting."""
+        while not (failed := self._wiring.failed):  # noqa: ASYNC110 - a look at processes
+            await asyncio.sleep(LIVE_SECONDS)
+        raise self._wiring.complaint(failed[0])
 
     async def _work(self) -> Run:
         posted_all = asyncio.Event()

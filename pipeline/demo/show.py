@@ -21,6 +21,13 @@ _COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Pha
 _MOST_AGAINST = 12
 _BAR = 30
 
+#: What somebody who saw it wants to do now.
+NEXT = """\
+What next?
+  pipeline demo --kill              the same, with kill -9 of gateway, workers and broker on the way
+  pipeline settings > pipeline.toml a settings file for a store of your own; README.md, "Your first store"
+  pipeline up --sandbox             that store's webhooks, to a simulated Connectif on this machine"""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -109,8 +116,9 @@ def result(run: Run, console: Console) -> None:
         console.print(
             "Everything agrees: nothing missing, nothing twice, inside the budget.", style="bold green"
         )
+        console.print(f"\n{NEXT}", highlight=False, markup=False)
     else:
-        console.print(f"It does not agree. Logs and data: {run.directory}", style="bold red", soft_wrap=True)
+        console.print("It does not agree.", style="bold red", soft_wrap=True)
 
 
 def _events(run: Run) -> Table:

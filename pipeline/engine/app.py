@@ -16,7 +16,7 @@ from pipeline.config import Settings
 from pipeline.engine.consumer import RoundTransport
 from pipeline.engine.recovery import BulkTableManager
 from pipeline.engine.security import credentials
-from pipeline.kafka import bootstrap
+from pipeline.kafka import bootstrap, security
 from pipeline.topics import full_name
 
 COMMIT_EVERY = 1.0
@@ -74,7 +74,7 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
     servers = [URL(f"kafka://{server.strip()}") for server in bootstrap(settings).split(",")]
     options: dict[str, Any] = {
         "broker": servers,
-        "broker_credentials": credentials(settings.kafka.security),
+        "broker_credentials": credentials(security(settings)),
         "broker_client_id": "pipeline",
         "broker_session_timeout": settings.kafka.session_timeout,
         "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),

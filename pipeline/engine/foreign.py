@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 
-from pipeline.engine.logs import Sparingly
+from pipeline.logs import Sparingly
 from pipeline.metrics import STATE_FOREIGN
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned, StateTable
+from pipeline.kafka import client_log
 from pipeline.metrics import STATE_LATE_WRITES
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class LateWrites:
 
     def _ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         if self._admin is None:
-            self._admin = AdminClient(self._config, logger=LIBRDKAFKA)
+            self._admin = AdminClient(self._config, logger=client_log)
         wanted = {TopicPartition(*place): OffsetSpec.latest() for place in places}
         asked = self._admin.list_offsets(wanted, request_timeout=ASK)
         return {
@@ -105,7 +105,7 @@ class LateWrites:
                 "isolation.level": "read_uncommitted",
                 **self._config,
             },
-            logger=LIBRDKAFKA,
+            logger=client_log,
         )
         rows: list[Row] = []
         try:

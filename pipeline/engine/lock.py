@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TextIO
 
+from pipeline import private
 from pipeline.errors import NameTakenError
 
 #: Seconds a process that is being ended may still hold it.
@@ -21,23 +21,17 @@ def hold(path: Path, worker: str) -> TextIO | None:
         worker: its name, for the message.
 
     Raises:
-        NameTakenError: another process holds it, and goes on to.
+        NameTakenError: another process holds it, and goes on to; which one.
     """
-    if sys.platform == "win32":
-        return None  # RocksDB's own lock says it, with a less helpful message
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    file, until = path.open("w"), time.monotonic() + PATIENCE
+    until = time.monotonic() + PATIENCE
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if time.monotonic() < until:
-                time.sleep(LOOK)
-                continue
-            file.close()
-            raise NameTakenError(
-                f"a worker named {worker!r} already runs on this machine (it holds {path})",
-                hint="give each worker of a stage its own --worker name",
-            ) from error
-        return file
+            return private.hold(
+                path,
+                f"the state of the worker {worker!r}",
+                "give each worker of a stage its own --worker name",
+            )
+        except private.Held as held:
+            if time.monotonic() >= until:
+                raise NameTakenError(held.message, hint=held.hint) from held
+            time.sleep(LOOK)

@@ -24,8 +24,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from pipeline.engine.lock import hold
-from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.errors import NameTakenError, PipelineError
+from pipeline.kafka import client_log
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Place:
         """Who holds the name; None also where Kafka does not say."""
         try:
             if self._admin is None:
-                self._admin = AdminClient(self._config, logger=LIBRDKAFKA)
+                self._admin = AdminClient(self._config, logger=client_log)
             asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
             members = asked[self._group].result(timeout=seconds + 1).members
         except (KafkaException, FutureTimeoutError) as error:

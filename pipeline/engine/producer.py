@@ -11,8 +11,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.errors import BrokerError
+from pipeline.kafka import client_log
 
 Headers = Sequence[tuple[str, bytes]]
 #: Topic, value, key, who is told, and the rest as librdkafka's binding names it.
@@ -136,7 +136,7 @@ class Sender:
 
     def __init__(self, config: Mapping[str, Any], *, max_message_bytes: int) -> None:
         settings = {**DEFAULTS, "message.max.bytes": max_message_bytes, **config}
-        self._producer = Producer(settings, logger=LIBRDKAFKA)
+        self._producer = Producer(settings, logger=client_log)
         #: What librdkafka's queue has no room for, in order. Bounded: few steps are on their way at once.
         self._overflow: deque[_Message] = deque()
         self._expected = 0

@@ -15,8 +15,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from pipeline.engine.logs import LIBRDKAFKA
 from pipeline.engine.store import Damaged, PartitionStore
+from pipeline.kafka import client_log
 from pipeline.metrics import STATE_FOREIGN
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def restore(
             "queued.max.messages.kbytes": 32_768,
             **config,
         },
-        logger=LIBRDKAFKA,
+        logger=client_log,
     )
     try:
         _restore(consumer, jobs, stale_seconds, stop)

@@ -11,19 +11,6 @@ from faust.types.auth import CredentialsT
 from pipeline.errors import SettingsError
 
 _SASL = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_KNOWN = {
-    "security.protocol",
-    "sasl.mechanism",
-    "sasl.mechanisms",
-    "sasl.username",
-    "sasl.password",
-    "ssl.ca.location",
-    "ssl.certificate.location",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.endpoint.identification.algorithm",
-    "enable.ssl.certificate.verification",
-}
 
 
 def credentials(security: Mapping[str, str]) -> CredentialsT | None:
@@ -32,9 +19,6 @@ def credentials(security: Mapping[str, str]) -> CredentialsT | None:
     Raises:
         SettingsError: a setting the workers' consumer cannot follow.
     """
-    unknown = sorted(name for name in security if name.startswith(("sasl.", "ssl.")) and name not in _KNOWN)
-    if unknown:
-        raise _unusable(unknown[0], "the workers cannot use it")
     protocol = security.get("security.protocol", "plaintext").upper()
     context = _context(security) if protocol in ("SSL", "SASL_SSL") else None
     if protocol == "PLAINTEXT":

@@ -18,7 +18,6 @@ from prometheus_client import REGISTRY
 from pipeline.config import Settings
 from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
-from pipeline.engine.logs import set_up
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observed
@@ -62,7 +61,6 @@ def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) 
             field="--worker",
             hint="make it of letters, digits, '-', '_' and '.'",
         )
-    set_up()
     sock = bound_socket(host, port)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         code = runner.run(_run(stage, settings, worker, sock))

@@ -6,7 +6,6 @@ longer linger saves the broker requests, but every shop waits for it (benchmarks
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,9 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from pipeline.config import Settings
 from pipeline.errors import BrokerError
 from pipeline.gateway.message import Message
-from pipeline.kafka import client_config
-
-log = logging.getLogger(__name__)
+from pipeline.kafka import client_config, client_log, meaning
 
 LINGER_MS = 4
 #: Only what is drained from the spool ever waits this long; what a shop waits for goes to the spool before.
@@ -90,7 +87,8 @@ class _LastError:
 
     def remember(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
-            self.text = error.str()
+            said = error.str()
+            self.text = ": ".join(filter(None, (said, meaning(said))))
 
 
 class KafkaLink:
@@ -121,7 +119,7 @@ class KafkaLink:
             **client_config(settings),
         }
         try:
-            self._producer = Producer(config, logger=log)
+            self._producer = Producer(config, logger=client_log)
         except KafkaException as error:
             raise BrokerError(f"Kafka's client refuses its settings: {error.args[0].str()}") from error
 

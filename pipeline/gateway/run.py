@@ -57,7 +57,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
     most = raise_descriptor_limit()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with bound_socket(host, port) as sock:
         log.info("at most %d connections at once, as the limit on open files allows", most)
         before = settings.data_dir / SPOOL_BEFORE

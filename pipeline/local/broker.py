@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import json
-import logging
 import shutil
 import time
 import uuid
@@ -19,16 +17,17 @@ from typing import IO, Literal, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from pipeline import private
 from pipeline.errors import BrokerError
-from pipeline.kafka import address_file, answers
+from pipeline.kafka import address_file, answers, client_log
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
 from pipeline.local.node import Node, Place, Runtime
 from pipeline.local.ports import HOST, free_port, is_free
 
-log = logging.getLogger(__name__)
-
 LEAST_FREE_BYTES = 300_000_000
+#: For one that comes back: it has its files, and what waits for it may be all that fills the disk.
+LEAST_FREE_BYTES_AGAIN = 50_000_000
 
 
 class EmbeddedKafka:
@@ -42,6 +41,7 @@ class EmbeddedKafka:
         brokers: 1 or 3; None: as the directory was made, else 1.
         port: of the first broker, the others follow; 0: free ones, kept from start to start.
         java: which Java is preferred.
+        flush_each_message: whether each message is on the disk before it is confirmed.
         heap: Java's heap, for each broker.
         say: is told what takes long.
     """
@@ -53,6 +53,7 @@ class EmbeddedKafka:
         brokers: int | None = None,
         port: int = 0,
         java: Literal["bundled", "system"] = "bundled",
+        flush_each_message: bool = False,
         heap: str = "512m",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -63,6 +64,7 @@ class EmbeddedKafka:
         self._brokers = brokers
         self._port = port
         self._java = java
+        self._flush_each_message = flush_each_message
         self._heap = heap
         self._say = say
         self._lock: IO[str] | None = None
@@ -144,6 +146,16 @@ class EmbeddedKafka:
         node.start()
         self._await_answer(time.monotonic() + timeout, set(self.pids))
 
+    def cut_logs(self) -> None:
+        """Keep what the brokers print from filling the disk."""
+        for node in self._nodes.values():
+            node.cut_log()
+
+    def last_words(self) -> str:
+        """How the brokers that do not run ended."""
+        ended = [str(node.failure()) for node in self._nodes.values() if node.pid is None]
+        return "\n".join(ended) or "Kafka's broker stopped"
+
     def check(self) -> None:
         """Look whether every broker still runs.
 
@@ -156,29 +168,38 @@ class EmbeddedKafka:
 
     def _prepare(self) -> None:
         """All that can go wrong before a broker runs, in the order of what it costs to find out."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=private.PRIVATE, parents=True, exist_ok=True)
+        self._directory.chmod(private.PRIVATE)
         self._take_lock()
         free = shutil.disk_usage(self._directory).free
-        if free < LEAST_FREE_BYTES:
+        known = (self._directory / "cluster.json").exists()
+        if free < (LEAST_FREE_BYTES if not known else LEAST_FREE_BYTES_AGAIN):
             raise BrokerError(
                 f"{self._directory} has {free // 1_000_000} MB of free disk, too little for a broker",
                 hint="make room, or choose another data_dir",
             )
         cluster_id, places = self._plan()
         runtime = Runtime(find_java(self._java), class_path(self._say), self._heap)
-        nodes = [Node(place, places, self._directory / f"broker-{place.id}", runtime) for place in places]
+        nodes = [
+            Node(
+                place,
+                places,
+                self._directory / f"broker-{place.id}",
+                runtime,
+                flush_each_message=self._flush_each_message,
+            )
+            for place in places
+        ]
         with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(lambda node: node.format(cluster_id), nodes))
         self._nodes = {node.place.id: node for node in nodes}
 
     def _take_lock(self) -> None:
-        self._lock = (self._directory / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._release()
+            self._lock = private.hold(self._directory / "lock", "the embedded broker", "stop it")
+        except private.Held as error:
             raise BrokerError(
-                f"an embedded broker runs in {self._directory} already",
+                f"an embedded broker runs in {self._directory} already: {error.holder}",
                 hint="stop it, or choose another data_dir",
             ) from error
 
@@ -239,7 +260,7 @@ class EmbeddedKafka:
                 if node.pid is None:
                     raise node.failure("did not start")
             if client or all(answers(node.place.address) for node in awaited):
-                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=log)
+                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=client_log)
                 if _serves(client, {node.place.id for node in awaited}, every_partition=brokers is None):
                     return
             if time.monotonic() > until:

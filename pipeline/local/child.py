@@ -43,16 +43,24 @@ class Child:
 
     Args:
         argv: the command; found on PATH where it has no slash.
-        log: its output is appended to this file.
+        log: its output is appended to this file, and lost where that cannot be opened.
         env: its whole environment; None: ours.
 
     Raises:
-        OSError: the log cannot be written, or the command cannot be run (on Linux it then ends with
-            `CANNOT_RUN` instead).
+        OSError: the command cannot be run (on Linux it then ends with `CANNOT_RUN` instead).
+
+    Attributes:
+        log_lost: why its output is lost; empty where it is not.
     """
 
     def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
-        with log.open("ab") as output:
+        self.log_lost = ""
+        try:
+            opened = log.open("ab")
+        except OSError as error:  # a full disk is no reason not to run
+            self.log_lost = error.strerror or str(error)
+            opened = open(os.devnull, "ab")  # noqa: PTH123, SIM115 - closed below
+        with opened as output:
             self._process = _on_lasting_thread(_leashed(argv), output.fileno(), env)
         self.parent = os.getpid()
         _alive.add(self)

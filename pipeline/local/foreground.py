@@ -11,6 +11,7 @@ from types import FrameType
 from pipeline.local.broker import EmbeddedKafka
 
 CHECK_SECONDS = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _Stop(BaseException):
@@ -18,12 +19,12 @@ class _Stop(BaseException):
 
 
 def serve(kafka: EmbeddedKafka, announce: Callable[[str], None]) -> None:
-    """Run the broker until SIGTERM or SIGINT; `announce` is told its address once it answers.
+    """Run the broker until a signal or the end of the terminal; `announce` hears its address once it answers.
 
     Raises:
         BrokerError: it cannot be started, or stopped by itself.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         signal.signal(number, _stop)
     with contextlib.suppress(_Stop), kafka:
         announce(kafka.bootstrap)
@@ -34,6 +35,6 @@ def serve(kafka: EmbeddedKafka, announce: Callable[[str], None]) -> None:
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     # A second signal must not cut the clean stop short.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise _Stop

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import private
 from pipeline.errors import BrokerError
 from pipeline.local.child import Child
+from pipeline.local.logfile import LogFile
 from pipeline.local.ports import HOST
 
 #: What a broker's log says, what is wrong, and what to do.
@@ -81,9 +83,18 @@ class Node:
         places: those of the whole quorum, its own among them.
         directory: its own; made when needed.
         runtime: what runs it.
+        flush_each_message: whether a message is on the disk before it is confirmed.
     """
 
-    def __init__(self, place: Place, places: Sequence[Place], directory: Path, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        place: Place,
+        places: Sequence[Place],
+        directory: Path,
+        runtime: Runtime,
+        *,
+        flush_each_message: bool = False,
+    ) -> None:
         self.place = place
         self._directory = directory
         self._runtime = runtime
@@ -91,8 +102,11 @@ class Node:
         self._logs = (directory / "server.log", directory / "console.log")
         self._log_starts = (0, 0)
         self._child: Child | None = None
-        directory.mkdir(parents=True, exist_ok=True)
-        self._settings.write_text(_properties(place, places, directory / "log"), encoding="utf-8")
+        self._scratch = directory / "tmp"
+        for one in (directory, self._scratch):
+            one.mkdir(mode=private.PRIVATE, parents=True, exist_ok=True)
+        properties = _properties(place, places, directory / "log", flush_each_message=flush_each_message)
+        self._settings.write_text(properties, encoding="utf-8")
         (directory / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
 
     @property
@@ -127,9 +141,18 @@ class Node:
             options=(
                 f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}",
                 f"-Dpipeline.log={self._logs[0]}",
+                # Its native libraries are unpacked there; a broker that is killed leaves them behind.
+                f"-Djava.io.tmpdir={self._scratch}",
             ),
         )
+        for left in self._scratch.iterdir():
+            left.unlink(missing_ok=True)
         self._child = Child(argv, self._logs[1])
+
+    def cut_log(self) -> None:
+        """Cut what it prints, where that has grown long; its own log is rolled over by itself."""
+        if LogFile(self._logs[1]).cut():
+            self._log_starts = (self._log_starts[0], 0)
 
     def terminate(self) -> None:
         """Ask it to stop."""
@@ -165,7 +188,7 @@ class Node:
         return BrokerError(f"Kafka's broker {self.place.id} {what}{because}{quoted}", hint=hint)
 
 
-def _properties(place: Place, places: Sequence[Place], log_dir: Path) -> str:
+def _properties(place: Place, places: Sequence[Place], log_dir: Path, *, flush_each_message: bool) -> str:
     """The broker's settings: a small machine's, and no topic but those that `pipeline topics` makes."""
     replicas = min(3, len(places))
     insync = 2 if replicas > 1 else 1
@@ -205,4 +228,6 @@ def _properties(place: Place, places: Sequence[Place], log_dir: Path) -> str:
         # Half of the default heap would be this buffer.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
     }
+    if flush_each_message:
+        settings["log.flush.interval.messages"] = 1
     return "".join(f"{name}={value}\n" for name, value in settings.items())

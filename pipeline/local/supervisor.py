@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import logging
 import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,18 +19,31 @@ from typing import Any, Self
 
 import httpx
 
-from pipeline.errors import NameTakenError, PipelineError, SettingsError
+from pipeline import private
+from pipeline.errors import BrokerError, NameTakenError, PipelineError, SettingsError
 from pipeline.local.child import CANNOT_RUN, Child
+from pipeline.local.logfile import LogFile
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
 READY_LOOK_SECONDS = 1.0
+#: Between two looks at how long its log is.
+LOG_LOOK_SECONDS = 2.0
 #: Exit codes after which starting again would change nothing.
 _HOPELESS = {
     SettingsError.exit_code: "its settings or options are refused",
-    NameTakenError.exit_code: "another worker of its name runs",
+    NameTakenError.exit_code: "another worker of this name runs",
     CANNOT_RUN: "it cannot be run",
 }
-LOG_MAX_BYTES = 10_000_000
+_ENDINGS = {
+    0: "though nobody told it to",
+    1: "it could not go on",
+    BrokerError.exit_code: "Kafka cannot be reached, or would lose data",
+    70: "it met something it did not expect",
+    -signal.SIGKILL: "killed, by hand or because memory ran out",
+    -signal.SIGTERM: "told to stop by another than us",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +137,7 @@ class Supervisor:
         Raises:
             PipelineError: the directory of the logs cannot be written.
         """
-        try:
-            self._logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PipelineError(f"{self._logs} cannot be written: {error.strerror}") from error
+        private.directory(self._logs)
         for keeper in self._keepers:
             keeper.start()
 
@@ -148,9 +160,17 @@ class Supervisor:
         Raises:
             PipelineError: one is not: with the end of its log.
         """
-        for keeper in self._keepers:
-            if keeper.status.phase is Phase.FAILED:
-                raise keeper.complaint()
+        for name in self.failed:
+            raise self.complaint(name)
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the commands that are not started again."""
+        return [status.name for status in self.statuses if status.phase is Phase.FAILED]
+
+    def complaint(self, name: str) -> PipelineError:
+        """Why a command is not ready, with the end of its log."""
+        return next(keeper for keeper in self._keepers if keeper.status.name == name).complaint()
 
     async def stop(self) -> None:
         """SIGTERM to each in turn, last started first; one that outstays its time is killed."""
@@ -166,7 +186,7 @@ class _Keeper:
         self.status = Status(command.name, Phase.STOPPED, command.url)
         self._client = client
         self._command = command
-        self._log = logs / f"{command.name}.log"
+        self._log = LogFile(logs / f"{command.name}.log")
         self._pace = pace
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
@@ -184,11 +204,10 @@ class _Keeper:
         self._say(Phase.STOPPED, pid=None)
 
     def complaint(self) -> PipelineError:
-        tail = _tail(self._log)
         detail = self.status.detail or str(self.status.phase)
         return PipelineError(
-            f"{self._command.name} is not ready: {detail}" + "".join(f"\n    {line}" for line in tail),
-            hint=f"its log: {self._log}",
+            f"{self._command.name} is not ready: {detail}" + _quoted(self._log.lines()[-8:]),
+            hint=f"its log: {self._log.path}",
         )
 
     async def _keep(self) -> None:
@@ -198,36 +217,65 @@ class _Keeper:
             try:
                 code = await self._run_once()
             except OSError as error:
-                self._say(Phase.FAILED, f"it cannot be run: {error}", pid=None)
+                self._give_up(f"it cannot be run: {error}")
                 return
             if code in _HOPELESS:
-                self._say(Phase.FAILED, _HOPELESS[code], pid=None)
+                self._give_up(_HOPELESS[code])
                 return
             failures = 1 if time.monotonic() - began > self._pace.settled else failures + 1
             wait = self._pace.wait(failures)
             detail = f"ended ({_ending(code)}), again in {wait:g} s"
             self._say(Phase.WAITING, detail, pid=None, restarts=self.status.restarts + 1)
+            log.warning(
+                "%s %s%s",
+                self._command.name,
+                detail,
+                _quoted(self._log.last_words()),
+                extra={"event": "child.ended", "child": self._command.name, "exit_code": code},
+            )
             await asyncio.sleep(wait)
+
+    def _give_up(self, why: str) -> None:
+        self._say(Phase.FAILED, why, pid=None)
+        log.error(
+            "%s stopped for good: %s; what else runs goes on, what it would do waits%s",
+            self._command.name,
+            why,
+            _quoted(self._log.last_words()),
+            extra={"event": "child.failed", "child": self._command.name},
+        )
 
     async def _run_once(self) -> int:
         """Run the command to its end, keeping the status; returns its exit code."""
         child = self._child = self._spawn()
         self._say(Phase.STARTING, pid=child.pid)
-        looked = 0.0
+        looked = measured = 0.0
         while (code := child.poll()) is None:
             patience = READY_LOOK_SECONDS if self.status.phase is Phase.READY else LOOK_SECONDS
             if time.monotonic() - looked >= patience:
                 await self._look()
                 looked = time.monotonic()
+            if time.monotonic() - measured >= LOG_LOOK_SECONDS:
+                await asyncio.to_thread(self._log.cut)
+                measured = time.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
         child.kill()  # what it may have left in its session
         return code
 
     def _spawn(self) -> Child:
-        if self._log.exists() and self._log.stat().st_size > LOG_MAX_BYTES:
-            self._log.replace(self._log.with_suffix(".log.old"))
+        self._log.cut()
+        self._log.begin()
         env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._command.env}
-        return Child(self._command.argv, self._log, env)
+        child = Child(self._command.argv, self._log.path, env)
+        if child.log_lost:
+            log.warning(
+                "%s runs without a log: %s cannot be written: %s",
+                self._command.name,
+                self._log.path,
+                child.log_lost,
+                extra={"event": "child.log_lost", "child": self._command.name},
+            )
+        return child
 
     async def _look(self) -> None:
         not_yet = Phase.STARTING if self.status.phase is Phase.STARTING else Phase.NOT_READY
@@ -246,14 +294,9 @@ class _Keeper:
 
 
 def _ending(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"{ending}: {_ENDINGS[code]}" if code in _ENDINGS else ending
 
 
-def _tail(log: Path, lines: int = 8) -> list[str]:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 16_384))
-            text = file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return []
-    return [line for line in text.splitlines() if line.strip()][-lines:]
+def _quoted(lines: Sequence[str]) -> str:
+    return "".join(f"\n    {line}" for line in lines)

@@ -4,92 +4,180 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline import config, logs, private, process
 from pipeline.config import Settings, require_stores, shared_accounts, shared_secrets
 from pipeline.local.supervisor import Phase, Status
+from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring
 
+log = logging.getLogger(__name__)
+
 REFRESH_SECONDS = 0.5
+#: After so long a process that is not ready is said, and waited for without an end.
+READY_SECONDS = 90.0
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
 
 
-def sayer(console: Console) -> Callable[[str], None]:
-    """Prints what takes long."""
-    return lambda text: console.print(f"{text} ...", style="dim", highlight=False)
+def run(
+    path: Path,
+    *,
+    sandbox: bool,
+    host: str,
+    port: int,
+    program: tuple[str, ...] | None = None,
+) -> None:
+    """Run everything until SIGTERM or SIGINT; the end of the terminal changes nothing.
 
-
-def run(wiring: Wiring, settings: Settings, console: Console) -> None:
-    """Run everything until SIGTERM or SIGINT.
+    Args:
+        path: the settings file, read once: all processes run with what it holds now.
+        sandbox: also run the simulated Connectif.
+        host: where the gateway listens.
+        port: the gateway's; the workers' follow.
+        program: the `pipeline` command; None: ours.
 
     Raises:
-        SettingsError: there is no store.
-        PipelineError: something cannot be started or brought back; all is stopped first.
+        SettingsError: they cannot be used, or there is no store.
+        PipelineError: something cannot be started, or another `up` runs here; all is stopped first.
     """
+    settings = config.load(path)
     require_stores(settings)
+    for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
+        del os.environ[name]  # they are in the settings now, and those are what the processes get
+    process.begin("up", settings, path)
+    directory = private.directory(settings.data_dir / "up")
+    lock = private.hold(directory / "lock", "this data_dir", "stop that one, or choose another data_dir")
+    voice = Voice(Console(), logs.format_from(os.environ))
+    log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
+    options = {} if program is None else {"program": program}
+    wiring = Wiring(settings, sandbox=sandbox, host=host, port=port, say=voice.doing, **options)
     for warning in shared_accounts(settings) + shared_secrets(settings):
-        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    asyncio.run(_run(wiring, settings, console))
+        log.warning("%s", warning, extra={"event": "settings.shared"})
+    try:
+        asyncio.run(_run(wiring, settings, voice))
+    finally:
+        if lock is not None:
+            lock.close()
 
 
-async def _run(wiring: Wiring, settings: Settings, console: Console) -> None:
+async def _run(wiring: Wiring, settings: Settings, voice: Voice) -> None:
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - we are a coroutine
-    loop, signals = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
-
-    def stop() -> None:
-        for number in signals:
-            loop.add_signal_handler(number, lambda: None)  # a second one must not cut the clean stop short
-        main.cancel()
-
-    for number in signals:
-        loop.add_signal_handler(number, stop)
-    display = asyncio.create_task(_display(wiring, console))
+    _on_signals(main.cancel, voice)
+    display = asyncio.create_task(_display(wiring, voice))
     try:
-        async with wiring:
+        await wiring.start()
+        watching = asyncio.create_task(wiring.watch())
+        try:
+            await _ready(wiring)
             for name, store in settings.stores.items():
-                place = f"{wiring.urls['gateway']}/webhooks/{store.platform}/{name}"
-                console.print(f"{store.domain}: webhooks to {place}", highlight=False, soft_wrap=True)
-            await wiring.watch()
+                voice.print(
+                    f"{store.domain}: webhooks to {wiring.urls['gateway']}/webhooks/{store.platform}/{name}"
+                )
+            await watching
+        finally:
+            watching.cancel()
     except asyncio.CancelledError:
         main.uncancel()
     finally:
+        await wiring.stop()
         display.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await display
 
 
-async def _display(wiring: Wiring, console: Console) -> None:
-    """A table that is kept up to date on a terminal; elsewhere a line for each change."""
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                live.update(_table(wiring.statuses), refresh=True)
-                await asyncio.sleep(REFRESH_SECONDS)
-    said: dict[str, Phase] = {}
-    while True:
-        for status in wiring.statuses:
-            if said.get(status.name, Phase.STOPPED) is not status.phase:
-                said[status.name] = status.phase
-                line = " ".join(
-                    part for part in (status.name, status.phase, status.url, status.detail) if part
-                )
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+def _on_signals(stop: Callable[[], object], voice: Voice) -> None:
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+
+    def stop_once() -> None:
+        for number in numbers:
+            loop.add_signal_handler(number, lambda: None)  # a second one must not cut the clean stop short
+        stop()
+
+    def terminal_gone() -> None:
+        voice.mute()
+        log.warning(
+            "the terminal is gone; everything goes on: `kill %d` stops it",
+            os.getpid(),
+            extra={"event": "up.hangup"},
+        )
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop_once)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        loop.add_signal_handler(signal.SIGHUP, terminal_gone)
+
+
+async def _ready(wiring: Wiring) -> None:
+    """Wait for the processes; one that does not come is said, and the others go on without it.
+
+    Raises:
+        PipelineError: the gateway cannot run at all.
+    """
+    until = asyncio.get_running_loop().time() + READY_SECONDS
+    while waiting := [
+        status.name
+        for status in wiring.statuses
+        if status.name in wiring.urls and status.phase not in {Phase.READY, Phase.FAILED}
+    ]:
+        if "gateway" in wiring.failed:
+            break
+        if asyncio.get_running_loop().time() > until:
+            log.warning("%s", wiring.complaint(waiting[0]), extra={"event": "child.not_ready"})
+            return
         await asyncio.sleep(REFRESH_SECONDS)
+    if "gateway" in wiring.failed:
+        raise wiring.complaint("gateway")
 
 
-def _table(statuses: list[Status]) -> Table:
-    table = Table(box=None, header_style="dim")
-    for heading in ("process", "state", "address", "pid", "restarts", ""):
-        table.add_column(heading, no_wrap=True)
+async def _display(wiring: Wiring, voice: Voice) -> None:
+    """A table that is kept up to date on a terminal; elsewhere, and in the log, a line for each change."""
+    said: dict[str, Phase] = {}
+    live = Live(console=voice.console, auto_refresh=False) if voice.is_terminal else None
+    try:
+        while True:
+            for status in wiring.statuses:
+                _note(status, said)
+            if live is not None:
+                voice.attempt(partial(_show, live, wiring.statuses))
+            await asyncio.sleep(REFRESH_SECONDS)
+    finally:
+        if live is not None:
+            voice.attempt(live.stop)
+
+
+def _show(live: Live, statuses: list[Status]) -> None:
+    live.start()
+    live.update(table(statuses), refresh=True)
+
+
+def _note(status: Status, said: dict[str, Phase]) -> None:
+    if said.get(status.name, Phase.STOPPED) is status.phase:
+        return
+    said[status.name] = status.phase
+    line = " ".join(part for part in (status.name, status.phase, status.url, status.detail) if part)
+    log.info("%s", line, extra={"event": "child.phase", "child": status.name, "phase": str(status.phase)})
+
+
+def table(statuses: list[Status]) -> Table:
+    """How each process is."""
+    made = Table(box=None, header_style="dim")
+    for heading in ("process", "state", "address", "pid", "restarts"):
+        made.add_column(heading, no_wrap=True)
+    made.add_column("")
     for status in statuses:
-        table.add_row(
+        made.add_row(
             status.name,
             f"[{_COLOURS.get(status.phase, 'yellow')}]{status.phase}[/]",
             status.url,
@@ -97,4 +185,4 @@ def _table(statuses: list[Status]) -> Table:
             str(status.restarts or ""),
             escape(status.detail),
         )
-    return table
+    return made

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from pipeline import topics
 from pipeline.config import Settings, is_loopback
-from pipeline.errors import BrokerError, SettingsError
+from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import bootstrap
+from pipeline.local import snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, Phase, Status, Supervisor
 from pipeline.observe import bound_socket
 
+log = logging.getLogger(__name__)
+
 WATCH_SECONDS = 0.5
-#: Starts of the broker that fail in a row before it is given up.
-BROKER_ATTEMPTS = 3
 #: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
 #: still finds the next stage.
 STAGES = {
@@ -38,8 +40,7 @@ class Wiring:
     """Starts and stops everything; an async context manager.
 
     Args:
-        path: the settings file, for the processes.
-        settings: the same, read.
+        settings: those of all processes, whenever they are started.
         sandbox: also run the simulated Connectif where the accounts' `base_url` says.
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
@@ -56,7 +57,6 @@ class Wiring:
 
     def __init__(
         self,
-        path: Path,
         settings: Settings,
         *,
         sandbox: bool = False,
@@ -69,21 +69,21 @@ class Wiring:
         self._say = say
         self._kafka_restarts = 0
         self._kafka_phase = Phase.STOPPED
-        self.kafka = (
-            None
-            if _is_there(settings)
-            else EmbeddedKafka(settings.data_dir, java=settings.kafka.java, say=say)
-        )
+        self._kafka_detail = ""
+        self._pace = Pace()
+        self.kafka = None if _is_there(settings) else _broker(settings, say)
         self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
+        path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
-            [_command(program, name, url, path) for name, url in self.urls.items()],
+            [_command(program, name, url, path, variables) for name, url in self.urls.items()],
             settings.data_dir / "logs",
-            Pace(),
+            self._pace,
         )
 
     async def __aenter__(self) -> Self:
         try:
             await self.start()
+            await self.ready()
         except BaseException:
             await self.stop()
             raise
@@ -100,19 +100,23 @@ class Wiring:
             return statuses
         pid = next(iter(self.kafka.pids.values()), None)
         address = self.kafka.bootstrap
-        return [Status("kafka", self._kafka_phase, address, pid, self._kafka_restarts), *statuses]
+        return [
+            Status("kafka", self._kafka_phase, address, pid, self._kafka_restarts, self._kafka_detail),
+            *statuses,
+        ]
 
     def status(self, name: str) -> Status:
         """How one process is."""
         return next(status for status in self.statuses if status.name == name)
 
-    async def start(self, within: float = 90.0) -> None:
-        """Start everything and wait until all of it takes traffic, the processes at most `within` seconds.
+    async def start(self) -> None:
+        """Start the broker and wait for it, then start everything else.
 
         Raises:
             BrokerError: the broker cannot be started, or is not to be trusted.
-            PipelineError: a port is taken, or a process does not become ready: with the end of its log.
+            PipelineError: a port is taken, or the data directory cannot be written.
         """
+        snapshot.write(self._settings)
         for url in self.urls.values():  # else whoever has the port would answer in the process's place
             place = urlsplit(url)
             bound_socket(place.hostname or HOST, place.port or 0).close()
@@ -124,7 +128,23 @@ class Wiring:
         await _in_thread(lambda: topics.ensure(self._settings))
         self._say("processes")
         await self._supervisor.start()
+
+    async def ready(self, within: float = 90.0) -> None:
+        """Wait until all processes take traffic, at most `within` seconds.
+
+        Raises:
+            PipelineError: one does not, with the end of its log.
+        """
         await self._supervisor.ready(within)
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the processes that ended for good."""
+        return self._supervisor.failed
+
+    def complaint(self, name: str) -> PipelineError:
+        """Why a process is not ready, with the end of its log."""
+        return self._supervisor.complaint(name)
 
     async def stop(self) -> None:
         """Stop everything, upstream first, the broker last."""
@@ -134,36 +154,49 @@ class Wiring:
             self._kafka_phase = Phase.STOPPED
 
     async def watch(self) -> None:
-        """Bring the broker back whenever it ends; never returns.
+        """Bring the broker back whenever it ends, however often; never returns.
 
-        Raises:
-            BrokerError: it cannot be brought back.
-            PipelineError: a process cannot be started again.
+        The other processes go on meanwhile: the gateway has its spool.
         """
         failures = 0
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            self._supervisor.check()
-            if self.kafka and not self.kafka.pids:
-                self._kafka_restarts += 1
-                self._kafka_phase = Phase.STARTING
-                try:
-                    await _in_thread(self.kafka.start)
-                except BrokerError:  # what ended it may end it once more while it starts
-                    failures += 1
-                    if failures == BROKER_ATTEMPTS:
-                        raise
-                    self._kafka_phase = Phase.WAITING
-                else:
-                    failures = 0
-                    self._kafka_phase = Phase.READY
+            if self.kafka is None:
+                continue
+            if self.kafka.pids:
+                await _in_thread(self.kafka.cut_logs)
+                continue
+            if not failures:
+                log.warning("%s", self.kafka.last_words(), extra={"event": "broker.ended"})
+            self._kafka_restarts += 1
+            self._kafka_phase = Phase.STARTING
+            try:
+                await _in_thread(self.kafka.start)
+            except BrokerError as error:
+                failures += 1
+                await self._broker_failed(error, self._pace.wait(failures))
+            else:
+                failures = 0
+                self._kafka_phase, self._kafka_detail = Phase.READY, ""
+                log.info("Kafka's broker is back", extra={"event": "broker.back"})
+
+    async def _broker_failed(self, error: BrokerError, wait: float) -> None:
+        """Say it, once for each reason, and wait."""
+        said, self._kafka_phase, self._kafka_detail = self._kafka_detail, Phase.WAITING, error.message
+        if said != error.message:
+            log.error(
+                "Kafka's broker cannot be started, tried again and again; the gateway keeps what comes: %s",
+                error,
+                extra={"event": "broker.failed"},
+            )
+        await asyncio.sleep(wait)
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """`watch` beside other work of the block, which an error of it ends.
+        """`watch` beside other work of the block.
 
         Raises:
-            ExceptionGroup: of the errors of `watch`, or of the block.
+            ExceptionGroup: of the errors of the block.
         """
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self.watch())
@@ -208,14 +241,25 @@ def _sandbox_url(settings: Settings) -> str:
     return local[0]
 
 
-def _command(program: tuple[str, ...], name: str, url: str, path: Path) -> Command:
+def _broker(settings: Settings, say: Callable[[str], None]) -> EmbeddedKafka:
+    return EmbeddedKafka(
+        settings.data_dir,
+        java=settings.kafka.java,
+        flush_each_message=settings.kafka.flush_each_message,
+        say=say,
+    )
+
+
+def _command(
+    program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
+) -> Command:
     place = urlsplit(url)
     words = STAGES.get(name, (name,))
-    argv = [*program, *words, "--config", str(path.absolute())]
+    argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.
     asked = url.replace("//0.0.0.0:", f"//{HOST}:").replace("//[::]:", "//[::1]:")
-    return Command(name, tuple(argv), asked)
+    return Command(name, tuple(argv), asked, variables)
 
 
 async def _in_thread(work: Callable[[], object]) -> None:

@@ -122,6 +122,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         ws="none",
         lifespan="off",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         # The app dates its answers by its own clock.

@@ -18,6 +18,8 @@ PRODUCT_PAGES = {
     "shopify": "https://{domain}/products/{id}",
     "woocommerce": "https://{domain}/?p={id}",
 }
+#: Notes of a body that does not name all that a product was told under.
+PARTIAL = frozenset({"variants_cut", "variant_without_price", "variant_unreadable"})
 _UNSAFE = re.compile(r"[^\w.~-]")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)

@@ -1,18 +1,20 @@
 """What an event means for what its entity was told under before: numbers given up, addresses left. Pure.
 
-An order has one purchase, whatever its number was before. A customer has one address; Connectif cannot rename
-a contact, so the old one stays, and is told that no newsletters go there any more. What was told is
-remembered with the offset of its event, and counts only for later ones.
+An order has one purchase, whatever its number was before, and a product the ids it has now. A customer has
+one address; Connectif cannot rename a contact, so the old one stays, and is told that no newsletters go there
+any more. What was told is remembered with the offset of its event, and counts only for later ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Origin, RecordKind
 from pipeline.shops.base import Draft
+from pipeline.shops.catalogue import PARTIAL, hide_draft
 from pipeline.shops.orders import retract_draft
 from pipeline.translate.state import Address, EntityState, ToldRecords, digest
 
@@ -20,16 +22,44 @@ from pipeline.translate.state import Address, EntityState, ToldRecords, digest
 LEFT = digest(b"left")
 
 
-def given_up(drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[Draft]:
-    """Retractions of the purchases that the order was told under before, under other ids than now."""
-    now = {draft.id for draft in drafts if draft.kind is RecordKind.PURCHASE and draft.id is not None}
+def given_up(event: RawEvent, drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[Draft]:
+    """What takes back the ids that an order or a product was told under before and is not any more."""
+    if event.kind is Kind.ORDER:
+        return [
+            retract_draft(record_id, ("renumbered",))
+            for record_id in _other_ids(RecordKind.PURCHASE, drafts, told, offset)
+        ]
+    if event.kind is Kind.PRODUCT and told and not is_deletion(event.topic):
+        return _products_given_up(tuple(drafts), told, offset)
+    return []
+
+
+def _products_given_up(drafts: Sequence[Draft], told: ToldRecords, offset: int) -> list[Draft]:
+    """A product or variant with another SKU now, a variant taken out, or what another setting told.
+
+    Nothing of a body that does not name all variants. A deletion says itself what it means.
+    """
+    if any(note in PARTIAL for draft in drafts if draft.op is not Op.HIDE for note in draft.notes):
+        return []
+    ids = _other_ids(RecordKind.PRODUCT, drafts, told, offset)
+    return [hide_draft(record_id, ("id_given_up",)) for record_id in ids]
+
+
+def _other_ids(kind: RecordKind, drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[str]:
+    """Ids that were told before and that no draft names, where one names any."""
+    now = {draft.id for draft in drafts if draft.kind is kind and draft.id is not None}
     if not now:
         return []
     return [
-        retract_draft(record_id, ("renumbered",))
-        for (kind, record_id), was in told.items()
-        if kind is RecordKind.PURCHASE and record_id not in now and was.offset <= offset
+        record_id
+        for (of, record_id), was in told.items()
+        if of is kind and record_id not in now and was.offset <= offset
     ]
+
+
+def is_deletion(topic: str) -> bool:
+    """Whether the shop says that the entity is gone (`orders/delete`, `order.deleted`)."""
+    return topic.endswith(("/delete", ".deleted"))
 
 
 def was_sold(record_id: str, told: ToldRecords, offset: int) -> bool:

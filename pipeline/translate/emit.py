@@ -82,7 +82,7 @@ def emit(  # noqa: PLR0917 - positional: once per event
         drafts = at_addresses(
             drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, told
         )
-    for draft in given_up(drafts, told, source.offset):
+    for draft in given_up(event, drafts, told, source.offset):
         teller.tell(draft, str(draft.id), feed.account, told, quietly=True)
     for draft, record_id in _named(drafts, told, source.offset):
         teller.tell(draft, record_id, feed.account, told, quietly=False)

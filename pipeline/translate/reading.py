@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.config import Settings
 from pipeline.deadletters import Headers, Letter, Message, letter_of
@@ -95,6 +95,8 @@ def read(
         raise Rejected("not_an_event", detail=str(error)[:200]) from None
     if not (0 <= event.received_ms < MAX_MS and 0 <= event.triggered_ms < MAX_MS):
         raise Rejected("not_an_event", detail="it arrived at no possible time")
+    if event.triggered_ms > event.received_ms:  # its header is not signed, and nothing is sent after it came
+        event = replace(event, triggered_ms=event.received_ms)
     if event.kind is not kind:
         raise Rejected("wrong_topic", detail=f"an event of kind {event.kind} in {kind.topic}")
     feed = known.of(event, key)

@@ -13,6 +13,7 @@ from operator import attrgetter
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.translate.earlier import is_deletion
 from pipeline.translate.emit import Emission, Version, emit
 from pipeline.translate.feed import Feed, Place
 from pipeline.translate.state import EntityState, Newest, Seen, digest
@@ -140,11 +141,6 @@ def _too_old(translation: Translation, state: EntityState, offset: int, feed: Fe
     known = any(kind is RecordKind.PURCHASE and was.offset < offset for (kind, _), was in told.items())
     first = since.isoformat()
     return not known and any((body.purchase_date or first)[: len(first)] < first for body in bodies)
-
-
-def is_deletion(topic: str) -> bool:
-    """Whether the shop says that the entity is gone (`orders/delete`, `order.deleted`)."""
-    return topic.endswith(("/delete", ".deleted"))
 
 
 def _version(event: RawEvent, translation: Translation, state: EntityState, offset: int) -> int | None:

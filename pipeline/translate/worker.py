@@ -16,11 +16,11 @@ from pipeline.engine.consumer import Record as Message
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
 from pipeline.engine.foreign import JUNK, foreign_row
-from pipeline.engine.logs import Sparingly
 from pipeline.engine.steps import Step
 from pipeline.engine.table import StateTable
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.logs import Sparingly
 from pipeline.metrics import (
     COUPONS_USED,
     TRANSLATE_AGE_SECONDS,

@@ -21,10 +21,10 @@ def sunglasses_and_furniture() -> tuple[Draft, ...]:
     return (
         person(
             Origin.ORDER,
+            "phone_invalid",
             email="jon@example.com",  # the order's own address, not the customer's john@
             name="John",
             surname="Smith",
-            mobile_phone="+10000000000",
             customer="115310627314723954",
             placed=YEAR_END,
         ),
@@ -69,12 +69,12 @@ def two_ipods() -> tuple[Draft, ...]:
     return (
         person(
             Origin.ORDER,
+            "phone_invalid",
             customer="115310627314723954",
             placed=YEAR_END,
             email="jon@example.com",
             name="John",
             surname="Smith",
-            mobile_phone="+10000000000",
         ),
         told(
             Origin.ORDER,
@@ -111,12 +111,12 @@ def three_old_ipods() -> tuple[Draft, ...]:
     return (
         person(
             Origin.ORDER,
+            "phone_invalid",
             customer="207119551",
             placed="2008-01-10T16:00:00Z",
             email="customer2@example.com",
             name="Bob",
             surname="Norman",
-            mobile_phone="+10000000000",
         ),
         told(
             Origin.ORDER,

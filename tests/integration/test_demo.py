@@ -65,7 +65,10 @@ def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert left_running(tmp_path) == []
 
 
-def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "the terminal's end"])
+def test_an_interruption_stops_everything_and_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     log = tmp_path / "out.txt"
     with log.open("w") as output:
         demo = subprocess.Popen(
@@ -75,8 +78,9 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
         while "\nwebhooks " not in log.read_text() and time.monotonic() < until:
             assert demo.poll() is None, log.read_text()
             time.sleep(0.1)
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         assert demo.wait(DEADLINE) == 130, log.read_text()
+    assert list(tmp_path.iterdir()) == [log]
     assert left_running(tmp_path) == []
-    assert "Logs and data:" in log.read_text()
+    assert "Logs and data:" not in log.read_text()
     assert "Traceback" not in log.read_text()

@@ -212,7 +212,7 @@ async def test_every_hostile_body_ends_where_it_must_and_a_good_order_behind_the
     ends = Counter(case.end if case.end in (DELIVERED, IGNORED) else "dead" for case in hostile)
 
     async with (
-        Wiring(path, settings, sandbox=True) as wiring,
+        Wiring(settings, sandbox=True) as wiring,
         httpx.AsyncClient(timeout=30, trust_env=False) as client,
     ):
         world = World(wiring, settings, client)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -63,7 +62,7 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
     path = kafka_settings.write(accounts(es=(sandbox := f"http://127.0.0.1:{free_port()}")))
     settings = load(path, {})
 
-    async with Wiring(path, settings, sandbox=True, program=PROGRAM) as wiring:
+    async with Wiring(settings, sandbox=True, program=PROGRAM) as wiring:
         assert wiring.kafka is None
         assert wiring.urls["sandbox"] == sandbox
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
@@ -91,7 +90,7 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
     path = tmp_path / "pipeline.toml"
     path.write_text(dumps(tree))
     settings = load(path, {})
-    async with Wiring(path, settings, program=PROGRAM) as wiring:
+    async with Wiring(settings, program=PROGRAM) as wiring:
         assert wiring.kafka is not None
         assert "sandbox" not in wiring.urls
         address, (pid,) = bootstrap(settings), wiring.kafka.pids.values()
@@ -108,7 +107,7 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
 
 async def test_a_taken_port_is_named_before_anything_starts(kafka_settings: KafkaSettings) -> None:
     path = kafka_settings.write()
-    wiring = Wiring(path, load(path, {}), program=PROGRAM)
+    wiring = Wiring(load(path, {}), program=PROGRAM)
     place = urlsplit(wiring.urls["translate"])
     with bound_socket("127.0.0.1", place.port or 0) as taken:
         taken.listen()
@@ -116,33 +115,6 @@ async def test_a_taken_port_is_named_before_anything_starts(kafka_settings: Kafk
             async with wiring:
                 pass
     assert not Path("notes").exists()
-
-
-def test_up_says_where_webhooks_go_and_stops_everything_when_told(kafka_settings: KafkaSettings) -> None:
-    store = {"platform": "shopify", "account": "es", "domain": "acme.example", "secrets": ["s"]}
-    path = kafka_settings.write({**accounts(es="http://127.0.0.1:9100"), "stores": {"acme": store}})
-    up = f"""
-from pathlib import Path
-from rich.console import Console
-from pipeline import config
-from pipeline.local import up, wiring
-path = Path({str(path)!r})
-settings = config.load(path)
-up.run(wiring.Wiring(path, settings, program={PROGRAM!r}), settings, Console())
-"""
-    with subprocess.Popen([sys.executable, "-c", up], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or "webhooks to" not in lines[-1]:
-            lines.append(process.stdout.readline())
-            assert lines[-1], lines
-        assert lines[-1].startswith("acme.example: webhooks to http://127.0.0.1:")
-        assert lines[-1].endswith("/webhooks/shopify/acme\n")
-
-        process.send_signal(signal.SIGTERM)
-
-        assert process.wait(30) == 0
-    assert Path("notes").read_text().splitlines()[-1] == "stopped worker-deliver"
 
 
 @pytest.mark.parametrize(
@@ -161,4 +133,4 @@ def test_a_sandbox_nobody_would_call_is_refused(
     path = tmp_path / "pipeline.toml"
     path.write_text(dumps(tree))
     with pytest.raises(SettingsError, match="a sandbox needs accounts whose base_url is one address"):
-        Wiring(path, load(path), sandbox=True)
+        Wiring(load(path), sandbox=True)

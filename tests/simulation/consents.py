@@ -70,8 +70,8 @@ def judge_consent(world: Judged, account: str, said: Sequence[ContactRecord]) ->
         if email not in held:
             continue  # deleted: judged elsewhere
         status = held[email].get(STATUS, "none")
-        left = witness.withdrawn[email] if witness is not None else []
-        crossed = witness is not None and _crossed(world, witness, email, person)
+        left = [] if witness is None else _told_apart(world, email, witness.withdrawn[email])
+        crossed = witness is not None and _crossed(witness, left, email, person, world.fresh())
         wanted = _wanted(person, max(left, default=None))
         if crossed or wanted is None or status == wanted:
             continue
@@ -97,15 +97,27 @@ def _wanted(person: _Person, left: float | None) -> str | None:
     return "unsubscribed" if left >= moment else None
 
 
-def _crossed(world: Judged, witness: Witness, email: str, person: _Person) -> bool:
+def _told_apart(world: Judged, email: str, withdrawn: Sequence[float]) -> list[float]:
+    """Without those made just as Connectif was told of an older one: its date is the same for both."""
+    ours = [
+        (one.unsubscribing_ms - CLOCKS_MS, one.at_ms + CLOCKS_MS)
+        for one in world.receipts()
+        if one.kind is RecordKind.CONTACT and one.id == email and one.unsubscribing_ms is not None
+    ]
+    return [left for left in withdrawn if not any(begin <= left <= end for begin, end in ours)]
+
+
+def _crossed(
+    witness: Witness, withdrawn: Sequence[float], email: str, person: _Person, seconds: float
+) -> bool:
     """Whether a withdrawal and `subscribed` crossed on their ways, as they may; asserts that they may."""
     crossed = False
-    for left in witness.withdrawn[email]:
+    for left in withdrawn:
         newest = max(person.moments, default=0)
         for told in (at for at in witness.subscribed[email] if at > left):
             if newest > left:
                 continue  # a newer word, or a tie
-            fresh = told - newest <= world.fresh() * 1_000 + CALL_MS
+            fresh = told - newest <= seconds * 1_000 + CALL_MS
             before = [asked for asked in witness.asked(email) if asked.at_ms <= told]
             asked = any(
                 one.at_ms <= left and told - one.at_ms <= (EXPORT_MS if one.everybody else CALL_MS)

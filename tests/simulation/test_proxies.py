@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,26 @@ def test_a_proxy_that_takes_no_large_files_gets_small_ones(tmp_path: Path) -> No
         assert gate.health.failure == ""
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("link", [".evil.example/", "//evil.example/", "https://evil.example/", ":99999/"])
+def test_a_list_of_imports_that_goes_on_elsewhere_holds_up_no_contact(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, link: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        body = json.dumps({"results": [], "links": {"next": link}})
+        stage.fault("reply", status=200, body=body, method="GET", route="/imports/")
+        stage.shop.customer("ann@example.com", name="Ann")
+        await stage.settle()
+        await stage.restart()
+        stage.shop.customer("bea@example.com", name="Bea")
+        await stage.settle(within=120)
+        assert len(stage.world.holds("contacts")) == 2
+
+    caplog.set_level(logging.WARNING, "pipeline.deliver")
+    play(tmp_path, story)
+    assert "is read no further" in caplog.text
+    assert "evil" not in caplog.text
 
 
 class _Uplink(httpx.AsyncBaseTransport):

@@ -57,9 +57,11 @@ def test_the_readme_names_a_setting_beside_the_webhooks_it_needs(platform: str) 
 @pytest.mark.parametrize(("platform", "asked"), [(p, a) for p, a in EACH if a.setting])
 @pytest.mark.parametrize("file", ["pipeline.example.toml", "docs/decisions.md"])
 def test_a_setting_is_explained_with_the_webhook_it_needs(file: str, platform: str, asked: Asked) -> None:
+    # The example explains a setting in the comment before it, the page in its row.
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    about = [line for line in lines if asked.setting in line]
-    assert any(asked.menu in line for line in about), f"{platform}: {asked.menu}"
+    places = [place for place, line in enumerate(lines) if asked.setting in line]
+    about = [" ".join(lines[max(0, place - 2) : place + 1]).replace(" # ", " ") for place in places]
+    assert any(asked.menu in text for text in about), f"{platform}: {asked.menu}"
 
 
 @pytest.mark.parametrize("platform", ASKED)

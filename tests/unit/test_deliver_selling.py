@@ -158,6 +158,18 @@ def test_a_page_in_the_place_of_a_refusal_asks_nothing_and_delivers_nothing() ->
     assert (result.sign, result.tried) == (Sign.AWAY, True)
 
 
+HALF = {"detail": "exists"}
+
+
+def test_a_refusal_as_taken_in_part_of_its_form_counts_by_what_is_seen_alone() -> None:
+    result = _tell(NEW, [("POST", 409, HALF), ("GET", 200, _held("20"))])
+    assert result == Ending(Outcome.DELIVERED, "already", status=200)
+    for answer in ((404, GONE), (404, {"title": "Not Found"}), (200, {"message": "ok"}), (503, None)):
+        result = _tell(NEW, [("POST", 409, HALF), ("GET", *answer)])
+        assert isinstance(result, Again)
+        assert result.sign is Sign.AWAY
+
+
 def test_an_id_that_is_taken_by_nothing_is_given_up_after_three_looks() -> None:
     progress = Progress()
     verdict, answers = CreatePurchase(trigger=False, compare=True), [("POST", 409, TAKEN), ("GET", 404, GONE)]

@@ -143,46 +143,6 @@ def test_the_image_has_what_the_build_needs() -> None:
                 assert source in kept, f".dockerignore leaves {source} out"
 
 
-def example(*, defaults: bool = False, others: bool = False) -> str:
-    """The example settings, with the commented lines switched on that show defaults, or the other ones."""
-    lines = []
-    for line in (ROOT / "pipeline.example.toml").read_text(encoding="utf-8").splitlines():
-        match = re.fullmatch(r"# (\[\w+\]|\w+ = .*)", line)
-        is_default = "not a default" not in line and "... " not in line and "max_body_bytes" not in line
-        wanted = match and (match[1].startswith("[") or (defaults if is_default else others))
-        lines.append(match[1] if match and wanted else line)
-    return "\n".join(lines)
-
-
-@pytest.fixture(name="load_example")
-def _load_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("CONNECTIF_ACME_ES", "id:secret")
-    monkeypatch.setenv("SHOPIFY_ACME_ES", "secret")
-
-    def load(**which: bool) -> Settings:
-        path = tmp_path / "pipeline.toml"
-        path.write_text(example(**which), encoding="utf-8")
-        return config.load(path, environ={})
-
-    return load
-
-
-def test_the_example_is_a_settings_file(load_example: Any) -> None:
-    settings = load_example()
-    assert settings.stores["acme-es"].account == "acme-es"
-    assert settings.kafka.bootstrap is None
-
-
-def test_the_defaults_the_example_shows_are_the_defaults(load_example: Any) -> None:
-    assert load_example(defaults=True) == load_example()
-
-
-def test_all_other_lines_of_the_example_are_settings_too(load_example: Any) -> None:
-    settings = load_example(others=True)
-    assert settings.accounts["acme-es"].currency == "EUR"
-    assert settings.kafka.bootstrap is not None
-
-
 def readable() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -44,7 +44,7 @@ def place(directory: Path, *, servers: str = "127.0.0.1:1", instance: str = "sta
 
 def test_a_second_worker_of_a_name_on_this_machine_is_refused(tmp_path: Path) -> None:
     first = place(tmp_path / "a")
-    with pytest.raises(NameTakenError, match="already runs on this machine"):
+    with pytest.raises(NameTakenError, match="is in use by process"):
         place(tmp_path / "b")
     assert first._former() == set()
 

@@ -53,7 +53,6 @@ def test_tls_with_the_checks_an_operator_left_out() -> None:
     [
         ({"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"),
         ({"security.protocol": "CARRIER_PIGEON"}, "security.protocol"),
-        ({"sasl.kerberos.keytab": "x"}, "sasl.kerberos.keytab"),
     ],
 )
 def test_what_the_workers_cannot_follow_is_refused_by_name(security: dict[str, str], field: str) -> None:

@@ -96,7 +96,7 @@ def test_in_a_customer_body_a_subscription_without_time_is_no_news_but_an_unsubs
     assert contact_of(yes).newsletter is None
     no = translate("customers/update", customer(email_marketing_consent={"state": "unsubscribed"}))
     assert (contact_of(no).newsletter, contact_of(no).newsletter_ms) == ("unsubscribed", no.version)
-    assert yes.drafts[0].notes == no.drafts[0].notes == ("consent_time_missing",)
+    assert yes.drafts[0].notes == no.drafts[0].notes == ("consent_time_missing", "phone_invalid")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_deleted_customer_is_kept_unless_the_store_says_otherwise() -> None:
 def test_the_clock_of_a_customer_is_the_customers_own() -> None:
     translation = translate("customers/update", customer(updated_at=None))
     assert translation.version == RECEIVED
-    assert translation.drafts[0].notes == ("updated_at_missing",)
+    assert translation.drafts[0].notes == ("updated_at_missing", "phone_invalid")
 
 
 def test_a_customer_without_address_or_id_is_refused() -> None:

@@ -127,9 +127,9 @@ def test_what_cannot_be_read_of_a_customers_consent_costs_no_customer() -> None:
     for own in ({"state": "perhaps"}, {"state": ["subscribed"]}, "subscribed", 5):
         translation = updated(email_marketing_consent=own)
         assert contact_of(translation).newsletter is None
-        assert translation.drafts[0].notes == ("consent_unknown",)
+        assert translation.drafts[0].notes == ("consent_unknown", "phone_invalid")
     undated = updated(email_marketing_consent={"state": "subscribed", "consent_updated_at": "soon"})
-    assert undated.drafts[0].notes == ("consent_time_unreadable",)
+    assert undated.drafts[0].notes == ("consent_time_unreadable", "phone_invalid")
     assert contact_of(undated).newsletter is None
 
 

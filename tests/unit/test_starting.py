@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-from rich.console import Console
 
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.engine import worker
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway import run
-from pipeline.local import up, wiring
 from pipeline.observe import bound_socket
 from pipeline.translate.worker import Translator
 from tests.plainshop import PlainShop
@@ -46,21 +42,6 @@ def test_translate_warns_of_stores_that_feed_one_account(
 ) -> None:
     Translator(StubEngine(shared).as_engine(), {"shopify": PlainShop()})
     assert [record.levelname for record in caplog.records if SHARED in record.message] == ["WARNING"]
-
-
-def test_up_warns_of_stores_that_feed_one_account(shared: Settings) -> None:
-    class Wiring:
-        statuses: tuple[Any, ...] = ()
-
-        async def __aenter__(self) -> None:
-            raise PipelineError("enough for this test")
-
-        async def __aexit__(self, *_: object) -> None: ...
-
-    console = Console(file=StringIO(), width=400)
-    with pytest.raises(PipelineError, match="enough"):
-        up.run(cast("wiring.Wiring", Wiring()), shared, console)
-    assert f"warning: {SHARED}" in cast("StringIO", console.file).getvalue()
 
 
 @pytest.mark.parametrize("port", [65_536, 99_999, -1])

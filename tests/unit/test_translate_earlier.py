@@ -167,3 +167,84 @@ def test_a_customer_who_returns_to_an_address_is_told_of_there_again() -> None:
         customer.says(topic, body, at=at)
     topic, body, at = at_address(OLD, 30)
     assert customer.says(topic, body, at=at) == [(OLD, "upsert", None), (NEW, "patch", "unsubscribed")]
+
+
+class Product:
+    """One product's events, as the body alone says them."""
+
+    def __init__(self) -> None:
+        self.state, self.offset = EntityState(), 0
+
+    def says(self, *drafts: Any, topic: str = "products/update") -> list[tuple[str, str]]:
+        """Id and op of what follows from an event."""
+        self.offset += 1
+        event = plainshop.event(
+            {"version": self.offset, "drafts": drafts},
+            kind=Kind.PRODUCT,
+            topic=topic,
+            delivery=f"d{self.offset}",
+        )
+        result = apply(event, Place("shop.products", 0, self.offset), self.state, plainshop.feed())
+        return [(emission.id, orjson.loads(emission.value)["op"]) for emission in result.emissions]
+
+
+def test_a_product_under_another_sku_hides_the_one_before_once_and_may_come_back() -> None:
+    product = Product()
+    product.says(["product", "MUG-1", "mug"])
+    assert product.says(["product", "MUG-2", "mug"]) == [("MUG-1", "hide"), ("MUG-2", "upsert")]
+    assert product.says(["product", "MUG-2", "cup"]) == [("MUG-2", "upsert")]
+    assert product.says(["product", "MUG-1", "mug"]) == [("MUG-2", "hide"), ("MUG-1", "upsert")]
+
+
+def test_a_variant_taken_out_is_hidden_and_the_others_are_not() -> None:
+    product = Product()
+    product.says(["product", "5011", "blue"], ["product", "5012", "red"])
+    assert product.says(["product", "5012", "red"]) == [("5011", "hide")]
+    assert product.says(["product", "5012", "red"]) == []
+
+
+def test_a_product_withdrawn_under_another_sku_hides_both() -> None:
+    product = Product()
+    product.says(["product", "MUG-1", "mug"])
+    assert product.says(["product", "MUG-2", "mug", "hide"]) == [("MUG-1", "hide"), ("MUG-2", "hide")]
+
+
+def test_a_deletion_gives_nothing_up_but_what_it_names() -> None:
+    product = Product()
+    product.says(["product", "501", "in stock", "patch"])
+    assert product.says(["product", "5011", "gone", "hide"], topic="product.deleted") == [("5011", "hide")]
+
+
+def test_a_product_whose_variants_are_cut_off_its_body_gives_none_up() -> None:
+    store = replace(
+        plainshop.feed(),
+        adapter=SHOPIFY,
+        context=shopify.store(product_id="variant"),
+    )
+    state = EntityState()
+
+    def ids(offset: int, body: dict[str, Any]) -> list[tuple[str, str]]:
+        event = replace(
+            shopify.delivered("products/update", body),
+            kind=Kind.PRODUCT,
+            entity="501",
+            delivery=f"d{offset}",
+        )
+        result = apply(event, Place("shop.products", 0, offset), state, store)
+        return [(emission.id, orjson.loads(emission.value)["op"]) for emission in result.emissions]
+
+    def body(minute: int, *variants: int, gids: int = 0) -> dict[str, Any]:
+        return {
+            "id": 501,
+            "title": "Mug",
+            "handle": "mug",
+            "status": "active",
+            "published_at": "2026-01-01T00:00:00Z",
+            "updated_at": f"2026-01-01T00:{minute:02d}:00Z",
+            "variants": [{"id": one, "price": "10.00", "inventory_quantity": 3} for one in variants],
+            "variant_gids": [{"admin_graphql_api_id": "g"}] * gids,
+        }
+
+    assert [one for one, _ in ids(1, body(1, 5011, 5012))] == ["5011", "5012"]
+    assert ("5012", "hide") not in ids(2, body(2, 5011, gids=2))
+    assert ("5012", "hide") in ids(3, body(3, 5011, gids=1))

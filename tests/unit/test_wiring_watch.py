@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pipeline.config import KafkaSettings, Settings
 from pipeline.errors import BrokerError
 from pipeline.local import wiring
-from pipeline.local.supervisor import Phase
+from pipeline.local.supervisor import Pace, Phase
 from pipeline.local.wiring import Wiring
 
 
@@ -25,10 +26,15 @@ class Broker:
         self.starts = 0
         self._failures = failures
 
+    def cut_logs(self) -> None: ...
+
+    def last_words(self) -> str:
+        return "Kafka's broker 1 stopped: the disk is full"
+
     def start(self) -> None:
         self.starts += 1
         if self.starts <= self._failures:
-            raise BrokerError("killed while it started")
+            raise BrokerError("killed while it started", hint="make room")
         self.pids = {1: 7}
 
 
@@ -36,7 +42,9 @@ class Broker:
 def _watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wiring:
     monkeypatch.setattr(wiring, "WATCH_SECONDS", 0)
     settings = Settings(data_dir=tmp_path, kafka=KafkaSettings(bootstrap="127.0.0.1:1"))
-    return Wiring(tmp_path / "pipeline.toml", settings)
+    made = Wiring(settings)
+    made._pace = Pace(0, 0)
+    return made
 
 
 async def watch(watched: Wiring, broker: Any) -> None:
@@ -60,8 +68,17 @@ async def test_a_start_that_fails_is_tried_again(watched: Wiring) -> None:
     assert watched.status("kafka").restarts == 3
 
 
-async def test_a_broker_that_never_starts_is_given_up(watched: Wiring) -> None:
-    broker = Broker(failures=99)
-    with pytest.raises(BrokerError, match="killed while it started"):
-        await watch(watched, broker)
-    assert broker.starts == wiring.BROKER_ATTEMPTS
+async def test_a_broker_that_does_not_start_is_tried_without_an_end_and_said_once(
+    watched: Wiring, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    broker = Broker(failures=50)
+    await watch(watched, broker)
+    assert broker.starts == 51
+    assert watched.status("kafka").phase is Phase.READY
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert [level for level, _ in said] == ["WARNING", "ERROR", "INFO"]
+    assert "the disk is full" in said[0][1]
+    assert "killed while it started" in said[1][1]
+    assert "make room" in said[1][1]
+    assert said[2][1] == "Kafka's broker is back"

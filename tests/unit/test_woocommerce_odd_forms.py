@@ -229,16 +229,18 @@ def product(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("variations", [[{"id": 5011}], {"1": {"id": 5011}}, ["5011"], {"3": 5011}])
 def test_variations_in_every_form_that_has_their_ids_leave_with_their_product(variations: Any) -> None:
     body = product(type="variable", status="draft", variations=variations)
-    (draft,) = translate(body, "product.updated", product_id="variant").drafts
+    draft, parent = translate(body, "product.updated", product_id="variant").drafts
+    assert (parent.op, parent.if_emitted) == (Op.HIDE, True)
     assert (draft.op, draft.id, draft.notes) == (Op.HIDE, "5011", ())
 
 
 def test_variations_that_cannot_be_read_are_named_as_the_reason() -> None:
     body = product(type="variable", status="draft", variations="5011")
     translation = translate(body, "product.updated", product_id="variant")
-    assert (translation.drafts, translation.ignored) == ((), "variations_unreadable")
+    (parent,) = translation.drafts
+    assert (parent.if_emitted, translation.ignored) == (True, "variations_unreadable")
     partly = body | {"variations": [5011, "x", {"name": "y"}]}
-    (draft,) = translate(partly, "product.updated", product_id="variant").drafts
+    draft, _ = translate(partly, "product.updated", product_id="variant").drafts
     assert (draft.id, draft.notes) == ("5011", ("variations_unreadable",))
 
 

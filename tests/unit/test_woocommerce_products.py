@@ -260,9 +260,15 @@ def test_a_variation_without_a_name_completes_a_product_and_creates_none() -> No
 def test_the_parent_of_variants_is_no_product_but_takes_them_with_it() -> None:
     parent = product(type="variable", variations=[732, 733])
     shown = told(parent, product_id="variant")
-    assert (shown.drafts, shown.ignored) == ((), "parent_of_variants")
+    own = (Op.HIDE, shown.drafts[0].id, True)
+    assert shown.ignored == "parent_of_variants"
+    assert [(draft.op, draft.id, draft.if_emitted) for draft in shown.drafts] == [own]
     hidden: tuple[Draft, ...] = told(parent | {"status": "draft"}, product_id="variant").drafts
-    assert [(draft.op, draft.id) for draft in hidden] == [(Op.HIDE, "732"), (Op.HIDE, "733")]
+    assert [(draft.op, draft.id, draft.if_emitted) for draft in hidden] == [
+        (Op.HIDE, "732", False),
+        (Op.HIDE, "733", False),
+        own,
+    ]
 
 
 # Customers

@@ -129,6 +129,8 @@ def number(value: object) -> Decimal | None:
 def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") -> Decimal | None:
     """The amount in the shop's money: `{name}_set.shop_money` before the plain field; None where neither is.
 
+    `currency` is the order's own; empty where it says none.
+
     Raises:
         Rejected: `invalid_money`; `currency_mismatch` where the amount is not in the order's own currency.
     """
@@ -138,7 +140,7 @@ def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") ->
         said = shop_money.get("amount")
         if said is not None:
             code = shop_money.get("currency_code")
-            if code is not None and code != currency:
+            if code is not None and currency and code != currency:
                 raise Rejected("currency_mismatch", f"{path}{name}_set", "not in the order's own currency")
             return money(said, path + name)
     said = node.get(name)

@@ -80,7 +80,9 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     reason = _unsold(body, event.topic, settings)
     if reason is None:
         _require_real(body, settings)
-        currency = require_currency(body.get("currency"), store)
+        unsaid: list[str] = []
+        currency = require_currency(body.get("currency"), store, notes=unsaid)
+        version_notes += tuple(unsaid)
         items, notes = items_of(body, currency, settings, as_placed=_keeps_original(body, settings))
         if items is not None and not _is_paid_back(body, settings):
             sale = _sale(body, order_id, currency, settings, version_notes + notes)

@@ -16,16 +16,34 @@ _FACE = ("email", "first_name", "last_name", "phone")
 
 
 def names(notes: list[str], *sources: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """First and last name of the first source that has either; "Guest" is no first name."""
+    """First and last name of the first source that has either; "Guest" is no first name.
+
+    A half is taken from the next source that has both, where the other half is the same there.
+    """
+    half: tuple[str | None, str | None] = (None, None)
     for source in sources:
         first = readable(source, "first_name", _MAX_NAME, notes)
         last = readable(source, "last_name", _MAX_NAME, notes)
         if first is not None and first.casefold() == "guest":
             notes.append("guest_name")
             first = None
-        if first or last:
-            return first, last
-    return None, None
+        if not first and not last:
+            continue
+        if half == (None, None):
+            half = first, last
+        elif _same_name(half, first, last):
+            return half[0] or first, half[1] or last
+        if all(half):
+            break
+    return half
+
+
+def _same_name(half: tuple[str | None, str | None], first: str | None, last: str | None) -> bool:
+    """Whether both names say the half that is known."""
+    if not first or not last:
+        return False
+    known, same = (half[0], first) if half[0] else (half[1], last)
+    return known is not None and known.casefold() == same.casefold()
 
 
 def phones(

@@ -63,6 +63,8 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
         return Translation(version, ignored="no_price")
     common = _common(body, settings, notes, listed=listed)
     if settings.product_id != "product":
+        if is_cut(body):
+            notes.append("variants_cut")
         return Translation(version, _variant_drafts(common, offers, body, settings.product_id, notes))
     best = min(offers, key=lambda offer: offer.price)
     stock = availability(offers, notes, cut=is_cut(body))

@@ -24,7 +24,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     own = own_id(body)
     notes: list[str] = []
     version = version_of(body, event, store.settings.timezone, notes)
-    if _is_staff(body.get("role")):
+    if _is_staff(body.get("role")) or _is_staff(body.get("roles")):
         return Translation(version, ignored="staff")
     email = email_text(body.get("email"))
     if belongs_to_nobody(email):
@@ -45,7 +45,8 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
 
 
 def _is_staff(role: object) -> bool:
-    return any(isinstance(one, str) and one in _STAFF for one in (entries(role) or (role,)))
+    """Whether one of the roles is; WooCommerce itself names the first alone, plugins a list."""
+    return any(isinstance(one, str) and one.casefold() in _STAFF for one in (entries(role) or (role,)))
 
 
 def deleted_customer(event: RawEvent, store: StoreContext) -> Translation:
@@ -68,8 +69,9 @@ def person(parent: dict[str, Any], key: str, notes: list[str]) -> dict[str, Any]
 
 def names(block: dict[str, Any], notes: list[str]) -> tuple[str | None, str | None]:
     """First name, with the middle name where a plugin asks for one, and last name."""
-    first, middle = plain(block.get("first_name"), notes), block.get("middle_name")
-    return given_name(first, plain(middle, notes) if middle else None), plain(block.get("last_name"), notes)
+    first, last = plain(block, "first_name", notes), plain(block, "last_name", notes)
+    middle = plain(block, "middle_name", notes) if block.get("middle_name") else None
+    return given_name(first, middle), last
 
 
 def phones(billing: dict[str, Any], notes: list[str]) -> tuple[tuple[str, str | None], ...]:

@@ -162,12 +162,12 @@ def own_id(body: dict[str, Any]) -> str:
     raise Rejected("missing_field", "id", "no id: the webhook's API version must be WP REST API v3")
 
 
-def plain(value: object, notes: list[str], limit: int = 2_000) -> str | None:
+def plain(parent: dict[str, Any], key: str, notes: list[str], limit: int = 2_000) -> str | None:
     """A name without its markup: shops store `Tom &amp; Jerry`, `&lt;Variable&gt;` and `Mug <sup>2</sup>`.
 
-    Noted where tags were taken out.
+    Noted where tags were taken out, and where it is no text.
     """
-    found = text(value, _MARKUP_LIMIT)
+    found = decoration(parent, key, notes, _MARKUP_LIMIT)
     if found is None or ("&" not in found and "<" not in found):
         return found[:limit] if found else None
     name, marked_up = plain_name(found)

@@ -21,6 +21,8 @@ from pipeline.shops.woocommerce.fields import (
 )
 
 _ONE = Decimal(1)
+#: A boolean as PHP and WooCommerce's own options write it.
+_WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 #: Lines of bundles and composites point to the line that contains them: by its id, in meta data by its key.
 _POINTERS = ("bundled_by", "composite_parent")
 _META_POINTERS = frozenset({"_bundled_by", "_composite_parent"})
@@ -73,6 +75,8 @@ def _with_tax(body: dict[str, Any], lines: Sequence[dict[str, Any]], settings: S
     shown = body.get("prices_include_tax")
     if isinstance(shown, bool):
         return shown
+    if isinstance(shown, str | int) and str(shown).casefold() in _WORDS:
+        return _WORDS[str(shown).casefold()]
     if all(_is_zero(line.get(tax)) for line in lines for tax in _TAXES):
         return False
     raise Rejected("missing_field", "prices_include_tax", "not said; the store's `tax` setting can say it")
@@ -138,10 +142,10 @@ def _item(line: dict[str, Any], settings: StoreSettings, notes: list[str], *, ta
     elif settings.product_id == "variant":
         told = variation or product
     elif variation:  # `name` is the variation's, and the product is told of
-        name = plain(line.get("parent_name"), notes)
+        name = plain(line, "parent_name", notes)
     return Item(
         product_id=told,
-        name=name or plain(line.get("name"), notes),
+        name=name or plain(line, "name", notes),
         quantity=count,
         price=price,
         price_original=original,

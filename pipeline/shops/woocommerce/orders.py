@@ -119,7 +119,7 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
     if status in _DRAFTS:
         return False
     if settings.sold_statuses is not None:
-        return status in settings.sold_statuses
+        return not settings.sold_statuses.isdisjoint((status, f"wc-{status}"))
     if status in _KNOWN:
         return status in _SOLD
     notes.append("unknown_status")

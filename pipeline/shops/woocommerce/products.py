@@ -63,7 +63,7 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     if parent is not None and identity == "product":
         return _told_of_parent(body, parent, version, notes, published=published)
     if parent is None and identity == "variant" and body.get("type") == "variable":
-        return _parent_of_variants(body, version, notes, published=published)
+        return _parent_of_variants(body, own, version, notes, published=published)
     told = own
     if identity == "sku":
         sku = decoration(body, "sku", notes)
@@ -151,11 +151,15 @@ def _told_of_parent(
 
 
 def _parent_of_variants(
-    body: dict[str, Any], version: int, notes: list[str], *, published: bool
+    body: dict[str, Any], own: str, version: int, notes: list[str], *, published: bool
 ) -> Translation:
-    """Variations are the products: their parent is none, but none of them outlives its publication."""
+    """Variations are the products: their parent is none, but none of them outlives its publication.
+
+    A parent that was told before (as a simple product, or under another setting) is hidden.
+    """
+    former = replace(hide_draft(own), if_emitted=True)
     if published:
-        return Translation(version=version, ignored="parent_of_variants")
+        return Translation(version=version, drafts=(former,), ignored="parent_of_variants")
     children = entries(body.get("variations"))
     ids = [readable_id(child.get("id") if isinstance(child, dict) else child) for child in children or ()]
     if children is None or None in ids:
@@ -166,7 +170,7 @@ def _parent_of_variants(
         replace(hide_draft(child, known), owner=f"product|{child}") for child in ids if child is not None
     )
     reason = "variations_unreadable" if children is None else "unpublished"
-    return Translation(version=version, drafts=drafts, ignored=reason)
+    return Translation(version=version, drafts=(*drafts, former), ignored=reason)
 
 
 def _upsert(
@@ -184,7 +188,7 @@ def _upsert(
     url = web_address(body.get("permalink"))
     if url is None:
         raise Rejected("missing_field", "permalink", "no absolute address of its page")
-    name = plain(body.get("name"), notes)
+    name = plain(body, "name", notes)
     if name is None and not is_variation and body.get("type") is not None:
         raise Rejected("missing_field", "name", "a product without a name")
     if name is None:  # a variation read through its own endpoint: it can complete one, not create it
@@ -291,7 +295,11 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
 
 
 def _names(body: dict[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:
-    found = (plain(item.get("name"), notes, 300) for item in decorations(body, key, notes))
+    """The names in a list of terms; a term without one is left out and noted."""
+    terms = decorations(body, key, notes)
+    found = [plain(term, "name", notes, 300) for term in terms]
+    if None in found and any(term and name is None for term, name in zip(terms, found, strict=True)):
+        notes.append(f"{key}_unreadable")
     return tuple(dict.fromkeys(name for name in found if name))
 
 

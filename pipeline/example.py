@@ -1,0 +1,140 @@
+"""`pipeline.example.toml`: every setting with its meaning and its default, made from the settings' models.
+
+A line `#name = value` shows a default, or an example where it says so; one without `#` is to be changed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+
+FILE = Path("pipeline.example.toml")
+WIDTH = 110
+#: Names in tables of tables: `[accounts.acme-es]`.
+NAMES = {"accounts": "acme-es", "stores": "acme-es", "coupons": "spring"}
+HEAD = """\
+# Settings of the pipeline. Copy this file to pipeline.toml and change it.
+# Made by `pipeline settings`: every setting, what it means, and its default.
+#
+# A line that begins with # and a name shows a default; leave it as it is, or take the # away and change it.
+# Every value can also come from the environment, which wins: PIPELINE__ACCOUNTS__ACME_ES__CALLS_PER_MINUTE=80
+# Secrets are { env = "NAME" } or { file = "path" }; only for a sandbox on this machine may they stand here.
+# Relative paths are relative to this file.
+"""
+
+
+def text() -> str:
+    """The file's content; the same code always makes the same.
+
+    Raises:
+        PipelineError: a setting has no description, or is required and has no example.
+    """
+    return HEAD + "\n" + "\n".join(_table(Settings, ())).strip() + "\n"
+
+
+def write(path: Path) -> bool:
+    """Write the file, if it is not as it must be; whether it was written."""
+    made = text()
+    if path.is_file() and path.read_text(encoding="utf-8") == made:
+        return False
+    path.write_text(made, encoding="utf-8")
+    return True
+
+
+def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True) -> Iterator[str]:
+    """The lines of a table: its own settings, then the tables in it. One that is not `shown` is a comment."""
+    below: list[tuple[str, FieldInfo, type[BaseModel]]] = []
+    if path:
+        summary = (model.__doc__ or "").strip()
+        yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}[{'.'.join(path)}]")
+    for name, field in model.model_fields.items():
+        if (inner := _model_of(field)) is not None:
+            below.append((name, field, inner))
+        else:
+            yield from _setting(name, field, path, shown=shown)
+    # Tables whose names are the reader's own come first: they are what has to be filled in.
+    for name, field, inner in sorted(below, key=lambda item: get_origin(item[1].annotation) is not dict):
+        if get_origin(field.annotation) is dict:
+            yield from _table(inner, (*path, name, NAMES[name]), shown=shown and not path)
+        else:
+            yield from _table(inner, (*path, name), shown=shown)
+
+
+def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool) -> Iterator[str]:
+    where = ".".join((*path, name))
+    if not field.description:
+        raise PipelineError(f"{where} has no description", hint="give its Field one")
+    meaning = field.description[0].upper() + field.description[1:] + _choices(field.annotation)
+    required = field.is_required()
+    default = None if required else field.get_default(call_default_factory=True)
+    is_value = required or default is None or default in ((), {})
+    if is_value and not field.examples and (required or default is None):
+        raise PipelineError(f"{where} has no example", hint="give its Field one: examples=[...]")
+    if is_value and field.examples:
+        value = field.examples[0]
+        meaning += "" if required else ". Not set; for example:"
+    else:
+        value = default
+    yield from _comment(meaning)
+    yield f"{'' if required and shown else '#'}{name} = {_toml(value)}"
+
+
+def _choices(annotation: Any) -> str:
+    """The values there are, where they can be counted."""
+    if get_origin(annotation) in {Union, UnionType}:
+        (annotation,) = (kind for kind in get_args(annotation) if kind is not type(None))
+    if get_origin(annotation) is Literal:
+        return ": " + " or ".join(_toml(value) for value in get_args(annotation))
+    return ""
+
+
+def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a table, or of the tables in a table."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _comment(said: str) -> list[str]:
+    return textwrap.wrap(
+        said,
+        WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _toml(value: object) -> str:  # noqa: PLR0911 - a case each
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | Path():
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        case int():
+            return f"{value:_}"
+        case float():
+            return f"{int(value):_}" if value.is_integer() else str(value)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            pairs = [f"{_key(str(key))} = {_toml(item)}" for key, item in value.items()]
+            return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
+        case list() | tuple() | set() | frozenset():
+            return "[" + ", ".join(_toml(item) for item in value) + "]"
+    raise PipelineError(f"TOML has no value for {type(value).__name__}")
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() else _toml(name)

@@ -1,0 +1,80 @@
+"""The settings that `up` started with, as a file for the processes it starts, whenever it starts them.
+
+Secrets are not in it: it names variables of the environment that the processes are given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from pipeline import private
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+from pipeline.local import tomlfile
+
+#: Before the number of a secret, in the environment of the processes.
+SECRET = "PIPELINE_SECRET_"  # noqa: S105 - a name
+
+
+def path_in(data_dir: Path) -> Path:
+    """Where the file lies."""
+    return data_dir.absolute() / "up" / "settings.toml"
+
+
+def tree(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings as TOML has them, and the variables that their secrets are in."""
+    variables: dict[str, str] = {}
+    return _plain(settings, variables), variables
+
+
+def write(settings: Settings) -> dict[str, str]:
+    """Write the file, for this user alone; returns the variables that the processes need.
+
+    Raises:
+        PipelineError: it cannot be written.
+    """
+    content, variables = tree(settings)
+    path = path_in(settings.data_dir)
+    private.directory(path.parent)
+    partial = path.with_suffix(".partial")
+    try:
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("# What `pipeline up` was started with: written at each start, for its processes.\n")
+            file.write(tomlfile.dumps(content))
+        partial.replace(path)
+    except OSError as error:
+        raise PipelineError(
+            f"{path} cannot be written: {error.strerror}", hint="make room, or choose another data_dir"
+        ) from error
+    return variables
+
+
+def _plain(value: object, variables: dict[str, str]) -> Any:  # noqa: PLR0911 - a case each
+    """A value as TOML has it; what is None is left out."""
+    match value:
+        case BaseModel():
+            items = ((name, getattr(value, name)) for name in type(value).model_fields)
+            return {name: _plain(item, variables) for name, item in items if item is not None}
+        case SecretStr():
+            name = f"{SECRET}{len(variables)}"
+            variables[name] = value.get_secret_value()
+            return {"env": name}
+        case Path():
+            return str(value.absolute())
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(name): _plain(item, variables) for name, item in value.items()}
+        case frozenset() | set():
+            return sorted(value)
+        case tuple() | list():
+            return [_plain(item, variables) for item in value]
+    return value

@@ -1,0 +1,118 @@
+"""`pipeline.example.toml` is made from the settings: it has each of them, and says what they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, Field
+from typer.testing import CliRunner
+
+from pipeline import config, example
+from pipeline.cli import app
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+
+ROOT = Path(__file__).parents[2]
+MADE = example.text()
+VARIABLES = {"CONNECTIF_ACME_ES": "id:secret", "SHOPIFY_ACME_ES": "secret", "KAFKA_PASSWORD": "secret"}
+
+
+def test_the_file_is_as_the_settings_have_it() -> None:
+    current = (ROOT / example.FILE).read_text(encoding="utf-8")
+    assert current == MADE, "run: pipeline settings --write pipeline.example.toml"
+
+
+def switched_on(*, defaults: bool = False, others: bool = False) -> str:
+    """The file with the commented defaults taken as settings, or the other commented lines."""
+    lines: list[str] = []
+    before = ""
+    for line in MADE.splitlines():
+        match = re.fullmatch(r"#(\[.*\]|[a-z]\w* = .*)", line)
+        is_other = before.endswith(" example:") or (match is not None and in_commented_table(lines, match[1]))
+        wanted = match is not None and (others if is_other else defaults)
+        lines.append(match[1] if match is not None and wanted else line)
+        before = line
+    return "\n".join(lines)
+
+
+def in_commented_table(lines: list[str], line: str) -> bool:
+    """Whether the line is of a table that is an example as a whole."""
+    table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
+    return line.startswith("[") or table.startswith("#[") or "coupons" in table
+
+
+@pytest.fixture(name="directory")
+def _directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def read(directory: Path, text: str) -> Settings:
+    """The settings that a file with this text holds."""
+    path = directory / "pipeline.toml"
+    path.write_text(text, encoding="utf-8")
+    return config.load(path, environ={})
+
+
+def test_it_is_a_settings_file(directory: Path) -> None:
+    settings = read(directory, MADE)
+    assert settings.stores["acme-es"].account == "acme-es"
+    assert settings.kafka.bootstrap is None
+
+
+def test_the_defaults_it_shows_are_the_defaults(directory: Path) -> None:
+    assert switched_on(defaults=True) != MADE
+    assert read(directory, switched_on(defaults=True)) == read(directory, MADE)
+
+
+def test_all_other_lines_are_settings_too(directory: Path) -> None:
+    settings = read(directory, switched_on(others=True))
+    assert settings.accounts["acme-es"].currency == "EUR"
+    assert settings.accounts["acme-es"].coupons["spring"].low == 200
+    assert settings.kafka.bootstrap is not None
+
+
+def test_every_setting_is_in_it() -> None:
+    shown = set(re.findall(r"^#?(\w+) = ", MADE, re.MULTILINE))
+    for model in models(Settings):
+        fields = {name for name, field in model.model_fields.items() if example._model_of(field) is None}
+        assert fields <= shown
+
+
+def models(of: type[BaseModel]) -> set[type[BaseModel]]:
+    """The models of all tables."""
+    below = [example._model_of(field) for field in of.model_fields.values()]
+    return {of}.union(*(models(model) for model in below if model is not None))
+
+
+class Undescribed(BaseModel):
+    """A table with a setting that nobody can understand."""
+
+    speed: int = 1
+
+
+class WithoutExample(BaseModel):
+    """A table with a setting that nobody can fill in."""
+
+    speed: int | None = Field(default=None, description="of it")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [(Undescribed, "a.speed has no description"), (WithoutExample, "a.speed has no example")],
+)
+def test_a_setting_that_cannot_be_shown_is_named(model: type[BaseModel], said: str) -> None:
+    with pytest.raises(PipelineError, match=said):
+        list(example._table(model, ("a",)))
+
+
+def test_the_command_prints_writes_and_compares_it(tmp_path: Path) -> None:
+    run, file = CliRunner().invoke, tmp_path / "pipeline.toml"
+    assert run(app, ["settings"]).output == MADE
+    assert run(app, ["settings", "--check", str(file)]).exit_code == 1
+    assert run(app, ["settings", "--write", str(file)]).exit_code == 0
+    assert file.read_text() == MADE
+    assert run(app, ["settings", "--check", str(file)]).exit_code == 0

@@ -1,0 +1,26 @@
+"""The table of `pipeline topics` fits a terminal of 80 columns, whatever the topics are called."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from pipeline import topics, topics_report
+from pipeline.config import KafkaSettings, Settings
+from pipeline.topics import Report, State, Verdict
+
+
+@pytest.mark.parametrize("prefix", ["", "a-team-with-a-long-name.shops."])
+def test_every_topic_and_its_state_is_shown_in_80_columns(prefix: str) -> None:
+    settings = Settings(kafka=KafkaSettings(topic_prefix=prefix, replication=3, min_insync=2))
+    report = Report(tuple(Verdict(topic, State.CREATED) for topic in topics.table(settings)))
+    out = StringIO()
+    Console(file=out, width=80).print(topics_report._table(report, "127.0.0.1:23128"))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in out.getvalue()
+    if not prefix:
+        assert {verdict.topic.name for verdict in report.verdicts} <= {line.split(" ")[0] for line in lines}
+    assert sum(str(State.CREATED) in line for line in lines) == len(report.verdicts)
