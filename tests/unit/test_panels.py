@@ -91,8 +91,8 @@ def test_the_first_event_and_the_first_record_that_are_given_up_are_seen(tmp_pat
         tmp_path,
         "Records refused, by reason",
         {
-            'pipeline_deliver_records_total{account="a",kind="contact",outcome="dead",reason="x"}': "_x90 2x50",
-            'pipeline_deliver_records_total{account="a",kind="purchase",outcome="dead",reason="x"}': "5x140",
+            'pipeline_deliver_records_total{account="a",kind="contact",outcome="dead",reason="x"}': "_x90 2x9",
+            'pipeline_deliver_records_total{account="a",kind="purchase",outcome="dead",reason="x"}': "5x99",
         },
         {
             "100m": {
