@@ -92,7 +92,7 @@ def run(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory = tmp_path_factory.mktemp("site")
     settings = KafkaSettings(kafka.bootstrap, directory)
     with site(directory, settings.tree()) as play:
-        play.keep_filled("acme", "spring", low=5, batch=BATCH, every=2)
+        play.keep_filled("acme", "spring", low=5, batch=BATCH, every=10)
         play.start()
         with Prometheus(directory / "prometheus", play.urls) as prometheus:
             made = Run(play, prometheus)

@@ -64,18 +64,25 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._looks, 20)
+        try:
+            wait_until(self._looks, 30, every=0.1)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.terminate()
         self._process.wait(20)
         self._client.close()
 
     def _looks(self) -> bool:
-        with contextlib.suppress(httpx.HTTPError, KeyError):
+        with contextlib.suppress(httpx.HTTPError, ValueError):  # it answers 503 in plain text while it starts
             return sum(self.values('up{job="pipeline"}').values()) == self._count
         return False
 
