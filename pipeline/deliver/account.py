@@ -27,6 +27,7 @@ from pipeline.deliver.repairs import contact_of, products_of
 from pipeline.deliver.scheduler import Idle, Import, ListImports, Poll, Scheduler, Send, Watch
 from pipeline.deliver.selling import Progress, Sale
 from pipeline.deliver.told import ContactTold
+from pipeline.deliver.tries import Tries
 from pipeline.deliver.verdicts import (
     CreatePurchase,
     DeleteProduct,
@@ -105,7 +106,7 @@ class AccountDelivery:
             settings=settings,
             end=self._end,
         )
-        self._attempts: dict[Key, int] = {}
+        self._tries: dict[Key, Tries] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many
         #: purchases had been told by the last; those that say that Connectif is away are counted apart.
         self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
@@ -158,7 +159,7 @@ class AccountDelivery:
 
     def explained(self) -> dict[str, Any]:
         """What the next calls are for, and why; see `explain`."""
-        account = Explained(self.account, self.scheduler, self.gate, self._book, self._asks)
+        account = Explained(self.account, self.scheduler, self.gate, self._book, self._asks, self._tries)
         return explain(account, self._now(), self._tools.wall())
 
     # What is next.
@@ -256,8 +257,8 @@ class AccountDelivery:
                 line.back(key.id, tried=tried)
             case Again(sign=sign, reason=reason, detail=detail) if self._hopeless(key, sign):
                 self._end([(key, waiting, Ending(Outcome.DEAD, reason or UNAVAILABLE, detail))])
-            case Again(tried=tried):
-                self._delay(key, tried=tried)
+            case Again():
+                self._delay(key, result)
             case Ending():
                 self._end([(key, waiting, result)])
 
@@ -280,15 +281,16 @@ class AccountDelivery:
 
     def _ended(self, key: Key) -> None:
         """A version of it is dealt with: the next one begins anew."""
-        self._attempts.pop(key, None)
+        self._tries.pop(key, None)
         for away in (True, False):
             self._senseless.pop((key, away), None)
 
-    def _delay(self, key: Key, *, tried: bool) -> None:
+    def _delay(self, key: Key, result: Again) -> None:
         """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
-        attempts = self._attempts[key] = self._attempts.get(key, 0) + 1
-        longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(attempts, 30))
-        if tried:
+        words = result.detail or result.reason or result.sign.value
+        tries = self._tries[key] = Tries.after(self._tries.get(key), words, self._tools.wall())
+        longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(tries.count, 30))
+        if result.tried:
             self._book[key.kind].mark_tried(key.id)
         self.scheduler.delay(key, self._now() + self._tools.random() * longest)
 

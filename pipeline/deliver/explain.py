@@ -7,8 +7,8 @@ them. Contacts are counted and never named: their ids are e-mail addresses.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.deliver import wording
@@ -20,6 +20,7 @@ from pipeline.deliver.jobs import Job
 from pipeline.deliver.receipts import Key
 from pipeline.deliver.rehearsal import Call, Rehearsal, Times
 from pipeline.deliver.scheduler import Import, Scheduler, Send
+from pipeline.deliver.tries import Tries
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
@@ -37,7 +38,8 @@ LATENCY = 0.3
 class Account:
     """What is explained.
 
-    `asks` says whether Connectif is asked first if the person behind a contact has withdrawn.
+    `asks` says whether Connectif is asked first if the person behind a contact has withdrawn; `tries` are
+    those that came to nothing so far.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Account:
     gate: Gate
     book: Book
     asks: Callable[[Key], bool] = lambda _key: False
+    tries: Mapping[Key, Tries] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,11 @@ class _Twin:
 def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
     """All of it, as JSON values; `now` on the scheduler's clock, `wall` in epoch seconds."""
     gate, twin = account.gate, _twin(account)
-    lanes = [_lane(twin, lane, now, wall) for lane in LANES]
+    lanes = [_lane(twin, lane, now, wall, held_up=gate.health.careful) for lane in LANES]
+    earliest = _earliest(account, now)
+    retries = list(_retries(account, now, earliest))
     choices = list(_choices(twin, now, wall))
-    imports = [_import(twin, job, now) for job in twin.scheduler.imports.under_way()]
+    imports = [_import(twin, job, now, earliest) for job in twin.scheduler.imports.under_way()]
     calls = [] if gate.health.stopped in BURYING else list(_next(account, now, wall))
     return {
         "account": account.name,
@@ -71,11 +76,13 @@ def explain(account: Account, now: float, wall: float) -> dict[str, Any]:
         "state": wording.state(gate, now),
         "budget": _budget(account, now),
         "lanes": lanes,
+        "retries": retries,
         "choices": choices,
         "imports": imports,
         "consent": wording.consent(account.scheduler.imports),
         "coupon_sets": [_coupon_set(name, watched) for name, watched in account.scheduler.stock.sets.items()],
         "next": calls,
+        "why_none": "" if calls else _why_none(twin, retries),
     }
 
 
@@ -103,10 +110,11 @@ def _budget(account: Account, now: float) -> dict[str, Any]:
     }
 
 
-def _lane(twin: _Twin, lane: Lane, now: float, wall: float) -> dict[str, Any]:
+def _lane(twin: _Twin, lane: Lane, now: float, wall: float, *, held_up: bool) -> dict[str, Any]:
     scheduler = twin.scheduler
     missing = scheduler.purchases.missing(lane)
-    pause = scheduler.pause(lane, now) if twin.limiter.free(now) else 0.0
+    # While one call at a time is made, that is what holds everything back, and `state` says until when.
+    pause = scheduler.pause(lane, now) if twin.limiter.free(now) and not held_up else 0.0
     return {
         "lane": lane.value,
         "pending": {kind.value: twin.book[kind].pending(lane) for kind in RecordKind},
@@ -132,6 +140,42 @@ def _age(line: Line, lane: Lane, wall: float) -> float | None:
 
 def _in_phases(book: Book, lane: Lane, *phases: Phase) -> int:
     return sum(book[kind].count(lane, phase) for kind in RecordKind for phase in phases)
+
+
+def _earliest(account: Account, now: float) -> float:
+    """When the next call may be made; while an answer is waited for, nobody knows for how long: now."""
+    wait = account.gate.wait(now)
+    return now if wait == math.inf else now + wait
+
+
+def _retries(account: Account, now: float, earliest: float) -> Iterator[dict[str, Any]]:
+    """What is kept away until it is tried again, by lane and kind."""
+    groups: dict[tuple[Lane, RecordKind], list[tuple[float, Tries | None]]] = {}
+    for key, until in account.scheduler.delays():
+        lane = account.book[key.kind].lane(key.id)
+        groups.setdefault((lane, key.kind), []).append((until, account.tries.get(key)))
+    for (lane, kind), delayed in sorted(groups.items(), key=lambda group: LANES.index(group[0][0])):
+        tries = [one for _, one in delayed if one is not None]
+        last = max(tries, key=lambda one: one.last, default=None)
+        again = max(min(until for until, _ in delayed), earliest) - now
+        yield {
+            "lane": lane.value,
+            "kind": kind.value,
+            "records": len(delayed),
+            "tries": max((one.count for one in tries), default=0),
+            "since": min((one.since for one in tries), default=None),
+            "last": wording.without_addresses(last.words) if last else "",
+            "next_in_seconds": _seconds(again),
+            "why": wording.retry(kind, len(delayed), tries, again),
+        }
+
+
+def _why_none(twin: _Twin, retries: Sequence[Mapping[str, Any]]) -> str:
+    """Why no call is foreseen though something is pending; empty where nothing is."""
+    counts = {phase: sum(_in_phases(twin.book, lane, phase) for lane in LANES) for phase in Phase}
+    if not sum(counts.values()):
+        return ""
+    return wording.none(counts, sum(group["records"] for group in retries), twin.book[COUPON].waiting)
 
 
 def _choices(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
@@ -162,7 +206,7 @@ def _choices(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
             }
 
 
-def _import(twin: _Twin, job: Job, now: float) -> dict[str, Any]:
+def _import(twin: _Twin, job: Job, now: float, earliest: float) -> dict[str, Any]:
     expected = twin.scheduler.imports.durations[job.kind].expected(len(job.batch.ids))
     return {
         "id": job.import_id,
@@ -171,7 +215,7 @@ def _import(twin: _Twin, job: Job, now: float) -> dict[str, Any]:
         "rows": len(job.batch.ids),
         "age_seconds": _seconds(now - job.posted_at),
         "expected_end_in_seconds": round(job.posted_at + expected - now, 2),
-        "next_look_in_seconds": _seconds(job.poll_at - now),
+        "next_look_in_seconds": _seconds(max(job.poll_at, earliest) - now),
         "looks": job.polls,
         "late": now > job.late_at,
     }

@@ -67,18 +67,20 @@ def _show(found: Mapping[str, Any], console: Console) -> None:
     for lane in found["lanes"]:
         for line in _holding_back(lane):
             console.print(line, markup=False, highlight=False)
+    for retry in found["retries"]:
+        console.print(f"{retry['lane']}: {retry['why']}", markup=False, highlight=False)
     for choice in found["choices"]:
         console.print(f"{choice['lane']}: {choice['why']}", markup=False, highlight=False)
     for job in found["imports"]:
         console.print(_import(job), markup=False, highlight=False)
     for line in filter(None, (found["consent"], *(watched["why"] for watched in found["coupon_sets"]))):
         console.print(line, markup=False, highlight=False)
-    _show_next(found["next"], console)
+    _show_next(found["next"], found["why_none"], console)
 
 
-def _show_next(calls: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _show_next(calls: Sequence[Mapping[str, Any]], why_none: str, console: Console) -> None:
     if not calls:
-        console.print("next: nothing to send")
+        console.print(why_none or "Nothing is pending.", markup=False, highlight=False)
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("next", "in", "lane", "call", "why"):

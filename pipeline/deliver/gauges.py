@@ -113,8 +113,19 @@ class DeliverCollector(Collector):
             "not_configured (not in the settings).",
             labels=["account", "reason"],
         )
+        failing = GaugeMetricFamily(
+            "pipeline_account_failing_seconds",
+            "For how long calls to Connectif have failed, with the cause of the last: timeout, unreachable, "
+            "unknown_host, certificate, proxy, broken, server_error, foreign (something else answers in its "
+            "place), too_large, wrong_address, unauthorised, forbidden. 0, no cause: they do not.",
+            labels=["account", "cause"],
+        )
+        now = time.time()
         for name, delivery in self._accounts():
             gate = delivery.gate
+            trouble = gate.trouble.failing
+            since = ("", 0.0) if trouble is None else (trouble.cause, max(0.0, now - trouble.since))
+            failing.add_metric([name, since[0]], since[1])
             used.add_metric([name], gate.used())
             limit.add_metric([name], gate.budget.limit_now)
             if gate.health.stopped:
@@ -123,7 +134,7 @@ class DeliverCollector(Collector):
             for name, book in desk.books.items():
                 if name not in self._configured and not book.empty:
                     stopped.add_metric([name, "not_configured"], 1)
-        yield from (used, limit, stopped)
+        yield from (used, limit, stopped, failing)
 
     def _coupons(self) -> Iterator[GaugeMetricFamily]:
         available = GaugeMetricFamily(

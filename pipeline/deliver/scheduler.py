@@ -13,7 +13,7 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -240,6 +240,12 @@ class Scheduler:
         if self._book[key.kind].phase(key.id) is not Phase.HELD:
             self._delayed.pop(key, None)
         self.purchases.settled(key)
+
+    def delays(self) -> Iterator[tuple[Key, float]]:
+        """The ids that are kept away for a while, each with the moment of its return."""
+        for until, number, key, _ in self._later:
+            if self._delayed.get(key) == number:
+                yield key, until
 
     # Deciding.
 

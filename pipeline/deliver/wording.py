@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from pipeline.deliver.book import Phase
 from pipeline.deliver.choices import Choice, Way, Why
 from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, WatchedSet
 from pipeline.deliver.gate import Gate
 from pipeline.deliver.health import BURYING
 from pipeline.deliver.jobs import ImportQueue
 from pipeline.deliver.scheduler import Action, Import, ListImports, Poll, Scheduler, Send, Watch
+from pipeline.deliver.tries import Tries
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
 
@@ -85,18 +88,25 @@ def state(gate: Gate, now: float) -> str:
     if health.stopped:
         return (
             f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
-            f"One call asks again in {span(wait)}."
+            f"{_again(wait)}"
         )
     failing = gate.trouble.failing
     if failing is not None:
-        then = f"One tries again in {span(wait)}." if health.careful else "Others are answered."
+        then = _again(max(wait, gate.budget.wait(now))) if health.careful else "Others are answered."
         routes = ", ".join(failing.routes)
         return f"Calls ({routes}) fail since {moment(failing.since)}: {failing.sentence}. {then}"
     if health.careful:
-        return f"A call failed ({health.failure}): one tries again in {span(wait)}."
+        return f"A call failed ({health.failure}). {_again(max(wait, gate.budget.wait(now)))}"
     if gate.wait(now) == math.inf and gate.budget.wait(now) <= 0:
         return "As many calls as may be are under way: the next one starts with an answer."
     return "It runs."
+
+
+def _again(wait: float) -> str:
+    """When the one call is made that finds out whether Connectif answers; nobody knows how long it takes."""
+    if wait <= 0 or wait == math.inf:
+        return "One call asks again now."
+    return f"One call asks again in {span(wait)}."
 
 
 def budget(limiter: Limiter, now: float) -> str:
@@ -168,6 +178,47 @@ def _rule(made: Choice) -> str:
         Why.EARLY: "its contact is in an import that is late: it is made with the purchase",
         Why.TURN: "the oldest that is ready",
     }[made.why]
+
+
+# Records that wait.
+
+
+def retry(kind: RecordKind, count: int, tries: Sequence[Tries], again: float) -> str:
+    """Why records of a kind are kept away, and until when."""
+    when = f"in {span(again)}" if again > 0 else "now"
+    wait = "waits" if count == 1 else "wait"
+    if not tries:
+        return (
+            f"{counted(kind, count)} {wait} for a contact or product that has not been announced yet; looked "
+            f"at again {when}."
+        )
+    most, last = max(one.count for one in tries), max(tries, key=lambda one: one.last)
+    failed = "1 try" if most == 1 else f"{most} tries"
+    return (
+        f"{counted(kind, count)} {wait} to be tried again: {failed} failed since "
+        f"{moment(min(one.since for one in tries))}, the last with: {without_addresses(last.words)}. "
+        f"Tried again {when}."
+    )
+
+
+def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
+    """Why no call is foreseen.
+
+    Args:
+        counts: what is pending, by where it is.
+        delayed: of what is held, how many wait to be tried again.
+        stock: of what stands in line, how many are codes kept for a coupon set.
+    """
+    parts = {
+        "under way": counts[Phase.FLYING],
+        "waiting for their receipts": counts[Phase.LOADED] + counts[Phase.SETTLING],
+        "waiting to be tried again": delayed,
+        "held back for others that go first": counts[Phase.HELD] - delayed,
+        "coupon codes kept until their set needs them": stock,
+        "in line": counts[Phase.WAITING] - stock,
+    }
+    said = ", ".join(f"{count:,} {where}" for where, count in parts.items() if count > 0)
+    return f"No call is foreseen; pending are {said}."
 
 
 # Consent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import random
 import time
@@ -32,6 +33,7 @@ from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.errors import BrokerError
+from pipeline.events import Lane
 from pipeline.kafka import client_config
 from pipeline.metrics import (
     DELIVER_CALL_SECONDS,
@@ -101,6 +103,8 @@ class DeliverWorker:
         self._behind: dict[int, Extent] = {}
         self._loading = asyncio.Lock()
         self._opening = asyncio.Lock()
+        for kind, lane in itertools.product(RecordKind, Lane):  # from 0 on, so that the first one is seen
+            DELIVER_FRESHNESS_SECONDS.labels(kind, lane)
         self._rounds = 0
         self._no_round = asyncio.Event()
         self._no_round.set()

@@ -7,6 +7,7 @@ stage dead-letters it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from pipeline.events import Kind
 from pipeline.gateway import answers
 from pipeline.gateway.answers import NO_STORE, Answer
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Stored
+from pipeline.logs import Sparingly
 from pipeline.metrics import (
     GATEWAY_BODY_BYTES,
     GATEWAY_HELD_BYTES,
@@ -28,6 +30,8 @@ from pipeline.metrics import (
     GATEWAY_SECONDS,
 )
 from pipeline.shops.base import ShopAdapter, raw_event
+
+log = logging.getLogger(__name__)
 
 PREFIX = b"/webhooks/"
 _JSON = "application/json"
@@ -72,6 +76,8 @@ class Route:
         GATEWAY_SECONDS.observe(seconds)
 
 
+#: Between two lines about a store's webhooks whose signature does not fit.
+UNSIGNED_SECONDS = 60.0
 #: Nearly all bodies are no larger than this,
 SMALL_BYTES = 64 * 1024
 #: and larger ones have only this share of the bytes held.
@@ -103,6 +109,7 @@ class Webhooks:
     ) -> None:
         self._adapters = adapters
         self._keeper = keeper
+        self._unsigned = Sparingly(UNSIGNED_SECONDS)
         self._now = now
         self.held = 0
         self.max_body = settings.gateway.max_body_bytes
@@ -164,8 +171,21 @@ class Webhooks:
                 return answers.MEDIA_TYPE
             return answers.PING if route.known else answers.UNAUTHORIZED
         if not route.adapter.verify(route.secrets, headers, body) or not route.known:
+            if route.known:
+                self._say_unsigned(route.store)
             return answers.UNAUTHORIZED
         return self._keeper.submit(self._message(route, headers, body))
+
+    def _say_unsigned(self, store: str) -> None:
+        """The shop's own webhooks may be among them: they are not sent for ever."""
+        count = self._unsigned.happened(store)
+        if count:
+            log.warning(
+                "store %s: %d webhooks were answered 401, their signature fits none of its secrets: compare "
+                "them with the shop's webhook settings, or somebody else sends",
+                store,
+                count,
+            )
 
     def _message(self, route: Route, headers: Mapping[str, str], body: bytes) -> Message:
         event = raw_event(route.store, route.adapter, headers, body, int(self._now() * 1000))

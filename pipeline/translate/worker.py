@@ -35,6 +35,7 @@ from pipeline.shops.registry import ADAPTERS
 from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
+from pipeline.translate.demands import say_demand
 from pipeline.translate.holding import Holding
 from pipeline.translate.reading import UNKNOWN, Stores, UnknownStore, dead_letter, feeds, read, store_of
 from pipeline.translate.rules import Feed, Outcome, Place, Result, apply
@@ -194,6 +195,8 @@ class Translator:
         """Judge one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
         result = self._judge(event, place, state, feed)
+        topic = full_name(self._engine.settings, place.topic)
+        say_demand(event.store, result.reason, topic, place.partition, place.offset)
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.deliver import explain_report
+from pipeline.deliver.gauges import DeliverCollector
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
 from tests.simulation.shop import Shop
@@ -26,7 +27,26 @@ def _said(stage: Stage) -> dict[str, Any]:
     assert (account.scheduler.lanes._credits, len(account.scheduler._later)) == before
     assert {lane: account.scheduler.purchases.ready(lane) for lane in Lane} == ready
     assert "@" not in json.dumps(found)
+    assert _figures(found) == _exported(stage), "the same figures as Prometheus has"
+    pending = sum(_figures(found).values())
+    assert bool(found["next"] or found["why_none"]) == bool(pending)
     return found
+
+
+def _figures(found: dict[str, Any]) -> dict[tuple[str, str], int]:
+    return {(kind, lane["lane"]): count for lane in found["lanes"] for kind, count in lane["pending"].items()}
+
+
+def _exported(stage: Stage) -> dict[tuple[str, str], int]:
+    """`pipeline_pending_records` of the account."""
+    deliveries = stage.life.deliveries
+    collector = DeliverCollector(lambda: [stage.life.desk], deliveries.accounts, configured={}, partitions=1)
+    [family] = [family for family in collector.collect() if family.name == "pipeline_pending_records"]
+    return {
+        (sample.labels["kind"], sample.labels["lane"]): int(sample.value)
+        for sample in family.samples
+        if sample.labels["account"] == "acme"
+    }
 
 
 def test_an_account_at_rest_says_that_nothing_waits(tmp_path: Path) -> None:
@@ -59,6 +79,31 @@ def test_a_backlog_is_explained_lane_by_lane(tmp_path: Path) -> None:
         assert "budget:" in shown
         assert "why" in shown
         await stage.settle(within=1_200)
+
+    play(tmp_path, story)
+
+
+def test_what_is_pending_is_never_out_of_sight(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stage.shop.order("told", "ann@example.com", "p1")
+        await stage.settle()
+        stage.fault("error", status=500, route="/purchases*")
+        for number in range(8):
+            stage.shop.order(f"o{number}", "ann@example.com", "p1")
+        said: list[dict[str, Any]] = []
+        for _ in range(200):
+            await asyncio.sleep(1.7)
+            found = _said(stage)
+            assert sum(_figures(found).values()) == 8
+            said.append(found)
+        groups = [group for found in said for group in found["retries"] if group["kind"] == "purchase"]
+        assert groups
+        assert all("500" in group["last"] for group in groups)
+        assert max(group["tries"] for group in groups) > 1
+        assert any("(purchases) fail since" in found["state"] for found in said)
+        stage.heal()
+        await stage.settle(within=1_200)
+        assert _said(stage)["retries"] == []
 
     play(tmp_path, story)
 

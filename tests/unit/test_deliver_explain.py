@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from pipeline.config import CouponSetSettings, DeliverSettings
-from pipeline.connectif.answers import Answer, AnswerKind
-from pipeline.deliver import wording
+from pipeline.connectif.answers import Answer, AnswerKind, Cause
+from pipeline.deliver import explain_report, wording
 from pipeline.deliver.book import LANES, Book, Line
 from pipeline.deliver.choices import Choice, Way, Why
 from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, Counters, Stock
@@ -26,6 +27,7 @@ from pipeline.deliver.lanes import Lanes
 from pipeline.deliver.purchases import Purchases
 from pipeline.deliver.receipts import Key
 from pipeline.deliver.scheduler import Action, Idle, Import, Poll, Scheduler, Send
+from pipeline.deliver.tries import Tries
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Seen
@@ -65,6 +67,7 @@ class _World:
             is_told=self.told.__contains__,
             sets=sets or {},
         )
+        self.tries: dict[Key, Tries] = {}
         self.now = 0.0
         self._imports = 0
 
@@ -79,7 +82,7 @@ class _World:
         return self.scheduler.next(self.now, WALL + self.now)
 
     def explained(self) -> dict[str, Any]:
-        account = Account("acme", self.scheduler, self.gate, self.book)
+        account = Account("acme", self.scheduler, self.gate, self.book, tries=self.tries)
         return explain(account, self.now, WALL + self.now)
 
     def carry_out(self, action: Action) -> None:
@@ -249,6 +252,65 @@ def test_a_record_that_is_delayed_for_a_retry_is_counted_and_has_its_age() -> No
     assert found["oldest_seconds"]["purchase"] >= 89
 
 
+@pytest.mark.parametrize("kind", [CONTACT, PRODUCT, PURCHASE])
+def test_a_record_that_is_delayed_says_how_often_it_failed_with_what_and_when_it_is_tried(
+    kind: RecordKind,
+) -> None:
+    world = _World()
+    world.book[kind].add("ann@example.com", Lane.LIVE, int(WALL))
+    action = world.next()
+    assert isinstance(action, Send)
+    first = Tries.after(None, "503; a web page", WALL)
+    world.tries[action.key] = Tries.after(first, "500 for ann@example.com", WALL + 3)
+    world.scheduler.delay(action.key, 500.0)
+    world.now = 90.0
+    found = world.explained()
+    [group] = found["retries"]
+    assert (group["kind"], group["records"], group["tries"]) == (kind, 1, 2)
+    assert (group["since"], group["last"]) == (WALL, "500 for (address)")
+    assert group["next_in_seconds"] == pytest.approx(410)
+    assert f"1 {kind} waits to be tried again: 2 tries failed since " in group["why"]
+    assert group["why"].endswith("the last with: 500 for (address). Tried again in 7 min.")
+    assert found["next"] == []
+    assert found["why_none"] == "No call is foreseen; pending are 1 waiting to be tried again."
+    console = Console(record=True, width=200)
+    explain_report._show(found, console)
+    assert group["why"] in console.export_text()
+
+
+def test_no_record_is_said_to_be_tried_before_the_account_may_be_called() -> None:
+    world = _World(retry_min=60, retry_max=600)
+    world.order("o1", Lane.LIVE)
+    action = world.next()
+    assert isinstance(action, Send)
+    world.scheduler.delay(action.key, 5.0)
+    for _ in range(2):
+        started, world.now = world.now + 0.5, world.now + 1.0
+        answer = Answer(AnswerKind.UNAVAILABLE, 503, cause=Cause.SERVER_ERROR, detail="503")
+        world.health.answered(Sign.AWAY, answer, started, world.now)
+        world.gate.trouble.answered("purchases", Sign.AWAY, answer, WALL + started, WALL + world.now)
+    found = world.explained()
+    again = found["retries"][0]["next_in_seconds"]
+    assert again > 20, "its own delay ends in 3 s"
+    assert f"in {wording.span(again)}" in found["state"]
+    assert "it answers with an error of its own (503)" in found["state"]
+    assert f"in {wording.span(again)}" in found["retries"][0]["why"]
+    assert [call["in_seconds"] for call in found["next"]] == [pytest.approx(again)]
+
+
+def test_nothing_is_only_said_where_nothing_is_pending() -> None:
+    world = _World()
+    assert world.explained()["why_none"] == ""
+    world.order("o1", Lane.LIVE)
+    action = world.next()
+    assert isinstance(action, Send)
+    assert world.explained()["why_none"] == "No call is foreseen; pending are 1 under way."
+    world.book[PURCHASE].landed("o1")
+    assert world.explained()["why_none"] == "No call is foreseen; pending are 1 waiting for their receipts."
+    world.book[COUPON].add("spring/A", Lane.LIVE, int(WALL))
+    assert "in line" in world.explained()["why_none"] or world.explained()["next"]
+
+
 def test_a_used_budget_says_when_the_next_place_is_free_and_plans_from_then_on() -> None:
     world = _World(limit=5)
     for number in range(9):
@@ -288,7 +350,7 @@ def _away(world: _World) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "said", "calls"),
-    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "one tries again", 1)],
+    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "One call asks again in", 1)],
 )
 def test_trouble_is_told_with_what_to_do_and_without_addresses(
     trouble: Callable[[_World], None], said: str, calls: int

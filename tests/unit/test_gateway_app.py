@@ -142,6 +142,19 @@ async def test_whatever_is_wrong_with_the_trust_the_answer_is_one(
     assert keeper.kept == []
 
 
+async def test_a_signature_that_does_not_fit_is_said_once_a_minute_and_of_known_stores_alone(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = order(1)
+    for _ in range(3):
+        for store in ("acme-es", "nobody"):
+            headers = shopify(body, secret="another")
+            answer = await client.post(f"/webhooks/shopify/{store}", content=body, headers=headers)
+            assert answer.status_code == 401
+    [line] = caplog.messages
+    assert line.startswith("store acme-es: 1 webhooks were answered 401")
+
+
 async def test_a_refusal_takes_as_long_whatever_was_found() -> None:
     class Slow:
         """Takes long over a known store's secret: far more than a real signature."""

@@ -30,6 +30,8 @@ ALERT_TESTS = sorted((GRAFANA / "prometheus").glob("alerts_*test.yml"))
 SCRAPED = {"job", "instance", "process", "le"}
 _SERIES = re.compile(r"\b(pipeline_[a-z_]+)(\{[^}]*\})?")
 _MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
+#: What is to be done is to be done in the shop or in the settings.
+LOOKED_UP_ELSEWHERE = {"StoreSilent"}
 _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 
 
@@ -146,6 +148,12 @@ def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
+
+
+def test_every_alert_says_what_to_type_or_where_to_look() -> None:
+    for rule in rules():
+        said = rule["annotations"]["description"]
+        assert "`" in said or rule["alert"] in LOOKED_UP_ELSEWHERE, rule["alert"]
 
 
 needs_promtool = pytest.mark.skipif(

@@ -280,3 +280,18 @@ async def test_no_message_stops_the_worker(
         for labels, count in stage.account("pipeline_account_events").items()
         if labels[-1] == "rejected"
     )
+
+
+@pytest.mark.parametrize("reason", ["erasure_request", "shop_erasure_request", "data_request"])
+async def test_a_request_that_a_person_must_see_to_is_said_with_its_place_and_nothing_of_whom(
+    reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    await stage.reads(event({"version": 1, "ignored": "nothing_to_tell"}, delivery="d1"))
+    wanted = {"version": 1, "ignored": reason, "customer": "ann@example.com"}
+    await stage.reads(event(wanted, entity="8", delivery="d2"))
+    await stage.reads(event(wanted, entity="8", delivery="d2"))
+    [line] = [message for message in caplog.messages if "by itself" in message]
+    assert f"({reason}); the request is x-shop.orders partition 3 offset 1." in line
+    assert "@" not in line
+    assert stage.account("pipeline_account_events")["plain", "order", "ignored"] == 2

@@ -1,0 +1,178 @@
+"""All of `pipeline up`, as its operator has it: shops, a Connectif, logs, readiness, metrics, `explain`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from pipeline.local.ports import free_port, is_free
+from pipeline.local.tomlfile import dumps
+from tests import shopify as shopify_bodies
+from tests import webhooks, woocommerce
+from tests.integration.delivering import SPEED, Connectif
+from tests.processes import wait_until
+
+SHOPIFY, WOO = "acme-es", "woo-fr"
+STAGES = ("gateway", "translate", "deliver")
+
+
+class Site:
+    """Settings, a sandbox that knows the accounts, and `pipeline up`.
+
+    Args:
+        directory: of this test alone.
+        base: of the settings, such as where Kafka is.
+    """
+
+    def __init__(self, directory: Path, base: Mapping[str, Any]) -> None:
+        port, first = free_port(), free_ports(len(STAGES))
+        self.urls = {stage: f"http://127.0.0.1:{first + number}" for number, stage in enumerate(STAGES)}
+        account = {
+            "base_url": f"http://127.0.0.1:{port}",
+            "calls_per_minute": 100,
+            "window_seconds": 60 / SPEED,
+        }
+        self.tree: dict[str, Any] = {
+            "data_dir": str(directory / "data"),
+            "gateway": {"confirm_timeout": 1.0},
+            "deliver": {"import_poll": 0.3, "retry_min": 0.5, "retry_max": 4.0, "call_timeout": 5.0},
+            **base,
+            "accounts": {
+                "acme": account | {"api_key": "acme:secret"},
+                "woo": account | {"api_key": "woo:secret"},
+            },
+            "stores": {
+                name: store | {"account": {SHOPIFY: "acme", WOO: "woo"}[name]}
+                for name, store in webhooks.STORES["stores"].items()
+            },
+        }
+        self.path = directory / "pipeline.toml"
+        self._directory = directory
+        self._write()
+        self.connectif = Connectif(self.path, port)
+        self._up: subprocess.Popen[bytes] | None = None
+
+    def _write(self) -> None:
+        self.path.write_text(dumps(self.tree), encoding="utf-8")
+
+    def keep_filled(self, account: str, name: str, **settings: Any) -> None:
+        """Let a coupon set that the sandbox has be kept filled; before `start`."""
+        key = {"Authorization": f"apiKey {account}:secret"}
+        [found] = httpx.get(f"{self.connectif.url}/coupon-sets/", headers=key).json()["results"]
+        self.tree["accounts"][account] = self.tree["accounts"][account] | {
+            "coupons": {name: {"set_id": found["id"], **settings}}
+        }
+        self._write()
+
+    def start(self) -> None:
+        """Start everything, and wait until it is ready."""
+        port = self.urls["gateway"].rpartition(":")[2]
+        with (self._directory / "up.log").open("ab") as log:
+            self._up = subprocess.Popen(
+                [sys.executable, "-m", "pipeline", "up", "--config", str(self.path), "--port", port],
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in STAGES), 90, every=0.2)
+
+    def stop(self) -> None:
+        """Stop everything."""
+        if self._up is not None:
+            self._up.send_signal(signal.SIGTERM)
+            self._up.wait(60)
+        self.connectif.stop()
+
+    # What an operator looks at.
+
+    def ready(self, stage: str) -> tuple[int, str]:
+        """`/readyz`."""
+        with contextlib.suppress(httpx.HTTPError):
+            answer = httpx.get(f"{self.urls[stage]}/readyz", timeout=10)
+            return answer.status_code, answer.text
+        return 0, ""
+
+    def log(self, stage: str) -> str:
+        """What a process said."""
+        return (self._directory / "data" / "logs" / f"{stage}.log").read_text()
+
+    def explain(self, account: str) -> dict[str, Any]:
+        """`pipeline deliver explain`."""
+        command = [sys.executable, "-m", "pipeline", "deliver", "explain", "--account", account, "--json"]
+        done = subprocess.run(
+            [*command, "--url", self.urls["deliver"]], capture_output=True, timeout=30, check=True
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def coupons(self, account: str, name: str, *codes: str) -> None:
+        """`pipeline coupons add`."""
+        command = [sys.executable, "-m", "pipeline", "coupons", "add", "--account", account, "--set", name]
+        subprocess.run(
+            [*command, "--config", str(self.path)],
+            input="\n".join(codes).encode(),
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+
+    # What shops do.
+
+    def shopify(self, topic: str, body: Any, *, delivery: str = "", secret: str = webhooks.SECRET) -> int:
+        """A webhook of the Shopify store; the status of the answer."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        said = webhooks.shopify(raw, secret=secret, delivery=delivery or f"{topic}{hash(raw)}")
+        return self._post(f"shopify/{SHOPIFY}", raw, said | {"x-shopify-topic": topic})
+
+    def woocommerce(self, body: Any) -> int:
+        """An order of the WooCommerce store; the status of the answer."""
+        raw = orjson.dumps(body)
+        return self._post(f"woocommerce/{WOO}", raw, webhooks.woocommerce(raw))
+
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> int:
+        url = f"{self.urls['gateway']}/webhooks/{path}"
+        return httpx.post(url, content=body, headers=headers, timeout=30).status_code
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row."""
+    first = free_port()
+    while not all(is_free(first + number) for number in range(count)):
+        first = free_port()
+    return first
+
+
+def shopify_order(number: int, **changes: Any) -> dict[str, Any]:
+    """A paid order of a person of its own, of a product of its own."""
+    email = f"buyer{number}@example.com"
+    order = shopify_bodies.paid_order(id=number, name=f"#{number}", email=email, contact_email=email)
+    order["customer"] = order["customer"] | {"id": 10_000 + number, "email": email}
+    order["line_items"] = [
+        line | {"id": number * 10, "product_id": 20_000 + number} for line in order["line_items"]
+    ]
+    return order | changes
+
+
+def woo_order(number: int, **changes: Any) -> dict[str, Any]:
+    """The same of WooCommerce."""
+    order = woocommerce.order(woocommerce.line(30_000 + number), id=number, number=str(number))
+    order["billing"] = order["billing"] | {"email": f"woo{number}@example.com"}
+    return order | changes
+
+
+@contextlib.contextmanager
+def site(directory: Path, base: Mapping[str, Any]) -> Iterator[Site]:
+    """A site that is stopped at the end."""
+    made = Site(directory, base)
+    try:
+        yield made
+    finally:
+        made.stop()
