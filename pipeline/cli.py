@@ -80,10 +80,10 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is.")
     ] = False,
-    log_format: LogFormatOption = None,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Stages are separate processes; `pipeline up` runs them all on one machine."""
     logs.require_format(os.environ)
@@ -169,9 +169,7 @@ def example_settings(
     check: Annotated[
         Path | None, typer.Option("--check", help="Only compare with this file; exit 1 where it differs.")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a file that has other settings.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that has other settings.")] = False,
 ) -> None:
     """Print a settings file to start from: every setting with its meaning and its default."""
     from pipeline import example  # noqa: PLC0415 - start fast

@@ -336,4 +336,5 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
             )
         )
 
-    return run(Stage(DELIVER_APP, build, ROUND, BUFFER), settings, worker=worker, host=host, port=port)
+    stage_of_it = Stage(DELIVER_APP, "deliver", build, ROUND, BUFFER)
+    return run(stage_of_it, settings, worker=worker, host=host, port=port)

@@ -326,6 +326,7 @@ def serve(
     """Run one translate worker until SIGTERM; see `engine.worker.run`."""
     stage = Stage(
         TRANSLATE_APP,
+        "translate",
         partial(build, adapters=adapters),
         round_size=settings.translate.batch,
         buffer=settings.translate.buffer,
