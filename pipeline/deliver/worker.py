@@ -119,7 +119,7 @@ class DeliverWorker:
         if found is None:
             hint = "this worker has no such account; ask the others, or see whether the settings name it"
             return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
-        return 200, orjson.dumps(found.explained())
+        return 200, orjson.dumps({"worker": self._engine.complaint or "", **found.explained()})
 
     def desks(self) -> Sequence[Desk]:
         """The partitions held, delivered to or not yet."""

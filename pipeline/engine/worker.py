@@ -89,9 +89,9 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             _check(starting)
-            log.info("%s: worker %s is ready", stage.app_id, worker)
+            log.info("%s: worker %s is ready", stage.app_id, worker, extra={"event": "worker.ready"})
             await stopping
-        log.info("%s: worker %s stops", stage.app_id, worker)
+        log.info("%s: worker %s stops", stage.app_id, worker, extra={"event": "worker.stops"})
         ending = asyncio.create_task(engine.stop(), name="end")
         await asyncio.wait([ending], timeout=STOP_TIMEOUT)
         if not ending.done():
@@ -104,7 +104,7 @@ def _check(starting: asyncio.Task[None]) -> None:
     """End the process where the start failed: Faust's threads would keep a half-started one alive."""
     error = starting.exception()
     if isinstance(error, PipelineError):
-        log.error("%s", error)
+        log.error("%s", error, extra={"event": "process.refused", "exit_code": error.exit_code})
         logging.shutdown()
         os._exit(error.exit_code)
     if error is not None:
