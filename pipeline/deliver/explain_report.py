@@ -96,7 +96,7 @@ def _show_next(calls: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))  # fits 80 columns
     headings = ("pending", "contacts", "products", "purchases", "coupons", "oldest", "in line", "held")
-    for heading in (*headings, "calling", "receipt"):
+    for heading in (*headings, "calls", "receipt"):
         table.add_column(heading, justify="left" if heading == "pending" else "right")
     for lane in lanes:
         pending, ages = lane["pending"], [age for age in lane["oldest_seconds"].values() if age is not None]
