@@ -18,7 +18,7 @@ PRODUCT_PAGES = {
     "shopify": "https://{domain}/products/{id}",
     "woocommerce": "https://{domain}/?p={id}",
 }
-_UNSAFE = re.compile(r"[^\w.~-]")
+_UNSAFE = re.compile(r"[^\w.~-]+")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
 #: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words.
@@ -36,10 +36,14 @@ _CENTS = Decimal("0.01")
 _MAX_HTML = 20_000
 _MAX_TEXT = 2_000
 _MAX_NAME_MARKUP = 4_000
+#: Tags and the like of one product that are told; Shopify allows 250. Each variant repeats them.
+MAX_NAMES = 1_000
 
 
 def url_part(piece: str) -> str:
     """One path segment or query value; letters of any script stay, as Connectif wants URLs unencoded."""
+    if piece.isascii():
+        return quote(piece, safe="")
     return _UNSAFE.sub(lambda match: quote(match[0], safe=""), piece)
 
 

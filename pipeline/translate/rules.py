@@ -91,7 +91,10 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
     if version is None:
         return Result(Outcome.STALE, remember=True)
     known = _remember_version(state, translation, version, event, source.offset)
-    said = emit(event, source, state, feed, translation.drafts, known)
+    try:
+        said = emit(event, source, state, feed, translation.drafts, known)
+    except Rejected as rejection:
+        return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
     return Result(

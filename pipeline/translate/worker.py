@@ -30,7 +30,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
-from pipeline.shops.base import Rejected, ShopAdapter
+from pipeline.shops.base import MAX_RECORDS, Rejected, ShopAdapter
 from pipeline.shops.registry import ADAPTERS
 from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
@@ -46,8 +46,6 @@ log = logging.getLogger(__name__)
 BUGS_IN_A_ROW = 25
 #: One event that takes longer than this is told of.
 SLOW_SECONDS = 1.0
-#: An order has hundreds of lines at most; its state must fit into a message.
-MAX_RECORDS = 10_000
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
 #: Deliver keeps two versions of a record in one message, and adds to each: a message has room for three.

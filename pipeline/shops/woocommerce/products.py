@@ -20,8 +20,8 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
-from pipeline.shops.catalogue import deleted_draft, discount, hide_draft
+from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
+from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
 from pipeline.shops.values import iso, text
 from pipeline.shops.woocommerce.fields import (
@@ -157,6 +157,7 @@ def _parent_of_variants(
     if published:
         return Translation(version=version, ignored="parent_of_variants")
     children = entries(body.get("variations"))
+    require_few(children or (), "variations")
     ids = [readable_id(child.get("id") if isinstance(child, dict) else child) for child in children or ()]
     if children is None or None in ids:
         notes.append("variations_unreadable")
@@ -291,7 +292,10 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
 
 
 def _names(body: dict[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:
-    found = (plain(item.get("name"), notes, 300) for item in decorations(body, key, notes))
+    items = decorations(body, key, notes)
+    if len(items) > MAX_NAMES:
+        notes.append(f"{key}_cut")
+    found = (plain(item.get("name"), notes, 300) for item in items[:MAX_NAMES])
     return tuple(dict.fromkeys(name for name in found if name))
 
 
