@@ -14,8 +14,9 @@ from pipeline.config import Settings
 from pipeline.deadletters import HEADERS
 from pipeline.events import Kind, RawEvent
 from pipeline.records import partition_of
+from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.account import AccountCollector
-from pipeline.translate.worker import BUGS_IN_A_ROW, MAX_RECORDS, Translator
+from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
 from tests.plainshop import PlainShop, event
 from tests.stubengine import Message, StubEngine
 
