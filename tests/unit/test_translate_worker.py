@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.deadletters import HEADERS
+from pipeline.engine.consumer import Round
 from pipeline.events import Kind, RawEvent
 from pipeline.records import partition_of
 from pipeline.shops.base import MAX_RECORDS
@@ -281,3 +283,34 @@ async def test_no_message_stops_the_worker(
         for labels, count in stage.account("pipeline_account_events").items()
         if labels[-1] == "rejected"
     )
+
+
+async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before_a_pause() -> None:
+    stage = Stage()
+    heavy = stage.message(event({"version": 5, "rejected": "x" * 100_000}))
+    light = stage.message(event(SOLD, delivery="d2"))
+    light.partition = 4
+    batches = ((TP(heavy.topic, 3), [heavy]), (TP(light.topic, 4), [light]))
+    [pause] = stage.engine.pause_hooks
+    await asyncio.gather(stage.engine.handle(Round(cast("Any", batches))), pause())
+    assert list(stage.engine.done) == [TP(light.topic, 4), TP(heavy.topic, 3)]
+
+
+async def test_others_have_their_turn_between_events_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.translate.worker.BREATH_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.translate.worker.STEP_SECONDS", 0.0)
+    stage = Stage()
+    turns: list[int] = []
+
+    async def other() -> None:
+        for _ in range(3):
+            turns.append(len(stage.engine.done))
+            await asyncio.sleep(0)
+
+    batches = []
+    for partition in (3, 4, 5):
+        message = stage.message(event(SOLD, delivery=f"d{partition}"))
+        message.partition = partition
+        batches.append((TP(message.topic, partition), [message]))
+    await asyncio.gather(stage.engine.handle(Round(cast("Any", tuple(batches)))), other())
+    assert turns == [0, 1, 2]
