@@ -102,6 +102,7 @@ class StubEngine:
         self.handle: Callable[[Round], Awaitable[None]]
         self.concerns: list[Callable[[], str | None]] = []
         self.withheld: list[TP] = []
+        self.pause_hooks: list[Callable[[], Awaitable[None]]] = []
 
     def table(self, name: str, **_: Any) -> StubTable:
         """A table."""
@@ -113,6 +114,10 @@ class StubEngine:
 
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Never run."""
+
+    def on_pause(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Keep it."""
+        self.pause_hooks.append(hook)
 
     def withhold(self, tp: TP) -> None:
         """Keep it."""

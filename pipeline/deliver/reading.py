@@ -24,6 +24,8 @@ _SMALL = 64
 _NOT_VALID = (ValueError, TypeError, ArithmeticError, RecursionError)
 #: Decimal places before and after the point: written out, a price has no more digits.
 MAX_PLACES = 40
+#: Errors of a message that are looked at.
+MAX_ERRORS = 1_000
 #: No clock of ours or of a shop's shows more milliseconds.
 MAX_MS = 2**53
 #: Characters of all notes of a record together, and of a topic's name.
@@ -106,6 +108,9 @@ def _first(error: Exception) -> str:
     """Where the first thing wrong is, and what: no value of the message."""
     if not isinstance(error, ValidationError):
         return type(error).__name__
+    count = error.error_count()
+    if count > MAX_ERRORS:  # the list of them takes seconds
+        return f"{count:,} things are wrong with it"
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = ".".join(
         part if isinstance(part, str) and _FIELD.fullmatch(part) else "?" for part in first["loc"]

@@ -139,6 +139,20 @@ class ShopAdapter(Protocol):
         """
 
 
+#: Records that one event may make, and lines, variants and variations that are read: orders have hundreds.
+MAX_RECORDS = 5_000
+
+
+def require_few(entries: Sequence[object], field: str) -> None:
+    """That no more are listed than an event may make records of; said before any of them is read.
+
+    Raises:
+        Rejected: `too_many_records`.
+    """
+    if len(entries) > MAX_RECORDS:
+        raise Rejected("too_many_records", field, f"{len(entries):,} of them, more than {MAX_RECORDS:,}")
+
+
 #: Longest topic, delivery and header that is kept: no platform's come near, and whoever holds a signed body
 #: can put anything into the headers, which nobody signs.
 TEXT_LIMIT = 500

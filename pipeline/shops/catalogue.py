@@ -20,12 +20,14 @@ PRODUCT_PAGES = {
 }
 #: Notes of a body that does not name all that a product was told under.
 PARTIAL = frozenset({"variants_cut", "variant_without_price", "variant_unreadable"})
-_UNSAFE = re.compile(r"[^\w.~-]")
+_UNSAFE = re.compile(r"[^\w.~-]+")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
-#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words.
+#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words. Their form is looked at
+#: before their names, which takes a tenth of the time over what is none.
 _WITHIN_WORDS = re.compile(
-    r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|mark|q|s|small|span|strike|strong|sub|sup|u|wbr)\b"
+    r"<(?=/?[a-z]{1,6}\b[^<>]*>)/?"
+    r"(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|mark|q|s|small|span|strike|strong|sub|sup|u|wbr)\b"
     r"[^<>]*>",
     re.IGNORECASE,
 )
@@ -38,11 +40,19 @@ _CENTS = Decimal("0.01")
 _MAX_HTML = 20_000
 _MAX_TEXT = 2_000
 _MAX_NAME_MARKUP = 4_000
+#: Tags and the like of one product that are told; Shopify allows 250. Each variant repeats them.
+MAX_NAMES = 1_000
 
 
 def url_part(piece: str) -> str:
     """One path segment or query value; letters of any script stay, as Connectif wants URLs unencoded."""
-    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), piece)
+    if piece.isascii():
+        return quote(piece, safe="")
+    return _UNSAFE.sub(_encoded, piece)
+
+
+def _encoded(unsafe: re.Match[str]) -> str:
+    return "%" + unsafe[0].encode().hex("%").upper()
 
 
 def product_page(settings: StoreSettings, product_id: str, sku: str | None = None) -> str:
@@ -54,7 +64,7 @@ def product_page(settings: StoreSettings, product_id: str, sku: str | None = Non
 @lru_cache(maxsize=65_536)
 def _filled(template: str, domain: str, product_id: str, sku: str) -> str:
     page = template.replace("{domain}", domain).replace("{id}", url_part(product_id))
-    return page.replace("{sku}", url_part(sku))
+    return page.replace("{sku}", url_part(sku)) if "{sku}" in page else page
 
 
 def discount(price: Decimal, original: Decimal) -> tuple[Decimal, Decimal]:

@@ -119,7 +119,7 @@ def quantity(value: object, field: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Rejected("invalid_quantity", field, f"a {type(value).__name__} is not a quantity")
     written = str(value).strip()
-    if "_" in written:  # Python's own way to write numbers, no shop's
+    if "_" in written or len(written) > values.MAX_NUMBER:  # Python's own way to write numbers, no shop's
         raise Rejected("invalid_quantity", field, "not a number")
     try:
         number = Decimal(written)

@@ -11,15 +11,22 @@ import orjson
 
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind, Source
-from pipeline.shops.base import Draft
+from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
 from pipeline.translate.feed import Feed, Place
 from pipeline.translate.state import EntityState, Told, ToldRecords, digest
 from pipeline.translate.uses import Saying, uses_of
 
-#: Records remembered of one entity: an order of a thousand lines, edited often.
-MAX_TOLD = 20_000
+#: What the records of one event may make together: each variant of a product repeats what all have in common.
+MAX_BYTES = 32_000_000
+#: Records remembered of one entity (an order of a thousand lines, edited often), and bytes of them: its state
+#: must fit into a message.
+MAX_TOLD, MAX_TOLD_BYTES = 20_000, 900_000
+#: Bytes of a record's mark beside its id: kind, digest, offset.
+_MARK = 45
+#: So few fit, whatever their ids.
+_FEW = 500
 #: Whose the contact of an order without a customer is.
 GUEST = "guest"
 
@@ -72,7 +79,11 @@ def emit(  # noqa: PLR0917 - positional: once per event
     drafts: tuple[Draft, ...],
     version: Version,
 ) -> Emitted:
-    """Make the records of an event's drafts; the state remembers what was told."""
+    """Make the records of an event's drafts; the state remembers what was told.
+
+    Raises:
+        Rejected: `too_many_records`; the state is of no use then.
+    """
     teller = _Teller(event, source, feed, version)
     moved_from = _moved_from(state, feed.account)
     told = state.told_to(feed.account)
@@ -91,10 +102,24 @@ def emit(  # noqa: PLR0917 - positional: once per event
             for draft, record_id in _taken_back(drafts, told_there, moment, source.offset):
                 teller.tell(draft, record_id, account, told_there, quietly=True)
     for account, records in state.told.items():
-        if len(records) > MAX_TOLD:
-            newest = sorted(records.items(), key=lambda item: item[1].offset)[-MAX_TOLD:]
-            state.told[account] = dict(newest)
+        if len(records) > _FEW:
+            state.told[account] = _most_recent(records)
     return Emitted(tuple(teller.emissions), tuple(teller.unchanged), tuple(teller.uses), moved_from)
+
+
+def _most_recent(records: ToldRecords) -> ToldRecords:
+    """The records that are remembered: the most recent ones, where there are too many."""
+    size = sum(len(orjson.dumps(record_id)) for _, record_id in records) + _MARK * len(records)
+    if len(records) <= MAX_TOLD and size <= MAX_TOLD_BYTES:
+        return records
+    kept: ToldRecords = {}
+    room = MAX_TOLD_BYTES
+    for key, was in sorted(records.items(), key=lambda item: item[1].offset, reverse=True)[:MAX_TOLD]:
+        room -= len(orjson.dumps(key[1])) + _MARK
+        if room < 0:
+            break
+        kept[key] = was
+    return dict(reversed(kept.items()))
 
 
 def _moved_from(state: EntityState, account: str) -> str:
@@ -145,15 +170,23 @@ class _Teller:
         self._newer = version.newer
         self._owner = f"{event.kind}|{event.entity}"
         self._heads: dict[tuple[str, int], bytes] = {}
+        self._size = 0
 
     def tell(self, draft: Draft, record_id: str, account: str, told: ToldRecords, *, quietly: bool) -> None:
-        """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`."""
+        """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`.
+
+        Raises:
+            Rejected: `too_many_records`.
+        """
         offset = self._source.offset
         if draft.kind is RecordKind.PURCHASE:
             self.uses += uses_of(draft, self._saying(account, record_id), told)
         what, body = _what(draft.kind, draft.origin, draft.op), b"null"
         if draft.body is not None:
             body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
+            self._size += len(body)
+            if self._size > MAX_BYTES:
+                raise Rejected("too_many_records", detail=f"they have more than {MAX_BYTES:,} bytes")
         is_left = draft.kind is RecordKind.CONTACT and draft.op is Op.PATCH
         # With the moment of a consent, which Connectif is not told: repeated, it is news to a tie-break.
         said = LEFT if is_left else digest(what + body)

@@ -68,16 +68,19 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
         state: the entity's; changed in place where anything is to be remembered.
         feed: its store.
     """
+    try:
+        return _judged(event, source, state, feed)
+    except Rejected as rejection:
+        # Not remembered: corrected settings or code may make sense of the same delivery later.
+        return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
+
+
+def _judged(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Result:
     delivery = digest(event.delivery.encode())
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
         return Result(Outcome.DUPLICATE)
-    try:
-        translation = feed.adapter.translate(event, feed.context)
-    except Rejected as rejection:
-        # Not remembered: corrected settings or code may make sense of the same delivery later.
-        return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
-    translation = _believed(translation, event.received_ms)
+    translation = _believed(feed.adapter.translate(event, feed.context), event.received_ms)
     if _too_old(translation, state, source.offset, feed):
         translation = replace(translation, drafts=(), ignored="too_old")
     if translation.version == 0 and not translation.drafts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
-from pipeline.shops.base import Rejected, ShopAdapter
+from pipeline.shops.base import MAX_RECORDS, Rejected, ShopAdapter
 from pipeline.shops.registry import ADAPTERS
 from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
@@ -47,8 +48,10 @@ log = logging.getLogger(__name__)
 BUGS_IN_A_ROW = 25
 #: One event that takes longer than this is told of.
 SLOW_SECONDS = 1.0
-#: An order has hundreds of lines at most; its state must fit into a message.
-MAX_RECORDS = 10_000
+#: After so long at work others have their turn: health checks, confirmations, the group's callbacks.
+BREATH_SECONDS = 0.1
+#: After so long what is done so far goes out: the events of other partitions do not wait for all of a round.
+STEP_SECONDS = 0.5
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
 #: Deliver keeps two versions of a record in one message, and adds to each: a message has room for three.
@@ -86,11 +89,13 @@ class Translator:
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._bugs = 0
+        self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
         self.books = Books()
         self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
         self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self._forget)
         engine.agent("translate", [kind.topic for kind in Kind], self.handle)
+        engine.on_pause(self._finish_round)
         engine.background(self._holding.remind)
         engine.concerns.append(self._holding.complaint)
 
@@ -102,13 +107,36 @@ class Translator:
         await self.books.forget(partitions)
         await self._holding.forget(partitions)
 
+    async def _finish_round(self) -> None:
+        """Wait for the round in hand: its partitions must not go while it takes a breath."""
+        async with self._in_hand:
+            pass
+
     async def handle(self, events: Round) -> None:
-        """Translate one round and hand its effects to the engine."""
+        """Translate one round and hand its effects to the engine, the lightest partition first."""
+        batches = list(events.batches)
+        if len(batches) > 1:
+            batches.sort(key=_weight)
+        async with self._in_hand:
+            while batches:
+                await self._step(batches)
+
+    async def _step(self, batches: list[tuple[TP, list[Message]]]) -> None:
+        """One step of a round: as many of the partitions as are translated in its time, at least one."""
         started = time.perf_counter()
         with self._engine.begin() as step:
             work = _Work(step)
-            for tp, messages in events.batches:
-                self._translate(work, tp, messages)
+            # Nothing is written before all is translated: from the first write on nothing else may run.
+            changed: list[_States] = []
+            done = 0
+            for tp, messages in batches:
+                if done and time.perf_counter() - started > STEP_SECONDS:
+                    break
+                changed += await self._translate(work, tp, messages)
+                done += 1
+            del batches[:done]
+            for states in changed:
+                states.write(step)
             for partition, store, row in self.books.changed():
                 step.write(self.tallies, partition, store, row)
             work.export()
@@ -125,14 +153,14 @@ class Translator:
                     "%s: %d messages are no events of a store of ours (%s): dead letters", topic, told, reason
                 )
 
-    def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> None:
-        """One partition's messages of a round, up to one that has to wait."""
+    async def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> list[_States]:
+        """One partition's messages of a round, up to one that has to wait; returns what is to be written."""
         if self._holding.is_behind(tp, messages[0].offset):
-            return
+            return []
         self._holding.release(tp)
         states = _States(self.entities, tp.partition, messages)
         oldest: int | None = None
-        began = time.perf_counter()
+        began = breath = time.perf_counter()
         for message in messages:
             try:
                 live = self._message(work, tp, message, states)
@@ -146,10 +174,13 @@ class Translator:
             ended = time.perf_counter()
             if ended - began > SLOW_SECONDS:
                 self._slow(tp, message, ended - began)
+            if ended - breath > BREATH_SECONDS:
+                await asyncio.sleep(0)
+                ended = breath = time.perf_counter()
             began = ended
-        states.write(work.step)
         if oldest is not None:
             TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
+        return [states]
 
     def _message(self, work: _Work, tp: TP, message: Message, states: _States) -> int | None:
         """One message; returns when the gateway had it, where it is a live event.
@@ -255,6 +286,11 @@ class Translator:
             max_bytes=self._max_bytes,
         )
         step.send(self._deadletters, letter.value, letter.key, None, letter.headers)
+
+
+def _weight(batch: tuple[TP, list[Message]]) -> int:
+    """The bytes of a partition's messages."""
+    return sum(len(message.value or b"") for message in batch[1])
 
 
 class _Work:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.deadletters import HEADERS
+from pipeline.engine.consumer import Round
 from pipeline.events import Kind, RawEvent
 from pipeline.records import partition_of
+from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.account import AccountCollector
-from pipeline.translate.worker import BUGS_IN_A_ROW, MAX_RECORDS, Translator
+from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
 from tests.plainshop import PlainShop, event
 from tests.stubengine import Message, StubEngine
 
@@ -295,3 +298,34 @@ async def test_a_request_that_a_person_must_see_to_is_said_with_its_place_and_no
     assert f"({reason}); the request is x-shop.orders partition 3 offset 1." in line
     assert "@" not in line
     assert stage.account("pipeline_account_events")["plain", "order", "ignored"] == 2
+
+
+async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before_a_pause() -> None:
+    stage = Stage()
+    heavy = stage.message(event({"version": 5, "rejected": "x" * 100_000}))
+    light = stage.message(event(SOLD, delivery="d2"))
+    light.partition = 4
+    batches = ((TP(heavy.topic, 3), [heavy]), (TP(light.topic, 4), [light]))
+    [pause] = stage.engine.pause_hooks
+    await asyncio.gather(stage.engine.handle(Round(cast("Any", batches))), pause())
+    assert list(stage.engine.done) == [TP(light.topic, 4), TP(heavy.topic, 3)]
+
+
+async def test_others_have_their_turn_between_events_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.translate.worker.BREATH_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.translate.worker.STEP_SECONDS", 0.0)
+    stage = Stage()
+    turns: list[int] = []
+
+    async def other() -> None:
+        for _ in range(3):
+            turns.append(len(stage.engine.done))
+            await asyncio.sleep(0)
+
+    batches = []
+    for partition in (3, 4, 5):
+        message = stage.message(event(SOLD, delivery=f"d{partition}"))
+        message.partition = partition
+        batches.append((TP(message.topic, partition), [message]))
+    await asyncio.gather(stage.engine.handle(Round(cast("Any", tuple(batches)))), other())
+    assert turns == [0, 1, 2]

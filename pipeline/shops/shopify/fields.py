@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
-from pipeline.shops.values import epoch_ms, instant, money, text
+from pipeline.shops.values import MAX_NUMBER, epoch_ms, instant, money, text
 
 _GID = re.compile(r"gid://shopify/\w+/([0-9]{1,20})")
 ORDER, CUSTOMER, PRODUCT = "gid://shopify/Order/", "gid://shopify/Customer/", "gid://shopify/Product/"
@@ -119,8 +119,11 @@ def number(value: object) -> Decimal | None:
     """The number, written as one or as text; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    written = str(value)
+    if len(written) > MAX_NUMBER:
+        return None
     try:
-        found = Decimal(str(value))
+        found = Decimal(written)
     except ArithmeticError:
         return None
     return found if found.is_finite() else None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.config import StoreSettings
-from pipeline.shops.base import Rejected
+from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.shopify.fields import amount, mapping, number, perhaps_rounded, readable, shop_id
 from pipeline.shops.values import text
@@ -39,10 +39,11 @@ def items_of(
     lines = body.get("line_items")
     if not isinstance(lines, list):
         raise Rejected("missing_field", "line_items", "the body has no list of lines")
+    require_few(lines, "line_items")
     refunded = body.get("financial_status") == "partially_refunded"
     reader = _LineReader(currency, settings, _tax_step(body, settings), as_placed, refunded)
     items, emptied = [], False
-    seen: set[object] = set()
+    seen: set[str] = set()
     for index, line in enumerate(lines):
         if not isinstance(line, dict):
             if line is None:
@@ -68,14 +69,18 @@ def items_of(
     return items, tuple(reader.notes)
 
 
-def _repeated(line: Mapping[str, Any], seen: set[object]) -> bool:
-    """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one."""
+def _repeated(line: Mapping[str, Any], seen: set[str]) -> bool:
+    """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one.
+
+    Ids are kept as texts: numbers can be chosen so that a set looks at all of them for each.
+    """
     line_id = line.get("admin_graphql_api_id") or line.get("id")
     kind = type(line_id)
     if kind is not str and kind is not int:
         return False
-    if line_id not in seen:
-        seen.add(line_id)
+    known = repr(line_id)
+    if known not in seen:
+        seen.add(known)
         return False
     return not (isinstance(line_id, int) and perhaps_rounded(line_id))
 

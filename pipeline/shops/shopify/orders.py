@@ -59,6 +59,8 @@ _SOLD = frozenset({"paid", "partially_refunded"})
 #: The sale is in question and not undone: a paid order that was edited waits for the rest.
 _IN_QUESTION = "partially_paid"
 _SILENCE = Statement()
+#: Names of payment gateways that are read: no order is paid by more.
+_MAX_GATEWAYS = 100
 #: Topics that speak of a sale; after them an order can be cancelled, and their bodies are as old as they are.
 _OF_A_SALE = frozenset({"orders/create", "orders/paid"})
 _NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTION, "refunded", "voided"})
@@ -250,7 +252,7 @@ def _payment_method(body: Mapping[str, Any], notes: list[str]) -> str | None:
             notes.append("payment_gateway_names_unreadable")
         return readable(body, "gateway", 200, notes)
     said: dict[str, None] = {}
-    for name in given:
+    for name in given[:_MAX_GATEWAYS]:
         found = text(name, 100)
         if found is not None:
             said[found] = None

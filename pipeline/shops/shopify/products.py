@@ -23,8 +23,8 @@ from typing import Any
 from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
-from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, plain_text, url_part
+from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
+from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft, plain_text, url_part
 from pipeline.shops.shopify.fields import (
     PRODUCT,
     own_id,
@@ -127,8 +127,10 @@ def _hidden(
     """The product is hidden, or its variants; where the body names none, all that were told."""
     if wanted == "product":
         return (hide_draft(product_id, notes),)
-    if not isinstance(body.get("variants"), list):
+    variants = body.get("variants")
+    if not isinstance(variants, list):
         return (hide_draft(None, notes),)
+    require_few(variants, "variants")
     ids = (variant_id(one, wanted) for one in parts(body, "variants", []))
     return tuple(hide_draft(one, notes) for one in dict.fromkeys(ids) if one is not None)
 
@@ -182,9 +184,11 @@ def _variant_drafts(
     common: Product, offers: Sequence[Offer], body: Mapping[str, Any], wanted: str, notes: Sequence[str]
 ) -> tuple[Draft, ...]:
     """One product a variant; of variants that share an SKU the first."""
+    shared = tuple(dict.fromkeys(notes))
+    pictures = _pictures_by_id(body) if any("image_id" in offer.node for offer in offers) else {}
     found: dict[str | None, Draft] = {}
     for offer in offers:
-        draft = _variant_draft(common, offer, body, wanted, notes)
+        draft = _variant_draft(common, offer, pictures, wanted, shared)
         if draft.id in found:
             first = found[draft.id]
             draft = replace(first, notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
@@ -193,7 +197,7 @@ def _variant_drafts(
 
 
 def _variant_draft(
-    common: Product, offer: Offer, body: Mapping[str, Any], wanted: str, shared: Sequence[str]
+    common: Product, offer: Offer, pictures: Mapping[str, str | None], wanted: str, shared: Sequence[str]
 ) -> Draft:
     variant, notes = offer.node, list(shared)
     told_id, shop_own = variant_id(variant, wanted), variant_id(variant, "variant")
@@ -209,7 +213,7 @@ def _variant_draft(
             "name": name if name is None or title in {None, _UNNAMED} else f"{name} - {title}",
             "url": url if url is None or shop_own is None else f"{url}?variant={shop_own}",
             "availability": availability([offer], notes, cut=False),
-            "image_url": _image_of(variant, body) or common.image_url,
+            "image_url": pictures.get(repr(variant.get("image_id"))) or common.image_url,
         }
     )
     return _draft(told, notes)
@@ -232,15 +236,17 @@ def _categories(body: Mapping[str, Any], notes: list[str]) -> tuple[str, ...]:
 
 def _tags(tags: object, notes: list[str]) -> tuple[str, ...]:
     if isinstance(tags, str):
-        pieces: list[Any] = tags.split(",")
+        pieces: list[Any] = tags.split(",", MAX_NAMES)
     elif isinstance(tags, list):
-        pieces = tags
+        pieces = tags[: MAX_NAMES + 1]
     else:
         pieces = []
         if tags:
             notes.append("tags_unreadable")
+    if len(pieces) > MAX_NAMES:
+        notes.append("tags_cut")
     found: dict[str, None] = {}
-    for piece in pieces:
+    for piece in pieces[:MAX_NAMES]:
         tag = text(piece, 200)
         if tag is not None:
             found[tag] = None
@@ -272,12 +278,17 @@ def _pictures(body: Mapping[str, Any]) -> Iterator[object]:
         yield one.get("preview_image") if isinstance(one, dict) else one
 
 
-def _image_of(variant: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    wanted = variant.get("image_id")
-    if wanted is None:
-        return None
-    found = (one for one in objects(body.get("images")) if one.get("id") == wanted)
-    return _web_address(next(found, {}).get("src"))
+def _pictures_by_id(body: Mapping[str, Any]) -> dict[str, str | None]:
+    """The addresses of the gallery by the ids that variants name, as `repr` writes them: once for all.
+
+    Numbers themselves could be chosen so that a dictionary looks at all of them for each.
+    """
+    found: dict[str, str | None] = {}
+    for one in objects(body.get("images")):
+        own = one.get("id")
+        if isinstance(own, (str, int)) and repr(own) not in found:
+            found[repr(own)] = _web_address(one.get("src"))
+    return found
 
 
 def _web_address(source: object) -> str | None:

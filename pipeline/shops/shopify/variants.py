@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.records import Availability
-from pipeline.shops.base import Rejected
+from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import tidy
 from pipeline.shops.shopify.fields import number, shop_id
 from pipeline.shops.shopify.lines import MAX_SKU
@@ -42,6 +42,7 @@ def offers_of(body: Mapping[str, Any], notes: list[str]) -> list[Offer]:
         raise Rejected("missing_field", "variants", "what the product costs is not said")
     if not isinstance(variants, list):
         raise Rejected("invalid_field", "variants", f"a {type(variants).__name__} where a list belongs")
+    require_few(variants, "variants")
     offers, silent = [], False
     for index, variant in enumerate(variants):
         if not isinstance(variant, dict):

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.config import StoreSettings
-from pipeline.shops.base import Rejected
+from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity
 from pipeline.shops.woocommerce.fields import (
     amount,
@@ -40,7 +40,9 @@ def items_of(body: dict[str, Any], settings: StoreSettings, notes: list[str]) ->
     """
     if "line_items" not in body:
         raise Rejected("missing_field", "line_items", "an order without its lines")
-    lines = _each_once(objects(body, "line_items"), notes)
+    listed = objects(body, "line_items")
+    require_few(listed, "line_items")
+    lines = _each_once(listed, notes)
     taxed = _with_tax(body, lines, settings)
     found: list[tuple[dict[str, Any], Item]] = []
     in_bundles = False

@@ -20,8 +20,8 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
-from pipeline.shops.catalogue import deleted_draft, discount, hide_draft
+from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
+from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
 from pipeline.shops.values import iso, text
 from pipeline.shops.woocommerce.fields import (
@@ -161,6 +161,7 @@ def _parent_of_variants(
     if published:
         return Translation(version=version, drafts=(former,), ignored="parent_of_variants")
     children = entries(body.get("variations"))
+    require_few(children or (), "variations")
     ids = [readable_id(child.get("id") if isinstance(child, dict) else child) for child in children or ()]
     if children is None or None in ids:
         notes.append("variations_unreadable")
@@ -295,8 +296,11 @@ def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int
 
 
 def _names(body: dict[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:
-    """The names in a list of terms; a term without one is left out and noted."""
+    """The names in a list of terms, the first thousand; a term without one is left out and noted."""
     terms = decorations(body, key, notes)
+    if len(terms) > MAX_NAMES:
+        notes.append(f"{key}_cut")
+        terms = terms[:MAX_NAMES]
     found = [plain(term, "name", notes, 300) for term in terms]
     if None in found and any(term and name is None for term, name in zip(terms, found, strict=True)):
         notes.append(f"{key}_unreadable")
