@@ -29,7 +29,10 @@ STEPS: dict[str, list[list[str]]] = {
         ["lint-imports"],
     ],
     "format": [["ruff", "check", "--fix", "."], ["ruff", "format", "."]],
-    "schemas": [["pipeline", "schemas"], ["pipeline", "settings", "--write", "pipeline.example.toml"]],
+    "schemas": [
+        ["pipeline", "schemas"],
+        ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
+    ],
     "nightly": [["python", "-m", "pytest"]],
 }
 

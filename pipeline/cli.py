@@ -80,12 +80,13 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is.")
     ] = False,
-    log_format: LogFormatOption = None,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Stages are separate processes; `pipeline up` runs them all on one machine."""
+    logs.require_format(os.environ)
 
 
 def _started(name: str, path: Path | None, *, keeps_data: bool = True) -> config.Settings:
@@ -141,6 +142,8 @@ def topics(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Create and verify every topic; refuse a cluster that would lose data."""
+    if check and apply:
+        raise typer.BadParameter("--check and --apply exclude each other")
     from pipeline import topics_report  # noqa: PLC0415 - start fast
 
     topics_report.run(config.load(config_path), Console(), check=check, apply=apply, as_json=as_json)
@@ -166,6 +169,7 @@ def example_settings(
     check: Annotated[
         Path | None, typer.Option("--check", help="Only compare with this file; exit 1 where it differs.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that has other settings.")] = False,
 ) -> None:
     """Print a settings file to start from: every setting with its meaning and its default."""
     from pipeline import example  # noqa: PLC0415 - start fast
@@ -177,8 +181,9 @@ def example_settings(
         raise typer.Exit(0 if current else 1)
     if write is None:
         print(made, end="")  # noqa: T201 - its output
-    elif example.write(write):
-        print(f"written: {write}")  # noqa: T201 - its output
+    else:
+        written = example.write(write, overwrite=force)
+        print(f"{'written' if written else 'is so already'}: {write}")  # noqa: T201 - its output
 
 
 @app.command()
@@ -443,7 +448,9 @@ def main() -> None:
                 logging.ERROR, "%s", error, extra={"event": "process.refused", "exit_code": error.exit_code}
             )
         else:
-            Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+            Console(stderr=True).print(
+                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
         sys.exit(error.exit_code)
     except Exception as error:
         if logs.format_from(os.environ) is LogFormat.TEXT:

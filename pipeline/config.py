@@ -405,7 +405,7 @@ def load(
     except FileNotFoundError as error:
         raise SettingsError(
             f"there is no settings file {path}",
-            hint="name one with --config or PIPELINE_CONFIG, or start from pipeline.example.toml",
+            hint=f"name one with --config or PIPELINE_CONFIG, or make one: pipeline settings --write {path}",
         ) from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}", hint="correct its rights") from error
@@ -415,14 +415,14 @@ def load(
         raise SettingsError(
             f"{path} is not valid TOML: too deep", hint="no setting is a list of lists"
         ) from None
-    return parse(tree, environ, directory=path.absolute().parent, secrets=secrets)
+    return parse(tree, environ, file=path, secrets=secrets)
 
 
 def parse(
     tree: dict[str, Any],
     environ: Mapping[str, str],
     *,
-    directory: Path | None = None,
+    file: Path | None = None,
     secrets: bool = True,
 ) -> Settings:
     """Build the settings from a tree and the environment's overrides; errors as in `load`.
@@ -430,23 +430,25 @@ def parse(
     Args:
         tree: as TOML gives it; the overrides are laid into it.
         environ: the environment.
-        directory: what relative paths are relative to; None: the working directory.
+        file: where the tree was read; relative paths are relative to it. None: to the working directory.
         secrets: False leaves them unread.
     """
     plain = config_tree.plain_secrets(tree)
-    for name, text in environ.items():
-        if name.upper().startswith("PIPELINE__"):
-            config_tree.override(tree, name[len("PIPELINE__") :].split("__"), text)
+    overrides = sorted(name for name in environ if name.upper().startswith("PIPELINE__"))
+    for name in overrides:
+        config_tree.override(tree, name[len("PIPELINE__") :].split("__"), environ[name])
     config_tree.refuse_plain_secrets(tree, plain)
-    if directory is not None:
+    if file is not None:
         tree.setdefault("data_dir", str(Settings.model_fields["data_dir"].default))
-        config_tree.anchor(tree, directory)
+        config_tree.anchor(tree, file.absolute().parent)
     try:
         return Settings.model_validate(tree, context={config_values.READ_SECRETS: secrets})
     except ValidationError as error:
         lines = config_tree.complaints(error.errors(include_input=False, include_url=False))
+        place = "the settings" if file is None else f"the settings in {file}"
+        also = f"; from the environment come {', '.join(overrides)}" if overrides else ""
         raise SettingsError(
-            "the settings are not usable:\n  " + "\n  ".join(lines), hint="correct these and start again"
+            f"{place} are not usable:\n  " + "\n  ".join(lines), hint=f"correct these and start again{also}"
         ) from None
 
 
@@ -458,7 +460,7 @@ def require_stores(settings: Settings) -> None:
     """
     if not settings.stores:
         raise SettingsError(
-            "there is no store in the settings", hint="add [stores.<name>], as pipeline.example.toml has it"
+            "there is no store in the settings", hint="add [stores.<name>], as `pipeline settings` shows it"
         )
 
 

@@ -153,7 +153,7 @@ def refuse_plain_secrets(tree: Mapping[str, Any], plain: list[tuple[str, str]]) 
             what = "the secret" if table == "accounts" else "a secret"
             raise SettingsError(
                 f"{what} stands in the settings file",
-                store=place if table == "kafka" else name,
+                store=place,
                 field=field,
                 hint=BY_REFERENCE,
             )

@@ -67,7 +67,7 @@ def _named(value: Mapping[Any, Any]) -> str:
         except UnicodeDecodeError:
             raise ValueError(f"{path} is not UTF-8 text") from None
         except ValueError:
-            raise ValueError(f"{path!r} is no path") from None
+            raise ValueError(f"{str(path)!r} is no path") from None
     raise ValueError('a secret is { env = "NAME" } or { file = "path" }')
 
 

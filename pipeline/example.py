@@ -42,12 +42,27 @@ def text() -> str:
     return HEAD + "\n" + "\n".join(_table(Settings, ())).strip() + "\n"
 
 
-def write(path: Path) -> bool:
-    """Write the file, if it is not as it must be; whether it was written."""
+def write(path: Path, *, overwrite: bool) -> bool:
+    """Write the file, if it is not as it must be; whether it was written.
+
+    Raises:
+        PipelineError: there is another file, which is not to be overwritten, or it cannot be written.
+    """
     made = text()
-    if path.is_file() and path.read_text(encoding="utf-8") == made:
-        return False
-    path.write_text(made, encoding="utf-8")
+    try:
+        if path.exists():
+            if path.read_text(encoding="utf-8", errors="replace") == made:
+                return False
+            if not overwrite:
+                raise PipelineError(
+                    f"{path} is there already, with settings of its own",
+                    hint="choose another name, or overwrite it with --force",
+                )
+        path.write_text(made, encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(
+            f"{path} cannot be written: {error.strerror}", hint="choose another place"
+        ) from error
     return True
 
 

@@ -14,6 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pipeline.errors import SettingsError
+
 #: Seconds during which a client library's line is not repeated.
 QUIET = 10.0
 MOST_REMEMBERED = 1_000
@@ -136,6 +138,17 @@ def format_from(environ: Mapping[str, str]) -> LogFormat:
         return LogFormat(environ.get(VARIABLE, "").lower())
     except ValueError:
         return LogFormat.TEXT
+
+
+def require_format(environ: Mapping[str, str]) -> None:
+    """Refuse an environment that names a format there is not.
+
+    Raises:
+        SettingsError: it does.
+    """
+    named = environ.get(VARIABLE, "")
+    if named and named.lower() not in set(LogFormat):
+        raise SettingsError(f"{VARIABLE} names no format of logs", hint=f"one of {', '.join(LogFormat)}")
 
 
 def set_up(kind: LogFormat) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pipeline.errors import PipelineError
-from pipeline.metrics import exposition
+from pipeline.metrics import Room, exposition
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,7 +39,7 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def observe_app(room: str, readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
+def observe_app(room: Room, readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
     """The three routes, and `pages` by their paths; mount it whole or call it for what it knows.
 
     `room` is one of `pipeline.metrics.ROOMS`: whose series the process exports.
@@ -86,7 +86,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def observed(
-    room: str, readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
+    room: Room, readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
 ) -> AsyncIterator[None]:
     """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
     config = uvicorn.Config(

@@ -55,7 +55,10 @@ class TopicReader:
             self._consumer.assign(starts)
         except KafkaException as error:
             self._consumer.close()
-            raise BrokerError(f"{topic} cannot be read: {error.args[0].str()}") from error
+            raise BrokerError(
+                f"{topic} cannot be read: {error.args[0].str()}",
+                hint="is Kafka up, and kafka.security right?",
+            ) from error
         except PipelineError:
             self._consumer.close()
             raise

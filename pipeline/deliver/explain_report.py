@@ -54,6 +54,9 @@ def run(account: str, urls: Sequence[str], console: Console, *, as_json: bool) -
 def _show(found: Mapping[str, Any], console: Console) -> None:
     budget = found["budget"]
     console.print(f"[bold]{found['account']}[/]", highlight=False)
+    if found.get("worker"):
+        waits = f"The worker is not ready: {found['worker']}. What it would do next waits for that."
+        console.print(waits, style="red", markup=False, highlight=False)
     console.print(found["state"], style="red" if found["stopped"] else "", markup=False, highlight=False)
     reserve = f", {budget['reserve']} more left to others" if budget["reserve"] else ""
     served = "" if budget["server_limit"] is None else f"; Connectif says {budget['server_limit']}"
@@ -93,9 +96,9 @@ def _show_next(calls: Sequence[Mapping[str, Any]], why_none: str, console: Conso
 
 
 def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))  # fits 80 columns
     headings = ("pending", "contacts", "products", "purchases", "coupons", "oldest", "in line", "held")
-    for heading in (*headings, "calling", "receipt"):
+    for heading in (*headings, "calls", "receipt"):
         table.add_column(heading, justify="left" if heading == "pending" else "right")
     for lane in lanes:
         pending, ages = lane["pending"], [age for age in lane["oldest_seconds"].values() if age is not None]

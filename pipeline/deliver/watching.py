@@ -54,4 +54,10 @@ def _counters(answer: Answer) -> Counters | None:
 
 def _say(account: str, name: str, watched: WatchedSet) -> None:
     level = logging.ERROR if watched.trouble else logging.WARNING if watched.is_empty else logging.INFO
-    log.log(level, "account %s: %s", account, wording.coupon_set(name, watched))
+    log.log(
+        level,
+        "account %s: %s",
+        account,
+        wording.coupon_set(name, watched),
+        extra={"event": "deliver.coupon_set", "account": account, "set": name},
+    )

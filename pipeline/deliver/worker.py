@@ -123,7 +123,7 @@ class DeliverWorker:
         if found is None:
             hint = "this worker has no such account; ask the others, or see whether the settings name it"
             return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
-        return 200, orjson.dumps(found.explained())
+        return 200, orjson.dumps({"worker": self._engine.complaint or "", **found.explained()})
 
     def desks(self) -> Sequence[Desk]:
         """The partitions held, delivered to or not yet."""
@@ -340,4 +340,5 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
             )
         )
 
-    return run(Stage(DELIVER_APP, build, ROUND, BUFFER), settings, worker=worker, host=host, port=port)
+    stage_of_it = Stage(DELIVER_APP, "deliver", build, ROUND, BUFFER)
+    return run(stage_of_it, settings, worker=worker, host=host, port=port)

@@ -31,6 +31,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds: one question, the time between two, and what the coordinator may take beyond the session.
 ASK, LOOK, GRACE = 10.0, 0.5, 3.0
+#: A broker that has just begun does not know yet which of them keeps the group.
+_NOT_YET = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 #: Seconds a question may take once the place is lost: nothing else runs meanwhile.
 ASK_AT_THE_END = 3.0
 
@@ -139,17 +145,24 @@ class Place:
         return found
 
     def _holder(self, seconds: float) -> Member | None:
-        """Who holds the name; None also where Kafka does not say."""
-        try:
-            if self._admin is None:
-                self._admin = AdminClient(self._config, logger=client_log)
-            asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
-            members = asked[self._group].result(timeout=seconds + 1).members
-        except (KafkaException, FutureTimeoutError) as error:
-            if error.args and getattr(error.args[0], "code", lambda: None)() == KafkaError.GROUP_ID_NOT_FOUND:
-                return None
-            log.warning("cannot see who is in the group %s: %s", self._group, error)
-            return None
+        """Who holds the name; None also where Kafka does not say. Blocks, for `seconds` at most."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                if self._admin is None:
+                    self._admin = AdminClient(self._config, logger=client_log)
+                asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
+                members = asked[self._group].result(timeout=seconds + 1).members
+                break
+            except (KafkaException, FutureTimeoutError) as error:
+                code = error.args[0].code() if isinstance(error, KafkaException) else None
+                if code == KafkaError.GROUP_ID_NOT_FOUND:
+                    return None
+                if code not in _NOT_YET or time.monotonic() + LOOK > until:
+                    why = "no answer in time" if code is None else KafkaError(code).str()
+                    log.warning("Kafka does not say who is in the group %s: %s", self._group, why)
+                    return None
+            time.sleep(LOOK)
         for member in members:
             if member.group_instance_id == self._instance:
                 return Member(member.member_id, member.host)

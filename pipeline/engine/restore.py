@@ -57,7 +57,7 @@ class Job:
         try:
             position = self.store.position
         except Damaged as damaged:
-            log.warning("%s", damaged.message)
+            log.warning("%s", damaged.message, extra={"event": "state.damaged"})
             self.store.start_anew()
             position = None
         if position is not None and (position.offset >= high or position.at < stale_before):

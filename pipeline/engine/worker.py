@@ -19,7 +19,7 @@ from pipeline.config import Settings
 from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.metrics import READY
+from pipeline.metrics import READY, Room
 from pipeline.observe import bound_socket, observed
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,14 @@ class Stage:
 
     Attributes:
         app_id: one of pipeline.topics' app ids.
+        room: whose series its processes export.
         build: declares tables, agents and background work on the engine.
         round_size: the most records in one round.
         buffer: records an agent may have waiting.
     """
 
     app_id: str
+    room: Room
     build: Callable[[Engine], None]
     round_size: int = 500
     buffer: int = 4_000
@@ -80,16 +82,16 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
     REGISTRY.register(LagCollector(engine))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
-    async with observed(stage.app_id, lambda: engine.complaint, sock, engine.pages):
+    async with observed(stage.room, lambda: engine.complaint, sock, engine.pages):
         log.info("%s: worker %s listens on port %d", stage.app_id, worker, sock.getsockname()[1])
         starting = asyncio.create_task(engine.start(), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             _check(starting)
-            log.info("%s: worker %s is ready", stage.app_id, worker)
+            log.info("%s: worker %s is ready", stage.app_id, worker, extra={"event": "worker.ready"})
             await stopping
-        log.info("%s: worker %s stops", stage.app_id, worker)
+        log.info("%s: worker %s stops", stage.app_id, worker, extra={"event": "worker.stops"})
         ending = asyncio.create_task(engine.stop(), name="end")
         await asyncio.wait([ending], timeout=STOP_TIMEOUT)
         if not ending.done():
@@ -102,7 +104,7 @@ def _check(starting: asyncio.Task[None]) -> None:
     """End the process where the start failed: Faust's threads would keep a half-started one alive."""
     error = starting.exception()
     if isinstance(error, PipelineError):
-        log.error("%s", error)
+        log.error("%s", error, extra={"event": "process.refused", "exit_code": error.exit_code})
         logging.shutdown()
         os._exit(error.exit_code)
     if error is not None:

@@ -65,7 +65,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
                 "%s is an earlier version's: let that drain it where it holds events, then delete it", before
             )
         for warning in shared_secrets(settings):
-            log.warning("%s", warning)
+            log.warning("%s", warning, extra={"event": "settings.shared"})
         # Requests make no cycles; what the process started with need not be looked through again and again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)

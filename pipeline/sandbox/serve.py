@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pipeline import logs
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.metrics import READY
@@ -20,6 +24,8 @@ from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket
 from pipeline.sandbox.app import Sandbox
 from pipeline.sandbox.send import ABORT
 from pipeline.sandbox.switches import Switches
+
+log = logging.getLogger(__name__)
 
 _SUMMARY_SECONDS = 60.0
 _SHUTDOWN_SECONDS = 5
@@ -70,7 +76,7 @@ def with_options(
     """The settings with what the command line says instead.
 
     Raises:
-        SettingsError: a switch that is not `name=value`.
+        SettingsError: a switch that is not `name=value`, or a value that cannot be.
     """
     named: dict[str, Any] = dict(settings.sandbox.switches)
     for text in switches:
@@ -83,7 +89,12 @@ def with_options(
         changes["speed"] = speed
     if window is not None:
         changes["window"] = window
-    sandbox = type(settings.sandbox).model_validate({**settings.sandbox.model_dump(), **changes})
+    try:
+        sandbox = type(settings.sandbox).model_validate({**settings.sandbox.model_dump(), **changes})
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False, include_context=False)
+        said = "; ".join(f"--{item['loc'][0]}: {item['msg']}" for item in wrong)
+        raise SettingsError(said, hint="`pipeline sandbox -h` says what there is") from None
     return settings.model_copy(update={"sandbox": sandbox})
 
 
@@ -107,13 +118,11 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     sandbox = Sandbox(settings)
     sock = bound_socket(host, port)
     port = sock.getsockname()[1]
-    console = Console()
-    console.print(
+    _say(
         f"sandbox: http://{host}:{port} simulates {len(sandbox.accounts)} account(s); "
         f"{sandbox.world.switches.window} window of {sandbox.world.window:g} s, "
         f"speed {sandbox.world.speed:g}",
-        highlight=False,
-        soft_wrap=True,
+        "sandbox.begins",
     )
     config = uvicorn.Config(
         keep_case(sandbox),
@@ -133,10 +142,10 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     # A stop asked for is a success, not a death by signal: uvicorn would raise the signal again at its end.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(server, sandbox, console, [sock]))
+        runner.run(_serve(server, sandbox, [sock]))
 
 
-async def _serve(server: uvicorn.Server, sandbox: Sandbox, console: Console, socks: list[Any]) -> None:
+async def _serve(server: uvicorn.Server, sandbox: Sandbox, socks: list[Any]) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -144,20 +153,28 @@ async def _serve(server: uvicorn.Server, sandbox: Sandbox, console: Console, soc
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    summaries = asyncio.create_task(_summarise(sandbox, console))
+    summaries = asyncio.create_task(_summarise(sandbox))
     READY.labels("sandbox").set(1)
     try:
         await server.serve(sockets=socks)
     finally:
         READY.labels("sandbox").set(0)
         summaries.cancel()
-    console.print(summary(sandbox), highlight=False, soft_wrap=True)
+    _say(summary(sandbox), "sandbox.summary")
 
 
-async def _summarise(sandbox: Sandbox, console: Console) -> None:
+async def _summarise(sandbox: Sandbox) -> None:
     while True:
         await asyncio.sleep(_SUMMARY_SECONDS)
-        console.print(summary(sandbox), highlight=False, soft_wrap=True)
+        _say(summary(sandbox), "sandbox.summary")
+
+
+def _say(line: str, event: str) -> None:
+    """On standard output, for whoever tries it; where logs are JSON, as one of their lines."""
+    if logs.format_from(os.environ) is logs.LogFormat.JSON:
+        log.info("%s", line, extra={"event": event})
+    else:
+        print(line, flush=True)  # noqa: T201 - its output
 
 
 def summary(sandbox: Sandbox) -> str:

@@ -66,7 +66,7 @@ class Translator:
     ) -> None:
         settings = engine.settings
         for warning in shared_accounts(settings):
-            log.warning("%s", warning)
+            log.warning("%s", warning, extra={"event": "settings.shared"})
         self._engine = engine
         self._clock = clock
         self._stores = Stores(
@@ -235,7 +235,7 @@ class Translator:
             self._bugs += 1
             if self._bugs >= BUGS_IN_A_ROW:
                 raise
-            log.exception("%s: cannot translate %s", event.store, place)
+            log.exception("store %s: an event cannot be translated: %s", event.store, place)
             return _rejection(Rejected("translate_error", detail=type(bug).__name__))
         self._bugs = 0
         if len(result.emissions) > MAX_RECORDS:
@@ -329,6 +329,7 @@ def serve(
     """Run one translate worker until SIGTERM; see `engine.worker.run`."""
     stage = Stage(
         TRANSLATE_APP,
+        "translate",
         partial(build, adapters=adapters),
         round_size=settings.translate.batch,
         buffer=settings.translate.buffer,

@@ -165,6 +165,8 @@ def test_every_switch_is_listed_with_its_meaning() -> None:
 def test_options_that_are_no_switch_are_refused() -> None:
     with pytest.raises(SettingsError, match="not name=value"):
         with_options(parse({}, {}), speed=None, window=None, switches=["page_size"])
+    with pytest.raises(SettingsError, match="--window: Input should be 'fixed' or 'sliding'"):
+        with_options(parse({}, {}), speed=None, window="round", switches=())
 
 
 def test_a_real_connection_carries_what_a_proxy_would_and_outlives_clients_that_hang_up(

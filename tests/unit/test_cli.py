@@ -124,3 +124,44 @@ def test_make_where_nothing_can_be_written_says_so(copied: Path) -> None:
     assert done.returncode == 1
     assert "cannot be used: Not a directory. To put the environment elsewhere" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_settings_are_written_over_nobody_s_own(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.toml"
+    assert CliRunner().invoke(app, ["settings", "--write", str(file)]).exit_code == 0
+    own = file.read_text() + "\n[stores.mine]\n"
+    file.write_text(own)
+    refused = run("settings", "--write", str(file))
+    assert (refused.returncode, file.read_text()) == (1, own)
+    assert "settings of its own" in refused.stderr
+    assert CliRunner().invoke(app, ["settings", "--write", str(file), "--force"]).exit_code == 0
+    assert file.read_text() != own
+
+
+def test_a_settings_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    refused = run("settings", "--write", str(tmp_path / "none" / "pipeline.toml"))
+    assert refused.returncode == 1
+    assert "cannot be written: No such file" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_refusal_names_the_file_and_what_the_environment_changed(tmp_path: Path) -> None:
+    file = tmp_path / ("long" * 30) / "pipeline.toml"
+    file.parent.mkdir()
+    file.write_text("data_dirs = 'x'\n")
+    done = run("topics", "--config", str(file), PIPELINE__GATEWAY__NONE="1")
+    assert done.returncode == 2
+    assert f"error: the settings in {file} are not usable:\n" in done.stderr  # a path is not broken in two
+    assert "  data_dirs: there is no such setting\n" in done.stderr
+    assert "from the environment come PIPELINE__GATEWAY__NONE\n" in done.stderr
+
+
+def test_a_format_of_logs_that_is_none_is_refused() -> None:
+    done = run("settings", PIPELINE_LOG_FORMAT="xml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "PIPELINE_LOG_FORMAT" in done.stderr
+    assert "text, json" in done.stderr
+
+
+def test_to_check_and_to_alter_the_topics_exclude_each_other() -> None:
+    assert run("topics", "--check", "--apply").returncode == 2

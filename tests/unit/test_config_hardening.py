@@ -328,4 +328,4 @@ def test_whatever_the_file_holds_is_settings_or_an_error_in_words(
     tree: dict[str, Any], environ: dict[str, str]
 ) -> None:
     with contextlib.suppress(SettingsError):
-        config.parse(tree, environ, directory=Path("/d"))
+        config.parse(tree, environ, file=Path("/d/pipeline.toml"))

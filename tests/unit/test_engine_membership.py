@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.engine import lock
 from pipeline.engine.membership import MembershipLost, Place
@@ -79,3 +82,45 @@ def test_a_worker_that_cannot_ask_who_has_its_place_says_that_it_lost_it(
 ) -> None:
     monkeypatch.setattr("pipeline.engine.membership.ASK_AT_THE_END", 0.2)
     assert isinstance(place(tmp_path / "a").lost("m1"), MembershipLost)
+
+
+class NewBroker:
+    """An admin client of a broker that does not know at first that it keeps the group."""
+
+    def __init__(self, holder: str) -> None:
+        self.asked = 0
+        self._holder = holder
+
+    def describe_consumer_groups(self, names: list[str], **_: Any) -> dict[str, Future[Any]]:
+        """As confluent-kafka's."""
+        self.asked += 1
+        answer: Future[Any] = Future()
+        if self.asked == 1:
+            answer.set_exception(
+                KafkaException(KafkaError(KafkaError.NOT_COORDINATOR, "ConsumerGroupDescribe: "))
+            )
+        else:
+            member = SimpleNamespace(group_instance_id="stage-w1", member_id=self._holder, host="/10.0.0.9")
+            answer.set_result(SimpleNamespace(members=[member]))
+        return dict.fromkeys(names, answer)
+
+
+def test_a_broker_that_has_just_begun_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipeline.engine.membership.LOOK", 0.01)
+    found, broker = place(tmp_path / "a"), NewBroker("another")
+    monkeypatch.setattr(found, "_admin", broker)
+    assert isinstance(found.lost("m1"), NameTakenError)
+    assert broker.asked == 2
+    assert caplog.records == []
+
+
+def test_a_broker_that_does_not_say_who_is_in_a_group_is_told_of_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipeline.engine.membership.ASK_AT_THE_END", 0.0)
+    found = place(tmp_path / "a")
+    monkeypatch.setattr(found, "_admin", NewBroker("another"))
+    assert isinstance(found.lost("m1"), MembershipLost)
+    assert "Kafka does not say who is in the group stage: Broker: Not coordinator" in caplog.text

@@ -21,7 +21,7 @@ VARIABLES = {"CONNECTIF_ACME_ES": "id:secret", "SHOPIFY_ACME_ES": "secret", "KAF
 
 def test_the_file_is_as_the_settings_have_it() -> None:
     current = (ROOT / example.FILE).read_text(encoding="utf-8")
-    assert current == MADE, "run: pipeline settings --write pipeline.example.toml"
+    assert current == MADE, "run: pipeline settings --write pipeline.example.toml --force"
 
 
 def switched_on(*, defaults: bool = False, others: bool = False) -> str:

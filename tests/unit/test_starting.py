@@ -23,7 +23,7 @@ def _settings(tmp_path: Path) -> Settings:
     return config.parse({"data_dir": str(tmp_path / "data"), **STORES}, {})
 
 
-STAGE = worker.Stage("pipeline-test", lambda _: None)
+STAGE = worker.Stage("pipeline-test", "translate", lambda _: None)
 
 
 SHARED = "stores north and south feed one account, acme: right only if no two of them"

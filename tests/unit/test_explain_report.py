@@ -1,0 +1,67 @@
+"""What `pipeline deliver explain` shows of what a worker says."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.deliver import explain_report
+
+LANE = {
+    "pending": {"contact": 123_456, "product": 12_345, "purchase": 123_456, "coupon": 100_000},
+    "oldest_seconds": {"contact": None, "purchase": 200_000.0},
+    "waiting": {"contact": 123_456},
+    "held": 1_234,
+    "under_way": 8,
+    "receipts_awaited": 12_345,
+    "purchases_aside": 0,
+    "floor_owed": False,
+    "holds_back_seconds": 0,
+}
+
+
+def shown(worker: str) -> str:
+    """On a terminal of 80 columns."""
+    found: dict[str, Any] = {
+        "worker": worker,
+        "account": "acme",
+        "state": "It runs.",
+        "stopped": None,
+        "budget": {
+            "used": 1,
+            "limit": 100,
+            "window_seconds": 60,
+            "in_flight": 0,
+            "reserve": 0,
+            "server_limit": None,
+            "why": "There are places.",
+        },
+        "lanes": [{**LANE, "lane": lane} for lane in ("live", "retry", "backfill")],
+        "choices": [],
+        "imports": [],
+        "consent": "",
+        "coupon_sets": [],
+        "next": [],
+        "retries": [],
+        "why_none": "",
+    }
+    file = io.StringIO()
+    explain_report._show(found, Console(file=file, width=80))
+    return file.getvalue()
+
+
+def test_the_table_of_lanes_fits_80_columns_with_large_figures() -> None:
+    said = shown("")
+    assert "…" not in said
+    for heading in ("contacts", "products", "purchases", "coupons", "in line", "calls", "receipt"):
+        assert heading in said
+    assert "123,456" in said
+    assert "not ready" not in said
+
+
+def test_a_worker_that_is_not_ready_is_said_before_all_else() -> None:
+    said = shown("Kafka has not answered for 21 s")
+    first = said.index("The worker is not ready: Kafka has not answered for 21 s.")
+    assert first < said.index("It runs.")

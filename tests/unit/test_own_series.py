@@ -1,0 +1,66 @@
+"""Each process exports its own series, and no other's: asked of real processes, without a Kafka."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pipeline.local.ports import free_port
+from pipeline.local.tomlfile import dumps
+from pipeline.metrics import ROOMS, Room, exposition
+from tests.processes import wait_until
+
+STORE = {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["hush"]}
+TREE = {
+    "kafka": {"bootstrap": "127.0.0.1:9"},
+    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:9"}},
+    "stores": {"acme-es": STORE},
+}
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        ("gateway", ["gateway"]),
+        ("translate", ["worker", "translate"]),
+        ("deliver", ["worker", "deliver"]),
+        ("sandbox", ["sandbox"]),
+    ],
+)
+def test_a_process_exports_its_own_series_alone(room: Room, words: list[str], tmp_path: Path) -> None:
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text(dumps(TREE))
+    port = free_port()
+    command = [sys.executable, "-m", "pipeline", *words, "--config", str(settings), "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            wait_until(lambda: answer(port) is not None, 60)
+            page = answer(port) or ""
+        finally:
+            process.kill()
+            process.wait()
+    names = set(re.findall(r"^# TYPE (\S+)", page, re.MULTILINE))
+    for other, beginnings in ROOMS.items():
+        for beginning in beginnings:
+            assert any(name.startswith(beginning) for name in names) is (other == room), beginning
+    assert "pipeline_build_info" in names
+    assert not [name for name in names if name.endswith("_created")]
+
+
+def answer(port: int) -> str | None:
+    """The page of the process's metrics, once it listens."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
+    except httpx.HTTPError:
+        return None
+
+
+def test_a_room_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no room 'pipeline-deliver'"):
+        exposition("pipeline-deliver")  # type: ignore[arg-type]
