@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import subprocess
 import sys
@@ -105,13 +104,18 @@ class Site:
         return (self._directory / "data" / "logs" / f"{stage}.log").read_text()
 
     def explain(self, account: str) -> dict[str, Any]:
-        """`pipeline deliver explain`."""
-        command = [sys.executable, "-m", "pipeline", "deliver", "explain", "--account", account, "--json"]
+        """What `pipeline deliver explain` asks for."""
+        answer = httpx.get(f"{self.urls['deliver']}/explain", params={"account": account}, timeout=10)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    def explained(self, account: str) -> str:
+        """What `pipeline deliver explain` shows, without its line breaks."""
+        command = [sys.executable, "-m", "pipeline", "deliver", "explain", "--account", account]
         done = subprocess.run(
             [*command, "--url", self.urls["deliver"]], capture_output=True, timeout=30, check=True
         )
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        return " ".join(done.stdout.decode().split())
 
     def coupons(self, account: str, name: str, *codes: str) -> None:
         """`pipeline coupons add`."""
