@@ -22,7 +22,7 @@ MAX_HEADER_BYTES = 65_536
 HARD_LIMIT_BYTES = 2_000_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
-#: Of so many connections one that is idle gives way to a new one.
+#: Of so many connections one that nothing comes from gives way to a new one.
 _LOOKED_AT = 100
 _OF_THE_OFFER = (b"upgrade", b"connection", b"http2-settings")
 
@@ -53,8 +53,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shop_app = self.app
+        self.headers = []
         self._seconds = self._write_seconds = 0
-        self._in_headers = False
+        self._has_begun = self._in_headers = False
         self._headers_dropped = False
         self._upgrading = False
         #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
@@ -75,6 +76,17 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         return cycle is not None and cycle.response_complete and not self._in_headers
 
+    @property
+    def can_give_way(self) -> bool:
+        """Whether it may be closed for another: idle, or silent for a second since it was opened."""
+        return self.is_idle or (not self._has_begun and self._seconds > 1)
+
+    @property
+    def _is_half_read(self) -> bool:
+        """Whether a request that has no answer yet has begun and is not whole."""
+        cycle = self.cycle
+        return self._in_headers or (cycle is not None and cycle.more_body and not cycle.response_started)
+
     def sweep(self) -> None:
         """Close the connection where it waited too long for its peer."""
         if self.transport.get_write_buffer_size():
@@ -90,19 +102,18 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._seconds > self.limits.idle_timeout:
                 self.transport.close()
         elif self._seconds > self.limits.read_timeout:
-            half_read = self._in_headers or (self.cycle is not None and not self.cycle.response_started)
-            self._end_with(answers.SLOW if half_read else None)
+            self._end_with(answers.SLOW if self._is_half_read else None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """One more, if there is room or an idle one can make it."""
+        """One more, if there is room or one that nothing comes from can make it."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             others = (c for c in islice(self.connections, _LOOKED_AT) if c is not self)
-            idle = next((c for c in others if isinstance(c, LimitedProtocol) and c.is_idle), None)
-            if idle is None:
+            other = next((c for c in others if isinstance(c, LimitedProtocol) and c.can_give_way), None)
+            if other is None:
                 self._end_with(answers.OVERLOADED)
             else:
-                idle.transport.close()
+                other.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -119,6 +130,12 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._beside_body > MAX_HEADER_BYTES or (self.headers and len(self.headers) > MAX_HEADERS):
             self._drop_headers()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The peer sends no more, but it may still read: what came whole is answered."""
+        if not self._deaf:
+            self._end_with(answers.BAD_REQUEST if self._is_half_read else None)
+        return True
+
     def on_message_begin(self) -> None:
         """A request's first byte."""
         if len(self.pipeline) >= MAX_PIPELINED:
@@ -128,12 +145,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._seconds = 0
-        self._in_headers = True
+        self._has_begun = self._in_headers = True
         self._headers_dropped = self._upgrading = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self.headers.append((name.lower(), value))
+        """A header. A trailer behind the body never takes a header's place."""
+        if self._in_headers:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The request can be answered."""
@@ -165,7 +183,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        if self.expect_100_continue:
+            # A peer that is refused may send the body or leave it out: what follows cannot be told apart.
+            headers.append((b"connection", b"close"))
         super().on_headers_complete()
+        if self.expect_100_continue:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -219,7 +242,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._headers_dropped = True
             self.headers.clear()
-        elif len(self.headers) > MAX_HEADERS:
+        elif len(self.headers) > MAX_HEADERS:  # refused
             self.headers.clear()
         if self._beside_body > HARD_LIMIT_BYTES:
             self._end_with(answers.HEADERS if self._in_headers else None)
