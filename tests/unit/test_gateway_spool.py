@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pipeline.errors import PipelineError
 from pipeline.gateway import spool as module
 from pipeline.gateway import spool_log
+from pipeline.gateway.frames import encode
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.spool import Lane, Spool
 from pipeline.gateway.spool_log import Place, Row, SpoolLog
@@ -441,7 +442,7 @@ def test_a_file_that_could_not_be_taken_back_does_not_stop_the_next(
 
     file = SpoolLog(tmp_path / "spool")
     with monkeypatch.context() as read_only:
-        read_only.setattr(spool_log.os, "fsync", fails)
+        read_only.setattr(os, "fsync", fails)
         read_only.setattr(Path, "unlink", fails)
         read_only.setattr(spool_log, "sync_directory", lambda _: None)
         assert file.write([message(1)])[0] == 0
@@ -454,11 +455,11 @@ def test_a_file_that_could_not_be_taken_back_does_not_stop_the_next(
 def test_a_whole_frame_that_is_not_ours_is_passed_over(tmp_path: Path, payload: bytes) -> None:
     file = SpoolLog(tmp_path)
     assert file.write([message(1)]) == (1, None)
-    head = spool_log.encode(2, message(2))[0][:20]
+    head = encode(2, message(2))[0][:20]
     data = head[8:16] + len(payload).to_bytes(4, "big")
     foreign = head[:4] + zlib.crc32(payload, zlib.crc32(data)).to_bytes(4, "big") + data + payload
     with (tmp_path / f"{1:020}.spool").open("ab") as opened:
-        opened.write(foreign + b"".join(spool_log.encode(3, message(3))))
+        opened.write(foreign + b"".join(encode(3, message(3))))
     again = SpoolLog(tmp_path)
     assert everything(again) == [message(1), message(3)]
     assert again.lost == 1
