@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import chain, islice
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +18,9 @@ from pipeline.observe import Receive, Scope, Send
 #: A shop sends about 20 headers, proxies add some.
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
+#: Nearly all requests have no more of them; those with more have, together, this part of the bytes held.
+USUAL_HEADER_BYTES = 8_192
+HEADERS_PART = 4
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
@@ -49,6 +52,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     limits: GatewaySettings
     max_connections = 1_000_000
+    #: Of all connections: bytes of half-read requests that are not body.
+    headers_held: ClassVar[int] = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,7 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deaf = False
         self._last_word: Answer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
-        self._beside_body = 0
+        self._beside_body = self._counted = 0
 
     @property
     def is_answering(self) -> bool:
@@ -129,6 +134,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._end_with(answers.BAD_REQUEST)
         if self._beside_body > MAX_HEADER_BYTES or (self.headers and len(self.headers) > MAX_HEADERS):
             self._drop_headers()
+        if self._beside_body != self._counted:
+            self._count_headers(self._beside_body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing of it is held any more."""
+        self._count_headers(0)
+        super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The peer sends no more, but it may still read: what came whole is answered."""
@@ -246,6 +258,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self.headers.clear()
         if self._beside_body > HARD_LIMIT_BYTES:
             self._end_with(answers.HEADERS if self._in_headers else None)
+
+    def _count_headers(self, size: int) -> None:
+        """So many bytes beside the body are held; where all are too many together, long ones are refused."""
+        kind = type(self)
+        kind.headers_held += size - self._counted
+        self._counted = size
+        most = self.limits.max_held_bytes // HEADERS_PART
+        if size > USUAL_HEADER_BYTES and kind.headers_held > most and not self._deaf:
+            self._end_with(answers.OVERLOADED if self._is_half_read else None)
 
     def _end_with(self, last_word: Answer | None) -> None:
         """Read no more; answer what came whole, in its order, then say the last word and close."""

@@ -283,6 +283,29 @@ async def test_over_the_limit_an_idle_connection_gives_way_else_the_new_one() ->
             writer.close()
 
 
+@pytest.mark.parametrize("with_body", [False, True])
+async def test_long_headers_that_never_end_are_refused_before_memory_runs_out(
+    gateway: Served, with_body: bool
+) -> None:
+    request = offering(signed(), *[b"x-long: " + b"y" * 400] * 120)
+    half = request[:-1] if with_body else request[:40_000]
+    connections = []
+    for _ in range(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(half)
+        connections.append((reader, writer))
+    await until(lambda: 0 < len(gateway.connections) < 40)
+    kind = type(next(iter(gateway.connections)))
+    assert issubclass(kind, LimitedProtocol)
+    assert kind.headers_held < 1_300_000
+    assert status(await read_answer(connections[-1][0])) == 503
+    assert [status(answer) for answer in await gateway.ask(signed())] == [200]
+    for _, writer in connections:
+        writer.transport.abort()
+    await until(lambda: not gateway.connections)
+    assert kind.headers_held == 0
+
+
 async def test_connections_that_say_nothing_keep_no_shop_out() -> None:
     async with served(most=3) as gateway:
         silent = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(3)]
