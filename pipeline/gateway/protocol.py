@@ -23,6 +23,8 @@ USUAL_HEADER_BYTES = 8_192
 HEADERS_PART = 4
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
+#: So many bytes at once, and another connection has its turn: libuv would read 8 MB of one before.
+TURN_BYTES = 64_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
 #: Of so many connections one that nothing comes from gives way to a new one.
@@ -136,6 +138,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self._drop_headers()
         if self._beside_body != self._counted:
             self._count_headers(self._beside_body)
+        if len(data) >= TURN_BYTES and not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Its next turn, unless it has been told to wait."""
+        if not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing of it is held any more."""

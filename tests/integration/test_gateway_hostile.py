@@ -306,6 +306,22 @@ async def test_long_headers_that_never_end_are_refused_before_memory_runs_out(
     assert kind.headers_held == 0
 
 
+async def test_a_large_body_lets_the_other_connections_have_their_turn(gateway: Served) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    request = signed(padding=90_000)
+    writer.write(request[:200])
+    await until(lambda: bool(gateway.connections))
+    [connection] = gateway.connections
+    assert isinstance(connection, LimitedProtocol)
+    await until(lambda: connection.headers_held == 200)
+    connection.data_received(request[200:80_000])
+    assert not connection.transport.is_reading()
+    await until(connection.transport.is_reading)
+    writer.write(request[80_000:])
+    await until(lambda: len(gateway.keeper.kept) == 1)
+    writer.close()
+
+
 async def test_connections_that_say_nothing_keep_no_shop_out() -> None:
     async with served(most=3) as gateway:
         silent = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(3)]
