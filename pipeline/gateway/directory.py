@@ -26,7 +26,7 @@ def can_be_written(directory: Path) -> str | None:
     path = directory / "probe"
     try:
         make_directory(directory)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             data = bytes(65_536)
             if os.write(descriptor, data) < len(data):
@@ -56,7 +56,7 @@ def locked(directory: Path) -> int:
     path = directory / "lock"
     try:
         make_directory(directory)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise PipelineError(
             f"the spool {directory} cannot be used: {error}",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class LastEvents:
                 "%s cannot be read, so no store is known to have sent anything: %s", self._path, error
             )
             return
+        # A moment that is yet to come is a clock's that was wrong: the store would look alive until then.
+        now = time.time()
         for store, route in self._routes.items():
-            route.last_kept = max(route.last_kept, moments.get(store, 0.0))
+            route.last_kept = max(route.last_kept, min(moments.get(store, 0.0), now))
 
     async def keep(self) -> None:
         """Write them now and then, until cancelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import chain, islice
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,11 +18,16 @@ from pipeline.observe import Receive, Scope, Send
 #: A shop sends about 20 headers, proxies add some.
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
+#: Nearly all requests have no more of them; those with more have, together, this part of the bytes held.
+USUAL_HEADER_BYTES = 8_192
+HEADERS_PART = 4
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
+#: So many bytes at once, and another connection has its turn: libuv would read 8 MB of one before.
+TURN_BYTES = 64_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
-#: Of so many connections one that is idle gives way to a new one.
+#: Of so many connections one that nothing comes from gives way to a new one.
 _LOOKED_AT = 100
 _OF_THE_OFFER = (b"upgrade", b"connection", b"http2-settings")
 
@@ -49,19 +54,22 @@ class LimitedProtocol(HttpToolsProtocol):
 
     limits: GatewaySettings
     max_connections = 1_000_000
+    #: Of all connections: bytes of half-read requests that are not body.
+    headers_held: ClassVar[int] = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shop_app = self.app
+        self.headers = []
         self._seconds = self._write_seconds = 0
-        self._in_headers = False
+        self._has_begun = self._in_headers = False
         self._headers_dropped = False
         self._upgrading = False
         #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
         self._deaf = False
         self._last_word: Answer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
-        self._beside_body = 0
+        self._beside_body = self._counted = 0
 
     @property
     def is_answering(self) -> bool:
@@ -74,6 +82,17 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whether nothing of another request has come since the last answer."""
         cycle = self.cycle
         return cycle is not None and cycle.response_complete and not self._in_headers
+
+    @property
+    def can_give_way(self) -> bool:
+        """Whether it may be closed for another: idle, or silent for a second since it was opened."""
+        return self.is_idle or (not self._has_begun and self._seconds > 1)
+
+    @property
+    def _is_half_read(self) -> bool:
+        """Whether a request that has no answer yet has begun and is not whole."""
+        cycle = self.cycle
+        return self._in_headers or (cycle is not None and cycle.more_body and not cycle.response_started)
 
     def sweep(self) -> None:
         """Close the connection where it waited too long for its peer."""
@@ -90,19 +109,18 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._seconds > self.limits.idle_timeout:
                 self.transport.close()
         elif self._seconds > self.limits.read_timeout:
-            half_read = self._in_headers or (self.cycle is not None and not self.cycle.response_started)
-            self._end_with(answers.SLOW if half_read else None)
+            self._end_with(answers.SLOW if self._is_half_read else None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """One more, if there is room or an idle one can make it."""
+        """One more, if there is room or one that nothing comes from can make it."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             others = (c for c in islice(self.connections, _LOOKED_AT) if c is not self)
-            idle = next((c for c in others if isinstance(c, LimitedProtocol) and c.is_idle), None)
-            if idle is None:
+            other = next((c for c in others if isinstance(c, LimitedProtocol) and c.can_give_way), None)
+            if other is None:
                 self._end_with(answers.OVERLOADED)
             else:
-                idle.transport.close()
+                other.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -118,6 +136,27 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._end_with(answers.BAD_REQUEST)
         if self._beside_body > MAX_HEADER_BYTES or (self.headers and len(self.headers) > MAX_HEADERS):
             self._drop_headers()
+        if self._beside_body != self._counted:
+            self._count_headers(self._beside_body)
+        if len(data) >= TURN_BYTES and not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Its next turn, unless it has been told to wait."""
+        if not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing of it is held any more."""
+        self._count_headers(0)
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The peer sends no more, but it may still read: what came whole is answered."""
+        if not self._deaf:
+            self._end_with(answers.BAD_REQUEST if self._is_half_read else None)
+        return True
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
@@ -128,12 +167,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._seconds = 0
-        self._in_headers = True
+        self._has_begun = self._in_headers = True
         self._headers_dropped = self._upgrading = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self.headers.append((name.lower(), value))
+        """A header. A trailer behind the body never takes a header's place."""
+        if self._in_headers:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The request can be answered."""
@@ -165,7 +205,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        if self.expect_100_continue:
+            # A peer that is refused may send the body or leave it out: what follows cannot be told apart.
+            headers.append((b"connection", b"close"))
         super().on_headers_complete()
+        if self.expect_100_continue:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -219,10 +264,19 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._headers_dropped = True
             self.headers.clear()
-        elif len(self.headers) > MAX_HEADERS:
+        elif len(self.headers) > MAX_HEADERS:  # refused
             self.headers.clear()
         if self._beside_body > HARD_LIMIT_BYTES:
             self._end_with(answers.HEADERS if self._in_headers else None)
+
+    def _count_headers(self, size: int) -> None:
+        """So many bytes beside the body are held; where all are too many together, long ones are refused."""
+        kind = type(self)
+        kind.headers_held += size - self._counted
+        self._counted = size
+        most = self.limits.max_held_bytes // HEADERS_PART
+        if size > USUAL_HEADER_BYTES and kind.headers_held > most and not self._deaf:
+            self._end_with(answers.OVERLOADED if self._is_half_read else None)
 
     def _end_with(self, last_word: Answer | None) -> None:
         """Read no more; answer what came whole, in its order, then say the last word and close."""

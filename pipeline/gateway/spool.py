@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.gateway.directory import can_be_written, locked
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
-from pipeline.gateway.spool_log import START, Place, Row, SpoolLog
+from pipeline.gateway.spool_log import START, Place, Row, SpoolLog, files_in
 from pipeline.metrics import (
     GATEWAY_REFUSED_EVENTS,
     GATEWAY_SPOOL_BYTES,
@@ -30,6 +31,8 @@ RETRY_SECONDS = 1.0
 ROOM = 16_384
 #: Beside a topic's own files: what Kafka refuses for good.
 REFUSED = "refused"
+#: The names Kafka allows.
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class _Waiting(NamedTuple):
@@ -70,7 +73,7 @@ class Spool:
         self._lock = locked(directory)
         self.writable = True
         self._probing = False
-        found = {path.name for path in directory.iterdir() if path.is_dir()}
+        found = {path.name for path in directory.iterdir() if _holds_events(path)}
         self.lanes = {topic: Lane(self, topic) for topic in sorted(found.union(topics))}
         self.not_written(can_be_written(directory))
         GATEWAY_SPOOL_BYTES.set_function(lambda: self.size)
@@ -338,6 +341,11 @@ class Lane:
 
 def _store(message: Message) -> bytes:
     return message.key.partition(b"|")[0]
+
+
+def _holds_events(path: Path) -> bool:
+    """Whether it is a topic's directory with something in it, and no other thing that lies there."""
+    return bool(_TOPIC.fullmatch(path.name) and (files_in(path) or files_in(path / REFUSED)))
 
 
 def _fail(future: asyncio.Future[Stored], why: str) -> None:

@@ -7,8 +7,11 @@ it alone: they are counted by the numbers that are missing, and the file is kept
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import re
+import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,8 +29,13 @@ log = logging.getLogger(__name__)
 
 #: A file this large is followed by another.
 FILE_BYTES = 8_000_000
+#: No file of ours is larger: one message of Kafka's largest may follow the last that fits.
+MOST_BYTES = FILE_BYTES + 1_100_000_000
 _SUFFIX = ".spool"
+_NAME = re.compile(r"[0-9]{20}")
 _POSITION = "position"
+#: Far beyond all that is ever counted, and within what a frame can hold.
+_MOST_NUMBER = 1 << 62
 
 
 class Place(NamedTuple):
@@ -39,6 +47,13 @@ class Place(NamedTuple):
 
 
 START = Place(0, 0, 0)
+
+
+def files_in(directory: Path) -> list[int]:
+    """The numbers of the files there that this program may have written, in order."""
+    found = (path for path in directory.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.stem))
+    found = (path for path in found if not path.is_fifo())  # opening one would wait for ever
+    return sorted(number for number in (int(path.stem) for path in found) if number < _MOST_NUMBER)
 
 
 class Row(NamedTuple):
@@ -65,8 +80,7 @@ class SpoolLog:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        names = [path.stem for path in directory.glob(f"*{_SUFFIX}")]
-        self._files = sorted(int(name) for name in names if name.isdecimal())
+        self._files = files_in(directory)
         self._damaged: set[int] = set()
         self._said: set[tuple[str, int, int]] = set()
         self._append_to: int | None = None  # the descriptor of the last file
@@ -87,12 +101,15 @@ class SpoolLog:
             number = max(number, file - 1)
             data, begin = self._contents(file, reached), reached
             for frame in frames(data):
+                try:
+                    message = decode(frame.payload)
+                except (ValueError, TypeError, AttributeError, struct.error):
+                    continue  # whole, but none of ours: the next one finds it damaged
                 if begin + frame.begin > reached:
                     self._damaged_at(file, reached, begin + frame.begin - reached)
                 if frame.number > number + 1:
                     self._lost(file, reached, frame.number - number - 1)
                 reached, number = begin + frame.end, frame.number
-                message = decode(frame.payload)
                 yield Row(Place(file, reached, number), message.size, message)
             if reached < begin + len(data):
                 self._damaged_at(file, reached, begin + len(data) - reached)
@@ -159,6 +176,10 @@ class SpoolLog:
         make_directory(self._directory)
         number = max([self._last, *self._files]) + 1
         path = self._path(number)
+        if os.path.lexists(
+            path
+        ):  # nothing we promised: what failed here and could not be deleted, or foreign
+            path.rename(path.with_suffix(f".{time.time_ns()}.aside"))
         self._append_to = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._end, self._last = 0, number - 1
         self._files.append(number)
@@ -183,6 +204,8 @@ class SpoolLog:
         end = self._end if self._append_to is not None and file == self._files[-1] else None
         try:
             with self._path(file).open("rb") as opened:
+                if os.fstat(opened.fileno()).st_size > MOST_BYTES:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))  # noqa: TRY301 - as any other
                 opened.seek(begin)
                 return opened.read() if end is None else opened.read(end - begin)
         except OSError as error:

@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pipeline.errors import PipelineError
 from pipeline.gateway import spool as module
 from pipeline.gateway import spool_log
+from pipeline.gateway.frames import encode
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.spool import Lane, Spool
 from pipeline.gateway.spool_log import Place, Row, SpoolLog
@@ -395,3 +397,76 @@ async def test_order_outlives_a_restart(tmp_path: Path) -> None:
     file = SpoolLog(tmp_path / "spool" / TOPIC)
     assert everything(file) == [message(n) for n in (1, 2, 3)]
     assert Place(*file.start) == spool_log.START
+
+
+async def test_what_else_lies_in_the_directory_is_no_topic_and_harms_none(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    topic = spool / TOPIC
+    topic.mkdir(parents=True)
+    for name in ("lost+found", ".snapshot", "a copy", "empty", "x" * 250, TOPIC + "/refused/deep"):
+        (spool / name).mkdir(parents=True)
+    (spool / "a copy" / f"{1:020}.spool").write_bytes(b"")
+    (spool / "notes.txt").write_bytes(b"")
+    for name in ("99999999999999999999", f"{1 << 62:020}", "7", "\u0661" * 20, f"{1:020} (copy)"):
+        (topic / f"{name}.spool").write_bytes(b"junk")
+    os.mkfifo(topic / f"{1:020}.spool")
+    one = Spool(spool, 100_000, [TOPIC])
+    assert list(one.lanes) == [TOPIC]
+    lane = one.lanes[TOPIC]
+    assert lane.events == 0
+    assert await append(lane, message(1)) is Stored.SPOOL
+    assert [row.message for row in await lane.read(lane.start, 10, 10_000)] == [message(1)]
+    await one.close()
+    assert everything(SpoolLog(topic)) == [message(1)]
+
+
+@pytest.mark.parametrize("name", ["lock", "probe"])
+async def test_a_link_in_the_directory_is_not_followed(tmp_path: Path, name: str) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("precious")
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / name).symlink_to(theirs)
+    if name == "lock":
+        with pytest.raises(PipelineError):
+            Spool(tmp_path / "spool", 100_000)
+    else:
+        await Spool(tmp_path / "spool", 100_000).close()
+    assert theirs.read_text() == "precious"
+
+
+def test_a_file_that_could_not_be_taken_back_does_not_stop_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    file = SpoolLog(tmp_path / "spool")
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "fsync", fails)
+        read_only.setattr(Path, "unlink", fails)
+        read_only.setattr(spool_log, "sync_directory", lambda _: None)
+        assert file.write([message(1)])[0] == 0
+    assert file.write([message(2)]) == (1, None)
+    assert everything(file) == [message(2)]
+    assert [one.body for one in everything(SpoolLog(tmp_path / "spool"))] == [message(2).body]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0\0\0\x02{}", b"\0\0\0\x0a[1,2,[[3]]]", b"\0\0\0\xff"])
+def test_a_whole_frame_that_is_not_ours_is_passed_over(tmp_path: Path, payload: bytes) -> None:
+    file = SpoolLog(tmp_path)
+    assert file.write([message(1)]) == (1, None)
+    head = encode(2, message(2))[0][:20]
+    data = head[8:16] + len(payload).to_bytes(4, "big")
+    foreign = head[:4] + zlib.crc32(payload, zlib.crc32(data)).to_bytes(4, "big") + data + payload
+    with (tmp_path / f"{1:020}.spool").open("ab") as opened:
+        opened.write(foreign + b"".join(encode(3, message(3))))
+    again = SpoolLog(tmp_path)
+    assert everything(again) == [message(1), message(3)]
+    assert again.lost == 1
+
+
+def test_a_file_larger_than_any_of_ours_is_set_aside_unread(tmp_path: Path) -> None:
+    with (tmp_path / f"{1:020}.spool").open("wb") as opened:
+        opened.truncate(50_000_000_000)
+    assert everything(SpoolLog(tmp_path)) == []
+    assert [path.suffix for path in tmp_path.iterdir()] == [".damaged"]
