@@ -180,7 +180,7 @@ class Importer:
     ) -> None:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
-        if progress is not None:
+        if progress is not None and self._imports.is_new(kind, progress):
             self._imports.started(
                 kind,
                 progress.import_id,

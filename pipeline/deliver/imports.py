@@ -24,6 +24,8 @@ TYPES = {
     RecordKind.PRODUCT: ImportType.PRODUCTS,
     RecordKind.COUPON: ImportType.COUPONS,
 }
+#: Stands for what is no count, such as a text: it is none that adds up.
+ODD = -1
 #: Columns of an error report that are looked at; our rows have fewer.
 COLUMNS = 100
 #: A number of a row: a longer one is of no file of ours.
@@ -41,7 +43,7 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An import as Connectif shows it; None where it does not say.
+    """An import as Connectif shows it; None where it does not say, and `ODD` for a count that is none.
 
     `seconds` it took from its creation to its end; `by_hand`: made in Connectif's app.
     """
@@ -96,14 +98,15 @@ def read_list(body: Any) -> tuple[list[Progress], str | None]:
 
 def all_delivered(progress: Progress, rows: int) -> bool:
     """Whether a finished import took every row."""
-    return progress.success == rows and not progress.errors and progress.total in (None, rows)
+    return progress.success == rows and progress.errors in (None, 0) and progress.total in (None, rows)
 
 
 def accounts_for_all(progress: Progress, rows: int) -> bool:
     """Whether its counts add up to the rows sent: without that they say nothing of any row."""
-    if progress.success is None or not progress.errors:
+    success, errors = progress.success, progress.errors
+    if success is None or success == ODD or errors is None or errors in (0, ODD):
         return False
-    return progress.success + progress.errors == rows and progress.total in (None, rows)
+    return success + errors == rows and progress.total in (None, rows)
 
 
 def suspects(
@@ -205,4 +208,6 @@ def _seconds(created: Any, finished: Any) -> float | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if value is None:
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else ODD

@@ -47,7 +47,7 @@ def test_what_is_no_import_is_none(body: Any) -> None:
 
 
 def test_only_counts_that_add_up_say_anything_of_rows() -> None:
-    def told(**counts: int | None) -> tuple[bool, bool]:
+    def told(**counts: Any) -> tuple[bool, bool]:
         progress = read_progress({**BASE, "status": "finished", **counts})
         assert progress is not None
         return all_delivered(progress, 4), accounts_for_all(progress, 4)
@@ -58,6 +58,23 @@ def test_only_counts_that_add_up_say_anything_of_rows() -> None:
     assert told(success=5, errors=0) == (False, False)
     assert told(success=4, errors=0, total=5) == (False, False)
     assert told(success=None, errors=None) == (False, False)
+    odds: list[Any] = ["3", -1, True, [], {}, 1.5, "all"]
+    for odd in odds:
+        assert told(success=4, errors=odd) == (False, False)
+        assert told(success=odd, errors=1) == (False, False)
+        assert told(success=4, errors=0, total=odd) == (False, False)
+    assert told(success=5, errors=-1) == (False, False)
+
+
+def test_an_answer_that_shows_an_older_import_or_one_of_another_kind_is_not_the_files() -> None:
+    queue, contact = ImportQueue(DeliverSettings(), 60.0), RecordKind.CONTACT
+    shown = read_progress({**BASE, "status": "queued"})
+    assert shown is not None
+    assert queue.is_new(contact, shown)
+    assert not queue.is_new(RecordKind.PRODUCT, shown)
+    queue.started(contact, shown.import_id, Batch(["a"]), "_email", 0.0)
+    queue.ended(next(queue.under_way()))
+    assert not queue.is_new(contact, shown)
 
 
 @pytest.mark.parametrize(
