@@ -33,7 +33,7 @@ JSON = {"Content-Type": "application/json"}
 #: Bytes a second that the slowest uplink sends of a file.
 UPLOAD_RATE = 50_000
 #: Bytes of an error report: at most, of its head, and of each row.
-REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 100_000_000, 1_000_000, 4_000
+REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 20_000_000, 1_000_000, 4_000
 #: The ZIP of an export; a million contacts have some 50 MB.
 EXPORT_MAX_BYTES = 300_000_000
 #: Characters of a link to another page, at most.

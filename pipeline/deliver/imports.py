@@ -28,6 +28,8 @@ TYPES = {
 ODD = -1
 #: Columns of an error report that are looked at; our rows have fewer.
 COLUMNS = 100
+#: Rows of a report for each row sent, at most, besides a few; and characters of one of its rows.
+REPEATS, MORE_ROWS, ROW_MAX = 2, 10, 200_000
 #: A number of a row: a longer one is of no file of ours.
 _ROW_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBERED = re.compile(r"row|line|fila|l[ií]nea|n[uú]m|index|position|^#$", re.IGNORECASE)
@@ -125,8 +127,9 @@ def suspects(
         At least the refused rows; None where the report does not tell.
     """
     known = {key.casefold(): key for key in keys}
+    text = report.decode("utf-8-sig", "replace").replace("\0", "")
     for delimiter in (",", ";", "\t"):
-        rows = _rows(report, delimiter)
+        rows = _rows(text, delimiter, REPEATS * len(keys) + MORE_ROWS)
         header = [cell.strip() for cell in rows[0]] if rows else []
         if key_column in header:
             found = _by_key(rows, header.index(key_column), known, errors)
@@ -161,10 +164,14 @@ def _by_columns(rows: list[list[str]], known: Mapping[str, str], errors: int) ->
 
 def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[str] | None:
     """The keys in a column that holds nothing else, its first cell aside."""
-    cells = [row[place].strip().casefold() for row in rows if len(row) > place]
-    if cells and cells[0] not in known:
-        cells = cells[1:]
-    return {known[cell] for cell in cells} if cells and all(cell in known for cell in cells) else None
+    found: set[str] = set()
+    for number, row in enumerate(row for row in rows if len(row) > place):
+        key = known.get(row[place].strip().casefold())
+        if key is not None:
+            found.add(key)
+        elif number:
+            return None
+    return found or None
 
 
 def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[str] | None:
@@ -191,12 +198,38 @@ def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:
     return {keys[index] for index in places if 0 <= index < len(keys)}
 
 
-def _rows(report: bytes, delimiter: str) -> list[list[str]]:
-    text = report.decode("utf-8-sig", "replace").replace("\0", "")
+def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
+    """The rows of a report, cut to the columns that are looked at; none where it has more than `most`."""
+    lines = _Lines(text)
+    rows: list[list[str]] = []
     try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        for number, row in enumerate(csv.reader(lines, delimiter=delimiter)):
+            if number > 2 * most:
+                return []  # every other one may be empty
+            lines.left = ROW_MAX
+            if row:
+                rows.append(row[:COLUMNS])
     except csv.Error:
         return []
+    return rows if len(rows) <= most else []
+
+
+class _Lines:
+    """The lines of a text, as long as those of one row are no more than a row has; `left`: of it.
+
+    A row ends where its quotes do: a file without an end to one would be read as a single row.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.left = ROW_MAX
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._lines.readline(ROW_MAX + 1):
+            self.left -= max(1, len(line))
+            if self.left < 0:
+                raise csv.Error("a row is too long")
+            yield line
 
 
 def _seconds(created: Any, finished: Any) -> float | None:

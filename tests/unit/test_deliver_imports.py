@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -204,3 +205,26 @@ def test_what_an_import_took_by_a_clock_of_the_year_9999_teaches_nothing_absurd(
     (job,) = queue.under_way()
     queue.finished(job, 130.0, 2.5e11)
     assert queue.durations[RecordKind.CONTACT].expected(4) <= 60
+
+
+_SIZE = 4_000_000
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param(b"," * _SIZE, id="one row of nothing"),
+        pytest.param(b"a," * (_SIZE // 2), id="one row"),
+        pytest.param(b"a\n" * (_SIZE // 2), id="short rows"),
+        pytest.param(b"\n" * _SIZE, id="no rows"),
+        pytest.param(b'"' + b"x" * _SIZE, id="a quote without an end"),
+        pytest.param(b'a,"\n",' * (_SIZE // 6), id="a row of many lines"),
+        pytest.param(b"row,reason\n" + b"123456789,x\n" * (_SIZE // 12), id="row numbers"),
+        pytest.param((",".join(KEYS) + "\n").encode() * (_SIZE // 64), id="our keys again and again"),
+        pytest.param(b"\xff\x00" * (_SIZE // 2), id="no text"),
+    ],
+)
+def test_a_huge_report_of_whatever_kind_says_nothing_and_takes_no_time(report: bytes) -> None:
+    before = time.process_time()
+    assert suspects(report, KEYS, "_email", 1) is None
+    assert time.process_time() - before < 2
