@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.connectif.client import ImportType
+from pipeline.connectif.csvfile import read_csv
 from pipeline.records import RecordKind
 
 TYPES = {
@@ -200,36 +201,16 @@ def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
     """The rows of a report, cut to the columns that are looked at; none where it has more than `most`."""
-    lines = _Lines(text)
     rows: list[list[str]] = []
     try:
-        for number, row in enumerate(csv.reader(lines, delimiter=delimiter)):
+        for number, row in enumerate(read_csv(io.StringIO(text, newline=""), delimiter, ROW_MAX)):
             if number > 2 * most:
                 return []  # every other one may be empty
-            lines.left = ROW_MAX
             if row:
                 rows.append(row[:COLUMNS])
     except csv.Error:
         return []
     return rows if len(rows) <= most else []
-
-
-class _Lines:
-    """The lines of a text, as long as those of one row are no more than a row has; `left`: of it.
-
-    A row ends where its quotes do: a file without an end to one would be read as a single row.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text, newline="")
-        self.left = ROW_MAX
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self._lines.readline(ROW_MAX + 1):
-            self.left -= max(1, len(line))
-            if self.left < 0:
-                raise csv.Error("a row is too long")
-            yield line
 
 
 def _seconds(created: Any, finished: Any) -> float | None:

@@ -128,9 +128,9 @@ class ImportQueue:
         """A file of this kind is being made and sent, or is no more."""
         self._starting[kind, lane] += 1 if yes else -1
 
-    def is_new(self, kind: RecordKind, progress: Progress) -> bool:
-        """Whether what answers a file can be its import: of its kind, and none that was made before."""
-        return progress.kind in ("", TYPES[kind].value) and progress.import_id not in self._known
+    def is_new(self, progress: Progress) -> bool:
+        """Whether what answers a file can be its import: none that was made before."""
+        return progress.import_id not in self._known
 
     def started(
         self,

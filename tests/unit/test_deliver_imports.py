@@ -67,15 +67,14 @@ def test_only_counts_that_add_up_say_anything_of_rows() -> None:
     assert told(success=5, errors=-1) == (False, False)
 
 
-def test_an_answer_that_shows_an_older_import_or_one_of_another_kind_is_not_the_files() -> None:
+def test_an_answer_that_shows_an_older_import_is_not_the_files() -> None:
     queue, contact = ImportQueue(DeliverSettings(), 60.0), RecordKind.CONTACT
     shown = read_progress({**BASE, "status": "queued"})
     assert shown is not None
-    assert queue.is_new(contact, shown)
-    assert not queue.is_new(RecordKind.PRODUCT, shown)
+    assert queue.is_new(shown)
     queue.started(contact, shown.import_id, Batch(["a"]), "_email", 0.0)
     queue.ended(next(queue.under_way()))
-    assert not queue.is_new(contact, shown)
+    assert not queue.is_new(shown)
 
 
 @pytest.mark.parametrize(
