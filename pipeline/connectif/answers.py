@@ -19,7 +19,13 @@ import httpx
 
 from pipeline.connectif.blanks import scrub
 from pipeline.connectif.bodies import TooLargeError
-from pipeline.connectif.forms import ANY, Form, is_error, says_something
+from pipeline.connectif.forms import (
+    ANY,
+    Form,
+    is_error,
+    says_something,
+    speaks_of_another,
+)
 from pipeline.connectif.network import CertificateError, UnknownHostError
 from pipeline.connectif.rates import RateHint, read_rate
 
@@ -102,7 +108,8 @@ class Answer:
         domains: domains an E0103 or E0201 allows.
         body: the JSON body of a good answer; None where it was empty. Decimals stay exact.
         cause: why there is no answer that counts.
-        perhaps_taken: whether it is a 409 in part of Connectif's form: nothing follows from it but a look.
+        perhaps_taken: whether it is a 409 in part of Connectif's form or of another purchase, or a good
+            answer that does not say of which purchase it is: nothing follows from it but a look.
     """
 
     kind: AnswerKind
@@ -160,7 +167,7 @@ def read_answer(response: httpx.Response, wall: float, form: Form = ANY, clean: 
     except Exception as error:  # noqa: BLE001 - the last resort: no answer may end the process that gets it
         # Without its text, which may repeat the answer.
         log.error("an answer of status %d could not be read: %s", response.status_code, type(error).__name__)  # noqa: TRY400
-        return _foreign(response.status_code, "unreadable", RateHint())
+        return _foreign(response.status_code, "unreadable")
 
 
 def no_answer(error: Exception, clean: Clean = scrub) -> Answer:
@@ -187,19 +194,23 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
     body = _json(response)
     if response.is_success:
         if not form.fits(status, response.content, body):
-            return _foreign(status, _looks(response, body), rate)
+            return _foreign(status, _looks(response, body))
         kind = AnswerKind.CREATED if status == httpx.codes.CREATED else AnswerKind.OK
-        return Answer(kind, status, rate=rate, carried_out=True, body=body)
+        look = body is not None and form.asks_for_a_look(body)
+        return Answer(kind, status, rate=rate, carried_out=True, body=body, perhaps_taken=look)
     known = is_error(status, body)
     error: Mapping[str, Any] = body if known else {}
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         words = _detail(status, error, clean) if known else f"{status}; {_looks(response, body)}"
         # A server that fails may have stored the purchase first.
-        return Answer(AnswerKind.UNAVAILABLE, status, words, rate, carried_out=None, cause=Cause.SERVER_ERROR)
+        hint = rate if known else RateHint()
+        return Answer(AnswerKind.UNAVAILABLE, status, words, hint, carried_out=None, cause=Cause.SERVER_ERROR)
     refusal = _BARE.get(status) or (_REFUSALS.get(status) if known else None)
+    if status == httpx.codes.CONFLICT and speaks_of_another(form, error):
+        refusal = None
     if refusal is None:
-        taken = status == httpx.codes.CONFLICT and says_something(body) and "status" not in body
-        return replace(_foreign(status, _looks(response, body), rate), perhaps_taken=taken)
+        taken = status == httpx.codes.CONFLICT and says_something(body) and (known or "status" not in body)
+        return replace(_foreign(status, _looks(response, body)), perhaps_taken=taken)
     if status == httpx.codes.BAD_REQUEST:
         refusal = _CODES.get(str(error.get("code")), refusal)
     return Answer(
@@ -214,10 +225,10 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
     )
 
 
-def _foreign(status: int, what: str, rate: RateHint) -> Answer:
-    """Somebody else's answer; Connectif may have carried the call out behind it."""
+def _foreign(status: int, what: str) -> Answer:
+    """Somebody else's answer, whose limit is not ours; Connectif may have carried the call out behind it."""
     detail = f"{status}; {what}, in no form of Connectif's"
-    return Answer(AnswerKind.UNAVAILABLE, status, detail, rate, carried_out=None, cause=Cause.FOREIGN)
+    return Answer(AnswerKind.UNAVAILABLE, status, detail, carried_out=None, cause=Cause.FOREIGN)
 
 
 def _looks(response: httpx.Response, body: Any) -> str:

@@ -1,7 +1,8 @@
 """What is kept of Connectif's words: one short line, without what was sent to it, and without our key.
 
 An API that says what is wrong often repeats what it was given. These words go to logs, receipts and the
-headers of dead letters, where neither a customer's data nor a key may stand.
+headers of dead letters, where neither a customer's data nor a key may stand. What stands there as it was sent
+is blanked; where it stands there in disguise (`readings`), the words as a whole are not kept.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from pipeline.connectif.readings import Hidden
 
 DETAIL_LIMIT = 300
 #: Characters of a text that are looked at; what a repeated value of this length leaves is still one line.
@@ -26,11 +29,12 @@ KEY, SENT = "<key>", "<sent>"
 #: A shorter value is found only where it stands alone, and a shorter word of a longer one not at all.
 LONG, WORD = 4, 3
 
-_EMAIL = re.compile(r"[^\s\"'<>]*(?:@|%40|&#64;|\\u0040)[^\s\"'<>]*", re.IGNORECASE)
+_TOKEN = re.compile(r"[^\s\"'<>]+")
+_AT = re.compile(r"@|\uff20|%(?:25)?40|&#0*64;|&#x0*40;|&commat;|\\u0040|\\x40", re.IGNORECASE)
 _DIGITS = re.compile(r"(?<!\w)\+?\(?\d(?:[ ().-]{0,2}\d){6,}(?!\w)")
 _BLANKS = re.compile(r"\s+")
 _WORDS = re.compile(rf"\w{{{WORD},}}")
-_BASE64 = "[A-Za-z0-9+/_=-]*"
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Blanks:
 
     def __init__(self, key: str) -> None:
         self._key = _any_of(_key_patterns(key))
+        self._coded = re.compile("|".join(_coded_patterns(key)) or "(?!)", re.IGNORECASE)
+        self._hidden = Hidden(_parts(key), backwards=True)
 
     def clean(self, text: str, sent: Sent = NOTHING_SENT) -> str:
         """One short line without the key, what was sent, e-mail addresses and phone numbers."""
@@ -89,9 +95,10 @@ class Blanks:
         cut, text = len(text) > TEXT_LIMIT, _line(text[:TEXT_LIMIT])
         if cut:
             text = text.rpartition(" ")[0]  # the last word may be the beginning of a value
+        text = _BASE64.sub(lambda word: KEY if self._coded.search(word[0]) else word[0], text)
         text = self._key.sub(KEY, text)
-        said = text.lower()
-        found = {value: _written(value) for value in map(_line, sent.values()) if value}
+        said, values = text.lower(), sent.values() if text else set()
+        found = {value: _written(value) for value in map(_line, values) if value}
         patterns = [
             _pattern(value, written)
             for value, written in sorted(found.items(), key=lambda item: len(item[0]), reverse=True)
@@ -99,13 +106,15 @@ class Blanks:
         ]
         if patterns:
             text = _any_of(patterns).sub(SENT, text)
-        return scrub(text)
+        text = scrub(text)
+        return "" if self._hidden.are_in(text) or Hidden(values).are_in(text) else text
 
 
 def scrub(text: str) -> str:
     """One short line without e-mail addresses and phone numbers."""
     text = _line(text[:TEXT_LIMIT])
-    return _line(_DIGITS.sub("<number>", _EMAIL.sub("<email>", text)))[:DETAIL_LIMIT]
+    text = _TOKEN.sub(lambda token: "<email>" if _AT.search(token[0]) else token[0], text)
+    return _line(_DIGITS.sub("<number>", text))[:DETAIL_LIMIT]
 
 
 def _line(text: str) -> str:
@@ -144,14 +153,23 @@ def _pattern(value: str, written: Iterable[str]) -> str:
 
 
 def _key_patterns(key: str) -> list[str]:
-    """The key, its secret and its id, in any mixture of the ways to write a character; and in base64."""
-    name, _, secret = key.partition(":")
-    texts: Sequence[str] = sorted({key, secret, name} - {""}, key=len, reverse=True)
-    patterns = [f"{_BASE64}{core}{_BASE64}" for text in (key, secret) for core in _in_base64(text)]
-    for text in texts:
+    """The key, its secret and its id, in any mixture of the ways to write a character."""
+    patterns = []
+    for text in _parts(key):
         whole = "".join(map(_character, text))
         patterns.append(whole if len(text) >= LONG else rf"(?<!\w){whole}(?!\w)")
     return patterns
+
+
+def _parts(key: str) -> list[str]:
+    """The key, its id and its secret, the longest first."""
+    name, _, secret = key.partition(":")
+    return sorted({key, secret, name} - {""}, key=len, reverse=True)
+
+
+def _coded_patterns(key: str) -> list[str]:
+    """The key and its secret in base64."""
+    return [core for text in (key, key.partition(":")[2]) for core in _in_base64(text)]
 
 
 def _character(one: str) -> str:

@@ -33,7 +33,7 @@ JSON = {"Content-Type": "application/json"}
 #: Bytes a second that the slowest uplink sends of a file.
 UPLOAD_RATE = 50_000
 #: Bytes of an error report: at most, of its head, and of each row.
-REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 100_000_000, 1_000_000, 4_000
+REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 20_000_000, 1_000_000, 4_000
 #: The ZIP of an export; a million contacts have some 50 MB.
 EXPORT_MAX_BYTES = 300_000_000
 #: Characters of a link to another page, at most.
@@ -112,21 +112,26 @@ class ConnectifClient:
     async def put_product(self, product_id: str, payload: bytes) -> Answer:
         """Create or change a product."""
         sent, path = Sent(payload=payload), _product_path(product_id)
-        return await self._send("PATCH", path, forms.PRODUCT_WRITTEN, sent, content=payload, headers=JSON)
+        form = forms.PRODUCT_WRITTEN.of(product_id)
+        return await self._send("PATCH", path, form, sent, content=payload, headers=JSON)
 
     async def get_product(self, product_id: str) -> Answer:
         """Read a product."""
-        return await self._send("GET", _product_path(product_id), forms.PRODUCT_FOUND)
+        return await self._send("GET", _product_path(product_id), forms.PRODUCT_FOUND.of(product_id))
 
     async def delete_product(self, product_id: str) -> Answer:
         """Delete a product and its history for good."""
         return await self._send("DELETE", _product_path(product_id), forms.DELETED)
 
-    async def create_purchase(self, payload: bytes, *, trigger: bool) -> Answer:
-        """Create a purchase; `trigger` lets the workflows that start on a purchase run."""
+    async def create_purchase(self, payload: bytes, *, trigger: bool, purchase_id: str = "") -> Answer:
+        """Create a purchase; `trigger` lets the workflows that start on a purchase run.
+
+        An answer counts only for the purchase with `purchase_id`; empty: whatever it names.
+        """
         path = f"/purchases/?triggerPurchaseEvent={'true' if trigger else 'false'}"
         sent = Sent(payload=payload)
-        return await self._send("POST", path, forms.CREATED, sent, content=payload, headers=JSON)
+        form = forms.PURCHASE_CREATED.of(purchase_id)
+        return await self._send("POST", path, form, sent, content=payload, headers=JSON)
 
     async def get_purchase(self, purchase_id: str) -> Answer:
         """Read a purchase by the shop's id."""
@@ -135,11 +140,12 @@ class ConnectifClient:
 
     async def delete_purchase(self, purchase_id: str) -> Answer:
         """Delete a purchase by the shop's id."""
-        return await self._send("DELETE", _purchase_path(purchase_id), forms.DELETED)
+        form = forms.PURCHASE_DELETED.of(purchase_id)
+        return await self._send("DELETE", _purchase_path(purchase_id), form)
 
     async def get_coupon_set(self, set_id: str) -> Answer:
         """A coupon set with its counters, which may be 10 s old."""
-        return await self._send("GET", f"/coupon-sets/{_quoted(set_id)}", forms.FOUND)
+        return await self._send("GET", f"/coupon-sets/{_quoted(set_id)}", forms.FOUND.of(set_id))
 
     async def create_import(
         self, kind: ImportType, csv: bytes, *, coupon_set_id: str | None = None
@@ -162,7 +168,7 @@ class ConnectifClient:
 
     async def get_import(self, import_id: str) -> Answer:
         """How far an import is."""
-        return await self._send("GET", f"/imports/{_quoted(import_id)}", forms.FOUND)
+        return await self._send("GET", f"/imports/{_quoted(import_id)}", forms.FOUND.of(import_id))
 
     async def list_imports(self, link: str | None = None) -> Answer:
         """The account's imports, newest state; `link` is the `links.next` of the page before."""
@@ -184,7 +190,7 @@ class ConnectifClient:
 
     async def get_export(self, export_id: str) -> Answer:
         """How far an export is."""
-        return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND)
+        return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND.of(export_id))
 
     async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
         """An export's ZIP: no call of the API, and no key goes with it."""

@@ -1,4 +1,4 @@
-"""Rows -> the CSV files of imports.
+"""Rows -> the CSV files of imports; and CSV files of others -> their rows.
 
 A typed cell may not be empty, and an empty text cell might clear what Connectif holds: so a file's rows all
 fill the same columns, and rows are grouped by the columns they fill.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from pipeline.connectif.payloads import PRODUCT, Column, Form, contact_column, plain_decimal
 
@@ -90,3 +90,32 @@ def write_csv(
         size += len(part)
         taken += 1
     return b"".join(parts), max(0, taken - 1)
+
+
+def read_csv(file: TextIO, delimiter: str, longest: int) -> Iterator[list[str]]:
+    """The rows of a file of others, none longer than `longest` characters.
+
+    A row ends where its quotes do: a file without an end to one would be read as a single row.
+
+    Raises:
+        csv.Error: a row is longer, or the file is no CSV.
+    """
+    lines = _Lines(file, longest)
+    for row in csv.reader(lines, delimiter=delimiter):
+        lines.left = longest
+        yield row
+
+
+class _Lines:
+    """The lines of a file, as long as those of one row are no longer than a row may be; `left`: of it."""
+
+    def __init__(self, file: TextIO, longest: int) -> None:
+        self._file = file
+        self._longest = self.left = longest
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(self._longest + 1):
+            self.left -= len(line)
+            if self.left < 0:
+                raise csv.Error("a row is too long")
+            yield line

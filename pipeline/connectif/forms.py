@@ -7,6 +7,7 @@ reference leaves a form open, every reading of it is taken, and nothing that no 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,8 +18,11 @@ import httpx
 #: Members of Connectif's elements of which an answer that shows one has at least one.
 _CONTACT = ("id", "_email", "_externalId")
 _PRODUCT = ("id", "productId", "productDetailUrl", "unitPrice")
-_PURCHASE = ("id", "purchaseId")
+_PURCHASE = ("purchaseId",)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+#: How a 409 names the purchase that exists.
+_EXISTS = re.compile(r"\s*purchase\s+(.+?)\s+already exists\.?\s*", re.IGNORECASE | re.DOTALL)
+_EXISTS_MAX = _ID_MAX = 1_000
 #: Texts of an HttpError.
 _WORDS = ("title", "detail")
 
@@ -32,17 +36,31 @@ class Form:
             any object is good.
         nothing: whether 204 without a body is an answer to the call.
         bare: whether an object without members is.
-        purchase: the id that `purchaseId`, where the object has one, must be.
+        own: the member that holds the id asked for, and which must be it where the object has one.
+        asked: that id; empty: any.
+        look: whether an object without `own` is to be followed by a look at what was made.
     """
 
     members: tuple[str, ...] = ()
     nothing: bool = False
     bare: bool = False
-    purchase: str = ""
+    own: str = ""
+    asked: str = ""
+    look: bool = False
 
-    def of(self, purchase: str) -> Form:
-        """The same, of the purchase with this id."""
-        return replace(self, purchase=purchase)
+    def of(self, asked: str) -> Form:
+        """The same, of the element with this id."""
+        return replace(self, asked=asked)
+
+    def names_another(self, body: Mapping[str, Any]) -> bool:
+        """Whether an object is of another element than the one asked for."""
+        if not self.asked or self.own not in body:
+            return False
+        return _alike(str(body[self.own])) != _alike(self.asked)
+
+    def asks_for_a_look(self, body: Any) -> bool:
+        """Whether a good answer does not say of which element it is, though it should."""
+        return self.look and bool(self.asked) and self.own not in body
 
     def fits(self, status: int, content: bytes, body: Any) -> bool:
         """Whether a 2xx answer has this form.
@@ -60,10 +78,7 @@ class Form:
             return False
         if not body:
             return self.bare
-        if (
-            self.purchase
-            and str(body.get("purchaseId") or self.purchase).casefold() != self.purchase.casefold()
-        ):
+        if self.names_another(body):
             return False
         return not self.members or any(_has(body, name) for name in self.members)
 
@@ -72,14 +87,17 @@ class Form:
 ANY = Form(nothing=True, bare=True)
 #: PATCH of a contact or product: what such a call answers is not documented, and may be very little.
 CONTACT_WRITTEN = Form(_CONTACT, nothing=True, bare=True)
-PRODUCT_WRITTEN = Form(_PRODUCT, nothing=True, bare=True)
+PRODUCT_WRITTEN = Form(_PRODUCT, nothing=True, bare=True, own="productId")
 CONTACT_FOUND = Form(_CONTACT)
-PRODUCT_FOUND = Form(_PRODUCT)
+PRODUCT_FOUND = Form(_PRODUCT, own="productId")
 #: POST names what it made.
 CREATED = Form(("id",))
-PURCHASE_FOUND = Form(_PURCHASE)
-FOUND = Form(("id",))
+PURCHASE_CREATED = Form(("id", *_PURCHASE), own="purchaseId", look=True)
+PURCHASE_FOUND = Form(_PURCHASE, own="purchaseId")
+FOUND = Form(("id",), own="id")
 LISTED = Form(("results",))
+#: The reference names 204 alone; what shows the purchase that was deleted says so, too.
+PURCHASE_DELETED = Form(_PURCHASE, nothing=True, own="purchaseId")
 DELETED = Form(("id",), nothing=True, bare=True)
 
 
@@ -91,6 +109,13 @@ def is_error(status: int, body: Any) -> bool:
     return says_something(body) or (isinstance(failures, list) and bool(failures))
 
 
+def speaks_of_another(form: Form, error: Mapping[str, Any]) -> bool:
+    """Whether a 409 names another purchase than the one that was sent."""
+    detail = error.get("detail")
+    named = _EXISTS.fullmatch(detail[:_EXISTS_MAX]) if isinstance(detail, str) else None
+    return bool(form.asked) and named is not None and form.names_another({form.own: named[1]})
+
+
 def says_something(body: Any) -> bool:
     """Whether JSON has the words of an HttpError, if not all of it."""
     return isinstance(body, Mapping) and any(
@@ -98,8 +123,9 @@ def says_something(body: Any) -> bool:
     )
 
 
-def _is_named(body: Mapping[str, Any], purchase: str) -> bool:
-    return str(body.get("purchaseId") or purchase).casefold() == purchase.casefold()
+def _alike(value: str) -> str:
+    """An id as it is compared: how it is written is not documented to survive."""
+    return unicodedata.normalize("NFKC", value[:_ID_MAX]).strip().casefold()
 
 
 def _has(body: Mapping[str, Any], name: str) -> bool:

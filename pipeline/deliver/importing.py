@@ -180,7 +180,7 @@ class Importer:
     ) -> None:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
-        if progress is not None:
+        if progress is not None and self._imports.is_new(progress):
             self._imports.started(
                 kind,
                 progress.import_id,
@@ -193,7 +193,11 @@ class Importer:
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
             self._scheduler.batch(kind, batch, first=True)
-        elif isinstance(result, Again) or answer.good:
+        elif answer.good:
+            # It may have been taken, but no import of it is known.
+            self._imports.doubt([kind], now)
+            await self._again(kind, batch, split=True)
+        elif isinstance(result, Again):
             if answer.carried_out is not False:
                 self._imports.doubt([kind], now)
                 self._mark_tried(kind, batch)

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.connectif.client import ImportType
+from pipeline.connectif.csvfile import read_csv
 from pipeline.records import RecordKind
 
 TYPES = {
@@ -24,8 +25,12 @@ TYPES = {
     RecordKind.PRODUCT: ImportType.PRODUCTS,
     RecordKind.COUPON: ImportType.COUPONS,
 }
+#: Stands for what is no count, such as a text: it is none that adds up.
+ODD = -1
 #: Columns of an error report that are looked at; our rows have fewer.
 COLUMNS = 100
+#: Rows of a report for each row sent, at most, besides a few; and characters of one of its rows.
+REPEATS, MORE_ROWS, ROW_MAX = 2, 10, 200_000
 #: A number of a row: a longer one is of no file of ours.
 _ROW_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBERED = re.compile(r"row|line|fila|l[ií]nea|n[uú]m|index|position|^#$", re.IGNORECASE)
@@ -41,7 +46,7 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """An import as Connectif shows it; None where it does not say.
+    """An import as Connectif shows it; None where it does not say, and `ODD` for a count that is none.
 
     `seconds` it took from its creation to its end; `by_hand`: made in Connectif's app.
     """
@@ -96,14 +101,15 @@ def read_list(body: Any) -> tuple[list[Progress], str | None]:
 
 def all_delivered(progress: Progress, rows: int) -> bool:
     """Whether a finished import took every row."""
-    return progress.success == rows and not progress.errors and progress.total in (None, rows)
+    return progress.success == rows and progress.errors in (None, 0) and progress.total in (None, rows)
 
 
 def accounts_for_all(progress: Progress, rows: int) -> bool:
     """Whether its counts add up to the rows sent: without that they say nothing of any row."""
-    if progress.success is None or not progress.errors:
+    success, errors = progress.success, progress.errors
+    if success is None or success == ODD or errors is None or errors in (0, ODD):
         return False
-    return progress.success + progress.errors == rows and progress.total in (None, rows)
+    return success + errors == rows and progress.total in (None, rows)
 
 
 def suspects(
@@ -122,8 +128,9 @@ def suspects(
         At least the refused rows; None where the report does not tell.
     """
     known = {key.casefold(): key for key in keys}
+    text = report.decode("utf-8-sig", "replace").replace("\0", "")
     for delimiter in (",", ";", "\t"):
-        rows = _rows(report, delimiter)
+        rows = _rows(text, delimiter, REPEATS * len(keys) + MORE_ROWS)
         header = [cell.strip() for cell in rows[0]] if rows else []
         if key_column in header:
             found = _by_key(rows, header.index(key_column), known, errors)
@@ -158,10 +165,14 @@ def _by_columns(rows: list[list[str]], known: Mapping[str, str], errors: int) ->
 
 def _column(rows: list[list[str]], place: int, known: Mapping[str, str]) -> set[str] | None:
     """The keys in a column that holds nothing else, its first cell aside."""
-    cells = [row[place].strip().casefold() for row in rows if len(row) > place]
-    if cells and cells[0] not in known:
-        cells = cells[1:]
-    return {known[cell] for cell in cells} if cells and all(cell in known for cell in cells) else None
+    found: set[str] = set()
+    for number, row in enumerate(row for row in rows if len(row) > place):
+        key = known.get(row[place].strip().casefold())
+        if key is not None:
+            found.add(key)
+        elif number:
+            return None
+    return found or None
 
 
 def _by_number(rows: list[list[str]], keys: Sequence[str], errors: int) -> set[str] | None:
@@ -188,12 +199,18 @@ def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:
     return {keys[index] for index in places if 0 <= index < len(keys)}
 
 
-def _rows(report: bytes, delimiter: str) -> list[list[str]]:
-    text = report.decode("utf-8-sig", "replace").replace("\0", "")
+def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
+    """The rows of a report, cut to the columns that are looked at; none where it has more than `most`."""
+    rows: list[list[str]] = []
     try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        for number, row in enumerate(read_csv(io.StringIO(text, newline=""), delimiter, ROW_MAX)):
+            if number > 2 * most:
+                return []  # every other one may be empty
+            if row:
+                rows.append(row[:COLUMNS])
     except csv.Error:
         return []
+    return rows if len(rows) <= most else []
 
 
 def _seconds(created: Any, finished: Any) -> float | None:
@@ -205,4 +222,6 @@ def _seconds(created: Any, finished: Any) -> float | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if value is None:
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else ODD

@@ -15,6 +15,8 @@ from pipeline.records import RecordKind
 
 #: An import is late after so many times the time to its first look.
 LATE = 4
+#: So many imports of ours are remembered once they are over.
+KNOWN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ImportQueue:
     asking: bool = False
     durations: dict[RecordKind, Durations] = field(init=False)
     _jobs: dict[str, Job] = field(default_factory=dict)
+    _known: deque[str] = field(default_factory=lambda: deque(maxlen=KNOWN))
     _starting: Counter[tuple[RecordKind, Lane]] = field(default_factory=Counter)
     _gates: dict[RecordKind, float] = field(default_factory=dict)
     _doubted_at: float = -math.inf
@@ -98,6 +101,7 @@ class ImportQueue:
             window=1.0,  # that of guesses before anything was learned, which are replaced at once
             batches={kind: batches.copy() for kind, batches in self.batches.items()},
             _jobs={name: replace(job) for name, job in self._jobs.items()},
+            _known=self._known.copy(),
             _starting=self._starting.copy(),
             _gates=self._gates.copy(),
         )
@@ -124,6 +128,10 @@ class ImportQueue:
         """A file of this kind is being made and sent, or is no more."""
         self._starting[kind, lane] += 1 if yes else -1
 
+    def is_new(self, progress: Progress) -> bool:
+        """Whether what answers a file can be its import: none that was made before."""
+        return progress.import_id not in self._known
+
     def started(
         self,
         kind: RecordKind,
@@ -136,6 +144,7 @@ class ImportQueue:
         consent_ms: int | None = None,
     ) -> None:
         """Connectif has taken a file; see `Job`."""
+        self._known.append(import_id)
         look_at = now + self.durations[kind].first_look(len(batch.ids))
         late_at = now + LATE * (look_at - now)
         self._jobs[import_id] = Job(

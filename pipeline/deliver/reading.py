@@ -79,6 +79,9 @@ def read_record(
         body = record.body
         if bool(body.contact_email) == bool(body.contact_external_id):
             raise Unreadable("no_contact", "a purchase names its contact by exactly one of the two ways")
+        if body.purchase_id != record.id:
+            # Connectif would take it under one id, and be asked for it by the other.
+            raise Unreadable("invalid_record", "the purchase has another id than its record")
     return record
 
 

@@ -113,6 +113,8 @@ class Sale:
         if not answer.good:
             return self._unclear(answer)
         same = same_purchase(self._body, answer.body)
+        if taken.good and same:
+            return result_of(taken, "created")
         detail = "" if same else "others have told of it, with other values, which stay"
         return Ending(Outcome.DELIVERED, "already", detail, answer.status)
 
@@ -125,7 +127,8 @@ class Sale:
             return self._unclear(answer)
         self._progress.deleted = False
         if same_purchase(self._body, answer.body):
-            return Ending(Outcome.DELIVERED, "already", status=answer.status)
+            reason = "created" if taken is not None and taken.good else "already"
+            return Ending(Outcome.DELIVERED, reason, status=answer.status)
         return await self._replace()
 
     async def _read(self) -> Answer:
@@ -138,6 +141,10 @@ class Sale:
 
     def _taken(self, refusal: Answer) -> Result:
         """The id is taken, and nothing is there: it cannot be used again, unless that is old news."""
+        if refusal.good:
+            return Again(
+                Sign.AWAY, tried=True, reason="unreadable", detail="said to be made, and is not there"
+            )
         if refusal.perhaps_taken:
             return result_of(refusal, "", touched=self._progress.deleted)
         self._progress.taken += 1
@@ -176,7 +183,8 @@ class Sale:
         payload = purchase_payload(self._body)
         for _ in range(REPAIRS):
             answer = await self._way.call(
-                "purchases", lambda: self._client.create_purchase(payload, trigger=trigger)
+                "purchases",
+                lambda: self._client.create_purchase(payload, trigger=trigger, purchase_id=self._id),
             )
             if answer.kind is AnswerKind.MISSING_CONTACT:
                 obstacle = await self._repair_contact(answer)
@@ -278,5 +286,5 @@ class Sale:
 
 
 def _says_taken(answer: Answer) -> bool:
-    """Whether a POST was refused because the purchase exists, or perhaps so: then it is looked for."""
+    """Whether a purchase is said to exist, or perhaps so: then it is looked for."""
     return answer.kind is AnswerKind.ALREADY or answer.perhaps_taken

@@ -7,17 +7,16 @@ documented: a file without those that the API's contacts have says nothing, and 
 from __future__ import annotations
 
 import asyncio
-import csv
 import io
 import logging
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
+from pipeline.connectif.csvfile import read_csv
 from pipeline.deliver.consent import DATE, NOBODY, STATUS, UNSUBSCRIBED, Said, read_said
 from pipeline.deliver.durations import Durations
 from pipeline.deliver.gate import CONSENT, Pass
@@ -33,6 +32,8 @@ FIRST_LOOK, SHORTEST, LONGEST = 10.0, 5.0, 1_800.0
 PAUSE = 600.0
 #: Rows read before others get their turn, and characters of one file.
 CHUNK, MAX_CHARACTERS = 2_000, 4_000_000_000
+#: People who withdrew that are kept, and characters of a person's row.
+MOST, ROW_MAX = 2_000_000, 1_000_000
 EMAIL, EXTERNAL_ID = "_email", "_externalId"
 
 
@@ -116,22 +117,30 @@ async def _made(client: ConnectifClient) -> Answer:
 
 async def _read(content: bytes) -> tuple[dict[tuple[str, str], Said], frozenset[str]]:
     """Everybody who withdrew, and the key columns there are."""
-    left: dict[tuple[str, str], Said] = {}
     try:
-        rows = _rows(content)
-        header = next(rows, [])
-        columns = frozenset({EMAIL, EXTERNAL_ID}.intersection(header))
-        if not columns or STATUS not in header or DATE not in header:
-            raise Unusable("its columns have other names")
-        for number, cells in enumerate(rows, 1):
-            row = dict(zip(header, cells, strict=False))
-            said = read_said(row)
-            if said.withdrawn_ms is not None or said.status == UNSUBSCRIBED:
-                left.update({(name, row[name].casefold()): said for name in columns if row.get(name)})
-            if number % CHUNK == 0:
-                await asyncio.sleep(0)
-    except (zipfile.BadZipFile, zlib.error, csv.Error, EOFError, NotImplementedError, RuntimeError) as error:
+        return await _people(content)
+    except Unusable:
+        raise
+    except Exception as error:  # whatever lies there: a file decides what goes wrong
         raise Unusable(f"it cannot be read: {type(error).__name__}") from error
+
+
+async def _people(content: bytes) -> tuple[dict[tuple[str, str], Said], frozenset[str]]:
+    left: dict[tuple[str, str], Said] = {}
+    rows = _rows(content)
+    header = next(rows, [])
+    columns = frozenset({EMAIL, EXTERNAL_ID}.intersection(header))
+    if not columns or STATUS not in header or DATE not in header:
+        raise Unusable("its columns have other names")
+    for number, cells in enumerate(rows, 1):
+        row = dict(zip(header, cells, strict=False))
+        said = read_said(row)
+        if said.withdrawn_ms is not None or said.status == UNSUBSCRIBED:
+            left.update({(name, row[name].casefold()): said for name in columns if row.get(name)})
+        if len(left) > MOST:
+            raise Unusable("it names too many people")
+        if number % CHUNK == 0:
+            await asyncio.sleep(0)
     return left, columns
 
 
@@ -140,9 +149,11 @@ def _rows(content: bytes) -> Iterator[list[str]]:
         names = [name for name in archive.namelist() if name.endswith(".csv")]
         if not names or archive.getinfo(names[0]).file_size > MAX_CHARACTERS:
             raise Unusable("there is no file in it, or one too large")
+        if archive.getinfo(names[0]).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Unusable("it is packed in an unusual way")  # others name the memory that they take
         with archive.open(names[0]) as raw:
             text = io.TextIOWrapper(raw, "utf-8-sig", errors="replace", newline="")
-            yield from csv.reader(text)
+            yield from read_csv(text, ",", ROW_MAX)
 
 
 def _now() -> float:

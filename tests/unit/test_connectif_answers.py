@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.connectif import forms
 from pipeline.connectif.answers import AnswerKind, Cause, no_answer, read_answer
 from pipeline.connectif.blanks import scrub
-from pipeline.connectif.rates import read_rate
+from pipeline.connectif.rates import RateHint, read_rate
 
 WALL = 1_580_919_100.0
 
@@ -127,6 +127,32 @@ BAD_FORMS: list[tuple[forms.Form, object]] = [
     (forms.PURCHASE_FOUND.of("o1"), {"id": "1", "purchaseId": "o2"}),
     (forms.LISTED, {"results": {}}),
 ]
+
+
+@pytest.mark.parametrize(
+    ("form", "own"),
+    [
+        (forms.PURCHASE_CREATED, "purchaseId"),
+        (forms.PURCHASE_FOUND, "purchaseId"),
+        (forms.PURCHASE_DELETED, "purchaseId"),
+        (forms.PRODUCT_WRITTEN, "productId"),
+        (forms.PRODUCT_FOUND, "productId"),
+        (forms.FOUND, "id"),
+    ],
+)
+def test_an_element_that_is_not_the_one_asked_for_is_no_answer(form: forms.Form, own: str) -> None:
+    assert read_answer(_answer(200, {"id": "x", own: "O1"}), WALL, form.of("o1")).good
+    for other in ("o2", "", None, 7, ["o1"], {"o1": 1}):
+        answer = read_answer(_answer(200, {"id": "x", own: other}), WALL, form.of("o1"))
+        assert answer.cause is Cause.FOREIGN
+
+
+def test_a_limit_in_an_answer_that_is_not_connectifs_slows_nothing_down() -> None:
+    headers = {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0"}
+    for status in (200, 409, 502):
+        answer = read_answer(httpx.Response(status, text="<html>", headers=headers), WALL)
+        assert answer.rate == RateHint()
+    assert read_answer(httpx.Response(429, text="<html>", headers=headers), WALL).rate.limit == 1
 
 
 @pytest.mark.parametrize(("form", "body"), BAD_FORMS)

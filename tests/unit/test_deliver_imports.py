@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def test_what_is_no_import_is_none(body: Any) -> None:
 
 
 def test_only_counts_that_add_up_say_anything_of_rows() -> None:
-    def told(**counts: int | None) -> tuple[bool, bool]:
+    def told(**counts: Any) -> tuple[bool, bool]:
         progress = read_progress({**BASE, "status": "finished", **counts})
         assert progress is not None
         return all_delivered(progress, 4), accounts_for_all(progress, 4)
@@ -58,6 +59,22 @@ def test_only_counts_that_add_up_say_anything_of_rows() -> None:
     assert told(success=5, errors=0) == (False, False)
     assert told(success=4, errors=0, total=5) == (False, False)
     assert told(success=None, errors=None) == (False, False)
+    odds: list[Any] = ["3", -1, True, [], {}, 1.5, "all"]
+    for odd in odds:
+        assert told(success=4, errors=odd) == (False, False)
+        assert told(success=odd, errors=1) == (False, False)
+        assert told(success=4, errors=0, total=odd) == (False, False)
+    assert told(success=5, errors=-1) == (False, False)
+
+
+def test_an_answer_that_shows_an_older_import_is_not_the_files() -> None:
+    queue, contact = ImportQueue(DeliverSettings(), 60.0), RecordKind.CONTACT
+    shown = read_progress({**BASE, "status": "queued"})
+    assert shown is not None
+    assert queue.is_new(shown)
+    queue.started(contact, shown.import_id, Batch(["a"]), "_email", 0.0)
+    queue.ended(next(queue.under_way()))
+    assert not queue.is_new(shown)
 
 
 @pytest.mark.parametrize(
@@ -187,3 +204,26 @@ def test_what_an_import_took_by_a_clock_of_the_year_9999_teaches_nothing_absurd(
     (job,) = queue.under_way()
     queue.finished(job, 130.0, 2.5e11)
     assert queue.durations[RecordKind.CONTACT].expected(4) <= 60
+
+
+_SIZE = 4_000_000
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param(b"," * _SIZE, id="one row of nothing"),
+        pytest.param(b"a," * (_SIZE // 2), id="one row"),
+        pytest.param(b"a\n" * (_SIZE // 2), id="short rows"),
+        pytest.param(b"\n" * _SIZE, id="no rows"),
+        pytest.param(b'"' + b"x" * _SIZE, id="a quote without an end"),
+        pytest.param(b'a,"\n",' * (_SIZE // 6), id="a row of many lines"),
+        pytest.param(b"row,reason\n" + b"123456789,x\n" * (_SIZE // 12), id="row numbers"),
+        pytest.param((",".join(KEYS) + "\n").encode() * (_SIZE // 64), id="our keys again and again"),
+        pytest.param(b"\xff\x00" * (_SIZE // 2), id="no text"),
+    ],
+)
+def test_a_huge_report_of_whatever_kind_says_nothing_and_takes_no_time(report: bytes) -> None:
+    before = time.process_time()
+    assert suspects(report, KEYS, "_email", 1) is None
+    assert time.process_time() - before < 2

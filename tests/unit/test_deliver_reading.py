@@ -146,3 +146,8 @@ def test_a_receipt_that_is_none_of_ours_is_refused(change: dict[str, object], re
     assert read_receipt(receipt(1).model_dump_json().encode(), 0, 1) == receipt(1)
     with pytest.raises(Unreadable, match="wrong_partition"):
         read_receipt(receipt(1).model_dump_json().encode(), (HOME + 1) % PARTITIONS, PARTITIONS)
+
+
+def test_a_purchase_under_another_id_than_its_records_is_none_of_ours() -> None:
+    with pytest.raises(Unreadable, match="another id"):
+        read_record(_purchase(purchase_id="o2"), RecordKind.PURCHASE, HOME, PARTITIONS, max_bytes=MAX_BYTES)

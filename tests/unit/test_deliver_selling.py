@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from pipeline.config import AccountSettings
@@ -18,7 +19,7 @@ from pipeline.deliver.gate import Pass
 from pipeline.deliver.health import Sign
 from pipeline.deliver.receipts import Ending
 from pipeline.deliver.selling import Progress, Sale
-from pipeline.deliver.verdicts import CreatePurchase, ReplacePurchase
+from pipeline.deliver.verdicts import CreatePurchase, DeletePurchase, ReplacePurchase
 from pipeline.events import Lane
 from pipeline.records import Outcome, RecordKind
 
@@ -49,7 +50,7 @@ class _Way:
 
 
 def _tell(
-    verdict: CreatePurchase | ReplacePurchase,
+    verdict: CreatePurchase | DeletePurchase | ReplacePurchase,
     answers: list[tuple[str, int, Any]],
     progress: Progress | None = None,
     book: Book | None = None,
@@ -88,6 +89,14 @@ def _held(total: str) -> Any:
     return {"id": "1", "purchaseId": "o1", "totalPrice": float(total), "products": [line]}
 
 
+def _sent_before() -> Book:
+    book = Book()
+    line = book[RecordKind.PURCHASE]
+    line.add("o1", Lane.LIVE, 0)
+    line.mark_tried("o1")
+    return book
+
+
 def test_what_was_deleted_is_in_doubt_whatever_keeps_its_post_from_being_made() -> None:
     result = _tell(
         ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 400, FOREIGN), ("GET", 503, None)]
@@ -98,7 +107,7 @@ def test_what_was_deleted_is_in_doubt_whatever_keeps_its_post_from_being_made() 
 def test_what_was_deleted_is_not_deleted_again() -> None:
     progress = Progress()
     _tell(ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 503, None)], progress)
-    result = _tell(ReplacePurchase(verify=False), [("POST", 201, {"id": "1"})], progress)
+    result = _tell(ReplacePurchase(verify=False), [("POST", 201, _held("20"))], progress)
     assert result == Ending(Outcome.DELIVERED, "replaced", status=201)
 
 
@@ -128,6 +137,33 @@ def test_a_first_refusal_as_taken_counts_once_the_purchase_was_seen() -> None:
     assert result == Ending(Outcome.DELIVERED, "already", status=200)
 
 
+def test_a_success_that_does_not_say_of_which_purchase_counts_once_the_purchase_was_seen() -> None:
+    result = _tell(NEW, [("POST", 201, {"id": "1"}), ("GET", 200, _held("20"))])
+    assert result == Ending(Outcome.DELIVERED, "created", status=201)
+    for answer in ((404, GONE), (503, None), (200, {"id": "1"}), (200, _held("20") | {"purchaseId": "o2"})):
+        result = _tell(NEW, [("POST", 201, {"id": "1"}), ("GET", *answer)])
+        assert isinstance(result, Again)
+        assert result.sign is Sign.AWAY
+
+
+def test_an_answer_of_another_purchase_says_nothing_of_this_one() -> None:
+    others = _held("20") | {"purchaseId": "o2"}
+    taken = TAKEN | {"detail": "Purchase o2 already exists."}
+    result = _tell(NEW, [("POST", 201, others)])
+    assert isinstance(result, Again)
+    book = _sent_before()
+    result = _tell(NEW, [("POST", 409, taken), ("GET", 404, GONE)], book=book)
+    assert isinstance(result, Again)
+    result = _tell(NEW, [("POST", 409, TAKEN | {"detail": "Purchase O1 already exists."})], book=book)
+    assert result == Ending(Outcome.DELIVERED, "already", status=409)
+
+
+@pytest.mark.parametrize("body", [{"id": "1"}, {"ok": True}, _held("20") | {"purchaseId": "o2"}])
+def test_a_deletion_is_one_without_a_body_or_one_that_shows_what_was_deleted(body: Any) -> None:
+    assert isinstance(_tell(DeletePurchase(), [("DELETE", 200, body)]), Again)
+    assert isinstance(_tell(DeletePurchase(), [("DELETE", 200, _held("20"))]), Ending)
+
+
 def test_what_others_have_told_of_stays_as_it_is_and_the_receipt_says_so() -> None:
     result = _tell(NEW, [("POST", 409, TAKEN), ("GET", 200, _held("5"))])
     assert isinstance(result, Ending)
@@ -144,11 +180,7 @@ def test_what_is_said_to_be_taken_and_cannot_be_seen_is_not_delivered() -> None:
 
 
 def test_a_refusal_as_taken_is_believed_after_a_try_of_our_own() -> None:
-    book = Book()
-    line = book[RecordKind.PURCHASE]
-    line.add("o1", Lane.LIVE, 0)
-    line.mark_tried("o1")
-    result = _tell(NEW, [("POST", 409, TAKEN)], book=book)
+    result = _tell(NEW, [("POST", 409, TAKEN)], book=_sent_before())
     assert result == Ending(Outcome.DELIVERED, "already", status=409)
 
 
