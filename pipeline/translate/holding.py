@@ -54,8 +54,9 @@ class Holding:
             return None
         stores = sorted({store for _, store in self._held.values()})
         return (
-            f"{len(self._held)} partitions wait for settings that have the stores {', '.join(stores[:10])}: "
-            "start this worker with the gateway's settings, or name them in translate.retired_stores"
+            f"partitions wait for settings that have a store, {len(self._held)} of them; the settings lack "
+            f"{', '.join(stores[:10])}: start this worker with the gateway's settings, or name what was "
+            "removed in translate.retired_stores"
         )
 
     async def remind(self) -> None:

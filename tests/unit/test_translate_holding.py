@@ -53,7 +53,7 @@ async def test_what_comes_before_it_is_dealt_with_and_what_comes_behind_it_waits
     assert held() == 1
     assert "no store 'newcomer'" in caplog.text
     (concern,) = stage.engine.concerns
-    assert "wait for settings that have the stores newcomer" in str(concern())
+    assert "the settings lack newcomer: start this worker with" in str(concern())
 
 
 async def test_other_partitions_go_on() -> None:
