@@ -101,6 +101,9 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self.direct = False
+        #: Called when events stop going to Kafka directly.
+        self.on_trip: Callable[[], None] = lambda: None
+        self._doubting: asyncio.Task[None] | None = None
         self._proven = False
         self._failed: str | None = None
         self._waiting: dict[_Direct, None] = {}
@@ -141,6 +144,11 @@ class Intake:
         reason = None if self.direct else self._spool.refuses_all()
         return None if reason is None else f"Kafka does not take {self._spool.topic} now, and {reason}"
 
+    def doubt(self) -> None:
+        """Events of another topic do not reach Kafka: ask whether those of this one would."""
+        if self.direct and self._link is not None and (self._doubting is None or self._doubting.done()):
+            self._doubting = self._loop.create_task(self._probe(self._link))
+
     @property
     def _unsent(self) -> int:
         return self._spool.unrefused - len(self._draining)
@@ -154,6 +162,8 @@ class Intake:
             await asyncio.wait_for(self._settled.wait(), self._confirm_timeout)
         self._timer.cancel()
         self._trip("the gateway stops")
+        if self._doubting is not None:
+            await self._doubting
         await asyncio.gather(*self._retired)
 
     def on_direct(self, entry: _Direct, error: Any) -> None:
@@ -264,6 +274,7 @@ class Intake:
             self._spool.append(entry.message, entry.future)
         self._leave_gate()
         self._wake.set()
+        self.on_trip()
 
     def _say_down(self, reason: str) -> None:
         """Once for each reason; librdkafka adds its counts and times in brackets."""

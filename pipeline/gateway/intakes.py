@@ -39,6 +39,8 @@ class Intakes:
             for topic, lane in spool.lanes.items()
         }
         self._served = [self._all[topic] for topic in served]
+        for intake in self._served:
+            intake.on_trip = self._doubt
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for intake in self._all.values():
             intake.task.add_done_callback(self._one_ended)
@@ -47,6 +49,11 @@ class Intakes:
     def submit(self, message: Message) -> asyncio.Future[Stored]:
         """Keep a message. The future says where it is safe, or raises `Overloaded`."""
         return self._all[message.topic].submit(message)
+
+    def _doubt(self) -> None:
+        """One topic's events do not reach Kafka: idle topics would not notice until their next event."""
+        for intake in self._served:
+            intake.doubt()
 
     def complaint(self) -> str | None:
         """Why no event of any topic could be kept now; None when some could."""

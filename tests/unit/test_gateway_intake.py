@@ -311,3 +311,23 @@ async def test_a_topic_that_kafka_does_not_take_holds_up_no_other(
     assert (orders.direct, spool.lanes["shop.products"].events > 5) == (True, True)
     gone.error = None
     await intakes.close()
+
+
+async def test_topics_without_events_notice_that_kafka_is_gone_when_another_does(tmp_path: Path) -> None:
+    names = ("shop.orders", "shop.products")
+    kafka, now = FakeKafka(), [0.0]
+    spool = Spool(tmp_path / "spool", 1_000, names)
+    intakes = Intakes(spool, kafka.connect, names, confirm_timeout=TIMEOUT, clock=lambda: now[0])
+    await until(lambda: all(intakes._all[name].direct for name in names))
+    kafka.up = False
+    waiting = intakes.submit(Message("shop.orders", b"acme|x|1", b"1", []))
+    now[0] += TIMEOUT + 0.1
+    assert await waiting is Stored.SPOOL
+    await until(lambda: not intakes._all["shop.products"].direct)
+    spool.not_written("No space left on device")
+    assert "the spool's disk cannot be written" in str(intakes.complaint())
+    kafka.up = True
+    now[0] += 60.0
+    await until(lambda: all(intakes._all[name].direct for name in names))
+    assert intakes.complaint() is None
+    await intakes.close()
