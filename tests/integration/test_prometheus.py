@@ -136,7 +136,7 @@ TRUTHS: dict[str, list[Truth]] = {
         all_within(0, 100, "acme", "woo"),
         is_as({labelled(account="acme"): 100, labelled(account="woo"): 100}),
     ],
-    "Calls by answer": [all_within(0, 600, "400", "500")],
+    "Calls of the minute by answer": [all_within(0, 600, "400", "500")],
     "Calls refused with 429": [only(0)],
     "Events rejected, by reason": [only(1)],
     "Records refused, by reason": [

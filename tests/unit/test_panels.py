@@ -111,3 +111,19 @@ def test_the_first_429_is_seen(tmp_path: Path) -> None:
         {'pipeline_deliver_calls_total{account="a",status="429"}': "_x30 1x200"},
         {"20m": {"{}": 0}, "40m": {"{}": 1}, "120m": {"{}": 0}},
     )
+
+
+def test_the_first_call_that_fails_is_seen(tmp_path: Path) -> None:
+    shown(
+        tmp_path,
+        "Calls of the minute by answer",
+        {
+            'pipeline_deliver_calls_total{account="a",status="200"}': "0+10x40",
+            'pipeline_deliver_calls_total{account="a",status="503"}': "_x30 1x10",
+        },
+        {
+            "20m": {'{status="200"}': 10},
+            "30m": {'{status="200"}': 10, '{status="503"}': 1},
+            "35m": {'{status="200"}': 10, '{status="503"}': 0},
+        },
+    )
