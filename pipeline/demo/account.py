@@ -130,4 +130,5 @@ def read(pages: Iterable[str]) -> Account:
 
 
 def _add(rows: dict[Row, Counter[str]], row: Row, outcome: str, count: int) -> None:
-    rows.setdefault(row, Counter())[outcome] += count
+    if count:  # what can happen is told as 0 before it does
+        rows.setdefault(row, Counter())[outcome] += count

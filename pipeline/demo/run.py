@@ -86,6 +86,7 @@ def run(options: Options) -> int:
     for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
         del os.environ[name]  # the caller's settings are for the caller's own pipeline
     directory = Path(tempfile.mkdtemp(prefix="pipeline-demo-"))
+    os.environ["TMPDIR"] = str(directory)  # what its processes leave for others of their name goes with it
     try:
         done = asyncio.run(_until_signal(_demo(options, made, directory, console)))
     except KeyboardInterrupt:  # before, or after, the signals were ours
