@@ -19,6 +19,7 @@ from pipeline.config import Settings, load
 from pipeline.kafka import client_config
 from pipeline.local.ports import free_port
 from pipeline.local.wiring import Wiring
+from pipeline.shops.values import parse_json_object
 from pipeline.topics import DEADLETTERS, full_name
 from tests.broker import KafkaSettings
 from tests.processes import until
@@ -79,10 +80,10 @@ def bodies() -> Iterator[Hostile]:
         return orjson.dumps(order(next(number)))
 
     yield Hostile("truncated", good()[:-200], "invalid_json")
-    yield Hostile("latin-1", good().replace(b"T-shirt", b"T-sh\xefrt"), "invalid_json")
+    yield Hostile("latin-1", good().replace(b"T-shirt", b"T-sh\xefrt"), DELIVERED)
     yield Hostile("utf-16", good().decode().encode("utf-16"), "invalid_json")
     yield Hostile("byte order mark", b"\xef\xbb\xbf" + good(), "invalid_json")
-    yield Hostile("lone surrogate", good().replace(b"T-shirt", b"\\ud800"), "invalid_json")
+    yield Hostile("lone surrogate", good().replace(b"T-shirt", b"\\ud800"), DELIVERED)
     yield Hostile("bomb", b"[" * 400_000 + b"]" * 400_000, "invalid_json")
     yield Hostile("bomb of objects", b'{"id":' * 300_000, "invalid_json")
     for top in (b"[]", b'"text"', b"null", b"5", b" ", b"\x00"):
@@ -96,10 +97,12 @@ def bodies() -> Iterator[Hostile]:
     for year in ("0000", "0001", "9999", "10000"):
         body = order(next(number), processed_at=f"{year}-01-01T00:00:00Z")
         yield Hostile(f"year {year}", orjson.dumps(body), "invalid_date", "processed_at")
-    no_amounts: list[Any] = ["-1", "1e400", "1_0", "NaN", "", {}]
+    no_amounts: list[Any] = ["1e400", "1_0", "NaN", "", {}]
     for amount in no_amounts:
         body = with_line(next(number), price=amount)
         yield Hostile(f"price {amount!r}", orjson.dumps(body), "invalid_money", "line_items.0.price")
+    below_zero = orjson.dumps(with_line(next(number), price="-1"))
+    yield Hostile("price below zero", below_zero, "no_products", "line_items")
     body = with_line(next(number), quantity="@", current_quantity="@")
     yield Hostile("quantity", raw(body, "@", b"1e30"), "invalid_quantity", "line_items.0.quantity")
     body = order(next(number), currency="XXQ")
@@ -107,7 +110,7 @@ def bodies() -> Iterator[Hostile]:
     for lines, reason, field in (
         ([], "no_products", "line_items"),
         ("text", "missing_field", "line_items"),
-        ([None], "invalid_line", "line_items.0"),
+        ([None], "no_products", "line_items"),
     ):
         yield Hostile(f"lines {lines}", orjson.dumps(order(next(number), line_items=lines)), reason, field)
     for email in ("a" * 288 + "@example.com", "a\x00b@example.com", "a@example.com\r\nBcc: b@example.com"):
@@ -225,7 +228,7 @@ async def test_every_hostile_body_ends_where_it_must_and_a_good_order_behind_the
             case.name: None if case.end in (DELIVERED, IGNORED) else (case.end, case.field)
             for case in hostile
         }
-        sold = {str(orjson.loads(case.body)["id"]) for case in hostile if case.end == DELIVERED}
+        sold = {str(parse_json_object(case.body, [])["id"]) for case in hostile if case.end == DELIVERED}
         async with asyncio.timeout(30):
             while await world.purchases() != sold:
                 await asyncio.sleep(0.1)
