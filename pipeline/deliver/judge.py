@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pipeline.deliver.contact_state import Consent, statement_of, word_of
+from pipeline.deliver.contact_state import Consent, consent_of, newest, statement_of, word_of
 from pipeline.deliver.merge import (
     OWN,
     Claim,
@@ -86,16 +86,16 @@ def fingerprint_of(state: State) -> str:
 def _judge_contact(told: ContactTold | None, state: ContactState, maybe_sent: bool) -> PutContact | Unchanged:
     known = told or ContactTold()
     owners = known.owners.merge(state.owners)
-    delete = bool(known.deletion(state))
-    if delete:
-        known = ContactTold(owners=known.owners)
     retracted = owners.retracted
+    delete = retracted > known.retracted
+    if delete:
+        known = ContactTold()
     fields = {
         name: value
         for name, (version, _, value) in state.fields.items()
         if version > retracted and known.is_news(name, version, value, maybe_sent=maybe_sent)
     }
-    after = known.with_consent(state)
+    after = consent_of(newest(known.consent, state.consent), owners)
     unsure = maybe_sent and bool(state.consent or state.owners.left)
     word = word_of(after)
     if word is not None and (unsure or _is_newer_consent(known, after)):
@@ -134,7 +134,7 @@ def _apply_contact(told: ContactTold, state: ContactState) -> ContactTold:
             fields[name] = (version, digest(value))
     return ContactTold(
         {name: known for name, known in fields.items() if known[0] > retracted},
-        told.with_consent(state),
+        consent_of(newest(told.consent, state.consent), owners),
         max(told.retracted, retracted),
         owners,
         told.withdrew if retracted == told.retracted else None,

@@ -137,8 +137,8 @@ def _taken_back(
         body = draft.body
         if draft.op in {Op.RETRACT, Op.HIDE}:
             # A purchase may have had another id there.
-            anyone = draft if draft.kind is RecordKind.PRODUCT else replace(draft, id=None, if_emitted=True)
-            yield from _named((replace(anyone, if_emitted=True),), told, offset)
+            record_id = draft.id if draft.kind is RecordKind.PRODUCT else None
+            yield from _named((replace(draft, id=record_id, if_emitted=True),), told, offset)
         elif moment and isinstance(body, Contact) and body.newsletter == "unsubscribed":
             yield from ((left, str(left.id)) for left in left_drafts(told, offset, moment, but=""))
 
