@@ -28,10 +28,10 @@ from confluent_kafka import Producer
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline import topics
 from pipeline.config import Settings
-from pipeline.deliver.book import Book, Line
-from pipeline.deliver.purchases import ASIDE, Purchases
-from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import AHEAD
+from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
+from pipeline.deliver.schedule.purchase_readiness import BLOCKED, PurchaseReadiness
+from pipeline.deliver.schedule.scheduler import AHEAD
 from pipeline.events import Lane
 from pipeline.records import (
     Contact,
@@ -48,7 +48,7 @@ from pipeline.records import (
     record_key,
 )
 from pipeline.records import (
-    Line as PurchaseLine,
+    PendingQueue as PurchaseLine,
 )
 
 UNLIMITED = 100_000_000
@@ -86,7 +86,7 @@ def orders(accounts: int, count: int) -> Iterator[Record]:
         yield ContactRecord(**common, id=email, body=Contact(email=email, name="Ann", surname="Jones"))
         stub = Product(product_id=product, name="A shirt", url=url, unit_price=Decimal("19.90"))
         yield ProductRecord(**common, id=product, body=stub)
-        line = PurchaseLine(
+        queue = PurchaseLine(
             product_id=product,
             name="A shirt",
             url=url,
@@ -101,7 +101,7 @@ def orders(accounts: int, count: int) -> Iterator[Record]:
             purchase_date="2024-01-01T10:00:00Z",
             total_price=Decimal("19.90"),
             total_quantity=1,
-            lines=(line,),
+            lines=(queue,),
         )
         yield PurchaseRecord(**common, id=f"o{number}", body=purchase)
 
@@ -231,35 +231,37 @@ async def bare(sandbox_port: int, accounts: int, count: int) -> dict[str, object
 
 def index_bytes(count: int) -> float:
     """Resident bytes per id of the index alone, in this process."""
-    line, process = Line(), psutil.Process()
+    queue, process = PendingQueue(), psutil.Process()
     gc.collect()
     before = process.memory_info().rss
     for number in range(count):
-        line.add(f"someone.with.a.name.{number:07d}@example.com", Lane.LIVE, 1_700_000_000 + number // 100)
+        queue.add(f"someone.with.a.name.{number:07d}@example.com", Lane.LIVE, 1_700_000_000 + number // 100)
     gc.collect()
-    return float(process.memory_info().rss - before) / len(line)
+    return float(process.memory_info().rss - before) / len(queue)
 
 
 def aside_bytes(count: int) -> float:
     """The same for purchases that all wait for one import, which is stuck."""
-    book, process = Book(), psutil.Process()
+    index, process = PendingIndex(), psutil.Process()
     contact = Key(RecordKind.CONTACT, "someone@example.com")
-    purchases = Purchases(book, needs=lambda _: (contact,), is_told=lambda _: False, delay=lambda *_: None)
-    book[contact.kind].add(contact.id, Lane.BACKFILL, 1_700_000_000)
+    purchases = PurchaseReadiness(
+        index, needs=lambda _: (contact,), was_sent=lambda _: False, delay=lambda *_: None
+    )
+    index[contact.kind].add(contact.id, Lane.BACKFILL, 1_700_000_000)
     gc.collect()
     before = process.memory_info().rss
     for number in range(count):
-        book[RecordKind.PURCHASE].add(f"order-{number:07d}", Lane.BACKFILL, 1_700_000_000 + number // 100)
+        index[RecordKind.PURCHASE].add(f"order-{number:07d}", Lane.BACKFILL, 1_700_000_000 + number // 100)
     for _ in range(1_000):
         purchases.look(Lane.BACKFILL, 0.0, time.time(), ahead=AHEAD)
-    assert purchases.aside(Lane.BACKFILL) == ASIDE
+    assert purchases.blocked(Lane.BACKFILL) == BLOCKED
     gc.collect()
     return float(process.memory_info().rss - before) / count
 
 
 def memory(count: int) -> list[dict[str, object]]:
     """Resident bytes per pending record of a worker that cannot deliver."""
-    alone, aside = index_bytes(count), aside_bytes(count)
+    alone, blocked = index_bytes(count), aside_bytes(count)
     with tempfile.TemporaryDirectory() as name, broker(Path(name)) as bootstrap:
         # Nobody listens at the sandbox's port; imports of so many rows are never tried.
         bench = Bench(Path(name), bootstrap, tree(1, free_port(), import_min_rows=1_000_000_000))
@@ -289,7 +291,7 @@ def memory(count: int) -> list[dict[str, object]]:
         {
             "pending": count,
             "index alone B/record": round(alone),
-            "purchases, all aside B/record": round(aside),
+            "purchases, all aside B/record": round(blocked),
             f"RSS MB at {tenth}": round(small),
             f"RSS MB at {count}": round(full),
             "worker B/record": round((full - small) * 1e6 / (count - tenth)),

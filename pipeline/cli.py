@@ -310,7 +310,7 @@ def deliver_explain(
 
     It asks a worker that runs, and changes nothing. Exit code 1 where no worker asked has the account.
     """
-    from pipeline.deliver import explain_report  # noqa: PLC0415 - start fast
+    from pipeline.deliver.explain import explain_report  # noqa: PLC0415 - start fast
 
     explain_report.run(account, url or [explain_report.USUAL], Console(), as_json=as_json)
 
@@ -357,8 +357,8 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
 
     Nothing is sent and no worker has to run. Exit code 2 where an account or a number is wrong.
     """
-    from pipeline.deliver import plan_report  # noqa: PLC0415 - start fast
-    from pipeline.deliver.plan import Volume  # noqa: PLC0415
+    from pipeline.deliver.explain import plan_report  # noqa: PLC0415 - start fast
+    from pipeline.deliver.explain.plan import Volume  # noqa: PLC0415
 
     volume = Volume(
         0,

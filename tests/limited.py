@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import NOTHING_SEEN, Seen
+from pipeline.limiter.state import NOTHING_OBSERVED, Observation
 
 WINDOW = 60.0
 KINDS = ("first call", "aligned", "sliding")
@@ -65,12 +65,12 @@ class Server:
         left = 0 if burst else max(0, self.limit - used)
         return Verdict(admitted, left, ends if ends > now else now + WINDOW)
 
-    def says(self, verdict: Verdict, now: float) -> Seen:
+    def says(self, verdict: Verdict, now: float) -> Observation:
         """What the headers of an answer tell."""
         limited = not verdict.admitted
         if self.words == "nothing":
-            return Seen(limited=True) if limited else NOTHING_SEEN
-        return Seen(self.limit, verdict.left, self._reset_in(verdict.ends, now), limited=limited)
+            return Observation(limited=True) if limited else NOTHING_OBSERVED
+        return Observation(self.limit, verdict.left, self._reset_in(verdict.ends, now), limited=limited)
 
     def _reset_in(self, ends: float, now: float) -> float | None:
         """Seconds, as they come out of `pipeline.connectif.rates`."""
@@ -148,7 +148,7 @@ class Client:
         self._next_other()
         while self._now < end:
             wait = max(self.wait(self._now), self._gap_ends - self._now)
-            if wait <= 0 and self.limiter.flying < self.at_once:
+            if wait <= 0 and self.limiter.in_flight < self.at_once:
                 self._start()
                 continue
             moment = self._now + wait if wait > 0 else math.inf
@@ -167,7 +167,7 @@ class Client:
         assert wait >= 0
         assert (free > 0) == (wait == 0)
         assert free <= max(1, self.limiter.limit_now - self.limiter.used(now))
-        assert wait < math.inf or self.limiter.flying, "it would wait for ever"
+        assert wait < math.inf or self.limiter.in_flight, "it would wait for ever"
         return wait
 
     def _start(self) -> None:

@@ -14,9 +14,9 @@ from typing import Protocol
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, product_payload, purchase_payload
-from pipeline.deliver.bell import Bell
+from pipeline.deliver.notifier import Notifier
 from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import NOTHING_SEEN, Seen
+from pipeline.limiter.state import NOTHING_OBSERVED, Observation
 from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Record
 from tests.simulation import virtual
 from tests.simulation.world import World
@@ -31,7 +31,7 @@ class Limit(Protocol):
     def start(self, now: float) -> int:
         """It is made."""
 
-    def finish(self, call: int, now: float, seen: Seen = NOTHING_SEEN) -> None:
+    def finish(self, call: int, now: float, seen: Observation = NOTHING_OBSERVED) -> None:
         """It has its answer."""
 
 
@@ -56,7 +56,7 @@ class TokenBucket:
         self._tokens -= 1
         return 0
 
-    def finish(self, call: int, now: float, seen: Seen = NOTHING_SEEN) -> None:  # noqa: ARG002
+    def finish(self, call: int, now: float, seen: Observation = NOTHING_OBSERVED) -> None:  # noqa: ARG002
         """Take no more until the reset, after a 429."""
         if seen.limited:
             self._at = now + (seen.reset_in or self._window)
@@ -70,7 +70,7 @@ class Sink:
         self._client = ConnectifClient("acme", settings, transport=world.transport, wall=virtual.wall)
         self._limit = limit
         self._queue: deque[Record] = deque()
-        self._bell = Bell()
+        self._bell = Notifier()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -80,7 +80,7 @@ class Sink:
     def say(self, record: Record) -> None:
         """A record comes in."""
         self._queue.append(record)
-        self._bell.ring()
+        self._bell.notify()
 
     def finished(self) -> bool:
         """Whether nothing is left to do."""
@@ -104,7 +104,7 @@ class Sink:
             call = self._limit.start(loop.time())
             answer = await _tell(self._client, self._queue[0])
             rate, limited = answer.rate, answer.kind is AnswerKind.LIMITED
-            seen = Seen(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
+            seen = Observation(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
             self._limit.finish(call, loop.time(), seen)
             if not limited:
                 self._queue.popleft()

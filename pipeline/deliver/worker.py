@@ -17,16 +17,16 @@ from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
-from pipeline.deliver.catchup import Extent, look
-from pipeline.deliver.clerk import Batch, CalledOff, Clerk
-from pipeline.deliver.deliveries import Deliveries, Surroundings
-from pipeline.deliver.desk import Desk, Tables
-from pipeline.deliver.explain_report import EXPLAIN
-from pipeline.deliver.gauges import DeliverCollector
-from pipeline.deliver.paper import Paper
-from pipeline.deliver.reading import Unreadable, read_receipt, read_record
-from pipeline.deliver.refusals import NOTES
-from pipeline.deliver.strangers import Stranger, Strangers, refuse
+from pipeline.deliver.collector import DeliverCollector
+from pipeline.deliver.explain.explain_report import EXPLAIN
+from pipeline.deliver.partition.catch_up import Extent, look
+from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
+from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
+from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
+from pipeline.deliver.send.refused_fields import NOTES
 from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
 from pipeline.engine.steps import Step
@@ -74,31 +74,31 @@ class DeliverWorker:
         settings = engine.settings
         self._engine = engine
         self._settings = settings
-        self._paper = Paper(settings, time.time)
+        self._receipt_writer = ReceiptWriter(settings, time.time)
         self._partitions = settings.kafka.account_partitions
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
-        self._strangers = Strangers(self._paper, self._max_bytes)
+        self._foreign_messages = ForeignMessages(self._receipt_writer, self._max_bytes)
         self._all_tables = (
             engine.table("pending", on_loaded=self._loaded, on_lost=self._lost),
             engine.table("delivered", ttl_days=settings.deliver.state_days, on_loaded=self._loaded),
             engine.table("tally", on_loaded=self._loaded),
         )
         self._tables = Tables(*self._all_tables)
-        self.deliveries = Deliveries[Step](
+        self.account_manager = AccountManager[Step](
             settings,
-            Surroundings(
+            ManagerDependencies(
                 worker=name,
                 directory=engine.directory / "calls",
-                post=engine,
-                paper=self._paper,
+                committer=engine,
+                receipt_writer=self._receipt_writer,
                 fatal=engine.fatal,
                 heard=_heard,
                 wall=time.time,
                 random=random.random,
             ),
         )
-        self._clerk = Clerk[Step](engine, self._settled)
-        self._desks: dict[int, Desk] = {}
+        self._processor = TwoPhaseProcessor[Step](engine, self._settled)
+        self._partition_states: dict[int, PartitionState] = {}
         self._stale: set[int] = set()
         self._behind: dict[int, Extent] = {}
         self._loading = asyncio.Lock()
@@ -118,16 +118,16 @@ class DeliverWorker:
 
     def explained(self, query: Mapping[str, str]) -> tuple[int, bytes]:
         """The page that `pipeline deliver explain` reads."""
-        accounts = dict(self.deliveries.accounts())
+        accounts = dict(self.account_manager.accounts())
         found = accounts.get(query.get("account", ""))
         if found is None:
             hint = "this worker has no such account; ask the others, or see whether the settings name it"
             return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
         return 200, orjson.dumps({"worker": self._engine.complaint or "", **found.explained()})
 
-    def desks(self) -> Sequence[Desk]:
+    def partition_states(self) -> Sequence[PartitionState]:
         """The partitions held, delivered to or not yet."""
-        return list(self._desks.values())
+        return list(self._partition_states.values())
 
     # Partitions.
 
@@ -136,27 +136,27 @@ class DeliverWorker:
         self._stale |= partitions
 
     async def _lost(self, partitions: frozenset[int]) -> None:
-        await self.deliveries.close(list(partitions), moved=True)
+        await self.account_manager.close(list(partitions), moved=True)
         for partition in partitions:
-            self._desks.pop(partition, None)
+            self._partition_states.pop(partition, None)
             self._behind.pop(partition, None)
 
-    async def _desk(self, partition: int) -> Desk:
+    async def _partition_state(self, partition: int) -> PartitionState:
         """The partition's desk, built from the tables where it is not there or not up to date."""
         async with self._loading:
-            while partition in self._stale or partition not in self._desks:
-                await self.deliveries.close([partition], moved=False)
+            while partition in self._stale or partition not in self._partition_states:
+                await self.account_manager.close([partition], moved=False)
                 self._behind.pop(partition, None)
                 self._stale.discard(partition)  # before reading: the tables may be read anew meanwhile
-                desk = Desk(partition, self._tables, self._paper)
-                await desk.load()
-                await self._look(desk)
+                partition_state = PartitionState(partition, self._tables, self._receipt_writer)
+                await partition_state.load()
+                await self._look(partition_state)
                 if partition not in self._held():
                     raise NotAssigned(f"partition {partition} went away while its index was built")
-                self._desks[partition] = desk
-            return self._desks[partition]
+                self._partition_states[partition] = partition_state
+            return self._partition_states[partition]
 
-    async def _look(self, desk: Desk) -> None:
+    async def _look(self, partition_state: PartitionState) -> None:
         """See how far receipts must be read back, and that the topics are those that were counted.
 
         Raises:
@@ -164,17 +164,17 @@ class DeliverWorker:
         """
         topics = {name: full_name(self._settings, name) for name in (*_RECORD_TOPICS, RECEIPTS)}
         group, config = full_name(self._settings, DELIVER_APP), client_config(self._settings)
-        found = await asyncio.to_thread(look, config, group, list(topics.values()), desk.partition)
-        for _, _, tally in desk.tallies():
+        found = await asyncio.to_thread(look, config, group, list(topics.values()), partition_state.partition)
+        for _, _, tally in partition_state.tallies():
             for name, offset in tally.counted_up_to():
                 if offset >= found[topics[name]].high:
                     raise BrokerError(
-                        f"{topics[name]} partition {desk.partition} ends at {found[topics[name]].high}, but "
+                        f"{topics[name]} partition {partition_state.partition} ends at {found[topics[name]].high}, but "
                         f"offset {offset} was counted: the topic was made anew, and what is in it now would "
                         "be taken for what was dealt with",
                         hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",
                     )
-        self._behind[desk.partition] = found[topics[RECEIPTS]]
+        self._behind[partition_state.partition] = found[topics[RECEIPTS]]
 
     async def _conduct(self) -> None:
         """Open each partition's accounts once its receipts are read back, and keep all open ones running."""
@@ -184,11 +184,11 @@ class DeliverWorker:
                     await self._open_partitions()
                 async with self._opening:
                     if self._cut_off():
-                        if self.deliveries.running:
+                        if self.account_manager.running:
                             log.warning("Kafka is silent: no more calls until the group answers")
-                            await self.deliveries.pause(leave=False)
+                            await self.account_manager.pause(leave=False)
                     elif self._engine.not_ready is None:
-                        await self.deliveries.run()
+                        await self.account_manager.run()
             await asyncio.sleep(LOOK)
 
     def _cut_off(self) -> bool:
@@ -196,11 +196,11 @@ class DeliverWorker:
         return self._engine.consumer.silence() > CUT_OFF * self._settings.kafka.session_timeout
 
     async def _open_partitions(self) -> None:
-        opened = {desk.partition for desk in self.deliveries.desks()}
+        opened = {partition_state.partition for partition_state in self.account_manager.partition_states()}
         usable = opened - self._stale
         waiting = [partition for partition in self._held() if partition not in usable]
         for partition in waiting:
-            await self._desk(partition)
+            await self._partition_state(partition)
         for partition in waiting:
             behind, read = self._behind.get(partition), self._engine.dealt_with(RECEIPTS, partition)
             if behind is not None and behind.caught_up(read):
@@ -208,9 +208,13 @@ class DeliverWorker:
 
     async def _open(self, partition: int) -> None:
         async with self._opening:
-            desk = self._desks.get(partition)
-            if self._engine.not_ready is None and desk is not None and partition not in self._stale:
-                await self.deliveries.open(desk)
+            partition_state = self._partition_states.get(partition)
+            if (
+                self._engine.not_ready is None
+                and partition_state is not None
+                and partition not in self._stale
+            ):
+                await self.account_manager.open(partition_state)
                 log.info("partition %d: its accounts are delivered to", partition)
 
     def _held(self) -> frozenset[int]:
@@ -220,12 +224,12 @@ class DeliverWorker:
     async def _pause(self) -> None:
         """Partitions may go, or the end has come: call no one, and finish the rounds in hand."""
         async with self._opening:
-            self._clerk.call_off()
+            self._processor.call_off()
             # After a long silence the partitions may be another worker's already, and it makes calls.
             member = self._engine.consumer.silence() < self._settings.kafka.session_timeout
-            await self.deliveries.pause(leave=member)
+            await self.account_manager.pause(leave=member)
             await self._no_round.wait()
-            self._clerk.go_on()
+            self._processor.go_on()
 
     # Rounds.
 
@@ -247,11 +251,11 @@ class DeliverWorker:
         return handle
 
     async def _take(self, kind: RecordKind, messages: Round) -> None:
-        batches: list[Batch[Record, Step]] = []
+        batches: list[PartitionBatch[Record, Step]] = []
         for tp, values in messages.batches:
-            desk = await self._desk(tp.partition)
+            partition_state = await self._partition_state(tp.partition)
             records: list[tuple[int, Record]] = []
-            unreadable: list[Stranger] = []
+            unreadable: list[ForeignMessage] = []
             for message in values:
                 try:
                     record = read_record(
@@ -262,16 +266,18 @@ class DeliverWorker:
                 else:
                     records.append((message.offset, record))
             done = functools.partial(self._done, tp, values[-1].offset, kind.topic, unreadable)
-            batches.append(Batch(desk, records, done))
-        await self._clerk.take(kind, batches)
-        self.deliveries.arrived(list({record.account for batch in batches for _, record in batch.values}))
+            batches.append(PartitionBatch(partition_state, records, done))
+        await self._processor.take(kind, batches)
+        self.account_manager.arrived(
+            list({record.account for batch in batches for _, record in batch.values})
+        )
 
     async def _settle(self, messages: Round) -> None:
-        batches: list[Batch[Receipt, Step]] = []
+        batches: list[PartitionBatch[Receipt, Step]] = []
         for tp, values in messages.batches:
-            desk = await self._desk(tp.partition)
+            partition_state = await self._partition_state(tp.partition)
             receipts: list[tuple[int, Receipt]] = []
-            unreadable: list[Stranger] = []
+            unreadable: list[ForeignMessage] = []
             for message in values:
                 try:
                     receipt = read_receipt(message.value, tp.partition, self._partitions)
@@ -280,8 +286,8 @@ class DeliverWorker:
                 else:
                     receipts.append((message.offset, receipt))
             batches.append(
-                Batch(
-                    desk,
+                PartitionBatch(
+                    partition_state,
                     receipts,
                     functools.partial(self._done, tp, values[-1].offset, RECEIPTS, unreadable),
                     functools.partial(refuse, unreadable, values),
@@ -289,7 +295,7 @@ class DeliverWorker:
                     functools.partial(self._end, tp.partition),
                 )
             )
-        await self._clerk.settle(batches)
+        await self._processor.settle(batches)
 
     def _passed(self, partition: int, kind: RecordKind) -> int:
         return self._engine.dealt_with(kind.topic, partition)
@@ -299,12 +305,14 @@ class DeliverWorker:
         group = full_name(self._settings, DELIVER_APP)
         return (await asyncio.to_thread(look, config, group, [topic], partition))[topic].high
 
-    def _done(self, tp: TP, offset: int, topic: str, unreadable: Sequence[Stranger], step: Step) -> None:
-        self._strangers.bury(step, tp, topic, unreadable)
+    def _done(
+        self, tp: TP, offset: int, topic: str, unreadable: Sequence[ForeignMessage], step: Step
+    ) -> None:
+        self._foreign_messages.dead_letter(step, tp, topic, unreadable)
         step.done(tp, offset)
 
     def _settled(self, receipt: Receipt) -> None:
-        self.deliveries.settled(receipt)
+        self.account_manager.settled(receipt)
         account, kind, outcome = receipt.account, receipt.kind, receipt.outcome
         DELIVER_RECORDS.labels(account, receipt.store, kind, outcome, receipt.reason).inc()
         if outcome is Outcome.DELIVERED:
@@ -333,8 +341,8 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
             configured[feed.account].append(store)
         REGISTRY.register(
             DeliverCollector(
-                stage.desks,
-                stage.deliveries.accounts,
+                stage.partition_states,
+                stage.account_manager.accounts,
                 configured,
                 settings.kafka.account_partitions,
             )

@@ -41,7 +41,7 @@ class Journal:
         # After the newest, which stands last: numbers begin anew once they are used up.
         self._next = next(reversed(self._calls), 0) + 1
         #: On their way from here: kept whatever the wall clock says.
-        self._flying: set[int] = set()
+        self._in_flight: set[int] = set()
         self._size = 0
         self._file = -1
         self._open()
@@ -59,7 +59,7 @@ class Journal:
 
     def inherit(self, answers: Iterable[float], wall: float) -> None:
         """Calls of another process count as ours, and nothing else that is here; their answers' moments."""
-        self._flying.clear()
+        self._in_flight.clear()
         self._calls = {number: (answer, answer) for number, answer in enumerate(answers, 1)}
         self._next = len(self._calls) + 1
         self._rewrite(wall)
@@ -70,13 +70,13 @@ class Journal:
         self._next += 1
         self._calls.pop(call, None)
         self._calls[call] = (wall, None)
-        self._flying.add(call)
+        self._in_flight.add(call)
         self._size += os.write(self._file, _packed(call, wall, 0))
         return call
 
     def answered(self, call: int, wall: float) -> None:
         """It has its answer, or was given up."""
-        self._flying.discard(call)
+        self._in_flight.discard(call)
         start, _ = self._calls.get(call, (wall, None))
         self._calls[call] = (start, wall)
         self._size += os.write(self._file, _packed(call, wall, _ANSWER))
@@ -98,7 +98,7 @@ class Journal:
         for call, (start, end) in self._calls.items():
             # A moment to come is of a clock set back, or a damaged file: it counts as now, not for years.
             began, ended = min(start, wall), None if end is None else min(end, wall)
-            if call in self._flying or (began > cut_off if ended is None else ended > answered):
+            if call in self._in_flight or (began > cut_off if ended is None else ended > answered):
                 found[call] = (began, ended)
         return found
 

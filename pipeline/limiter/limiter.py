@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from pipeline.limiter.state import NOTHING_SEEN, Seen, State
+from pipeline.limiter.state import NOTHING_OBSERVED, Observation, State
 
 #: Seconds added to a window: two clocks run differently, and an interval's ends may both count.
 GUARD = 0.005
@@ -52,7 +52,9 @@ class Limiter:
     def copy(self) -> Limiter:
         """One that stands as this one does."""
         state = self.state
-        return replace(self, state=replace(state, flying=state.flying.copy(), cooling=state.cooling.copy()))
+        return replace(
+            self, state=replace(state, in_flight=state.in_flight.copy(), expiring=state.expiring.copy())
+        )
 
     # Looking.
 
@@ -73,9 +75,9 @@ class Limiter:
         return LONGEST_AWAY * self.window
 
     @property
-    def flying(self) -> int:
+    def in_flight(self) -> int:
         """Calls that have started, or are about to, and have no answer."""
-        return len(self.state.flying)
+        return len(self.state.in_flight)
 
     def used(self, now: float) -> int:
         """Places taken."""
@@ -94,7 +96,7 @@ class Limiter:
     def returning(self, now: float) -> list[float]:
         """Seconds until each place of an answered call comes back, the next first."""
         self._refresh(now)
-        return [moment - now for moment in self.state.cooling]
+        return [moment - now for moment in self.state.expiring]
 
     def wait(self, now: float) -> float:
         """Seconds until a call may start; 0: now; infinity: not before an answer comes."""
@@ -102,7 +104,7 @@ class Limiter:
         if now < state.blocked_until:
             return state.blocked_until - now
         self._refresh(now)
-        if state.probing and state.flying:
+        if state.probing and state.in_flight:
             return math.inf
         return max(self._wait_for_place(now), self._wait_for_share(now))
 
@@ -112,17 +114,17 @@ class Limiter:
         """Take a place for a call that starts now; returns what `finish` needs."""
         self.state.number += 1
         self._refresh(now)
-        self.state.flying[self.state.number] = (now, self.state.returned)
+        self.state.in_flight[self.state.number] = (now, self.state.returned)
         return self.state.number
 
     def cancel(self, call: int) -> None:
         """The call was not made after all."""
-        del self.state.flying[call]
+        del self.state.in_flight[call]
 
-    def finish(self, call: int, now: float, seen: Seen = NOTHING_SEEN) -> None:
+    def finish(self, call: int, now: float, seen: Observation = NOTHING_OBSERVED) -> None:
         """The call's answer came, or was given up."""
         state = self.state
-        started, returned = state.flying.pop(call)
+        started, returned = state.in_flight.pop(call)
         self._cool(now)
         self._refresh(now)
         if seen.limit is not None:
@@ -139,7 +141,7 @@ class Limiter:
             state.shared_until = now + SHARED * self.window
         self._watch(seen, now)
         if self.reserve or now < state.shared_until:
-            self._heed(seen, started, now)
+            self._observe(seen, started, now)
         else:
             state.remaining = None
 
@@ -156,22 +158,22 @@ class Limiter:
 
     def assume_used(self, now: float) -> None:
         """Another process may have used all of it until now."""
-        for _ in range(self.limit - self.flying):
+        for _ in range(self.limit - self.in_flight):
             self._cool(now)
 
     # Inside.
 
     @property
     def _taken(self) -> int:
-        return len(self.state.flying) + len(self.state.cooling)
+        return len(self.state.in_flight) + len(self.state.expiring)
 
     @property
     def _left_by_server(self) -> int:
         """Calls in flight may not be in what the server said was left."""
         state = self.state
-        return (state.remaining or 0) + state.credit - max(MARGIN, self.reserve) - len(state.flying)
+        return (state.remaining or 0) + state.credit - max(MARGIN, self.reserve) - len(state.in_flight)
 
-    def _countable(self, seen: Seen, returned: int, now: float) -> int:
+    def _countable(self, seen: Observation, returned: int, now: float) -> int:
         """How many of our calls the server can have counted, by the answer to one of them.
 
         Args:
@@ -185,10 +187,10 @@ class Limiter:
         if self.state.clock_ahead or seen.reset_in is None or not slack < seen.reset_in <= self.window:
             return most
         # Not those answered before its window began, or, where that slides, before the oldest call in it.
-        before = bisect_left(self.state.cooling, now + seen.reset_in - slack)
+        before = bisect_left(self.state.expiring, now + seen.reset_in - slack)
         return min(most, self._taken - before)
 
-    def _watch(self, seen: Seen, now: float) -> None:
+    def _watch(self, seen: Observation, now: float) -> None:
         """Resets that lie closer together than a window, and yet apart, are those of a sliding one."""
         if seen.reset_in is None or not 0 <= seen.reset_in <= self.window:
             return
@@ -198,7 +200,7 @@ class Limiter:
             state.sliding = state.sliding or moved < self.window - tolerance
             state.anchor = now + seen.reset_in
 
-    def _heed(self, seen: Seen, started: float, now: float) -> None:
+    def _observe(self, seen: Observation, started: float, now: float) -> None:
         state = self.state
         remaining, reset_at = seen.remaining or 0, now + self._until_reset(seen)
         if state.remaining is None or started >= state.heard_at:
@@ -210,21 +212,21 @@ class Limiter:
             state.remaining = min(state.remaining, remaining)
             state.reset_at = min(state.reset_at, reset_at)
 
-    def _until_reset(self, seen: Seen) -> float:
+    def _until_reset(self, seen: Observation) -> float:
         """In a sliding window the reset told is that of one place; all it told of is over in a window."""
         if self.state.sliding:
             return self.window
         return self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
 
     def _cool(self, answer: float) -> None:
-        moment, cooling = answer + self.window + GUARD, self.state.cooling
+        moment, expiring = answer + self.window + GUARD, self.state.expiring
         # In order, though an answer be told of late.
-        cooling.append(max(moment, cooling[-1]) if cooling else moment)
+        expiring.append(max(moment, expiring[-1]) if expiring else moment)
 
     def _refresh(self, now: float) -> None:
         state = self.state
-        while state.cooling and state.cooling[0] <= now:
-            moment = state.cooling.popleft()
+        while state.expiring and state.expiring[0] <= now:
+            moment = state.expiring.popleft()
             state.returned += 1
             # Where the window slides, a place of ours that comes back is one more than the server told of.
             state.credit += state.sliding and moment > state.credit_from
@@ -234,23 +236,23 @@ class Limiter:
             state.remaining = None
 
     def _wait_for_place(self, now: float) -> float:
-        surplus, cooling = self._taken - self.limit_now, self.state.cooling
+        surplus, expiring = self._taken - self.limit_now, self.state.expiring
         if surplus < 0:
             return 0.0
-        return cooling[surplus] - now if surplus < len(cooling) else math.inf
+        return expiring[surplus] - now if surplus < len(expiring) else math.inf
 
     def _wait_for_share(self, now: float) -> float:
         state = self.state
         if state.remaining is None or self._left_by_server > 0:
             return 0.0
-        if state.flying:
+        if state.in_flight:
             return math.inf
         missing = -self._left_by_server
-        if state.sliding and missing < len(state.cooling):
-            return min(state.cooling[missing], state.reset_at) - now
+        if state.sliding and missing < len(state.expiring):
+            return min(state.expiring[missing], state.reset_at) - now
         return state.reset_at - now
 
-    def _block(self, now: float, seen: Seen) -> None:
+    def _block(self, now: float, seen: Observation) -> None:
         span = self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
         if seen.retry_after is not None:
             asked = min(seen.retry_after, self.longest_away)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What one answer said of the limit.
 
     Attributes:
@@ -26,7 +26,7 @@ class Seen:
     limited: bool = False
 
 
-NOTHING_SEEN = Seen()
+NOTHING_OBSERVED = Observation()
 
 
 @dataclass(slots=True)
@@ -34,9 +34,9 @@ class State:
     """See the module.
 
     Attributes:
-        flying: calls that have started, or are about to, and have no answer, by number: the start, and
+        in_flight: calls that have started, or are about to, and have no answer, by number: the start, and
             `returned` then.
-        cooling: when each answered call gives its place back, the next first.
+        expiring: when each answered call gives its place back, the next first.
         returned: places given back so far.
         server_limit: calls per window by the server's word; None: it did not say.
         shared_until: until when others are taken to share the limit: the server counted more calls than ours.
@@ -55,8 +55,8 @@ class State:
         number: of the newest call.
     """
 
-    flying: dict[int, tuple[float, int]] = field(default_factory=dict)
-    cooling: deque[float] = field(default_factory=deque)
+    in_flight: dict[int, tuple[float, int]] = field(default_factory=dict)
+    expiring: deque[float] = field(default_factory=deque)
     returned: int = 0
     server_limit: int | None = None
     shared_until: float = -math.inf

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pipeline.deliver.consent import CLOCKS_MS, WITHDRAWN
+from pipeline.deliver.state.consent import CLOCKS_MS, WITHDRAWN
 from pipeline.records import ContactRecord, Op, Origin, Receipt, Record, RecordKind
 from tests.simulation.witness import Witness
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from pipeline.deliver.bell import Bell
+from pipeline.deliver.notifier import Notifier
 
 Headers = Sequence[tuple[str, bytes]]
 #: A message of a topic, or a change of a table.
@@ -22,14 +22,14 @@ class Cluster:
     topics: dict[str, list[Message]] = field(default_factory=dict)
     tables: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
-    arrived: Bell = field(default_factory=Bell)
-    stepped: Bell = field(default_factory=Bell)
+    arrived: Notifier = field(default_factory=Notifier)
+    stepped: Notifier = field(default_factory=Notifier)
     _steps: int = 0
 
     def step(self) -> None:
         """Something happened after which a process may die: a message was taken in, a call went or came."""
         self._steps += 1
-        self.stepped.ring()
+        self.stepped.notify()
 
     async def steps(self, count: int, *, within: float) -> None:
         """Return after so many more steps, at the latest after `within` seconds."""
@@ -50,7 +50,7 @@ class Cluster:
         self.step()
         if not destination.startswith("table:"):
             self.topic(destination).append(message)
-            self.arrived.ring()
+            self.arrived.notify()
         elif value is None:
             self.table(destination[6:]).pop(key or b"", None)
         else:

@@ -12,10 +12,8 @@ from typing import Any
 
 import orjson
 
-from pipeline.deliver.judge import apply, judge
-from pipeline.deliver.merge import PurchaseState, State, merged, state_of
-from pipeline.deliver.told import Told, told_from_json
-from pipeline.deliver.verdicts import (
+from pipeline.deliver.state.commands import (
+    Command,
     CreatePurchase,
     DeleteProduct,
     DeletePurchase,
@@ -23,8 +21,10 @@ from pipeline.deliver.verdicts import (
     PutProduct,
     ReplacePurchase,
     Unchanged,
-    Verdict,
 )
+from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
+from pipeline.deliver.state.states import PurchaseState, State, merged, state_of
 from pipeline.records import Record, RecordKind
 from pipeline.shops.base import raw_event
 from pipeline.shops.registry import ADAPTERS
@@ -58,7 +58,7 @@ class OnLists:
         self._rules = Rules(settings_of(case, Path("unused")))
         self._platform = platform
         self._waiting: dict[Key, State] = {}
-        self._told: dict[Key, Told] = {}
+        self._told: dict[Key, LastSent] = {}
         self._deliveries = 0
         self.contacts: dict[str, dict[str, Any]] = {}
         self.products: dict[str, dict[str, Any]] = {}
@@ -80,11 +80,11 @@ class OnLists:
         """All that waits is told, or found to be no news."""
         for (kind, record_id), state in self._waiting.items():
             told = self._told.get((kind, record_id))
-            verdict = judge(told, state)
-            self._take(record_id, state, verdict)
-            after = apply(told, state, delivered=not isinstance(verdict, Unchanged))
+            command = diff(told, state)
+            self._take(record_id, state, command)
+            after = apply(told, state, delivered=not isinstance(command, Unchanged))
             if after is not None:
-                self._told[kind, record_id] = told_from_json(
+                self._told[kind, record_id] = last_sent_from_json(
                     kind, orjson.loads(orjson.dumps(after.to_json()))
                 )
         self._waiting.clear()
@@ -94,9 +94,9 @@ class OnLists:
         known = self._waiting.get(key)
         self._waiting[key] = state if known is None else merged(known, state)
 
-    def _take(self, record_id: str, state: State, verdict: Verdict) -> None:
+    def _take(self, record_id: str, state: State, command: Command) -> None:
         """What Connectif holds after a verdict."""
-        match verdict:
+        match command:
             case PutContact(fields, delete_first):
                 if delete_first:
                     self.contacts.pop(record_id, None)

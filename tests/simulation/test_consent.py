@@ -245,7 +245,7 @@ def test_explain_says_which_call_asks_for_consent(tmp_path: Path) -> None:
         await asyncio.sleep(1)
         _says(stage, "subscribed", _ago(2 * DAY), name="Ann")
         await asyncio.sleep(1)
-        account = dict(stage.life.deliveries.accounts())["acme"]
+        account = dict(stage.life.account_manager.accounts())["acme"]
         told = [call["what"] for call in account.explained()["next"]]
         assert told == ["question about a contact", "contact"]
         await stage.settle()

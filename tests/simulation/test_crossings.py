@@ -235,7 +235,7 @@ def test_what_connectif_fails_on_for_a_day_is_given_up_only_while_it_takes_other
             await stage.settle()
             assert stage.ends("purchase", "o1")[-1] == (Outcome.DEAD, "unavailable")
         else:
-            assert "o1" in stage.life.desk.book("acme")[RecordKind.PURCHASE]
+            assert "o1" in stage.life.partition_state.index("acme")[RecordKind.PURCHASE]
             stage.heal()
             await stage.settle()
             assert "o1" not in stage.world.holds("purchases")
@@ -254,7 +254,7 @@ def test_a_contact_made_again_never_goes_over_newer_words_of_its_consent(tmp_pat
         if how == "slow":
             stage.fault("slow", method="PATCH", route="/contacts*", after=1, count=1, seconds=2.0)
         else:
-            budget = dict(stage.life.deliveries.accounts())["acme"].gate.budget
+            budget = dict(stage.life.account_manager.accounts())["acme"].admission.budget
             now = asyncio.get_running_loop().time()
             for _ in range(budget.free(now) - 2):
                 budget.finish(budget.start(now), now)

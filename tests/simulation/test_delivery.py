@@ -49,10 +49,10 @@ def test_a_pause_that_comes_before_an_accounts_first_step_ends_it(tmp_path: Path
     """Partitions may be taken away as soon as they were given."""
 
     async def story(stage: Stage) -> None:
-        await stage.life.deliveries.pause()
-        await stage.life.deliveries.run()
-        await stage.life.deliveries.pause()
-        await stage.life.deliveries.run()
+        await stage.life.account_manager.pause()
+        await stage.life.account_manager.run()
+        await stage.life.account_manager.pause()
+        await stage.life.account_manager.run()
         stage.shop.order("o1", "ann@example.com", "p1")
         await stage.settle()
 

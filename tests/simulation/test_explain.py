@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.deliver import explain_report
-from pipeline.deliver.gauges import DeliverCollector
+from pipeline.deliver.collector import DeliverCollector
+from pipeline.deliver.explain import explain_report
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
 from tests.simulation.shop import Shop
@@ -20,7 +20,7 @@ from tests.simulation.stage import Stage, play
 
 
 def _said(stage: Stage) -> dict[str, Any]:
-    account = dict(stage.life.deliveries.accounts())["acme"]
+    account = dict(stage.life.account_manager.accounts())["acme"]
     before = copy.deepcopy(account.scheduler.lanes._credits), len(account.scheduler._later)
     ready = {lane: account.scheduler.purchases.ready(lane) for lane in Lane}
     found = account.explained()
@@ -39,8 +39,10 @@ def _figures(found: dict[str, Any]) -> dict[tuple[str, str], int]:
 
 def _exported(stage: Stage) -> dict[tuple[str, str], int]:
     """`pipeline_pending_records` of the account."""
-    deliveries = stage.life.deliveries
-    collector = DeliverCollector(lambda: [stage.life.desk], deliveries.accounts, configured={}, partitions=1)
+    account_manager = stage.life.account_manager
+    collector = DeliverCollector(
+        lambda: [stage.life.partition_state], account_manager.accounts, configured={}, partitions=1
+    )
     [family] = [family for family in collector.collect() if family.name == "pipeline_pending_records"]
     return {
         (sample.labels["kind"], sample.labels["lane"]): int(sample.value)

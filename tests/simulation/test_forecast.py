@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import AccountSettings, DeliverSettings
-from pipeline.deliver.plan import Volume, forecast
+from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.events import Lane
 from tests.simulation.stage import Stage, play
 

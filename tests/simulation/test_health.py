@@ -15,7 +15,7 @@ from tests.simulation.world import Life, World, settings_for
 
 
 def _health(stage: Stage) -> str:
-    return dict(stage.life.deliveries.accounts())["acme"].gate.health.stopped
+    return dict(stage.life.account_manager.accounts())["acme"].admission.health.stopped
 
 
 def test_a_wrong_key_stops_the_account_and_is_tried_about_once_a_minute(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_too_many_refused_in_a_row_stop_the_account_before_all_are_buried(tmp_pa
         await asyncio.sleep(600)
         dead = world.outcomes()["contact", "dead"]
         assert 10 <= dead <= 10 + world.settings.deliver.concurrency
-        assert dict(life.deliveries.accounts())["acme"].gate.health.stopped == "dead_in_a_row"
+        assert dict(life.account_manager.accounts())["acme"].admission.health.stopped == "dead_in_a_row"
         await life.stop()
 
     virtual.run(told())

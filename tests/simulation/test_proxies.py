@@ -94,7 +94,7 @@ def test_every_purchase_refused_stops_the_account_though_contacts_are_taken(tmp_
         dead = stage.world.outcomes()["purchase", "dead"]
         settings = stage.world.settings.deliver
         assert settings.dead_in_a_row <= dead <= settings.dead_in_a_row + settings.concurrency
-        assert dict(stage.life.deliveries.accounts())["acme"].gate.health.stopped == "dead_in_a_row"
+        assert dict(stage.life.account_manager.accounts())["acme"].admission.health.stopped == "dead_in_a_row"
         stage.heal()
         await stage.restart()
         await stage.settle(within=3_600)
@@ -110,14 +110,14 @@ def test_an_outage_is_said_once_with_its_cause_and_once_when_it_is_over(
         stage.fault("bad_gateway")
         _orders(stage)
         await minutes(120)
-        gate = dict(stage.life.deliveries.accounts())["acme"].gate
-        assert gate.trouble.failing is not None
-        assert gate.trouble.failing.cause == "server_error"
-        explained = dict(stage.life.deliveries.accounts())["acme"].explained()
+        admission = dict(stage.life.account_manager.accounts())["acme"].admission
+        assert admission.call_failures.failing is not None
+        assert admission.call_failures.failing.cause == "server_error"
+        explained = dict(stage.life.account_manager.accounts())["acme"].explained()
         assert "502" in explained["state"]
         stage.heal()
         await stage.settle(within=1_800)
-        assert gate.trouble.failing is None
+        assert admission.call_failures.failing is None
 
     caplog.set_level(logging.WARNING, "pipeline.deliver")
     play(tmp_path, story)
@@ -149,8 +149,8 @@ def test_a_proxy_that_takes_no_large_files_gets_small_ones(tmp_path: Path) -> No
             stage.shop.customer(f"c{number}@example.com", name=f"Ann {number}")
         await stage.settle(within=7_200)
         assert len(stage.world.holds("contacts")) == 2_000
-        gate = dict(stage.life.deliveries.accounts())["acme"].gate
-        assert gate.health.failure == ""
+        admission = dict(stage.life.account_manager.accounts())["acme"].admission
+        assert admission.health.failure == ""
 
     play(tmp_path, story)
 

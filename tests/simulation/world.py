@@ -14,10 +14,10 @@ import httpx
 from pydantic import TypeAdapter
 
 from pipeline.config import Settings, parse
-from pipeline.deliver.clerk import Batch, Clerk
-from pipeline.deliver.deliveries import Deliveries, Surroundings
-from pipeline.deliver.desk import Desk, Tables
-from pipeline.deliver.paper import Paper
+from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
+from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.records import Outcome, Receipt, Record, RecordKind
 from pipeline.sandbox.app import Sandbox
 from pipeline.sandbox.ledger import Query, ledger
@@ -58,16 +58,16 @@ class Life:
         self._post = MemoryPost(cluster, world.chance)
         names = ("pending", "delivered", "tally")
         self.tables = Tables(*(MemoryTable(name, cluster) for name in names))
-        self._paper = Paper(world.settings, wall)
-        self.desk = Desk(0, self.tables, self._paper)
+        self._receipt_writer = ReceiptWriter(world.settings, wall)
+        self.partition_state = PartitionState(0, self.tables, self._receipt_writer)
         self.errors: list[BaseException] = []
-        self.deliveries = Deliveries[MemoryStep](
+        self.account_manager = AccountManager[MemoryStep](
             world.settings,
-            Surroundings(
+            ManagerDependencies(
                 worker=worker,
                 directory=Path(world.settings.data_dir) / worker,
-                post=self._post,
-                paper=self._paper,
+                committer=self._post,
+                receipt_writer=self._receipt_writer,
                 fatal=self.errors.append,
                 heard=lambda *_: None,
                 wall=wall,
@@ -75,40 +75,40 @@ class Life:
                 transport=world.transport,
             ),
         )
-        self._clerk = Clerk[MemoryStep](self._post, self.deliveries.settled)
+        self._processor = TwoPhaseProcessor[MemoryStep](self._post, self.account_manager.settled)
         self._read: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Load, catch up with the receipts, and deliver."""
-        await self.desk.load()
-        behind = len(self._world.cluster.topic(self._paper.receipts))
+        await self.partition_state.load()
+        behind = len(self._world.cluster.topic(self._receipt_writer.receipts))
         self._spawn(self._post.run())
         for kind in RecordKind:
             self._spawn(self._records(kind))
         self._spawn(self._receipts())
-        while self._read.get(self._paper.receipts, 0) < behind:
+        while self._read.get(self._receipt_writer.receipts, 0) < behind:
             await asyncio.sleep(0.05)
-        await self.deliveries.open(self.desk)
-        await self.deliveries.run()
+        await self.account_manager.open(self.partition_state)
+        await self.account_manager.run()
 
     async def kill(self) -> None:
         """As kill -9 does: nothing is finished, and of what was on its way something may have arrived."""
-        for _, account in self.deliveries.accounts():
-            account.gate._diary = _Silent()
-        running = [account.task for account in self.deliveries._accounts.values() if account.task]
+        for _, account in self.account_manager.accounts():
+            account.admission._call_journal = _Silent()
+        running = [account.task for account in self.account_manager._accounts.values() if account.task]
         self._post.crash()
         for task in [*self._tasks, *running]:
             task.cancel()
         await asyncio.gather(*self._tasks, *running, return_exceptions=True)
-        for put_away in self.deliveries._accounts.values():
+        for put_away in self.account_manager._accounts.values():
             put_away.journal.close()
 
     async def stop(self, *, moved: bool = False) -> None:
         """A clean end, or the partition going to another worker."""
-        await self.deliveries.pause()
+        await self.account_manager.pause()
         await asyncio.sleep(0.1)
-        await self.deliveries.close([0], moved=moved)
+        await self.account_manager.close([0], moved=moved)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,16 +126,20 @@ class Life:
         while True:
             values = await self._next(kind.topic)
             records = [(offset, RECORD.validate_json(value)) for offset, value in values]
-            await self._clerk.take(kind, [Batch(self.desk, records, self._done(kind.topic, values))])
-            self.deliveries.arrived(list({record.account for _, record in records}))
+            await self._processor.take(
+                kind, [PartitionBatch(self.partition_state, records, self._done(kind.topic, values))]
+            )
+            self.account_manager.arrived(list({record.account for _, record in records}))
             self._read[kind.topic] = values[-1][0] + 1
 
     async def _receipts(self) -> None:
-        topic = self._paper.receipts
+        topic = self._receipt_writer.receipts
         while True:
             values = await self._next(topic)
             receipts = [(offset, Receipt.model_validate_json(value)) for offset, value in values]
-            await self._clerk.settle([Batch(self.desk, receipts, self._done(topic, values))])
+            await self._processor.settle(
+                [PartitionBatch(self.partition_state, receipts, self._done(topic, values))]
+            )
             self._read[topic] = values[-1][0] + 1
 
     async def _next(self, topic: str) -> list[tuple[int, bytes]]:
@@ -225,7 +229,7 @@ class World:
         while not self.finished(life):
             if life.errors:
                 raise life.errors[0]
-            assert asyncio.get_running_loop().time() < end, f"still pending: {life.desk.versions}"
+            assert asyncio.get_running_loop().time() < end, f"still pending: {life.partition_state.versions}"
             self.balanced(life)
             await asyncio.sleep(0.5)
 
@@ -234,13 +238,13 @@ class World:
         read = all(
             life._read.get(kind.topic, 0) >= len(self.cluster.topic(kind.topic)) for kind in RecordKind
         )
-        return read and not +life.desk.versions and not self.cluster.table("pending")
+        return read and not +life.partition_state.versions and not self.cluster.table("pending")
 
     # What the judge looks at.
 
     def receipts(self) -> list[Receipt]:
         """Every receipt, repeats included."""
-        topic = self.cluster.topic(Paper(self.settings, wall).receipts)
+        topic = self.cluster.topic(ReceiptWriter(self.settings, wall).receipts)
         return [Receipt.model_validate_json(value or b"") for _, value, _ in topic]
 
     def outcomes(self) -> Counter[tuple[str, str]]:
@@ -266,16 +270,16 @@ class World:
 
     def balanced(self, life: Life) -> None:
         """The second identity, at any moment."""
-        for account, store, tally in life.desk.tallies():
+        for account, store, tally in life.partition_state.tallies():
             for kind, counts in tally.counts.items():
                 ended = sum(counts.get(outcome.value, 0) for outcome in Outcome)
-                pending = life.desk.versions[account, store, RecordKind(kind)]
+                pending = life.partition_state.versions[account, store, RecordKind(kind)]
                 assert counts["accepted"] == ended + pending, (kind, counts, pending)
 
     def accounted(self, life: Life) -> None:
         """The tally is exact: what came in, and how it ended, each version once."""
         counted: Counter[tuple[str, str]] = Counter()
-        for _, _, tally in life.desk.tallies():
+        for _, _, tally in life.partition_state.tallies():
             for kind, what, count in tally.rows():
                 counted[kind, what] += count
         said = Counter(record.kind.value for record in self.said)

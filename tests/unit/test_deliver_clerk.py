@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.deliver import clerk as clerk_module
-from pipeline.deliver.clerk import Batch, CalledOff, Clerk
-from pipeline.deliver.desk import Desk, Tables
-from pipeline.deliver.paper import Paper
-from pipeline.deliver.pending import Entry
-from pipeline.deliver.receipts import Key
+from pipeline.deliver.partition import two_phase_processor as processor_module
+from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
+from pipeline.deliver.state.entry import Entry
 from pipeline.records import Outcome, Receipt, RecordKind, Source
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
@@ -33,8 +33,10 @@ class Bench:
         self.passed = 0
         self.end: int | None = None
         self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
-        self.desk = Desk(0, self.tables, Paper(settings_for(tmp_path), lambda: 1_000.0))
-        self.clerk = Clerk[MemoryStep](self, self.settled.append)
+        self.partition_state = PartitionState(
+            0, self.tables, ReceiptWriter(settings_for(tmp_path), lambda: 1_000.0)
+        )
+        self.processor = TwoPhaseProcessor[MemoryStep](self, self.settled.append)
 
     def say(self, record: Any) -> None:
         self.said.append(record)
@@ -51,28 +53,29 @@ class Bench:
         """A contact comes in."""
         Shop(self).customer("ann@example.com", name="Ann")
         records = [(offset, self.said[-1])]
-        await self.clerk.take(
-            CONTACT, [Batch(self.desk, records, lambda step: step.done("contacts", offset))]
+        await self.processor.take(
+            CONTACT,
+            [PartitionBatch(self.partition_state, records, lambda step: step.done("contacts", offset))],
         )
 
     def accept(self, offset: int) -> None:
         """A contact comes in, and is not counted."""
         Shop(self).customer("ann@example.com", name="Ann")
-        self.desk.accept(CONTACT, [(offset, self.said[-1])], MemoryStep())
+        self.partition_state.accept(CONTACT, [(offset, self.said[-1])], MemoryStep())
 
     async def settle(self, *receipts: Receipt) -> None:
         """Receipts are read back, from offset 50 on."""
         values = list(enumerate(receipts, 50))
         end = None if self.end is None else self._end
-        batch: Batch[Receipt, MemoryStep] = Batch(
-            self.desk,
+        batch: PartitionBatch[Receipt, MemoryStep] = PartitionBatch(
+            self.partition_state,
             values,
             lambda step: step.done("receipts", values[-1][0]),
             lambda offset, _why: self.refused.append(offset),
             lambda _kind: self.passed,
             end,
         )
-        await self.clerk.settle([batch])
+        await self.processor.settle([batch])
 
     async def _end(self, _kind: RecordKind) -> int:
         assert self.end is not None
@@ -80,7 +83,9 @@ class Bench:
 
     def counts(self) -> dict[str, int]:
         """The account of contacts."""
-        return {what: count for _, _, tally in self.desk.tallies() for _, what, count in tally.rows()}
+        return {
+            what: count for _, _, tally in self.partition_state.tallies() for _, what, count in tally.rows()
+        }
 
 
 def receipt(offset: int, record_id: str = "ann@example.com", store: str = "acme-shop") -> Receipt:
@@ -114,7 +119,7 @@ async def test_a_receipt_of_no_record_is_refused_and_those_beside_it_count(tmp_p
 async def test_a_receipt_beyond_the_end_of_its_topic_is_refused(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clerk_module, "DOUBT", 0.0)
+    monkeypatch.setattr(processor_module, "DOUBT", 0.0)
     bench = Bench(tmp_path)
     bench.end = 1_000
     await bench.settle(receipt(10**12))
@@ -142,8 +147,8 @@ async def test_a_record_that_nobody_will_count_any_more_is_counted_with_its_rece
     await bench.settle(found)
     assert bench.refused == []
     assert bench.counts() == {"accepted": 1, "delivered": 1}
-    assert not +bench.desk.versions
-    assert bench.desk.entry("acme", Key(CONTACT, "ann@example.com")) == Entry()
+    assert not +bench.partition_state.versions
+    assert bench.partition_state.entry("acme", Key(CONTACT, "ann@example.com")) == Entry()
     await bench.settle(found)  # it repeats
     assert bench.counts() == {"accepted": 1, "delivered": 1}
 
@@ -152,6 +157,6 @@ async def test_a_round_that_waits_is_called_off(tmp_path: Any) -> None:
     bench = Bench(tmp_path)
     settling = asyncio.create_task(bench.settle(receipt(3)))
     await asyncio.sleep(0)
-    bench.clerk.call_off()
+    bench.processor.call_off()
     with pytest.raises(CalledOff):
         await settling

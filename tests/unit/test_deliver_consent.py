@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.connectif.answers import Answer, AnswerKind
-from pipeline.deliver.consent import (
+from pipeline.deliver.send.refused_fields import notes_of, refused_fields
+from pipeline.deliver.state.commands import PutContact, Unchanged
+from pipeline.deliver.state.consent import (
     CLOCKS_MS,
     DATE,
     NOBODY,
@@ -22,12 +24,10 @@ from pipeline.deliver.consent import (
     withdrawal,
     without_consent,
 )
-from pipeline.deliver.judge import apply, judge
-from pipeline.deliver.merge import OWN, SEEN, ContactState
-from pipeline.deliver.pending import Stamp, Waiting
-from pipeline.deliver.refusals import notes_of, refused_fields
-from pipeline.deliver.told import ContactTold
-from pipeline.deliver.verdicts import PutContact, Unchanged
+from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.deliver.state.last_sent import LastSentContact
+from pipeline.deliver.state.states import OWN, SEEN, ContactState
 from pipeline.events import Lane
 from pipeline.records import Origin
 
@@ -83,21 +83,21 @@ def test_a_withdrawal_that_was_found_makes_every_word_that_is_not_newer_no_news(
     waiting = _waiting(word)
     assert isinstance(waiting.state, ContactState)
     told = apply(None, waiting.state)
-    assert isinstance(told, ContactTold)
+    assert isinstance(told, LastSentContact)
     told = remembered(told, withdrawn_ms=found, unsubscribing_ms=None, at_ms=NOON)
-    again = judge(ContactTold.from_json(told.to_json()), waiting.state)
+    again = diff(LastSentContact.from_json(told.to_json()), waiting.state)
     assert again == Unchanged("same")
     if found is not None:
         assert told.newsletter == "unsubscribed"
         newer = ContactState(by_email=True, consent={OWN: (found + 1, False)})
-        assert judge(told, newer) == PutContact({"newsletter": "subscribed"})
+        assert diff(told, newer) == PutContact({"newsletter": "subscribed"})
 
 
 def test_when_an_unsubscription_was_told_is_known_until_a_subscription_is() -> None:
-    left = ContactTold(consent={SEEN: (NOON, True)})
+    left = LastSentContact(consent={SEEN: (NOON, True)})
     told = remembered(left, withdrawn_ms=None, unsubscribing_ms=NOON, at_ms=NOON + 5)
-    assert ContactTold.from_json(told.to_json()).withdrew == (NOON, NOON + 5)
-    later = ContactTold(consent={SEEN: (NOON + 9, False)}, withdrew=told.withdrew)
+    assert LastSentContact.from_json(told.to_json()).withdrew == (NOON, NOON + 5)
+    later = LastSentContact(consent={SEEN: (NOON + 9, False)}, withdrew=told.withdrew)
     assert remembered(later, withdrawn_ms=None, unsubscribing_ms=None, at_ms=NOON).withdrew is None
 
 
@@ -119,9 +119,9 @@ def test_what_a_contact_says_is_read_and_a_date_nobody_can_read_counts(
 
 
 def test_nothing_is_given_after_it_was_received() -> None:
-    verdict = PutContact({"newsletter": "subscribed"})
-    assert moment_of(None, _waiting(NOON + 10, received=NOON), verdict) == NOON
-    assert moment_of(None, _waiting(NOON, received=NOON + 10), verdict) == NOON
+    command = PutContact({"newsletter": "subscribed"})
+    assert moment_of(None, _waiting(NOON + 10, received=NOON), command) == NOON
+    assert moment_of(None, _waiting(NOON, received=NOON + 10), command) == NOON
     assert moment_of(None, _waiting(NOON), PutContact({"name": "Ann"})) is None
 
 
@@ -141,11 +141,11 @@ def test_only_a_live_word_of_late_is_told_unasked(age: int, lane: Lane, doubtful
 
 
 def test_a_word_that_may_have_been_told_against_a_withdrawal_is_taken_back() -> None:
-    verdict = PutContact({"name": "Ann", "newsletter": "subscribed"})
+    command = PutContact({"name": "Ann", "newsletter": "subscribed"})
     there = Said("subscribed", NOON)
-    assert without_consent(verdict, there, doubtful=False) == PutContact({"name": "Ann"})
+    assert without_consent(command, there, doubtful=False) == PutContact({"name": "Ann"})
     undone = {"name": "Ann", "newsletter": "unsubscribed"}
-    assert without_consent(verdict, there, doubtful=True) == PutContact(undone)
+    assert without_consent(command, there, doubtful=True) == PutContact(undone)
 
 
 FIELDS = {

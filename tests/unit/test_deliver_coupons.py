@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import CouponSetSettings
-from pipeline.deliver.book import Line, Phase
-from pipeline.deliver.coupons import (
+from pipeline.deliver.schedule.coupon_inventory import (
     AT_ONCE,
     FRUITLESS,
     LAG,
@@ -19,10 +18,11 @@ from pipeline.deliver.coupons import (
     REFUSED,
     UNREADABLE,
     Counters,
-    Stock,
+    CouponInventory,
     read_counters,
     set_of,
 )
+from pipeline.deliver.schedule.pending_index import PendingQueue, Phase
 from pipeline.events import Lane
 
 SPRING = CouponSetSettings(set_id="s1", low=5, batch=3, every=600)
@@ -32,29 +32,29 @@ class Bench:
     """A stock of one set, `s1`, and codes that come and go; it started a while ago."""
 
     def __init__(self, *, started: float = -LAG, unsure: bool = False, **changes: Any) -> None:
-        self.line = Line()
+        self.queue = PendingQueue()
         self.settings = SPRING.model_copy(update=changes)
-        self.stock = Stock({"spring": self.settings}, self.line)
-        self.spring = self.stock.sets["spring"]
+        self.waiting = CouponInventory({"spring": self.settings}, self.queue)
+        self.spring = self.waiting.sets["spring"]
         assert not self.due(started, unsure=unsure)
 
     def add(self, *codes: str, of: str = "s1") -> None:
         for code in codes:
-            self.line.add(f"{of}/{code}", Lane.LIVE, 0)
+            self.queue.add(f"{of}/{code}", Lane.LIVE, 0)
 
     def take(self, most: int = 100) -> list[str]:
-        return [record_id.partition("/")[2] for record_id in self.stock.take(Lane.LIVE, most)]
+        return [record_id.partition("/")[2] for record_id in self.waiting.take(Lane.LIVE, most)]
 
     def due(self, now: float, *, unsure: bool = False) -> bool:
-        return self.stock.due(now, unsure=unsure) is not None
+        return self.waiting.due(now, unsure=unsure) is not None
 
     def seen(self, now: float, available: int, quantity: int = 100) -> int:
-        return self.stock.seen("spring", Counters(available, quantity), now)
+        return self.waiting.seen("spring", Counters(available, quantity), now)
 
     def settle(self, *codes: str) -> None:
         for code in codes:
-            self.line.landed(f"s1/{code}")
-            self.line.settled(f"s1/{code}", None, told=True)
+            self.queue.receipt_written(f"s1/{code}")
+            self.queue.settled(f"s1/{code}", None, certain=True)
 
 
 def test_codes_of_a_set_nobody_watches_go_at_once() -> None:
@@ -68,14 +68,14 @@ def test_codes_of_a_watched_set_wait_until_it_is_low() -> None:
     bench = Bench()
     bench.add("a", "b", "c", "d")
     assert bench.take() == []
-    assert bench.spring.stock == 4
+    assert bench.spring.waiting == 4
     assert bench.due(0.0)
     assert bench.seen(0.1, available=5) == 0
     assert not bench.due(600.0)
     assert bench.due(600.1)
     assert bench.seen(600.2, available=4) == 3
     assert bench.take() == ["a", "b", "c"], "the oldest first"
-    assert bench.spring.stock == 1
+    assert bench.spring.waiting == 1
 
 
 def test_codes_of_both_kinds_are_told_apart_in_one_look() -> None:
@@ -86,7 +86,7 @@ def test_codes_of_both_kinds_are_told_apart_in_one_look() -> None:
     bench.add("y", "z", of="s2")
     assert bench.take(most=2) == ["x", "y"]
     assert bench.take() == ["z"]
-    assert bench.spring.stock == 2
+    assert bench.spring.waiting == 2
 
 
 def test_a_large_stock_is_kept_back_a_part_at_a_time() -> None:
@@ -94,7 +94,7 @@ def test_a_large_stock_is_kept_back_a_part_at_a_time() -> None:
     bench.add(*(str(number) for number in range(AT_ONCE + 1)))
     bench.add("x", of="s2")
     assert bench.take() == []
-    assert bench.spring.stock == AT_ONCE
+    assert bench.spring.waiting == AT_ONCE
     assert bench.take() == ["x"]
 
 
@@ -139,7 +139,7 @@ def test_without_an_answer_nothing_goes_and_the_set_is_looked_at_again() -> None
     bench.add("a")
     bench.take()
     bench.due(0.0)
-    assert bench.stock.seen("spring", None, 1.0) == 0
+    assert bench.waiting.seen("spring", None, 1.0) == 0
     assert not bench.due(1.0 + LAG - 0.1)
     assert bench.due(1.0 + LAG)
 
@@ -150,7 +150,7 @@ def test_a_set_that_cannot_be_filled_gets_nothing(trouble: str) -> None:
     bench.add("a")
     bench.take()
     bench.due(0.0)
-    assert bench.stock.seen("spring", Counters(trouble=trouble), 0.0) == 0
+    assert bench.waiting.seen("spring", Counters(trouble=trouble), 0.0) == 0
     assert (bench.spring.trouble, bench.spring.available) == (trouble, None)
     assert bench.due(600.0)
     assert bench.seen(600.0, available=0) == 1
@@ -168,7 +168,7 @@ def test_a_set_that_takes_none_of_its_codes_is_not_fed_all_of_them() -> None:
         bench.seen(now, available=0, quantity=7)
         bench.settle(*bench.take())
     assert bench.spring.trouble == REFUSED
-    assert bench.spring.stock == 100 - 3 * FRUITLESS
+    assert bench.spring.waiting == 100 - 3 * FRUITLESS
 
 
 def test_one_top_up_in_vain_stops_nothing() -> None:
@@ -208,7 +208,7 @@ def test_a_code_that_the_worker_before_us_told_is_not_let_go() -> None:
     bench = Bench()
     bench.add("a", "b")
     bench.take()
-    bench.line.settled("s1/a", None, told=True)
+    bench.queue.settled("s1/a", None, certain=True)
     bench.due(0.0)
     assert bench.seen(0.0, available=0) == 1
     assert bench.take() == ["b"]
@@ -220,8 +220,8 @@ def test_a_code_that_comes_again_while_it_waits_waits_once() -> None:
     bench.take()
     bench.add("a")
     assert bench.take() == []
-    assert bench.line.phase("s1/a") is Phase.HELD
-    assert bench.spring.stock == 1
+    assert bench.queue.phase("s1/a") is Phase.HELD
+    assert bench.spring.waiting == 1
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_every_code_arrives_once_and_a_set_never_has_more_than_it_needs(
         if going:
             connectif.imports.append((now + chance.randint(1, 30), going))
         if bench.due(now, unsure=unsure):
-            bench.stock.seen("spring", connectif.counters(now, chance.uniform(0, 10)), now)
+            bench.waiting.seen("spring", connectif.counters(now, chance.uniform(0, 10)), now)
         if eventful and chance.random() < 1 / 20:  # a customer
             connectif.assigned = min(connectif.assigned + 1, len(connectif.codes))
         if eventful and chance.random() < 1 / 50:  # kill -9

@@ -16,21 +16,30 @@ from rich.console import Console
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
-from pipeline.deliver import explain_report, wording
-from pipeline.deliver.book import LANES, Book, Line
-from pipeline.deliver.choices import Choice, Way, Why
-from pipeline.deliver.coupons import ABSENT, FORBIDDEN, NOT_MULTIPLE, REFUSED, UNREADABLE, Counters, Stock
-from pipeline.deliver.explain import CALLS, Account, explain
-from pipeline.deliver.gate import Gate
-from pipeline.deliver.health import Health, Sign
-from pipeline.deliver.lanes import Lanes
-from pipeline.deliver.purchases import Purchases
-from pipeline.deliver.receipts import Key
-from pipeline.deliver.scheduler import Action, Idle, Import, Poll, Scheduler, Send
-from pipeline.deliver.tries import Tries
+from pipeline.deliver.explain import explain_report
+from pipeline.deliver.explain import messages as wording
+from pipeline.deliver.explain.explanation import CALLS, ExplainedAccount, explain
+from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.schedule.coupon_inventory import (
+    ABSENT,
+    FORBIDDEN,
+    NOT_MULTIPLE,
+    REFUSED,
+    UNREADABLE,
+    Counters,
+    CouponInventory,
+)
+from pipeline.deliver.schedule.decision import Decision, Method, Rule
+from pipeline.deliver.schedule.lanes import Lanes
+from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue
+from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
+from pipeline.deliver.schedule.retries import Retries
+from pipeline.deliver.schedule.scheduler import Action, Idle, Import, Poll, Scheduler, Send
+from pipeline.deliver.send.admission import AdmissionControl
+from pipeline.deliver.send.health import Health, Sign
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import Seen
+from pipeline.limiter.state import Observation
 from pipeline.records import RecordKind
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
@@ -52,37 +61,37 @@ class _World:
         self, *, limit: int = 100, sets: dict[str, CouponSetSettings] | None = None, **more: float
     ) -> None:
         made = DeliverSettings.model_validate(more)
-        self.book, self.limiter = Book(), Limiter(limit, 60.0)
+        self.index, self.limiter = PendingIndex(), Limiter(limit, 60.0)
         self.told: set[Key] = set()
         self.needs: dict[str, list[Key]] = {}
         self.health = Health(made, lambda: 0.5)
-        self.gate = Gate(
+        self.admission = AdmissionControl(
             self.limiter, self.health, _Diary(), wall=lambda: WALL, at_once=8, heard=lambda *_: None
         )
         self.scheduler = Scheduler(
             made,
-            self.book,
+            self.index,
             self.limiter,
             needs=lambda one: self.needs.get(one, []),
-            is_told=self.told.__contains__,
+            was_sent=self.told.__contains__,
             sets=sets or {},
         )
-        self.tries: dict[Key, Tries] = {}
+        self.tries: dict[Key, Retries] = {}
         self.now = 0.0
         self._imports = 0
 
     def order(self, name: str, lane: Lane, *needs: Key) -> None:
         for key in needs:
             if key not in self.told:
-                self.book[key.kind].add(key.id, lane, int(WALL + self.now))
+                self.index[key.kind].add(key.id, lane, int(WALL + self.now))
         self.needs[name] = list(needs)
-        self.book[PURCHASE].add(name, lane, int(WALL + self.now))
+        self.index[PURCHASE].add(name, lane, int(WALL + self.now))
 
     def next(self) -> Action:
         return self.scheduler.next(self.now, WALL + self.now)
 
     def explained(self) -> dict[str, Any]:
-        account = Account("acme", self.scheduler, self.gate, self.book, tries=self.tries)
+        account = ExplainedAccount("acme", self.scheduler, self.admission, self.index, tries=self.tries)
         return explain(account, self.now, WALL + self.now)
 
     def carry_out(self, action: Action) -> None:
@@ -100,8 +109,8 @@ class _World:
                     self._settle(Key(job.kind, record_id))
 
     def _settle(self, key: Key) -> None:
-        self.book[key.kind].landed(key.id)
-        self.book[key.kind].settled(key.id, None, told=True)
+        self.index[key.kind].receipt_written(key.id)
+        self.index[key.kind].settled(key.id, None, certain=True)
         self.told.add(key)
         self.scheduler.settled(key)
 
@@ -114,7 +123,9 @@ def _picture(one: object) -> object:
         return sorted(map(str, one))
     if is_dataclass(one) and not isinstance(one, type):
         one = {field.name: getattr(one, field.name) for field in fields(one)}
-    elif isinstance(one, Scheduler | Book | Line | Purchases | Lanes | Stock):
+    elif isinstance(
+        one, Scheduler | PendingIndex | PendingQueue | PurchaseReadiness | Lanes | CouponInventory
+    ):
         one = vars(one)
     if isinstance(one, dict):
         return {str(key): _picture(value) for key, value in one.items()}
@@ -142,14 +153,14 @@ def test_it_changes_nothing_and_names_the_call_that_comes(
                 wanted = [] if contact is None else [Key(CONTACT, f"c{contact}@example.com")]
                 wanted += [] if product is None else [Key(PRODUCT, f"p{product}")]
                 if shared:
-                    one.book[PRODUCT].add(f"lone{number}", lane, int(WALL + one.now))
+                    one.index[PRODUCT].add(f"lone{number}", lane, int(WALL + one.now))
                 one.order(f"o{round_number}-{number}", lane, *wanted)
         for _ in range(work[round_number % len(work)]):
             if world.limiter.wait(world.now) > 0:
                 break
-            before = _picture(world.scheduler), _picture(world.book), _picture(world.limiter.state)
+            before = _picture(world.scheduler), _picture(world.index), _picture(world.limiter.state)
             found = world.explained()
-            after = _picture(world.scheduler), _picture(world.book), _picture(world.limiter.state)
+            after = _picture(world.scheduler), _picture(world.index), _picture(world.limiter.state)
             assert after == before
             assert "@" not in json.dumps(found)
             assert len(found["next"]) <= CALLS
@@ -211,15 +222,15 @@ def test_a_backlog_says_how_its_contacts_go_and_on_what_that_rests() -> None:
     for number in range(500):
         world.order(f"b{number}", Lane.BACKFILL, Key(CONTACT, f"c{number}@example.com"))
     found = world.explained()
-    [choice] = found["choices"]
-    assert (choice["lane"], choice["kind"], choice["way"], choice["rule"]) == (
+    [decision] = found["choices"]
+    assert (decision["lane"], decision["kind"], decision["way"], decision["rule"]) == (
         "backfill",
         "contact",
         "import",
         "runs_dry",
     )
-    assert choice["rows"] == 500
-    assert choice["why"].startswith("500 contacts by import, now: no purchases are ready")
+    assert decision["rows"] == 500
+    assert decision["why"].startswith("500 contacts by import, now: no purchases are ready")
     assert found["next"][0]["what"].startswith("import of ")
     world.carry_out(world.next())
     [job] = world.explained()["imports"]
@@ -257,11 +268,11 @@ def test_a_record_that_is_delayed_says_how_often_it_failed_with_what_and_when_it
     kind: RecordKind,
 ) -> None:
     world = _World()
-    world.book[kind].add("ann@example.com", Lane.LIVE, int(WALL))
+    world.index[kind].add("ann@example.com", Lane.LIVE, int(WALL))
     action = world.next()
     assert isinstance(action, Send)
-    first = Tries.after(None, "503; a web page", WALL)
-    world.tries[action.key] = Tries.after(first, "500 for ann@example.com", WALL + 3)
+    first = Retries.after(None, "503; a web page", WALL)
+    world.tries[action.key] = Retries.after(first, "500 for ann@example.com", WALL + 3)
     world.scheduler.delay(action.key, 500.0)
     world.now = 90.0
     found = world.explained()
@@ -288,7 +299,9 @@ def test_no_record_is_said_to_be_tried_before_the_account_may_be_called() -> Non
         started, world.now = world.now + 0.5, world.now + 1.0
         answer = Answer(AnswerKind.UNAVAILABLE, 503, cause=Cause.SERVER_ERROR, detail="503")
         world.health.answered(Sign.AWAY, answer, started, world.now)
-        world.gate.trouble.answered("purchases", Sign.AWAY, answer, WALL + started, WALL + world.now)
+        world.admission.call_failures.answered(
+            "purchases", Sign.AWAY, answer, WALL + started, WALL + world.now
+        )
     found = world.explained()
     again = found["retries"][0]["next_in_seconds"]
     assert again > 20, "its own delay ends in 3 s"
@@ -305,9 +318,9 @@ def test_nothing_is_only_said_where_nothing_is_pending() -> None:
     action = world.next()
     assert isinstance(action, Send)
     assert world.explained()["why_none"] == "No call is foreseen; pending are 1 under way."
-    world.book[PURCHASE].landed("o1")
+    world.index[PURCHASE].receipt_written("o1")
     assert world.explained()["why_none"] == "No call is foreseen; pending are 1 waiting for their receipts."
-    world.book[COUPON].add("spring/A", Lane.LIVE, int(WALL))
+    world.index[COUPON].add("spring/A", Lane.LIVE, int(WALL))
     assert "in line" in world.explained()["why_none"] or world.explained()["next"]
 
 
@@ -328,7 +341,7 @@ def test_a_used_budget_says_when_the_next_place_is_free_and_plans_from_then_on()
 def test_a_429_is_told_as_the_servers_word() -> None:
     world = _World()
     world.order("o1", Lane.LIVE)
-    world.limiter.finish(world.limiter.start(0.0), 0.0, Seen(limited=True, retry_after=30))
+    world.limiter.finish(world.limiter.start(0.0), 0.0, Observation(limited=True, retry_after=30))
     budget = world.explained()["budget"]
     assert budget["blocked_for_seconds"] == pytest.approx(30, abs=0.1)
     assert "429" in budget["why"]
@@ -365,10 +378,10 @@ def test_trouble_is_told_with_what_to_do_and_without_addresses(
     assert "example" not in json.dumps(found)
 
 
-@pytest.mark.parametrize("why", Why)
-def test_every_rule_has_its_sentence(why: Why) -> None:
-    for way in Way:
-        assert wording.choice(CONTACT, Choice(why, way, rows=2)).startswith("2 contacts ")
+@pytest.mark.parametrize("why", Rule)
+def test_every_rule_has_its_sentence(why: Rule) -> None:
+    for method in Method:
+        assert wording.decision(CONTACT, Decision(why, method, rows=2)).startswith("2 contacts ")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +397,7 @@ def test_every_rule_has_its_sentence(why: Why) -> None:
 def test_a_coupon_set_says_how_it_fares(counters: Counters | None, said: str) -> None:
     spring = CouponSetSettings(set_id="0" * 24, low=10, batch=50, every=600)
     world = _World(sets={"spring": spring})
-    world.scheduler.stock.seen("spring", counters, world.now)
+    world.scheduler.coupons.seen("spring", counters, world.now)
     (found,) = world.explained()["coupon_sets"]
     assert found["why"].startswith("coupon set spring ")
     assert said in found["why"]
@@ -397,8 +410,8 @@ def test_a_copy_goes_its_own_way() -> None:
         world.order(f"o{number}", Lane.BACKFILL, Key(CONTACT, f"c{number}"))
     world.carry_out(world.next())
     before = copy.deepcopy(_picture(world.scheduler))
-    book, limiter = world.book.copy(), world.limiter.copy()
-    twin = world.scheduler.copy(book, limiter, set())
+    index, limiter = world.index.copy(), world.limiter.copy()
+    twin = world.scheduler.copy(index, limiter, set())
     assert _picture(twin.imports) == _picture(world.scheduler.imports)
     for moment in range(20):
         action = twin.next(float(moment), WALL + moment)

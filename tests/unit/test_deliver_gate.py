@@ -5,36 +5,40 @@ from __future__ import annotations
 import pytest
 
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
-from pipeline.deliver.filesize import SMALLEST, FileSize
-from pipeline.deliver.gate import Slowed
+from pipeline.deliver.send.admission import ServerLimits
+from pipeline.deliver.send.file_size import SMALLEST, FileSize
 from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import Seen
+from pipeline.limiter.state import Observation
 
 LATE = Answer(AnswerKind.TIMEOUT, cause=Cause.TIMEOUT, carried_out=None)
 PAGE = Answer(AnswerKind.UNAVAILABLE, 413, cause=Cause.FOREIGN, carried_out=None)
 TAKEN = Answer(AnswerKind.CREATED, 201)
 
 
-def _told(*seen: Seen) -> list[tuple[int | None, float | None]]:
+def _told(*seen: Observation) -> list[tuple[int | None, float | None]]:
     told: list[tuple[int | None, float | None]] = []
-    slowed, budget = Slowed(lambda limit, away: told.append((limit, away))), Limiter(100, 60.0)
+    slowed, budget = ServerLimits(lambda limit, away: told.append((limit, away))), Limiter(100, 60.0)
     for one in seen:
-        slowed.heed(budget, one)
+        slowed.observe(budget, one)
     return told
 
 
 def test_a_lower_limit_than_ours_is_told_once() -> None:
-    assert _told(Seen(limit=100), Seen(limit=60), Seen(limit=60), Seen(limit=100), Seen(limit=60)) == [
-        (60, None)
-    ]
-    assert _told(Seen(limit=60), Seen(limit=1)) == [(60, None), (1, None)]
+    assert _told(
+        Observation(limit=100),
+        Observation(limit=60),
+        Observation(limit=60),
+        Observation(limit=100),
+        Observation(limit=60),
+    ) == [(60, None)]
+    assert _told(Observation(limit=60), Observation(limit=1)) == [(60, None), (1, None)]
 
 
 def test_a_time_away_that_is_longer_than_is_obeyed_is_told_once_until_it_is_over() -> None:
-    absurd = Seen(limited=True, retry_after=60_000)
-    assert _told(absurd, absurd, Seen(limited=True), absurd) == [(None, 60_000)]
-    assert len(_told(absurd, Seen(), absurd)) == 2
-    assert _told(Seen(limited=True, retry_after=600), Seen(retry_after=1e15)) == []
+    absurd = Observation(limited=True, retry_after=60_000)
+    assert _told(absurd, absurd, Observation(limited=True), absurd) == [(None, 60_000)]
+    assert len(_told(absurd, Observation(), absurd)) == 2
+    assert _told(Observation(limited=True, retry_after=600), Observation(retry_after=1e15)) == []
 
 
 @pytest.mark.parametrize("answer", [LATE, PAGE])

@@ -6,7 +6,7 @@ import math
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
-from pipeline.deliver.health import DEAD_IN_A_ROW, TOO_MANY_DEAD, Health, Sign, sign_of
+from pipeline.deliver.send.health import DEAD_IN_A_ROW, TOO_MANY_DEAD, Health, Sign, sign_of
 from pipeline.records import RecordKind
 
 AWAY = Answer(AnswerKind.UNAVAILABLE, 503)

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import DeliverSettings
-from pipeline.deliver.imports import (
-    Stage,
+from pipeline.connectif.imports import (
+    ImportStage,
     accounts_for_all,
     all_delivered,
     read_list,
     read_progress,
     suspects,
 )
-from pipeline.deliver.jobs import Batch, ImportQueue
+from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportQueue
 from pipeline.records import RecordKind
 
 KEYS = ["ann@example.com", "bea@example.com", "cid@example.com", "dee@example.com"]
@@ -28,15 +28,15 @@ BASE: dict[str, Any] = {"id": "6553f13d0069800100000001", "type": "contacts", "t
 @pytest.mark.parametrize(
     ("status", "stage"),
     [
-        ("queued", Stage.UNFINISHED),
-        ("inProgress", Stage.UNFINISHED),
-        ("something new", Stage.UNFINISHED),
-        ("finished", Stage.FINISHED),
-        ("error", Stage.FAILED),
-        ("cancelled", Stage.FAILED),
+        ("queued", ImportStage.UNFINISHED),
+        ("inProgress", ImportStage.UNFINISHED),
+        ("something new", ImportStage.UNFINISHED),
+        ("finished", ImportStage.FINISHED),
+        ("error", ImportStage.FAILED),
+        ("cancelled", ImportStage.FAILED),
     ],
 )
-def test_each_status_has_its_stage(status: str, stage: Stage) -> None:
+def test_each_status_has_its_stage(status: str, stage: ImportStage) -> None:
     progress = read_progress({**BASE, "status": status})
     assert progress is not None
     assert progress.stage is stage
@@ -72,7 +72,7 @@ def test_an_answer_that_shows_an_older_import_is_not_the_files() -> None:
     shown = read_progress({**BASE, "status": "queued"})
     assert shown is not None
     assert queue.is_new(shown)
-    queue.started(contact, shown.import_id, Batch(["a"]), "_email", 0.0)
+    queue.started(contact, shown.import_id, ImportBatch(["a"]), "_email", 0.0)
     queue.ended(next(queue.under_way()))
     assert not queue.is_new(shown)
 
@@ -154,10 +154,10 @@ def test_lists_of_any_shape_are_read() -> None:
 
 def test_rows_an_import_said_nothing_of_go_whole_once_and_then_in_halves() -> None:
     queue = ImportQueue(DeliverSettings(), 60.0)
-    (whole,) = queue.failed(Batch(["a", "b", "c"]), split=False)
+    (whole,) = queue.failed(ImportBatch(["a", "b", "c"]), split=False)
     assert (whole.ids, whole.tries) == (["a", "b", "c"], 1)
     assert [part.ids for part in queue.failed(whole, split=True)] == [["a"], ["b", "c"]]
-    assert [part.ids for part in queue.failed(Batch(["a"], 3), split=True)] == [["a"]]
+    assert [part.ids for part in queue.failed(ImportBatch(["a"], 3), split=True)] == [["a"]]
 
 
 def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() -> None:
@@ -177,7 +177,7 @@ def test_a_kind_stays_closed_while_an_import_of_unknown_content_is_unfinished() 
 
 def test_our_own_imports_and_those_made_by_hand_close_nothing() -> None:
     queue, contact = ImportQueue(DeliverSettings(), 60.0), RecordKind.CONTACT
-    queue.started(contact, BASE["id"], Batch(["a"]), "_email", 0)
+    queue.started(contact, BASE["id"], ImportBatch(["a"]), "_email", 0)
     queue.doubt([contact], now=0)
     ours = read_progress({**BASE, "status": "queued"})
     by_hand = read_progress({**BASE, "id": "x", "status": "queued", "origin": "app"})
@@ -200,7 +200,7 @@ def test_a_report_of_a_million_columns_is_looked_at_no_further_than_ours_can_go(
 
 def test_what_an_import_took_by_a_clock_of_the_year_9999_teaches_nothing_absurd() -> None:
     queue = ImportQueue(DeliverSettings(), 60.0)
-    queue.started(RecordKind.CONTACT, "i1", Batch(list("abcd")), "_email", 100.0)
+    queue.started(RecordKind.CONTACT, "i1", ImportBatch(list("abcd")), "_email", 100.0)
     (job,) = queue.under_way()
     queue.finished(job, 130.0, 2.5e11)
     assert queue.durations[RecordKind.CONTACT].expected(4) <= 60

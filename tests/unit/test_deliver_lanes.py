@@ -9,7 +9,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.lanes import EVENLY, KEPT, Lanes
+from pipeline.deliver.schedule.lanes import EVENLY, KEPT, Lanes
 from pipeline.events import Lane
 
 LIVE, RETRY, BACKFILL = Lane

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.contact_state import consent_of, statement_of
-from pipeline.deliver.merge import (
+from pipeline.deliver.state.contact import consent_of, statement_of
+from pipeline.deliver.state.owners import Owners
+from pipeline.deliver.state.states import (
     OWN,
     SEEN,
     Base,
@@ -24,7 +25,6 @@ from pipeline.deliver.merge import (
     merged,
     state_from_json,
 )
-from pipeline.deliver.owners import Owners
 from pipeline.records import Op
 
 _versions = st.integers(1, 4)

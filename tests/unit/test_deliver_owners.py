@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.deliver.judge import apply, judge
-from pipeline.deliver.merge import ContactState, ProductState, PurchaseState, state_of
-from pipeline.deliver.told import Told, told_from_json
-from pipeline.deliver.verdicts import (
+from pipeline.deliver.state.commands import (
     CreatePurchase,
     DeleteProduct,
     DeletePurchase,
@@ -18,6 +15,9 @@ from pipeline.deliver.verdicts import (
     ReplacePurchase,
     Unchanged,
 )
+from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
+from pipeline.deliver.state.states import ContactState, ProductState, PurchaseState, state_of
 from pipeline.records import (
     Contact,
     ContactRecord,
@@ -100,88 +100,88 @@ def product(owner: str, version: int, op: Op = Op.UPSERT, **body: Any) -> Produc
     return state
 
 
-def told(*states: Any) -> Told:
+def told(*states: Any) -> LastSent:
     """What Connectif was told, stored and read again."""
-    known: Told | None = None
+    known: LastSent | None = None
     for state in states:
         known = apply(known, state)
     assert known is not None
-    return told_from_json(known.kind, known.to_json())
+    return last_sent_from_json(known.kind, known.to_json())
 
 
 class TestAnAddress:
     def test_that_its_customer_left_is_unsubscribed(self) -> None:
-        assert judge(told(subscribed(ANA, 1)), has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
+        assert diff(told(subscribed(ANA, 1)), has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
 
     def test_is_left_alone_once_it_is_another_customers(self) -> None:
         known = told(subscribed(ANA, 1), subscribed(BEA, 4))
-        assert judge(known, has_left(ANA, 5)) == Unchanged("another_owner")
+        assert diff(known, has_left(ANA, 5)) == Unchanged("another_owner")
 
     def test_that_a_guest_used_meanwhile_is_unsubscribed_all_the_same(self) -> None:
         known = told(subscribed(ANA, 1), contact(GUEST, 4, name="Ana"))
-        assert judge(known, has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
+        assert diff(known, has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
 
     def test_stays_unsubscribed_when_another_customer_comes_without_a_word(self) -> None:
         known = told(subscribed(ANA, 1), has_left(ANA, 5))
-        assert judge(known, contact(BEA, 7, name="Bea")) == PutContact({"name": "Bea"})
+        assert diff(known, contact(BEA, 7, name="Bea")) == PutContact({"name": "Bea"})
 
     def test_is_subscribed_again_by_who_comes_and_says_so(self) -> None:
         known = told(subscribed(ANA, 1), has_left(ANA, 5))
-        assert judge(known, subscribed(BEA, 7)) == PutContact({"newsletter": "subscribed"})
+        assert diff(known, subscribed(BEA, 7)) == PutContact({"newsletter": "subscribed"})
 
     def test_that_waits_is_not_told_to_be_subscribed_once_it_was_left(self) -> None:
         both = subscribed(ANA, 1).merge(has_left(ANA, 5))
-        assert judge(None, both) == PutContact({"newsletter": "unsubscribed"})
+        assert diff(None, both) == PutContact({"newsletter": "unsubscribed"})
 
     @pytest.mark.parametrize("later", [contact(BEA, 4, name="Bea"), contact(GUEST, 4, name="Ana")])
     def test_is_not_deleted_with_who_had_it_before(self, later: ContactState) -> None:
-        assert judge(told(contact(ANA, 1, name="Ana"), later), deleted(ANA, 9)) == Unchanged("another_owner")
+        assert diff(told(contact(ANA, 1, name="Ana"), later), deleted(ANA, 9)) == Unchanged("another_owner")
 
     def test_is_deleted_with_the_last_who_had_it_whoever_went_first(self) -> None:
         known = told(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"))
         gone = PutContact(None, delete_first=True)
-        assert judge(known, deleted(BEA, 9)) == gone
+        assert diff(known, deleted(BEA, 9)) == gone
         known = told(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"), deleted(ANA, 8))
-        assert judge(known, deleted(BEA, 9)) == gone
+        assert diff(known, deleted(BEA, 9)) == gone
 
     def test_is_deleted_though_its_own_orders_named_it_since(self) -> None:
         known = told(contact(ANA, 1, name="Ana"), contact(ANA, 7, name="Ana"))
-        assert judge(known, deleted(ANA, 9)) == PutContact(None, delete_first=True)
+        assert diff(known, deleted(ANA, 9)) == PutContact(None, delete_first=True)
 
     def test_that_was_deleted_comes_back_with_who_had_taken_it_over_before(self) -> None:
         known = told(contact(ANA, 1, name="Ana"), deleted(ANA, 9))
-        assert judge(known, contact(BEA, 4, name="Bea")) == PutContact({"name": "Bea"})
+        assert diff(known, contact(BEA, 4, name="Bea")) == PutContact({"name": "Bea"})
 
     def test_that_was_deleted_does_not_come_back_by_an_older_word_of_the_same_customer(self) -> None:
         known = told(contact(ANA, 4, name="Ana"), deleted(ANA, 9))
-        assert judge(known, contact(ANA, 3, name="Anna")) == Unchanged("same")
+        assert diff(known, contact(ANA, 3, name="Anna")) == Unchanged("same")
 
 
 class TestAPurchaseId:
     def test_given_to_another_order_is_replaced_and_not_taken_back_by_the_first(self) -> None:
         known = told(purchase("order|1", 10, "1.00"))
         second = purchase("order|2", 3, "2.00", heard=20)
-        assert judge(known, second) == ReplacePurchase(verify=False)
+        assert diff(known, second) == ReplacePurchase(verify=False)
         known = told(purchase("order|1", 10, "1.00"), second)
-        assert judge(known, purchase("order|1", 30, None)) == Unchanged("another_owner")
+        assert diff(known, purchase("order|1", 30, None)) == Unchanged("another_owner")
 
     def test_taken_back_and_given_to_another_order_is_a_first_sale(self) -> None:
         known = told(purchase("order|1", 10, "1.00"), purchase("order|1", 11, None))
-        first = judge(known, purchase("order|2", 3, "2.00", heard=20))
+        first = diff(known, purchase("order|2", 3, "2.00", heard=20))
         assert first == CreatePurchase(trigger=True, compare=True)
 
     def test_waiting_for_both_orders_ends_with_the_one_that_has_it(self) -> None:
         both = purchase("order|1", 11, None, heard=21).merge(purchase("order|2", 3, "2.00", heard=20))
-        assert judge(told(purchase("order|1", 10, "1.00")), both) == ReplacePurchase(verify=False)
-        assert judge(None, both) == CreatePurchase(trigger=True, compare=False)
+        assert diff(told(purchase("order|1", 10, "1.00")), both) == ReplacePurchase(verify=False)
+        assert diff(None, both) == CreatePurchase(trigger=True, compare=False)
 
     def test_renumbered_starts_no_workflow(self) -> None:
         again = purchase("order|1", 3, "2.00", trigger=False)
-        assert judge(None, again) == CreatePurchase(trigger=False, compare=False)
+        assert diff(None, again) == CreatePurchase(trigger=False, compare=False)
 
     def test_told_before_orders_were_named_is_anyones(self) -> None:
-        known = told_from_json(purchase("", 1, "1.00").kind, [1, "00"])
-        assert judge(known, purchase("order|1", 3, None)) == DeletePurchase()
+        known = last_sent_from_json(purchase("", 1, "1.00").kind, [1, "00"])
+        assert diff(known, purchase("order|1", 3, None)) == DeletePurchase()
 
     def test_waiting_since_before_orders_were_named_is_the_same_order(self) -> None:
         before = PurchaseState.from_json([1, 0, {"purchase_id": "5"}])
@@ -192,19 +192,19 @@ class TestAVariant:
     def test_that_moved_is_neither_hidden_nor_deleted_with_its_former_product(self) -> None:
         known = told(product("product|1", 1, name="Mug"), product("product|2", 5, name="Mug"))
         hide = product("product|1", 9, Op.HIDE, availability="outofstock", is_blacklisted=True)
-        assert judge(known, hide) == Unchanged("another_owner")
-        assert judge(known, product("product|1", 9, Op.RETRACT)) == Unchanged("another_owner")
-        assert judge(known, product("product|2", 9, Op.RETRACT)) == DeleteProduct()
+        assert diff(known, hide) == Unchanged("another_owner")
+        assert diff(known, product("product|1", 9, Op.RETRACT)) == Unchanged("another_owner")
+        assert diff(known, product("product|2", 9, Op.RETRACT)) == DeleteProduct()
 
     def test_that_moved_while_it_waits_is_told_as_the_new_product_says(self) -> None:
         hide = product("product|1", 9, Op.HIDE, availability="outofstock", is_blacklisted=True)
         moved = product("product|2", 5, name="Mug", availability="instock")
-        assert judge(None, hide.merge(moved)) == PutProduct({"name": "Mug", "availability": "instock"})
-        assert judge(None, product("product|1", 9, Op.RETRACT).merge(moved)) == PutProduct(
+        assert diff(None, hide.merge(moved)) == PutProduct({"name": "Mug", "availability": "instock"})
+        assert diff(None, product("product|1", 9, Op.RETRACT).merge(moved)) == PutProduct(
             {"name": "Mug", "availability": "instock"}
         )
 
     def test_is_patched_by_other_events_than_its_own(self) -> None:
         known = told(product("product|1", 1, name="Mug"))
         patch = product("product|77", 9, Op.PATCH, availability="instock")
-        assert judge(known, patch) == PutProduct({"availability": "instock"})
+        assert diff(known, patch) == PutProduct({"availability": "instock"})

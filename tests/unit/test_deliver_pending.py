@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.merge import OWN, SEEN, Base, Claim, ProductState, PurchaseState
-from pipeline.deliver.pending import NOTHING, Entry, Stamp, Waiting, peek
-from pipeline.deliver.receipts import Ending, Key, Place, receipt_of, record_of
+from pipeline.deliver.partition.receipts import AccountPartition, Ending, Key, receipt_of, record_of
+from pipeline.deliver.state.entry import NOTHING, Entry, Stamp, Waiting, peek
+from pipeline.deliver.state.states import OWN, SEEN, Base, Claim, ProductState, PurchaseState
 from pipeline.events import Lane
 from pipeline.records import Origin, Outcome, Receipt, RecordKind
 
-PLACE, KEY = Place("acme", 0), Key(RecordKind.PURCHASE, "o1")
+PLACE, KEY = AccountPartition("acme", 0), Key(RecordKind.PURCHASE, "o1")
 
 
 def _stamp(offset: int, version: int, origin: Origin = Origin.ORDER, lane: Lane = Lane.LIVE) -> Stamp:

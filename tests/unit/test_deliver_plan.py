@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import AccountSettings, DeliverSettings, parse
-from pipeline.deliver import plan_report
-from pipeline.deliver.plan import Volume, _Run, forecast, least_seconds
+from pipeline.deliver.explain import plan_report
+from pipeline.deliver.explain.plan import Volume, _Run, forecast, least_seconds
 from pipeline.errors import SettingsError
 from pipeline.events import Lane
 
@@ -110,7 +110,7 @@ def test_every_plan_ends_within_the_limit_and_never_before_the_bound(volume: Vol
     began: list[float] = []
     while run.left:
         if run.step():
-            began.append(run._rehearsal.now)
+            began.append(run._simulation.now)
             assert len(began) <= limit or began[-1] - began[-1 - limit] >= 60, (
                 "more than the limit in a window"
             )

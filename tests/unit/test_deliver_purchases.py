@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.deliver.book import Book
-from pipeline.deliver.purchases import GRACE, Purchases
-from pipeline.deliver.receipts import Key
+from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.purchase_readiness import GRACE, PurchaseReadiness
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
@@ -19,46 +19,46 @@ class _Clerk:
     """Purchases of one account, each of which needs a contact that nobody has announced."""
 
     def __init__(self) -> None:
-        self.book = Book()
+        self.index = PendingIndex()
         self.later: list[float] = []
-        self.purchases = Purchases(
-            self.book, needs=lambda _id: [UNKNOWN], is_told=lambda _key: False, delay=self._delay
+        self.purchases = PurchaseReadiness(
+            self.index, needs=lambda _id: [UNKNOWN], was_sent=lambda _key: False, delay=self._delay
         )
 
     def _delay(self, key: Key, until: float) -> None:
         self.later.append(until)
-        self.book[key.kind].hold(key.id)
+        self.index[key.kind].hold(key.id)
 
     def look(self, now: float, wall: float) -> int:
         """How many are ready after another look; those that were kept away are back."""
-        self.book[PURCHASE].release("o1")
+        self.index[PURCHASE].release("o1")
         self.purchases.look(Lane.LIVE, now, wall, ahead=10)
         return self.purchases.ready(Lane.LIVE)
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 600, 86_400])
 def test_a_purchase_waits_two_seconds_for_its_contact_however_far_our_clock_was_ahead(ahead: int) -> None:
-    clerk = _Clerk()
-    clerk.book[PURCHASE].add("o1", Lane.LIVE, WALL + ahead)
-    assert clerk.look(10.0, WALL) == 0
-    assert clerk.later == [10.0 + GRACE]
-    assert clerk.look(10.0 + GRACE, WALL + GRACE) == 1
+    processor = _Clerk()
+    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL + ahead)
+    assert processor.look(10.0, WALL) == 0
+    assert processor.later == [10.0 + GRACE]
+    assert processor.look(10.0 + GRACE, WALL + GRACE) == 1
 
 
 def test_one_that_waited_elsewhere_goes_at_once() -> None:
-    clerk = _Clerk()
-    clerk.book[PURCHASE].add("o1", Lane.LIVE, WALL - 60)
-    assert clerk.look(10.0, WALL) == 1
+    processor = _Clerk()
+    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL - 60)
+    assert processor.look(10.0, WALL) == 1
 
 
 def test_purchases_that_come_and_go_while_nothing_is_sent_leave_nothing_behind() -> None:
-    clerk = _Clerk()
-    line = clerk.book[PURCHASE]
+    processor = _Clerk()
+    line = processor.index[PURCHASE]
     line.add("first", Lane.LIVE, WALL - 90)
     for number in range(2_000):
         line.add("o1", Lane.LIVE, WALL - 60 + number % 10)
-        clerk.purchases.look(Lane.LIVE, 10.0, WALL, ahead=10)
+        processor.purchases.look(Lane.LIVE, 10.0, WALL, ahead=10)
         line.settle_at_once("o1", Lane.LIVE, WALL)
-        line.settled("o1", None, told=True)
-        clerk.purchases.settled(Key(PURCHASE, "o1"))
-    assert len(clerk.purchases._heaps[Lane.LIVE]) < 200
+        line.settled("o1", None, certain=True)
+        processor.purchases.settled(Key(PURCHASE, "o1"))
+    assert len(processor.purchases._heaps[Lane.LIVE]) < 200

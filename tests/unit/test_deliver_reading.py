@@ -7,7 +7,7 @@ import time
 import orjson
 import pytest
 
-from pipeline.deliver.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.records import Origin, Purchase, PurchaseRecord, RecordKind, Source, partition_of
 from tests.simulation.shop import Shop
 from tests.unit.test_deliver_clerk import receipt

@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient
-from pipeline.deliver.book import Book
-from pipeline.deliver.errands import Again, Result
-from pipeline.deliver.gate import Pass
-from pipeline.deliver.health import Sign
-from pipeline.deliver.receipts import Ending
-from pipeline.deliver.selling import Progress, Sale
-from pipeline.deliver.verdicts import CreatePurchase, DeletePurchase, ReplacePurchase
+from pipeline.deliver.partition.receipts import Ending
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.send.admission import Permit
+from pipeline.deliver.send.health import Sign
+from pipeline.deliver.send.purchase_sync import PurchaseSync, SyncProgress
+from pipeline.deliver.send.record_calls import Result, Retry
+from pipeline.deliver.state.commands import CreatePurchase, DeletePurchase, ReplacePurchase
 from pipeline.events import Lane
 from pipeline.records import Outcome, RecordKind
 
@@ -34,7 +34,7 @@ TAKEN = {"status": 409, "title": "Conflict", "detail": "Purchase o1 already exis
 GONE = {"status": 404, "title": "Not Found"}
 
 
-class _Way:
+class _Permit:
     """A pass that is never held up."""
 
     async def call(
@@ -50,10 +50,10 @@ class _Way:
 
 
 def _tell(
-    verdict: CreatePurchase | DeletePurchase | ReplacePurchase,
+    command: CreatePurchase | DeletePurchase | ReplacePurchase,
     answers: list[tuple[str, int, Any]],
-    progress: Progress | None = None,
-    book: Book | None = None,
+    progress: SyncProgress | None = None,
+    index: PendingIndex | None = None,
 ) -> Result:
     """What becomes of the purchase where Connectif answers so; every answer is asked for, in this order."""
     left = list(answers)
@@ -63,23 +63,23 @@ def _tell(
         assert request.method == method
         return httpx.Response(status, json=body) if body else httpx.Response(status)
 
-    async def tell() -> Result:
+    async def send() -> Result:
         settings = AccountSettings(api_key=SecretStr("a:b"), base_url="http://localhost")
         async with ConnectifClient("acme", settings, transport=httpx.MockTransport(answer)) as client:
-            way = cast("Pass", _Way())
-            known = Progress() if progress is None else progress
-            sale = Sale(
+            permit = cast("Permit", _Permit())
+            known = SyncProgress() if progress is None else progress
+            purchase_sync = PurchaseSync(
                 client,
-                way,
-                book or Book(),
+                permit,
+                index or PendingIndex(),
                 "o1",
                 body=BODY,
                 progress=known,
-                told_contact=lambda _contact: None,
+                last_sent_contact=lambda _contact: None,
             )
-            return await sale.tell(verdict)
+            return await purchase_sync.send(command)
 
-    result = asyncio.run(tell())
+    result = asyncio.run(send())
     assert left == []
     return result
 
@@ -89,42 +89,42 @@ def _held(total: str) -> Any:
     return {"id": "1", "purchaseId": "o1", "totalPrice": float(total), "products": [line]}
 
 
-def _sent_before() -> Book:
-    book = Book()
-    line = book[RecordKind.PURCHASE]
+def _sent_before() -> PendingIndex:
+    index = PendingIndex()
+    line = index[RecordKind.PURCHASE]
     line.add("o1", Lane.LIVE, 0)
     line.mark_tried("o1")
-    return book
+    return index
 
 
 def test_what_was_deleted_is_in_doubt_whatever_keeps_its_post_from_being_made() -> None:
     result = _tell(
         ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 400, FOREIGN), ("GET", 503, None)]
     )
-    assert result == Again(Sign.AWAY, tried=True, reason="unreadable", detail="503; without a body")
+    assert result == Retry(Sign.AWAY, tried=True, reason="unreadable", detail="503; without a body")
 
 
 def test_what_was_deleted_is_not_deleted_again() -> None:
-    progress = Progress()
+    progress = SyncProgress()
     _tell(ReplacePurchase(verify=False), [("DELETE", 204, None), ("POST", 503, None)], progress)
     result = _tell(ReplacePurchase(verify=False), [("POST", 201, _held("20"))], progress)
     assert result == Ending(Outcome.DELIVERED, "replaced", status=201)
 
 
 def test_what_the_lost_answer_had_stored_is_found() -> None:
-    progress = Progress(deleted=True)
+    progress = SyncProgress(deleted=True)
     answers = [("POST", 409, TAKEN), ("GET", 200, _held("20"))]
     result = _tell(ReplacePurchase(verify=False), answers, progress)
     assert result == Ending(Outcome.DELIVERED, "already", status=200)
 
 
 def test_another_version_that_appears_meanwhile_is_replaced_once_an_errand() -> None:
-    other, progress = _held("5"), Progress(deleted=True)
+    other, progress = _held("5"), SyncProgress(deleted=True)
     answers = [("POST", 409, TAKEN), ("GET", 200, other), ("DELETE", 204, None)]
     result = _tell(
         ReplacePurchase(verify=False), [*answers, ("POST", 409, TAKEN), ("GET", 200, other)], progress
     )
-    assert isinstance(result, Again)
+    assert isinstance(result, Retry)
     assert (result.sign, result.tried, result.reason) == (Sign.WELL, True, "conflict")
     assert progress.deleted is False
 
@@ -142,7 +142,7 @@ def test_a_success_that_does_not_say_of_which_purchase_counts_once_the_purchase_
     assert result == Ending(Outcome.DELIVERED, "created", status=201)
     for answer in ((404, GONE), (503, None), (200, {"id": "1"}), (200, _held("20") | {"purchaseId": "o2"})):
         result = _tell(NEW, [("POST", 201, {"id": "1"}), ("GET", *answer)])
-        assert isinstance(result, Again)
+        assert isinstance(result, Retry)
         assert result.sign is Sign.AWAY
 
 
@@ -150,17 +150,17 @@ def test_an_answer_of_another_purchase_says_nothing_of_this_one() -> None:
     others = _held("20") | {"purchaseId": "o2"}
     taken = TAKEN | {"detail": "Purchase o2 already exists."}
     result = _tell(NEW, [("POST", 201, others)])
-    assert isinstance(result, Again)
-    book = _sent_before()
-    result = _tell(NEW, [("POST", 409, taken), ("GET", 404, GONE)], book=book)
-    assert isinstance(result, Again)
-    result = _tell(NEW, [("POST", 409, TAKEN | {"detail": "Purchase O1 already exists."})], book=book)
+    assert isinstance(result, Retry)
+    index = _sent_before()
+    result = _tell(NEW, [("POST", 409, taken), ("GET", 404, GONE)], index=index)
+    assert isinstance(result, Retry)
+    result = _tell(NEW, [("POST", 409, TAKEN | {"detail": "Purchase O1 already exists."})], index=index)
     assert result == Ending(Outcome.DELIVERED, "already", status=409)
 
 
 @pytest.mark.parametrize("body", [{"id": "1"}, {"ok": True}, _held("20") | {"purchaseId": "o2"}])
 def test_a_deletion_is_one_without_a_body_or_one_that_shows_what_was_deleted(body: Any) -> None:
-    assert isinstance(_tell(DeletePurchase(), [("DELETE", 200, body)]), Again)
+    assert isinstance(_tell(DeletePurchase(), [("DELETE", 200, body)]), Retry)
     assert isinstance(_tell(DeletePurchase(), [("DELETE", 200, _held("20"))]), Ending)
 
 
@@ -174,19 +174,19 @@ def test_what_others_have_told_of_stays_as_it_is_and_the_receipt_says_so() -> No
 def test_what_is_said_to_be_taken_and_cannot_be_seen_is_not_delivered() -> None:
     for answer in ((503, None), (200, {"message": "ok"}), (404, {"message": "no route"})):
         result = _tell(NEW, [("POST", 409, TAKEN), ("GET", *answer)])
-        assert isinstance(result, Again)
+        assert isinstance(result, Retry)
         assert result.sign is Sign.AWAY
-    assert isinstance(_tell(NEW, [("POST", 409, TAKEN), ("GET", 404, GONE)]), Again)
+    assert isinstance(_tell(NEW, [("POST", 409, TAKEN), ("GET", 404, GONE)]), Retry)
 
 
 def test_a_refusal_as_taken_is_believed_after_a_try_of_our_own() -> None:
-    result = _tell(NEW, [("POST", 409, TAKEN)], book=_sent_before())
+    result = _tell(NEW, [("POST", 409, TAKEN)], index=_sent_before())
     assert result == Ending(Outcome.DELIVERED, "already", status=409)
 
 
 def test_a_page_in_the_place_of_a_refusal_asks_nothing_and_delivers_nothing() -> None:
     result = _tell(NEW, [("POST", 409, {"message": "conflict"})])
-    assert isinstance(result, Again)
+    assert isinstance(result, Retry)
     assert (result.sign, result.tried) == (Sign.AWAY, True)
 
 
@@ -198,15 +198,15 @@ def test_a_refusal_as_taken_in_part_of_its_form_counts_by_what_is_seen_alone() -
     assert result == Ending(Outcome.DELIVERED, "already", status=200)
     for answer in ((404, GONE), (404, {"title": "Not Found"}), (200, {"message": "ok"}), (503, None)):
         result = _tell(NEW, [("POST", 409, HALF), ("GET", *answer)])
-        assert isinstance(result, Again)
+        assert isinstance(result, Retry)
         assert result.sign is Sign.AWAY
 
 
 def test_an_id_that_is_taken_by_nothing_is_given_up_after_three_looks() -> None:
-    progress = Progress()
-    verdict, answers = CreatePurchase(trigger=False, compare=True), [("POST", 409, TAKEN), ("GET", 404, GONE)]
-    assert isinstance(_tell(verdict, answers, progress), Again)
-    assert isinstance(_tell(verdict, answers, progress), Again)
-    result = _tell(verdict, answers, progress)
+    progress = SyncProgress()
+    command, answers = CreatePurchase(trigger=False, compare=True), [("POST", 409, TAKEN), ("GET", 404, GONE)]
+    assert isinstance(_tell(command, answers, progress), Retry)
+    assert isinstance(_tell(command, answers, progress), Retry)
+    result = _tell(command, answers, progress)
     assert isinstance(result, Ending)
     assert (result.outcome, result.reason, result.status) == (Outcome.DEAD, "id_used_up", 409)

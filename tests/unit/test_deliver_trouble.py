@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
-from pipeline.deliver.health import Sign
-from pipeline.deliver.trouble import Failing, Trouble
+from pipeline.deliver.send.call_failures import CallFailures, Failing
+from pipeline.deliver.send.health import Sign
 
 WELL = Answer(AnswerKind.OK, 200)
 DOWN = Answer(AnswerKind.UNAVAILABLE, 503, "503; a web page", cause=Cause.SERVER_ERROR)
@@ -18,7 +18,7 @@ class _Account:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.wall = 1_000.0
-        self.trouble = Trouble(self._tell)
+        self.trouble = CallFailures(self._tell)
 
     def _tell(self, now: Failing | None, before: Failing | None) -> None:
         self.told.append(now.cause if now else f"over: {before.cause if before else ''}")

@@ -10,9 +10,9 @@ import zipfile
 
 import pytest
 
-from pipeline.deliver import withdrawals
-from pipeline.deliver.consent import DATE, STATUS, UNSUBSCRIBED
-from pipeline.deliver.withdrawals import EMAIL, Unusable
+from pipeline.deliver.send import consent_export as withdrawals
+from pipeline.deliver.send.consent_export import EMAIL, Unusable
+from pipeline.deliver.state.consent import DATE, STATUS, UNSUBSCRIBED
 
 HEADER = f"{EMAIL},{STATUS},{DATE}\n"
 

@@ -55,7 +55,7 @@ async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_read
 class _Desk:
     """An index of what the tables hold at the moment it is built."""
 
-    def __init__(self, partition: int, tables: dict[str, str], _paper: object) -> None:
+    def __init__(self, partition: int, tables: dict[str, str], _receipt_writer: object) -> None:
         self.partition, self._tables = partition, tables
         self.holds = ""
 
@@ -64,17 +64,17 @@ class _Desk:
 
 
 def _worker(monkeypatch: pytest.MonkeyPatch, tables: dict[str, str], held: frozenset[int]) -> Any:
-    monkeypatch.setattr(worker, "Desk", _Desk)
+    monkeypatch.setattr(worker, "PartitionState", _Desk)
 
     async def nothing(*_args: object, **_options: object) -> None:
         return
 
     stage: Any = object.__new__(DeliverWorker)
     stage._loading, stage._opening = asyncio.Lock(), asyncio.Lock()
-    stage._stale, stage._desks, stage._behind, stage._receipts_read = set(), {}, {}, {}
-    stage._tables, stage._paper = tables, None
+    stage._stale, stage._partition_states, stage._behind, stage._receipts_read = set(), {}, {}, {}
+    stage._tables, stage._receipt_writer = tables, None
     stage._all_tables = (SimpleNamespace(partitions=held),)
-    stage.deliveries = SimpleNamespace(close=nothing)
+    stage.account_manager = SimpleNamespace(close=nothing)
     return stage
 
 
@@ -85,12 +85,12 @@ async def test_an_index_built_before_a_partition_went_away_is_built_anew_after_i
     held = frozenset({3})
     stage = _worker(monkeypatch, tables, held)
 
-    async def wait(_desk: object) -> None:
+    async def wait(_partition_state: object) -> None:
         await look.wait()
 
     stage._look = wait
     await stage._loaded(held)
-    building = asyncio.create_task(stage._desk(3))
+    building = asyncio.create_task(stage._partition_state(3))
     await asyncio.sleep(0)
     await stage._lost(held)
     tables["content"] = "what another worker made of it"
@@ -102,13 +102,13 @@ async def test_an_index_built_before_a_partition_went_away_is_built_anew_after_i
 async def test_an_index_of_a_partition_that_went_away_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = _worker(monkeypatch, {"content": ""}, frozenset())
 
-    async def look(_desk: object) -> None:
+    async def look(_partition_state: object) -> None:
         return
 
     stage._look = look
     with pytest.raises(NotAssigned):
-        await stage._desk(3)
-    assert not stage._desks
+        await stage._partition_state(3)
+    assert not stage._partition_states
 
 
 async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_does(
@@ -134,7 +134,7 @@ async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_
         return
 
     stage = _worker(monkeypatch, {}, frozenset())
-    stage.deliveries, stage._open_partitions = _Deliveries(), open_partitions
+    stage.account_manager, stage._open_partitions = _Deliveries(), open_partitions
     stage._settings = SimpleNamespace(kafka=SimpleNamespace(session_timeout=15.0))
     consumer = SimpleNamespace(silence=lambda: silence)
     stage._engine = SimpleNamespace(not_ready=None, consumer=consumer)

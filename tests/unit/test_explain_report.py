@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.deliver import explain_report
+from pipeline.deliver.explain import explain_report
 
 LANE = {
     "pending": {"contact": 123_456, "product": 12_345, "purchase": 123_456, "coupon": 100_000},

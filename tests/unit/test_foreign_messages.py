@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deadletters import HEADERS, letter_of
-from pipeline.deliver.clerk import Batch, Clerk
-from pipeline.deliver.desk import Desk, Tables
-from pipeline.deliver.paper import Paper
-from pipeline.deliver.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
 from pipeline.records import RecordKind
 from pipeline.translate.account import Books
 from tests.plainshop import event
@@ -115,23 +115,23 @@ class DeliverStage:
     def __init__(self) -> None:
         self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
         self.post = Post()
-        self.paper = Paper(settings_for(Path(tempfile.gettempdir())), lambda: 1_000.0)
-        self.desk = self.restarted()
-        self.clerk = Clerk[MemoryStep](self.post, lambda _receipt: None)
+        self.receipt_writer = ReceiptWriter(settings_for(Path(tempfile.gettempdir())), lambda: 1_000.0)
+        self.partition_state = self.restarted()
+        self.processor = TwoPhaseProcessor[MemoryStep](self.post, lambda _receipt: None)
 
-    def restarted(self) -> Desk:
+    def restarted(self) -> PartitionState:
         """The desk as a new process builds it."""
-        return Desk(0, self.tables, self.paper)
+        return PartitionState(0, self.tables, self.receipt_writer)
 
     async def goes_on(self) -> None:
         """A genuine record is accepted and counted, by this process and the next."""
         for _ in range(2):
-            self.desk = self.restarted()
-            await self.desk.load()
+            self.partition_state = self.restarted()
+            await self.partition_state.load()
         value = RECORDS[0].model_dump_json().encode()
         record = read_record(value, RECORDS[0].kind, 0, 1, max_bytes=MAX_BYTES)
         done = lambda _step: None  # noqa: E731 - nothing to acknowledge
-        await self.clerk.take(record.kind, [Batch(self.desk, [(99, record)], done)])
+        await self.processor.take(record.kind, [PartitionBatch(self.partition_state, [(99, record)], done)])
         again = self.restarted()
         await again.load()
         assert not again.tally(record.account, record.store).accept(record.kind, 99)
@@ -154,7 +154,9 @@ def test_a_record_is_ours_and_can_be_kept_or_it_is_none(data: st.DataObject) -> 
     async def deliver() -> None:
         stage = DeliverStage()
         if record is not None:
-            await stage.clerk.take(genuine.kind, [Batch(stage.desk, [(7, record)], lambda _step: None)])
+            await stage.processor.take(
+                genuine.kind, [PartitionBatch(stage.partition_state, [(7, record)], lambda _step: None)]
+            )
         await stage.goes_on()
 
     asyncio.run(deliver())
@@ -173,10 +175,14 @@ def test_a_receipt_is_ours_or_stops_nobody(data: st.DataObject) -> None:
         except Unreadable:
             pass
         else:
-            batch: Any = Batch(
-                stage.desk, [(5, found)], lambda _step: None, lambda _offset, _why: None, lambda _kind: 2**70
+            batch: Any = PartitionBatch(
+                stage.partition_state,
+                [(5, found)],
+                lambda _step: None,
+                lambda _offset, _why: None,
+                lambda _kind: 2**70,
             )
-            await stage.clerk.settle([batch])
+            await stage.processor.settle([batch])
         await stage.goes_on()
 
     asyncio.run(deliver())
@@ -210,9 +216,9 @@ def test_rows_that_no_worker_wrote_do_not_keep_deliver_from_starting(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(_ROW_KEYS, _ROW, max_size=5))
 def test_rows_that_no_worker_wrote_do_not_keep_translate_from_starting(rows: dict[bytes, bytes]) -> None:
-    books = Books()
-    books.load(3, rows.items())
-    books.accounts()
+    indexes = Books()
+    indexes.load(3, rows.items())
+    indexes.accounts()
 
 
 @settings(max_examples=200, deadline=None)

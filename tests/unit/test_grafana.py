@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import Metric
 
 from pipeline import metrics
-from pipeline.deliver.gauges import DeliverCollector
+from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.translate.account import AccountCollector, Books
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.limiter.journal import Journal
 from pipeline.limiter.limiter import ROUNDING, Limiter
-from pipeline.limiter.state import Seen
+from pipeline.limiter.state import Observation
 
 WINDOW = 60.0
 _spans = st.floats(0.0, 30.0, allow_nan=False)
@@ -24,16 +24,16 @@ def test_no_window_ever_holds_more_calls_than_the_limit(
 ) -> None:
     """Calls of any length, counted by the server at any moment of theirs, several at once."""
     budget, now, counted = Limiter(limit, WINDOW), 0.0, list[float]()
-    flying: list[tuple[float, int]] = []
+    in_flight: list[tuple[float, int]] = []
     for span, moment, at_once in plan:
-        while (wait := budget.wait(now)) > 0 or len(flying) >= at_once:
-            soonest = min((end for end, _ in flying), default=math.inf)
+        while (wait := budget.wait(now)) > 0 or len(in_flight) >= at_once:
+            soonest = min((end for end, _ in in_flight), default=math.inf)
             now = min(now + wait, soonest) if wait > 0 else soonest
-            for end, call in sorted(flying):
+            for end, call in sorted(in_flight):
                 if end <= now:
                     budget.finish(call, end)
-                    flying.remove((end, call))
-        flying.append((now + span, budget.start(now)))
+                    in_flight.remove((end, call))
+        in_flight.append((now + span, budget.start(now)))
         counted.append(now + span * moment)
     counted.sort()
     for first, start in enumerate(counted):
@@ -52,46 +52,46 @@ def test_a_fresh_budget_starts_at_once_and_uses_the_whole_window() -> None:
 
 def test_what_the_server_says_is_left_is_followed_downward() -> None:
     budget = Limiter(100, WINDOW)
-    budget.finish(budget.start(0), 0.1, Seen(limit=100, remaining=2, reset_in=40))
+    budget.finish(budget.start(0), 0.1, Observation(limit=100, remaining=2, reset_in=40))
     one, two = budget.start(1), budget.start(1)
     assert budget.wait(1) == math.inf
-    budget.finish(one, 1.1, Seen(limit=100, remaining=0, reset_in=39))
-    budget.finish(two, 1.1, Seen(limit=100, remaining=1, reset_in=39))
+    budget.finish(one, 1.1, Observation(limit=100, remaining=0, reset_in=39))
+    budget.finish(two, 1.1, Observation(limit=100, remaining=1, reset_in=39))
     assert 39 <= budget.wait(1.1) <= 39 + ROUNDING
     # Nobody knows how much there is now: one call asks.
     assert budget.wait(42) == 0
     probe = budget.start(42)
     assert budget.wait(42) == math.inf
-    budget.finish(probe, 42.1, Seen(limit=100, remaining=99, reset_in=60))
+    budget.finish(probe, 42.1, Observation(limit=100, remaining=99, reset_in=60))
     assert budget.wait(42.1) == 0
 
 
 def test_a_smaller_limit_than_ours_is_kept_and_a_larger_one_is_not_used() -> None:
     budget = Limiter(3, WINDOW)
-    budget.finish(budget.start(0), 0, Seen(limit=2))
-    budget.finish(budget.start(0), 0, Seen(limit=2))
+    budget.finish(budget.start(0), 0, Observation(limit=2))
+    budget.finish(budget.start(0), 0, Observation(limit=2))
     assert budget.wait(0) > 59
     budget = Limiter(1, WINDOW)
-    budget.finish(budget.start(0), 0, Seen(limit=100, remaining=99, reset_in=60))
+    budget.finish(budget.start(0), 0, Observation(limit=100, remaining=99, reset_in=60))
     assert budget.wait(0) > 59
 
 
 @pytest.mark.parametrize(
     ("seen", "seconds"),
     [
-        (Seen(limited=True), 60),
-        (Seen(limited=True, reset_in=20), 20),
-        (Seen(limited=True, retry_after=7), 7),
-        (Seen(limited=True, retry_after=7, reset_in=20), 20),
-        (Seen(limited=True, reset_in=9e9), 60),
-        (Seen(limited=True, retry_after=600), 600),
+        (Observation(limited=True), 60),
+        (Observation(limited=True, reset_in=20), 20),
+        (Observation(limited=True, retry_after=7), 7),
+        (Observation(limited=True, retry_after=7, reset_in=20), 20),
+        (Observation(limited=True, reset_in=9e9), 60),
+        (Observation(limited=True, retry_after=600), 600),
         # No word of a server's stops calls for longer: one asks again.
-        (Seen(limited=True, retry_after=60_000), 600),
-        (Seen(limited=True, retry_after=1e15, reset_in=20), 600),
-        (Seen(limited=True, retry_after=float("inf")), 600),
+        (Observation(limited=True, retry_after=60_000), 600),
+        (Observation(limited=True, retry_after=1e15, reset_in=20), 600),
+        (Observation(limited=True, retry_after=float("inf")), 600),
     ],
 )
-def test_after_a_429_the_reset_is_waited_for(seen: Seen, seconds: float) -> None:
+def test_after_a_429_the_reset_is_waited_for(seen: Observation, seconds: float) -> None:
     budget = Limiter(100, WINDOW)
     budget.finish(budget.start(0), 0, seen)
     # A reset in whole seconds may have been rounded down.

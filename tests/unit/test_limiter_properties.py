@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.limiter.journal import _CALL_MASK, Journal
 from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import Seen
+from pipeline.limiter.state import Observation
 from tests.limited import KINDS, WINDOW, WORDS, Client, Server
 
 _seeds = st.integers(0, 2**32)
@@ -76,7 +76,7 @@ def test_a_limit_that_changes_is_followed_with_the_next_answer(
     seed: int, server: Server, at_once: int, changes: list[tuple[float, int]]
 ) -> None:
     limiter = Limiter(40, WINDOW)
-    limiter.finish(limiter.start(-90.0), -90.0, Seen(limit=server.limit))
+    limiter.finish(limiter.start(-90.0), -90.0, Observation(limit=server.limit))
     client = Client(limiter, server, seed, at_once)
     now, drops = 0.0, 0
     for span, limit in changes:
@@ -118,7 +118,7 @@ def test_restarts_and_moves_forget_no_call(
 @given(st.integers(1, 100), st.integers(0, 99), st.integers(1, 200))
 def test_there_is_always_a_place_in_a_window(limit: int, reserve: int, served: int) -> None:
     limiter = Limiter(limit, WINDOW, reserve)
-    limiter.finish(limiter.start(0.0), 0.0, Seen(limit=served))
+    limiter.finish(limiter.start(0.0), 0.0, Observation(limit=served))
     assert limiter.limit_now == max(1, min(limit, served) - reserve)
     assert limiter.free(2 * WINDOW) >= 1
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from pipeline.limiter.limiter import MARGIN, SHARED, Limiter
-from pipeline.limiter.state import Seen
+from pipeline.limiter.state import Observation
 from tests.limited import KINDS, WINDOW, WORDS, Client, Server
 
 WINDOWS = 20
@@ -128,7 +128,7 @@ def test_after_a_refusal_nothing_is_sent_before_the_reset(words: str) -> None:
     server = Server(0, "first call", words)
     limiter.finish(calls[0], 1.0, server.says(server.arrive(0.5), 1.0))
     for call in calls[1:]:
-        limiter.finish(call, 1.2, Seen(limit=100, remaining=50, reset_in=59))
+        limiter.finish(call, 1.2, Observation(limit=100, remaining=50, reset_in=59))
     assert limiter.wait(1.2) > 57
     assert limiter.free(30.0) == 0
     assert limiter.free(63.0) == 1
@@ -136,9 +136,9 @@ def test_after_a_refusal_nothing_is_sent_before_the_reset(words: str) -> None:
 
 def test_others_who_stop_calling_are_forgotten_in_time() -> None:
     limiter = Limiter(100, WINDOW)
-    limiter.finish(limiter.start(0.0), 0.1, Seen(limit=100, remaining=9, reset_in=59.9))
+    limiter.finish(limiter.start(0.0), 0.1, Observation(limit=100, remaining=9, reset_in=59.9))
     assert limiter.free(0.2) == 9 - MARGIN
     assert limiter.free(61.5) == 1
     later = 2 * SHARED * WINDOW
-    limiter.finish(limiter.start(later), later, Seen(limit=100, remaining=99, reset_in=60))
+    limiter.finish(limiter.start(later), later, Observation(limit=100, remaining=99, reset_in=60))
     assert limiter.free(later) == 99

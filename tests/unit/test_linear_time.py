@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.connectif.answers import read_answer
 from pipeline.coupons import codes
-from pipeline.deliver.merge import merged, state_of
-from pipeline.deliver.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
+from pipeline.deliver.state.states import merged, state_of
 from pipeline.events import Kind, RawEvent
 from pipeline.records import RecordKind, partition_of
 from pipeline.shops.base import StoreContext, raw_event

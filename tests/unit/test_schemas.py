@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from pipeline import asyncapi, schemas, topics
 from pipeline.cli import app
 from pipeline.config import Settings
-from pipeline.deliver import receipts
-from pipeline.deliver.pending import Stamp
+from pipeline.deliver.partition import receipts
+from pipeline.deliver.state.entry import Stamp
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import (
     Contact,
@@ -172,7 +172,7 @@ def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
     letter = reading.dead_letter(
         message,
         Rejected("no_email", "email", "no contact can hold this"),
-        rules.Place("shop.orders", 3, 17),
+        rules.AccountPartition("shop.orders", 3, 17),
         account="acme-es",
         at_ms=1,
         max_bytes=1_000_000,
@@ -180,7 +180,7 @@ def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
     stamp = Stamp("acme-es", 1, ("shop.orders", 3, 17), 4, Origin.ORDER, Lane.LIVE, 1)
     ending = receipts.Ending(Outcome.DEAD, "invalid", "422")
     key = receipts.Key(RecordKind.PURCHASE, "1")
-    delivered = receipts.dead_headers(receipts.Place("acme-es", 0), key, stamp, ending, 1)
+    delivered = receipts.dead_headers(receipts.AccountPartition("acme-es", 0), key, stamp, ending, 1)
     for headers in (letter.headers, delivered):
         written = {name: value.decode() for name, value in headers}
         Draft202012Validator(described).validate(written)

@@ -1,0 +1,163 @@
+"""The account of records, what waits, and the accounts' state, read at every scrape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.deliver.partition.partition_state import PartitionState
+from pipeline.deliver.schedule.pending_index import LANES
+from pipeline.deliver.send.account_delivery import AccountDelivery
+from pipeline.deliver.state.tally import ACCEPTED
+from pipeline.records import Outcome, RecordKind, partition_of
+
+
+class DeliverCollector(Collector):
+    """Gauges of one worker; sum them over the workers.
+
+    Args:
+        partition_states: the partitions held.
+        accounts: the accounts that are delivered to.
+        configured: the accounts of the settings, each with its stores.
+        partitions: how many the accounts are spread over.
+    """
+
+    def __init__(
+        self,
+        partition_states: Callable[[], Iterable[PartitionState]],
+        accounts: Callable[[], Iterable[tuple[str, AccountDelivery]]],
+        configured: Mapping[str, Collection[str]],
+        partitions: int,
+    ) -> None:
+        self._partition_states = partition_states
+        self._accounts = accounts
+        self._configured = configured
+        self._partitions = partitions
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read everything."""
+        yield self._records()
+        yield from self._waiting()
+        yield from self._states()
+        yield from self._coupons()
+
+    def _records(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "pipeline_account_records",
+            "Versions of records ever accepted, by how they ended, and those pending; exact, over all time.",
+            labels=["account", "store", "kind", "outcome"],
+        )
+        for partition_state in self._partition_states():
+            counts = self._zeros(partition_state.partition)
+            for account, store, tally in partition_state.tallies():
+                for kind, what, count in tally.rows():
+                    counts[account, store, kind, what] = count
+            for (account, store, kind), count in partition_state.versions.items():
+                counts[account, store, kind, "pending"] = count
+            for labels, count in counts.items():
+                family.add_metric(labels, count)
+        return family
+
+    def _zeros(self, partition: int) -> dict[tuple[str, str, str, str], int]:
+        """What can happen to a partition's records: told as 0 before it does, the first is seen."""
+        return {
+            (account, store, kind, what): 0
+            for account, stores in self._configured.items()
+            if partition_of(account, self._partitions) == partition
+            for store in stores
+            for kind in RecordKind
+            for what in (ACCEPTED, *Outcome)
+        }
+
+    def _waiting(self) -> Iterator[GaugeMetricFamily]:
+        waiting = GaugeMetricFamily(
+            "pipeline_pending_records",
+            "Keys with a record that Connectif does not have yet.",
+            labels=["account", "kind", "lane"],
+        )
+        oldest = GaugeMetricFamily(
+            "pipeline_pending_oldest_seconds",
+            "Age of the oldest of them, wherever it is: in line, delayed for a retry, held, or under way. "
+            "Rising for live: too small a budget, the account is stopped, or a record fails again and again.",
+            labels=["account", "kind", "lane"],
+        )
+        now = time.time()
+        for partition_state in self._partition_states():
+            for account, index in partition_state.indexes.items():
+                for kind in RecordKind:
+                    queue = index[kind]
+                    for lane in LANES:
+                        waiting.add_metric([account, kind, lane], queue.pending(lane))
+                        accepted = queue.oldest_pending(lane)
+                        if accepted is not None:
+                            oldest.add_metric([account, kind, lane], max(0.0, now - accepted))
+        yield waiting
+        yield oldest
+
+    def _states(self) -> Iterator[GaugeMetricFamily]:
+        used = GaugeMetricFamily(
+            "pipeline_budget_used_calls", "Calls of the window that are used up.", labels=["account"]
+        )
+        limit = GaugeMetricFamily(
+            "pipeline_budget_limit_calls",
+            "Calls a window has for us: by our settings and Connectif's word, less the reserve.",
+            labels=["account"],
+        )
+        stopped = GaugeMetricFamily(
+            "pipeline_account_stopped",
+            "1 while the account is not delivered to, with the reason: unauthorised, forbidden (its key), "
+            "dead_in_a_row, too_many_dead (see dead letters; a restart tries again), "
+            "not_configured (not in the settings).",
+            labels=["account", "reason"],
+        )
+        failing = GaugeMetricFamily(
+            "pipeline_account_failing_seconds",
+            "For how long calls to Connectif have failed, with the cause of the last: timeout, unreachable, "
+            "unknown_host, certificate, proxy, broken, server_error, foreign (something else answers in its "
+            "place), too_large, wrong_address, unauthorised, forbidden. 0, no cause: they do not.",
+            labels=["account", "cause"],
+        )
+        now = time.time()
+        for name, delivery in self._accounts():
+            admission = delivery.admission
+            trouble = admission.call_failures.failing
+            since = ("", 0.0) if trouble is None else (trouble.cause, max(0.0, now - trouble.since))
+            failing.add_metric([name, since[0]], since[1])
+            used.add_metric([name], admission.used())
+            limit.add_metric([name], admission.budget.limit_now)
+            if admission.health.stopped:
+                stopped.add_metric([name, admission.health.stopped], 1)
+        for partition_state in self._partition_states():
+            for name, index in partition_state.indexes.items():
+                if name not in self._configured and not index.empty:
+                    stopped.add_metric([name, "not_configured"], 1)
+        yield from (used, limit, stopped, failing)
+
+    def _coupons(self) -> Iterator[GaugeMetricFamily]:
+        available = GaugeMetricFamily(
+            "pipeline_coupons_available_codes",
+            "Codes a coupon set has left, as Connectif last said. Below `low` for long: the stock is empty.",
+            labels=["account", "set"],
+        )
+        stock = GaugeMetricFamily(
+            "pipeline_coupons_stock_codes",
+            "Codes that wait to be let into a coupon set. 0: nothing will top it up.",
+            labels=["account", "set"],
+        )
+        stopped = GaugeMetricFamily(
+            "pipeline_coupons_stopped",
+            "1 while a coupon set is not topped up, with the reason: absent, forbidden (the key may not read "
+            "sets), not_multiple, unreadable, refused (Connectif takes none of its codes).",
+            labels=["account", "set", "reason"],
+        )
+        for account, delivery in self._accounts():
+            for name, watched in delivery.scheduler.coupons.sets.items():
+                stock.add_metric([account, name], watched.waiting)
+                if watched.available is not None:
+                    available.add_metric([account, name], watched.available)
+                if watched.trouble:
+                    stopped.add_metric([account, name, watched.trouble], 1)
+        yield from (available, stock, stopped)

@@ -1,0 +1,1 @@
+"""Plan and explain: what would be sent and why, for a person or as JSON."""

@@ -1,0 +1,286 @@
+"""The sentences of `explain`: read at three in the morning, by somebody who did not write the scheduler."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from pipeline.deliver.schedule.coupon_inventory import (
+    ABSENT,
+    FORBIDDEN,
+    NOT_MULTIPLE,
+    REFUSED,
+    UNREADABLE,
+    CouponSetInventory,
+)
+from pipeline.deliver.schedule.decision import Decision, Method, Rule
+from pipeline.deliver.schedule.import_jobs import ImportQueue
+from pipeline.deliver.schedule.pending_index import Phase
+from pipeline.deliver.schedule.retries import Retries
+from pipeline.deliver.schedule.scheduler import (
+    Action,
+    CheckCouponSet,
+    Import,
+    ListImports,
+    Poll,
+    Scheduler,
+    Send,
+)
+from pipeline.deliver.send.admission import AdmissionControl
+from pipeline.deliver.send.health import ENDED_BY_RESTART
+from pipeline.limiter.limiter import Limiter
+from pipeline.records import RecordKind
+
+MINUTE, HOUR = 60, 3_600
+#: What may be an e-mail address, in Connectif's words or in a URL.
+_ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
+
+
+def without_addresses(text: str) -> str:
+    """Connectif may repeat the address it refuses."""
+    return _ADDRESS.sub("(address)", text)
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def moment(wall: float) -> str:
+    """A moment in the machine's time, with its offset."""
+    return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+
+
+def counted(kind: RecordKind, count: int) -> str:
+    """So many of a kind."""
+    return f"{count:,} {kind.value}{'' if count == 1 else 's'}"
+
+
+# Coupon sets.
+
+
+_WAYS_OUT = {
+    ABSENT: "Connectif has no such set; correct set_id",
+    FORBIDDEN: "the API key may not read coupon sets; give it that permission",
+    NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
+    UNREADABLE: "the answer makes no sense",
+    REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again to go on",
+}
+
+
+def coupon_set(name: str, watched: CouponSetInventory) -> str:
+    """How a set that is kept filled fares."""
+    if watched.trouble:
+        return f"coupon set {name} is not topped up ({watched.trouble}): {_WAYS_OUT[watched.trouble]}"
+    if watched.available is None:
+        return f"coupon set {name} was not looked at yet; {watched.waiting:,} codes wait for it"
+    if watched.is_empty:
+        return (
+            f"coupon set {name} has {watched.available:,} codes left and no more wait for it; add some by "
+            "`pipeline coupons add`"
+        )
+    return f"coupon set {name} has {watched.available:,} codes left, and {watched.waiting:,} wait for it"
+
+
+# The account.
+
+
+def state(admission: AdmissionControl, now: float) -> str:
+    """Whether calls are made at all."""
+    health, detail = admission.health, without_addresses(admission.health.detail)
+    wait = health.wait(now, 0)
+    if health.stopped in ENDED_BY_RESTART:
+        return (
+            f"Stopped: too many records were refused ({detail}). Nothing is sent until the worker is "
+            "restarted; look at the dead letters first, else more are made."
+        )
+    if health.stopped:
+        return (
+            f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
+            f"{_again(wait)}"
+        )
+    failing = admission.call_failures.failing
+    if failing is not None:
+        then = _again(max(wait, admission.budget.wait(now))) if health.careful else "Others are answered."
+        routes = ", ".join(failing.routes)
+        return f"Calls ({routes}) fail since {moment(failing.since)}: {failing.sentence}. {then}"
+    if health.careful:
+        return f"A call failed ({health.failure}). {_again(max(wait, admission.budget.wait(now)))}"
+    if admission.wait(now) == math.inf and admission.budget.wait(now) <= 0:
+        return "As many calls as may be are under way: the next one starts with an answer."
+    return "It runs."
+
+
+def _again(wait: float) -> str:
+    """When the one call is made that finds out whether Connectif answers; nobody knows how long it takes."""
+    if wait <= 0 or wait == math.inf:
+        return "One call asks again now."
+    return f"One call asks again in {span(wait)}."
+
+
+def budget(limiter: Limiter, now: float) -> str:
+    """What the limit leaves, and by whose word."""
+    wait, remembered = limiter.wait(now), limiter.state
+    if now < remembered.blocked_until:
+        return (
+            f"Connectif answered 429: no call for {span(wait)}. Our own count allowed the call, so somebody "
+            "else uses the same limit."
+        )
+    if remembered.probing:
+        return "One call at a time, until an answer says how many are left."
+    if wait <= 0:
+        return "There are places."
+    if remembered.remaining is not None and limiter.used(now) < limiter.limit_now:
+        return f"Others share the limit and have used it: Connectif said {remembered.remaining} were left."
+    again = "with the next answer" if wait == math.inf else f"in {span(wait)}"
+    return f"All {limiter.limit_now} places of the window are taken; the next is free {again}."
+
+
+def pause(scheduler: Scheduler, now: float) -> str:
+    """Why a slower lane leaves places unused."""
+    rate = scheduler.lanes.live_rate(now) * MINUTE
+    return (
+        f"It keeps places for live orders, of which {rate:.1f} calls a minute came of late: what is left and "
+        "what comes back meanwhile must be enough for them."
+    )
+
+
+# Rows.
+
+
+def gated(kind: RecordKind, rows: int) -> str:
+    """Why rows wait, whatever their number."""
+    return (
+        f"{counted(kind, rows)} wait: after a restart or a lost answer an import of unknown content may be "
+        "under way, which would overwrite newer data."
+    )
+
+
+def decision(kind: RecordKind, made: Decision, *, full: bool = False) -> str:
+    """How waiting rows are told; `full`: no import can start now."""
+    what = {
+        Method.SINGLY: f"{counted(kind, made.rows)} one by one",
+        Method.IMPORT: f"{counted(kind, made.rows)} by import"
+        + (", once one of those under way is over" if full else ", now"),
+        Method.WAIT: f"{counted(kind, made.rows)} wait for the next import",
+    }[made.method]
+    return f"{what}: {_rule(made)}."
+
+
+def _rule(made: Decision) -> str:
+    takes = span(made.takes)
+    ready = "1 purchase is ready" if made.ready == 1 else f"{made.ready or 'no'} purchases are ready"
+    return {
+        Rule.FEW: f"an import costs fewer calls only from {made.worth} rows on",
+        Rule.FITS: f"all {made.load} calls that wait in this lane fit into the {made.slots} places to be had "
+        f"before an import would be over (about {takes})",
+        Rule.GATHERS: f"it shall be no smaller than what is under way, {made.under_way:,} rows",
+        Rule.RUNS_DRY: f"{ready}, and an import takes about {takes}, in which {made.ahead} could be sent",
+        Rule.WAITED: f"the oldest has waited {span(made.age)}, longer than {span(made.patience)}",
+        Rule.NOT_YET: f"{ready}, enough to keep the budget busy while it runs (about {takes}, {made.ahead} "
+        f"purchases); the oldest row has waited {span(made.age)} of at most {span(made.patience)}",
+        Rule.NO_OTHER: "codes have no other way",
+        Rule.AGAIN: "they were left over from an earlier file",
+        Rule.LEFT_OVER: "an import could not tell it",
+        Rule.WANTED: "nothing else can use this place, and a purchase waits for it",
+        Rule.SPARE: "nothing else can use this place, and no import can take it yet",
+        Rule.EARLY: "its contact is in an import that is late: it is made with the purchase",
+        Rule.TURN: "the oldest that is ready",
+    }[made.rule]
+
+
+# Records that wait.
+
+
+def retry(kind: RecordKind, count: int, tries: Sequence[Retries], again: float) -> str:
+    """Why records of a kind are kept away, and until when."""
+    when = f"in {span(again)}" if again > 0 else "now"
+    wait = "waits" if count == 1 else "wait"
+    if not tries:
+        return (
+            f"{counted(kind, count)} {wait} for a contact or product that has not been announced yet; looked "
+            f"at again {when}."
+        )
+    most, last = max(one.count for one in tries), max(tries, key=lambda one: one.last)
+    failed = "1 try" if most == 1 else f"{most} tries"
+    return (
+        f"{counted(kind, count)} {wait} to be tried again: {failed} failed since "
+        f"{moment(min(one.since for one in tries))}, the last with: {without_addresses(last.words)}. "
+        f"Tried again {when}."
+    )
+
+
+def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
+    """Why no call is foreseen.
+
+    Args:
+        counts: what is pending, by where it is.
+        delayed: of what is held, how many wait to be tried again.
+        stock: of what stands in line, how many are codes kept for a coupon set.
+    """
+    parts = {
+        "under way": counts[Phase.IN_FLIGHT],
+        "waiting for their receipts": counts[Phase.LOADED] + counts[Phase.AWAITING_RECEIPT],
+        "waiting to be tried again": delayed,
+        "held back for others that go first": counts[Phase.HELD] - delayed,
+        "coupon codes kept until their set needs them": stock,
+        "in line": counts[Phase.WAITING] - stock,
+    }
+    said = ", ".join(f"{count:,} {where}" for where, count in parts.items() if count > 0)
+    return f"No call is foreseen; pending are {said}."
+
+
+# Consent.
+
+#: The call before a contact's own.
+QUESTION = {
+    "what": "question about a contact",
+    "why": "The word that subscribes this person is old, or may have been told before: Connectif is asked "
+    "first whether the person has withdrawn by one of its mails (GET).",
+}
+
+
+def consent(imports: ImportQueue) -> str:
+    """What is done to learn who has withdrawn; empty where nobody waits for that."""
+    people = sum(len(batch.ids) for batch in imports.batches[RecordKind.CONTACT] if batch.asks)
+    if not imports.asking:
+        return ""
+    return (
+        f"An export of contacts is under way: {counted(RecordKind.CONTACT, people)} wait to hear whether the "
+        "person has withdrawn by one of Connectif's mails."
+    )
+
+
+# Calls.
+
+
+def call(action: Action, waited: float, now: float) -> tuple[str, str]:
+    """What a call is for, and why it is next."""
+    match action:
+        case Send(key=key, decision=made):
+            named = key.kind.value if key.kind is RecordKind.CONTACT else f"{key.kind} {key.id}"
+            return named, _sentence(f"{_rule(made)}; it has waited {span(waited)}")
+        case Import(kind=kind, batch=batch, decision=made):
+            return f"import of {counted(kind, len(batch.ids))}", _sentence(_rule(made))
+        case Poll(job=job):
+            rows = counted(job.kind, len(job.batch.ids))
+            late = "late" if now > job.late_at else "expected to be over"
+            return f"look at an import of {rows}", f"After {span(now - job.posted_at)} it is {late}."
+        case ListImports():
+            return (
+                "list of imports",
+                "Some of unknown content may be under way; newer data waits for them.",
+            )
+        case CheckCouponSet(name=name):
+            return f"look at coupon set {name}", "It is time to see how many codes it has left."
+    return "nothing", "Nothing is due."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,0 +1,1 @@
+"""One partition: records in, receipts back, in two confirmed phases."""

@@ -1,0 +1,68 @@
+"""Messages on this stage's topics that are none of ours: dead letters, counted and told of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from faust.types import TP
+
+from pipeline.deadletters import letter_of
+from pipeline.deliver.partition.reading import Unreadable
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.engine.consumer import Record as Message
+from pipeline.logs import Sparingly
+from pipeline.metrics import DELIVER_INVALID
+
+log = logging.getLogger(__name__)
+
+#: A message, and why it is none.
+ForeignMessage = tuple[Message, Unreadable]
+
+
+class ForeignMessages:
+    """Writes them to the dead letters.
+
+    Args:
+        receipt_writer: knows the topic and the time.
+        max_bytes: of a dead letter.
+    """
+
+    def __init__(self, receipt_writer: ReceiptWriter, max_bytes: int) -> None:
+        self._receipt_writer = receipt_writer
+        self._max_bytes = max_bytes
+        self._last_sent = Sparingly()
+
+    def dead_letter(self, step: Step, tp: TP, topic: str, foreign: Sequence[ForeignMessage]) -> None:
+        """Put the dead letters of one partition's strangers into a step; `topic` is without the prefix."""
+        for message, reason in foreign:
+            DELIVER_INVALID.inc()
+            letter = letter_of(
+                message,
+                max_bytes=self._max_bytes,
+                reason=reason.reason,
+                detail=reason.detail,
+                stage="deliver",
+                topic=topic,
+                partition=tp.partition,
+                offset=message.offset,
+                at_ms=self._receipt_writer.now_ms(),
+            )
+            step.send(self._receipt_writer.dead_letters, letter.value, letter.key, None, letter.headers)
+            count = self._last_sent.happened((topic, reason.reason))
+            if count:
+                log.warning(
+                    "%s: %d messages are none of ours (%s): dead letters; the last at partition %d offset %d",
+                    topic,
+                    count,
+                    reason,
+                    tp.partition,
+                    message.offset,
+                )
+
+
+def refuse(foreign: list[ForeignMessage], values: Sequence[Message], offset: int, why: str) -> None:
+    """Add the message at an offset, which turned out to belong to no record."""
+    message = next(message for message in values if message.offset == offset)
+    foreign.append((message, Unreadable("unknown_record", why)))

@@ -1,0 +1,409 @@
+"""One partition's records: what comes in, what is settled, and with it the index and the account of it all.
+
+Each of the two agents works in two phases, and the second is written once the first is confirmed: `accept`,
+then `count`; `send`, then `clear`. With that order a crash at any point neither loses a record nor counts one
+twice (docs/adr/0005).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import orjson
+
+from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.receipts import SUPERSEDED, UNAVAILABLE, AccountPartition, Ending, Key
+from pipeline.deliver.partition.table_rows import entry_of, last_sent_of, read_tallies
+from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
+from pipeline.deliver.state.commands import Command, Unchanged
+from pipeline.deliver.state.consent import remembered
+from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.entry import Entry, Stamp, Waiting, peek
+from pipeline.deliver.state.last_caller import LastCaller
+from pipeline.deliver.state.last_sent import (
+    LastSent,
+    LastSentContact,
+    LastSentProduct,
+    LastSentPurchase,
+    digest,
+)
+from pipeline.deliver.state.purchase_parts import products_of, stub_of
+from pipeline.deliver.state.states import SEEN, ContactState, PurchaseState, State, state_of
+from pipeline.deliver.state.tally import Tally, tally_key
+from pipeline.engine.foreign import JUNK, foreign_row
+from pipeline.events import Lane
+from pipeline.metrics import DELIVER_UNCOUNTED
+from pipeline.records import Outcome, Receipt, Record, RecordKind, record_key
+
+log = logging.getLogger(__name__)
+
+#: Entries taken into the index before others get their turn.
+LOADED_AT_ONCE = 5_000
+
+
+class Table(Protocol):
+    """What the desk reads of a table; `pipeline.engine.table.StateTable` is one."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The newest value."""
+
+    def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The newest values."""
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """Everything, as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The stage's tables."""
+
+    pending: Table
+    delivered: Table
+    tally: Table
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """One partition.
+
+    Args:
+        partition: its number.
+        tables: the stage's.
+        receipt_writer: writes receipts.
+
+    Attributes:
+        indexes: account -> what waits.
+        versions: (account, store, kind) -> counted versions that have not ended; together with the tallies
+            the second identity, at every moment.
+    """
+
+    partition: int
+    tables: Tables
+    receipt_writer: ReceiptWriter
+    indexes: dict[str, PendingIndex] = field(default_factory=dict)
+    versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
+    _tallies: dict[bytes, Tally] = field(default_factory=dict)
+    _last_callers: dict[bytes, LastCaller] = field(default_factory=dict)
+    _owed: list[bytes] = field(default_factory=list)
+
+    def index(self, account: str) -> PendingIndex:
+        """The account's book."""
+        index = self.indexes.get(account)
+        if index is None:
+            index = self.indexes[account] = PendingIndex()
+        return index
+
+    # After a start.
+
+    async def load(self) -> None:
+        """Build the index from the tables; others get their turn in between."""
+        read_tallies(
+            self.tables.tally.items(self.partition), self.partition, self._tallies, self._last_callers
+        )
+        for number, (raw_key, raw) in enumerate(self.tables.pending.items(self.partition), 1):
+            try:
+                self._load(raw_key, raw)
+            except JUNK:
+                foreign_row("pending", self.partition)
+            if number % LOADED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _load(self, raw_key: bytes, raw: bytes) -> None:
+        account, key = _split(raw_key)
+        head = peek(raw)
+        versions = [(head.store, head.offset)]
+        owed: tuple[Stamp, ...] = ()
+        if head.more:
+            entry = Entry.decode(key.kind, raw)
+            versions = [(stamp.store, stamp.offset) for stamp in entry.stamps()]
+            owed = entry.owed
+        if head.lane is not None:
+            self.index(account)[key.kind].load(key.id, head.lane, head.accepted)
+        if owed:
+            self._owed.append(raw_key)
+        for store, offset in versions:
+            # One that was not counted before the crash is read again, and counted then.
+            if self._has_counted(account, store, key.kind, offset):
+                self.versions[account, store, key.kind] += 1
+
+    def open(self, step: Step) -> None:
+        """All receipts are read back: what is owed is written again, and what waits stands in line."""
+        for raw_key in self._owed:
+            account, key = _split(raw_key)
+            self._supersede(step, account, key, self.entry(account, key).owed)
+        self._owed.clear()
+        for index in self.indexes.values():
+            index.open()
+
+    def last_caller(self, account: str) -> LastCaller | None:
+        """Who last made calls for an account; None where nobody ever did."""
+        return self._last_callers.get(tally_key(account, ""))
+
+    def set_last_caller(self, account: str, last_caller: LastCaller, step: Step) -> None:
+        """Who makes them from here on, or has stopped."""
+        key = tally_key(account, "")
+        self._last_callers[key] = last_caller
+        step.write(self.tables.tally, self.partition, key, last_caller.encode())
+
+    # Records.
+
+    def accept(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+        """Phase one: take records in, each with its offset in its topic, in their order."""
+        keys = [record_key(record.account, kind, record.id) for _, record in records]
+        entries = self._entries(kind, keys)
+        last_sent = dict(zip(keys, self.tables.delivered.multi_get(self.partition, keys), strict=True))
+        for raw_key, (offset, record) in zip(keys, records, strict=True):
+            if self._has_counted(record.account, record.store, kind, offset):
+                continue
+            key = Key(kind, record.id)
+            queue = self.index(record.account)[kind]
+            quiet = record.lane is Lane.BACKFILL
+            new = Waiting(
+                Stamp.of(record, offset), state_of(record), record.lane, self.receipt_writer.now_ms(), quiet
+            )
+            busy = queue.busy(record.id)
+            entry, superseded = entries[raw_key].accept(new, busy=busy)
+            if entry is entries[raw_key]:
+                continue
+            entries[raw_key] = entry
+            step.write(self.tables.pending, self.partition, raw_key, entry.encode())
+            self._supersede(step, record.account, key, superseded)
+            if not busy and entry.current is not None:
+                self._stand(
+                    step,
+                    record.account,
+                    key,
+                    entry.current,
+                    last_sent_of(kind, last_sent[raw_key], self.partition),
+                )
+
+    def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+        """Phase two: count them."""
+        touched: dict[bytes, Tally] = {}
+        for offset, record in records:
+            tally = self.tally(record.account, record.store)
+            if tally.accept(kind, offset):
+                self.versions[record.account, record.store, kind] += 1
+            touched[tally_key(record.account, record.store)] = tally
+        self._write_tallies(touched, step)
+
+    def _stand(
+        self, step: Step, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
+    ) -> None:
+        """Into the line, or straight to a receipt where Connectif was told before."""
+        queue = self.index(account)[key.kind]
+        accepted = waiting.accepted_ms // 1_000
+        queue.add(key.id, waiting.lane, accepted)
+        command = self.diff(account, key, waiting, last_sent)
+        if isinstance(command, Unchanged):
+            queue.settle_at_once(key.id, waiting.lane, accepted)
+            ending = Ending(Outcome.UNCHANGED, command.reason)
+            self._send(step, account, key, waiting.stamp, ending)
+
+    # Receipts.
+
+    def uncounted(self, receipts: Sequence[tuple[int, Receipt]]) -> list[tuple[int, Receipt]]:
+        """Those whose records have not been counted, or not yet."""
+        return [
+            (offset, receipt)
+            for offset, receipt in receipts
+            if not self._has_counted(receipt.account, receipt.store, receipt.kind, receipt.record.offset)
+        ]
+
+    def count_late(self, receipts: Sequence[tuple[int, Receipt]]) -> set[int]:
+        """Count the records of receipts that nobody else will count any more; `send` writes it down.
+
+        Returns:
+            The offsets of the receipts that have no entry here: they are not ours.
+        """
+        foreign: set[int] = set()
+        for offset, receipt in sorted(receipts, key=lambda row: row[1].record.offset):
+            key = Key(receipt.kind, receipt.id)
+            stamps = self.entry(receipt.account, key).stamps()
+            mine = any(
+                stamp.offset == receipt.record.offset and stamp.store == receipt.store for stamp in stamps
+            )
+            if not mine:
+                foreign.add(offset)
+            elif self.tally(receipt.account, receipt.store).accept(receipt.kind, receipt.record.offset):
+                self.versions[receipt.account, receipt.store, receipt.kind] += 1
+                DELIVER_UNCOUNTED.labels(receipt.account, receipt.kind).inc()
+                log.warning(
+                    "account %s: a %s of store %s was not counted; it is counted with its receipt",
+                    receipt.account,
+                    receipt.kind,
+                    receipt.store,
+                )
+        return foreign
+
+    def send(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
+        """Phase one: remember what Connectif was told, and count how the records ended."""
+        entries: dict[bytes, Entry] = {}
+        touched: dict[bytes, Tally] = {}
+        for offset, receipt in receipts:
+            raw_key = record_key(receipt.account, receipt.kind, receipt.id)
+            key = Key(receipt.kind, receipt.id)
+            entry = entries.get(raw_key) or self.entry(receipt.account, key)
+            entries[raw_key], stamp, was = entry.settle(receipt)
+            if stamp is None:
+                continue
+            tally = self.tally(receipt.account, receipt.store)
+            tally.settle(receipt.kind, receipt.outcome, offset)
+            self.versions[receipt.account, receipt.store, receipt.kind] -= 1
+            touched[tally_key(receipt.account, receipt.store)] = tally
+            if was is not None:
+                self._remember(step, receipt, key, was)
+        self._write_tallies(touched, step)
+
+    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[Receipt]:
+        """Phase two: take the records out; returns the receipts that are no repeats."""
+        endings: list[Receipt] = []
+        for _, receipt in receipts:
+            key = Key(receipt.kind, receipt.id)
+            entry, stamp, was = self.entry(receipt.account, key).settle(receipt)
+            if stamp is None:
+                continue
+            endings.append(receipt)
+            value = None if entry.empty else entry.encode()
+            raw_key = record_key(receipt.account, receipt.kind, receipt.id)
+            step.write(self.tables.pending, self.partition, raw_key, value)
+            if was is not None:
+                behind = entry.current
+                following = None if behind is None else (behind.lane, behind.accepted_ms // 1_000)
+                last_sent = receipt.outcome is not Outcome.DEAD
+                self.index(receipt.account)[key.kind].settled(key.id, following, certain=last_sent)
+        return endings
+
+    def _remember(self, step: Step, receipt: Receipt, key: Key, was: Waiting) -> None:
+        account = receipt.account
+        last_sent = self.last_sent(account, key)
+        if receipt.outcome is not Outcome.DEAD:
+            delivered = receipt.outcome is Outcome.DELIVERED
+            after = apply(last_sent, was.state, delivered=delivered)
+            self._write_last_sent(step, account, key, _remembered(after, receipt))
+        elif isinstance(was.state, PurchaseState) and last_sent is None and receipt.reason == UNAVAILABLE:
+            # No answer ever came: it may be there or not.
+            claim = was.state.claim
+            unclear = LastSentPurchase(claim.version, "", was.state.owner, claim.heard)
+            self._write_last_sent(step, account, key, unclear)
+        elif isinstance(last_sent, LastSentPurchase):
+            # It may have been deleted to be replaced: nothing can be taken for the same any more.
+            self._write_last_sent(step, account, key, replace(last_sent, fingerprint=""))
+        elif (
+            isinstance(last_sent, LastSentContact)
+            and isinstance(was.state, ContactState)
+            and last_sent.deletion(was.state)
+        ):
+            self._write_last_sent(
+                step, account, key, LastSentContact(retracted=last_sent.retracted, owners=last_sent.owners)
+            )
+        for name in receipt.repaired:
+            repaired = _key(name)
+            before = self.last_sent(account, repaired)
+            self._write_last_sent(step, account, repaired, _repaired(repaired, before, was.state))
+
+    # Reading.
+
+    def entry(self, account: str, key: Key) -> Entry:
+        """The entry of a key; empty where there is none."""
+        raw = self.tables.pending.get(self.partition, record_key(account, key.kind, key.id))
+        return entry_of(key.kind, raw, self.partition)
+
+    def entries(self, account: str, kind: RecordKind, ids: Sequence[str]) -> list[Entry]:
+        """The entries of many keys, in their order."""
+        keys = [record_key(account, kind, record_id) for record_id in ids]
+        found = self._entries(kind, keys)
+        return [found[key] for key in keys]
+
+    def last_sent(self, account: str, key: Key) -> LastSent | None:
+        """What Connectif was told of a key."""
+        raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
+        return last_sent_of(key.kind, raw, self.partition)
+
+    def was_sent(self, account: str, key: Key) -> bool:
+        """Whether Connectif was told of a key."""
+        return self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id)) is not None
+
+    def diff(self, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None) -> Command:
+        """What is to be done for a record."""
+        queue: PendingQueue = self.index(account)[key.kind]
+        return diff(last_sent, waiting.state, trigger=not waiting.quiet, maybe_sent=queue.doubtful(key.id))
+
+    def tally(self, account: str, store: str) -> Tally:
+        """The account's tally of one store."""
+        raw_key = tally_key(account, store)
+        tally = self._tallies.get(raw_key)
+        if tally is None:
+            tally = self._tallies[raw_key] = Tally()
+        return tally
+
+    def tallies(self) -> Iterator[tuple[str, str, Tally]]:
+        """(account, store, tally) of all."""
+        for raw_key, tally in self._tallies.items():
+            account, _, store = raw_key.decode().partition("|")
+            yield account, store, tally
+
+    # Inside.
+
+    def _entries(self, kind: RecordKind, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        found = self.tables.pending.multi_get(self.partition, keys)
+        return {key: entry_of(kind, raw, self.partition) for key, raw in zip(keys, found, strict=True)}
+
+    def _has_counted(self, account: str, store: str, kind: RecordKind, offset: int) -> bool:
+        tally = self._tallies.get(tally_key(account, store))
+        return tally is not None and tally.has_accepted(kind, offset)
+
+    def _write_last_sent(self, step: Step, account: str, key: Key, last_sent: LastSent | None) -> None:
+        if last_sent is not None:
+            value = orjson.dumps(last_sent.to_json())
+            step.write(self.tables.delivered, self.partition, record_key(account, key.kind, key.id), value)
+
+    def _write_tallies(self, touched: dict[bytes, Tally], step: Step) -> None:
+        for raw_key, tally in touched.items():
+            step.write(self.tables.tally, self.partition, raw_key, tally.encode())
+
+    def _supersede(self, step: Step, account: str, key: Key, stamps: Sequence[Stamp]) -> None:
+        ending = Ending(Outcome.SUPERSEDED, SUPERSEDED)
+        for stamp in stamps:
+            self._send(step, account, key, stamp, ending)
+
+    def _send(self, step: Step, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
+        self.receipt_writer.receipt(step, AccountPartition(account, self.partition), key, stamp, ending)
+
+
+def _split(raw_key: bytes) -> tuple[str, Key]:
+    account, kind, record_id = raw_key.decode().split("|", 2)
+    return account, Key(RecordKind(kind), record_id)
+
+
+def _key(name: str) -> Key:
+    kind, _, record_id = name.partition("|")
+    return Key(RecordKind(kind), record_id)
+
+
+def _remembered(last_sent: LastSent | None, receipt: Receipt) -> LastSent | None:
+    if not isinstance(last_sent, LastSentContact):
+        return last_sent
+    return remembered(
+        last_sent,
+        withdrawn_ms=receipt.withdrawn_ms,
+        unsubscribing_ms=receipt.unsubscribing_ms,
+        at_ms=receipt.at_ms,
+    )
+
+
+def _repaired(key: Key, before: LastSent | None, state: State) -> LastSent | None:
+    """What Connectif was told when the element was made again from a purchase."""
+    if key.kind is RecordKind.CONTACT:
+        return before.lost() if isinstance(before, LastSentContact) else LastSentContact()
+    if isinstance(state, PurchaseState) and state.body is not None and key in products_of(state.body):
+        stub = stub_of(products_of(state.body)[key])
+        return LastSentProduct(SEEN, state.version, digest(stub))
+    return None

@@ -1,0 +1,69 @@
+"""Writes receipts and dead letters into steps, under the topics' full names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pipeline.config import Settings
+from pipeline.deliver.partition.receipts import (
+    AccountPartition,
+    Ending,
+    Key,
+    dead_headers,
+    receipt_of,
+    record_of,
+)
+from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.records import Outcome, record_key
+from pipeline.topics import DEADLETTERS, RECEIPTS, full_name
+
+#: A record that has come to its end.
+EndedRecord = tuple[Key, Waiting, Ending]
+
+
+class ReceiptWriter:
+    """See the module.
+
+    Args:
+        settings: the topics' prefix.
+        wall: epoch seconds.
+    """
+
+    def __init__(self, settings: Settings, wall: Callable[[], float]) -> None:
+        self.receipts = full_name(settings, RECEIPTS)
+        self.dead_letters = full_name(settings, DEADLETTERS)
+        self._wall = wall
+
+    def now_ms(self) -> int:
+        """Epoch milliseconds."""
+        return int(self._wall() * 1_000)
+
+    def write(self, step: Step, account_partition: AccountPartition, endings: Sequence[EndedRecord]) -> None:
+        """The receipts of some records, and the dead letters of those that Connectif refused."""
+        for key, waiting, ending in endings:
+            if ending.outcome is Outcome.DEAD:
+                headers = dead_headers(account_partition, key, waiting.stamp, ending, self.now_ms())
+                value = (
+                    record_of(account_partition.account, key, waiting)
+                    .model_dump_json(exclude_none=True)
+                    .encode()
+                )
+                step.send(self.dead_letters, value, _raw(account_partition, key), None, headers)
+            self.receipt(step, account_partition, key, waiting.stamp, ending)
+
+    def receipt(
+        self, step: Step, account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending
+    ) -> None:
+        """The receipt of one version."""
+        receipt = receipt_of(account_partition, key, stamp, ending, self.now_ms())
+        step.send(
+            self.receipts,
+            receipt.model_dump_json().encode(),
+            _raw(account_partition, key),
+            account_partition.partition,
+        )
+
+
+def _raw(account_partition: AccountPartition, key: Key) -> bytes:
+    return record_key(account_partition.account, key.kind, key.id)

@@ -1,0 +1,170 @@
+"""The messages that end a record's way: its receipt and, where Connectif refused it, its dead letter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.deliver.state.contact import consent_of, statement_of
+from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.deliver.state.states import ContactState, CouponState, ProductState, PurchaseState
+from pipeline.records import (
+    Contact,
+    ContactRecord,
+    Coupon,
+    CouponRecord,
+    Op,
+    Outcome,
+    Product,
+    ProductRecord,
+    Purchase,
+    PurchaseRecord,
+    Receipt,
+    Record,
+    RecordKind,
+    Source,
+)
+
+#: A reason is a metric label; what Connectif says stands in the detail.
+SUPERSEDED = "newer"
+#: Of a dead purchase on which Connectif failed whenever it was told.
+UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A record's key without its account."""
+
+    kind: RecordKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}|{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPartition:
+    """An account and its partition of the `connectif.*` topics."""
+
+    account: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record's way ended, before it is written down.
+
+    `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
+    says what was left out in telling it. The others: see `Receipt`.
+    """
+
+    outcome: Outcome
+    reason: str
+    detail: str = ""
+    status: int | None = None
+    calls: int = 0
+    fingerprint: str = ""
+    repaired: tuple[Key, ...] = ()
+    notes: tuple[str, ...] = ()
+    withdrawn_ms: int | None = None
+    unsubscribing_ms: int | None = None
+
+
+def receipt_of(
+    account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending, at_ms: int
+) -> Receipt:
+    """The receipt of one version."""
+    topic, partition, offset = stamp.source
+    return Receipt(
+        account=account_partition.account,
+        store=stamp.store,
+        kind=key.kind,
+        id=key.id,
+        version=stamp.version,
+        source=Source(topic=topic, partition=partition, offset=offset),
+        record=Source(topic=key.kind.topic, partition=account_partition.partition, offset=stamp.offset),
+        outcome=ending.outcome,
+        reason=ending.reason,
+        detail=ending.detail,
+        status=ending.status,
+        calls=ending.calls,
+        fingerprint=ending.fingerprint,
+        repaired=tuple(str(repaired) for repaired in ending.repaired),
+        lane=stamp.lane,
+        notes=(*stamp.notes, *ending.notes),
+        withdrawn_ms=ending.withdrawn_ms,
+        unsubscribing_ms=ending.unsubscribing_ms,
+        received_ms=stamp.received_ms,
+        at_ms=at_ms,
+    )
+
+
+def record_of(account: str, key: Key, waiting: Waiting) -> Record:
+    """The record as it would have been told, with everything merged into it: what a redrive sends again."""
+    stamp, state = waiting.stamp, waiting.state
+    common = {
+        "account": account,
+        "store": stamp.store,
+        "id": key.id,
+        "version": stamp.version,
+        "source": dict(zip(("topic", "partition", "offset"), stamp.source, strict=True)),
+        "origin": stamp.origin,
+        "lane": stamp.lane,
+        "received_ms": stamp.received_ms,
+        "notes": stamp.notes,
+        "owner": stamp.owner,
+    }
+    match state:
+        case ContactState():
+            gone = state.owners.retracted and not state.live_fields
+            op = Op.RETRACT if gone else Op.UPSERT
+            contact = _contact(key.id, state)
+            return ContactRecord.model_validate({**common, "op": op, "body": contact})
+        case ProductState():
+            product = Product.model_validate({"product_id": key.id, **state.fields})
+            return ProductRecord.model_validate({**common, "op": state.op, "body": product})
+        case PurchaseState(body=None):
+            return PurchaseRecord.model_validate({**common, "op": Op.RETRACT, "body": None})
+        case PurchaseState(body=body, claim=claim):
+            purchase = Purchase.model_validate(body)
+            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": claim.trigger})
+        case CouponState(coupon_set_id=coupon_set, code=code):
+            return CouponRecord.model_validate(
+                {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}
+            )
+
+
+def dead_headers(
+    account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending, at_ms: int
+) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter (pipeline/deadletters.py)."""
+    values = {
+        "dead-reason": ending.reason,
+        "dead-field": "",
+        "dead-detail": ending.detail,
+        "dead-store": stamp.store,
+        "dead-account": account_partition.account,
+        "dead-stage": "deliver",
+        "dead-topic": key.kind.topic,
+        "dead-partition": str(account_partition.partition),
+        "dead-offset": str(stamp.offset),
+        "dead-at": str(at_ms),
+    }
+    return [(name, value.encode()) for name, value in values.items()]
+
+
+def _contact(record_id: str, state: ContactState) -> Contact:
+    values = {name: value for name, (_, _, value) in state.live_fields.items()}
+    custom = {name.removeprefix("custom."): values.pop(name) for name in list(values) if "." in name}
+    said = statement_of(consent_of(state.consent, state.owners))
+    if said is not None:
+        values["newsletter"] = "unsubscribed" if said[2] else "subscribed"
+    if not state.by_email:
+        values["external_id"] = record_id
+    return Contact.model_validate(
+        {
+            **values,
+            "email": record_id if state.by_email else "",
+            "newsletter_ms": None if said is None else said[1],
+            "custom": custom,
+        }
+    )

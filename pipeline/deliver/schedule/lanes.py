@@ -1,0 +1,102 @@
+"""Whose turn it is: live before retry before backfill, each with a floor, the slower ones at a pace.
+
+A slower lane could use every place at once, and a live order would wait for most of a window. So it takes one
+only while enough will be left, or come back in time, for what the live lane may ask for meanwhile. That look
+ahead also spreads its calls over the window: where no place would come back for long, it keeps some for then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from pipeline.deliver.schedule.pending_index import LANES
+from pipeline.events import Lane
+
+#: Windows over which live calls are averaged.
+MEMORY = 2.0
+#: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it asks for less.
+SURE = 2.5
+#: Spacings for which a live call may wait for a place. With none, one is always kept and never used: 1 %.
+MOMENT = 1.0
+#: Nobody may have said anything for long: places still come back at most so many spacings apart,
+EVENLY = 1.1
+#: for which at most this share of a window is kept.
+KEPT = 0.2
+#: Calls a lane is owed at most: it may want them and be unable to use them for a while.
+OWED = 5.0
+#: Shares are added up, and a tenth ten times is not quite one.
+ROUNDING = 1e-9
+
+
+class Lanes:
+    """One account's.
+
+    Args:
+        floors: the share of calls a lane has for certain while it wants them.
+        window: of the limit, in seconds.
+    """
+
+    def __init__(self, floors: Mapping[Lane, float], window: float) -> None:
+        self._floors = dict(floors)
+        self._memory = MEMORY * window
+        self._credits = dict.fromkeys(LANES, 0.0)
+        self._live = 0.0
+        self._live_at = 0.0
+
+    def copy(self) -> Lanes:
+        """One that stands as this one does."""
+        twin = Lanes(self._floors, self._memory / MEMORY)
+        twin._credits = self._credits.copy()
+        twin._live, twin._live_at = self._live, self._live_at
+        return twin
+
+    def order(self, wanting: Collection[Lane]) -> list[Lane]:
+        """Who goes first, second and so on, if the first cannot."""
+        for lane in LANES:
+            if lane not in wanting:
+                self._credits[lane] = 0.0  # who wants nothing saves nothing up
+        return sorted(wanting, key=lambda lane: (not self.owed(lane), LANES.index(lane)))
+
+    def owed(self, lane: Lane) -> bool:
+        """Whether a lane has had less than its floor: then nothing holds it."""
+        return self._credits[lane] > 1.0 - ROUNDING
+
+    def took(self, lane: Lane, wanting: Collection[Lane], now: float) -> None:
+        """This one had its turn while those wanted one."""
+        for other in wanting:
+            self._credits[other] = min(self._credits[other] + self._floors[other], OWED)
+        self._credits[lane] = max(0.0, self._credits[lane] - 1.0)
+        if lane is Lane.LIVE:
+            self._live = self.live_rate(now) + 1.0 / self._memory
+            self._live_at = now
+
+    def live_rate(self, now: float) -> float:
+        """Live calls per second of late."""
+        return self._live * math.exp((self._live_at - now) / self._memory)
+
+    def wait(self, now: float, *, free: int, returning: Sequence[float], spacing: float) -> float:
+        """Seconds until a slower lane may take a place; 0: now.
+
+        Args:
+            now: the clock.
+            free: places to be had now, at least one.
+            returning: seconds until each place that is taken comes back, the next first.
+            spacing: seconds of a window per place.
+        """
+        rate, most = self.live_rate(now), KEPT * (free + len(returning))
+        left, longest = free - 1, 0.0
+        for slot, seconds in enumerate(returning):
+            reach = _reach(left + slot, rate, most, spacing)
+            longest = max(longest, seconds - reach)
+        return longest
+
+
+def _reach(slots: int, rate: float, most: float, spacing: float) -> float:
+    """For how many seconds so many places are enough for the live lane, or nearly."""
+    evenly = math.inf if slots >= most else (slots + 1) * EVENLY * spacing
+    if rate <= 0:
+        return evenly
+    # `slots` = rate * t + SURE * sqrt(rate * t)
+    root = (math.sqrt(SURE * SURE + 4 * slots) - SURE) / 2
+    return min(evenly, root * root / rate + MOMENT * spacing)

@@ -1,0 +1,223 @@
+"""Which purchases may go, and what the others wait for.
+
+Purchases are looked at ahead of their turn, lane by lane: those whose contact and products Connectif knows
+are ready, the others stand aside until the last of what they miss is settled. So it is known for how long the
+ready ones will keep the budget busy, and the import that makes the next ones ready can start just in time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
+from pipeline.events import Lane
+from pipeline.records import RecordKind
+
+#: Purchases looked at for one decision, and purchases of a lane that may stand aside at once.
+AT_ONCE, BLOCKED = 100, 5_000
+#: A heap is swept once it is this much longer than twice what is ready.
+SWEEP = 64
+#: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
+GRACE = 2.0
+
+
+class PurchaseReadiness:
+    """One account's.
+
+    Args:
+        index: what waits.
+        needs: the contact and products of a purchase.
+        was_sent: whether Connectif was told of a key.
+        delay: keeps a purchase away until a moment.
+    """
+
+    def __init__(
+        self,
+        index: PendingIndex,
+        *,
+        needs: Callable[[str], Sequence[Key]],
+        was_sent: Callable[[Key], bool],
+        delay: Callable[[Key, float], None],
+    ) -> None:
+        self._index = index
+        self._queue = index[RecordKind.PURCHASE]
+        self._needs = needs
+        self._was_sent = was_sent
+        self._delay = delay
+        #: By age; who is not in `_ready` any more is skipped.
+        self._heaps: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in LANES}
+        self._ready: dict[Lane, set[str]] = {lane: set() for lane in LANES}
+        #: What each one that stands aside does so for; per lane, the longest aside first.
+        self._missing: dict[Lane, dict[str, set[Key]]] = {lane: {} for lane in LANES}
+        self._aside: dict[Key, dict[str, None]] = {}
+        #: Of those accepted ahead of our clock, when they were first seen to wait for nobody announced.
+        self._seen: dict[str, float] = {}
+
+    def copy_to(self, twin: PurchaseReadiness) -> None:
+        """Let another one, of a copy of the book, stand as this one does."""
+        twin._heaps = {lane: heap.copy() for lane, heap in self._heaps.items()}
+        twin._ready = {lane: ready.copy() for lane, ready in self._ready.items()}
+        twin._missing = {
+            lane: {purchase: keys.copy() for purchase, keys in missing.items()}
+            for lane, missing in self._missing.items()
+        }
+        twin._aside = {key: blocked.copy() for key, blocked in self._aside.items()}
+        twin._seen = self._seen.copy()
+
+    # Looking.
+
+    def ready(self, lane: Lane) -> int:
+        """How many of a lane may go now."""
+        return len(self._ready[lane])
+
+    def blocked(self, lane: Lane) -> int:
+        """How many of a lane stand aside."""
+        return len(self._missing[lane])
+
+    def missing(self, lane: Lane) -> Counter[RecordKind]:
+        """How many contacts and products those of a lane stand aside for."""
+        keys = set().union(*self._missing[lane].values())
+        return Counter(key.kind for key in keys)
+
+    def oldest(self, lane: Lane) -> int | None:
+        """When the next of the ready ones was accepted, in epoch seconds."""
+        heap, ready = self._heaps[lane], self._ready[lane]
+        while heap and heap[0][1] not in ready:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def wanted(self, lane: Lane) -> Iterator[Key]:
+        """What some of a lane's purchases stand aside for, that of the longest aside first."""
+        for missing in itertools.islice(self._missing[lane].values(), AT_ONCE):
+            yield from missing
+
+    def take_early(self, lane: Lane, late: Callable[[Key], bool]) -> str | None:
+        """The longest aside of a lane for nothing but what is late, now flying; its errand makes that."""
+        for purchase, missing in itertools.islice(self._missing[lane].items(), AT_ONCE):
+            if all(map(late, missing)):
+                del self._missing[lane][purchase]
+                return purchase if self._queue.pull(purchase) else None
+        return None
+
+    def look(self, lane: Lane, now: float, wall: float, *, ahead: int) -> None:
+        """See that `ahead` purchases of a lane are ready, as far as there are so many."""
+        for _ in range(AT_ONCE):
+            if len(self._ready[lane]) >= ahead or self.blocked(lane) >= BLOCKED:
+                return
+            purchase = self._queue.take(lane)
+            if purchase is None:
+                return
+            self._queue.hold(purchase)
+            if self._goes(purchase, now, wall):
+                self._make_ready(purchase)
+
+    def take(self, lane: Lane, now: float, wall: float) -> str | None:
+        """The oldest that may go, now flying."""
+        while self.oldest(lane) is not None:
+            purchase = heapq.heappop(self._heaps[lane])[1]
+            self._ready[lane].discard(purchase)
+            # What it needs may have changed while it was ready: a newer version has other products.
+            if self._queue.phase(purchase) is Phase.HELD and self._goes(purchase, now, wall):
+                self._queue.pull(purchase)
+                return purchase
+        return None
+
+    # What happened.
+
+    def settled(self, key: Key) -> None:
+        """A version of a record is dealt with: whoever stood aside for it may go, unless it still waits."""
+        if key.kind is RecordKind.PURCHASE:
+            self._seen.pop(key.id, None)
+            if self._queue.phase(key.id) is not Phase.HELD:
+                self._leave(key.id)
+            return
+        if key.id in self._index[key.kind] and not self._was_sent(key):
+            return
+        for purchase in self._aside.pop(key, ()):
+            lane = self._lane_blocked(purchase)
+            if lane is None:
+                continue
+            self._missing[lane][purchase].discard(key)
+            if not self._missing[lane][purchase]:
+                del self._missing[lane][purchase]
+                if self._queue.phase(purchase) is Phase.HELD:
+                    self._make_ready(purchase)
+
+    def refused(self, purchase: str, needs: Sequence[Key]) -> None:
+        """A flying one was refused for want of these, which wait themselves: it stands aside for them."""
+        self._queue.hold(purchase)
+        if self._queue.phase(purchase) is Phase.HELD:
+            self._block(purchase, needs)
+
+    def promote(self) -> None:
+        """What moved to a faster lane while it was ready or stood aside takes what it needs along."""
+        for purchase in self._queue.promoted():
+            if self._leave(purchase):
+                self._make_ready(purchase)
+            before, lane = self._lane_blocked(purchase), self._queue.lane(purchase)
+            if before is not None:
+                missing = self._missing[lane][purchase] = self._missing[before].pop(purchase)
+                for key in missing:
+                    self._index[key.kind].promote(key.id, lane)
+
+    # Inside.
+
+    def _goes(self, purchase: str, now: float, wall: float) -> bool:
+        """Whether nothing is missing; else the held purchase stands aside, or waits a moment."""
+        missing, unknown = list[Key](), False
+        for key in self._needs(purchase):
+            # One that Connectif has heard of may have newer data waiting: that holds up no purchase.
+            if self._was_sent(key):
+                continue
+            if key.id in self._index[key.kind]:
+                missing.append(key)
+            else:
+                unknown = True
+        if missing:
+            self._block(purchase, missing)
+        elif unknown and (left := GRACE - self._age(purchase, now, wall)) > 0:
+            self._delay(Key(RecordKind.PURCHASE, purchase), now + left)
+        else:
+            self._seen.pop(purchase, None)
+            return True
+        return False
+
+    def _age(self, purchase: str, now: float, wall: float) -> float:
+        """Seconds since it was accepted; where that lies ahead of our clock, since it was first asked for."""
+        age = wall - self._queue.accepted(purchase)
+        if age < 0:
+            self._seen.setdefault(purchase, now)
+        return max(age, now - self._seen[purchase]) if purchase in self._seen else age
+
+    def _block(self, purchase: str, missing: Sequence[Key]) -> None:
+        before, lane = self._lane_blocked(purchase), self._queue.lane(purchase)
+        if before is not None and before is not lane:
+            del self._missing[before][purchase]
+        self._missing[lane][purchase] = set(missing)
+        for key in missing:
+            self._aside.setdefault(key, {})[purchase] = None
+            # What a live order needs is as urgent as the order.
+            self._index[key.kind].promote(key.id, lane)
+
+    def _lane_blocked(self, purchase: str) -> Lane | None:
+        """The lane in which it stands aside; None where it does not."""
+        return next((lane for lane in LANES if purchase in self._missing[lane]), None)
+
+    def _make_ready(self, purchase: str) -> None:
+        lane = self._queue.lane(purchase)
+        ready, heap = self._ready[lane], self._heaps[lane]
+        ready.add(purchase)
+        heapq.heappush(heap, (self._queue.accepted(purchase), purchase))
+        if len(heap) > 2 * len(ready) + SWEEP:
+            heap[:] = sorted({entry for entry in heap if entry[1] in ready})
+
+    def _leave(self, purchase: str) -> bool:
+        for ready in self._ready.values():
+            if purchase in ready:
+                ready.remove(purchase)
+                return True
+        return False

@@ -1,0 +1,368 @@
+"""One account's delivery: asks the scheduler what is next, makes the calls, writes down how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.explain.explanation import ExplainedAccount as Explained
+from pipeline.deliver.explain.explanation import explain
+from pipeline.deliver.partition.partition_state import PartitionState
+from pipeline.deliver.partition.receipt_writer import EndedRecord
+from pipeline.deliver.partition.receipts import UNAVAILABLE, AccountPartition, Ending, Key
+from pipeline.deliver.schedule.import_jobs import ImportBatch
+from pipeline.deliver.schedule.retries import Retries
+from pipeline.deliver.schedule.scheduler import (
+    CheckCouponSet,
+    Idle,
+    Import,
+    ListImports,
+    Poll,
+    Scheduler,
+    Send,
+)
+from pipeline.deliver.send.admission import AdmissionControl, Permit
+from pipeline.deliver.send.contact_sync import ContactSync
+from pipeline.deliver.send.coupon_counts import look
+from pipeline.deliver.send.health import Sign
+from pipeline.deliver.send.importer import Importer
+from pipeline.deliver.send.purchase_sync import PurchaseSync, SyncProgress
+from pipeline.deliver.send.record_calls import Blocked, Result, Retry, send_product
+from pipeline.deliver.state.commands import (
+    CreatePurchase,
+    DeleteProduct,
+    DeletePurchase,
+    PutContact,
+    PutProduct,
+    ReplacePurchase,
+    Unchanged,
+)
+from pipeline.deliver.state.diff import fingerprint_of
+from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.last_sent import LastSentContact
+from pipeline.deliver.state.purchase_parts import contact_of, products_of
+from pipeline.deliver.state.states import ContactState, PurchaseState
+from pipeline.records import Outcome, Receipt, RecordKind
+
+#: Answers that make no sense are asked for again this often at least, however long ago the first was.
+SENSELESS = 5
+#: Seconds calls may take to end when the account's delivery is to stop.
+STOP_GRACE = 10.0
+
+
+class Outbox(Protocol):
+    """Where endings are written: receipts, and dead letters for what was refused."""
+
+    def write(self, place: AccountPartition, endings: Sequence[EndedRecord]) -> None:
+        """Take them; while this process lives they cannot be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDependencies:
+    """What an account's delivery works with.
+
+    `wall` is epoch seconds, `random` uniform in [0, 1), `sets` the coupon sets it keeps filled.
+    """
+
+    partition_state: PartitionState
+    client: ConnectifClient
+    admission: AdmissionControl
+    outbox: Outbox
+    wall: Callable[[], float]
+    random: Callable[[], float]
+    sets: Mapping[str, CouponSetSettings]
+
+
+class AccountDelivery:
+    """Runs between `run` and `stop`, perhaps more than once; keeps what it knows in between.
+
+    Args:
+        account: its name.
+        settings: the stage's.
+        deps: see there.
+        known: whether calls may have been made before this process, by it or by another worker.
+    """
+
+    def __init__(
+        self, account: str, settings: DeliverSettings, deps: DeliveryDependencies, *, known: bool
+    ) -> None:
+        self.account = account
+        self.admission = deps.admission
+        self._settings = settings
+        self._deps = deps
+        self._partition_state = deps.partition_state
+        self._index = deps.partition_state.index(account)
+        self.scheduler = Scheduler(
+            settings,
+            self._index,
+            deps.admission.budget,
+            needs=self._needs,
+            was_sent=self._was_sent,
+            sets=deps.sets,
+        )
+        self._contacts = ContactSync(
+            account, self._partition_state, deps.client, fresh=settings.consent_fresh, wall=deps.wall
+        )
+        self._importer = Importer(
+            account,
+            self._partition_state,
+            self.scheduler,
+            deps.client,
+            contacts=self._contacts,
+            settings=settings,
+            end=self._end,
+        )
+        self._tries: dict[Key, Retries] = {}
+        #: Answers that can only be the record's own fault: how many, when the first came, and how many
+        #: purchases had been told by the last; those that say that Connectif is away are counted apart.
+        self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
+        self._purchases_sent = 0
+        #: Of purchases that are not told yet.
+        self._progress: dict[Key, SyncProgress] = {}
+        self._stopping = asyncio.Event()
+        self._known = known
+
+    def ready(self) -> None:
+        """Before each `run`: a `stop` from here on ends it, even one that comes before its first step."""
+        self._stopping.clear()
+        self.admission.open()
+
+    async def run(self) -> None:
+        """Deliver until `stop`; an unexpected exception ends it and everything under way."""
+        if self._known:
+            imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
+            self.scheduler.imports.doubt(imported, self._now())
+            self._known = False
+        tasks: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping.is_set():
+                seconds = self._start(group, tasks)
+                if seconds > 0:
+                    await self.admission.notifier.wait(seconds)
+            if tasks:
+                await asyncio.wait(tasks, timeout=STOP_GRACE)
+            for task in tasks:
+                task.cancel()
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns once what is under way has ended, or was called off."""
+        self._stopping.set()
+        self.admission.close()
+
+    def arrived(self) -> None:
+        """Records came in."""
+        self.admission.notifier.notify()
+
+    def settled(self, receipt: Receipt) -> None:
+        """A receipt was read back."""
+        key = Key(receipt.kind, receipt.id)
+        self._ended(key)
+        if receipt.outcome is not Outcome.SUPERSEDED:
+            self._progress.pop(key, None)
+            self._contacts.ended(key)
+        self.scheduler.settled(key)
+        self.admission.notifier.notify()
+
+    def explained(self) -> dict[str, Any]:
+        """What the next calls are for, and why; see `explain`."""
+        account = Explained(
+            self.account, self.scheduler, self.admission, self._index, self._asks, self._tries
+        )
+        return explain(account, self._now(), self._deps.wall())
+
+    # What is next.
+
+    def _start(self, group: asyncio.TaskGroup, tasks: set[asyncio.Task[None]]) -> float:
+        """Start one errand, or say how long there is nothing to start."""
+        now = self._now()
+        seconds = self.admission.wait(now)
+        if seconds > 0:
+            return seconds
+        action = self.scheduler.next(now, self._deps.wall())
+        if isinstance(action, Idle):
+            return max(0.001, action.until - now)
+        if isinstance(action, Import):
+            self.scheduler.imports.starting(action.kind, action.batch.lane, yes=True)
+        elif isinstance(action, Poll):
+            action.job.in_flight = True
+        task = group.create_task(self._perform(action, self.admission.enter(now)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return 0.0
+
+    async def _perform(
+        self, action: Send | Import | Poll | ListImports | CheckCouponSet, permit: Permit
+    ) -> None:
+        try:
+            match action:
+                case Send(key=key):
+                    await self._send(key, permit)
+                case Import(kind=kind, batch=batch):
+                    await self._importer.send(kind, batch, permit)
+                case Poll(job=job):
+                    await self._importer.poll(job, permit)
+                case ListImports():
+                    await self._importer.list(permit)
+                case CheckCouponSet(name=name):
+                    await look(self.account, name, self.scheduler.coupons, self._deps.client, permit)
+        finally:
+            permit.leave()
+
+    # One record.
+
+    async def _send(self, key: Key, permit: Permit) -> None:
+        queue = self._index[key.kind]
+        waiting = self._partition_state.entry(self.account, key).current
+        if waiting is None:
+            queue.drop(key.id)
+            return
+        if self._asks(key) and self._importer.asking.defers(key):
+            if self._importer.asking.set_aside(key.kind, ImportBatch([], lane=queue.lane(key.id)), [key.id]):
+                await self._importer.asking.ask(permit)
+            return
+        try:
+            result = await self._deliver(key, waiting, permit)
+        except asyncio.CancelledError:
+            queue.back(key.id, tried=permit.calls > 0)
+            raise
+        permit.leave()
+        self._conclude(key, waiting, result)
+
+    async def _deliver(self, key: Key, waiting: Waiting, permit: Permit) -> Result:
+        state, client = waiting.state, self._deps.client
+        command = self._partition_state.diff(
+            self.account, key, waiting, self._partition_state.last_sent(self.account, key)
+        )
+        match command:
+            case Unchanged(reason=reason):
+                return Ending(Outcome.UNCHANGED, reason)
+            case PutContact() if isinstance(state, ContactState):
+                result = await self._contacts.send(key, waiting, state, command, permit)
+            case PutProduct() | DeleteProduct():
+                result = await send_product(client, permit, key, command)
+            case CreatePurchase() | ReplacePurchase() | DeletePurchase() if isinstance(state, PurchaseState):
+                progress = self._progress.setdefault(key, SyncProgress())
+                purchase_sync = PurchaseSync(
+                    client,
+                    permit,
+                    self._index,
+                    key.id,
+                    body=state.body,
+                    progress=progress,
+                    last_sent_contact=self._last_sent_contact,
+                )
+                result = await purchase_sync.send(command)
+                if isinstance(result, Ending):
+                    return _complete(result, waiting, permit, tuple(dict.fromkeys(progress.repaired)))
+            case _:
+                raise TypeError(f"a {key.kind} cannot be told by calls of its own: {type(command).__name__}")
+        return _complete(result, waiting, permit) if isinstance(result, Ending) else result
+
+    def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
+        queue = self._index[key.kind]
+        match result:
+            case Blocked(needs=needs, tried=tried):
+                if tried:
+                    queue.mark_tried(key.id)
+                self.scheduler.purchases.refused(key.id, needs)
+            case Retry(sign=Sign.LIMITED | Sign.REFUSED, tried=tried):
+                queue.back(key.id, tried=tried)
+            case Retry(sign=sign, reason=reason, detail=detail) if self._hopeless(key, sign):
+                self._end([(key, waiting, Ending(Outcome.DEAD, reason or UNAVAILABLE, detail))])
+            case Retry():
+                self._delay(key, result)
+            case Ending():
+                self._end([(key, waiting, result)])
+
+    def _hopeless(self, key: Key, sign: Sign) -> bool:
+        """Whether another answer of no sense is one too many; the account's troubles are not counted.
+
+        That Connectif is away is the account's trouble, unless other purchases were told meanwhile. Of a
+        contact or product it would not be known what Connectif holds then: they are tried for ever.
+        """
+        away = sign is not Sign.WELL
+        if away and key.kind is not RecordKind.PURCHASE:
+            return False
+        last_sent = self._purchases_sent
+        before, since, sent_before = self._senseless.get((key, away), (0, self._now(), last_sent))
+        if before and away and last_sent == sent_before:
+            return False
+        self._senseless[key, away] = before + 1, since, last_sent
+        longest = self._settings.retry_away_for if away else self._settings.retry_for
+        return before >= SENSELESS and self._now() - since >= longest
+
+    def _ended(self, key: Key) -> None:
+        """A version of it is dealt with: the next one begins anew."""
+        self._tries.pop(key, None)
+        for away in (True, False):
+            self._senseless.pop((key, away), None)
+
+    def _delay(self, key: Key, result: Retry) -> None:
+        """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
+        words = result.detail or result.reason or result.sign.value
+        tries = self._tries[key] = Retries.after(self._tries.get(key), words, self._deps.wall())
+        longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(tries.count, 30))
+        if result.tried:
+            self._index[key.kind].mark_tried(key.id)
+        self.scheduler.delay(key, self._now() + self._deps.random() * longest)
+
+    # Endings.
+
+    def _end(self, endings: Sequence[EndedRecord]) -> None:
+        """Write endings down; from here on the records wait for their receipts to be read back."""
+        for key, _, ending in endings:
+            self._ended(key)
+            self._contacts.ended(key)
+            if key.kind is RecordKind.COUPON:
+                continue  # a set that has its codes already says nothing of the account's health
+            if ending.outcome is Outcome.DELIVERED:
+                self._purchases_sent += key.kind is RecordKind.PURCHASE
+                self.admission.health.delivered(key.kind)
+            elif ending.outcome is Outcome.DEAD:
+                self.admission.health.died(key.kind, _why(key.kind, ending))
+        for key, _, _ in endings:
+            self._index[key.kind].receipt_written(key.id)
+        self._deps.outbox.write(AccountPartition(self.account, self._partition_state.partition), endings)
+
+    # What the scheduler asks.
+
+    def _needs(self, purchase: str) -> Sequence[Key]:
+        waiting = self._partition_state.entry(self.account, Key(RecordKind.PURCHASE, purchase)).current
+        if waiting is None or not isinstance(waiting.state, PurchaseState) or waiting.state.body is None:
+            return ()
+        contact, _ = contact_of(waiting.state.body)
+        return (contact, *products_of(waiting.state.body))
+
+    def _asks(self, key: Key) -> bool:
+        waiting = self._partition_state.entry(self.account, key).current
+        if key.kind is not RecordKind.CONTACT or waiting is None:
+            return False
+        command = self._partition_state.diff(
+            self.account, key, waiting, self._partition_state.last_sent(self.account, key)
+        )
+        return self._contacts.asks(key, waiting, command) and self._contacts.known(key, waiting) is None
+
+    def _was_sent(self, key: Key) -> bool:
+        return self._partition_state.was_sent(self.account, key)
+
+    def _last_sent_contact(self, contact: Key) -> LastSentContact | None:
+        last_sent = self._partition_state.last_sent(self.account, contact)
+        return last_sent if isinstance(last_sent, LastSentContact) else None
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _why(kind: RecordKind, ending: Ending) -> str:
+    """For logs: Connectif's own words may tell more of people than what the call sent."""
+    status = "" if ending.status is None else f", {ending.status}"
+    return f"{kind} {ending.reason}{status}"
+
+
+def _complete(ending: Ending, waiting: Waiting, permit: Permit, repaired: tuple[Key, ...] = ()) -> Ending:
+    last_sent = fingerprint_of(waiting.state) if ending.outcome is Outcome.DELIVERED else ""
+    return replace(ending, calls=permit.calls, fingerprint=last_sent, repaired=repaired)

@@ -1,0 +1,259 @@
+"""Every call of an account passes here: the budget, the journal, the account's health, the calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from pipeline.connectif.answers import Answer
+from pipeline.deliver.notifier import Notifier
+from pipeline.deliver.send.call_failures import CallFailures
+from pipeline.deliver.send.health import Health, Sign, of_its_size, sign_of
+from pipeline.limiter.limiter import Limiter
+from pipeline.limiter.state import Observation
+
+#: What calls are for, as metric labels: telling records, or again without fields that were refused; asking
+#: whether people have withdrawn.
+TELL, WITHOUT, CONSENT = "tell", "without", "consent"
+#: Looking at imports, or at what Connectif holds; making again what it has lost; looking at coupon sets.
+LOOK, COMPARE, REPAIR, STOCK = "look", "compare", "repair", "stock"
+
+
+class CallJournal(Protocol):
+    """Where calls are written down before they are made; `journal.Journal` is one."""
+
+    def started(self, wall: float) -> int:
+        """A call is about to be made; returns what `answered` needs."""
+
+    def answered(self, call: int, wall: float) -> None:
+        """It has its answer, or was given up."""
+
+
+class ServerLimits:
+    """Tells once of each word of the server's that leaves fewer calls than the settings do.
+
+    Args:
+        notify: of a limit per window, or of seconds to stay away that are longer than is obeyed; the other
+            is None.
+    """
+
+    def __init__(
+        self, notify: Callable[[int | None, float | None], None] = lambda _limit, _away: None
+    ) -> None:
+        self._notify = notify
+        self._lowest: float = math.inf
+        self._away = False
+
+    def observe(self, budget: Limiter, seen: Observation) -> None:
+        """Take an answer's headers into account."""
+        if seen.limit is not None and seen.limit < min(self._lowest, budget.limit):
+            self._lowest = seen.limit
+            self._notify(seen.limit, None)
+        absurd = seen.limited and seen.retry_after is not None and seen.retry_after > budget.longest_away
+        if absurd and not self._away:
+            self._notify(None, seen.retry_after)
+        if absurd or not seen.limited:
+            self._away = absurd
+
+
+class AdmissionControl:
+    """One account's.
+
+    Args:
+        budget: the limit.
+        health: whether calls make sense.
+        call_journal: survives the process.
+        wall: epoch seconds.
+        at_once: the most errands at a time.
+        heard: told of each answer: route, what the call was for, answer, seconds it took.
+        slowed: told of a server's word that leaves fewer calls than the settings do; see `ServerLimits`.
+
+    Attributes:
+        call_failures: whether calls fail, since when and why.
+    """
+
+    def __init__(
+        self,
+        budget: Limiter,
+        health: Health,
+        call_journal: CallJournal,
+        *,
+        wall: Callable[[], float],
+        at_once: int,
+        heard: Callable[[str, str, Answer, float], None],
+        call_failures: CallFailures | None = None,
+        slowed: ServerLimits | None = None,
+    ) -> None:
+        self.budget = budget
+        self.health = health
+        self.call_failures = call_failures or CallFailures()
+        self._slowed = slowed or ServerLimits()
+        self.notifier = Notifier()
+        self._call_journal = call_journal
+        self._wall = wall
+        self.at_once = at_once
+        self._heard = heard
+        self._passes = 0
+        self._queue = 0
+        self._closed = False
+
+    def open(self) -> None:
+        """Calls may be made."""
+        self._closed = False
+
+    def close(self) -> None:
+        """No call starts any more: errands that wait for one are called off."""
+        self._closed = True
+        self.notifier.notify()
+
+    def wait(self, now: float) -> float:
+        """Seconds until a new errand may start; infinity: not before something changes."""
+        if self._passes >= self.at_once or self._queue:
+            return math.inf
+        return self._wait_for_call(now)
+
+    def enter(self, now: float) -> Permit:
+        """Start an errand, with a place in the budget for its first call."""
+        self._passes += 1
+        return Permit(self, self.budget.start(now))
+
+    def used(self) -> int:
+        """Places of the budget that are taken now."""
+        return self.budget.used(asyncio.get_running_loop().time())
+
+    def _wait_for_call(self, now: float) -> float:
+        return max(self.budget.wait(now), self.health.wait(now, self.budget.in_flight))
+
+    async def slot(self) -> int:
+        """A place for another call of a running errand; new errands wait for it."""
+        loop = asyncio.get_running_loop()
+        self._queue += 1
+        try:
+            while (seconds := self._wait_for_call(loop.time())) > 0 or self._closed:
+                if self._closed:
+                    raise asyncio.CancelledError
+                await self.notifier.wait(seconds)
+        finally:
+            self._queue -= 1
+            self.notifier.notify()
+        return self.budget.start(loop.time())
+
+    async def call(
+        self,
+        slot: int,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool,
+        size: int,
+        purpose: str,
+    ) -> Answer:
+        """Make a call and take its answer into account."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        entry = self._call_journal.started(self._wall())
+        answer: Answer | None = None
+        try:
+            answer = await make()
+        finally:
+            self._call_journal.answered(entry, self._wall())
+            now = loop.time()
+            self._observe(slot, route, answer, started, now, may_be_absent=may_be_absent, size=size)
+            if answer is not None:
+                self._heard(route, purpose, answer, now - started)
+            self.notifier.notify()
+        return answer
+
+    def _observe(
+        self,
+        slot: int,
+        route: str,
+        answer: Answer | None,
+        started: float,
+        now: float,
+        *,
+        may_be_absent: bool,
+        size: int,
+    ) -> None:
+        if answer is None:
+            self.budget.finish(slot, now)  # cancelled: it may have been counted, and says nothing
+            return
+        sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
+        if size and of_its_size(answer, size):
+            sign = Sign.NOTHING
+        limited = sign is Sign.LIMITED
+        seen = Observation(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
+        self.budget.finish(slot, now, seen)
+        self._slowed.observe(self.budget, seen)
+        self.health.answered(sign, answer, started, now)
+        wall = self._wall()
+        self.call_failures.answered(route, sign, answer, wall - (now - started), wall)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; another errand may start meanwhile."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        self._passes -= 1
+        self.notifier.notify()
+        try:
+            while (left := end - loop.time()) > 0 and not self._closed:
+                await self.notifier.wait(left)
+        finally:
+            self._passes += 1
+        if self._closed:
+            raise asyncio.CancelledError
+
+    def left(self, slot: int | None) -> None:
+        """An errand has ended; an unused place is free again."""
+        if slot is not None:
+            self.budget.cancel(slot)
+        self._passes -= 1
+        self.notifier.notify()
+
+
+class Permit:
+    """One errand's right to make calls, one after the other. `calls` counts them."""
+
+    def __init__(self, admission: AdmissionControl, slot: int) -> None:
+        self._gate = admission
+        self._slot: int | None = slot
+        self._open = True
+        self.calls = 0
+
+    async def call(
+        self,
+        route: str,
+        make: Callable[[], Awaitable[Answer]],
+        *,
+        may_be_absent: bool = False,
+        size: int = 0,
+        purpose: str = TELL,
+    ) -> Answer:
+        """Make a call as soon as the account may.
+
+        Args:
+            route: of the API, as a metric label.
+            make: sends it.
+            may_be_absent: whether a 404 is an answer to it.
+            size: bytes of the file it sends: that may be all that is wrong.
+            purpose: as a metric label.
+        """
+        slot = await self._gate.slot() if self._slot is None else self._slot
+        self._slot = None
+        self.calls += 1
+        return await self._gate.call(
+            slot, route, make, may_be_absent=may_be_absent, size=size, purpose=purpose
+        )
+
+    async def pause(self, seconds: float) -> None:
+        """Wait without keeping others from starting; called off where no call may start any more."""
+        await self._gate.pause(seconds)
+
+    def leave(self) -> None:
+        """The errand makes no more calls; harmless when repeated."""
+        if self._open:
+            self._open = False
+            self._gate.left(self._slot)
+            self._slot = None

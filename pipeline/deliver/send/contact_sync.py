@@ -1,0 +1,288 @@
+"""A contact's calls: old consent is asked for, and what Connectif refuses of a person is left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pipeline.connectif.answers import Answer, AnswerKind
+from pipeline.connectif.client import ConnectifClient
+from pipeline.connectif.payloads import contact_payload
+from pipeline.deliver.partition.partition_state import PartitionState
+from pipeline.deliver.partition.receipts import Ending, Key
+from pipeline.deliver.send.admission import CONSENT, TELL, WITHOUT, Permit
+from pipeline.deliver.send.consent_export import Withdrawals
+from pipeline.deliver.send.health import sign_of
+from pipeline.deliver.send.record_calls import Result, Retry, result_of
+from pipeline.deliver.send.refused_fields import notes_of, refused_fields
+from pipeline.deliver.state.commands import Command, PutContact, Unchanged
+from pipeline.deliver.state.consent import (
+    NOBODY,
+    OVERTAKEN,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+    WITHDRAWN,
+    Said,
+    is_fresh,
+    moment_of,
+    read_said,
+    withdrawal,
+    without_consent,
+)
+from pipeline.deliver.state.contact import ContactState, word_of
+from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.last_sent import LastSentContact
+from pipeline.records import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDecision:
+    """What is told of a contact once Connectif was asked.
+
+    Attributes:
+        command: what is left to do.
+        note: why its `subscribed` is left out; empty where it is told.
+        withdrawn_ms: see `Receipt`.
+    """
+
+    command: Command
+    note: str = ""
+    withdrawn_ms: int | None = None
+
+    def tells_nothing(self, said: Said) -> bool:
+        """Whether nothing is left to tell of somebody whom Connectif, which said this, has already."""
+        return bool(self.note) and self.command == PutContact({}) and said is not NOBODY
+
+    def on(self, ending: Ending) -> Ending:
+        """The ending, with what was left out on it."""
+        if not self.note:
+            return ending
+        return replace(ending, notes=(*ending.notes, self.note), withdrawn_ms=self.withdrawn_ms)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What earlier errands came to know, for this version or one that it stands for.
+
+    Attributes:
+        said: Connectif's word that kept `subscribed` back: after a deletion it says nothing more.
+        unsubscribing_ms: when the first call began that told of an unsubscription, epoch ms.
+        refused: values it refused, by field.
+        words: with which it did.
+    """
+
+    said: Said | None = None
+    unsubscribing_ms: int | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+    words: str = ""
+
+
+class ContactSync:
+    """One account's.
+
+    Args:
+        account: its name.
+        partition_state: its records.
+        client: its API.
+        fresh: seconds within which `subscribed` is told unasked.
+        wall: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        partition_state: PartitionState,
+        client: ConnectifClient,
+        *,
+        fresh: float,
+        wall: Callable[[], float],
+    ) -> None:
+        self._account = account
+        self._partition_state = partition_state
+        self.client = client
+        self._fresh = fresh
+        self._wall = wall
+        self.withdrawals = Withdrawals(account, fresh)
+        self._kept: dict[Key, _Kept] = {}
+
+    async def send(
+        self, key: Key, waiting: Waiting, state: ContactState, command: PutContact, permit: Permit
+    ) -> Result:
+        """Write a contact, or delete it, or one after the other."""
+        task = _Errand(self, key, waiting, self._kept.setdefault(key, _Kept()), permit, state.by_email)
+        return await task.send(command)
+
+    def ended(self, key: Key) -> None:
+        """It is dealt with: what was kept for it goes."""
+        self._kept.pop(key, None)
+
+    # Deciding.
+
+    def known(self, key: Key, waiting: Waiting) -> Said | None:
+        """What the last export of contacts says of a person; None where it does not count, or any more."""
+        by_email = isinstance(waiting.state, ContactState) and waiting.state.by_email
+        return self.withdrawals.said(key.id, asyncio.get_running_loop().time(), by_email=by_email)
+
+    def asks(self, key: Key, waiting: Waiting, command: Command) -> bool:
+        """Whether Connectif is to be asked before the verdict's `subscribed` is told."""
+        moment = moment_of(self.last_sent(key), waiting, command)
+        if moment is None:
+            return False
+        return not is_fresh(moment, waiting, self.now_ms(), self._fresh, doubtful=self._doubtful(key))
+
+    def decide(self, key: Key, waiting: Waiting, said: Said) -> ConsentDecision:
+        """Judge a record by what Connectif said, and by what came in while it was asked."""
+        last_sent = self.last_sent(key)
+        command = self._partition_state.diff(self._account, key, waiting, last_sent)
+        moment = moment_of(last_sent, waiting, command)
+        if moment is None or not isinstance(command, PutContact):
+            return ConsentDecision(command)
+        withdrawn_ms = withdrawal(said, moment, self.ours(key, last_sent))
+        if withdrawn_ms is not None:
+            rest = without_consent(command, said, doubtful=self._doubtful(key))
+            return ConsentDecision(rest, WITHDRAWN, withdrawn_ms)
+        if self._overtaken(key, waiting, last_sent):
+            return ConsentDecision(without_consent(command, NOBODY, doubtful=False), OVERTAKEN)
+        return ConsentDecision(command)
+
+    def _overtaken(self, key: Key, waiting: Waiting, last_sent: LastSentContact | None) -> bool:
+        """Whether what came in meanwhile, and is told next, is a withdrawal."""
+        state, following = waiting.state, self._partition_state.entry(self._account, key).next
+        if following is None or not isinstance(following.state, ContactState):
+            return False
+        both = following.state.merge(state) if isinstance(state, ContactState) else following.state
+        return word_of((last_sent or LastSentContact()).with_consent(both)) == UNSUBSCRIBED
+
+    def ours(self, key: Key, last_sent: LastSentContact | None) -> tuple[int, int] | None:
+        """Between which moments an unsubscription may have been told by us, and dated by Connectif."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.unsubscribing_ms is not None:
+            return kept.unsubscribing_ms, self.now_ms()
+        return None if last_sent is None else last_sent.withdrew
+
+    def last_sent(self, key: Key) -> LastSentContact | None:
+        """What Connectif was told of a contact."""
+        last_sent = self._partition_state.last_sent(self._account, key)
+        return last_sent if isinstance(last_sent, LastSentContact) else None
+
+    def now_ms(self) -> int:
+        """Epoch milliseconds."""
+        return int(self._wall() * 1_000)
+
+    def _doubtful(self, key: Key) -> bool:
+        return self._partition_state.index(self._account)[key.kind].maybe_sent(key.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One contact's."""
+
+    contacts: ContactSync
+    key: Key
+    waiting: Waiting
+    kept: _Kept
+    permit: Permit
+    by_email: bool
+
+    async def send(self, command: PutContact) -> Result:
+        decision, said = ConsentDecision(command), NOBODY
+        if self.contacts.asks(self.key, self.waiting, command):
+            answer = await self._ask()
+            if isinstance(answer, Retry):
+                return answer
+            said = answer
+            decision = self.contacts.decide(self.key, self.waiting, said)
+        if isinstance(decision.command, Unchanged):
+            return Ending(Outcome.UNCHANGED, decision.command.reason)
+        command = decision.command if isinstance(decision.command, PutContact) else command
+        if decision.tells_nothing(said):
+            return decision.on(Ending(Outcome.UNCHANGED, decision.note))
+        result = await self._write(command)
+        return decision.on(result) if isinstance(result, Ending) else result
+
+    async def _ask(self) -> Said | Retry:
+        """What Connectif says of the person."""
+        kept, client = self.kept, self.contacts.client
+        if kept.said is not None:
+            if self.contacts.decide(self.key, self.waiting, kept.said).withdrawn_ms is not None:
+                return kept.said
+            kept.said = None
+        known = self.contacts.known(self.key, self.waiting)
+        if known is not None:
+            kept.said = known
+            return known
+        answer = await self.permit.call(
+            "contacts",
+            lambda: client.get_contact(self.key.id, by_email=self.by_email),
+            may_be_absent=True,
+            purpose=CONSENT,
+        )
+        if answer.good and isinstance(answer.body, Mapping):
+            kept.said = read_said(answer.body)
+            return kept.said
+        if answer.kind in (AnswerKind.ABSENT, AnswerKind.INVALID):
+            return NOBODY  # one that cannot be read for its key cannot be written either: that answer counts
+        return Retry(sign_of(answer, may_be_absent=True), reason="unreadable", detail=answer.detail)
+
+    async def _write(self, command: PutContact) -> Result:
+        if command.delete_first:
+            client = self.contacts.client
+            answer = await self.permit.call(
+                "contacts",
+                lambda: client.delete_contact(self.key.id, by_email=self.by_email),
+                may_be_absent=True,
+            )
+            result = result_of(answer, "deleted", deletes=True)
+            if command.fields is None or isinstance(result, Retry) or result.outcome is Outcome.DEAD:
+                return result
+        fields = command.fields or {}
+        left = {name: value for name, value in fields.items() if self.kept.refused.get(name) != value}
+        result, answer = await self._put(left, touched=command.delete_first)
+        refused = set() if self.kept.refused else refused_fields(answer, left)
+        if refused:
+            self.kept.refused = {name: fields[name] for name in refused}
+            self.kept.words = answer.detail
+            left = {name: value for name, value in left.items() if name not in refused}
+            result, answer = await self._put(left, touched=command.delete_first, purpose=WITHOUT)
+        if not isinstance(result, Ending) or result.outcome is not Outcome.DELIVERED:
+            return result
+        if self.kept.refused:
+            result = replace(result, detail=self.kept.words, notes=notes_of(self.kept.refused))
+        if left.get("newsletter") == SUBSCRIBED and isinstance(answer.body, Mapping):
+            return await self._confirm(command, read_said(answer.body), result)
+        return result
+
+    async def _confirm(self, command: PutContact, said: Said, last_sent: Ending) -> Result:
+        """`subscribed` was told, and the answer names a withdrawal nobody had heard of: that one counts."""
+        before = self.contacts.last_sent(self.key)
+        moment = moment_of(before, self.waiting, command)
+        if moment is None or said.withdrawn_ms is None:
+            return last_sent
+        withdrawn_ms = withdrawal(said, moment, self.contacts.ours(self.key, before))
+        if withdrawn_ms is None:
+            return last_sent
+        result, _ = await self._put({"newsletter": UNSUBSCRIBED}, touched=True, purpose=CONSENT)
+        if not isinstance(result, Ending) or result.outcome is not Outcome.DELIVERED:
+            return result
+        undone = replace(last_sent, unsubscribing_ms=result.unsubscribing_ms)
+        return ConsentDecision(command, WITHDRAWN, withdrawn_ms).on(undone)
+
+    async def _put(
+        self, fields: Mapping[str, str], *, touched: bool, purpose: str = TELL
+    ) -> tuple[Ending | Retry, Answer]:
+        payload, client = contact_payload(fields), self.contacts.client
+        leaves = fields.get("newsletter") == UNSUBSCRIBED
+        if leaves and self.kept.unsubscribing_ms is None:
+            self.kept.unsubscribing_ms = self.contacts.now_ms()
+        answer = await self.permit.call(
+            "contacts",
+            lambda: client.put_contact(self.key.id, payload, by_email=self.by_email),
+            purpose=purpose,
+        )
+        result = result_of(
+            answer, "created" if answer.kind is AnswerKind.CREATED else "updated", touched=touched
+        )
+        if isinstance(result, Ending) and leaves:
+            result = replace(result, unsubscribing_ms=self.kept.unsubscribing_ms)
+        return result, answer

@@ -1,0 +1,122 @@
+"""What shops say of a person, of one address in Connectif: the state that waiting versions merge into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from pipeline.deliver.state.owners import NOBODY, UNNAMED, Owners
+from pipeline.records import ContactRecord, Op, Origin, RecordKind
+
+#: Who is believed: the element's own event over an order that names it in passing.
+OWN, SEEN = 1, 0
+
+#: Rank -> (moment in epoch ms, whether it is an unsubscription).
+Consent = dict[int, tuple[int, bool]]
+
+
+def rank_of(origin: Origin) -> int:
+    """`OWN` for the element's own event, `SEEN` for an order's mention."""
+    return SEEN if origin is Origin.ORDER else OWN
+
+
+@dataclass(frozen=True, slots=True)
+class ContactState:
+    """Field by field the newest version wins, then the customer's own word.
+
+    Consent is ordered apart from it: per rank the newest statement, an unsubscription winning ties; the
+    customer's own statement is believed over any order's, however new.
+
+    Attributes:
+        by_email: whether the contact is found by e-mail, or by external id.
+        fields: name -> (version, rank, value), deleted ones too: what counts is decided when it is told.
+        consent: rank -> statement, as with `fields`.
+        owners: whose address it is, and who has left it or is gone.
+    """
+
+    kind: ClassVar = RecordKind.CONTACT
+    by_email: bool
+    fields: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    consent: Consent = field(default_factory=dict)
+    owners: Owners = NOBODY
+
+    @classmethod
+    def of(cls, record: ContactRecord) -> Self:
+        """The state one record makes. Consent that has no moment of its own is as old as the record."""
+        body, rank, version = record.body, rank_of(record.origin), record.version
+        by_email = bool(body.email)
+        owner = f"{record.store}|{record.owner}" if record.owner else UNNAMED
+        moment = version if body.newsletter_ms is None else body.newsletter_ms
+        if record.op is Op.RETRACT:
+            return cls(by_email, owners=Owners(gone={owner: version}))
+        if record.op is Op.PATCH:
+            return cls(by_email, owners=Owners(left={owner: moment}))
+        values: dict[str, str | None] = {
+            "external_id": body.external_id if by_email else None,
+            "name": body.name,
+            "surname": body.surname,
+            "birthdate": body.birthdate,
+            "mobile_phone": body.mobile_phone,
+            **{f"custom.{name}": value for name, value in body.custom.items()},
+        }
+        fields = {name: (version, rank, value) for name, value in values.items() if value}
+        consent = {} if body.newsletter is None else {rank: (moment, body.newsletter == "unsubscribed")}
+        claim = (version, 0) if rank == OWN else (0, version)
+        return cls(by_email, fields, consent, Owners({owner: claim}) if owner else NOBODY)
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(
+            self.by_email or other.by_email,
+            newest(self.fields, other.fields),
+            newest(self.consent, other.consent),
+            self.owners.merge(other.owners),
+        )
+
+    @property
+    def live_fields(self) -> dict[str, tuple[int, int, str]]:
+        """The fields that no deletion took back."""
+        retracted = self.owners.retracted
+        return {name: value for name, value in self.fields.items() if value[0] > retracted}
+
+    def to_json(self) -> list[Any]:
+        consent = [[rank, *statement] for rank, statement in self.consent.items()]
+        return [self.by_email, self.fields, consent, self.owners.to_json()]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Self:
+        by_email, fields, consent, owners = data
+        return cls(
+            by_email,
+            {name: (version, rank, value) for name, (version, rank, value) in fields.items()},
+            {rank: (moment, unsubscribed) for rank, moment, unsubscribed in consent},
+            Owners.from_json(owners),
+        )
+
+
+def consent_of(consent: Consent, owners: Owners) -> Consent:
+    """The statements that count: none older than a deletion, nor of who has left the address or is gone."""
+    withdrawn, forgotten, retracted = owners.withdrawn, owners.forgotten, owners.retracted
+    if withdrawn:
+        consent = newest(consent, {OWN: (withdrawn, True)})
+    if OWN in consent and consent[OWN][0] <= forgotten:
+        consent = {**consent, OWN: (forgotten, True)}
+    return {rank: said for rank, said in consent.items() if said[0] > retracted} if retracted else consent
+
+
+def statement_of(consent: Consent) -> tuple[int, int, bool] | None:
+    """The statement that counts, as (rank, moment, unsubscribed); None where nobody made one."""
+    if not consent:
+        return None
+    rank = max(consent)
+    return (rank, *consent[rank])
+
+
+def word_of(consent: Consent) -> str | None:
+    """The statement that counts, as Connectif is told it."""
+    counts = statement_of(consent)
+    return None if counts is None else "unsubscribed" if counts[2] else "subscribed"
+
+
+def newest(one: dict[Any, Any], two: dict[Any, Any]) -> dict[Any, Any]:
+    """The greater value of each key of either."""
+    return {key: max(value, two.get(key, value)) for key, value in (two | one).items()}

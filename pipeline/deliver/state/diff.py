@@ -1,0 +1,293 @@
+"""A record against what Connectif was told: what of it is news, and what was told once it is delivered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from pipeline.deliver.state.commands import (
+    AddCoupon,
+    Command,
+    CreatePurchase,
+    DeleteProduct,
+    DeletePurchase,
+    PutContact,
+    PutProduct,
+    ReplacePurchase,
+    Unchanged,
+)
+from pipeline.deliver.state.contact import Consent, consent_of, newest, statement_of, word_of
+from pipeline.deliver.state.last_sent import (
+    RETRACTED,
+    LastSent,
+    LastSentContact,
+    LastSentCoupon,
+    LastSentProduct,
+    LastSentPurchase,
+    digest,
+)
+from pipeline.deliver.state.owners import UNNAMED
+from pipeline.deliver.state.product import is_anothers
+from pipeline.deliver.state.states import (
+    OWN,
+    Claim,
+    ContactState,
+    CouponState,
+    ProductState,
+    PurchaseState,
+    State,
+)
+
+
+def diff(
+    last_sent: LastSent | None, state: State, *, trigger: bool = True, maybe_sent: bool = False
+) -> Command:
+    """What of a state is news, and how it is told.
+
+    Args:
+        last_sent: what Connectif was told of this key, if anything.
+        state: what it is to hold.
+        trigger: whether a purchase told for the first time may start workflows.
+        maybe_sent: whether another version may have reached Connectif without our knowing: then it may hold
+            something else than it was told, and what looks the same is told again.
+    """
+    match state, last_sent:
+        case ContactState(), LastSentContact() | None:
+            return _diff_contact(last_sent, state, maybe_sent)
+        case ProductState(), LastSentProduct() | None:
+            return _diff_product(last_sent, state, maybe_sent)
+        case PurchaseState(), LastSentPurchase() | None:
+            return _diff_purchase(last_sent, state, trigger, maybe_sent)
+        case CouponState(), _:
+            return Unchanged("same") if last_sent is not None else AddCoupon()
+    raise TypeError(f"a {state.kind} was never told as that")
+
+
+def apply(last_sent: LastSent | None, state: State, *, delivered: bool = True) -> LastSent | None:
+    """What Connectif has been told once the state is delivered, or found to be no news."""
+    match state, last_sent:
+        case ContactState(), LastSentContact() | None:
+            return _apply_contact(last_sent or LastSentContact(), state)
+        case ProductState(), LastSentProduct() | None:
+            return _apply_product(last_sent, state)
+        case PurchaseState(), LastSentPurchase() | None:
+            return _apply_purchase(last_sent, state, delivered)
+        case CouponState(), _:
+            return LastSentCoupon()
+    raise TypeError(f"a {state.kind} was never told as that")
+
+
+def fingerprint_of(state: State) -> str:
+    """What stands for a state on its receipt."""
+    if isinstance(state, PurchaseState):
+        return RETRACTED if state.body is None else digest(state.body)
+    return digest(state.to_json())
+
+
+def _diff_contact(
+    last_sent: LastSentContact | None, state: ContactState, maybe_sent: bool
+) -> PutContact | Unchanged:
+    known = last_sent or LastSentContact()
+    owners = known.owners.merge(state.owners)
+    retracted = owners.retracted
+    delete = retracted > known.retracted
+    if delete:
+        known = LastSentContact()
+    fields = {
+        name: value
+        for name, (version, _, value) in state.fields.items()
+        if version > retracted and known.is_news(name, version, value, maybe_sent=maybe_sent)
+    }
+    after = consent_of(newest(known.consent, state.consent), owners)
+    unsure = maybe_sent and bool(state.consent or state.owners.left)
+    word = word_of(after)
+    if word is not None and (unsure or _is_newer_consent(known, after)):
+        fields["newsletter"] = word
+    if delete:
+        return PutContact(fields or None, delete_first=True)
+    if fields:
+        return PutContact(fields)
+    if last_sent is not None:
+        return Unchanged("another_owner" if _speaks_of_another(state) else "same")
+    return Unchanged("another_owner") if _speaks_of_another(state) else PutContact(fields)
+
+
+def _speaks_of_another(state: ContactState) -> bool:
+    """Whether all that was said is of somebody who has left the address, or is gone."""
+    owners = state.owners
+    return bool(owners.left or owners.gone) and not (state.fields or state.consent or owners.claims)
+
+
+def _is_newer_consent(known: LastSentContact, after: Consent) -> bool:
+    """Whether Connectif may hold something else: who subscribes again may have left there in between."""
+    if known.newsletter != word_of(after):
+        return True
+    before, counts = statement_of(known.consent), statement_of(after)
+    if before is None or counts is None:
+        return before is not counts
+    return not counts[2] and counts[1] > before[1]
+
+
+def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentContact:
+    owners = last_sent.owners.merge(state.owners)
+    retracted = owners.retracted
+    fields = dict(last_sent.fields)
+    for name, (version, _, value) in state.fields.items():
+        if version >= fields.get(name, (0, ""))[0]:
+            fields[name] = (version, digest(value))
+    return LastSentContact(
+        {name: known for name, known in fields.items() if known[0] > retracted},
+        consent_of(newest(last_sent.consent, state.consent), owners),
+        max(last_sent.retracted, retracted),
+        owners,
+        last_sent.withdrew if retracted == last_sent.retracted else None,
+    )
+
+
+def _diff_product(
+    last_sent: LastSentProduct | None, state: ProductState, maybe_sent: bool
+) -> PutProduct | DeleteProduct | Unchanged:
+    if last_sent is None or last_sent.gone:
+        return _diff_unknown_product(last_sent, state)
+    base = state.base
+    taken = base if base is not None and last_sent.takes(base) else None
+    changed = state.changes(last_sent.is_anothers if taken is None else partial(is_anothers, base=taken))
+    news = {
+        name: change[1]
+        for name, change in changed.items()
+        if _overlay_is_news(last_sent, name, change, maybe_sent)
+    }
+    if base is None or taken is None:
+        return PutProduct(news) if news else Unchanged(_why_not(last_sent, state))
+    if base.fields is None:
+        return DeleteProduct()
+    changed_before = any(version <= base.version for version, _ in last_sent.overlay.values())
+    if digest(base.fields) == last_sent.fingerprint and not changed_before and not maybe_sent:
+        return PutProduct(news) if news else Unchanged("same")
+    newer = {name for name, (version, _) in last_sent.overlay.items() if version > base.version}
+    kept = {name: value for name, value in base.fields.items() if name not in newer}
+    changes = {
+        name: value
+        for name, (version, value) in changed.items()
+        if version >= last_sent.overlay.get(name, (0, ""))[0]
+    }
+    return PutProduct(kept | changes)
+
+
+def _why_not(last_sent: LastSentProduct, state: ProductState) -> str:
+    """The reason of a statement about a known product that is no news."""
+    said = [owner for _, owner in state.overlay]
+    if state.base is not None and state.base.fields is None:
+        said.append(state.base.owner)
+    if any(map(last_sent.is_anothers, said)):
+        return "another_owner"
+    return "older" if state.base and state.base.rank == OWN else "known"
+
+
+def _diff_unknown_product(
+    last_sent: LastSentProduct | None, state: ProductState
+) -> PutProduct | DeleteProduct | Unchanged:
+    """For a product that Connectif was never told of, or told to delete."""
+    if state.base is None:
+        return Unchanged("unknown_product")
+    if last_sent is not None and not last_sent.takes(state.base):
+        return Unchanged("older")
+    if state.base.fields is None:
+        return DeleteProduct() if last_sent is None else Unchanged("same")
+    return PutProduct(state.fields)
+
+
+def _overlay_is_news(
+    last_sent: LastSentProduct, name: str, change: tuple[int, Any], maybe_sent: bool
+) -> bool:
+    return _counts(last_sent, name, change) and (
+        maybe_sent or digest(change[1]) != last_sent.overlay.get(name, (0, ""))[1]
+    )
+
+
+def _counts(last_sent: LastSentProduct, name: str, change: tuple[int, Any]) -> bool:
+    """Whether a single field is newer than what was told."""
+    version, _ = change
+    return version >= last_sent.overlay.get(name, (0, ""))[0] and (
+        last_sent.rank != OWN or version > last_sent.version
+    )
+
+
+def _apply_product(last_sent: LastSentProduct | None, state: ProductState) -> LastSentProduct | None:
+    base = state.base
+    if base is not None and (last_sent is None or last_sent.takes(base)):
+        overlay = last_sent.overlay if last_sent is not None and not last_sent.gone else {}
+        if base.rank == OWN:
+            overlay = {name: change for name, change in overlay.items() if change[0] > base.version}
+        whole = RETRACTED if base.fields is None else digest(base.fields)
+        last_sent = LastSentProduct(base.rank, base.version, whole, overlay, base.owner)
+    if last_sent is None or last_sent.gone:
+        return last_sent
+    news = {
+        name: (change[0], digest(change[1]))
+        for name, change in state.changes(last_sent.is_anothers).items()
+        if _counts(last_sent, name, change)
+    }
+    return replace(last_sent, overlay=last_sent.overlay | news)
+
+
+def _diff_purchase(
+    last_sent: LastSentPurchase | None, state: PurchaseState, trigger: bool, maybe_sent: bool
+) -> CreatePurchase | ReplacePurchase | DeletePurchase | Unchanged:
+    counts = _counting(last_sent, state)
+    if isinstance(counts, str):
+        return Unchanged(counts)
+    owner, claim = counts
+    gone = last_sent is None or last_sent.fingerprint == RETRACTED
+    if claim.body is None:
+        nothing = Unchanged("never_sent" if last_sent is None else "same")
+        return nothing if gone and not maybe_sent else DeletePurchase()
+    if gone:
+        # Sold again after it was retracted: its workflows have run before, and "exists" may mean "existed".
+        # Another order under the same id was never sold before.
+        first = last_sent is None or not _is_owner(last_sent, owner)
+        return CreatePurchase(
+            trigger=trigger and first and claim.trigger, compare=maybe_sent or last_sent is not None
+        )
+    if maybe_sent or last_sent is None or last_sent.fingerprint != digest(claim.body):
+        return ReplacePurchase(verify=maybe_sent)
+    return Unchanged("same")
+
+
+def _apply_purchase(
+    last_sent: LastSentPurchase | None, state: PurchaseState, delivered: bool
+) -> LastSentPurchase | None:
+    counts = _counting(last_sent, state)
+    if isinstance(counts, str):
+        return last_sent
+    owner, claim = counts
+    if claim.body is None:
+        # Deleted though never told for certain: an answer was lost, and its workflows may have run.
+        known = last_sent is not None or delivered
+        return LastSentPurchase(claim.version, RETRACTED, owner, claim.heard) if known else None
+    return LastSentPurchase(claim.version, digest(claim.body), owner, claim.heard)
+
+
+def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple[str, Claim] | str:
+    """The order that counts and what it says; or why nothing that was said does."""
+    owner, claim = state.owner, state.claim
+    if last_sent is None:
+        return owner, claim
+    if not _is_owner(last_sent, owner) and claim.body is None:
+        # Only the order that has the id takes it back.
+        if last_sent.owner not in state.claims:
+            return "another_owner"
+        owner, claim = last_sent.owner, state.claims[last_sent.owner]
+    if _is_owner(last_sent, owner):
+        return (owner, claim) if claim.version >= last_sent.version else "older"
+    if last_sent.fingerprint == RETRACTED:
+        return owner, claim
+    left = state.claims.get(last_sent.owner)
+    has_left = left is not None and left.body is None and left.version >= last_sent.version
+    return (owner, claim) if has_left or claim.heard >= last_sent.heard else "another_owner"
+
+
+def _is_owner(last_sent: LastSentPurchase, owner: str) -> bool:
+    """Whether what was told is this order's; releases before named none."""
+    return UNNAMED in {last_sent.owner, owner} or last_sent.owner == owner

@@ -1,0 +1,242 @@
+"""What Connectif does not have yet: one entry per key, and exactly one end for every version that came in.
+
+An entry holds every version whose receipt has not been read back: the one to be told, the one that came while
+that was under way, and those that were superseded. So a receipt that repeats after a crash finds nothing and
+is not counted twice, and a receipt that was never written is owed still.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from pipeline.deliver.state.states import State, merged, rank_of, state_from_json
+from pipeline.events import Lane
+from pipeline.records import Origin, Outcome, Receipt, RecordBase, RecordKind
+
+_LANES = (Lane.LIVE, Lane.RETRY, Lane.BACKFILL)
+#: Format, what the entry holds, when it was accepted (epoch seconds), offset, length of the store's name.
+_HEAD = struct.Struct(">BBIQB")
+_FORMAT = 1
+_CURRENT, _MORE = 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One accepted version of a record: what its receipt must say.
+
+    `offset` is its place in its `connectif.*` topic, and so its name; `source` is topic, partition and offset
+    of the raw event.
+    """
+
+    store: str
+    version: int
+    source: tuple[str, int, int]
+    offset: int
+    origin: Origin
+    lane: Lane
+    received_ms: int
+    notes: tuple[str, ...] = ()
+    owner: str = ""
+
+    @classmethod
+    def of(cls, record: RecordBase, offset: int) -> Stamp:
+        """The stamp of a record read at `offset`."""
+        source = record.source
+        return cls(
+            record.store,
+            record.version,
+            (source.topic, source.partition, source.offset),
+            offset,
+            record.origin,
+            record.lane,
+            record.received_ms,
+            record.notes,
+            record.owner,
+        )
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Which of two versions stands for both; the other is superseded."""
+        return rank_of(self.origin), self.version, self.offset
+
+    def to_json(self) -> list[Any]:
+        return [
+            self.store,
+            self.version,
+            self.source,
+            self.offset,
+            self.origin,
+            self.lane,
+            self.received_ms,
+            self.notes,
+            self.owner,
+        ]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Stamp:
+        store, version, source, offset, origin, lane, received_ms, notes, *owner = data
+        return cls(
+            store,
+            version,
+            tuple(source),
+            offset,
+            Origin(origin),
+            Lane(lane),
+            received_ms,
+            tuple(notes),
+            *owner,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record to be told: the versions merged into it, and the stamp that stands for them.
+
+    `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses a place in line.
+    `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may follow.
+    """
+
+    stamp: Stamp
+    state: State
+    lane: Lane
+    accepted_ms: int
+    quiet: bool
+
+    def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
+        """Both as one, and the stamp that is superseded by it."""
+        # Only for products does the catalogue's word beat an order's whatever its version.
+        by_rank = self.state.kind is RecordKind.PRODUCT
+        order = (lambda stamp: stamp.order) if by_rank else (lambda stamp: stamp.order[1:])
+        loser, winner = sorted((self.stamp, other.stamp), key=order)
+        lane = min(self.lane, other.lane, key=_LANES.index)
+        accepted, quiet = min((self.accepted_ms, self.quiet), (other.accepted_ms, other.quiet))
+        return Waiting(winner, merged(self.state, other.state), lane, accepted, quiet), loser
+
+    def to_json(self) -> list[Any]:
+        return [self.stamp.to_json(), self.state.to_json(), self.lane, self.accepted_ms, self.quiet]
+
+    @classmethod
+    def from_json(cls, kind: RecordKind, data: list[Any]) -> Waiting:
+        stamp, state, lane, accepted_ms, *rest = data
+        quiet = rest[0] if rest else lane == Lane.BACKFILL  # it was not kept at first
+        return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The table's value for one key.
+
+    Attributes:
+        current: what is to be told, or is being told; None while only superseded versions are left.
+        next: what came while `current` was being told.
+        owed: superseded versions whose receipt has not been read back.
+    """
+
+    current: Waiting | None = None
+    next: Waiting | None = None
+    owed: tuple[Stamp, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the key can go from the table."""
+        return self.current is None and not self.owed
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Every version in it."""
+        waiting = [part.stamp for part in (self.current, self.next) if part is not None]
+        return (*waiting, *self.owed)
+
+    def accept(self, new: Waiting, *, busy: bool) -> tuple[Entry, tuple[Stamp, ...]]:
+        """Take a new version in.
+
+        Args:
+            new: the version; one that is here already changes nothing.
+            busy: whether `current` is being told: then it stays as it is and the new version waits.
+
+        Returns:
+            The entry, and the versions that are superseded now.
+        """
+        if any(stamp.offset == new.stamp.offset for stamp in self.stamps()):
+            return self, ()
+        if self.current is None:
+            return replace(self, current=new), ()
+        superseded: list[Stamp] = []
+        rest = [part for part in (self.next,) if part is not None]
+        if not busy:
+            rest.insert(0, self.current)
+        for part in rest:
+            new, loser = new.merge(part)
+            superseded.append(loser)
+        owed = (*self.owed, *superseded)
+        if busy:
+            return Entry(self.current, new, owed), tuple(superseded)
+        return Entry(new, None, owed), tuple(superseded)
+
+    def settle(self, receipt: Receipt) -> tuple[Entry, Stamp | None, Waiting | None]:
+        """Take the version a receipt names out.
+
+        Returns:
+            The entry; the version, or None where the receipt repeats an older one; and what was told, where
+            the receipt is that of the current record.
+        """
+        offset = receipt.record.offset
+        if receipt.outcome is Outcome.SUPERSEDED:
+            stamp = next((stamp for stamp in self.owed if stamp.offset == offset), None)
+            owed = tuple(other for other in self.owed if other is not stamp)
+            return replace(self, owed=owed), stamp, None
+        current = self.current
+        if current is None or current.stamp.offset != offset:
+            return self, None, None
+        return Entry(self.next, None, self.owed), current.stamp, current
+
+    def encode(self) -> bytes:
+        """The bytes of the table; begins with what `peek` reads."""
+        current = self.current
+        store = current.stamp.store.encode() if current else b""
+        holds = _LANES.index(current.lane) | _CURRENT if current else 0
+        if self.next or self.owed:
+            holds |= _MORE
+        accepted, offset = (current.accepted_ms // 1_000, current.stamp.offset) if current else (0, 0)
+        parts = [part and part.to_json() for part in (current, self.next)]
+        body = orjson.dumps([*parts, [stamp.to_json() for stamp in self.owed]])
+        return _HEAD.pack(_FORMAT, holds, accepted, offset, len(store)) + store + body
+
+    @classmethod
+    def decode(cls, kind: RecordKind, raw: bytes) -> Entry:
+        """The entry `encode` wrote."""
+        current, following, owed = orjson.loads(raw[_HEAD.size + raw[_HEAD.size - 1] :])
+        return cls(
+            current and Waiting.from_json(kind, current),
+            following and Waiting.from_json(kind, following),
+            tuple(Stamp.from_json(stamp) for stamp in owed),
+        )
+
+
+NOTHING = Entry()
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What the index needs of an entry, without reading all of it.
+
+    `more` says that there are versions besides the current one; `lane` is None where there is no current one.
+    `offset` is the current version's.
+    """
+
+    lane: Lane | None
+    accepted: int
+    offset: int
+    store: str
+    more: bool
+
+
+def peek(raw: bytes) -> Peek:
+    """Read the head of an encoded entry."""
+    _, holds, accepted, offset, length = _HEAD.unpack_from(raw)
+    lane = _LANES[holds & 3] if holds & _CURRENT else None
+    store = raw[_HEAD.size : _HEAD.size + length].decode()
+    return Peek(lane, accepted, offset, store, bool(holds & _MORE))
