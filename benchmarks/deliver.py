@@ -48,7 +48,7 @@ from pipeline.records import (
     record_key,
 )
 from pipeline.records import (
-    PendingQueue as PurchaseLine,
+    Line as PurchaseLine,
 )
 
 UNLIMITED = 100_000_000

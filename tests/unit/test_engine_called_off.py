@@ -64,7 +64,7 @@ class _Desk:
 
 
 def _worker(monkeypatch: pytest.MonkeyPatch, tables: dict[str, str], held: frozenset[int]) -> Any:
-    monkeypatch.setattr(worker, "PartitionState", _Desk)
+    monkeypatch.setattr(worker, "Desk", _Desk)
 
     async def nothing(*_args: object, **_options: object) -> None:
         return

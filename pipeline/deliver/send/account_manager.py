@@ -218,10 +218,10 @@ class AccountManager(Generic[S]):
             call_failures=CallFailures(partial(saying.failing, name, deps.wall)),
             slowed=ServerLimits(partial(saying.slowed, name, budget)),
         )
-        deps = DeliveryDependencies(
+        of_account = DeliveryDependencies(
             partition_state, client, admission, self._outbox, deps.wall, deps.random, settings.coupons
         )
-        delivery = AccountDelivery(name, self._settings.deliver, deps, known=last_caller is not None)
+        delivery = AccountDelivery(name, self._settings.deliver, of_account, known=last_caller is not None)
         return _OpenAccount(delivery, client, journal)
 
     def _count_before(self, last_caller: LastCaller | None, journal: Journal, budget: Limiter) -> None:
