@@ -28,10 +28,10 @@ from confluent_kafka import Producer
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline import topics
 from pipeline.config import Settings
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
 from pipeline.deliver.schedule.purchase_readiness import BLOCKED, PurchaseReadiness
 from pipeline.deliver.schedule.scheduler import AHEAD
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import (
     Contact,

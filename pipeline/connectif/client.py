@@ -5,7 +5,6 @@ The key goes to the account's own scheme, host and port and nowhere else.
 
 from __future__ import annotations
 
-import enum
 import functools
 import logging
 import time
@@ -23,6 +22,7 @@ from pipeline.connectif.blanks import NOTHING_SENT, Blanks, Sent
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES, gather, unpack
 from pipeline.connectif.downloads import download
 from pipeline.connectif.forms import Form
+from pipeline.connectif.imports import ImportType
 from pipeline.connectif.network import Network
 
 # At INFO it writes every URL, and a contact's URL is an e-mail address.
@@ -38,14 +38,6 @@ REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 20_000_000, 1_000_000, 4
 EXPORT_MAX_BYTES = 300_000_000
 #: Characters of a link to another page, at most.
 LINK_MAX = 2_000
-
-
-class ImportType(enum.StrEnum):
-    """The elements an import takes."""
-
-    CONTACTS = "contacts"
-    PRODUCTS = "products"
-    COUPONS = "coupons"
 
 
 class ConnectifClient:

@@ -16,9 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.connectif.client import ImportType
 from pipeline.connectif.csvfile import read_csv
 from pipeline.records import RecordKind
+
+
+class ImportType(enum.StrEnum):
+    """The elements an import takes."""
+
+    CONTACTS = "contacts"
+    PRODUCTS = "products"
+    COUPONS = "coupons"
+
 
 TYPES = {
     RecordKind.CONTACT: ImportType.CONTACTS,

@@ -19,6 +19,7 @@ from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.explain.explain_report import EXPLAIN
+from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.deliver.partition.catch_up import Extent, look
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
 from pipeline.deliver.partition.partition_state import PartitionState, Tables
@@ -123,7 +124,7 @@ class DeliverWorker:
         if found is None:
             hint = "this worker has no such account; ask the others, or see whether the settings name it"
             return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
-        return 200, orjson.dumps({"worker": self._engine.complaint or "", **found.explained()})
+        return 200, orjson.dumps({"worker": self._engine.complaint or "", **explain_delivery(found)})
 
     def partition_states(self) -> Sequence[PartitionState]:
         """The partitions held, delivered to or not yet."""
@@ -167,9 +168,10 @@ class DeliverWorker:
         found = await asyncio.to_thread(look, config, group, list(topics.values()), partition_state.partition)
         for _, _, tally in partition_state.tallies():
             for name, offset in tally.counted_up_to():
-                if offset >= found[topics[name]].high:
+                end = found[topics[name]].high
+                if offset >= end:
                     raise BrokerError(
-                        f"{topics[name]} partition {partition_state.partition} ends at {found[topics[name]].high}, but "
+                        f"{topics[name]} partition {partition_state.partition} ends at {end}, but "
                         f"offset {offset} was counted: the topic was made anew, and what is in it now would "
                         "be taken for what was dealt with",
                         hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",

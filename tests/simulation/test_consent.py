@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.events import Lane
 from pipeline.records import Contact, ContactRecord, Origin, Outcome, Source, Subscription
 from tests.simulation import virtual
@@ -246,7 +247,7 @@ def test_explain_says_which_call_asks_for_consent(tmp_path: Path) -> None:
         _says(stage, "subscribed", _ago(2 * DAY), name="Ann")
         await asyncio.sleep(1)
         account = dict(stage.life.account_manager.accounts())["acme"]
-        told = [call["what"] for call in account.explained()["next"]]
+        told = [call["what"] for call in explain_delivery(account)["next"]]
         assert told == ["question about a contact", "contact"]
         await stage.settle()
 

@@ -111,7 +111,7 @@ def test_a_set_is_topped_up_a_batch_at_a_time_as_it_runs_low(tmp_path: Path) -> 
         clerk.bring(numbered(120))
         await minutes(3)
         assert clerk.codes() == set(numbered(50)), "a batch, the oldest first, and the rest waits"
-        assert clerk.watched.coupons == 70
+        assert clerk.watched.waiting == 70
         clerk.assign(30)
         await minutes(5)
         assert clerk.available == 20, "not low"
@@ -121,7 +121,7 @@ def test_a_set_is_topped_up_a_batch_at_a_time_as_it_runs_low(tmp_path: Path) -> 
         clerk.assign(60)
         await minutes(3)
         assert clerk.codes() == set(numbered(120))
-        assert (clerk.watched.coupons, clerk.watched.trouble) == (0, "")
+        assert (clerk.watched.waiting, clerk.watched.trouble) == (0, "")
         assert stage.world.outcomes() == {("coupon", "delivered"): 120}
 
     play(tmp_path, story)
@@ -264,7 +264,7 @@ def test_a_set_that_does_not_exist_gets_nothing_and_loses_nothing(tmp_path: Path
         clerk.bring(numbered(60), "0" * 24)
         await minutes(10)
         assert clerk.watched.trouble == "absent"
-        assert clerk.watched.coupons == 60
+        assert clerk.watched.waiting == 60
         assert not stage.world.outcomes()
         stage.shop.order("o1", "ann@example.com", "p1")
         await minutes(2)

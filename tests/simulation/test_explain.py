@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.explain import explain_report
+from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
 from tests.simulation.shop import Shop
@@ -23,7 +24,7 @@ def _said(stage: Stage) -> dict[str, Any]:
     account = dict(stage.life.account_manager.accounts())["acme"]
     before = copy.deepcopy(account.scheduler.lanes._credits), len(account.scheduler._later)
     ready = {lane: account.scheduler.purchases.ready(lane) for lane in Lane}
-    found = account.explained()
+    found = explain_delivery(account)
     assert (account.scheduler.lanes._credits, len(account.scheduler._later)) == before
     assert {lane: account.scheduler.purchases.ready(lane) for lane in Lane} == ready
     assert "@" not in json.dumps(found)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.records import Outcome
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
@@ -113,7 +114,7 @@ def test_an_outage_is_said_once_with_its_cause_and_once_when_it_is_over(
         admission = dict(stage.life.account_manager.accounts())["acme"].admission
         assert admission.call_failures.failing is not None
         assert admission.call_failures.failing.cause == "server_error"
-        explained = dict(stage.life.account_manager.accounts())["acme"].explained()
+        explained = explain_delivery(dict(stage.life.account_manager.accounts())["acme"])
         assert "502" in explained["state"]
         stage.heal()
         await stage.settle(within=1_800)

@@ -14,7 +14,8 @@ import pytest
 from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES
-from pipeline.connectif.client import ConnectifClient, ImportType
+from pipeline.connectif.client import ConnectifClient
+from pipeline.connectif.imports import ImportType
 
 Handler = Callable[[httpx.Request], httpx.Response]
 KEY = "id:secret"

@@ -11,9 +11,9 @@ import pytest
 from pipeline.deliver.partition import two_phase_processor as processor_module
 from pipeline.deliver.partition.partition_state import PartitionState, Tables
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.state.entry import Entry
+from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, Receipt, RecordKind, Source
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop

@@ -16,10 +16,8 @@ from rich.console import Console
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
-from pipeline.deliver.explain import explain_report
-from pipeline.deliver.explain import messages as wording
+from pipeline.deliver.explain import explain_report, messages
 from pipeline.deliver.explain.explanation import CALLS, ExplainedAccount, explain
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.coupon_inventory import (
     ABSENT,
     FORBIDDEN,
@@ -37,10 +35,12 @@ from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Action, Idle, Import, Poll, Scheduler, Send
 from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import Health, Sign
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Observation
 from pipeline.records import RecordKind
+from pipeline.text import span
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
 WALL = 1_000_000.0
@@ -305,9 +305,9 @@ def test_no_record_is_said_to_be_tried_before_the_account_may_be_called() -> Non
     found = world.explained()
     again = found["retries"][0]["next_in_seconds"]
     assert again > 20, "its own delay ends in 3 s"
-    assert f"in {wording.span(again)}" in found["state"]
+    assert f"in {span(again)}" in found["state"]
     assert "it answers with an error of its own (503)" in found["state"]
-    assert f"in {wording.span(again)}" in found["retries"][0]["why"]
+    assert f"in {span(again)}" in found["retries"][0]["why"]
     assert [call["in_seconds"] for call in found["next"]] == [pytest.approx(again)]
 
 
@@ -381,7 +381,7 @@ def test_trouble_is_told_with_what_to_do_and_without_addresses(
 @pytest.mark.parametrize("why", Rule)
 def test_every_rule_has_its_sentence(why: Rule) -> None:
     for method in Method:
-        assert wording.decision(CONTACT, Decision(why, method, rows=2)).startswith("2 contacts ")
+        assert messages.decision(CONTACT, Decision(why, method, rows=2)).startswith("2 contacts ")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deliver.partition.receipts import AccountPartition, Ending, Key, receipt_of, record_of
+from pipeline.deliver.partition.receipts import AccountPartition, receipt_of, record_of
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import NOTHING, Entry, Stamp, Waiting, peek
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import OWN, SEEN, Base, Claim, ProductState, PurchaseState
 from pipeline.events import Lane
 from pipeline.records import Origin, Outcome, Receipt, RecordKind

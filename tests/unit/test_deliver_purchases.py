@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.purchase_readiness import GRACE, PurchaseReadiness
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 

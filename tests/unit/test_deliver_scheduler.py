@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import CouponSetSettings, DeliverSettings
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.coupon_inventory import LAG, Counters
 from pipeline.deliver.schedule.decision import Method
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
@@ -24,6 +23,7 @@ from pipeline.deliver.schedule.scheduler import (
     Scheduler,
     Send,
 )
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 

@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient
-from pipeline.deliver.partition.receipts import Ending
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.send.admission import Permit
 from pipeline.deliver.send.health import Sign
 from pipeline.deliver.send.purchase_sync import PurchaseSync, SyncProgress
 from pipeline.deliver.send.record_calls import Result, Retry
 from pipeline.deliver.state.commands import CreatePurchase, DeletePurchase, ReplacePurchase
+from pipeline.deliver.state.ending import Ending
 from pipeline.events import Lane
 from pipeline.records import Outcome, RecordKind
 

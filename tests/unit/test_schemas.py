@@ -19,7 +19,9 @@ from pipeline import asyncapi, schemas, topics
 from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.deliver.partition import receipts
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp
+from pipeline.deliver.state.key import Key
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import (
     Contact,
@@ -178,8 +180,8 @@ def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
         max_bytes=1_000_000,
     )
     stamp = Stamp("acme-es", 1, ("shop.orders", 3, 17), 4, Origin.ORDER, Lane.LIVE, 1)
-    ending = receipts.Ending(Outcome.DEAD, "invalid", "422")
-    key = receipts.Key(RecordKind.PURCHASE, "1")
+    ending = Ending(Outcome.DEAD, "invalid", "422")
+    key = Key(RecordKind.PURCHASE, "1")
     delivered = receipts.dead_headers(receipts.AccountPartition("acme-es", 0), key, stamp, ending, 1)
     for headers in (letter.headers, delivered):
         written = {name: value.decode() for name, value in headers}

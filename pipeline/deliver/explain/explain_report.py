@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.deliver.explain.messages import span
 from pipeline.errors import PipelineError
+from pipeline.text import span
 
 #: Where a worker serves it, and where `pipeline up` has its worker.
 EXPLAIN, USUAL = "/explain", "http://127.0.0.1:8082"

@@ -9,21 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from pipeline.deliver.explain import messages as wording
-from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.explain import messages
 from pipeline.deliver.schedule.coupon_inventory import CouponSetInventory
 from pipeline.deliver.schedule.import_jobs import ImportJob
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue, Phase
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Import, Scheduler, Send
 from pipeline.deliver.schedule.simulation import SimulatedCall, Simulation, Times
+from pipeline.deliver.send import messages as send_messages
+from pipeline.deliver.send.account_delivery import AccountDelivery
 from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import ENDED_BY_RESTART
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
+from pipeline.text import without_addresses
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
 #: Calls told of, and steps of the rehearsal for them: an account may have little to do for long.
@@ -49,6 +52,18 @@ class ExplainedAccount:
     asks: Callable[[Key], bool] = lambda _key: False
     tries: Mapping[Key, Retries] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, delivery: AccountDelivery) -> Self:
+        """An account as its delivery has it now."""
+        return cls(
+            delivery.account,
+            delivery.scheduler,
+            delivery.admission,
+            delivery.index,
+            delivery.asks,
+            delivery.retries,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
@@ -58,6 +73,11 @@ class _Twin:
     index: PendingIndex
     limiter: Limiter
     sent: set[Key]
+
+
+def explain_delivery(delivery: AccountDelivery) -> dict[str, Any]:
+    """What the next calls of an account are for, and why, as JSON values."""
+    return explain(ExplainedAccount.of(delivery), delivery.now(), delivery.wall())
 
 
 def explain(account: ExplainedAccount, now: float, wall: float) -> dict[str, Any]:
@@ -72,14 +92,14 @@ def explain(account: ExplainedAccount, now: float, wall: float) -> dict[str, Any
     return {
         "account": account.name,
         "stopped": admission.health.stopped,
-        "detail": wording.without_addresses(admission.health.detail),
-        "state": wording.state(admission, now),
+        "detail": without_addresses(admission.health.detail),
+        "state": messages.state(admission, now),
         "budget": _budget(account, now),
         "lanes": lanes,
         "retries": retries,
         "choices": choices,
         "imports": imports,
-        "consent": wording.consent(account.scheduler.imports),
+        "consent": messages.consent(account.scheduler.imports),
         "coupon_sets": [
             _coupon_set(name, watched) for name, watched in account.scheduler.coupons.sets.items()
         ],
@@ -108,7 +128,7 @@ def _budget(account: ExplainedAccount, now: float) -> dict[str, Any]:
         "server_remaining": state.remaining,
         "blocked_for_seconds": _seconds(max(0.0, state.blocked_until - now)),
         "others_share_it": now < state.shared_until,
-        "why": wording.budget(limiter, now),
+        "why": messages.budget(limiter, now),
     }
 
 
@@ -130,7 +150,7 @@ def _lane(twin: _Twin, lane: Lane, now: float, wall: float, *, held_up: bool) ->
         "aside_for": {kind.value: missing[kind] for kind in (CONTACT, PRODUCT)},
         "floor_owed": scheduler.lanes.owed(lane),
         "holds_back_seconds": _seconds(pause),
-        "holds_back_why": wording.pause(scheduler, now) if pause > 0 else "",
+        "holds_back_why": messages.pause(scheduler, now) if pause > 0 else "",
     }
 
 
@@ -166,9 +186,9 @@ def _retries(account: ExplainedAccount, now: float, earliest: float) -> Iterator
             "records": len(delayed),
             "tries": max((one.count for one in tries), default=0),
             "since": min((one.since for one in tries), default=None),
-            "last": wording.without_addresses(last.words) if last else "",
+            "last": without_addresses(last.words) if last else "",
             "next_in_seconds": _seconds(again),
-            "why": wording.retry(kind, len(delayed), tries, again),
+            "why": messages.retry(kind, len(delayed), tries, again),
         }
 
 
@@ -177,7 +197,7 @@ def _why_none(twin: _Twin, retries: Sequence[Mapping[str, Any]]) -> str:
     counts = {phase: sum(_in_phases(twin.index, lane, phase) for lane in LANES) for phase in Phase}
     if not sum(counts.values()):
         return ""
-    return wording.none(counts, sum(group["records"] for group in retries), twin.index[COUPON].waiting)
+    return messages.none(counts, sum(group["records"] for group in retries), twin.index[COUPON].waiting)
 
 
 def _decisions(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
@@ -204,9 +224,9 @@ def _decisions(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]
                 "import_takes_seconds": _seconds(decision.takes),
                 "oldest_seconds": _seconds(decision.age),
                 "patience_seconds": _seconds(decision.patience),
-                "why": wording.gated(kind, decision.rows)
+                "why": messages.gated(kind, decision.rows)
                 if gated
-                else wording.decision(kind, decision, full=full),
+                else messages.decision(kind, decision, full=full),
             }
 
 
@@ -232,7 +252,7 @@ def _coupon_set(name: str, watched: CouponSetInventory) -> dict[str, Any]:
         "stock": watched.waiting,
         "low": watched.settings.low,
         "trouble": watched.trouble,
-        "why": wording.coupon_set(name, watched),
+        "why": send_messages.coupon_set(name, watched),
     }
 
 
@@ -264,7 +284,7 @@ def _next(account: ExplainedAccount, now: float, wall: float) -> Iterator[dict[s
         if call is not None:
             sent += 1
             question = isinstance(call.action, Send) and not call.second and account.asks(call.action.key)
-            yield _call(twin, call, now, wall, owed) | (wording.QUESTION if question else {})
+            yield _call(twin, call, now, wall, owed) | (messages.QUESTION if question else {})
 
 
 def _call(twin: _Twin, call: SimulatedCall, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:
@@ -276,7 +296,7 @@ def _call(twin: _Twin, call: SimulatedCall, now: float, wall: float, owed: list[
             lane, waited = queue.lane(key.id), wall - now + call.at - queue.accepted(key.id)
         case Import(batch=batch):
             lane = batch.lane
-    what, why = wording.call(call.action, waited, call.at)
+    what, why = messages.call(call.action, waited, call.at)
     if lane in owed and lane is not Lane.LIVE:
         why += f" {lane} has had less than its floor, so it goes first."
     return {

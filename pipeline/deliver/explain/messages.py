@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
-from pipeline.deliver.schedule.coupon_inventory import (
-    ABSENT,
-    FORBIDDEN,
-    NOT_MULTIPLE,
-    REFUSED,
-    UNREADABLE,
-    CouponSetInventory,
-)
 from pipeline.deliver.schedule.decision import Decision, Method, Rule
 from pipeline.deliver.schedule.import_jobs import ImportQueue
 from pipeline.deliver.schedule.pending_index import Phase
@@ -32,60 +22,12 @@ from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import ENDED_BY_RESTART
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
-
-MINUTE, HOUR = 60, 3_600
-#: What may be an e-mail address, in Connectif's words or in a URL.
-_ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
-
-
-def without_addresses(text: str) -> str:
-    """Connectif may repeat the address it refuses."""
-    return _ADDRESS.sub("(address)", text)
-
-
-def span(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
-        return f"{max(0.0, seconds):.1f} s"
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
-
-
-def moment(wall: float) -> str:
-    """A moment in the machine's time, with its offset."""
-    return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+from pipeline.text import MINUTE, moment, span, without_addresses
 
 
 def counted(kind: RecordKind, count: int) -> str:
     """So many of a kind."""
     return f"{count:,} {kind.value}{'' if count == 1 else 's'}"
-
-
-# Coupon sets.
-
-
-_WAYS_OUT = {
-    ABSENT: "Connectif has no such set; correct set_id",
-    FORBIDDEN: "the API key may not read coupon sets; give it that permission",
-    NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
-    UNREADABLE: "the answer makes no sense",
-    REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again to go on",
-}
-
-
-def coupon_set(name: str, watched: CouponSetInventory) -> str:
-    """How a set that is kept filled fares."""
-    if watched.trouble:
-        return f"coupon set {name} is not topped up ({watched.trouble}): {_WAYS_OUT[watched.trouble]}"
-    if watched.available is None:
-        return f"coupon set {name} was not looked at yet; {watched.waiting:,} codes wait for it"
-    if watched.is_empty:
-        return (
-            f"coupon set {name} has {watched.available:,} codes left and no more wait for it; add some by "
-            "`pipeline coupons add`"
-        )
-    return f"coupon set {name} has {watched.available:,} codes left, and {watched.waiting:,} wait for it"
 
 
 # The account.

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import AccountSettings, DeliverSettings
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.scheduler import Import, Scheduler, Send
 from pipeline.deliver.schedule.simulation import SimulatedCall, Simulation, Times
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind

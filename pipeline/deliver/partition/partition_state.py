@@ -17,14 +17,16 @@ from typing import Protocol
 import orjson
 
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
-from pipeline.deliver.partition.receipts import SUPERSEDED, UNAVAILABLE, AccountPartition, Ending, Key
+from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.table_rows import entry_of, last_sent_of, read_tallies
 from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
 from pipeline.deliver.state.commands import Command, Unchanged
 from pipeline.deliver.state.consent import remembered
 from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.ending import SUPERSEDED, UNAVAILABLE, Ending
 from pipeline.deliver.state.entry import Entry, Stamp, Waiting, peek
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_caller import LastCaller
 from pipeline.deliver.state.last_sent import (
     LastSent,

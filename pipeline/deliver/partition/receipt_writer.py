@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipeline.config import Settings
-from pipeline.deliver.partition.receipts import (
-    AccountPartition,
-    Ending,
-    Key,
-    dead_headers,
-    receipt_of,
-    record_of,
-)
+from pipeline.deliver.partition.receipts import AccountPartition, dead_headers, receipt_of, record_of
 from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, record_key
 from pipeline.topics import DEADLETTERS, RECEIPTS, full_name
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.deliver.state.contact import consent_of, statement_of
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import ContactState, CouponState, ProductState, PurchaseState
 from pipeline.records import (
     Contact,
@@ -13,32 +15,14 @@ from pipeline.records import (
     Coupon,
     CouponRecord,
     Op,
-    Outcome,
     Product,
     ProductRecord,
     Purchase,
     PurchaseRecord,
     Receipt,
     Record,
-    RecordKind,
     Source,
 )
-
-#: A reason is a metric label; what Connectif says stands in the detail.
-SUPERSEDED = "newer"
-#: Of a dead purchase on which Connectif failed whenever it was told.
-UNAVAILABLE = "unavailable"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A record's key without its account."""
-
-    kind: RecordKind
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}|{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +31,6 @@ class AccountPartition:
 
     account: str
     partition: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a record's way ended, before it is written down.
-
-    `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
-    says what was left out in telling it. The others: see `Receipt`.
-    """
-
-    outcome: Outcome
-    reason: str
-    detail: str = ""
-    status: int | None = None
-    calls: int = 0
-    fingerprint: str = ""
-    repaired: tuple[Key, ...] = ()
-    notes: tuple[str, ...] = ()
-    withdrawn_ms: int | None = None
-    unsubscribing_ms: int | None = None
 
 
 def receipt_of(

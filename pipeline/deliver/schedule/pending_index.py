@@ -1,7 +1,7 @@
 """The index of what waits, kept in memory: order, state and nothing else; the records stay on disk.
 
-One `PendingQueue` per account and kind. An id's state is packed into one integer. Ids that leave a lane out of turn
-stay in its queue and are skipped when their turn comes.
+One `PendingQueue` per account and kind. An id's state is packed into one integer. Ids that leave a lane out of
+turn stay in its queue and are skipped when their turn comes.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 

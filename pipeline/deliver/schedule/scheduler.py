@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.coupon_inventory import CouponInventory
 from pipeline.deliver.schedule.decision import (
     AGAIN,
@@ -36,6 +35,7 @@ from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob, Import
 from pipeline.deliver.schedule.lanes import Lanes
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
 from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 

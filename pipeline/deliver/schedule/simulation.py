@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.scheduler import (
@@ -25,6 +24,7 @@ from pipeline.deliver.schedule.scheduler import (
     Scheduler,
     Send,
 )
+from pipeline.deliver.state.key import Key
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
 

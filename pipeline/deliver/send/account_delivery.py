@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.client import ConnectifClient
-from pipeline.deliver.explain.explanation import ExplainedAccount as Explained
-from pipeline.deliver.explain.explanation import explain
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord
-from pipeline.deliver.partition.receipts import UNAVAILABLE, AccountPartition, Ending, Key
+from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import (
@@ -42,7 +40,9 @@ from pipeline.deliver.state.commands import (
     Unchanged,
 )
 from pipeline.deliver.state.diff import fingerprint_of
+from pipeline.deliver.state.ending import UNAVAILABLE, Ending
 from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_sent import LastSentContact
 from pipeline.deliver.state.purchase_parts import contact_of, products_of
 from pipeline.deliver.state.states import ContactState, PurchaseState
@@ -95,10 +95,10 @@ class AccountDelivery:
         self._settings = settings
         self._deps = deps
         self._partition_state = deps.partition_state
-        self._index = deps.partition_state.index(account)
+        self.index = deps.partition_state.index(account)
         self.scheduler = Scheduler(
             settings,
-            self._index,
+            self.index,
             deps.admission.budget,
             needs=self._needs,
             was_sent=self._was_sent,
@@ -116,7 +116,7 @@ class AccountDelivery:
             settings=settings,
             end=self._end,
         )
-        self._tries: dict[Key, Retries] = {}
+        self.retries: dict[Key, Retries] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many
         #: purchases had been told by the last; those that say that Connectif is away are counted apart.
         self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
@@ -135,7 +135,7 @@ class AccountDelivery:
         """Deliver until `stop`; an unexpected exception ends it and everything under way."""
         if self._known:
             imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
-            self.scheduler.imports.doubt(imported, self._now())
+            self.scheduler.imports.doubt(imported, self.now())
             self._known = False
         tasks: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
@@ -167,22 +167,23 @@ class AccountDelivery:
         self.scheduler.settled(key)
         self.admission.notifier.notify()
 
-    def explained(self) -> dict[str, Any]:
-        """What the next calls are for, and why; see `explain`."""
-        account = Explained(
-            self.account, self.scheduler, self.admission, self._index, self._asks, self._tries
-        )
-        return explain(account, self._now(), self._deps.wall())
+    def wall(self) -> float:
+        """Epoch seconds."""
+        return self._deps.wall()
+
+    def now(self) -> float:
+        """The clock of all its moments, in seconds."""
+        return asyncio.get_running_loop().time()
 
     # What is next.
 
     def _start(self, group: asyncio.TaskGroup, tasks: set[asyncio.Task[None]]) -> float:
         """Start one errand, or say how long there is nothing to start."""
-        now = self._now()
+        now = self.now()
         seconds = self.admission.wait(now)
         if seconds > 0:
             return seconds
-        action = self.scheduler.next(now, self._deps.wall())
+        action = self.scheduler.next(now, self.wall())
         if isinstance(action, Idle):
             return max(0.001, action.until - now)
         if isinstance(action, Import):
@@ -215,12 +216,12 @@ class AccountDelivery:
     # One record.
 
     async def _send(self, key: Key, permit: Permit) -> None:
-        queue = self._index[key.kind]
+        queue = self.index[key.kind]
         waiting = self._partition_state.entry(self.account, key).current
         if waiting is None:
             queue.drop(key.id)
             return
-        if self._asks(key) and self._importer.asking.defers(key):
+        if self.asks(key) and self._importer.asking.defers(key):
             if self._importer.asking.set_aside(key.kind, ImportBatch([], lane=queue.lane(key.id)), [key.id]):
                 await self._importer.asking.ask(permit)
             return
@@ -249,7 +250,7 @@ class AccountDelivery:
                 purchase_sync = PurchaseSync(
                     client,
                     permit,
-                    self._index,
+                    self.index,
                     key.id,
                     body=state.body,
                     progress=progress,
@@ -263,7 +264,7 @@ class AccountDelivery:
         return _complete(result, waiting, permit) if isinstance(result, Ending) else result
 
     def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
-        queue = self._index[key.kind]
+        queue = self.index[key.kind]
         match result:
             case Blocked(needs=needs, tried=tried):
                 if tried:
@@ -288,27 +289,27 @@ class AccountDelivery:
         if away and key.kind is not RecordKind.PURCHASE:
             return False
         last_sent = self._purchases_sent
-        before, since, sent_before = self._senseless.get((key, away), (0, self._now(), last_sent))
+        before, since, sent_before = self._senseless.get((key, away), (0, self.now(), last_sent))
         if before and away and last_sent == sent_before:
             return False
         self._senseless[key, away] = before + 1, since, last_sent
         longest = self._settings.retry_away_for if away else self._settings.retry_for
-        return before >= SENSELESS and self._now() - since >= longest
+        return before >= SENSELESS and self.now() - since >= longest
 
     def _ended(self, key: Key) -> None:
         """A version of it is dealt with: the next one begins anew."""
-        self._tries.pop(key, None)
+        self.retries.pop(key, None)
         for away in (True, False):
             self._senseless.pop((key, away), None)
 
     def _delay(self, key: Key, result: Retry) -> None:
         """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
         words = result.detail or result.reason or result.sign.value
-        tries = self._tries[key] = Retries.after(self._tries.get(key), words, self._deps.wall())
+        tries = self.retries[key] = Retries.after(self.retries.get(key), words, self.wall())
         longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(tries.count, 30))
         if result.tried:
-            self._index[key.kind].mark_tried(key.id)
-        self.scheduler.delay(key, self._now() + self._deps.random() * longest)
+            self.index[key.kind].mark_tried(key.id)
+        self.scheduler.delay(key, self.now() + self._deps.random() * longest)
 
     # Endings.
 
@@ -325,7 +326,7 @@ class AccountDelivery:
             elif ending.outcome is Outcome.DEAD:
                 self.admission.health.died(key.kind, _why(key.kind, ending))
         for key, _, _ in endings:
-            self._index[key.kind].receipt_written(key.id)
+            self.index[key.kind].receipt_written(key.id)
         self._deps.outbox.write(AccountPartition(self.account, self._partition_state.partition), endings)
 
     # What the scheduler asks.
@@ -337,7 +338,7 @@ class AccountDelivery:
         contact, _ = contact_of(waiting.state.body)
         return (contact, *products_of(waiting.state.body))
 
-    def _asks(self, key: Key) -> bool:
+    def asks(self, key: Key) -> bool:
         waiting = self._partition_state.entry(self.account, key).current
         if key.kind is not RecordKind.CONTACT or waiting is None:
             return False
@@ -352,9 +353,6 @@ class AccountDelivery:
     def _last_sent_contact(self, contact: Key) -> LastSentContact | None:
         last_sent = self._partition_state.last_sent(self.account, contact)
         return last_sent if isinstance(last_sent, LastSentContact) else None
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 def _why(kind: RecordKind, ending: Ending) -> str:

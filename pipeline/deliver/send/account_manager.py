@@ -18,7 +18,7 @@ from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord, ReceiptWriter
 from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.unit_of_work import Committer, Step
-from pipeline.deliver.send import messages as saying
+from pipeline.deliver.send import messages
 from pipeline.deliver.send.account_delivery import AccountDelivery, DeliveryDependencies
 from pipeline.deliver.send.admission import AdmissionControl, ServerLimits
 from pipeline.deliver.send.call_failures import CallFailures
@@ -86,7 +86,7 @@ class AccountManager(Generic[S]):
     async def open(self, partition_state: PartitionState) -> None:
         """A partition's receipts are all read back: its accounts can be delivered to.
 
-        The calls made before this process count: those that the last last_caller left word of, or those in the
+        The calls made before this process count: those that the last caller recorded, or those in the
         journal where that was this worker, else a whole window's. An account that nobody ever delivered to
         starts at once.
         """
@@ -115,7 +115,7 @@ class AccountManager(Generic[S]):
         """Stop delivering; returns once every call has ended or was called off.
 
         Args:
-            leave: whether the next last_caller is to know which calls were made; only where there is none yet.
+            leave: whether the next caller is to know which calls were made; only where there is none yet.
         """
         for account in self._accounts.values():
             account.delivery.stop()
@@ -210,13 +210,13 @@ class AccountManager(Generic[S]):
         )
         admission = AdmissionControl(
             budget,
-            Health(self._settings.deliver, deps.random, partial(saying.stopped, name)),
+            Health(self._settings.deliver, deps.random, partial(messages.stopped, name)),
             journal,
             wall=deps.wall,
             at_once=self._settings.deliver.concurrency,
             heard=partial(deps.heard, name),
-            call_failures=CallFailures(partial(saying.failing, name, deps.wall)),
-            slowed=ServerLimits(partial(saying.slowed, name, budget)),
+            call_failures=CallFailures(partial(messages.failing, name, deps.wall)),
+            slowed=ServerLimits(partial(messages.slowed, name, budget)),
         )
         of_account = DeliveryDependencies(
             partition_state, client, admission, self._outbox, deps.wall, deps.random, settings.coupons

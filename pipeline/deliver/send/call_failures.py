@@ -78,7 +78,8 @@ class CallFailures:
     """One account's.
 
     Args:
-        on_change: of the beginning, of each cause that is new since then, and of the end, with what it was before.
+        on_change: called when calls begin to fail, for each new cause, and when they succeed again, with what
+            failed now and before.
     """
 
     on_change: Callable[[Failing | None, Failing | None], None] = lambda _now, _before: None

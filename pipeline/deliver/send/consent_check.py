@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.partition.partition_state import PartitionState
-from pipeline.deliver.partition.receipts import Ending, Key
 from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import Permit
 from pipeline.deliver.send.contact_sync import ConsentDecision, ContactSync
 from pipeline.deliver.state.commands import Command, Unchanged
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 

@@ -10,7 +10,6 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload
 from pipeline.deliver.partition.partition_state import PartitionState
-from pipeline.deliver.partition.receipts import Ending, Key
 from pipeline.deliver.send.admission import CONSENT, TELL, WITHOUT, Permit
 from pipeline.deliver.send.consent_export import Withdrawals
 from pipeline.deliver.send.health import sign_of
@@ -31,7 +30,9 @@ from pipeline.deliver.state.consent import (
     without_consent,
 )
 from pipeline.deliver.state.contact import ContactState, word_of
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_sent import LastSentContact
 from pipeline.records import Outcome
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.deliver.explain import messages as wording
 from pipeline.deliver.schedule.coupon_inventory import (
     ABSENT,
     FORBIDDEN,
@@ -17,6 +16,7 @@ from pipeline.deliver.schedule.coupon_inventory import (
     CouponSetInventory,
     read_counters,
 )
+from pipeline.deliver.send import messages
 from pipeline.deliver.send.admission import STOCK, Permit
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,6 @@ def _say(account: str, name: str, coupon_set: CouponSetInventory) -> None:
         level,
         "account %s: %s",
         account,
-        wording.coupon_set(name, coupon_set),
+        messages.coupon_set(name, coupon_set),
         extra={"event": "deliver.coupon_set", "account": account, "set": name},
     )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.connectif.csvfile import Row, contact_row, coupon_row, product_row
-from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.state.commands import AddCoupon, Command, PutContact, PutProduct, Unchanged
 from pipeline.deliver.state.entry import Entry, Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import ContactState, CouponState
 from pipeline.records import RecordKind
 

@@ -22,7 +22,6 @@ from pipeline.connectif.imports import (
     suspects,
 )
 from pipeline.deliver.partition.partition_state import PartitionState
-from pipeline.deliver.partition.receipts import Ending, Key
 from pipeline.deliver.schedule.coupon_inventory import code_of
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob, halves
 from pipeline.deliver.schedule.pending_index import Phase
@@ -36,7 +35,9 @@ from pipeline.deliver.send.record_calls import Retry, result_of
 from pipeline.deliver.state.consent import STATUS, UNSUBSCRIBED
 from pipeline.deliver.state.contact import ContactState, consent_of, word_of
 from pipeline.deliver.state.diff import fingerprint_of
+from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
+from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, RecordKind
 
 log = logging.getLogger(__name__)

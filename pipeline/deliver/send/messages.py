@@ -5,10 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from pipeline.deliver.explain import messages as wording
+from pipeline.deliver.schedule.coupon_inventory import (
+    ABSENT,
+    FORBIDDEN,
+    NOT_MULTIPLE,
+    UNREADABLE,
+    CouponSetInventory,
+)
+from pipeline.deliver.schedule.coupon_inventory import REFUSED as CODES_REFUSED
 from pipeline.deliver.send.call_failures import REFUSED, Failing
 from pipeline.deliver.send.health import ENDED_BY_RESTART, PROBE_EVERY
 from pipeline.limiter.limiter import Limiter
+from pipeline.text import moment, span
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +51,11 @@ def failing(account: str, wall: Callable[[], float], now: Failing | None, before
             "account %s: calls to Connectif (%s) fail since %s: %s; what waits is kept and tried again",
             account,
             ", ".join(now.routes),
-            wording.moment(now.since),
+            moment(now.since),
             now.sentence,
         )
     elif now is None and before is not None and before.cause not in REFUSED:
-        log.warning(
-            "account %s: Connectif answers again, after %s", account, wording.span(wall() - before.since)
-        )
+        log.warning("account %s: Connectif answers again, after %s", account, span(wall() - before.since))
 
 
 def slowed(account: str, budget: Limiter, limit: int | None, away: float | None) -> None:
@@ -71,3 +77,27 @@ def slowed(account: str, budget: Limiter, limit: int | None, away: float | None)
             away,
             budget.longest_away,
         )
+
+
+_WAYS_OUT = {
+    ABSENT: "Connectif has no such set; correct set_id",
+    FORBIDDEN: "the API key may not read coupon sets; give it that permission",
+    NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
+    UNREADABLE: "the answer makes no sense",
+    CODES_REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again "
+    "to go on",
+}
+
+
+def coupon_set(name: str, inventory: CouponSetInventory) -> str:
+    """How a set that is kept filled fares."""
+    if inventory.trouble:
+        return f"coupon set {name} is not topped up ({inventory.trouble}): {_WAYS_OUT[inventory.trouble]}"
+    if inventory.available is None:
+        return f"coupon set {name} was not looked at yet; {inventory.waiting:,} codes wait for it"
+    if inventory.is_empty:
+        return (
+            f"coupon set {name} has {inventory.available:,} codes left and no more wait for it; add some by "
+            "`pipeline coupons add`"
+        )
+    return f"coupon set {name} has {inventory.available:,} codes left, and {inventory.waiting:,} wait for it"

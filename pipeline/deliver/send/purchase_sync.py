@@ -17,12 +17,13 @@ from typing import Any
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, purchase_payload, same_purchase
-from pipeline.deliver.partition.receipts import Ending, Key
 from pipeline.deliver.schedule.pending_index import PendingIndex, Phase
 from pipeline.deliver.send.admission import COMPARE, REPAIR, Permit
 from pipeline.deliver.send.health import Sign, sign_of
 from pipeline.deliver.send.record_calls import Blocked, Result, Retry, put_product, result_of
 from pipeline.deliver.state.commands import CreatePurchase, DeletePurchase, ReplacePurchase
+from pipeline.deliver.state.ending import Ending
+from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_sent import LastSentContact
 from pipeline.deliver.state.purchase_parts import contact_of, products_of, stub_of
 from pipeline.records import Outcome, RecordKind

@@ -9,10 +9,11 @@ from typing import Any
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import product_payload
-from pipeline.deliver.partition.receipts import Ending, Key
 from pipeline.deliver.send.admission import TELL, Permit
 from pipeline.deliver.send.health import Sign, sign_of
 from pipeline.deliver.state.commands import DeleteProduct, PutProduct
+from pipeline.deliver.state.ending import Ending
+from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.deliver.partition.receipts import Key
+from pipeline.deliver.state.key import Key
 from pipeline.records import RecordKind
 
 _FROM_LINE = ("name", "url", "brand", "image_url", "categories")

@@ -1,0 +1,33 @@
+"""How a record ended: what its receipt will say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.deliver.state.key import Key
+from pipeline.records import Outcome
+
+#: A reason is a metric label; what Connectif says stands in the detail.
+SUPERSEDED = "newer"
+#: Of a dead purchase on which Connectif failed whenever it was told.
+UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record's way ended, before it is written down.
+
+    `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
+    says what was left out in telling it. The others: see `Receipt`.
+    """
+
+    outcome: Outcome
+    reason: str
+    detail: str = ""
+    status: int | None = None
+    calls: int = 0
+    fingerprint: str = ""
+    repaired: tuple[Key, ...] = ()
+    notes: tuple[str, ...] = ()
+    withdrawn_ms: int | None = None
+    unsubscribing_ms: int | None = None

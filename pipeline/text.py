@@ -1,0 +1,29 @@
+"""Times and texts as a person reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+MINUTE, HOUR = 60, 3_600
+#: What may be an e-mail address, in Connectif's words or in a URL.
+_ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
+
+
+def without_addresses(text: str) -> str:
+    """Connectif may repeat the address it refuses."""
+    return _ADDRESS.sub("(address)", text)
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+
+
+def moment(wall: float) -> str:
+    """A moment in the machine's time, with its offset."""
+    return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
