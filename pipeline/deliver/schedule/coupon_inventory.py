@@ -1,7 +1,7 @@
-"""The stock of coupon sets that are kept filled: which codes wait, when to look at a set, how many to let go.
+"""Coupon sets that are kept filled: which codes wait, when to look at a set, how many to release.
 
-A code of such a set waits as any record, but out of line: what waits for a set is its stock, on disk with
-all that waits. Nothing here has to survive a crash. Pure: clock and what Connectif says are passed in.
+A code of such a set waits as any record does, but in no queue: codes are on disk with all that is
+pending. Nothing here has to survive a crash. Pure: clock and what Connectif says are passed in.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class CouponSetInventory:
     _fruitless: int = 0
 
     def copy(self) -> CouponSetInventory:
-        """One that stands as this one does."""
+        """A copy."""
         return replace(self, _kept=self._kept.copy(), _let_go=self._let_go.copy())
 
     @property
@@ -157,14 +157,14 @@ class CouponInventory:
         self._queue = queue
 
     def copy(self, queue: PendingQueue) -> CouponInventory:
-        """One that stands as this one does; `queue` is a copy of its line."""
+        """A copy; `queue` is a copy of its queue."""
         twin = CouponInventory({}, queue)
         twin.sets = {name: coupon_set.copy() for name, coupon_set in self.sets.items()}
         twin._by_id = {coupon_set.settings.set_id: coupon_set for coupon_set in twin.sets.values()}
         return twin
 
     def take(self, lane: Lane, most: int) -> list[str]:
-        """The next codes of a lane that may go, now flying; the others that come first are kept back."""
+        """The next codes of a lane that may go, now in flight; others that come before them are held."""
         taken: list[str] = []
         kept = 0
         while len(taken) < most and kept < AT_ONCE and (record_id := self._queue.take(lane)) is not None:

@@ -1,4 +1,4 @@
-"""Why a call is made, or rows wait: what the scheduler's decisions rest on, so that they can be told."""
+"""Why a call is made, or rows wait: what the scheduler's decisions rest on, so that they can be explained."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Method(enum.Enum):
-    """How the waiting rows of one kind and lane are told."""
+    """How the waiting rows of one kind and lane are sent."""
 
     SINGLY = "singly"
     IMPORT = "import"
@@ -27,8 +27,8 @@ class Rule(enum.Enum):
     NO_OTHER = "no_other"  # coupons go by import only
     LEFT_OVER = "left_over"  # what an import could not tell
     TURN = "turn"  # the oldest purchase that is ready
-    WANTED = "wanted"  # nothing else can use the place, and a purchase waits for it
-    SPARE = "spare"  # nothing else can use the place
+    WANTED = "wanted"  # nothing else can use the slot, and a purchase waits for it
+    SPARE = "spare"  # nothing else can use the slot
     EARLY = "early"  # its contact is in an import that is late
 
 

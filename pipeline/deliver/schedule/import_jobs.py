@@ -71,7 +71,7 @@ class ImportQueue:
         window: of the limit, in seconds.
 
     Attributes:
-        batches: what goes by import next, ahead of what stands in line.
+        batches: what goes by import next, ahead of what waits in queues.
         asking: whether Connectif is being asked who has withdrawn; batches that rest on it wait.
         durations: what was learned of each kind.
     """
@@ -95,7 +95,7 @@ class ImportQueue:
         self.durations = {kind: ImportDurations.unknown(window) for kind in RecordKind}
 
     def copy(self) -> ImportQueue:
-        """One that stands as this one does."""
+        """A copy."""
         twin = replace(
             self,
             window=1.0,  # that of guesses before anything was learned, which are replaced at once

@@ -1,8 +1,8 @@
 """Whose turn it is: live before retry before backfill, each with a floor, the slower ones at a pace.
 
-A slower lane could use every place at once, and a live order would wait for most of a window. So it takes one
+A slower lane could use every slot at once, and a live order would wait for most of a window. So it takes one
 only while enough will be left, or come back in time, for what the live lane may ask for meanwhile. That look
-ahead also spreads its calls over the window: where no place would come back for long, it keeps some for then.
+ahead also spreads its calls over the window: where no slot would come back for long, it keeps some for then.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pipeline.events import Lane
 MEMORY = 2.0
 #: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it asks for less.
 SURE = 2.5
-#: Spacings for which a live call may wait for a place. With none, one is always kept and never used: 1 %.
+#: Spacings for which a live call may wait for a slot. With none, one is always kept and never used: 1 %.
 MOMENT = 1.0
-#: Nobody may have said anything for long: places still come back at most so many spacings apart,
+#: Nobody may have said anything for long: slots still come back at most so many spacings apart,
 EVENLY = 1.1
 #: for which at most this share of a window is kept.
 KEPT = 0.2
@@ -45,7 +45,7 @@ class Lanes:
         self._live_at = 0.0
 
     def copy(self) -> Lanes:
-        """One that stands as this one does."""
+        """A copy."""
         twin = Lanes(self._floors, self._memory / MEMORY)
         twin._credits = self._credits.copy()
         twin._live, twin._live_at = self._live, self._live_at
@@ -76,13 +76,13 @@ class Lanes:
         return self._live * math.exp((self._live_at - now) / self._memory)
 
     def wait(self, now: float, *, free: int, returning: Sequence[float], spacing: float) -> float:
-        """Seconds until a slower lane may take a place; 0: now.
+        """Seconds until a slower lane may take a slot; 0: now.
 
         Args:
             now: the clock.
-            free: places to be had now, at least one.
-            returning: seconds until each place that is taken comes back, the next first.
-            spacing: seconds of a window per place.
+            free: slots to be had now, at least one.
+            returning: seconds until each slot that is taken comes back, the next first.
+            spacing: seconds of a window per slot.
         """
         rate, most = self.live_rate(now), KEPT * (free + len(returning))
         left, longest = free - 1, 0.0
@@ -93,7 +93,7 @@ class Lanes:
 
 
 def _reach(slots: int, rate: float, most: float, spacing: float) -> float:
-    """For how many seconds so many places are enough for the live lane, or nearly."""
+    """For how many seconds so many slots are enough for the live lane, or nearly."""
     evenly = math.inf if slots >= most else (slots + 1) * EVENLY * spacing
     if rate <= 0:
         return evenly

@@ -1,7 +1,7 @@
-"""The index of what waits, kept in memory: order, state and nothing else; the records stay on disk.
+"""The index of pending records in memory: order and phase, nothing else; the records stay on disk.
 
-One `PendingQueue` per account and kind. An id's state is packed into one integer. Ids that leave a lane out of
-turn stay in its queue and are skipped when their turn comes.
+One `PendingQueue` per account and kind. An id's state is packed into one integer. Ids that leave a lane out
+of order stay in its queue and are skipped when they come to its head.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class Phase(enum.IntEnum):
     """Where an id is."""
 
     LOADED = 0  # found on disk after a start; its receipts may not have been read back yet
-    WAITING = 1  # stands in line
-    HELD = 2  # kept out of line: a delay, a missing dependency, a file being split
+    WAITING = 1  # in the queue of its lane
+    HELD = 2  # in no queue: a delay, a missing dependency, a file being split
     IN_FLIGHT = 3  # a call or an import carries it
     AWAITING_RECEIPT = 4  # its receipt is written and on the way back
 
 
 _PHASE, _WAITING = 7, int(Phase.WAITING)
 _PHASES = tuple(Phase)
-#: A call with the current version got no clear answer.
+#: A call with the current version had no clear answer.
 _TRIED = 8
 #: Another version of it may have reached Connectif.
 _DOUBT = 16
@@ -45,9 +45,9 @@ class PendingQueue:
     def __init__(self) -> None:
         self._states: dict[str, int] = {}
         self._queues: dict[Lane, deque[str]] = {lane: deque() for lane in LANES}
-        #: What a receipt said of an id while it was flying; takes effect when it lands.
+        #: What a receipt said of an id that was in flight; takes effect once its call has ended.
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
-        #: How many repairs write to each.
+        #: How many repairs write to each id.
         self._reserved: Counter[str] = Counter()
         self._promoted: dict[str, None] = {}
         #: Lane and phase, as packed -> how many ids; lane -> epoch second of acceptance -> how many.
@@ -61,7 +61,7 @@ class PendingQueue:
         return record_id in self._states
 
     def copy(self) -> PendingQueue:
-        """One that stands as this one does; a million ids take 30 ms or so."""
+        """A copy; of a million ids in 30 ms or so."""
         twin = PendingQueue()
         twin._states = self._states.copy()
         twin._queues = {lane: queue.copy() for lane, queue in self._queues.items()}
@@ -75,11 +75,11 @@ class PendingQueue:
     # Coming in.
 
     def load(self, record_id: str, lane: Lane, accepted: int) -> None:
-        """An entry found on disk: out of line until `open`, and any version of it may have been sent."""
+        """An entry found on disk: in no queue until `open`, and any version of it may have been sent."""
         self._set(record_id, Phase.LOADED | _DOUBT | _packed(lane, accepted))
 
     def open(self) -> None:
-        """All receipts are read back: what was loaded stands in line before what came since, oldest first."""
+        """All receipts are read back: what was loaded is queued before what came since, oldest first."""
         loaded = [
             (state >> _ACCEPTED_SHIFT, record_id)
             for record_id, state in self._states.items()
@@ -87,15 +87,15 @@ class PendingQueue:
         ]
         loaded.sort(reverse=True)
         for _, record_id in loaded:
-            self._stand(record_id, self._states[record_id], first=True)
+            self._enqueue(record_id, self._states[record_id], first=True)
 
     def add(self, record_id: str, lane: Lane, accepted: int) -> None:
-        """A record came in; an id that waits already keeps its place, or moves to a faster lane."""
+        """A record came in; an id that waits already keeps its position, or moves to a faster lane."""
         state = self._states.get(record_id)
         if state is None and record_id in self._reserved:
             self._set(record_id, Phase.HELD | _packed(lane, accepted))
         elif state is None:
-            self._stand(record_id, _packed(lane, accepted))
+            self._enqueue(record_id, _packed(lane, accepted))
         elif state & _PHASE in (Phase.WAITING, Phase.HELD):
             if state & _TRIED:
                 self._set(record_id, state & ~_TRIED | _DOUBT)
@@ -121,7 +121,7 @@ class PendingQueue:
     # Going out.
 
     def take(self, lane: Lane) -> str | None:
-        """The next of a lane, now flying; None where nobody waits in it."""
+        """The next id of a lane, from now on in flight; None where the lane is empty."""
         record_id = self._head(lane)
         if record_id is not None:
             self._queues[lane].popleft()
@@ -129,32 +129,32 @@ class PendingQueue:
         return record_id
 
     def pull(self, record_id: str) -> bool:
-        """Let a waiting or held id fly now; False where it is neither, or lent."""
+        """Take a waiting or held id out of order; False where it is neither, or reserved."""
         if self.phase(record_id) not in (Phase.WAITING, Phase.HELD) or record_id in self._reserved:
             return False
         self._leave(record_id, Phase.IN_FLIGHT)
         return True
 
     def hold(self, record_id: str) -> None:
-        """Keep a flying id out of line until `release` or `pull`."""
+        """Keep an id that is in flight in no queue until `release` or `pull`."""
         if self.phase(record_id) is Phase.IN_FLIGHT and not self._caught_up(record_id):
             self._leave(record_id, Phase.HELD)
 
     def back(self, record_id: str, *, tried: bool = False) -> None:
-        """A flying id stands at the head of its lane again; `tried`: Connectif may have what was sent."""
+        """Put an id in flight back to the head of its lane; `tried`: Connectif may have what was sent."""
         if self.phase(record_id) is not Phase.IN_FLIGHT or self._caught_up(record_id):
             return
-        self._stand(record_id, self._states[record_id] | (_TRIED if tried else 0), first=True)
+        self._enqueue(record_id, self._states[record_id] | (_TRIED if tried else 0), first=True)
 
     def release(self, record_id: str, *, lane: Lane | None = None) -> None:
-        """A held id stands in line: at the end of `lane`, or for None at the head of its own.
+        """Queue a held id: at the end of `lane`, or for None at the head of its own.
 
-        One that flies stays as it is: whoever held it may not know that somebody else has let it fly.
+        One that is in flight stays so: whoever held it may not know that it was taken meanwhile.
         """
         if self.phase(record_id) is not Phase.HELD or record_id in self._reserved:
             return
         state = self._states[record_id]
-        self._stand(record_id, state if lane is None else _with_lane(state, lane), first=lane is None)
+        self._enqueue(record_id, state if lane is None else _with_lane(state, lane), first=lane is None)
 
     def mark_tried(self, record_id: str) -> None:
         """A call with the current version got no clear answer."""
@@ -174,7 +174,7 @@ class PendingQueue:
             self.release(record_id)
 
     def receipt_written(self, record_id: str) -> None:
-        """A flying id's receipt is written."""
+        """The receipt of an id in flight is written."""
         if self.phase(record_id) is Phase.IN_FLIGHT and not self._caught_up(record_id):
             self._leave(record_id, Phase.AWAITING_RECEIPT)
 
@@ -184,12 +184,12 @@ class PendingQueue:
         self._set(record_id, state & ~_PHASE | Phase.AWAITING_RECEIPT)
 
     def settled(self, record_id: str, following: tuple[Lane, int] | None, *, certain: bool) -> None:
-        """A receipt was read back: the id goes, or stands in line with what came meanwhile.
+        """A receipt was read back: the id goes, or is queued with what came meanwhile.
 
         Args:
             record_id: the id.
             following: lane and acceptance of the version that came meanwhile, if one did.
-            certain: whether the receipt says what Connectif holds; if not, a doubt stays.
+            certain: whether the receipt says what Connectif holds; if not, another version may be there.
         """
         phase = self.phase(record_id)
         if phase is None:
@@ -200,7 +200,7 @@ class PendingQueue:
             self._replace(record_id, following, doubt=not certain)
 
     def drop(self, record_id: str) -> None:
-        """There is no record of a flying id any more: the worker before us has told it."""
+        """An id in flight has no record any more: a worker before this one has sent it."""
         self._meanwhile.pop(record_id, None)
         self._set(record_id, None)
 
@@ -229,11 +229,11 @@ class PendingQueue:
 
     @property
     def waiting(self) -> int:
-        """How many stand in line."""
+        """How many wait."""
         return sum(map(self.waiting_in, LANES))
 
     def waiting_in(self, lane: Lane) -> int:
-        """How many stand in a lane."""
+        """How many wait in a lane."""
         return self._counts[_IN_LANE[lane] | Phase.WAITING]
 
     def count(self, lane: Lane, phase: Phase) -> int:
@@ -303,7 +303,7 @@ class PendingQueue:
         if not ages[accepted]:
             del ages[accepted]
 
-    def _stand(self, record_id: str, state: int, *, first: bool = False) -> None:
+    def _enqueue(self, record_id: str, state: int, *, first: bool = False) -> None:
         self._set(record_id, state & ~_PHASE | Phase.WAITING)
         queue = self._queues[_lane(state)]
         if first:
@@ -325,10 +325,10 @@ class PendingQueue:
             if record_id in self._reserved:
                 self._set(record_id, Phase.HELD | keep)
             else:
-                self._stand(record_id, keep)
+                self._enqueue(record_id, keep)
 
     def _caught_up(self, record_id: str) -> bool:
-        """Whether a receipt of the worker before us settled the id while it was flying."""
+        """Whether a receipt of a worker before this one settled the id while it was in flight."""
         if record_id not in self._meanwhile:
             return False
         self._set(record_id, self._states[record_id] | _DOUBT)
@@ -355,7 +355,7 @@ class PendingIndex:
         return self._queues[kind]
 
     def copy(self) -> PendingIndex:
-        """One that stands as this one does."""
+        """A copy."""
         twin = PendingIndex()
         twin._queues = {kind: queue.copy() for kind, queue in self._queues.items()}
         return twin

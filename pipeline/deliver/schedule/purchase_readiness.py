@@ -1,7 +1,7 @@
 """Which purchases may go, and what the others wait for.
 
 Purchases are looked at ahead of their turn, lane by lane: those whose contact and products Connectif knows
-are ready, the others stand aside until the last of what they miss is settled. So it is known for how long the
+are ready, the others are blocked until the last of what they miss is settled. So it is known for how long the
 ready ones will keep the budget busy, and the import that makes the next ones ready can start just in time.
 """
 
@@ -17,7 +17,7 @@ from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
-#: Purchases looked at for one decision, and purchases of a lane that may stand aside at once.
+#: Purchases looked at for one decision, and purchases of a lane that may be blocked at once.
 AT_ONCE, BLOCKED = 100, 5_000
 #: A heap is swept once it is this much longer than twice what is ready.
 SWEEP = 64
@@ -31,7 +31,7 @@ class PurchaseReadiness:
     Args:
         index: what waits.
         needs: the contact and products of a purchase.
-        was_sent: whether Connectif was told of a key.
+        was_sent: whether a key was ever sent to Connectif.
         delay: keeps a purchase away until a moment.
     """
 
@@ -51,21 +51,21 @@ class PurchaseReadiness:
         #: By age; who is not in `_ready` any more is skipped.
         self._heaps: dict[Lane, list[tuple[int, str]]] = {lane: [] for lane in LANES}
         self._ready: dict[Lane, set[str]] = {lane: set() for lane in LANES}
-        #: What each one that stands aside does so for; per lane, the longest aside first.
+        #: What each blocked one waits for; per lane, the longest blocked first.
         self._missing: dict[Lane, dict[str, set[Key]]] = {lane: {} for lane in LANES}
-        self._aside: dict[Key, dict[str, None]] = {}
+        self._blocked_by: dict[Key, dict[str, None]] = {}
         #: Of those accepted ahead of our clock, when they were first seen to wait for nobody announced.
         self._seen: dict[str, float] = {}
 
     def copy_to(self, twin: PurchaseReadiness) -> None:
-        """Let another one, of a copy of the book, stand as this one does."""
+        """Copy this into another one, which has a copy of the index."""
         twin._heaps = {lane: heap.copy() for lane, heap in self._heaps.items()}
         twin._ready = {lane: ready.copy() for lane, ready in self._ready.items()}
         twin._missing = {
             lane: {purchase: keys.copy() for purchase, keys in missing.items()}
             for lane, missing in self._missing.items()
         }
-        twin._aside = {key: blocked.copy() for key, blocked in self._aside.items()}
+        twin._blocked_by = {key: blocked.copy() for key, blocked in self._blocked_by.items()}
         twin._seen = self._seen.copy()
 
     # Looking.
@@ -75,11 +75,11 @@ class PurchaseReadiness:
         return len(self._ready[lane])
 
     def blocked(self, lane: Lane) -> int:
-        """How many of a lane stand aside."""
+        """How many of a lane are blocked."""
         return len(self._missing[lane])
 
     def missing(self, lane: Lane) -> Counter[RecordKind]:
-        """How many contacts and products those of a lane stand aside for."""
+        """How many contacts and products the blocked ones of a lane wait for."""
         keys = set().union(*self._missing[lane].values())
         return Counter(key.kind for key in keys)
 
@@ -91,12 +91,12 @@ class PurchaseReadiness:
         return heap[0][0] if heap else None
 
     def wanted(self, lane: Lane) -> Iterator[Key]:
-        """What some of a lane's purchases stand aside for, that of the longest aside first."""
+        """What some of a lane's blocked purchases wait for, that of the longest blocked first."""
         for missing in itertools.islice(self._missing[lane].values(), AT_ONCE):
             yield from missing
 
     def take_early(self, lane: Lane, late: Callable[[Key], bool]) -> str | None:
-        """The longest aside of a lane for nothing but what is late, now flying; its errand makes that."""
+        """The longest blocked of a lane that waits only for what is late, which its task then makes."""
         for purchase, missing in itertools.islice(self._missing[lane].items(), AT_ONCE):
             if all(map(late, missing)):
                 del self._missing[lane][purchase]
@@ -116,7 +116,7 @@ class PurchaseReadiness:
                 self._make_ready(purchase)
 
     def take(self, lane: Lane, now: float, wall: float) -> str | None:
-        """The oldest that may go, now flying."""
+        """The oldest that may go, from now on in flight."""
         while self.oldest(lane) is not None:
             purchase = heapq.heappop(self._heaps[lane])[1]
             self._ready[lane].discard(purchase)
@@ -129,7 +129,7 @@ class PurchaseReadiness:
     # What happened.
 
     def settled(self, key: Key) -> None:
-        """A version of a record is dealt with: whoever stood aside for it may go, unless it still waits."""
+        """A version of a record is settled: purchases blocked by it may go, unless it still waits."""
         if key.kind is RecordKind.PURCHASE:
             self._seen.pop(key.id, None)
             if self._queue.phase(key.id) is not Phase.HELD:
@@ -137,7 +137,7 @@ class PurchaseReadiness:
             return
         if key.id in self._index[key.kind] and not self._was_sent(key):
             return
-        for purchase in self._aside.pop(key, ()):
+        for purchase in self._blocked_by.pop(key, ()):
             lane = self._lane_blocked(purchase)
             if lane is None:
                 continue
@@ -148,13 +148,13 @@ class PurchaseReadiness:
                     self._make_ready(purchase)
 
     def refused(self, purchase: str, needs: Sequence[Key]) -> None:
-        """A flying one was refused for want of these, which wait themselves: it stands aside for them."""
+        """One in flight was refused for want of these, which wait themselves: it is blocked by them."""
         self._queue.hold(purchase)
         if self._queue.phase(purchase) is Phase.HELD:
             self._block(purchase, needs)
 
     def promote(self) -> None:
-        """What moved to a faster lane while it was ready or stood aside takes what it needs along."""
+        """What moved to a faster lane while it was ready or blocked takes what it needs along."""
         for purchase in self._queue.promoted():
             if self._leave(purchase):
                 self._make_ready(purchase)
@@ -167,7 +167,7 @@ class PurchaseReadiness:
     # Inside.
 
     def _goes(self, purchase: str, now: float, wall: float) -> bool:
-        """Whether nothing is missing; else the held purchase stands aside, or waits a moment."""
+        """Whether nothing is missing; else the held purchase is blocked, or waits a moment."""
         missing, unknown = list[Key](), False
         for key in self._needs(purchase):
             # One that Connectif has heard of may have newer data waiting: that holds up no purchase.
@@ -199,12 +199,12 @@ class PurchaseReadiness:
             del self._missing[before][purchase]
         self._missing[lane][purchase] = set(missing)
         for key in missing:
-            self._aside.setdefault(key, {})[purchase] = None
+            self._blocked_by.setdefault(key, {})[purchase] = None
             # What a live order needs is as urgent as the order.
             self._index[key.kind].promote(key.id, lane)
 
     def _lane_blocked(self, purchase: str) -> Lane | None:
-        """The lane in which it stands aside; None where it does not."""
+        """The lane in which it is blocked; None where it is not."""
         return next((lane for lane in LANES if purchase in self._missing[lane]), None)
 
     def _make_ready(self, purchase: str) -> None:

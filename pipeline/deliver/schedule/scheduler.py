@@ -50,7 +50,7 @@ PATIENT = 10
 SPAN = 1.0
 #: Seconds by which acceptance may lie ahead of a clock that was not set.
 CLOCK_SET = 1.0
-#: Share of the free places that may be spent on freshness: more may be on its way than is here.
+#: Share of the free slots that may be spent on freshness: more may be on its way than is here.
 SPENT = 0.5
 #: Another look after this share of a window, where nothing but time has to pass.
 LOOK = 1 / 60
@@ -58,7 +58,7 @@ LOOK = 1 / 60
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Tell one record by calls of its own; its id is flying."""
+    """Send one record by calls of its own; its id is in flight."""
 
     key: Key
     decision: Decision = field(default=TURN, compare=False)
@@ -66,7 +66,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Tell these records by files; their ids are flying."""
+    """Send these records by files; their ids are in flight."""
 
     kind: RecordKind
     batch: ImportBatch
@@ -103,7 +103,7 @@ Action = Send | Import | Poll | ListImports | CheckCouponSet | Idle
 
 
 class Slots(Protocol):
-    """The budget, as the scheduler sees it."""
+    """The limit, as the scheduler sees it."""
 
     @property
     def window(self) -> float:
@@ -111,13 +111,13 @@ class Slots(Protocol):
 
     @property
     def spacing(self) -> float:
-        """Seconds of a window per place."""
+        """Seconds of a window per slot."""
 
     def free(self, now: float) -> int:
-        """Places to be had now."""
+        """Slots that are free now."""
 
     def returning(self, now: float) -> Sequence[float]:
-        """Seconds until each place that is taken comes back, the next first."""
+        """Seconds until each slot that is taken comes back, the next first."""
 
 
 class Scheduler:
@@ -128,7 +128,7 @@ class Scheduler:
         index: what waits.
         slots: its budget.
         needs: the contact and products of a purchase.
-        was_sent: whether Connectif was told of a key.
+        was_sent: whether a key was ever sent to Connectif.
         sets: coupon sets to keep filled.
     """
 
@@ -164,12 +164,12 @@ class Scheduler:
         self._gap_at = -math.inf
 
     def copy(self, index: PendingIndex, slots: Slots, sent: Container[Key]) -> Scheduler:
-        """One that stands as this one does, and whose calls come to nothing here.
+        """A copy whose decisions change nothing here.
 
         Args:
             index: a copy of this one's.
             slots: a copy of this one's.
-            sent: what Connectif is taken to know besides.
+            sent: what is taken to have been sent besides.
         """
         twin = Scheduler(
             self._settings,
@@ -191,7 +191,7 @@ class Scheduler:
         return twin
 
     def next(self, now: float, wall: float) -> Action:
-        """The next call's purpose; there is a place for it.
+        """The next call's purpose; there is a slot for it.
 
         Args:
             now: the clock all moments here are on.
@@ -224,7 +224,7 @@ class Scheduler:
     # What happened.
 
     def delay(self, key: Key, until: float, lane: Lane | None = Lane.RETRY) -> None:
-        """Keep a flying id away until then; it returns to the end of `lane`, or for None to its own head."""
+        """Hold an id in flight until then; it returns to the end of `lane`; None: to the head of its own."""
         queue = self._index[key.kind]
         queue.hold(key.id)
         if queue.phase(key.id) is Phase.HELD:
@@ -232,7 +232,7 @@ class Scheduler:
             heapq.heappush(self._later, (until, number, key, lane))
 
     def singly(self, kind: RecordKind, ids: Sequence[str]) -> None:
-        """These flying ids go by calls of their own, soon."""
+        """These ids in flight go by calls of their own, soon."""
         queue = self._index[kind]
         for record_id in ids:
             queue.hold(record_id)
@@ -240,14 +240,14 @@ class Scheduler:
                 self._singles[queue.lane(record_id)].append(Key(kind, record_id))
 
     def batch(self, kind: RecordKind, batch: ImportBatch, *, first: bool = False) -> None:
-        """These flying ids go by an import of their own, soon, or before all others."""
+        """These ids in flight go by an import of their own, soon, or before all others."""
         for record_id in batch.ids:
             self._index[kind].hold(record_id)
         batches = self.imports.batches[kind]
         batches.insert(0 if first else len(batches), batch)
 
     def settled(self, key: Key) -> None:
-        """A version of a record is dealt with: who stood aside for it may go, and no delay outlives it."""
+        """A version of a record is settled: purchases blocked by it may go, and its delay is over."""
         if self._index[key.kind].phase(key.id) is not Phase.HELD:
             self._delayed.pop(key, None)
         self.purchases.settled(key)
@@ -271,7 +271,7 @@ class Scheduler:
         )
 
     def pause(self, lane: Lane, now: float) -> float:
-        """Seconds for which a slower lane leaves the places to the live one."""
+        """Seconds for which a slower lane leaves the slots to the live one."""
         if lane is Lane.LIVE or self.lanes.owed(lane):
             return 0.0
         slots = self._slots
@@ -279,7 +279,7 @@ class Scheduler:
         return self.lanes.wait(now, free=free, returning=returning, spacing=slots.spacing)
 
     def decide(self, kind: RecordKind, lane: Lane, now: float, wall: float) -> Decision:
-        """How the waiting rows of a kind and lane are told, and what that rests on; see the module."""
+        """How the waiting rows of a kind and lane are sent, and by which figures; see the module."""
         rows, worth = self._index[kind].waiting_in(lane), self.imports.worth(kind)
         if rows < worth:
             return Decision(Rule.FEW, rows=rows, worth=worth)
@@ -382,11 +382,11 @@ class Scheduler:
         return None
 
     def _pull(self, key: Key) -> bool:
-        """Let an id fly out of turn, unless it is to be left alone for a while."""
+        """Take an id out of order, unless it is held for a while."""
         return key not in self._delayed and self._index[key.kind].pull(key.id)
 
     def _gap(self, lane: Lane, now: float) -> Send | None:
-        """Where nothing else can use the places that come back: one by one, what waits for an import."""
+        """Where nothing else can use the slots that come back: one by one, what waits for an import."""
         if now < self._gap_at:
             return None
         send = self._wanted(lane) or self._waiting(lane) or self._early(lane, now)
@@ -395,7 +395,7 @@ class Scheduler:
         return send
 
     def _wanted(self, lane: Lane) -> Send | None:
-        """What a purchase stands aside for; it may be in a batch that no import can take yet."""
+        """What blocks a purchase; it may be in a batch that no import can take yet."""
         for key in self.purchases.wanted(lane):
             if not self.imports.gated(key.kind) and self._pull(key):
                 return Send(key, WANTED)
@@ -409,7 +409,7 @@ class Scheduler:
         return None
 
     def _early(self, lane: Lane, now: float) -> Send | None:
-        """A live purchase whose contact is in an import that is late: its errand makes the contact itself."""
+        """A live purchase whose contact is in an import that is late: its task makes the contact itself."""
         if lane is not Lane.LIVE or not self.purchases.blocked(lane):
             return None
         late = self.imports.late(CONTACT, now)

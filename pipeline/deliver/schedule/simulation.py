@@ -1,6 +1,6 @@
-"""The scheduler and the limiter at work on paper, on a clock of their own: Connectif answers every call well.
+"""The scheduler and the limiter on a clock of their own, without calls: every call is taken to succeed.
 
-`plan` rehearses a volume, `explain` the next few calls. No HTTP, no Kafka, no disk.
+`plan` simulates a volume, `explain` the next few calls. No HTTP, no Kafka, no disk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Times:
     Attributes:
         latency: seconds of a call.
         of_import: seconds of an import of so many rows.
-        at_once: the most errands at a time.
+        at_once: the most tasks at a time.
     """
 
     latency: float
@@ -49,7 +49,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCall:
-    """A call that was made: when, and for what; `second` where the errand's first call was made before."""
+    """A call that was made: when, and for what; `second` where the task's first call was made before."""
 
     at: float
     action: Action
@@ -60,16 +60,16 @@ class Simulation:
     """One account's.
 
     Args:
-        scheduler: decides; nobody else may use it, nor the others here.
-        index: its book.
-        limiter: its places.
-        sent: what Connectif knows; the scheduler heeds it, and each record told is added.
+        scheduler: decides; a copy, as are the others here: they change.
+        index: its pending index.
+        limiter: its limit.
+        sent: what Connectif knows; the scheduler asks it, and each record sent is added.
         times: how long things take.
         now: where the clock begins.
         wall: epoch seconds at 0 on that clock.
         calls: a record takes so many calls, one or two.
         shape: which of its columns a record fills; a file carries one shape.
-        settled: told of each record once it is told.
+        settled: called with each record once it is sent.
 
     Attributes:
         now: the clock.
@@ -101,7 +101,7 @@ class Simulation:
         self.now = now
         self._number = itertools.count()
         self._answers: list[tuple[float, int, int | None, Action, int]] = []
-        #: Errands that wait for a place for their second call: before all that has not begun.
+        #: Tasks that wait for a slot for their second call: before all that has not begun.
         self._going_on: deque[Action] = deque()
         #: When an import is over, and how long it took.
         self._ends: dict[str, tuple[float, float]] = {}
@@ -145,7 +145,7 @@ class Simulation:
         return SimulatedCall(self.now, action, second)
 
     def _file(self, action: Import) -> Import | None:
-        """The file that is made of an import's rows; the others are set aside, as `Importer` does it."""
+        """The file that is made of an import's rows; the others are split off, as `Importer` does it."""
         kind, batch, scheduler = action.kind, action.batch, self._scheduler
         shapes: dict[int, list[str]] = {}
         for record_id in batch.ids:
@@ -193,7 +193,7 @@ class Simulation:
                 self._scheduler.coupons.seen(name, None, self.now)
 
     def _posted(self, kind: RecordKind, batch: ImportBatch) -> None:
-        imports, name = self._scheduler.imports, f"rehearsed-{next(self._number)}"
+        imports, name = self._scheduler.imports, f"simulated-{next(self._number)}"
         imports.starting(kind, batch.lane, yes=False)
         takes = self._times.of_import(kind, len(batch.ids))
         self._ends[name] = self.now + takes, takes
