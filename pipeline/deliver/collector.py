@@ -62,7 +62,7 @@ class DeliverCollector(Collector):
         return family
 
     def _zeros(self, partition: int) -> dict[tuple[str, str, str, str], int]:
-        """What can happen to a partition's records: told as 0 before it does, the first is seen."""
+        """What can happen to a partition's records: exported as 0 before it does, the first is seen."""
         return {
             (account, store, kind, what): 0
             for account, stores in self._configured.items()

@@ -18,7 +18,7 @@ class Notifier:
             _finish(future)
 
     async def wait(self, seconds: float) -> None:
-        """Until the bell rings or so much time has passed; infinity waits for the bell alone."""
+        """Until `notify` is called or so much time has passed; infinity: for `notify` alone."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._waiting.add(future)

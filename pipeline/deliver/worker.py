@@ -143,7 +143,7 @@ class DeliverWorker:
             self._behind.pop(partition, None)
 
     async def _partition_state(self, partition: int) -> PartitionState:
-        """The partition's desk, built from the tables where it is not there or not up to date."""
+        """The partition's state, built from the tables where it is not there or not up to date."""
         async with self._loading:
             while partition in self._stale or partition not in self._partition_states:
                 await self.account_manager.close([partition], moved=False)

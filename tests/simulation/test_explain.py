@@ -74,7 +74,7 @@ def test_a_backlog_is_explained_lane_by_lane(tmp_path: Path) -> None:
             texts.append(json.dumps(found))
         everything = "\n".join(texts)
         assert "The oldest that is ready" in everything
-        assert "places of the window are taken" in everything
+        assert "slots of the window are taken" in everything
         assert {call["lane"] for text in texts for call in json.loads(text)["next"]} >= {"live", "backfill"}
         console = Console(record=True, width=120)
         explain_report._show(found, console)

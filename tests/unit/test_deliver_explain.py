@@ -321,7 +321,7 @@ def test_nothing_is_only_said_where_nothing_is_pending() -> None:
     world.index[PURCHASE].receipt_written("o1")
     assert world.explained()["why_none"] == "No call is foreseen; pending are 1 waiting for their receipts."
     world.index[COUPON].add("spring/A", Lane.LIVE, int(WALL))
-    assert "in line" in world.explained()["why_none"] or world.explained()["next"]
+    assert "waiting in their queues" in world.explained()["why_none"] or world.explained()["next"]
 
 
 def test_a_used_budget_says_when_the_next_place_is_free_and_plans_from_then_on() -> None:
@@ -334,7 +334,7 @@ def test_a_used_budget_says_when_the_next_place_is_free_and_plans_from_then_on()
     found = world.explained()
     assert (found["budget"]["used"], found["budget"]["free"]) == (5, 0)
     assert found["budget"]["next_place_in_seconds"] == pytest.approx(50, abs=0.1)
-    assert "All 5 places" in found["budget"]["why"]
+    assert "All 5 slots" in found["budget"]["why"]
     assert found["next"][0]["in_seconds"] == pytest.approx(50, abs=0.1)
 
 

@@ -36,7 +36,7 @@ def shown(worker: str) -> str:
             "in_flight": 0,
             "reserve": 0,
             "server_limit": None,
-            "why": "There are places.",
+            "why": "There are free slots.",
         },
         "lanes": [{**LANE, "lane": lane} for lane in ("live", "retry", "backfill")],
         "choices": [],
@@ -55,7 +55,7 @@ def shown(worker: str) -> str:
 def test_the_table_of_lanes_fits_80_columns_with_large_figures() -> None:
     said = shown("")
     assert "…" not in said
-    for heading in ("contacts", "products", "purchases", "coupons", "in line", "calls", "receipt"):
+    for heading in ("contacts", "products", "purchases", "coupons", "queued", "calls", "receipt"):
         assert heading in said
     assert "123,456" in said
     assert "not ready" not in said

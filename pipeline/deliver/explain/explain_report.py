@@ -97,7 +97,7 @@ def _show_next(calls: Sequence[Mapping[str, Any]], why_none: str, console: Conso
 
 def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))  # fits 80 columns
-    headings = ("pending", "contacts", "products", "purchases", "coupons", "oldest", "in line", "held")
+    headings = ("pending", "contacts", "products", "purchases", "coupons", "oldest", "queued", "held")
     for heading in (*headings, "calls", "receipt"):
         table.add_column(heading, justify="left" if heading == "pending" else "right")
     for lane in lanes:

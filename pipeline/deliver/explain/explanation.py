@@ -1,7 +1,7 @@
 """What the next calls of an account are for, and why: for whoever is on call. It looks and changes nothing.
 
-The scheduler, its book and its limiter are copied; the copies decide, and the next calls are rehearsed on
-them. Contacts are counted and never named: their ids are e-mail addresses.
+The scheduler, its pending index and its limiter are copied, and the next calls are simulated on the copies.
+Contacts are counted and never named: their ids are e-mail addresses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.records import RecordKind
 from pipeline.text import without_addresses
 
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
-#: Calls told of, and steps of the rehearsal for them: an account may have little to do for long.
+#: Calls shown, and steps of the simulation for them: an account may have little to do for long.
 CALLS, STEPS = 10, 300
 #: No further ahead than this many windows: until then other records come in.
 WINDOWS = 2.0
@@ -66,7 +66,7 @@ class ExplainedAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class _Twin:
+class _Copy:
     """A copy of what decides; what happens to it happens to nothing else."""
 
     scheduler: Scheduler
@@ -82,12 +82,12 @@ def explain_delivery(delivery: AccountDelivery) -> dict[str, Any]:
 
 def explain(account: ExplainedAccount, now: float, wall: float) -> dict[str, Any]:
     """All of it, as JSON values; `now` on the scheduler's clock, `wall` in epoch seconds."""
-    admission, twin = account.admission, _twin(account)
-    lanes = [_lane(twin, lane, now, wall, held_up=admission.health.careful) for lane in LANES]
+    admission, copied = account.admission, _copy(account)
+    lanes = [_lane(copied, lane, now, wall, held_up=admission.health.careful) for lane in LANES]
     earliest = _earliest(account, now)
     retries = list(_retries(account, now, earliest))
-    choices = list(_decisions(twin, now, wall))
-    imports = [_import(twin, job, now, earliest) for job in twin.scheduler.imports.under_way()]
+    choices = list(_decisions(copied, now, wall))
+    imports = [_import(copied, job, now, earliest) for job in copied.scheduler.imports.under_way()]
     calls = [] if admission.health.stopped in ENDED_BY_RESTART else list(_next(account, now, wall))
     return {
         "account": account.name,
@@ -104,13 +104,13 @@ def explain(account: ExplainedAccount, now: float, wall: float) -> dict[str, Any
             _coupon_set(name, watched) for name, watched in account.scheduler.coupons.sets.items()
         ],
         "next": calls,
-        "why_none": "" if calls else _why_none(twin, retries),
+        "why_none": "" if calls else _why_none(copied, retries),
     }
 
 
-def _twin(account: ExplainedAccount) -> _Twin:
+def _copy(account: ExplainedAccount) -> _Copy:
     index, limiter, sent = account.index.copy(), account.admission.budget.copy(), set[Key]()
-    return _Twin(account.scheduler.copy(index, limiter, sent), index, limiter, sent)
+    return _Copy(account.scheduler.copy(index, limiter, sent), index, limiter, sent)
 
 
 def _budget(account: ExplainedAccount, now: float) -> dict[str, Any]:
@@ -132,19 +132,19 @@ def _budget(account: ExplainedAccount, now: float) -> dict[str, Any]:
     }
 
 
-def _lane(twin: _Twin, lane: Lane, now: float, wall: float, *, held_up: bool) -> dict[str, Any]:
-    scheduler = twin.scheduler
+def _lane(copied: _Copy, lane: Lane, now: float, wall: float, *, held_up: bool) -> dict[str, Any]:
+    scheduler = copied.scheduler
     missing = scheduler.purchases.missing(lane)
     # While one call at a time is made, that is what holds everything back, and `state` says until when.
-    pause = scheduler.pause(lane, now) if twin.limiter.free(now) and not held_up else 0.0
+    pause = scheduler.pause(lane, now) if copied.limiter.free(now) and not held_up else 0.0
     return {
         "lane": lane.value,
-        "pending": {kind.value: twin.index[kind].pending(lane) for kind in RecordKind},
-        "oldest_seconds": {kind.value: _age(twin.index[kind], lane, wall) for kind in RecordKind},
-        "held": _in_phases(twin.index, lane, Phase.HELD),
-        "under_way": _in_phases(twin.index, lane, Phase.IN_FLIGHT),
-        "receipts_awaited": _in_phases(twin.index, lane, Phase.LOADED, Phase.AWAITING_RECEIPT),
-        "waiting": {kind.value: twin.index[kind].waiting_in(lane) for kind in RecordKind},
+        "pending": {kind.value: copied.index[kind].pending(lane) for kind in RecordKind},
+        "oldest_seconds": {kind.value: _age(copied.index[kind], lane, wall) for kind in RecordKind},
+        "held": _in_phases(copied.index, lane, Phase.HELD),
+        "under_way": _in_phases(copied.index, lane, Phase.IN_FLIGHT),
+        "receipts_awaited": _in_phases(copied.index, lane, Phase.LOADED, Phase.AWAITING_RECEIPT),
+        "waiting": {kind.value: copied.index[kind].waiting_in(lane) for kind in RecordKind},
         "ready_purchases": scheduler.purchases.ready(lane),
         "purchases_aside": scheduler.purchases.blocked(lane),
         "aside_for": {kind.value: missing[kind] for kind in (CONTACT, PRODUCT)},
@@ -192,20 +192,20 @@ def _retries(account: ExplainedAccount, now: float, earliest: float) -> Iterator
         }
 
 
-def _why_none(twin: _Twin, retries: Sequence[Mapping[str, Any]]) -> str:
+def _why_none(copied: _Copy, retries: Sequence[Mapping[str, Any]]) -> str:
     """Why no call is foreseen though something is pending; empty where nothing is."""
-    counts = {phase: sum(_in_phases(twin.index, lane, phase) for lane in LANES) for phase in Phase}
+    counts = {phase: sum(_in_phases(copied.index, lane, phase) for lane in LANES) for phase in Phase}
     if not sum(counts.values()):
         return ""
-    return messages.none(counts, sum(group["records"] for group in retries), twin.index[COUPON].waiting)
+    return messages.none(counts, sum(group["records"] for group in retries), copied.index[COUPON].waiting)
 
 
-def _decisions(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]:
-    """How what waits of each lane and kind is told, with the figures that decide it."""
-    scheduler, imports = twin.scheduler, twin.scheduler.imports
+def _decisions(copied: _Copy, now: float, wall: float) -> Iterator[dict[str, Any]]:
+    """How what waits of each lane and kind is sent, with the figures that decide it."""
+    scheduler, imports = copied.scheduler, copied.scheduler.imports
     for lane in LANES:
         for kind in (CONTACT, PRODUCT):
-            if not twin.index[kind].waiting_in(lane):
+            if not copied.index[kind].waiting_in(lane):
                 continue
             decision = scheduler.decide(kind, lane, now, wall)
             gated, full = imports.gated(kind), not imports.can_start(kind, now)
@@ -230,8 +230,8 @@ def _decisions(twin: _Twin, now: float, wall: float) -> Iterator[dict[str, Any]]
             }
 
 
-def _import(twin: _Twin, job: ImportJob, now: float, earliest: float) -> dict[str, Any]:
-    expected = twin.scheduler.imports.durations[job.kind].expected(len(job.batch.ids))
+def _import(copied: _Copy, job: ImportJob, now: float, earliest: float) -> dict[str, Any]:
+    expected = copied.scheduler.imports.durations[job.kind].expected(len(job.batch.ids))
     return {
         "id": job.import_id,
         "kind": job.kind.value,
@@ -258,41 +258,41 @@ def _coupon_set(name: str, watched: CouponSetInventory) -> dict[str, Any]:
 
 def _next(account: ExplainedAccount, now: float, wall: float) -> Iterator[dict[str, Any]]:
     """The next calls in their order, if all are answered well and nothing comes in."""
-    admission, twin = account.admission, _twin(account)
-    durations = twin.scheduler.imports.durations
+    admission, copied = account.admission, _copy(account)
+    durations = copied.scheduler.imports.durations
     times = Times(LATENCY, lambda kind, rows: durations[kind].expected(rows), admission.at_once)
     wait = admission.wait(now)
     # Where an answer is waited for, nobody knows for how long; and a call that probes is the only one.
     begin = now + (LATENCY if wait == math.inf else wait)
     most = 1 if admission.health.careful else CALLS
     simulation = Simulation(
-        twin.scheduler,
-        twin.index,
-        twin.limiter,
-        twin.sent,
+        copied.scheduler,
+        copied.index,
+        copied.limiter,
+        copied.sent,
         times,
         now=begin,
         wall=wall - now,
         calls=lambda key: 2 if account.asks(key) else 1,
     )
-    latest, sent = begin + WINDOWS * twin.limiter.window, 0
+    latest, sent = begin + WINDOWS * copied.limiter.window, 0
     for _ in range(STEPS):
         if sent == most or simulation.now >= latest:
             return
-        owed = [lane for lane in LANES if twin.scheduler.lanes.owed(lane)]
+        owed = [lane for lane in LANES if copied.scheduler.lanes.owed(lane)]
         call = simulation.step(latest)
         if call is not None:
             sent += 1
             question = isinstance(call.action, Send) and not call.second and account.asks(call.action.key)
-            yield _call(twin, call, now, wall, owed) | (messages.QUESTION if question else {})
+            yield _call(copied, call, now, wall, owed) | (messages.QUESTION if question else {})
 
 
-def _call(twin: _Twin, call: SimulatedCall, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:
+def _call(copied: _Copy, call: SimulatedCall, now: float, wall: float, owed: list[Lane]) -> dict[str, Any]:
     lane: Lane | None = None
     waited = 0.0
     match call.action:
         case Send(key=key):
-            queue = twin.index[key.kind]
+            queue = copied.index[key.kind]
             lane, waited = queue.lane(key.id), wall - now + call.at - queue.accepted(key.id)
         case Import(batch=batch):
             lane = batch.lane

@@ -67,7 +67,7 @@ def _again(wait: float) -> str:
 
 
 def budget(limiter: Limiter, now: float) -> str:
-    """What the limit leaves, and by whose word."""
+    """What the limit leaves, and who says so."""
     wait, remembered = limiter.wait(now), limiter.state
     if now < remembered.blocked_until:
         return (
@@ -77,18 +77,18 @@ def budget(limiter: Limiter, now: float) -> str:
     if remembered.probing:
         return "One call at a time, until an answer says how many are left."
     if wait <= 0:
-        return "There are places."
+        return "There are free slots."
     if remembered.remaining is not None and limiter.used(now) < limiter.limit_now:
         return f"Others share the limit and have used it: Connectif said {remembered.remaining} were left."
     again = "with the next answer" if wait == math.inf else f"in {span(wait)}"
-    return f"All {limiter.limit_now} places of the window are taken; the next is free {again}."
+    return f"All {limiter.limit_now} slots of the window are taken; the next is free {again}."
 
 
 def pause(scheduler: Scheduler, now: float) -> str:
-    """Why a slower lane leaves places unused."""
+    """Why a slower lane leaves slots unused."""
     rate = scheduler.lanes.live_rate(now) * MINUTE
     return (
-        f"It keeps places for live orders, of which {rate:.1f} calls a minute came of late: what is left and "
+        f"It keeps slots for live orders, of which {rate:.1f} calls a minute came of late: what is left and "
         "what comes back meanwhile must be enough for them."
     )
 
@@ -105,7 +105,7 @@ def gated(kind: RecordKind, rows: int) -> str:
 
 
 def decision(kind: RecordKind, made: Decision, *, full: bool = False) -> str:
-    """How waiting rows are told; `full`: no import can start now."""
+    """How waiting rows are sent; `full`: no import can start now."""
     what = {
         Method.SINGLY: f"{counted(kind, made.rows)} one by one",
         Method.IMPORT: f"{counted(kind, made.rows)} by import"
@@ -120,7 +120,7 @@ def _rule(made: Decision) -> str:
     ready = "1 purchase is ready" if made.ready == 1 else f"{made.ready or 'no'} purchases are ready"
     return {
         Rule.FEW: f"an import costs fewer calls only from {made.worth} rows on",
-        Rule.FITS: f"all {made.load} calls that wait in this lane fit into the {made.slots} places to be had "
+        Rule.FITS: f"all {made.load} calls that wait in this lane fit into the {made.slots} slots that come "
         f"before an import would be over (about {takes})",
         Rule.GATHERS: f"it shall be no smaller than what is under way, {made.under_way:,} rows",
         Rule.RUNS_DRY: f"{ready}, and an import takes about {takes}, in which {made.ahead} could be sent",
@@ -130,8 +130,8 @@ def _rule(made: Decision) -> str:
         Rule.NO_OTHER: "codes have no other way",
         Rule.AGAIN: "they were left over from an earlier file",
         Rule.LEFT_OVER: "an import could not tell it",
-        Rule.WANTED: "nothing else can use this place, and a purchase waits for it",
-        Rule.SPARE: "nothing else can use this place, and no import can take it yet",
+        Rule.WANTED: "nothing else can use this slot, and a purchase waits for it",
+        Rule.SPARE: "nothing else can use this slot, and no import can take it yet",
         Rule.EARLY: "its contact is in an import that is late: it is made with the purchase",
         Rule.TURN: "the oldest that is ready",
     }[made.rule]
@@ -164,7 +164,7 @@ def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
     Args:
         counts: what is pending, by where it is.
         delayed: of what is held, how many wait to be tried again.
-        stock: of what stands in line, how many are codes kept for a coupon set.
+        stock: of what waits in queues, how many are codes kept for a coupon set.
     """
     parts = {
         "under way": counts[Phase.IN_FLIGHT],
@@ -172,7 +172,7 @@ def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
         "waiting to be tried again": delayed,
         "held back for others that go first": counts[Phase.HELD] - delayed,
         "coupon codes kept until their set needs them": stock,
-        "in line": counts[Phase.WAITING] - stock,
+        "waiting in their queues": counts[Phase.WAITING] - stock,
     }
     said = ", ".join(f"{count:,} {where}" for where, count in parts.items() if count > 0)
     return f"No call is foreseen; pending are {said}."

@@ -1,4 +1,4 @@
-"""How long a volume would take, by the scheduler and the limiter that deliver it, rehearsed.
+"""How long a volume would take, in a simulation of the scheduler and the limiter that deliver it.
 
 Records are ids and nothing else; calls and imports take as long as they are said to.
 """
@@ -40,10 +40,10 @@ class Volume:
         orders: that wait at the beginning, in `lane`.
         new_customers: share of the orders whose contact Connectif does not know.
         new_products: products Connectif does not know, spread over the orders.
-        customers: contacts told besides, for which no order waits.
-        products: products told besides, for which no order waits.
-        corrections: share of the orders that change after they were told: a DELETE and a POST more.
-        live_per_minute: live orders that come in beside all that, until it is told.
+        customers: contacts sent besides, for which no order waits.
+        products: products sent besides, for which no order waits.
+        corrections: share of the orders that change after they were sent: a DELETE and a POST more.
+        live_per_minute: live orders that come in beside all that, until it is sent.
         latency: seconds of a call.
         import_seconds: what any import takes, beside its rows.
         import_rows_per_second: rows an import does.
@@ -69,12 +69,12 @@ class Forecast:
     """What it would take.
 
     Attributes:
-        seconds: until the last of the volume is told.
+        seconds: until the last of the volume is sent.
         calls: by purpose: purchase, delete, contact, product, import and look.
-        orders: told, live ones with them; one that was corrected is still one.
-        bound: seconds that no schedule could do with less, if it tells the same orders: those of the volume
-            with contacts and products at their fewest calls, and the live ones told meanwhile at a call each.
-        used: share of the account's places that were taken.
+        orders: sent, live ones with them; one that was corrected is still one.
+        bound: seconds that no schedule could do with less, if it sends the same orders: those of the volume
+            with contacts and products at their fewest calls, and the live ones sent meanwhile at a call each.
+        used: share of the account's slots that were taken.
         live_seconds: from the arrival of each live order to its purchase, in order of size.
     """
 
@@ -86,7 +86,7 @@ class Forecast:
     live_seconds: list[float] = field(default_factory=list)
 
     def live(self, share: float) -> float | None:
-        """The time within which such a share of the live orders is told; None where there were none."""
+        """The time within which such a share of the live orders is sent; None where there were none."""
         waits = self.live_seconds
         return waits[min(len(waits) - 1, int(share * len(waits)))] if waits else None
 
@@ -97,7 +97,7 @@ class Forecast:
 
     @property
     def calls_per_order(self) -> float | None:
-        """Calls of all kinds for each order told; None where there were no orders."""
+        """Calls of all kinds for each order sent; None where there were no orders."""
         return self.calls.total() / self.orders if self.orders else None
 
     def as_json(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def forecast(
     volume: Volume,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Forecast:
-    """Deliver the volume on paper; `progress` hears now and then how many records are told, of how many."""
+    """Simulate the delivery of a volume; `progress` is called with how many records are sent, of how many."""
     run = _Run(account, deliver, volume)
     total = run.left
     progress(0, total)
@@ -150,7 +150,7 @@ def contacts(volume: Volume) -> int:
 
 
 def corrections(volume: Volume) -> int:
-    """How many orders change after they were told."""
+    """How many orders change after they were sent."""
     return int(volume.orders * volume.corrections)
 
 
@@ -232,7 +232,7 @@ class _Run:
         """What came of it."""
         limit, window = self._limiter.limit_now, self._limiter.window
         bound = least_seconds(fewest_calls(self._volume) + len(self._waits), limit, window)
-        # A place is taken for a window: those of the last calls are there until a window after the end.
+        # A slot is taken for a window: those of the last calls are there until a window after the end.
         used = self._calls.total() / (limit * (self._last + window) / window)
         return Forecast(self._last, self._calls, self._orders, bound, used, sorted(self._waits))
 
@@ -256,7 +256,7 @@ class _Run:
         rate = self._volume.live_per_minute / 60
         return after + self._chance.expovariate(rate) if rate else math.inf
 
-    # What is told.
+    # What is sent.
 
     def _settled(self, key: Key) -> None:
         now = self._simulation.now

@@ -19,7 +19,7 @@ from pipeline.errors import SettingsError
 #: Between two lines of progress, where there is no terminal.
 LINE_SECONDS = 2.0
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-#: What is told of a forecast's calls: heading, and name in `Forecast.calls`.
+#: The calls of a forecast: heading, and name in `Forecast.calls`.
 CALLS = {
     "purchases": "purchase",
     "deletes": "delete",
@@ -123,7 +123,7 @@ class Lines:
         self._said = clock()
 
     def __call__(self, done: int, of: int) -> None:
-        """So many of the records are told."""
+        """So many of the records are sent."""
         now = self._clock()
         if not self._console.is_terminal and now - self._said >= LINE_SECONDS:
             self._said = now

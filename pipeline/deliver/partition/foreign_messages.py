@@ -1,4 +1,4 @@
-"""Messages on this stage's topics that are none of ours: dead letters, counted and told of."""
+"""Messages on this stage's topics that no stage of ours wrote: dead letters, counted and logged."""
 
 from __future__ import annotations
 

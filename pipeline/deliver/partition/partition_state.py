@@ -50,7 +50,7 @@ LOADED_AT_ONCE = 5_000
 
 
 class Table(Protocol):
-    """What the desk reads of a table; `pipeline.engine.table.StateTable` is one."""
+    """What the partition state reads of a table; `pipeline.engine.table.StateTable` is one."""
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """The newest value."""
@@ -96,7 +96,7 @@ class PartitionState:
     _owed: list[bytes] = field(default_factory=list)
 
     def index(self, account: str) -> PendingIndex:
-        """The account's book."""
+        """The account's pending index."""
         index = self.indexes.get(account)
         if index is None:
             index = self.indexes[account] = PendingIndex()
@@ -136,7 +136,7 @@ class PartitionState:
                 self.versions[account, store, key.kind] += 1
 
     def open(self, step: Step) -> None:
-        """All receipts are read back: what is owed is written again, and what waits stands in line."""
+        """All receipts are read back: what is owed is written again, and what waits is queued."""
         for raw_key in self._owed:
             account, key = _split(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
@@ -199,7 +199,7 @@ class PartitionState:
     def _stand(
         self, step: Step, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
     ) -> None:
-        """Into the line, or straight to a receipt where Connectif was told before."""
+        """Into its queue, or straight to a receipt where it was sent before."""
         queue = self.index(account)[key.kind]
         accepted = waiting.accepted_ms // 1_000
         queue.add(key.id, waiting.lane, accepted)
@@ -246,7 +246,7 @@ class PartitionState:
         return foreign
 
     def send(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
-        """Phase one: remember what Connectif was told, and count how the records ended."""
+        """Phase one: remember what Connectif was sent, and count how the records ended."""
         entries: dict[bytes, Entry] = {}
         touched: dict[bytes, Tally] = {}
         for offset, receipt in receipts:
@@ -325,12 +325,12 @@ class PartitionState:
         return [found[key] for key in keys]
 
     def last_sent(self, account: str, key: Key) -> LastSent | None:
-        """What Connectif was told of a key."""
+        """What was last sent of a key."""
         raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
         return last_sent_of(key.kind, raw, self.partition)
 
     def was_sent(self, account: str, key: Key) -> bool:
-        """Whether Connectif was told of a key."""
+        """Whether a key was ever sent."""
         return self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id)) is not None
 
     def diff(self, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None) -> Command:
@@ -402,7 +402,7 @@ def _remembered(last_sent: LastSent | None, receipt: Receipt) -> LastSent | None
 
 
 def _repaired(key: Key, before: LastSent | None, state: State) -> LastSent | None:
-    """What Connectif was told when the element was made again from a purchase."""
+    """What was sent when the element was made again from a purchase."""
     if key.kind is RecordKind.CONTACT:
         return before.lost() if isinstance(before, LastSentContact) else LastSentContact()
     if isinstance(state, PurchaseState) and state.body is not None and key in products_of(state.body):

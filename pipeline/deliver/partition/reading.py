@@ -1,4 +1,4 @@
-"""Kafka messages of `connectif.*` -> records and receipts; whatever is none of ours is told from them."""
+"""Kafka messages of `connectif.*` -> records and receipts; what no stage of ours wrote is unreadable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_MS = 2**53
 MAX_NOTES, MAX_TOPIC = 4_096, 249
 
 
-class Unreadable(Exception):  # noqa: N818 - a verdict on a message, not a failure of ours
+class Unreadable(Exception):  # noqa: N818 - a judgement of a message, not a failure of ours
     """A message that is no record of its topic; it goes to dead letters.
 
     Args:

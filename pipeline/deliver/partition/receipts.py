@@ -63,7 +63,7 @@ def receipt_of(
 
 
 def record_of(account: str, key: Key, waiting: Waiting) -> Record:
-    """The record as it would have been told, with everything merged into it: what a redrive sends again."""
+    """The record as it would have been sent, with everything merged into it: what a redrive sends again."""
     stamp, state = waiting.stamp, waiting.state
     common = {
         "account": account,

@@ -24,7 +24,7 @@ def entry_of(kind: RecordKind, raw: bytes | None, partition: int) -> Entry:
 
 
 def last_sent_of(kind: RecordKind, raw: bytes | None, partition: int) -> LastSent | None:
-    """A row of `delivered`; where it is none, Connectif is told again."""
+    """A row of `delivered`; where it cannot be read, the record is sent again."""
     try:
         return None if raw is None else last_sent_from_json(kind, orjson.loads(raw))
     except JUNK:

@@ -16,7 +16,7 @@ from pipeline.records import Receipt, Record, RecordKind
 
 log = logging.getLogger(__name__)
 
-#: Seconds between looks at whether a receipt's record has been counted; the bell is mostly faster.
+#: Seconds between looks at whether a receipt's record has been counted; a notification mostly comes first.
 COUNT_LOOK = 0.1
 #: Seconds after which Kafka is asked whether there is such a record at all.
 DOUBT = 5.0
@@ -33,7 +33,7 @@ class PartitionBatch(Generic[T, S]):
         partition_state: the partition's.
         values: with their offsets.
         done: puts into a step that they are dealt with.
-        refuse: told the offset of a value that turned out to be none of ours, and why.
+        refuse: called with the offset of a value that turned out to be foreign, and why.
         passed: the offset before which every record of a kind was dealt with.
         end: asks for the end of a kind's topic, in this partition.
     """
@@ -55,7 +55,7 @@ class TwoPhaseProcessor(Generic[S]):
 
     Args:
         committer: makes and confirms steps.
-        settled: told of each receipt that ended a record.
+        settled: called with each receipt that ended a record.
     """
 
     def __init__(self, committer: Committer[S], settled: Callable[[Receipt], None]) -> None:
@@ -89,7 +89,7 @@ class TwoPhaseProcessor(Generic[S]):
     async def settle(self, batches: Sequence[PartitionBatch[Receipt, S]]) -> None:
         """Receipts were read back.
 
-        A record is counted after it may be told, so its receipt can come first, and waits for that. Where
+        A record is counted after it may be sent, so its receipt can come first, and waits for that. Where
         the records up to it were all dealt with and it was not counted, or where there is no such record, it
         never will be: an entry that is there nevertheless is counted now, a receipt without one is not ours.
 

@@ -118,7 +118,7 @@ class AccountDelivery:
         )
         self.retries: dict[Key, Retries] = {}
         #: Answers that can only be the record's own fault: how many, when the first came, and how many
-        #: purchases had been told by the last; those that say that Connectif is away are counted apart.
+        #: purchases had been sent by the last; those that say that Connectif is away are counted apart.
         self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
         self._purchases_sent = 0
         #: Of purchases that are not told yet.
@@ -178,7 +178,7 @@ class AccountDelivery:
     # What is next.
 
     def _start(self, group: asyncio.TaskGroup, tasks: set[asyncio.Task[None]]) -> float:
-        """Start one errand, or say how long there is nothing to start."""
+        """Start one task, or say how long there is nothing to start."""
         now = self.now()
         seconds = self.admission.wait(now)
         if seconds > 0:
@@ -282,7 +282,7 @@ class AccountDelivery:
     def _hopeless(self, key: Key, sign: Sign) -> bool:
         """Whether another answer of no sense is one too many; the account's troubles are not counted.
 
-        That Connectif is away is the account's trouble, unless other purchases were told meanwhile. Of a
+        That Connectif is away is the account's trouble, unless other purchases were sent meanwhile. Of a
         contact or product it would not be known what Connectif holds then: they are tried for ever.
         """
         away = sign is not Sign.WELL

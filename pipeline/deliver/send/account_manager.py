@@ -40,8 +40,8 @@ class ManagerDependencies(Generic[S]):
         directory: of the call journals; persists.
         committer: makes and confirms steps.
         receipt_writer: puts endings into a step, as receipts and dead letters.
-        fatal: told of an exception nobody expected.
-        heard: told of each call: account, route, what it was for, answer, seconds.
+        fatal: called with an exception nobody expected.
+        heard: called with each call: account, route, what it was for, answer, seconds.
         wall: epoch seconds.
         random: uniform in [0, 1).
         transport: where calls go; None is the network.
@@ -225,7 +225,7 @@ class AccountManager(Generic[S]):
         return _OpenAccount(delivery, client, journal)
 
     def _count_before(self, last_caller: LastCaller | None, journal: Journal, budget: Limiter) -> None:
-        """Take places for calls made before; in the journal too, as we may be killed the next moment."""
+        """Take slots for calls made before; in the journal too, as we may be killed the next moment."""
         if last_caller is None:
             return
         now, wall = asyncio.get_running_loop().time(), self._deps.wall()

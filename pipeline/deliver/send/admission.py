@@ -14,7 +14,7 @@ from pipeline.deliver.send.health import Health, Sign, of_its_size, sign_of
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Observation
 
-#: What calls are for, as metric labels: telling records, or again without fields that were refused; asking
+#: What calls are for, as metric labels: sending records, or again without fields that were refused; asking
 #: whether people have withdrawn.
 TELL, WITHOUT, CONSENT = "tell", "without", "consent"
 #: Looking at imports, or at what Connectif holds; making again what it has lost; looking at coupon sets.
@@ -32,7 +32,7 @@ class CallJournal(Protocol):
 
 
 class ServerLimits:
-    """Tells once of each word of the server's that leaves fewer calls than the settings do.
+    """Reports once each word of the server's that leaves fewer calls than the settings do.
 
     Args:
         notify: of a limit per window, or of seconds to stay away that are longer than is obeyed; the other
@@ -66,9 +66,9 @@ class AdmissionControl:
         health: whether calls make sense.
         call_journal: survives the process.
         wall: epoch seconds.
-        at_once: the most errands at a time.
-        heard: told of each answer: route, what the call was for, answer, seconds it took.
-        slowed: told of a server's word that leaves fewer calls than the settings do; see `ServerLimits`.
+        at_once: the most tasks at a time.
+        heard: called with each answer: route, what the call was for, answer, seconds it took.
+        slowed: called with a server's word that leaves fewer calls than the settings do; see `ServerLimits`.
 
     Attributes:
         call_failures: whether calls fail, since when and why.
@@ -104,18 +104,18 @@ class AdmissionControl:
         self._closed = False
 
     def close(self) -> None:
-        """No call starts any more: errands that wait for one are called off."""
+        """No call starts any more: tasks that wait for one are called off."""
         self._closed = True
         self.notifier.notify()
 
     def wait(self, now: float) -> float:
-        """Seconds until a new errand may start; infinity: not before something changes."""
+        """Seconds until a new task may start; infinity: not before something changes."""
         if self._passes >= self.at_once or self._queue:
             return math.inf
         return self._wait_for_call(now)
 
     def enter(self, now: float) -> Permit:
-        """Start an errand, with a place in the budget for its first call."""
+        """Start a task, with a slot of the limit for its first call."""
         self._passes += 1
         return Permit(self, self.budget.start(now))
 
@@ -127,7 +127,7 @@ class AdmissionControl:
         return max(self.budget.wait(now), self.health.wait(now, self.budget.in_flight))
 
     async def slot(self) -> int:
-        """A place for another call of a running errand; new errands wait for it."""
+        """A slot for another call of a running task; new tasks wait for it."""
         loop = asyncio.get_running_loop()
         self._queue += 1
         try:
@@ -192,7 +192,7 @@ class AdmissionControl:
         self.call_failures.answered(route, sign, answer, wall - (now - started), wall)
 
     async def pause(self, seconds: float) -> None:
-        """Wait; another errand may start meanwhile."""
+        """Wait; another task may start meanwhile."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         self._passes -= 1
@@ -206,7 +206,7 @@ class AdmissionControl:
             raise asyncio.CancelledError
 
     def left(self, slot: int | None) -> None:
-        """An errand has ended; an unused place is free again."""
+        """A task has ended; an unused slot is free again."""
         if slot is not None:
             self.budget.cancel(slot)
         self._passes -= 1
@@ -214,7 +214,7 @@ class AdmissionControl:
 
 
 class Permit:
-    """One errand's right to make calls, one after the other. `calls` counts them."""
+    """One task's right to make calls, one after the other. `calls` counts them."""
 
     def __init__(self, admission: AdmissionControl, slot: int) -> None:
         self._gate = admission
@@ -252,7 +252,7 @@ class Permit:
         await self._gate.pause(seconds)
 
     def leave(self) -> None:
-        """The errand makes no more calls; harmless when repeated."""
+        """The task makes no more calls; harmless when repeated."""
         if self._open:
             self._open = False
             self._gate.left(self._slot)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
 from pipeline.deliver.send.health import Sign
 
-#: Failures in a row on one route that are trouble.
+#: Failures in a row on one route that count as failing.
 ENOUGH = 2
 #: Seconds after which failures are no longer in a row: longer than any back-off between them.
 FORGOTTEN = 900.0
@@ -62,14 +62,14 @@ class Failing:
 
 @dataclass(slots=True)
 class _Route:
-    """Failures in a row on one route; `aside`: others have succeeded since the last."""
+    """Failures in a row on one route; `others_work`: others have succeeded since the last."""
 
     since: float
     last: float
     cause: str
     words: str
     failures: int = 1
-    aside: bool = False
+    others_work: bool = False
     alone: bool = False
 
 
@@ -115,22 +115,22 @@ class CallFailures:
         known.cause, known.words = cause, answer.detail
         if started > known.last:  # else it went out with the one before, and says nothing new
             known.failures += 1
-        known.alone |= known.aside
-        known.last, known.aside = wall, False
+        known.alone |= known.others_work
+        known.last, known.others_work = wall, False
 
     def _succeeded(self, route: str, started: float) -> None:
         known = self._routes.get(route)
         if known is not None and started > known.last:
             del self._routes[route]
         for other in self._routes.values():
-            other.aside |= started > other.last
+            other.others_work |= started > other.last
 
     def _settle(self, wall: float) -> None:
         found = {
             name: route
             for name, route in self._routes.items()
             if route.failures >= ENOUGH
-            and (not route.aside or route.alone)
+            and (not route.others_work or route.alone)
             and (wall - route.last <= FORGOTTEN)
         }
         before = self.failing

@@ -28,7 +28,7 @@ class Asking:
         partition_state: its records.
         scheduler: its imports.
         client: its API.
-        contacts: what is told of people.
+        contacts: what is sent of people.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Asking:
         self._left_out: dict[str, ConsentDecision] = {}
 
     def diff(self, key: Key, waiting: Waiting) -> Command | None:
-        """What a row is to tell; None where Connectif is to be asked first."""
+        """What a row is to send; None where Connectif is to be asked first."""
         command = self._partition_state.diff(
             self._account, key, waiting, self._partition_state.last_sent(self._account, key)
         )
@@ -72,7 +72,7 @@ class Asking:
         return ending if decision is None else decision.on(ending)
 
     def set_aside(self, kind: RecordKind, batch: ImportBatch, people: Sequence[str]) -> bool:
-        """Set people aside until Connectif was asked; whether the caller is to ask, by `ask`.
+        """Hold people until Connectif was asked; whether the caller is to ask, by `ask`.
 
         A few go singly: then each is asked for.
         """

@@ -39,11 +39,11 @@ from pipeline.records import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ConsentDecision:
-    """What is told of a contact once Connectif was asked.
+    """What is sent of a contact once Connectif was asked.
 
     Attributes:
         command: what is left to do.
-        note: why its `subscribed` is left out; empty where it is told.
+        note: why its `subscribed` is left out; empty where it is sent.
         withdrawn_ms: see `Receipt`.
     """
 
@@ -52,7 +52,7 @@ class ConsentDecision:
     withdrawn_ms: int | None = None
 
     def tells_nothing(self, said: Said) -> bool:
-        """Whether nothing is left to tell of somebody whom Connectif, which said this, has already."""
+        """Whether nothing is left to send of somebody whom Connectif, which said this, has already."""
         return bool(self.note) and self.command == PutContact({}) and said is not NOBODY
 
     def on(self, ending: Ending) -> Ending:
@@ -64,11 +64,11 @@ class ConsentDecision:
 
 @dataclass(slots=True)
 class _Kept:
-    """What earlier errands came to know, for this version or one that it stands for.
+    """What earlier tasks came to know, for this version or one that it stands for.
 
     Attributes:
         said: Connectif's word that kept `subscribed` back: after a deletion it says nothing more.
-        unsubscribing_ms: when the first call began that told of an unsubscription, epoch ms.
+        unsubscribing_ms: when the first call began that sent an unsubscription, epoch ms.
         refused: values it refused, by field.
         words: with which it did.
     """
@@ -86,7 +86,7 @@ class ContactSync:
         account: its name.
         partition_state: its records.
         client: its API.
-        fresh: seconds within which `subscribed` is told unasked.
+        fresh: seconds within which `subscribed` is sent unasked.
         wall: epoch seconds.
     """
 
@@ -126,7 +126,7 @@ class ContactSync:
         return self.withdrawals.said(key.id, asyncio.get_running_loop().time(), by_email=by_email)
 
     def asks(self, key: Key, waiting: Waiting, command: Command) -> bool:
-        """Whether Connectif is to be asked before the verdict's `subscribed` is told."""
+        """Whether Connectif is to be asked before the command's `subscribed` is sent."""
         moment = moment_of(self.last_sent(key), waiting, command)
         if moment is None:
             return False
@@ -148,7 +148,7 @@ class ContactSync:
         return ConsentDecision(command)
 
     def _overtaken(self, key: Key, waiting: Waiting, last_sent: LastSentContact | None) -> bool:
-        """Whether what came in meanwhile, and is told next, is a withdrawal."""
+        """Whether what came in meanwhile, and is sent next, is a withdrawal."""
         state, following = waiting.state, self._partition_state.entry(self._account, key).next
         if following is None or not isinstance(following.state, ContactState):
             return False
@@ -156,14 +156,14 @@ class ContactSync:
         return word_of((last_sent or LastSentContact()).with_consent(both)) == UNSUBSCRIBED
 
     def ours(self, key: Key, last_sent: LastSentContact | None) -> tuple[int, int] | None:
-        """Between which moments an unsubscription may have been told by us, and dated by Connectif."""
+        """Between which moments an unsubscription may have been sent by us, and dated by Connectif."""
         kept = self._kept.get(key)
         if kept is not None and kept.unsubscribing_ms is not None:
             return kept.unsubscribing_ms, self.now_ms()
         return None if last_sent is None else last_sent.withdrew
 
     def last_sent(self, key: Key) -> LastSentContact | None:
-        """What Connectif was told of a contact."""
+        """What was last sent of a contact."""
         last_sent = self._partition_state.last_sent(self._account, key)
         return last_sent if isinstance(last_sent, LastSentContact) else None
 
@@ -255,7 +255,7 @@ class _Errand:
         return result
 
     async def _confirm(self, command: PutContact, said: Said, last_sent: Ending) -> Result:
-        """`subscribed` was told, and the answer names a withdrawal nobody had heard of: that one counts."""
+        """`subscribed` was sent, and the answer names a withdrawal nobody had heard of: that one counts."""
         before = self.contacts.last_sent(self.key)
         moment = moment_of(before, self.waiting, command)
         if moment is None or said.withdrawn_ms is None:

@@ -1,4 +1,4 @@
-"""The errand of a coupon set that is kept filled: one call, and a word to the operator where it matters."""
+"""The work of a coupon set that is kept filled: one call, and a log line where it matters."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Sorted:
         groups: rows by file, each with its id.
         singly: ids whose record no file can carry exactly.
         asked: ids of people of whom Connectif is to be asked first whether they have withdrawn.
-        unchanged: records of which there is nothing to tell, with the reason.
+        unchanged: records of which there is nothing to send, with the reason.
         gone: ids that have no record any more.
     """
 

@@ -1,4 +1,4 @@
-"""The errands of imports: make a file, send it, look at it until it is finished, and settle every row."""
+"""The work of imports: make a file, send it, look at it until it is finished, and settle every row."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Importer:
         partition_state: its records.
         scheduler: its imports.
         client: its API.
-        contacts: what is told of people.
+        contacts: what is sent of people.
         settings: sizes.
         end: writes endings down.
     """

@@ -1,4 +1,4 @@
-"""What is told the operator of an account, once for each change."""
+"""What an operator reads in the log of an account, once for each change."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def failing(account: str, wall: Callable[[], float], now: Failing | None, before
 
 
 def slowed(account: str, budget: Limiter, limit: int | None, away: float | None) -> None:
-    """The server's word against the settings'."""
+    """The server's limit against the settings'."""
     if limit is not None:
         log.warning(
             "account %s: Connectif says that its limit is %d calls in %g s, the settings say %d; the lower "

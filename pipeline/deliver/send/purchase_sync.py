@@ -36,11 +36,11 @@ ID_TRIES = 3
 
 @dataclass(slots=True)
 class SyncProgress:
-    """How far the telling of a purchase is; kept by the caller, as errands fail and are repeated.
+    """How far the sending of a purchase is; kept by the caller, as tasks fail and are repeated.
 
     Attributes:
         repaired: what Connectif had lost and was made again.
-        deleted: whether the version told before was deleted, and none is known to be there.
+        deleted: whether the version sent before was deleted, and none is known to be there.
         taken: how often the id was refused as taken where nothing was found.
     """
 
@@ -50,7 +50,7 @@ class SyncProgress:
 
 
 class PurchaseSync:
-    """One purchase's errand.
+    """One purchase's calls.
 
     Args:
         client: the account's.
@@ -58,8 +58,8 @@ class PurchaseSync:
         index: what else waits.
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
-        progress: of the errands before, and takes this one's.
-        last_sent_contact: what Connectif was told of a contact.
+        progress: of the tasks before, and takes this one's.
+        last_sent_contact: what was last sent of a contact.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PurchaseSync:
         self._replaced = False
 
     async def send(self, command: CreatePurchase | ReplacePurchase | DeletePurchase) -> Result:
-        """Do what the verdict says."""
+        """Carry out the command."""
         match command:
             case DeletePurchase():
                 return await self._delete()
@@ -107,7 +107,7 @@ class PurchaseSync:
         return await self._see(posted)
 
     async def _see(self, taken: Answer) -> Result:
-        """Somebody else has told of it, such as web tracking: what is there stays, if it is there."""
+        """Somebody else has sent it, such as web tracking: what is there stays, if it is there."""
         answer = await self._read()
         if answer.kind is AnswerKind.ABSENT:
             return self._taken(taken)
@@ -171,7 +171,7 @@ class PurchaseSync:
         return result
 
     async def _post_anew(self, reason: str) -> Result:
-        """Workflows that start on a purchase have run when it was told first."""
+        """Workflows that start on a purchase have run when it was sent first."""
         posted = await self._committer(trigger=False)
         if not isinstance(posted, Answer):
             return posted
@@ -198,9 +198,9 @@ class PurchaseSync:
         return Retry(Sign.WELL, self._progress.deleted, reason=answer.kind.value, detail=answer.detail)
 
     async def _repair_contact(self, refusal: Answer) -> Result | None:
-        """Its address is written, and its consent: the rest was told before and is not kept.
+        """Its address is written, and its consent: the rest was sent before and is not kept.
 
-        Of one that is on its way only the address, and only where Connectif was never told of it: a repair
+        Of one that is on its way only the address, and only where it was never sent: a repair
         must not go over newer words.
         """
         key, by_email = contact_of(self._body)
@@ -238,7 +238,7 @@ class PurchaseSync:
             if waiting := self._waiting(missing):
                 return Blocked(waiting, tried=self._progress.deleted)
             if key not in reserved:
-                continue  # it was under way, and has been told since
+                continue  # it was under way, and has been sent since
             answer = await put_product(self._client, self._permit, key, stub_of(lines[key]), purpose=REPAIR)
             obstacle = self._repaired(key, answer, refusal)
             if obstacle is not None:

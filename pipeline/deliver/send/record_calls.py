@@ -1,4 +1,4 @@
-"""One record's calls: what is sent for a verdict, and how it ends."""
+"""One record's calls: what is sent for a command, and how it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.records import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The record is to be told again.
+    """The record is to be sent again.
 
     Attributes:
         sign: what kept it: the account's trouble, or for `WELL` an answer that makes no sense yet.
@@ -51,7 +51,7 @@ def result_of(answer: Answer, reason: str, *, touched: bool = False, deletes: bo
     Args:
         answer: the answer.
         reason: of the receipt, where it was carried out.
-        touched: whether an earlier call of the errand changed what Connectif holds.
+        touched: whether an earlier call of the task changed what Connectif holds.
         deletes: whether absence is what the call was for.
     """
     if answer.good or (deletes and answer.kind is AnswerKind.ABSENT):

@@ -8,7 +8,7 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.payloads import contact_column
 from pipeline.deliver.state.consent import OVERTAKEN, WITHDRAWN
 
-#: Identity and consent: a contact is never told without them because they were refused.
+#: Identity and consent: a contact is never sent without them because they were refused.
 _NEEDED = frozenset({"newsletter", "external_id"})
 _NOTES = {
     "mobile_phone": "phone_refused",
@@ -17,7 +17,7 @@ _NOTES = {
     "surname": "surname_refused",
 }
 _CUSTOM = "custom_field_refused"
-#: What may be left out in telling a record, as metric labels and on receipts.
+#: What may be left out in sending a record, as metric labels and on receipts.
 NOTES = frozenset({WITHDRAWN, OVERTAKEN, _CUSTOM, *_NOTES.values()})
 
 

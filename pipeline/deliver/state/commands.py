@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Nothing is to be told; `reason` goes on the receipt."""
+    """Nothing is to be sent; `reason` goes on the receipt."""
 
     reason: str
 

@@ -1,7 +1,7 @@
 """A shop's `subscribed` against what Connectif itself knows. Pure.
 
 People unsubscribe in Connectif's own mails, and no shop hears of it. So what says `subscribed` counts from
-the moment it was given, and Connectif is asked before one that is not fresh is told (docs/adr/0009).
+the moment it was given, and Connectif is asked before one that is not fresh is sent (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_said(contact: Mapping[str, Any]) -> Said:
 
 
 def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Command) -> int | None:
-    """When the `subscribed` that a verdict tells was given, epoch ms; None where it tells none.
+    """When the `subscribed` that a command sends was given, epoch ms; None where it sends none.
 
     Nothing is given after it was received: a shop's clock that runs ahead beats no withdrawal.
     """
@@ -75,28 +75,28 @@ def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Comm
 
 
 def is_fresh(moment: int, waiting: Waiting, now_ms: int, bound: float, *, doubtful: bool) -> bool:
-    """Whether a `subscribed` may be told unasked.
+    """Whether a `subscribed` may be sent unasked.
 
     Args:
         moment: when it was given, epoch ms.
         waiting: its record.
         now_ms: epoch ms.
         bound: how old it may be, in seconds.
-        doubtful: whether it may have been told before without our knowing: the person may have left since.
+        doubtful: whether it may have been sent before without our knowing: the person may have left since.
     """
     live = not waiting.quiet and waiting.lane is not Lane.BACKFILL
     return live and not doubtful and now_ms - moment <= bound * 1_000
 
 
 def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | None:
-    """Since when the person has withdrawn, where that counts more than a `subscribed`; None: it may be told.
+    """Since when the person has withdrawn, where that counts more than a `subscribed`; None: it may be sent.
 
     An unsubscription wins a tie of seconds, and what the clocks may differ by.
 
     Args:
         said: by Connectif.
         moment: when `subscribed` was given, epoch ms.
-        ours: between which moments Connectif was told of an unsubscription by us, which it dates itself: that
+        ours: between which moments we sent an unsubscription, which it dates itself: that
             one is the shop's word, which is older than `subscribed`.
     """
     if said.withdrawn_ms is None:
@@ -114,9 +114,9 @@ def _within(moment: int, ours: tuple[int, int]) -> bool:
 
 
 def without_consent(command: PutContact, said: Said, *, doubtful: bool) -> PutContact:
-    """The verdict without its `subscribed`.
+    """The command without its `subscribed`.
 
-    Where that may have been told before, and Connectif has it so, the withdrawal is told.
+    Where that may have been sent before, and Connectif has it so, the withdrawal is sent.
     """
     fields = {name: value for name, value in (command.fields or {}).items() if name != "newsletter"}
     if doubtful and said.status == SUBSCRIBED:
@@ -132,7 +132,7 @@ def remembered(
     Args:
         last_sent: with the record on it.
         withdrawn_ms: the withdrawal that Connectif knew of: from here on only a newer statement is news.
-        unsubscribing_ms: when the call began that told of an unsubscription, if one did.
+        unsubscribing_ms: when the call began that sent an unsubscription, if one did.
         at_ms: when it had its answer.
     """
     if withdrawn_ms is not None:

@@ -29,7 +29,7 @@ class ContactState:
 
     Attributes:
         by_email: whether the contact is found by e-mail, or by external id.
-        fields: name -> (version, rank, value), deleted ones too: what counts is decided when it is told.
+        fields: name -> (version, rank, value), deleted ones too: what counts is decided when it is sent.
         consent: rank -> statement, as with `fields`.
         owners: whose address it is, and who has left it or is gone.
     """
@@ -112,7 +112,7 @@ def statement_of(consent: Consent) -> tuple[int, int, bool] | None:
 
 
 def word_of(consent: Consent) -> str | None:
-    """The statement that counts, as Connectif is told it."""
+    """The statement that counts, as Connectif is sent it."""
     counts = statement_of(consent)
     return None if counts is None else "unsubscribed" if counts[2] else "subscribed"
 

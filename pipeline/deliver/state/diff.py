@@ -1,4 +1,4 @@
-"""A record against what Connectif was told: what of it is news, and what was told once it is delivered."""
+"""A record against what Connectif was sent: what of it is news, and what was sent once it is delivered."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from pipeline.deliver.state.states import (
 def diff(
     last_sent: LastSent | None, state: State, *, trigger: bool = True, maybe_sent: bool = False
 ) -> Command:
-    """What of a state is news, and how it is told.
+    """What of a state is news, and how it is sent.
 
     Args:
-        last_sent: what Connectif was told of this key, if anything.
+        last_sent: what was last sent of this key, if anything.
         state: what it is to hold.
-        trigger: whether a purchase told for the first time may start workflows.
+        trigger: whether a purchase sent for the first time may start workflows.
         maybe_sent: whether another version may have reached Connectif without our knowing: then it may hold
-            something else than it was told, and what looks the same is told again.
+            something else than it was sent, and what looks the same is sent again.
     """
     match state, last_sent:
         case ContactState(), LastSentContact() | None:
@@ -65,7 +65,7 @@ def diff(
 
 
 def apply(last_sent: LastSent | None, state: State, *, delivered: bool = True) -> LastSent | None:
-    """What Connectif has been told once the state is delivered, or found to be no news."""
+    """What Connectif has been sent once the state is delivered, or found to be no news."""
     match state, last_sent:
         case ContactState(), LastSentContact() | None:
             return _apply_contact(last_sent or LastSentContact(), state)
@@ -188,7 +188,7 @@ def _why_not(last_sent: LastSentProduct, state: ProductState) -> str:
 def _diff_unknown_product(
     last_sent: LastSentProduct | None, state: ProductState
 ) -> PutProduct | DeleteProduct | Unchanged:
-    """For a product that Connectif was never told of, or told to delete."""
+    """For a product that was never sent, or that was deleted."""
     if state.base is None:
         return Unchanged("unknown_product")
     if last_sent is not None and not last_sent.takes(state.base):
@@ -207,7 +207,7 @@ def _overlay_is_news(
 
 
 def _counts(last_sent: LastSentProduct, name: str, change: tuple[int, Any]) -> bool:
-    """Whether a single field is newer than what was told."""
+    """Whether a single field is newer than what was sent."""
     version, _ = change
     return version >= last_sent.overlay.get(name, (0, ""))[0] and (
         last_sent.rank != OWN or version > last_sent.version
@@ -263,7 +263,7 @@ def _apply_purchase(
         return last_sent
     owner, claim = counts
     if claim.body is None:
-        # Deleted though never told for certain: an answer was lost, and its workflows may have run.
+        # Deleted though never sent for certain: an answer was lost, and its workflows may have run.
         known = last_sent is not None or delivered
         return LastSentPurchase(claim.version, RETRACTED, owner, claim.heard) if known else None
     return LastSentPurchase(claim.version, digest(claim.body), owner, claim.heard)
@@ -289,5 +289,5 @@ def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple
 
 
 def _is_owner(last_sent: LastSentPurchase, owner: str) -> bool:
-    """Whether what was told is this order's; releases before named none."""
+    """Whether what was sent is this order's; releases before named none."""
     return UNNAMED in {last_sent.owner, owner} or last_sent.owner == owner

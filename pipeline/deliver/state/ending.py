@@ -9,7 +9,7 @@ from pipeline.records import Outcome
 
 #: A reason is a metric label; what Connectif says stands in the detail.
 SUPERSEDED = "newer"
-#: Of a dead purchase on which Connectif failed whenever it was told.
+#: Of a dead purchase on which Connectif failed whenever it was sent.
 UNAVAILABLE = "unavailable"
 
 
@@ -18,7 +18,7 @@ class Ending:
     """How a record's way ended, before it is written down.
 
     `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
-    says what was left out in telling it. The others: see `Receipt`.
+    says what was left out in sending it. The others: see `Receipt`.
     """
 
     outcome: Outcome

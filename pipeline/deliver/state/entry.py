@@ -1,6 +1,6 @@
 """What Connectif does not have yet: one entry per key, and exactly one end for every version that came in.
 
-An entry holds every version whose receipt has not been read back: the one to be told, the one that came while
+An entry holds every version whose receipt has not been read back: the one to be sent, the one that came while
 that was under way, and those that were superseded. So a receipt that repeats after a crash finds nothing and
 is not counted twice, and a receipt that was never written is owed still.
 """
@@ -94,9 +94,9 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record to be told: the versions merged into it, and the stamp that stands for them.
+    """A record to be sent: the versions merged into it, and the stamp that stands for them.
 
-    `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses a place in line.
+    `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses its position.
     `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may follow.
     """
 
@@ -131,8 +131,8 @@ class Entry:
     """The table's value for one key.
 
     Attributes:
-        current: what is to be told, or is being told; None while only superseded versions are left.
-        next: what came while `current` was being told.
+        current: what is to be sent, or is being sent; None while only superseded versions are left.
+        next: what came while `current` was being sent.
         owed: superseded versions whose receipt has not been read back.
     """
 
@@ -155,7 +155,7 @@ class Entry:
 
         Args:
             new: the version; one that is here already changes nothing.
-            busy: whether `current` is being told: then it stays as it is and the new version waits.
+            busy: whether `current` is being sent: then it stays as it is and the new version waits.
 
         Returns:
             The entry, and the versions that are superseded now.
@@ -180,7 +180,7 @@ class Entry:
         """Take the version a receipt names out.
 
         Returns:
-            The entry; the version, or None where the receipt repeats an older one; and what was told, where
+            The entry; the version, or None where the receipt repeats an older one; and what was sent, where
             the receipt is that of the current record.
         """
         offset = receipt.record.offset

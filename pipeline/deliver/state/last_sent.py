@@ -1,4 +1,4 @@
-"""What Connectif was last told, one small value per key.
+"""What Connectif was last sent, one small value per key.
 
 Hashes stand for values: enough to see that nothing changed, and no second copy of personal data.
 """
@@ -30,11 +30,11 @@ class LastSentContact:
 
     Attributes:
         fields: name -> (version, hash).
-        consent: the statements told or found to be no news; what was withdrawn for an address that its
+        consent: the statements sent or found to be no news; what was withdrawn for an address that its
             customer left stays withdrawn in them.
-        retracted: version of the newest deletion that Connectif was told, 0 for none.
+        retracted: version of the newest deletion that Connectif was sent, 0 for none.
         owners: whose address it is.
-        withdrew: the last unsubscription told, if nothing else was since: when that call began and when it
+        withdrew: the last unsubscription sent, if nothing else was since: when that call began and when it
             had its answer, epoch ms. Connectif dates it in between, whenever the person said it.
     """
 
@@ -46,13 +46,13 @@ class LastSentContact:
     withdrew: tuple[int, int] | None = None
 
     def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
-        """Whether a field's value is neither older than what was told nor, for certain, the same."""
+        """Whether a field's value is neither older than what was sent nor, for certain, the same."""
         sent_version, sent_digest = self.fields.get(name, (0, ""))
         return version >= sent_version and (maybe_sent or digest(value) != sent_digest)
 
     @property
     def newsletter(self) -> str | None:
-        """The consent that was told; None where nobody said anything of it."""
+        """The consent that was sent; None where nobody said anything of it."""
         return word_of(self.consent)
 
     def lost(self) -> LastSentContact:
@@ -60,7 +60,7 @@ class LastSentContact:
         return LastSentContact(consent=self.consent, retracted=self.retracted, owners=self.owners)
 
     def deletion(self, state: ContactState) -> int:
-        """The version of a deletion that Connectif is to be told with a state; 0 where there is none."""
+        """The version of a deletion that Connectif is to be sent with a state; 0 where there is none."""
         retracted = self.owners.merge(state.owners).retracted
         return retracted if retracted > self.retracted else 0
 
@@ -89,7 +89,7 @@ class LastSentContact:
 
 @dataclass(frozen=True, slots=True)
 class LastSentProduct:
-    """The statement told whole, and the single fields told after it.
+    """The statement sent whole, and the single fields sent after it.
 
     Attributes:
         rank: whether it was the product's own event, or only a stub from orders.
@@ -108,11 +108,11 @@ class LastSentProduct:
 
     @property
     def gone(self) -> bool:
-        """Whether Connectif was told to delete it."""
+        """Whether it was deleted."""
         return self.fingerprint == RETRACTED
 
     def takes(self, base: Base) -> bool:
-        """Whether a whole statement counts more than the one told: no stub does for a known product."""
+        """Whether a whole statement counts more than the one sent: no stub does for a known product."""
         if base.rank != OWN:
             return self.gone
         if base.fields is None and self.is_anothers(base.owner):
@@ -141,7 +141,7 @@ class LastSentPurchase:
         version: by the clock of the order's shop.
         fingerprint: `RETRACTED` once it was deleted, empty where it is not known.
         owner: the order that has this id, or had it.
-        heard: when what was told arrived, epoch ms.
+        heard: when what was sent arrived, epoch ms.
     """
 
     kind: ClassVar = RecordKind.PURCHASE

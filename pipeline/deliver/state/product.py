@@ -54,7 +54,7 @@ class ProductState:
     Attributes:
         base: None where only single fields are known; they reach Connectif only if it knows the product.
         overlay: (name, owner where only the owner may say so) -> (version, value). Whose word counts is known
-            once it is told.
+            once it is sent.
     """
 
     kind: ClassVar = RecordKind.PRODUCT

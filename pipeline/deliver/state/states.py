@@ -2,7 +2,7 @@
 
 Each state is a join semilattice: `merge` is commutative, associative and idempotent, so neither the order of
 arrival nor a repeat after a crash changes what Connectif ends up with. (But where several owners trade one
-id, what was told in between counts too: `owners.py`.) Values are JSON values, as the records'
+id, what was sent in between counts too: `owners.py`.) Values are JSON values, as the records'
 `model_dump(mode="json")` gives them; what says nothing (None, empty) is left out.
 """
 
