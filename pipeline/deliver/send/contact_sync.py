@@ -27,6 +27,7 @@ from pipeline.deliver.state.consent import (
     is_fresh,
     moment_of,
     read_said,
+    tells_subscribed,
     withdrawal,
     without_consent,
 )
@@ -126,6 +127,8 @@ class ContactSync:
 
     def asks(self, key: Key, waiting: Waiting, command: Command) -> bool:
         """Whether Connectif is to be asked before the verdict's `subscribed` is told."""
+        if not tells_subscribed(command):
+            return False  # most: nothing is read for them
         moment = moment_of(self.last_sent(key), waiting, command)
         if moment is None:
             return False
