@@ -190,7 +190,9 @@ def _cause(error: Exception) -> Cause:
 
 
 def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> Answer:
-    status, rate = response.status_code, read_rate(response.headers, wall)
+    # httpx goes through all headers for each one that is asked for.
+    rate = read_rate(dict(response.headers.items()), wall)
+    status = response.status_code
     body = _json(response)
     if response.is_success:
         if not form.fits(status, response.content, body):

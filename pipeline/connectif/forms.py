@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -50,13 +50,15 @@ class Form:
 
     def of(self, asked: str) -> Form:
         """The same, of the element with this id."""
-        return replace(self, asked=asked)
+        # By name, not by `replace`: each call has one.
+        return Form(self.members, self.nothing, self.bare, self.own, asked, self.look)
 
     def names_another(self, body: Mapping[str, Any]) -> bool:
         """Whether an object is of another element than the one asked for."""
         if not self.asked or self.own not in body:
             return False
-        return _alike(str(body[self.own])) != _alike(self.asked)
+        named = str(body[self.own])
+        return named != self.asked and _alike(named) != _alike(self.asked)
 
     def asks_for_a_look(self, body: Any) -> bool:
         """Whether a good answer does not say of which element it is, though it should."""

@@ -59,14 +59,13 @@ class Network(httpx.AsyncBaseTransport):
         """
         session = self._session or self._open(request.url)
         seconds = request.extensions.get("timeout", {}).get("read")
-        connecting = None if seconds is None else min(seconds, CONNECT_SECONDS)
         try:
             async with session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=await request.aread() or None,
-                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=connecting),
+                timeout=_timeout(seconds),
                 allow_redirects=False,
             ) as answer:
                 content, headers = await _content(answer), answer.raw_headers
@@ -104,6 +103,12 @@ class Network(httpx.AsyncBaseTransport):
         # It would repeat a DELETE or GET whose connection broke: a call that the budget does not know of.
         session._retry_connection = False  # noqa: SLF001 - tests/unit/test_connectif_network.py holds it
         return session
+
+
+@functools.lru_cache(64)
+def _timeout(seconds: float | None) -> aiohttp.ClientTimeout:
+    connecting = None if seconds is None else min(seconds, CONNECT_SECONDS)
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=connecting)
 
 
 async def _content(answer: aiohttp.ClientResponse) -> bytes:

@@ -31,7 +31,7 @@ def read_rate(headers: Mapping[str, str], wall: float) -> RateHint:
     """Read the rate headers, whatever their family; what is no number or date is as if it were not there.
 
     Args:
-        headers: the answer's headers; the mapping ignores case, as httpx's does.
+        headers: the answer's headers, their names in small letters, or a mapping that ignores case.
         wall: our clock in epoch seconds, used where the answer has no `Date`: clocks differ, so a moment
             is first compared with the server's own.
     """

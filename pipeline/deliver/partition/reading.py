@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 
 import orjson
@@ -127,7 +126,7 @@ _FIELD = re.compile(r"[a-z_0-9]{1,40}")
 def _check_sizes(record: Record, size: int, max_bytes: int) -> None:
     if not (0 <= record.received_ms < MAX_MS and abs(record.version) < MAX_MS):
         raise Unreadable("invalid_record", "its moments are on no clock")
-    if not all(_is_short(number) for number in _decimals(record)):
+    if not all(map(_is_short, _decimals(record))):
         raise Unreadable("invalid_record", "a number has too many digits")
     if sum(map(len, record.notes)) > MAX_NOTES or len(record.source.topic) > MAX_TOPIC:
         raise Unreadable("invalid_record", "its notes or its source's topic are too long")
@@ -138,20 +137,20 @@ def _check_sizes(record: Record, size: int, max_bytes: int) -> None:
             raise Unreadable("record_too_large", f"it becomes {becomes:,} bytes")
 
 
-def _decimals(record: Record) -> Iterator[object]:
-    """Its numbers, and other values."""
+def _decimals(record: Record) -> list[Decimal]:
+    """The numbers of its body."""
     body = record.body
     if isinstance(body, Product):
-        yield from body.__dict__.values()
-    elif isinstance(body, Purchase):
-        yield body.total_price
-        for line in body.lines:
-            yield from line.__dict__.values()
+        return [value for value in body.__dict__.values() if isinstance(value, Decimal)]
+    if isinstance(body, Purchase):
+        prices = [
+            value for line in body.lines for value in line.__dict__.values() if isinstance(value, Decimal)
+        ]
+        return [body.total_price, *prices]
+    return []
 
 
-def _is_short(value: object) -> bool:
-    if not isinstance(value, Decimal):
-        return True
+def _is_short(value: Decimal) -> bool:
     _, digits, exponent = value.as_tuple()
     places = exponent if isinstance(exponent, int) else MAX_PLACES
     return len(digits) <= MAX_PLACES and -MAX_PLACES <= places <= MAX_PLACES

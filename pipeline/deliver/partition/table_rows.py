@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import orjson
@@ -13,14 +14,26 @@ from pipeline.deliver.state.tally import Tally
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.records import RecordKind
 
+#: So many entries are kept as they were read, and none that has more bytes: an entry is read again when its
+#: call is made, when its receipt is told and when it is cleared, mostly within a second or two.
+ENTRIES, ENTRY_BYTES = 1_024, 4_096
+
 
 def entry_of(kind: RecordKind, raw: bytes | None, partition: int) -> Entry:
     """A row of `pending`."""
     try:
-        return NOTHING if raw is None else Entry.decode(kind, raw)
+        if raw is None:
+            return NOTHING
+        return _decoded(kind, raw) if len(raw) <= ENTRY_BYTES else Entry.decode(kind, raw)
     except JUNK:
         foreign_row("pending", partition)
         return NOTHING
+
+
+@functools.lru_cache(ENTRIES)
+def _decoded(kind: RecordKind, raw: bytes) -> Entry:
+    """An entry; nobody changes one, so all may have the same."""
+    return Entry.decode(kind, raw)
 
 
 def last_sent_of(kind: RecordKind, raw: bytes | None, partition: int) -> LastSent | None:

@@ -35,6 +35,9 @@ _LANE_SHIFT, _LANE = 5, 3 << 5
 _ACCEPTED_SHIFT = 7
 _PLACE = _LANE | _PHASE
 _IN_LANE = {lane: number << _LANE_SHIFT for number, lane in enumerate(LANES)}
+#: What stands in a lane, as packed; all that a lane has, wherever it is.
+_WAITS_IN = {lane: place | _WAITING for lane, place in _IN_LANE.items()}
+_ALL_IN = {lane: tuple(place | int(phase) for phase in Phase) for lane, place in _IN_LANE.items()}
 #: A queue is swept once it is this much longer than twice what waits in it.
 _SWEEP = 64
 
@@ -234,15 +237,17 @@ class PendingQueue:
 
     def waiting_in(self, lane: Lane) -> int:
         """How many wait in a lane."""
-        return self._counts[_IN_LANE[lane] | Phase.WAITING]
+        # Of a key that a Counter does not have it asks Python code.
+        return self._counts.get(_WAITS_IN[lane], 0)
 
     def count(self, lane: Lane, phase: Phase) -> int:
         """How many ids of a lane are in a phase."""
-        return self._counts[_IN_LANE[lane] | phase]
+        return self._counts.get(_IN_LANE[lane] | phase, 0)
 
     def pending(self, lane: Lane) -> int:
         """How many ids a lane has, wherever they are."""
-        return sum(self.count(lane, phase) for phase in Phase)
+        counts = self._counts
+        return sum([counts.get(place, 0) for place in _ALL_IN[lane]])
 
     def oldest_pending(self, lane: Lane) -> int | None:
         """When the oldest of a lane was accepted, in epoch seconds, wherever it is; None where there is none.
@@ -294,8 +299,7 @@ class PendingQueue:
             queue.extend(waiting)
 
     def _waits(self, record_id: str, lane: Lane) -> bool:
-        state = self._states.get(record_id)
-        return state is not None and state & _PHASE == Phase.WAITING and _lane(state) is lane
+        return self._states.get(record_id, 0) & _PLACE == _WAITS_IN[lane]
 
     def _forget_age(self, lane: Lane, accepted: int) -> None:
         ages = self._ages[lane]
@@ -364,6 +368,10 @@ class PendingIndex:
         """See `PendingQueue.open`."""
         for queue in self._queues.values():
             queue.open()
+
+    def waits_in(self, lane: Lane) -> bool:
+        """Whether anything stands in a lane."""
+        return any(queue.waiting_in(lane) for queue in self._queues.values())
 
     @property
     def empty(self) -> bool:

@@ -266,7 +266,7 @@ class Scheduler:
             self.purchases.ready(lane)
             or self.purchases.blocked(lane)
             or self._singles[lane]
-            or any(self._index[kind].waiting_in(lane) for kind in RecordKind)
+            or self._index.waits_in(lane)
             or any(batch.lane is lane for batches in self.imports.batches.values() for batch in batches)
         )
 

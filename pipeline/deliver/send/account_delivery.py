@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
@@ -31,6 +31,7 @@ from pipeline.deliver.send.importer import Importer
 from pipeline.deliver.send.purchase_sync import PurchaseSync, SyncProgress
 from pipeline.deliver.send.record_calls import Blocked, Result, Retry, send_product
 from pipeline.deliver.state.commands import (
+    Command,
     CreatePurchase,
     DeleteProduct,
     DeletePurchase,
@@ -221,23 +222,21 @@ class AccountDelivery:
         if waiting is None:
             queue.drop(key.id)
             return
-        if self.asks(key) and self._importer.asking.defers(key):
+        command = self._command_for(key, waiting)
+        if self._asks_first(key, waiting, command) and self._importer.asking.defers(key):
             if self._importer.asking.set_aside(key.kind, ImportBatch([], lane=queue.lane(key.id)), [key.id]):
                 await self._importer.asking.ask(permit)
             return
         try:
-            result = await self._deliver(key, waiting, permit)
+            result = await self._deliver(key, waiting, command, permit)
         except asyncio.CancelledError:
             queue.back(key.id, tried=permit.calls > 0)
             raise
         permit.leave()
         self._conclude(key, waiting, result)
 
-    async def _deliver(self, key: Key, waiting: Waiting, permit: Permit) -> Result:
+    async def _deliver(self, key: Key, waiting: Waiting, command: Command, permit: Permit) -> Result:
         state, client = waiting.state, self._deps.client
-        command = self._partition_state.diff(
-            self.account, key, waiting, self._partition_state.last_sent(self.account, key)
-        )
         match command:
             case Unchanged(reason=reason):
                 return Ending(Outcome.UNCHANGED, reason)
@@ -333,19 +332,27 @@ class AccountDelivery:
 
     def _needs(self, purchase: str) -> Sequence[Key]:
         waiting = self._partition_state.entry(self.account, Key(RecordKind.PURCHASE, purchase)).current
-        if waiting is None or not isinstance(waiting.state, PurchaseState) or waiting.state.body is None:
+        if waiting is None or not isinstance(waiting.state, PurchaseState):
             return ()
-        contact, _ = contact_of(waiting.state.body)
-        return (contact, *products_of(waiting.state.body))
+        body = waiting.state.body
+        return () if body is None else (contact_of(body)[0], *products_of(body))
 
     def asks(self, key: Key) -> bool:
-        waiting = self._partition_state.entry(self.account, key).current
-        if key.kind is not RecordKind.CONTACT or waiting is None:
+        if key.kind is not RecordKind.CONTACT:
             return False
-        command = self._partition_state.diff(
+        waiting = self._partition_state.entry(self.account, key).current
+        return waiting is not None and self._asks_first(key, waiting, self._command_for(key, waiting))
+
+    def _asks_first(self, key: Key, waiting: Waiting, command: Command) -> bool:
+        """Whether Connectif is to be asked before the command is carried out."""
+        if key.kind is not RecordKind.CONTACT:
+            return False
+        return self._contacts.asks(key, waiting, command) and self._contacts.known(key, waiting) is None
+
+    def _command_for(self, key: Key, waiting: Waiting) -> Command:
+        return self._partition_state.diff(
             self.account, key, waiting, self._partition_state.last_sent(self.account, key)
         )
-        return self._contacts.asks(key, waiting, command) and self._contacts.known(key, waiting) is None
 
     def _was_sent(self, key: Key) -> bool:
         return self._partition_state.was_sent(self.account, key)
@@ -363,4 +370,16 @@ def _why(kind: RecordKind, ending: Ending) -> str:
 
 def _complete(ending: Ending, waiting: Waiting, permit: Permit, repaired: tuple[Key, ...] = ()) -> Ending:
     last_sent = fingerprint_of(waiting.state) if ending.outcome is Outcome.DELIVERED else ""
-    return replace(ending, calls=permit.calls, fingerprint=last_sent, repaired=repaired)
+    # By name, not by `replace`: each delivery has one.
+    return Ending(
+        ending.outcome,
+        ending.reason,
+        ending.detail,
+        ending.status,
+        permit.calls,
+        last_sent,
+        repaired,
+        ending.notes,
+        ending.withdrawn_ms,
+        ending.unsubscribing_ms,
+    )

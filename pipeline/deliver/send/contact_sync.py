@@ -26,6 +26,7 @@ from pipeline.deliver.state.consent import (
     is_fresh,
     moment_of,
     read_said,
+    sends_subscribed,
     withdrawal,
     without_consent,
 )
@@ -127,6 +128,8 @@ class ContactSync:
 
     def asks(self, key: Key, waiting: Waiting, command: Command) -> bool:
         """Whether Connectif is to be asked before the command's `subscribed` is sent."""
+        if not sends_subscribed(command):
+            return False  # most: nothing is read for them
         moment = moment_of(self.last_sent(key), waiting, command)
         if moment is None:
             return False

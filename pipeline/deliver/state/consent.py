@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.deliver.state.commands import Command, PutContact
 from pipeline.deliver.state.contact import ContactState, statement_of
@@ -57,15 +57,18 @@ def read_said(contact: Mapping[str, Any]) -> Said:
         return Said(UNSUBSCRIBED)
 
 
+def sends_subscribed(command: Command) -> TypeGuard[PutContact]:
+    """Whether a verdict tells `subscribed`."""
+    return isinstance(command, PutContact) and (command.fields or {}).get("newsletter") == SUBSCRIBED
+
+
 def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Command) -> int | None:
     """When the `subscribed` that a command sends was given, epoch ms; None where it sends none.
 
     Nothing is given after it was received: a shop's clock that runs ahead beats no withdrawal.
     """
     state = waiting.state
-    if not isinstance(command, PutContact) or not isinstance(state, ContactState):
-        return None
-    if (command.fields or {}).get("newsletter") != SUBSCRIBED:
+    if not sends_subscribed(command) or not isinstance(state, ContactState):
         return None
     known = last_sent or LastSentContact()
     if command.delete_first:

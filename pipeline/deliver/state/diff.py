@@ -81,7 +81,8 @@ def apply(last_sent: LastSent | None, state: State, *, delivered: bool = True) -
 def fingerprint_of(state: State) -> str:
     """What stands for a state on its receipt."""
     if isinstance(state, PurchaseState):
-        return RETRACTED if state.body is None else digest(state.body)
+        body = state.body
+        return RETRACTED if body is None else digest(body)
     return digest(state.to_json())
 
 
@@ -271,7 +272,8 @@ def _apply_purchase(
 
 def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple[str, Claim] | str:
     """The order that counts and what it says; or why nothing that was said does."""
-    owner, claim = state.owner, state.claim
+    owner = state.owner
+    claim = state.claims[owner]
     if last_sent is None:
         return owner, claim
     if not _is_owner(last_sent, owner) and claim.body is None:

@@ -50,6 +50,8 @@ class Owners:
     @property
     def retracted(self) -> int:
         """Version of the newest deletion that counts, 0 for none: what is older is gone with it."""
+        if not self.gone:
+            return 0
         return max(
             (version for owner, version in self.gone.items() if not self._is_anothers(owner)), default=0
         )
@@ -57,11 +59,15 @@ class Owners:
     @property
     def withdrawn(self) -> int:
         """Moment up to which those who have left the address have withdrawn what was said; 0 for none."""
+        if not self.left:
+            return 0
         return max((self._withdrawn_by(owner, moment) for owner, moment in self.left.items()), default=0)
 
     @property
     def forgotten(self) -> int:
         """Moment up to which those who are gone said anything of the address; 0 for none."""
+        if not self.gone:
+            return 0
         said = ((self.claims.get(owner, (0, 0))[0], version) for owner, version in self.gone.items())
         return max((own for own, version in said if own <= version), default=0)
 
