@@ -36,6 +36,7 @@ class Column:
 
 
 CONTACT = {
+    "email": Column("_email"),
     "external_id": Column("_externalId"),
     "name": Column("_name"),
     "surname": Column("_surname"),

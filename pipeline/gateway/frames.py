@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
+from pipeline.gateway.checksums import Checksums
 from pipeline.gateway.message import Message
 
 #: No UTF-8 text holds these bytes, so a search for the next frame finds few false ones.
@@ -55,22 +56,26 @@ def decode(payload: bytes) -> Message:
 
 
 def frames(data: bytes) -> Iterator[Frame]:
-    """Every whole frame in the data, in order; what is between is damaged, or was not written whole."""
+    """Every whole frame in the data, in order; what is between is damaged, or was not written whole.
+
+    In time that grows with the data, whatever lies between: an event's body may be full of what looks like
+    the head of a frame.
+    """
+    sums = Checksums(data)
     place = data.find(_MAGIC)
     while place >= 0:
-        frame = _frame_at(data, place)
+        frame = _frame_at(data, place, sums)
         if frame is not None:
             yield frame
         place = data.find(_MAGIC, place + 1 if frame is None else frame.end)
 
 
-def _frame_at(data: bytes, place: int) -> Frame | None:
+def _frame_at(data: bytes, place: int, sums: Checksums) -> Frame | None:
     begin = place + _HEAD.size
     if begin > len(data):
         return None
     _, checksum, number, length = _HEAD.unpack_from(data, place)
-    payload = data[begin : begin + length]
-    checked = data[place + _CHECKED_FROM : begin]
-    if len(payload) < length or zlib.crc32(payload, zlib.crc32(checked)) != checksum:
+    end = begin + length
+    if end > len(data) or sums.of(place + _CHECKED_FROM, end) != checksum:
         return None
-    return Frame(number, payload, place, begin + length)
+    return Frame(number, data[begin:end], place, end)

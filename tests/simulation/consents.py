@@ -99,6 +99,8 @@ def _wanted(person: _Person, left: float | None) -> str | None:
 
 def _told_apart(world: Judged, email: str, withdrawn: Sequence[float]) -> list[float]:
     """Without those made just as Connectif was told of an older one: its date is the same for both."""
+    if not withdrawn:
+        return []
     ours = [
         (one.unsubscribing_ms - CLOCKS_MS, one.at_ms + CLOCKS_MS)
         for one in world.receipts()

@@ -91,6 +91,11 @@ class Shop:
         )
         self._world.say(ContactRecord(**common, body=body))
 
+    def customer_without_address(self, external_id: str, **fields: Any) -> None:
+        """A customer known by the shop's id alone."""
+        body = Contact(email="", external_id=external_id, **fields)
+        self._world.say(ContactRecord(**self._common(external_id, Origin.CUSTOMER), body=body))
+
     def withdraw(self, email: str) -> None:
         """The person unsubscribes by a mail of Connectif's: the shop hears nothing."""
         self._withdraw(self._account, email)

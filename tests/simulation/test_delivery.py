@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+from pipeline.records import Origin
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, play
@@ -43,6 +45,23 @@ def test_a_thousand_orders_arrive_once_each_within_the_limit(tmp_path: Path) -> 
         world.accounted(life)
 
     virtual.run(story())
+
+
+def test_an_order_whose_contact_is_read_after_it_goes_as_soon_as_that_is_told(tmp_path: Path) -> None:
+    """Topics are read side by side: it does not wait for as long as for a contact that never comes."""
+
+    async def story(stage: Stage) -> None:
+        stage.shop.purchase("o1", "ann@example.com", "p1")
+        await asyncio.sleep(0.1)
+        stage.shop.stub("p1")
+        await asyncio.sleep(0.1)
+        stage.shop.customer("ann@example.com", origin=Origin.ORDER, name="Ann")
+        await stage.settle()
+        receipt = stage.receipt("purchase", "o1")
+        assert receipt.at_ms - receipt.received_ms < 1_000
+        assert (receipt.calls, receipt.repaired) == (1, ())
+
+    play(tmp_path, story)
 
 
 def test_a_pause_that_comes_before_an_accounts_first_step_ends_it(tmp_path: Path) -> None:

@@ -198,6 +198,7 @@ class World:
         self.settings = settings
         self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self.cluster = Cluster()
+        self._receipts: list[Receipt] = []
         self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
         self.transport: httpx.AsyncBaseTransport = _Network(
             SandboxTransport(self.sandbox), self.chance, self.cluster.step
@@ -245,7 +246,9 @@ class World:
     def receipts(self) -> list[Receipt]:
         """Every receipt, repeats included."""
         topic = self.cluster.topic(ReceiptWriter(self.settings, wall).receipts)
-        return [Receipt.model_validate_json(value or b"") for _, value, _ in topic]
+        unread = topic[len(self._receipts) :]  # each is parsed once, however often the judge looks
+        self._receipts += [Receipt.model_validate_json(value or b"") for _, value, _ in unread]
+        return self._receipts.copy()
 
     def outcomes(self) -> Counter[tuple[str, str]]:
         """(kind, outcome) -> versions, each once."""

@@ -10,7 +10,7 @@ from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
-PURCHASE = RecordKind.PURCHASE
+CONTACT, PURCHASE = RecordKind.CONTACT, RecordKind.PURCHASE
 UNKNOWN = Key(RecordKind.CONTACT, "ann@example.com")
 WALL = 1_700_000_000
 
@@ -43,6 +43,44 @@ def test_a_purchase_waits_two_seconds_for_its_contact_however_far_our_clock_was_
     assert processor.look(10.0, WALL) == 0
     assert processor.later == [10.0 + GRACE]
     assert processor.look(10.0 + GRACE, WALL + GRACE) == 1
+
+
+def test_a_purchase_is_looked_at_again_once_its_contact_comes() -> None:
+    processor = _Clerk()
+    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL)
+    processor.look(10.0, WALL)
+    processor.purchases.announced(10.2)
+    assert processor.later == [10.0 + GRACE]
+    processor.index[CONTACT].add(UNKNOWN.id, Lane.LIVE, WALL)
+    processor.purchases.announced(10.3)
+    processor.purchases.announced(10.4)
+    assert processor.later == [10.0 + GRACE, 10.3]
+    assert processor.look(10.3, WALL) == 0
+    assert processor.purchases.missing(Lane.LIVE) == {CONTACT: 1}
+    processor.index[CONTACT].take(Lane.LIVE)
+    processor.index[CONTACT].receipt_written(UNKNOWN.id)
+    processor.index[CONTACT].settled(UNKNOWN.id, None, certain=True)
+    processor.purchases.settled(UNKNOWN)
+    assert processor.purchases.ready(Lane.LIVE) == 1
+
+
+def test_nothing_is_kept_of_what_was_waited_for() -> None:
+    processor = _Clerk()
+    line = processor.index[PURCHASE]
+    for number in range(50):
+        line.add(f"o{number}", Lane.LIVE, WALL)
+    processor.purchases.look(Lane.LIVE, 10.0, WALL, ahead=100)
+    for number in range(50):
+        line.pull(f"o{number}")
+        line.receipt_written(f"o{number}")
+        line.settled(f"o{number}", None, certain=True)
+        processor.purchases.settled(Key(PURCHASE, f"o{number}"))
+    purchases = processor.purchases
+    assert (purchases._kept_away, purchases._unannounced, processor.index[CONTACT]._expected) == (
+        {},
+        {},
+        set(),
+    )
 
 
 def test_one_that_waited_elsewhere_goes_at_once() -> None:

@@ -53,6 +53,9 @@ class PendingQueue:
         #: How many repairs write to each id.
         self._reserved: Counter[str] = Counter()
         self._promoted: dict[str, None] = {}
+        #: Ids that are not here and that somebody waits for; those of them that came.
+        self._expected: set[str] = set()
+        self._came: list[str] = []
         #: Lane and phase, as packed -> how many ids; lane -> epoch second of acceptance -> how many.
         self._counts: Counter[int] = Counter()
         self._ages: dict[Lane, Counter[int]] = {lane: Counter() for lane in LANES}
@@ -71,6 +74,8 @@ class PendingQueue:
         twin._meanwhile = self._meanwhile.copy()
         twin._reserved = self._reserved.copy()
         twin._promoted = self._promoted.copy()
+        twin._expected = self._expected.copy()
+        twin._came = self._came.copy()
         twin._counts = self._counts.copy()
         twin._ages = {lane: ages.copy() for lane, ages in self._ages.items()}
         return twin
@@ -95,6 +100,9 @@ class PendingQueue:
     def add(self, record_id: str, lane: Lane, accepted: int) -> None:
         """A record came in; an id that waits already keeps its position, or moves to a faster lane."""
         state = self._states.get(record_id)
+        if record_id in self._expected:
+            self._expected.remove(record_id)
+            self._came.append(record_id)
         if state is None and record_id in self._reserved:
             self._set(record_id, Phase.HELD | _packed(lane, accepted))
         elif state is None:
@@ -120,6 +128,18 @@ class PendingQueue:
         """Ids that moved to a faster lane while they were held, since the last time somebody asked."""
         found, self._promoted = self._promoted, {}
         return [record_id for record_id in found if record_id in self._states]
+
+    def expect(self, record_id: str, *, yes: bool = True) -> None:
+        """Let `came` name an id once it comes in, or not any more."""
+        if yes:
+            self._expected.add(record_id)
+        else:
+            self._expected.discard(record_id)
+
+    def came(self) -> list[str]:
+        """Expected ids that came in since the last time somebody asked."""
+        found, self._came = self._came, []
+        return found
 
     # Going out.
 

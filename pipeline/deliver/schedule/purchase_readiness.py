@@ -21,7 +21,8 @@ from pipeline.records import RecordKind
 AT_ONCE, BLOCKED = 100, 5_000
 #: A heap is swept once it is this much longer than twice what is ready.
 SWEEP = 64
-#: Seconds a purchase waits for a contact or product nobody has announced yet: topics are read side by side.
+#: Seconds a purchase waits for a contact or product nobody has announced yet (topics are read side by
+#: side); less where it is announced meanwhile.
 GRACE = 2.0
 
 
@@ -56,6 +57,9 @@ class PurchaseReadiness:
         self._blocked_by: dict[Key, dict[str, None]] = {}
         #: Of those accepted ahead of our clock, when they were first seen to wait for nobody announced.
         self._seen: dict[str, float] = {}
+        #: What nobody has announced yet -> the purchases kept away for it; and the other way round.
+        self._unannounced: dict[Key, dict[str, None]] = {}
+        self._kept_away: dict[str, Sequence[Key]] = {}
 
     def copy_to(self, twin: PurchaseReadiness) -> None:
         """Copy this into another one, which has a copy of the index."""
@@ -67,6 +71,8 @@ class PurchaseReadiness:
         }
         twin._blocked_by = {key: blocked.copy() for key, blocked in self._blocked_by.items()}
         twin._seen = self._seen.copy()
+        twin._unannounced = {key: waiting.copy() for key, waiting in self._unannounced.items()}
+        twin._kept_away = self._kept_away.copy()
 
     # Looking.
 
@@ -134,6 +140,7 @@ class PurchaseReadiness:
             self._seen.pop(key.id, None)
             if self._queue.phase(key.id) is not Phase.HELD:
                 self._leave(key.id)
+                self._back(key.id)
             return
         if key.id in self._index[key.kind] and not self._was_sent(key):
             return
@@ -146,6 +153,15 @@ class PurchaseReadiness:
                 del self._missing[lane][purchase]
                 if self._queue.phase(purchase) is Phase.HELD:
                     self._make_ready(purchase)
+
+    def announced(self, now: float) -> None:
+        """Whoever is kept away for a contact or product that has come in since is looked at again now."""
+        for kind in (RecordKind.CONTACT, RecordKind.PRODUCT):
+            for record_id in self._index[kind].came():
+                for purchase in list(self._unannounced.get(Key(kind, record_id), ())):
+                    self._back(purchase)
+                    if self._queue.phase(purchase) is Phase.HELD:
+                        self._delay(Key(RecordKind.PURCHASE, purchase), now)
 
     def refused(self, purchase: str, needs: Sequence[Key]) -> None:
         """One in flight was refused for want of these, which wait themselves: it is blocked by them."""
@@ -168,7 +184,8 @@ class PurchaseReadiness:
 
     def _goes(self, purchase: str, now: float, wall: float) -> bool:
         """Whether nothing is missing; else the held purchase is blocked, or waits a moment."""
-        missing, unknown = list[Key](), False
+        self._back(purchase)
+        missing, unknown = list[Key](), list[Key]()
         for key in self._needs(purchase):
             # One that Connectif has heard of may have newer data waiting: that holds up no purchase.
             if self._was_sent(key):
@@ -176,15 +193,31 @@ class PurchaseReadiness:
             if key.id in self._index[key.kind]:
                 missing.append(key)
             else:
-                unknown = True
+                unknown.append(key)
         if missing:
             self._block(purchase, missing)
         elif unknown and (left := GRACE - self._age(purchase, now, wall)) > 0:
+            self._keep_away(purchase, tuple(dict.fromkeys(unknown)))
             self._delay(Key(RecordKind.PURCHASE, purchase), now + left)
         else:
             self._seen.pop(purchase, None)
             return True
         return False
+
+    def _keep_away(self, purchase: str, unknown: Sequence[Key]) -> None:
+        self._kept_away[purchase] = unknown
+        for key in unknown:
+            self._unannounced.setdefault(key, {})[purchase] = None
+            self._index[key.kind].expect(key.id)
+
+    def _back(self, purchase: str) -> None:
+        """It is not kept away any more."""
+        for key in self._kept_away.pop(purchase, ()):
+            waiting = self._unannounced[key]
+            waiting.pop(purchase, None)
+            if not waiting:
+                del self._unannounced[key]
+                self._index[key.kind].expect(key.id, yes=False)
 
     def _age(self, purchase: str, now: float, wall: float) -> float:
         """Seconds since it was accepted; where that lies ahead of our clock, since it was first asked for."""

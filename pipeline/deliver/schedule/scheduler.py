@@ -197,6 +197,7 @@ class Scheduler:
             now: the clock all moments here are on.
             wall: epoch seconds, on which acceptance is measured.
         """
+        self.purchases.announced(now)
         self._return_delayed(now)
         self._promote()
         if self.imports.list_due(now):

@@ -12,9 +12,9 @@ from pipeline.connectif.payloads import contact_payload
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.send.admission import CONSENT, TELL, WITHOUT, Permit
 from pipeline.deliver.send.consent_export import Withdrawals
-from pipeline.deliver.send.health import sign_of
+from pipeline.deliver.send.health import Sign, sign_of
 from pipeline.deliver.send.record_calls import Result, Retry, result_of
-from pipeline.deliver.send.refused_fields import notes_of, refused_fields
+from pipeline.deliver.send.refused_fields import is_anothers_id, notes_of, refused_fields
 from pipeline.deliver.state.commands import Command, PutContact, Unchanged
 from pipeline.deliver.state.consent import (
     NOBODY,
@@ -243,12 +243,16 @@ class _Errand:
         fields = command.fields or {}
         left = {name: value for name, value in fields.items() if self.kept.refused.get(name) != value}
         result, answer = await self._put(left, touched=command.delete_first)
-        refused = set() if self.kept.refused else refused_fields(answer, left)
+        if is_anothers_id(answer, left):
+            doubt = await self._give_address(left["external_id"])
+            if doubt is not None:
+                return doubt
+            result, answer = await self._put(left, touched=True)
+            if is_anothers_id(answer, left):
+                result, answer = await self._put_without({"external_id"}, left, answer)
+        refused = set() if self.kept.refused.keys() - {"external_id"} else refused_fields(answer, left)
         if refused:
-            self.kept.refused = {name: fields[name] for name in refused}
-            self.kept.words = answer.detail
-            left = {name: value for name, value in left.items() if name not in refused}
-            result, answer = await self._put(left, touched=command.delete_first, purpose=WITHOUT)
+            result, answer = await self._put_without(refused, left, answer, touched=command.delete_first)
         if not isinstance(result, Ending) or result.outcome is not Outcome.DELIVERED:
             return result
         if self.kept.refused:
@@ -256,6 +260,36 @@ class _Errand:
         if left.get("newsletter") == SUBSCRIBED and isinstance(answer.body, Mapping):
             return await self._confirm(command, read_said(answer.body), result)
         return result
+
+    async def _put_without(
+        self, refused: set[str], left: dict[str, str], answer: Answer, *, touched: bool = True
+    ) -> tuple[Ending | Retry, Answer]:
+        """Once more without what this answer refused."""
+        self.kept.refused |= {name: left.pop(name) for name in refused}
+        self.kept.words = answer.detail
+        return await self._put(left, touched=touched, purpose=WITHOUT)
+
+    async def _give_address(self, external_id: str) -> Retry | None:
+        """Give a contact without an address, known by the shop's id alone, the one it has now.
+
+        One that has an address keeps it: that one may be somebody else's by now. So does one that Connectif
+        refuses it, where the address is a contact already: nothing makes one of two.
+        """
+        client, spoken = self.contacts.client, contact_payload({"email": self.key.id})
+        found = await self.permit.call(
+            "contacts",
+            lambda: client.get_contact(external_id, by_email=False),
+            may_be_absent=True,
+            purpose=WITHOUT,
+        )
+        if found.good and isinstance(found.body, Mapping) and not found.body.get("_email"):
+            found = await self.permit.call(
+                "contacts",
+                lambda: client.put_contact(external_id, spoken, by_email=False),
+                purpose=WITHOUT,
+            )
+        sign = sign_of(found, may_be_absent=True)
+        return None if sign is Sign.WELL else Retry(sign, tried=True, detail=found.detail)
 
     async def _confirm(self, command: PutContact, said: Said, last_sent: Ending) -> Result:
         """`subscribed` was sent, and the answer names a withdrawal nobody had heard of: that one counts."""

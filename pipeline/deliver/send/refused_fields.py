@@ -8,13 +8,15 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.payloads import contact_column
 from pipeline.deliver.state.consent import OVERTAKEN, WITHDRAWN
 
-#: Identity and consent: a contact is never sent without them because they were refused.
+#: Identity and consent: a contact is never sent without them because they were refused; the shop's id is left
+#: out only where it is another contact's (`is_anothers_id`).
 _NEEDED = frozenset({"newsletter", "external_id"})
 _NOTES = {
     "mobile_phone": "phone_refused",
     "birthdate": "birthdate_refused",
     "name": "name_refused",
     "surname": "surname_refused",
+    "external_id": "external_id_refused",
 }
 _CUSTOM = "custom_field_refused"
 #: What may be left out in sending a record, as metric labels and on receipts.
@@ -27,6 +29,15 @@ def refused_fields(answer: Answer, fields: Mapping[str, str]) -> set[str]:
         return set()
     words = answer.detail.casefold()
     return {name for name in fields if name not in _NEEDED and _names(answer, words, name)}
+
+
+def is_anothers_id(answer: Answer, fields: Mapping[str, str]) -> bool:
+    """Whether an address is refused the external id it is told with: each is one contact's."""
+    if "external_id" not in fields:
+        return False
+    if answer.kind is AnswerKind.ALREADY:
+        return True
+    return answer.kind is AnswerKind.INVALID and _names(answer, answer.detail.casefold(), "external_id")
 
 
 def notes_of(refused: Iterable[str]) -> tuple[str, ...]:
