@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -29,12 +30,29 @@ KEPT_OPEN = 4.0
 CONNECT_SECONDS = 20.0
 
 
+#: Bytes of one header line. Of these a hundred come at most.
+LINE_MAX_BYTES = 32_768
+
+
 class CertificateError(httpx.ConnectError):
     """Whoever answers does not prove by a certificate to be the host asked for."""
 
 
 class UnknownHostError(httpx.ConnectError):
     """The host's name has no address."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Never uses a connection again on which something came that nobody asked for.
+
+    It would be taken for the answer to the next request, and each answer after it for that of the one behind.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        for connection, _ in self._conns.get(key, ()):
+            if connection.should_close:
+                connection.close()
+        return await super()._get(key, traces)
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -94,10 +112,12 @@ class Network(httpx.AsyncBaseTransport):
     def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         session = self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls()),
+            connector=_Connector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls()),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_ADDED,
             auto_decompress=False,  # it sets no bound
+            max_line_size=LINE_MAX_BYTES,
+            max_field_size=LINE_MAX_BYTES,
             proxy=proxy,
         )
         # It would repeat a DELETE or GET whose connection broke: a call that the budget does not know of.

@@ -21,9 +21,17 @@ SHORTEST = 5
 #: Digits at the end of a phone number that make it known, and at the beginning of a date.
 _PHONE, _DATE = 9, 8
 
-_ESCAPED = re.compile(r"\\u\{?([0-9a-f]{4})\}?|\\x([0-9a-f]{2})|=([0-9a-f]{2})|\\[nrt]", re.IGNORECASE)
+_ESCAPED = re.compile(
+    r"\\u\{?([0-9a-f]{4})\}?|\\x([0-9a-f]{2})|=([0-9a-f]{2})|\\([0-3][0-7]{2})|\\[nrt]", re.IGNORECASE
+)
 _HEX = re.compile(r"(?:[0-9a-f]{2}){5,}", re.IGNORECASE)
+#: Between bytes in hexadecimal, as `0x41, 0x6e` has them.
+_BEFORE_HEX = re.compile(r"[\s,;]*0x", re.IGNORECASE)
+#: Bytes as decimal numbers: `[65,110]`, `65.110`.
+_DECIMALS = re.compile(r"(?<![\d.])\d{1,3}(?:[\s,;.]{1,3}\d{1,3}){4,}(?![\d.])")
+_BASE32 = re.compile(r"[A-Z2-7]{8,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{7,}")
+_NUMBER, _MOST_BYTE = re.compile(r"\d+"), 255
 _URL_SAFE = str.maketrans("-_", "+/")
 #: Of what is decoded, so much is text, or it was none.
 _TEXT = 0.9
@@ -82,7 +90,12 @@ def _decoded(text: str) -> Iterator[str]:
     yield unquote(text)
     yield _unescaped(text)
     yield text.encode("cp1252", "ignore").decode("utf-8", "ignore")
-    for joined in dict.fromkeys((text, "".join(text.split()))):
+    for numbers in _DECIMALS.findall(text):
+        codes = [int(number) for number in _NUMBER.findall(numbers)]
+        yield from _as_text(bytes(code for code in codes if code <= _MOST_BYTE))
+    for word in _BASE32.findall(text):
+        yield from _as_text(_from_base32(word))
+    for joined in dict.fromkeys((text, "".join(text.split()), _BEFORE_HEX.sub("", text))):
         for word in _HEX.findall(joined):
             yield from _as_text(bytes.fromhex(word))
         for word in _BASE64.findall(joined):
@@ -93,8 +106,22 @@ def _decoded(text: str) -> Iterator[str]:
 
 def _unescaped(text: str) -> str:
     """Escapes of JSON, of other languages, and of mail."""
-    units = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3] or "20", 16)), text)
+    units = _ESCAPED.sub(_unit, text)
     return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unit(escape: re.Match[str]) -> str:
+    octal = escape[4]
+    return chr(int(octal, 8) if octal else int(escape[1] or escape[2] or escape[3] or "20", 16))
+
+
+def _from_base32(word: str) -> bytes:
+    whole = word[: len(word) - len(word) % 8]
+    rest = word[len(whole) :]
+    try:
+        return base64.b32decode(whole) + base64.b32decode(rest + "=" * (-len(rest) % 8))
+    except binascii.Error:  # its last characters are no end of one
+        return base64.b32decode(whole)
 
 
 def _from_base64(word: str) -> bytes:

@@ -7,6 +7,7 @@ million keys kept a worker away for minutes.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 BATCH = 10_000
 #: Seconds: one look for records, and one question to a broker.
 LOOK, ASK = 0.5, 30.0
+#: Seconds by which a moment of ours, or of the broker's, may lie ahead of the clock.
+CLOCKS_DIFFER = 3_600.0
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
@@ -48,11 +51,12 @@ class Job:
     _end: int = field(default=0, init=False)
     _next: int = field(default=0, init=False)
 
-    def plan(self, low: int, high: int, stale_before: int) -> bool:
+    def plan(self, low: int, high: int, stale_before: int, latest: float = math.inf) -> bool:
         """Decide where to start; returns whether there is anything to read.
 
         A store that is ahead of the topic, or so old that deletions may have been compacted away unseen, is
-        wiped and read again from the start.
+        wiped and read again from the start. So is one whose moment is yet to come: a clock was wrong, and
+        its age is not known.
         """
         try:
             position = self.store.position
@@ -60,7 +64,7 @@ class Job:
             log.warning("%s", damaged.message, extra={"event": "state.damaged"})
             self.store.start_anew()
             position = None
-        if position is not None and (position.offset >= high or position.at < stale_before):
+        if position is not None and (position.offset >= high or not stale_before <= position.at <= latest):
             self.store.wipe()
             position = None
         self._next = max(low, 0 if position is None else position.offset + 1)
@@ -176,10 +180,11 @@ def _planned(
     consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event
 ) -> Iterator[Job]:
     """The jobs that have anything to read."""
-    stale_before = int(time.time() - stale_seconds)
+    now = time.time()
+    stale_before, latest = int(now - stale_seconds), now + CLOCKS_DIFFER
     for job in jobs:
         low, high = consumer.get_watermark_offsets(TopicPartition(job.topic, job.partition), timeout=ASK)
-        if job.plan(low, high, stale_before):
+        if job.plan(low, high, stale_before, latest):
             yield job
         if stop.is_set():
             raise Stopped

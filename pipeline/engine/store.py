@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 #: What RocksDB says where the machine is at fault and not the files: these are kept as they are.
 _MACHINE = re.compile(
     r"no space left|quota exceeded|too many open files|permission denied|operation not permitted"
-    r"|read-only file system|cannot allocate memory",
+    r"|read-only file system|cannot allocate memory|file too large|stale (nfs )?file handle"
+    r"|transport endpoint is not connected|no such device",
     re.IGNORECASE,
 )
 #: Damaged stores of a worker that are kept for whoever wants to look at them; older ones are deleted.

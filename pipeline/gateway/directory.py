@@ -10,6 +10,9 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 
+#: A link that lies where a file of ours should is not followed, and a pipe is not waited for.
+OURS_ALONE = os.O_NOFOLLOW | os.O_NONBLOCK
+
 
 def make_directory(path: Path) -> None:
     """A directory of ours alone; its entry is on the disk, or a power cut would take the files with it."""
@@ -26,7 +29,7 @@ def can_be_written(directory: Path) -> str | None:
     path = directory / "probe"
     try:
         make_directory(directory)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OURS_ALONE, 0o600)
         try:
             data = bytes(65_536)
             if os.write(descriptor, data) < len(data):
@@ -40,6 +43,19 @@ def can_be_written(directory: Path) -> str | None:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
     return None
+
+
+def read_own(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a small file of ours.
+
+    Raises:
+        OSError: there is none, or something else in its place.
+    """
+    descriptor = os.open(path, os.O_RDONLY | OURS_ALONE)
+    try:
+        return os.read(descriptor, most)
+    finally:
+        os.close(descriptor)
 
 
 def sync_directory(path: Path) -> None:
@@ -56,7 +72,7 @@ def locked(directory: Path) -> int:
     path = directory / "lock"
     try:
         make_directory(directory)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | OURS_ALONE, 0o600)
     except OSError as error:
         raise PipelineError(
             f"the spool {directory} cannot be used: {error}",

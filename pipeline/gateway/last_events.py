@@ -12,12 +12,15 @@ from pathlib import Path
 
 import orjson
 
+from pipeline.gateway.directory import OURS_ALONE, read_own
 from pipeline.gateway.webhooks import Route
 
 log = logging.getLogger(__name__)
 
 #: A kill -9 forgets no more than what came within this.
 WRITE_SECONDS = 30.0
+#: Thousands of stores have a tenth of it.
+MOST_BYTES = 1_000_000
 
 
 class LastEvents:
@@ -32,7 +35,7 @@ class LastEvents:
     def restore(self) -> None:
         """Give the routes what was written before."""
         try:
-            found = orjson.loads(self._path.read_bytes())
+            found = orjson.loads(read_own(self._path, MOST_BYTES))
             moments = {str(store): float(moment) for store, moment in found.items()}
         except FileNotFoundError:
             return
@@ -59,7 +62,7 @@ class LastEvents:
             return
         beside = self._path.with_suffix(".new")
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OURS_ALONE, 0o600)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - opened with its mode
                 file.write(orjson.dumps(moments))
             beside.replace(self._path)

@@ -20,20 +20,23 @@ from typing import NamedTuple
 
 import orjson
 
-from pipeline.gateway.directory import make_directory, sync_directory
+from pipeline.errors import PipelineError
+from pipeline.gateway.directory import OURS_ALONE, make_directory, read_own, sync_directory
 from pipeline.gateway.frames import decode, encode, frames
 from pipeline.gateway.message import Message
 from pipeline.metrics import GATEWAY_SPOOL_DAMAGED, GATEWAY_SPOOL_LOST
 
 log = logging.getLogger(__name__)
 
+#: Where the machine is at fault, for a while, and not the file: it is as whole as before, and is read again.
+_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE})
 #: A file this large is followed by another.
 FILE_BYTES = 8_000_000
 #: No file of ours is larger: one message of Kafka's largest may follow the last that fits.
 MOST_BYTES = FILE_BYTES + 1_100_000_000
 _SUFFIX = ".spool"
 _NAME = re.compile(r"[0-9]{20}")
-_POSITION = "position"
+_POSITION, _POSITION_BYTES = "position", 120
 #: Far beyond all that is ever counted, and within what a frame can hold.
 _MOST_NUMBER = 1 << 62
 
@@ -92,13 +95,14 @@ class SpoolLog:
     def rows(self, after: Place) -> Iterator[Row]:
         """What lies after a place, in order; passes over damage and says so."""
         number = after.number
+        known = number > 0  # what lay before the first file may have been drained
         for file in list(self._files):
             if file < after.file:
                 continue
             reached = after.offset if file == after.file else 0
-            if number and file > number + 1:
+            if known and file > number + 1:
                 self._lost(file, reached, file - number - 1)
-            number = max(number, file - 1)
+            number, known = max(number, file - 1), True
             data, begin = self._contents(file, reached), reached
             for frame in frames(data):
                 try:
@@ -200,7 +204,11 @@ class SpoolLog:
                 self._path(self._files.pop()).unlink()
 
     def _contents(self, file: int, begin: int) -> bytes:
-        """A file's bytes from a place on; one that cannot be read is set aside."""
+        """A file's bytes from a place on; one that cannot be read is set aside.
+
+        Raises:
+            PipelineError: the machine does not let it be read; the process ends with it, and reads it again.
+        """
         end = self._end if self._append_to is not None and file == self._files[-1] else None
         try:
             with self._path(file).open("rb") as opened:
@@ -209,6 +217,11 @@ class SpoolLog:
                 opened.seek(begin)
                 return opened.read() if end is None else opened.read(end - begin)
         except OSError as error:
+            if error.errno in _MACHINE:
+                raise PipelineError(
+                    f"the spool file {self._path(file)} cannot be read: {error.strerror}",
+                    hint="nothing of it is lost; it is read when the gateway starts again",
+                ) from error
             log.error("the spool file %s cannot be read: %s", self._path(file), error.strerror)  # noqa: TRY400
             GATEWAY_SPOOL_DAMAGED.inc()
             self._damaged.add(file)
@@ -269,7 +282,7 @@ class SpoolLog:
     def _read_position(self) -> Place:
         """How far all was in Kafka; where that is not to be believed, what is there comes again."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            *numbers, checksum = orjson.loads((self._directory / _POSITION).read_bytes())
+            *numbers, checksum = orjson.loads(read_own(self._directory / _POSITION, _POSITION_BYTES))
             place = Place(*numbers)
             if checksum == zlib.crc32(orjson.dumps(list(place))):
                 if place.file in self._files:
@@ -280,9 +293,9 @@ class SpoolLog:
 
     def _write_position(self, place: Place) -> None:
         """In place and without waiting for the disk: what a power cut takes of it comes again, no more."""
-        data = orjson.dumps([*place, zlib.crc32(orjson.dumps(list(place)))]).ljust(120)
+        data = orjson.dumps([*place, zlib.crc32(orjson.dumps(list(place)))]).ljust(_POSITION_BYTES)
         with contextlib.suppress(OSError):
-            descriptor = os.open(self._directory / _POSITION, os.O_WRONLY | os.O_CREAT, 0o600)
+            descriptor = os.open(self._directory / _POSITION, os.O_WRONLY | os.O_CREAT | OURS_ALONE, 0o600)
             try:
                 os.pwrite(descriptor, data, 0)
             finally:

@@ -19,6 +19,7 @@ from pipeline.connectif.answers import Cause, no_answer
 from pipeline.connectif.bodies import TooLargeError
 from pipeline.connectif.network import CertificateError, Network, UnknownHostError
 from pipeline.local.ports import free_port
+from tests.processes import until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -31,11 +32,13 @@ class Server:
         self._talks: set[asyncio.Task[None]] = set()
         self.url = ""
         self.heads: list[bytes] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._talks.add(asyncio.create_task(self._answer(reader, writer)))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -95,6 +98,30 @@ async def test_a_broken_connection_is_an_error_and_no_second_request(method: str
         with pytest.raises(httpx.RemoteProtocolError):
             await network.handle_async_request(server.request(method))
     assert len(server.heads) == 2
+
+
+async def test_what_nobody_asked_for_answers_no_request() -> None:
+    surplus = b"HTTP/1.1 204 No Content\r\n\r\n"
+    server = Server(OK, OK, OK)
+    async with server.running() as network:
+        assert (await network.handle_async_request(server.request())).content == b"{}"
+        server.writers[0].write(surplus)
+        assert network._session is not None
+        assert network._session.connector is not None
+        [[(idle, _)]] = network._session.connector._conns.values()
+        await until(lambda: len(idle) > 0)
+        for _ in range(2):
+            assert (await network.handle_async_request(server.request())).content == b"{}"
+    assert len(server.writers) == 2
+
+
+async def test_a_long_header_is_read_and_an_endless_one_is_not() -> None:
+    long, endless = b"x" * 30_000, b"x" * 40_000
+    server = Server(*(OK.replace(b"\r\n", b"\r\nX: " + value + b"\r\n", 1) for value in (long, endless)))
+    async with server.running() as network:
+        assert (await network.handle_async_request(server.request())).content == b"{}"
+        with pytest.raises(httpx.RemoteProtocolError):
+            await network.handle_async_request(server.request())
 
 
 async def test_a_redirect_is_an_answer() -> None:

@@ -55,6 +55,12 @@ DISGUISES: dict[str, Callable[[str], str]] = {
         textwrap.wrap(base64.b64encode((text * 3).encode()).decode(), 20)
     ),
     "hex": lambda text: text.encode().hex(),
+    "hex with marks": lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
+    "octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "numbers": lambda text: json.dumps({"type": "Buffer", "data": list(text.encode())}),
+    "numbers with dots": lambda text: ".".join(str(byte) for byte in text.encode()),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32 without its end": lambda text: base64.b32encode(text.encode()).decode().rstrip("="),
     "mail": lambda text: quopri.encodestring(text.encode()).decode(),
     "in two lines": _split("\r\n"),
     "in two escaped lines": _split(" \\n "),

@@ -130,6 +130,8 @@ def test_nothing_is_given_after_it_was_received() -> None:
     [
         (600, Lane.LIVE, False, True),
         (601, Lane.LIVE, False, False),
+        (-600, Lane.LIVE, False, True),
+        (-601, Lane.LIVE, False, False),  # our clock was set back
         (0, Lane.LIVE, True, False),
         (0, Lane.BACKFILL, False, False),
         (0, Lane.RETRY, False, True),

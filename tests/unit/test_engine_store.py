@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Callable
@@ -149,13 +150,13 @@ def test_a_store_behind_is_continued(store: PartitionStore) -> None:
     assert restored.at().offset == 6
 
 
-@pytest.mark.parametrize(("high", "stale_before"), [(5, 0), (9, 100)])
-def test_a_store_ahead_of_the_topic_or_away_too_long_starts_again(
-    store: PartitionStore, high: int, stale_before: int
+@pytest.mark.parametrize(("high", "stale_before", "latest"), [(5, 0, 99), (9, 100, 200), (9, 0, 98)])
+def test_a_store_ahead_of_the_topic_or_of_the_clock_or_away_too_long_starts_again(
+    store: PartitionStore, high: int, stale_before: int, latest: float
 ) -> None:
     store.apply({b"gone": b"1"}, offset=5, at=99)
     restored = job(store)
-    assert restored.plan(low=0, high=high, stale_before=stale_before)
+    assert restored.plan(0, high, stale_before, latest)
     assert restored.at().offset == 0
     assert store.get(b"gone") is None
 
@@ -360,6 +361,24 @@ def test_a_machine_without_room_is_no_reason_to_set_a_store_aside(
     opened = PartitionStore(path, MEMORY)
     assert opened.position == Position(7, 99)
     opened.close()
+
+
+def test_a_file_that_may_grow_no_further_is_no_damage(tmp_path: Path) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    opened = PartitionStore(path, MEMORY)
+    allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most))
+    try:
+        with pytest.raises(PipelineError, match="File too large") as refused:
+            opened.apply({b"big": bytes(1_000_000)}, offset=8, at=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, most))
+    assert not isinstance(refused.value, Damaged)
+    with pytest.raises(Exception, match="previous error"):  # as long as this process lives
+        opened.close()
+    again = PartitionStore(path, MEMORY)
+    assert again.position == Position(7, 99)
+    again.close()
 
 
 def test_a_store_that_is_closed_while_somebody_looks_through_it_can_be_opened_again(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Comm
 def is_fresh(moment: int, waiting: Waiting, now_ms: int, bound: float, *, doubtful: bool) -> bool:
     """Whether a `subscribed` may be sent unasked.
 
+    Where it lies ahead of our clock, that one was set back, and how old it is is not known.
+
     Args:
         moment: when it was given, epoch ms.
         waiting: its record.
@@ -88,7 +90,7 @@ def is_fresh(moment: int, waiting: Waiting, now_ms: int, bound: float, *, doubtf
         doubtful: whether it may have been sent before without our knowing: the person may have left since.
     """
     live = not waiting.quiet and waiting.lane is not Lane.BACKFILL
-    return live and not doubtful and now_ms - moment <= bound * 1_000
+    return live and not doubtful and abs(now_ms - moment) <= bound * 1_000
 
 
 def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | None:
