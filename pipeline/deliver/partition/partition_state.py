@@ -23,7 +23,7 @@ from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
 from pipeline.deliver.state.commands import Command, Unchanged
 from pipeline.deliver.state.consent import remembered
-from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.diff import apply, diff, is_said_again
 from pipeline.deliver.state.entry import Entry, Stamp, Waiting, peek
 from pipeline.deliver.state.last_caller import LastCaller
 from pipeline.deliver.state.last_sent import (
@@ -200,8 +200,14 @@ class PartitionState:
         """Into the line, or straight to a receipt where Connectif was told before."""
         queue = self.index(account)[key.kind]
         accepted = waiting.accepted_ms // 1_000
-        queue.add(key.id, waiting.lane, accepted)
-        command = self.diff(account, key, waiting, last_sent)
+        if key.id in queue:
+            queue.add(key.id, waiting.lane, accepted)
+            command = self.diff(account, key, waiting, last_sent)
+        else:
+            command = self.diff(account, key, waiting, last_sent)
+            # A subscription that is only said again keeps no order waiting for a place.
+            later = waiting.lane is Lane.LIVE and is_said_again(last_sent, command)
+            queue.add(key.id, Lane.RETRY if later else waiting.lane, accepted)
         if isinstance(command, Unchanged):
             queue.settle_at_once(key.id, waiting.lane, accepted)
             ending = Ending(Outcome.UNCHANGED, command.reason)
