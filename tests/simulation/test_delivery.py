@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from pipeline.records import Origin
+from pipeline.records import Origin, Outcome
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, play
@@ -60,6 +60,26 @@ def test_an_order_whose_contact_is_read_after_it_goes_as_soon_as_that_is_told(tm
         receipt = stage.receipt("purchase", "o1")
         assert receipt.at_ms - receipt.received_ms < 1_000
         assert (receipt.calls, receipt.repaired) == (1, ())
+
+    play(tmp_path, story)
+
+
+def test_an_order_does_not_wait_for_subscriptions_that_are_said_again(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        people = [f"c{number}@example.com" for number in range(95)]
+        for email in people:
+            stage.shop.customer(email, name="Ann", newsletter="subscribed")
+        await stage.settle()
+        await asyncio.sleep(60)
+        for email in people:
+            stage.shop.customer(email, origin=Origin.CUSTOMER, newsletter="subscribed")
+            await asyncio.sleep(0.05)
+        for number in range(10):
+            stage.shop.order(f"o{number}", f"new{number}@example.com", "p1")
+        await stage.settle()
+        ages = [r.at_ms - r.received_ms for r in stage.world.receipts() if r.kind == "purchase"]
+        assert max(ages) < 5_000
+        assert [stage.ends("contact", email)[-1][0] for email in people] == [Outcome.DELIVERED] * 95
 
     play(tmp_path, story)
 

@@ -23,7 +23,7 @@ from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
 from pipeline.deliver.state.commands import Command, Unchanged
 from pipeline.deliver.state.consent import remembered
-from pipeline.deliver.state.diff import apply, diff
+from pipeline.deliver.state.diff import apply, diff, is_repeated_subscription
 from pipeline.deliver.state.ending import SUPERSEDED, UNAVAILABLE, Ending
 from pipeline.deliver.state.entry import Entry, Stamp, Waiting, peek
 from pipeline.deliver.state.key import Key
@@ -178,7 +178,7 @@ class PartitionState:
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
             if not busy and entry.current is not None:
-                self._stand(
+                self._enqueue(
                     step,
                     record.account,
                     key,
@@ -196,14 +196,20 @@ class PartitionState:
             touched[tally_key(record.account, record.store)] = tally
         self._write_tallies(touched, step)
 
-    def _stand(
+    def _enqueue(
         self, step: Step, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
     ) -> None:
         """Into its queue, or straight to a receipt where it was sent before."""
         queue = self.index(account)[key.kind]
         accepted = waiting.accepted_ms // 1_000
-        queue.add(key.id, waiting.lane, accepted)
-        command = self.diff(account, key, waiting, last_sent)
+        if key.id in queue:
+            queue.add(key.id, waiting.lane, accepted)
+            command = self.diff(account, key, waiting, last_sent)
+        else:
+            command = self.diff(account, key, waiting, last_sent)
+            # A subscription that is only said again keeps no order waiting for a slot.
+            later = waiting.lane is Lane.LIVE and is_repeated_subscription(last_sent, command)
+            queue.add(key.id, Lane.RETRY if later else waiting.lane, accepted)
         if isinstance(command, Unchanged):
             queue.settle_at_once(key.id, waiting.lane, accepted)
             ending = Ending(Outcome.UNCHANGED, command.reason)

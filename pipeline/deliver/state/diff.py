@@ -86,6 +86,16 @@ def fingerprint_of(state: State) -> str:
     return digest(state.to_json())
 
 
+def is_repeated_subscription(last_sent: LastSent | None, command: Command) -> bool:
+    """Whether all that is told is the subscription that was told before: the person may have left since."""
+    return (
+        isinstance(command, PutContact)
+        and isinstance(last_sent, LastSentContact)
+        and not command.delete_first
+        and command.fields == {"newsletter": last_sent.newsletter}
+    )
+
+
 def _diff_contact(
     last_sent: LastSentContact | None, state: ContactState, maybe_sent: bool
 ) -> PutContact | Unchanged:
