@@ -6,6 +6,7 @@ of hundreds of accounts that decides how many of them one worker can serve.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
 from collections.abc import AsyncIterator
@@ -49,6 +50,9 @@ class _Connector(aiohttp.TCPConnector):
     """
 
     async def _get(self, key: Any, traces: Any) -> Any:
+        if key in self._conns:
+            for _ in range(2):  # turns of the loop, in which it reads what has come by now
+                await asyncio.sleep(0)
         for connection, _ in self._conns.get(key, ()):
             if connection.should_close:
                 connection.close()
