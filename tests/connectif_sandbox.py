@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from pipeline.config import parse
-from pipeline.sandbox.app import Sandbox
-from pipeline.sandbox.clock import VirtualClock
-from pipeline.sandbox.transport import SandboxTransport
+from pipeline.sandbox.connectif.http.app import Sandbox
+from pipeline.sandbox.connectif.http.transport import SandboxTransport
+from pipeline.sandbox.connectif.simulation.clock import VirtualClock
 
 KEY = "keyid:keysecret"
 OTHER_KEY = "otherid:othersecret"

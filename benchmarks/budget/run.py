@@ -15,9 +15,9 @@ from benchmarks.budget.baselines import one_by_one, token_bucket
 from benchmarks.budget.workload import Deed
 from pipeline.config import Settings, parse
 from pipeline.records import PurchaseRecord, Record
-from pipeline.sandbox.calls import LoggedCall
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.call_log import LoggedCall
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.simulation import oracle, virtual
 from tests.simulation.shop import Shop
 from tests.simulation.world import Life, World

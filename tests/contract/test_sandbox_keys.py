@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import parse
 from pipeline.errors import SettingsError
-from pipeline.sandbox.app import Sandbox
+from pipeline.sandbox.connectif.http.app import Sandbox
 from tests.connectif_sandbox import KEY, OTHER_KEY, running
 
 

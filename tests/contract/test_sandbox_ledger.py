@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sandbox.ledger import MAX_PAGE
+from pipeline.sandbox.connectif.http.ledger import MAX_PAGE
 from tests.connectif_sandbox import EMAIL, OTHER_KEY, PURCHASE, Api, running
 
 

@@ -16,8 +16,8 @@ import pytest
 from pipeline.config import parse
 from pipeline.errors import SettingsError
 from pipeline.local.ports import free_port
-from pipeline.sandbox.serve import with_options
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.server import with_options
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.connectif_sandbox import EMAIL, KEY, PRODUCT, PURCHASE
 from tests.processes import wait_until
 

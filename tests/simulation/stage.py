@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.records import Outcome, Receipt
-from pipeline.sandbox.faults import FaultRule
-from pipeline.sandbox.ledger import Query, ledger
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.ledger import Query, ledger
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.simulation.faults import FaultRule
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
 from tests.simulation.world import Life, World, settings_for

@@ -13,8 +13,8 @@ from benchmarks.budget.bound import fewest_calls, ideal_waits, least_seconds
 from benchmarks.budget.figures import makespan, most_in_a_window, percentiles, used_while_waiting, waits
 from benchmarks.budget.run import Story, tell
 from pipeline.events import Lane
-from pipeline.sandbox.limit import Bucket
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.rate_limit import Bucket
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 
 ORDERS = 600
 

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
-from pipeline.sandbox.coupons import CouponSet
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.model.coupons import CouponSet
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.simulation import virtual
 from tests.simulation.stage import Stage, Story, minutes
 from tests.simulation.world import Life, World, settings_for

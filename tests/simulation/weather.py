@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.simulation import oracle, virtual
 from tests.simulation.plan import Fault, Plan
 from tests.simulation.shop import Shop

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.sandbox.account import Account
-from pipeline.sandbox.contacts import By
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.shelf import Entry
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.account import Account
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.model.contacts import By
+from pipeline.sandbox.connectif.model.storage import Entry
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.simulation import virtual
 
 STATUS = "_newsletterSubscriptionStatus"

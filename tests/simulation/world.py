@@ -19,10 +19,10 @@ from pipeline.deliver.deliveries import Deliveries, Surroundings
 from pipeline.deliver.desk import Desk, Tables
 from pipeline.deliver.paper import Paper
 from pipeline.records import Outcome, Receipt, Record, RecordKind
-from pipeline.sandbox.app import Sandbox
-from pipeline.sandbox.ledger import Query, ledger
-from pipeline.sandbox.switches import Switches
-from pipeline.sandbox.transport import SandboxTransport
+from pipeline.sandbox.connectif.http.app import Sandbox
+from pipeline.sandbox.connectif.http.ledger import Query, ledger
+from pipeline.sandbox.connectif.http.transport import SandboxTransport
+from pipeline.sandbox.connectif.simulation.behaviour import Switches
 from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
 from tests.simulation.virtual import LoopClock, wall
 from tests.simulation.witness import Witness

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox.clock import VirtualClock
-from pipeline.sandbox.shelf import Shelf, id_maker
+from pipeline.sandbox.connectif.model.storage import Shelf, id_maker
+from pipeline.sandbox.connectif.simulation.clock import VirtualClock
 
 KEYS = st.sampled_from(["a", "b", "c"])
 BODIES = st.dictionaries(st.text(max_size=5), st.text() | st.integers(-(2**40), 2**40), max_size=4)
