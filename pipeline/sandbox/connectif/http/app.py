@@ -5,31 +5,32 @@ from __future__ import annotations
 import httpx
 
 from pipeline.config import Settings
-from pipeline.errors import SettingsError
 from pipeline.observe import Receive, Scope, Send, observe_app
 from pipeline.sandbox.connectif.http import file_links, request_body
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.http.control import Control
-from pipeline.sandbox.connectif.http.request_processor import Incoming, Visit, unauthorised
-from pipeline.sandbox.connectif.http.responses import Answer, Refusal, absent
+from pipeline.sandbox.connectif.http.control import ControlApi
+from pipeline.sandbox.connectif.http.request import IncomingRequest
+from pipeline.sandbox.connectif.http.request_processor import RequestProcessor, unauthorised
+from pipeline.sandbox.connectif.http.responses import ApiResponse, RawResponseError, error_response
 from pipeline.sandbox.connectif.http.routes import exports, imports
-from pipeline.sandbox.connectif.http.sending import ABORT, DroppedError, send_answer
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.http.sending import ABORT, ConnectionDroppedError, send_response
+from pipeline.sandbox.connectif.http.simulated_connectif import SimulatedConnectif
+from pipeline.sandbox.connectif.model.api_errors import ApiError, not_found
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from pipeline.sandbox.connectif.simulation.clock import Clock, SystemClock
-from pipeline.sandbox.connectif.simulation.state import Keyring, World
+from pipeline.sandbox.connectif.simulation.state import SimulationState
 
 _OBSERVED = frozenset({"/healthz", "/readyz", "/metrics"})
 _FILE_PARTS = 4
 
 
-class Sandbox:
+class ConnectifSandbox:
     """Connectif, simulated for every account of the settings.
 
     Args:
         settings: accounts with their keys, limits and domains; `sandbox` with speed, window and switches.
         clock: where time comes from; None is the machine's.
-        switches: in place of those of the settings.
-        seed: the same seed gives the same ids and the same chance.
+        behaviour: in place of the switches of the settings.
+        seed: the same seed gives the same ids and the same random numbers.
         callback_transport: where outbound callbacks go; None is the network.
 
     Raises:
@@ -41,107 +42,83 @@ class Sandbox:
         settings: Settings,
         *,
         clock: Clock | None = None,
-        switches: Switches | None = None,
+        behaviour: ApiBehaviour | None = None,
         seed: int = 0,
         callback_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        named = {"window": settings.sandbox.window, **settings.sandbox.switches}
-        self.world = World(
+        switches = {"window": settings.sandbox.window, **settings.sandbox.switches}
+        self.simulation = SimulationState(
             clock or SystemClock(),
             settings.sandbox.speed,
-            switches or Switches().changed(named),
+            behaviour or ApiBehaviour().changed(switches),
             seed,
             settings.sandbox.calls_kept,
         )
-        self.callback_transport = callback_transport
-        self.keys = Keyring()
-        self.accounts: dict[str, Account] = {}
-        #: Calls whose key nobody knows.
-        self.unauthorised = 0
-        self._add_accounts(settings)
-        self._control = Control(self)
+        self.connectif = SimulatedConnectif(settings, self.simulation, callback_transport)
+        self.accounts = self.connectif.accounts
+        self._control = ControlApi(self.connectif)
         self._observe = observe_app("sandbox", lambda: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _lifespan(receive, send)
             return
         if scope["type"] != "http":
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"localhost").decode("latin-1")
         base_url = f"{scope.get('scheme', 'http')}://{host}"
-        incoming = Incoming(scope, receive, send, headers, base_url, self.world.now())
+        incoming = IncomingRequest(scope, receive, send, headers, base_url, self.simulation.now())
         path = scope["path"]
         try:
             if path in _OBSERVED:
                 await self._observe(scope, receive, send)
             elif path.startswith("/_sandbox/"):
-                await send_answer(send, await self._control.answer(incoming), incoming.now)
+                await send_response(send, await self._control.handle(incoming), incoming.now)
             elif path.startswith(f"/{file_links.PREFIX}/"):
-                await self._file(incoming)
+                await self._download(incoming)
             else:
-                await self._visit(incoming)
-        except DroppedError:
+                await self._api_call(incoming)
+        except ConnectionDroppedError:
             if ABORT not in scope.get("extensions", {}):
                 raise
 
-    def reset(self, account: str | None = None) -> None:
-        """Forget what was done, of one account or of all; of all: switches and faults are as at the start."""
-        if account is not None:
-            self.accounts[account].reset()
-            return
-        self.world.reset()
-        self.unauthorised = 0
-        for one in self.accounts.values():
-            one.reset()
-
-    def _add_accounts(self, settings: Settings) -> None:
-        seen: set[str] = set()
-        for number, (name, account) in enumerate(settings.accounts.items()):
-            key = account.api_key.get_secret_value()
-            if key in seen:
-                raise SettingsError("two accounts have the same API key", store=name, field="api_key")
-            seen.add(key)
-            self.accounts[name] = Account(name, number, account, self.world)
-            self.keys.add(key, self.accounts[name])
-
-    async def _visit(self, incoming: Incoming) -> None:
-        key = self.keys.find(incoming.headers.get(b"authorization", b""))
+    async def _api_call(self, incoming: IncomingRequest) -> None:
+        key = self.connectif.keys.find(incoming.headers.get(b"authorization", b""))
         if key is None:
-            self.unauthorised += 1
+            self.connectif.unauthorised += 1
             await request_body.drain(incoming.receive)
-            await send_answer(incoming.send, unauthorised(self.world.switches), incoming.now)
+            await send_response(incoming.send, unauthorised(self.simulation.behaviour), incoming.now)
             return
-        await Visit(incoming, key).run()
+        await RequestProcessor(incoming, key).run()
 
-    async def _file(self, incoming: Incoming) -> None:
+    async def _download(self, incoming: IncomingRequest) -> None:
         """A download: no call of the API, so neither limited nor recorded."""
         try:
-            answer = self._linked(incoming)
-        except Refusal as refusal:
-            answer = refusal.answer
-        await send_answer(incoming.send, answer, incoming.now)
+            response = self._file_response(incoming)
+        except ApiError as error:
+            response = error_response(error)
+        await send_response(incoming.send, response, incoming.now)
 
-    def _linked(self, incoming: Incoming) -> Answer:
+    def _file_response(self, incoming: IncomingRequest) -> ApiResponse:
         parts = incoming.scope["path"].strip("/").split("/")[1:]
         account = self.accounts.get(parts[0]) if len(parts) == _FILE_PARTS else None
         if account is None:
-            raise absent("File")
+            raise not_found("File")
         link = file_links.FileLink(*parts)
         file_links.check_link(account, link, incoming.scope["query_string"], incoming.now)
-        if self.world.switches.file_needs_key:
-            key = self.keys.find(incoming.headers.get(b"authorization", b""))
+        if self.simulation.behaviour.file_needs_key:
+            key = self.connectif.keys.find(incoming.headers.get(b"authorization", b""))
             if key is None or key.account is not account:
-                raise Refusal(unauthorised(self.world.switches))
-        account.imports.settle(incoming.now)
+                raise RawResponseError(unauthorised(self.simulation.behaviour))
+        account.imports.catch_up(incoming.now)
         if link.kind == "import":
             return imports.report(account, link.owner_id)
         return exports.download(account, link.owner_id)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":

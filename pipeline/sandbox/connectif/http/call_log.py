@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 #: Windows whose counts are kept: a day and a half of minutes.
 WINDOWS_KEPT = 2_160
-#: Moments of refused calls that are kept.
+#: Times of refused calls that are kept.
 REFUSALS_KEPT = 1_000
 
 
@@ -48,7 +48,7 @@ class CallLog:
         #: Most calls seen in any stretch of time as long as the window, wherever it begins.
         self.most_in_any_window = 0
 
-    def arrive(self, now: float, *, refused: bool) -> None:
+    def record_arrival(self, now: float, *, refused: bool) -> None:
         """Count a call when it comes in, before it is known how it ends."""
         self._recent.append(now)
         while self._recent[0] <= now - self._window:
@@ -63,7 +63,7 @@ class CallLog:
         if len(self._window_counts) > WINDOWS_KEPT:
             del self._window_counts[next(iter(self._window_counts))]
 
-    def end(self, call: LoggedCall) -> None:
+    def record(self, call: LoggedCall) -> None:
         """Record a call that is over."""
         self.total += 1
         self.by_route[call.route, call.status] += 1
@@ -74,11 +74,11 @@ class CallLog:
             self._statuses.append(call.status)
             self._keys.append(call.key)
             return
-        place = self._oldest
-        self._times[place], self._durations[place] = call.time, call.duration
-        self._routes[place], self._statuses[place] = call.route, call.status
-        self._keys[place] = call.key
-        self._oldest = (place + 1) % self._kept
+        position = self._oldest
+        self._times[position], self._durations[position] = call.time, call.duration
+        self._routes[position], self._statuses[position] = call.route, call.status
+        self._keys[position] = call.key
+        self._oldest = (position + 1) % self._kept
 
     @property
     def forgotten(self) -> int:
@@ -89,13 +89,13 @@ class CallLog:
         """Remembered calls in the order they ended; the first ever has offset 0, forgotten or not."""
         first = max(offset, self.forgotten)
         for number in range(first, min(offset + limit, self.total)):
-            place = (self._oldest + number - self.forgotten) % len(self._keys)
+            position = (self._oldest + number - self.forgotten) % len(self._keys)
             yield LoggedCall(
-                self._times[place],
-                self._routes[place],
-                self._statuses[place],
-                self._durations[place],
-                self._keys[place],
+                self._times[position],
+                self._routes[position],
+                self._statuses[position],
+                self._durations[position],
+                self._keys[position],
             )
 
     def windows(self) -> list[tuple[float, int, int]]:

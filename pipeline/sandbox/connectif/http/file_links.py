@@ -7,8 +7,9 @@ import hmac
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qs, quote
 
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.http.responses import Answer, Refusal
+from pipeline.sandbox.connectif.http.account import SimulatedAccount
+from pipeline.sandbox.connectif.http.responses import ApiResponse, RawResponseError
+from pipeline.sandbox.connectif.model.api_errors import ApiError
 
 PREFIX = "_files"
 FileKind = Literal["import", "export"]
@@ -23,22 +24,22 @@ class FileLink(NamedTuple):
     name: str
 
 
-def make_link(account: Account, link: FileLink, base_url: str, now: float, *, expired: bool) -> str:
+def make_link(account: SimulatedAccount, link: FileLink, base_url: str, now: float, *, expired: bool) -> str:
     """A fresh link; no two are the same."""
-    world = account.world
-    life = 0.0 if expired else world.scaled(world.switches.file_minutes * 60)
+    simulation = account.simulation
+    life = 0.0 if expired else simulation.scaled(simulation.behaviour.file_minutes * 60)
     expires = str(int((now + life) * 1_000))
-    nonce = world.random.randbytes(8).hex()
+    nonce = simulation.random.randbytes(8).hex()
     path = "/".join(quote(part, safe="") for part in (PREFIX, *link))
     signature = _sign(account, link, expires, nonce)
     return f"{base_url}/{path}?expires={expires}&nonce={nonce}&signature={signature}"
 
 
-def check_link(account: Account, link: FileLink, query: bytes, now: float) -> None:
+def check_link(account: SimulatedAccount, link: FileLink, query: bytes, now: float) -> None:
     """Refuse a link that is not ours or is past its end.
 
     Raises:
-        Refusal: 403, in the words of a file store.
+        ApiError: 403, in the words of a file store.
     """
     values = {name: items[-1] for name, items in parse_qs(query.decode("latin-1")).items()}
     expires, nonce = values.get("expires", ""), values.get("nonce", "")
@@ -49,12 +50,12 @@ def check_link(account: Account, link: FileLink, query: bytes, now: float) -> No
         raise denied("AccessDenied", "Request has expired")
 
 
-def denied(code: str, message: str) -> Refusal:
+def denied(code: str, message: str) -> ApiError:
     """A 403 as file stores answer it."""
     body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Refusal(Answer(403, body.encode(), b"application/xml"))
+    return RawResponseError(ApiResponse(403, body.encode(), b"application/xml"))
 
 
-def _sign(account: Account, link: FileLink, expires: str, nonce: str) -> str:
+def _sign(account: SimulatedAccount, link: FileLink, expires: str, nonce: str) -> str:
     text = "\n".join((*link, expires, nonce))
-    return hmac.new(account.world.file_secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(account.simulation.file_secret, text.encode(), hashlib.sha256).hexdigest()

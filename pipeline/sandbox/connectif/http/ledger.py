@@ -1,4 +1,4 @@
-"""What an account holds and what was done to it, as JSON a judge can page through."""
+"""What an account holds and what was done to it, as JSON that tests page through."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.http.responses import refuse
+from pipeline.sandbox.connectif.http.account import SimulatedAccount
 from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.model.api_errors import ApiError
 from pipeline.sandbox.connectif.model.field_types import iso
-from pipeline.sandbox.connectif.model.storage import Entry, Shelf
-from pipeline.sandbox.connectif.simulation.state import World
+from pipeline.sandbox.connectif.model.storage import ElementStorage, StoredElement
+from pipeline.sandbox.connectif.simulation.state import SimulationState
 
-#: Elements of one answer, so that it stays quick whatever the account holds.
+#: Elements of one response, so that it stays quick whatever the account holds.
 MAX_PAGE = 50_000
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _KINDS = ("contacts", "products", "purchases", "coupons")
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class LedgerQuery:
     """What part of the ledger is wanted; `offset` and `limit` hold for each list in it."""
 
     account: str | None = None
@@ -37,18 +37,18 @@ class Query:
         """Read a query.
 
         Raises:
-            Refusal: 422.
+            ApiError: 422.
         """
         values = dict(parse_qsl(query_string.decode("latin-1")))
         unknown = values.keys() - {"account", "kind", "calls", "bodies", "offset", "limit"}
         if unknown or values.get("kind", "contacts") not in _KINDS:
-            raise refuse(422, f"Unknown: {', '.join(sorted(unknown)) or values['kind']}.")
+            raise ApiError(422, f"Unknown: {', '.join(sorted(unknown)) or values['kind']}.")
         numbers = {name: values.get(name, default) for name, default in (("offset", "0"), ("limit", "1000"))}
         flags = {name: values.get(name, default) for name, default in (("calls", "0"), ("bodies", "1"))}
         if not all(_NUMBER.fullmatch(text) for text in numbers.values()):
-            raise refuse(422, "offset and limit are whole numbers.")
+            raise ApiError(422, "offset and limit are whole numbers.")
         if not all(text in ("0", "1") for text in flags.values()):
-            raise refuse(422, "calls and bodies are 0 or 1.")
+            raise ApiError(422, "calls and bodies are 0 or 1.")
         return cls(
             account=values.get("account"),
             kind=values.get("kind"),
@@ -59,34 +59,36 @@ class Query:
         )
 
 
-def ledger(account: Account, query: Query) -> dict[str, Any]:
+def account_ledger(account: SimulatedAccount, query: LedgerQuery) -> dict[str, Any]:
     """The account's elements and, where asked for, its calls."""
-    account.imports.settle(account.world.now())
-    answer: dict[str, Any] = {"account": account.name, "counts": _counts(account)}
-    for name, shelf in account.shelves().items():
+    account.imports.catch_up(account.simulation.now())
+    shown: dict[str, Any] = {"account": account.name, "counts": _counts(account)}
+    for name, storage in account.data.storages().items():
         if query.kind in (None, name):
-            answer[name] = _page(shelf, query)
+            shown[name] = _page(storage, query)
     if query.calls:
-        answer["calls"] = _calls(account, query)
-    return answer
+        shown["calls"] = _calls(account, query)
+    return shown
 
 
-def stats(world: World, accounts: Mapping[str, Account], unauthorised: int) -> dict[str, Any]:
+def stats(
+    simulation: SimulationState, accounts: Mapping[str, SimulatedAccount], unauthorised: int
+) -> dict[str, Any]:
     """Counts of every account."""
     return {
-        "now": iso(world.now()),
-        "speed": world.speed,
-        "window_seconds": world.window,
-        "window": world.switches.window,
+        "now": iso(simulation.now()),
+        "speed": simulation.speed,
+        "window_seconds": simulation.window,
+        "window": simulation.behaviour.window,
         "unauthorised": unauthorised,
         "accounts": {name: _account_stats(account) for name, account in accounts.items()},
     }
 
 
-def _account_stats(account: Account) -> dict[str, Any]:
-    account.imports.settle(account.world.now())
+def _account_stats(account: SimulatedAccount) -> dict[str, Any]:
+    account.imports.catch_up(account.simulation.now())
     log = account.log
-    purchases = account.purchases.shelf
+    purchases = account.data.purchases.storage
     by_route: dict[str, dict[str, int]] = {}
     for (number, status), count in sorted(log.by_route.items()):
         by_route.setdefault(_route(number), {})[str(status) if status else "dropped"] = count
@@ -102,42 +104,42 @@ def _account_stats(account: Account) -> dict[str, Any]:
         "refused_at": [iso(at) for at in log.refused_at],
         "injected": log.injected,
         "max_calls_in_any_window": log.most_in_any_window,
-        "max_admitted_in_a_window": account.bucket.most_admitted,
-        "activities": dict(account.activities),
+        "max_admitted_in_a_window": account.rate_limiter.most_admitted,
+        "activities": dict(account.data.activities),
     }
 
 
-def _counts(account: Account) -> dict[str, int]:
-    return {name: shelf.held for name, shelf in account.shelves().items()}
+def _counts(account: SimulatedAccount) -> dict[str, int]:
+    return {name: storage.held for name, storage in account.data.storages().items()}
 
 
-def _page(shelf: Shelf, query: Query) -> dict[str, Any]:
-    items = [_element(entry, bodies=query.bodies) for entry in shelf.page(query.offset, query.limit)]
-    return {"held": shelf.held, "total": len(shelf), "offset": query.offset, "items": items}
+def _page(storage: ElementStorage, query: LedgerQuery) -> dict[str, Any]:
+    items = [_element(element, bodies=query.bodies) for element in storage.page(query.offset, query.limit)]
+    return {"held": storage.held, "total": len(storage), "offset": query.offset, "items": items}
 
 
-def _element(entry: Entry, *, bodies: bool) -> dict[str, Any]:
-    element = {
-        "key": entry.key.removeprefix("\0"),
-        "id": entry.id,
-        "writes": entry.writes,
-        "creates": entry.creates,
-        "deleted": entry.deleted,
-        "createdAt": iso(entry.created),
-        "updatedAt": iso(entry.updated),
+def _element(element: StoredElement, *, bodies: bool) -> dict[str, Any]:
+    item = {
+        "key": element.key.removeprefix("\0"),
+        "id": element.id,
+        "writes": element.writes,
+        "creates": element.creates,
+        "deleted": element.deleted,
+        "createdAt": iso(element.created),
+        "updatedAt": iso(element.updated),
     }
-    if bodies and not entry.deleted:
-        element["body"] = entry.body
-    return element
+    if bodies and not element.deleted:
+        item["body"] = element.body
+    return item
 
 
-def _calls(account: Account, query: Query) -> dict[str, Any]:
+def _calls(account: SimulatedAccount, query: LedgerQuery) -> dict[str, Any]:
     log = account.log
     items = [
         {
             "time": call.time,
-            "method": table.ALL[call.route].method,
-            "route": table.ALL[call.route].template,
+            "method": table.ALL_ROUTES[call.route].method,
+            "route": table.ALL_ROUTES[call.route].template,
             "status": call.status or None,
             "duration": round(call.duration, 6),
             "key": call.key,
@@ -154,5 +156,5 @@ def _calls(account: Account, query: Query) -> dict[str, Any]:
 
 
 def _route(number: int) -> str:
-    route = table.ALL[number]
+    route = table.ALL_ROUTES[number]
     return f"{route.method} {route.template}".strip()

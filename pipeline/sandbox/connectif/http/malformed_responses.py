@@ -1,4 +1,4 @@
-"""Answers that are not Connectif's: of a proxy in front of it, or of whoever has taken its place."""
+"""Malformed responses: not Connectif's, but of a proxy in front of it or of another server in its place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from pipeline.sandbox.connectif.http.request import Call
-from pipeline.sandbox.connectif.http.responses import HTML, Answer, Violation, dump, title_of
+from pipeline.sandbox.connectif.http.request import ApiRequest
+from pipeline.sandbox.connectif.http.responses import HTML, ApiResponse, title_of
+from pipeline.sandbox.connectif.model.api_errors import Violation
+from pipeline.sandbox.connectif.model.encoding import dump_json
 from pipeline.sandbox.connectif.simulation.faults import FaultRule
 
 if TYPE_CHECKING:
@@ -18,45 +20,51 @@ if TYPE_CHECKING:
 
 _BLOCK = b"x" * 1_000_000
 _GZIP = 31
-#: Characters of the request that are said back.
+#: Characters of the request that are repeated.
 _ECHOED = 20_000
 
 
-def page(status: int) -> Answer:
+def html_page(status: int) -> ApiResponse:
     """A web page that says the status and no more."""
-    return Answer(status, f"<html><body><h1>{status} {title_of(status)}</h1></body></html>\n".encode(), HTML)
+    return ApiResponse(
+        status, f"<html><body><h1>{status} {title_of(status)}</h1></body></html>\n".encode(), HTML
+    )
 
 
-def _page(rule: FaultRule, _: Call) -> Answer:
-    return page(rule.status)
+def _page(rule: FaultRule, _: ApiRequest) -> ApiResponse:
+    return html_page(rule.status)
 
 
-def _reply(rule: FaultRule, _: Call) -> Answer:
-    return Answer(rule.status, rule.body.encode(), rule.content_type.encode("latin-1"))
+def _reply(rule: FaultRule, _: ApiRequest) -> ApiResponse:
+    return ApiResponse(rule.status, rule.body.encode(), rule.content_type.encode("latin-1"))
 
 
-def _huge(rule: FaultRule, _: Call) -> Answer:
-    return Answer(rule.status, file=io.BufferedReader(_Stream(_error(rule))))
+def _huge(rule: FaultRule, _: ApiRequest) -> ApiResponse:
+    return ApiResponse(rule.status, file=io.BufferedReader(_Stream(_error(rule))))
 
 
-def _bomb(rule: FaultRule, _: Call) -> Answer:
-    file = io.BufferedReader(_Stream(_packed(_error(rule))))
-    return Answer(rule.status, headers=((b"content-encoding", b"gzip"),), file=file)
+def _bomb(rule: FaultRule, _: ApiRequest) -> ApiResponse:
+    file = io.BufferedReader(_Stream(_gzipped(_error(rule))))
+    return ApiResponse(rule.status, headers=((b"content-encoding", b"gzip"),), file=file)
 
 
-def _echo(rule: FaultRule, call: Call) -> Answer:
+def _echo(rule: FaultRule, request: ApiRequest) -> ApiResponse:
     """An HttpError that repeats what was sent: path, query, body or form; a 422 names each field's value."""
-    said = [*call.params.values(), call.query_string.decode("latin-1"), call.body.decode("utf-8", "replace")]
-    if call.form is not None:
-        said += call.form.texts.values()
-        if call.form.file is not None:
-            said.append(call.form.file.file.read(_ECHOED).decode("utf-8", "replace"))
-            call.form.file.file.seek(0)
-    detail = f"Not accepted: {'; '.join(text for text in said if text)}"[:_ECHOED]
+    parts = [
+        *request.params.values(),
+        request.query_string.decode("latin-1"),
+        request.body.decode("utf-8", "replace"),
+    ]
+    if request.form is not None:
+        parts += request.form.texts.values()
+        if request.form.file is not None:
+            parts.append(request.form.file.file.read(_ECHOED).decode("utf-8", "replace"))
+            request.form.file.file.seek(0)
+    detail = f"Not accepted: {'; '.join(text for text in parts if text)}"[:_ECHOED]
     error = {"status": rule.status, "title": title_of(rule.status), "detail": detail}
     if rule.status == 422:  # noqa: PLR2004 - an HTTP status
-        error["validationErrors"] = [violation._asdict() for violation in _violations(call.body)]
-    return Answer(rule.status, dump(error))
+        error["validationErrors"] = [violation._asdict() for violation in _violations(request.body)]
+    return ApiResponse(rule.status, dump_json(error))
 
 
 def _violations(body: bytes) -> list[Violation]:
@@ -70,7 +78,7 @@ def _violations(body: bytes) -> list[Violation]:
 
 
 #: Effects that answer in Connectif's place, once the request has been read.
-INSTEAD: dict[str, Callable[[FaultRule, Call], Answer]] = {
+REPLACEMENTS: dict[str, Callable[[FaultRule, ApiRequest], ApiResponse]] = {
     "page": _page,
     "reply": _reply,
     "huge_body": _huge,
@@ -81,7 +89,7 @@ INSTEAD: dict[str, Callable[[FaultRule, Call], Answer]] = {
 
 def _error(rule: FaultRule) -> Iterator[bytes]:
     """An HttpError whose detail makes it `size` bytes long, in parts."""
-    head = dump({"status": rule.status, "title": title_of(rule.status), "detail": ""})[:-2]
+    head = dump_json({"status": rule.status, "title": title_of(rule.status), "detail": ""})[:-2]
     yield head
     left = rule.size - len(head) - 2
     while left > 0:
@@ -90,12 +98,12 @@ def _error(rule: FaultRule) -> Iterator[bytes]:
     yield b'"}'
 
 
-def _packed(parts: Iterator[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(wbits=_GZIP)
+def _gzipped(parts: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(wbits=_GZIP)
     for part in parts:
-        if packed := packer.compress(part):
-            yield packed
-    yield packer.flush()
+        if compressed := compressor.compress(part):
+            yield compressed
+    yield compressor.flush()
 
 
 class _Stream(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""The limit of calls: one bucket per account, over all routes and keys."""
+"""The limit of calls: counted per account, over all routes and keys."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import deque
 from typing import NamedTuple
 
 from pipeline.sandbox.connectif.http.responses import Header
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 
 
-class Verdict(NamedTuple):
+class RateLimitDecision(NamedTuple):
     """Whether a call is let in, and what its headers say. `reset` is in epoch seconds."""
 
     admitted: bool
@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
     reset: float
 
 
-class Bucket:
+class RateLimiter:
     """The calls of one account's current window. Times are epoch seconds, `window` is in seconds."""
 
     def __init__(self, window: float) -> None:
@@ -30,65 +30,65 @@ class Bucket:
         #: Most calls let in during a window as it was enforced; a sliding one begins with every call.
         self.most_admitted = 0
 
-    def take(self, now: float, limit: int, switches: Switches) -> Verdict:
+    def register(self, now: float, limit: int, behaviour: ApiBehaviour) -> RateLimitDecision:
         """Count a call and say whether it is within the limit."""
-        used = self._count(now, switches)
+        used = self._used_calls(now, behaviour)
         admitted = used < limit
-        if admitted or switches.refused_calls_count:
+        if admitted or behaviour.refused_calls_count:
             self._used += 1
             self._recent.append(now)
             used += 1
         if admitted:
             self.most_admitted = max(self.most_admitted, used)
-        return Verdict(admitted, limit, max(0, limit - used), self._reset(now, switches))
+        return RateLimitDecision(admitted, limit, max(0, limit - used), self._reset(now, behaviour))
 
-    def give_back(self, verdict: Verdict) -> Verdict:
-        """Take back the newest call, which is not to count; the verdict as its headers then read."""
+    def uncount(self, decision: RateLimitDecision) -> RateLimitDecision:
+        """Take back the newest call, which is not to count; the decision as its headers then read."""
         self._used -= 1
         self._recent.pop()
-        return verdict._replace(remaining=verdict.remaining + 1)
+        return decision._replace(remaining=decision.remaining + 1)
 
-    def peek(self, now: float, limit: int, switches: Switches) -> Verdict:
+    def exhausted(self, now: float, limit: int, behaviour: ApiBehaviour) -> RateLimitDecision:
         """What the headers of a burst's 429 say: nothing remains until the window ends."""
-        self._count(now, switches)
-        return Verdict(admitted=False, limit=limit, remaining=0, reset=self._reset(now, switches))
+        self._used_calls(now, behaviour)
+        return RateLimitDecision(admitted=False, limit=limit, remaining=0, reset=self._reset(now, behaviour))
 
-    def _count(self, now: float, switches: Switches) -> int:
+    def _used_calls(self, now: float, behaviour: ApiBehaviour) -> int:
         while self._recent and self._recent[0] <= now - self._window:
             self._recent.popleft()
-        if switches.window == "sliding":
+        if behaviour.window == "sliding":
             return len(self._recent)
         if now >= self._ends:
-            aligned = switches.window_start == "aligned"
+            aligned = behaviour.window_start == "aligned"
             start = math.floor(now / self._window) * self._window if aligned else now
             self._ends = start + self._window
             self._used = 0
         return self._used
 
-    def _reset(self, now: float, switches: Switches) -> float:
-        if switches.window == "sliding":
+    def _reset(self, now: float, behaviour: ApiBehaviour) -> float:
+        if behaviour.window == "sliding":
             return (self._recent[0] if self._recent else now) + self._window
         return self._ends
 
 
-def rate_headers(verdict: Verdict, now: float, switches: Switches) -> tuple[Header, ...]:
-    """The headers of the family that is switched on, and Retry-After on a refusal."""
+def rate_headers(decision: RateLimitDecision, now: float, behaviour: ApiBehaviour) -> tuple[Header, ...]:
+    """The headers of the family that the behaviour names, and Retry-After on a refusal."""
     headers: list[Header] = []
-    if switches.rate_headers != "none":
-        epoch = switches.rate_headers == "x"
+    if behaviour.rate_headers != "none":
+        epoch = behaviour.rate_headers == "x"
         prefix = "X-RateLimit-" if epoch else "RateLimit-"
-        reset = verdict.reset if epoch else max(0.0, verdict.reset - now)
+        reset = decision.reset if epoch else max(0.0, decision.reset - now)
         texts = {
-            "Limit": str(verdict.limit),
-            "Remaining": str(verdict.remaining),
+            "Limit": str(decision.limit),
+            "Remaining": str(decision.remaining),
             # Rounded up: whoever waits until then finds the window over.
-            "Reset": f"{reset:.3f}" if switches.reset_fraction else str(math.ceil(reset)),
+            "Reset": f"{reset:.3f}" if behaviour.reset_fraction else str(math.ceil(reset)),
         }
-        lower = switches.rate_header_case == "lower"
+        lower = behaviour.rate_header_case == "lower"
         headers += [
             ((prefix + name).lower().encode() if lower else (prefix + name).encode(), text.encode())
             for name, text in texts.items()
         ]
-    if switches.retry_after and not verdict.admitted:
-        headers.append((b"Retry-After", str(math.ceil(max(0.0, verdict.reset - now))).encode()))
+    if behaviour.retry_after and not decision.admitted:
+        headers.append((b"Retry-After", str(math.ceil(max(0.0, decision.reset - now))).encode()))
     return tuple(headers)

@@ -1,8 +1,9 @@
-"""A call on its way to the handler of its route."""
+"""A request: as it comes in, and as the handler of its route sees it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -10,16 +11,29 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.datastructures import UploadFile
 
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.http.responses import Answer, Violation, ok, refuse, unprocessable
+from pipeline.observe import Receive, Scope, Send
+from pipeline.sandbox.connectif.http.account import SimulatedAccount
+from pipeline.sandbox.connectif.http.responses import ApiResponse, json_response
+from pipeline.sandbox.connectif.model.api_errors import ApiError, Violation, unprocessable
 from pipeline.sandbox.connectif.model.field_types import is_object_id
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
-from pipeline.sandbox.connectif.simulation.faults import Strike
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
+from pipeline.sandbox.connectif.simulation.faults import InjectedFault
 
 _POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
 
 
-class Form(NamedTuple):
+class IncomingRequest(NamedTuple):
+    """A request, with what its headers and the clock say. Names of headers are lower-case."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: Mapping[bytes, bytes]
+    base_url: str
+    now: float
+
+
+class MultipartForm(NamedTuple):
     """A multipart body: its texts, and its file where it has one."""
 
     texts: dict[str, str]
@@ -27,24 +41,24 @@ class Form(NamedTuple):
 
 
 @dataclass(slots=True)
-class Call:
+class ApiRequest:
     """What a handler sees. `key` is what the handler wants the ledger to say of the call's element."""
 
-    account: Account
+    account: SimulatedAccount
     params: dict[str, str]
     query_string: bytes
     media_type: str
     body: bytes
-    form: Form | None
+    form: MultipartForm | None
     base_url: str
     now: float
-    strike: Strike | None
+    fault: InjectedFault | None
     key: str | None = None
 
     @property
-    def switches(self) -> Switches:
-        """The switches as they are now."""
-        return self.account.world.switches
+    def behaviour(self) -> ApiBehaviour:
+        """The API's behaviour as it is now."""
+        return self.account.simulation.behaviour
 
     @property
     def query(self) -> dict[str, str]:
@@ -66,35 +80,35 @@ class Call:
         """The JSON object of the body.
 
         Raises:
-            Refusal: 415, 400 or 422.
+            ApiError: 415, 400 or 422.
         """
         if not self._is_json(strictly_json):
-            raise refuse(415, f"Content type {self.media_type or 'missing'} is not application/json.")
+            raise ApiError(415, f"Content type {self.media_type or 'missing'} is not application/json.")
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise refuse(self.switches.malformed_json_status, "The body is not valid JSON.") from None
+            raise ApiError(self.behaviour.malformed_json_status, "The body is not valid JSON.") from None
         if isinstance(value, dict):
             return value
-        if self.switches.array_body_status == 400:  # noqa: PLR2004 - an HTTP status
-            raise refuse(400, "The body is not an object.")
+        if self.behaviour.array_body_status == 400:  # noqa: PLR2004 - an HTTP status
+            raise ApiError(400, "The body is not an object.")
         raise unprocessable([Violation("body", "", "Value is not an object")])
 
-    def stored(self, body: Any, status: int) -> Answer:
-        """The answer to a write: what is stored now, or nothing, as the switches say."""
-        return ok(body, status) if self.switches.success_bodies == "full" else Answer(status)
+    def stored(self, body: Any, status: int) -> ApiResponse:
+        """The response to a write: what is stored now, or nothing, as the behaviour says."""
+        return json_response(body, status) if self.behaviour.success_bodies == "full" else ApiResponse(status)
 
     def connectif_id(self) -> str:
         """The id in the path; 400 where it cannot be one of Connectif's."""
         value = self.params["id"]
         if not is_object_id(value):
-            raise refuse(400, f"{value[:50]} is not a valid id.")
+            raise ApiError(400, f"{value[:50]} is not a valid id.")
         return value
 
     def page(self, elements: list[Any], path: str) -> dict[str, Any]:
         """One page of a list, with the links to its neighbours."""
-        number, size = self._number("page", 1), self._number("pageSize", self.switches.page_size)
-        size = min(size, self.switches.max_page_size)
+        number, size = self._number("page", 1), self._number("pageSize", self.behaviour.page_size)
+        size = min(size, self.behaviour.max_page_size)
         start = (number - 1) * size
 
         def link(to: int) -> str:
@@ -117,7 +131,7 @@ class Call:
         return int(text)
 
     def _is_json(self, strictly: bool) -> bool:
-        accepted = "json" if strictly else self.switches.accept_json_as
+        accepted = "json" if strictly else self.behaviour.accept_json_as
         media_type = self.media_type
         if media_type == "application/json" or media_type.endswith("+json") or accepted == "any":
             return True

@@ -8,8 +8,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pipeline.observe import Receive
-from pipeline.sandbox.connectif.http.request import Form
-from pipeline.sandbox.connectif.http.responses import refuse
+from pipeline.sandbox.connectif.http.request import MultipartForm
+from pipeline.sandbox.connectif.model.api_errors import ApiError
 
 #: Boundaries and texts around the file.
 _OVERHEAD = 1_000_000
@@ -46,7 +46,7 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
     """The whole body.
 
     Raises:
-        Refusal: 413.
+        ApiError: 413.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -59,18 +59,18 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
             if size <= max_bytes:
                 parts.append(chunk)
         if size > max_bytes:
-            raise refuse(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
+            raise ApiError(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
     whole = parts[0] if len(parts) == 1 else b"".join(parts)
     if len(whole) > max_bytes:
-        raise refuse(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
+        raise ApiError(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
     return whole
 
 
-async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Form:
+async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> MultipartForm:
     """Texts and file of a multipart body.
 
     Raises:
-        Refusal: 413 by the bytes counted, 400 for a body that is not what it says.
+        ApiError: 413 by the bytes counted, 400 for a body that is not what it says.
     """
     size = 0
 
@@ -84,7 +84,7 @@ async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Fo
         yield b""
 
     headers = Headers(raw=[(b"content-type", content_type)])
-    too_large = refuse(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
+    too_large = ApiError(413, f"Resource is too big. Maximum allowed size is {max_bytes} bytes.")
     try:
         data = await MultiPartParser(headers, counted()).parse()
     except _TooLarge:
@@ -93,7 +93,7 @@ async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Fo
     except (MultiPartException, KeyError):
         # No boundary is a KeyError of the parser's.
         await drain(receive)
-        raise refuse(400, "The body is not valid multipart/form-data.") from None
+        raise ApiError(400, "The body is not valid multipart/form-data.") from None
     texts = {name: value for name, value in data.multi_items() if isinstance(value, str)}
     files = {name: value for name, value in data.multi_items() if isinstance(value, UploadFile)}
     upload = files.pop("file", None)
@@ -102,4 +102,4 @@ async def read_form(receive: Receive, content_type: bytes, max_bytes: int) -> Fo
     if upload is not None and (upload.size or 0) > max_bytes:
         await upload.close()
         raise too_large
-    return Form(texts, upload)
+    return MultipartForm(texts, upload)

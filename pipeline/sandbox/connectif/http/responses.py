@@ -1,17 +1,16 @@
-"""What the API answers: JSON, problems in its HttpError form, and the custom error codes."""
+"""Responses of the API: JSON, and errors in its HttpError form."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import orjson
+from pipeline.sandbox.connectif.model.api_errors import ApiError
+from pipeline.sandbox.connectif.model.encoding import dump_json
 
 JSON = b"application/json; charset=utf-8"
-TEXT = b"text/plain; charset=utf-8"
+PLAIN_TEXT = b"text/plain; charset=utf-8"
 HTML = b"text/html"
 CSV = b"text/csv; charset=utf-8"
 ZIP = b"application/zip"
@@ -25,7 +24,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A response before it is sent. `file`, where given, is streamed and closed after `body`."""
 
     status: int
@@ -35,36 +34,20 @@ class Answer:
     file: BinaryIO | None = None
 
 
-class Refusal(Exception):  # noqa: N818 - not an error of ours: an answer that ends a call
-    """Ends a call with an answer."""
+class RawResponseError(ApiError):
+    """Ends a request with a response that is not an HttpError."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
-class Violation(NamedTuple):
-    """One wrong field: its name, its JSON pointer, and what is wrong with it."""
-
-    name: str
-    path: str
-    reason: str = "Value is not valid"
+    def __init__(self, response: ApiResponse) -> None:
+        super().__init__(response.status, "")
+        self.response = response
 
 
-NO_CONTENT = Answer(204)
+NO_CONTENT = ApiResponse(204)
 
 
-def dump(value: Any) -> bytes:
-    """JSON text; whole numbers beyond 64 bits too, which bodies can carry."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def ok(value: Any, status: int = 200) -> Answer:
-    """A JSON answer; bytes are JSON already."""
-    return Answer(status, value if isinstance(value, bytes) else dump(value))
+def json_response(value: Any, status: int = 200) -> ApiResponse:
+    """A JSON response; bytes are JSON already."""
+    return ApiResponse(status, value if isinstance(value, bytes) else dump_json(value))
 
 
 def title_of(status: int) -> str:
@@ -76,31 +59,14 @@ def title_of(status: int) -> str:
     return _TITLES.get(known, known.phrase)
 
 
-def problem(status: int, detail: str, **extras: Any) -> Answer:
+def http_error_response(status: int, detail: str, **fields: Any) -> ApiResponse:
     """An HttpError."""
     title = title_of(status)
-    return Answer(status, dump({"status": status, "title": title, "detail": detail, **extras}))
+    return ApiResponse(status, dump_json({"status": status, "title": title, "detail": detail, **fields}))
 
 
-def refuse(status: int, detail: str, **extras: Any) -> Refusal:
-    """A call ended by an HttpError."""
-    return Refusal(problem(status, detail, **extras))
-
-
-def custom(code: str, detail: str, **extras: Any) -> Refusal:
-    """A 400 with a custom code."""
-    return refuse(400, detail, code=code, **extras)
-
-
-def unprocessable(violations: Iterable[Violation]) -> Refusal:
-    """A 422 that names each wrong field."""
-    return refuse(
-        422,
-        "One or more validation error occurred.",
-        validationErrors=[violation._asdict() for violation in violations],
-    )
-
-
-def absent(what: str) -> Refusal:
-    """A 404."""
-    return refuse(404, f"{what} not found.")
+def error_response(error: ApiError) -> ApiResponse:
+    """The response that an error ends its request with."""
+    if isinstance(error, RawResponseError):
+        return error.response
+    return http_error_response(error.status, error.detail, **error.fields)

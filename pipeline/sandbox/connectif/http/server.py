@@ -21,9 +21,9 @@ from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.metrics import READY
 from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket
-from pipeline.sandbox.connectif.http.app import Sandbox
+from pipeline.sandbox.connectif.http.app import ConnectifSandbox
 from pipeline.sandbox.connectif.http.sending import ABORT
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def with_options(
 def print_switches() -> None:
     """Name every switch, its default and its meaning."""
     table = Table("switch", "default", "meaning", box=None)
-    for name, field in Switches.model_fields.items():
+    for name, field in ApiBehaviour.model_fields.items():
         table.add_row(name, str(field.default), field.description or "")
     Console().print(table)
 
@@ -115,13 +115,13 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     """
     if not settings.accounts:
         raise SettingsError("there is no account to simulate", hint="add [accounts.<name>] to the settings")
-    sandbox = Sandbox(settings)
+    sandbox = ConnectifSandbox(settings)
     sock = bound_socket(host, port)
     port = sock.getsockname()[1]
     _say(
         f"sandbox: http://{host}:{port} simulates {len(sandbox.accounts)} account(s); "
-        f"{sandbox.world.switches.window} window of {sandbox.world.window:g} s, "
-        f"speed {sandbox.world.speed:g}",
+        f"{sandbox.simulation.behaviour.window} window of {sandbox.simulation.window:g} s, "
+        f"speed {sandbox.simulation.speed:g}",
         "sandbox.begins",
     )
     config = uvicorn.Config(
@@ -145,7 +145,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         runner.run(_serve(server, sandbox, [sock]))
 
 
-async def _serve(server: uvicorn.Server, sandbox: Sandbox, socks: list[Any]) -> None:
+async def _serve(server: uvicorn.Server, sandbox: ConnectifSandbox, socks: list[Any]) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -163,7 +163,7 @@ async def _serve(server: uvicorn.Server, sandbox: Sandbox, socks: list[Any]) -> 
     _say(summary(sandbox), "sandbox.summary")
 
 
-async def _summarise(sandbox: Sandbox) -> None:
+async def _summarise(sandbox: ConnectifSandbox) -> None:
     while True:
         await asyncio.sleep(_SUMMARY_SECONDS)
         _say(summary(sandbox), "sandbox.summary")
@@ -177,18 +177,18 @@ def _say(line: str, event: str) -> None:
         print(line, flush=True)  # noqa: T201 - its output
 
 
-def summary(sandbox: Sandbox) -> str:
+def summary(sandbox: ConnectifSandbox) -> str:
     """One line of counts; nothing of what the elements hold."""
     accounts = sandbox.accounts.values()
     held = dict.fromkeys(("contacts", "products", "purchases", "coupons"), 0)
     for account in accounts:
-        for name, shelf in account.shelves().items():
-            held[name] += shelf.held
+        for name, storage in account.data.storages().items():
+            held[name] += storage.held
     calls = sum(account.log.total for account in accounts)
     refused = sum(account.log.refused for account in accounts)
-    again = sum(account.purchases.shelf.recreated for account in accounts)
+    again = sum(account.data.purchases.storage.recreated for account in accounts)
     counts = ", ".join(f"{count} {name}" for name, count in held.items())
     return (
-        f"sandbox: {calls} calls, {refused} over the limit, {sandbox.unauthorised} without a key; "
+        f"sandbox: {calls} calls, {refused} over the limit, {sandbox.connectif.unauthorised} without a key; "
         f"holds {counts}; {again} purchases created again"
     )

@@ -6,8 +6,8 @@ import asyncio
 
 import httpx
 
-from pipeline.sandbox.connectif.http.app import Sandbox
-from pipeline.sandbox.connectif.http.sending import DroppedError
+from pipeline.sandbox.connectif.http.app import ConnectifSandbox
+from pipeline.sandbox.connectif.http.sending import ConnectionDroppedError
 
 
 class SandboxTransport(httpx.AsyncBaseTransport):
@@ -17,8 +17,8 @@ class SandboxTransport(httpx.AsyncBaseTransport):
     the sandbox's clock, so a virtual one need not wait for it.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._clock = sandbox.world.clock
+    def __init__(self, sandbox: ConnectifSandbox) -> None:
+        self._clock = sandbox.simulation.clock
         self._inner = httpx.ASGITransport(app=sandbox)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,7 +45,7 @@ class SandboxTransport(httpx.AsyncBaseTransport):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             return await self._inner.handle_async_request(request)
-        except DroppedError as error:
+        except ConnectionDroppedError as error:
             raise httpx.RemoteProtocolError(
                 "Server disconnected without sending a response.", request=request
             ) from error

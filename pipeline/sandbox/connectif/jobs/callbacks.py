@@ -11,11 +11,11 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
 
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.http.responses import absent
-from pipeline.sandbox.connectif.model.field_types import utc
+from pipeline.sandbox.connectif.model.account_data import AccountData
+from pipeline.sandbox.connectif.model.api_errors import not_found
+from pipeline.sandbox.connectif.model.field_types import to_utc
 
-Moment = Annotated[str, AfterValidator(utc)]
+Timestamp = Annotated[str, AfterValidator(to_utc)]
 
 
 class Callback(BaseModel):
@@ -33,7 +33,7 @@ class Callback(BaseModel):
     url: str | None = None
     email: str
     ip: str | None = None
-    at: Moment | None = None
+    at: Timestamp | None = None
     module_secret: str | None = None
     post: bool = False
     bounce_type: Literal["hard", "soft", "other"] = "hard"
@@ -67,28 +67,30 @@ _ACTIVITY = {
 
 
 async def send_callback(
-    order: Callback, account: Account, transport: httpx.AsyncBaseTransport | None
+    callback: Callback, data: AccountData, transport: httpx.AsyncBaseTransport | None
 ) -> dict[str, Any]:
     """Change the contact, call the shop, and report: only a 2xx is a success, redirects are not followed.
 
     Without a shop to call there are no attempts.
 
     Raises:
-        Refusal: 404: there is neither a shop to call nor a contact to change.
+        ApiError: 404: there is neither a shop to call nor a contact to change.
     """
-    entity_id = _change_contact(order, account)
-    if order.url is None and not entity_id:
-        raise absent("Contact")
-    account.consume(_ACTIVITY[order.type])
-    if order.url is None:
+    entity_id = _change_contact(callback, data)
+    if callback.url is None and not entity_id:
+        raise not_found("Contact")
+    data.consume(_ACTIVITY[callback.type])
+    if callback.url is None:
         return {"ok": False, "url": None, "attempts": 0, "status": None, "error": None}
-    url, body = _request(order, order.url, entity_id, keeps_query=account.world.switches.callback_keeps_query)
-    form = body is not None and order.type != "bounced"
-    timeout = account.world.switches.callback_timeout
+    url, body = _request(
+        callback, callback.url, entity_id, keeps_query=data.simulation.behaviour.callback_keeps_query
+    )
+    form = body is not None and callback.type != "bounced"
+    timeout = data.simulation.behaviour.callback_timeout
     content: dict[str, Any] = {"data": body} if form else {"json": body}
     report: dict[str, Any] = {}
     async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
-        for attempt in range(1, account.world.switches.callback_retries + 2):
+        for attempt in range(1, data.simulation.behaviour.callback_retries + 2):
             report = {"ok": False, "url": url, "attempts": attempt, "status": None, "error": None}
             try:
                 response = await client.request("GET" if body is None else "POST", url, **content)
@@ -107,44 +109,44 @@ def checksum(email: str, module_secret: str) -> str:
 
 
 def _request(
-    order: Callback, url: str, entity_id: str, *, keeps_query: bool
+    callback: Callback, url: str, entity_id: str, *, keeps_query: bool
 ) -> tuple[str, dict[str, str] | None]:
     """The URL, and the body of a POST."""
     url = url if keeps_query else url.partition("?")[0]
-    if order.type == "bounced":
+    if callback.type == "bounced":
         return url, {
-            "bounceErrorMessage": order.bounce_message,
+            "bounceErrorMessage": callback.bounce_message,
             "bouncestatus": "bounced",
-            "bounceTypeId": order.bounce_type,
-            "workflowId": order.workflow_id,
-            "contentId": order.content_id,
+            "bounceTypeId": callback.bounce_type,
+            "workflowId": callback.workflow_id,
+            "contentId": callback.content_id,
             "entityId": entity_id,
-            "entityEmail": order.email,
+            "entityEmail": callback.email,
         }
-    values = {"email": order.email, "ip": order.ip or ""}
-    if order.module_secret is not None:
-        values["checksum"] = checksum(order.email, order.module_secret)
-    if order.post:
+    values = {"email": callback.email, "ip": callback.ip or ""}
+    if callback.module_secret is not None:
+        values["checksum"] = checksum(callback.email, callback.module_secret)
+    if callback.post:
         return url, values
     return f"{url}{'&' if '?' in url else '?'}{urlencode(values)}", None
 
 
-def _change_contact(order: Callback, account: Account) -> str:
-    now, switches = account.world.now(), account.world.switches
-    email = order.email.lower() if switches.email_case == "lower" else order.email
-    entry = account.contacts.find("email", email)
-    if entry is None:
+def _change_contact(callback: Callback, data: AccountData) -> str:
+    now, behaviour = data.simulation.now(), data.simulation.behaviour
+    email = callback.email.lower() if behaviour.email_case == "lower" else callback.email
+    element = data.contacts.find("email", email)
+    if element is None:
         return ""
-    if order.type == "bounced":
-        changes = {"_emailStatus": "bounced", "_emailBouncedReason": order.bounce_message}
+    if callback.type == "bounced":
+        changes = {"_emailStatus": "bounced", "_emailBouncedReason": callback.bounce_message}
     else:
-        changes = {"_newsletterSubscriptionStatus": _STATUS[order.type]}
-        if order.at is not None:
-            changes["_emailLastUnsubscribedDate"] = order.at
-        if order.type == "unsubscribed" and order.ip:
-            changes["_emailLastUnsubscribedIp"] = order.ip
-    account.contacts.patch("email", email, changes, now, switches)
-    return entry.id
+        changes = {"_newsletterSubscriptionStatus": _STATUS[callback.type]}
+        if callback.at is not None:
+            changes["_emailLastUnsubscribedDate"] = callback.at
+        if callback.type == "unsubscribed" and callback.ip:
+            changes["_emailLastUnsubscribedIp"] = callback.ip
+    data.contacts.patch("email", email, changes, now, behaviour)
+    return element.id
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
-from pipeline.sandbox.connectif.http.account import Account
-from pipeline.sandbox.connectif.jobs.exports import Export
-from pipeline.sandbox.connectif.model.contacts import LEFT, WRITABLE
+from pipeline.sandbox.connectif.jobs.exports import ExportJob
+from pipeline.sandbox.connectif.model.account_data import AccountData
+from pipeline.sandbox.connectif.model.contacts import UNSUBSCRIPTION_FIELDS, WRITABLE
 from pipeline.sandbox.connectif.model.field_types import iso
-from pipeline.sandbox.connectif.model.storage import Entry
+from pipeline.sandbox.connectif.model.storage import StoredElement
 
 _FORMATS = {"L": "%d/%m/%Y", "LL": "%d %B %Y", "LLL": "%d %B %Y %H:%M"}
 _DERIVED = (
@@ -28,39 +28,39 @@ _DERIVED = (
 _LINE = ("productId", "name", "productDetailUrl", "unitPrice", "quantity", "price")
 
 
-def purchases_in(account: Account, export: Export) -> Iterator[Entry]:
-    """The purchases of the export's span, by the date that is switched on."""
-    by_purchase = account.world.switches.export_date_by == "purchase"
+def purchases_in(data: AccountData, export: ExportJob) -> Iterator[StoredElement]:
+    """The purchases of the export's span, by the date that the behaviour names."""
+    by_purchase = data.simulation.behaviour.export_date_by == "purchase"
     wanted = _activity_types(export)
     if wanted and "purchase" not in wanted:
         return
-    for entry in account.purchases.shelf.living():
-        at = entry.when if by_purchase else entry.created
+    for element in data.purchases.storage.existing():
+        at = element.event_time if by_purchase else element.created
         after, before = export.after, export.before
         if (after is None or at >= after) and (before is None or at < before):
-            yield entry
+            yield element
 
 
-def total(account: Account, export: Export) -> int:
+def count_rows(data: AccountData, export: ExportJob) -> int:
     """The rows of the export's first file."""
     if export.export_type == "contacts":
-        return account.contacts.shelf.held
+        return data.contacts.storage.held
     if export.export_type == "activities":
-        return sum(1 for _ in purchases_in(account, export))
-    return len(_report_rows(account, export))
+        return sum(1 for _ in purchases_in(data, export))
+    return len(_report_rows(data, export))
 
 
-def build(account: Account, export: Export) -> BinaryIO:
+def build_zip(data: AccountData, export: ExportJob) -> BinaryIO:
     """The ZIP, at its beginning; the caller closes it."""
     files: dict[str, Iterable[Sequence[Any]]] = {}
     name = export.file_name
     if export.export_type == "contacts":
-        files[f"{name}.csv"] = _contact_rows(account)
+        files[f"{name}.csv"] = _contact_rows(data)
     elif export.export_type == "activities":
-        files[f"{name}.csv"] = _activity_rows(account, export)
-        files[f"{name}-products.csv"] = _line_rows(account, export)
+        files[f"{name}.csv"] = _activity_rows(data, export)
+        files[f"{name}-products.csv"] = _line_rows(data, export)
     else:
-        report = _report_rows(account, export)
+        report = _report_rows(data, export)
         files[f"{name}.csv"] = [
             ("year", "month", "day", "purchaseOrigin", "numberOfPurchases", "totalPurchaseAmount"),
             *report,
@@ -70,7 +70,7 @@ def build(account: Account, export: Export) -> BinaryIO:
         for file_name, rows in files.items():
             # Written aside first: sizes then stand before the data, for readers that unpack while they read.
             with tempfile.TemporaryFile() as aside:
-                _write(aside, rows, export, bom=account.world.switches.export_bom)
+                _write(aside, rows, export, bom=data.simulation.behaviour.export_bom)
                 aside.seek(0)
                 info = zipfile.ZipInfo(file_name, datetime.fromtimestamp(export.ends, UTC).timetuple()[:6])
                 info.compress_type = zipfile.ZIP_DEFLATED
@@ -79,7 +79,7 @@ def build(account: Account, export: Export) -> BinaryIO:
     return archive
 
 
-def _write(file: IO[bytes], rows: Iterable[Sequence[Any]], export: Export, *, bom: bool) -> None:
+def _write(file: IO[bytes], rows: Iterable[Sequence[Any]], export: ExportJob, *, bom: bool) -> None:
     text = io.TextIOWrapper(file, "utf-8-sig" if bom else "utf-8", newline="")
     delimiter = export.request["delimiter"]
     if export.export_type == "data-explorer":
@@ -89,57 +89,57 @@ def _write(file: IO[bytes], rows: Iterable[Sequence[Any]], export: Export, *, bo
     text.detach()
 
 
-def _contact_rows(account: Account) -> Iterator[Sequence[Any]]:
-    custom = [str(definition["id"]) for definition in account.contact_fields.all()]
-    columns = ["_email", "_externalId", *WRITABLE, *custom, *LEFT, *_DERIVED]
+def _contact_rows(data: AccountData) -> Iterator[Sequence[Any]]:
+    custom = [str(definition["id"]) for definition in data.contact_fields.all()]
+    columns = ["_email", "_externalId", *WRITABLE, *custom, *UNSUBSCRIPTION_FIELDS, *_DERIVED]
     yield columns
-    for entry in account.contacts.shelf.living():
-        contact = account.contacts.shown(entry)
+    for element in data.contacts.storage.existing():
+        contact = data.contacts.to_json(element)
         yield [_cell(contact.get(name)) for name in columns]
 
 
-def _activity_rows(account: Account, export: Export) -> Iterator[Sequence[Any]]:
+def _activity_rows(data: AccountData, export: ExportJob) -> Iterator[Sequence[Any]]:
     columns = ["_id", "_type", "_createdAt", "contactId", "contactEmail", "purchaseDate", "totalPrice"]
     columns += ["totalQuantity", "paymentMethod", "origin"]
-    if account.world.switches.export_purchase_id:
+    if data.simulation.behaviour.export_purchase_id:
         columns.insert(3, "purchaseId")
     yield columns
-    for entry in purchases_in(account, export):
+    for element in purchases_in(data, export):
         row = {
-            **entry.body,
-            "_id": entry.id,
+            **element.body,
+            "_id": element.id,
             "_type": "purchase",
-            "_createdAt": _date(entry.created, export),
-            "purchaseDate": _date(entry.when, export),
+            "_createdAt": _date(element.created, export),
+            "purchaseDate": _date(element.event_time, export),
             "origin": "API",
         }
         yield [_cell(row.get(name)) for name in columns]
 
 
-def _line_rows(account: Account, export: Export) -> Iterator[Sequence[Any]]:
+def _line_rows(data: AccountData, export: ExportJob) -> Iterator[Sequence[Any]]:
     yield ("_activityId", *_LINE)
-    for entry in purchases_in(account, export):
-        for line in entry.body["products"]:
-            yield (entry.id, *(_cell(line.get(name)) for name in _LINE))
+    for element in purchases_in(data, export):
+        for line in element.body["products"]:
+            yield (element.id, *(_cell(line.get(name)) for name in _LINE))
 
 
-def _report_rows(account: Account, export: Export) -> list[Sequence[Any]]:
+def _report_rows(data: AccountData, export: ExportJob) -> list[Sequence[Any]]:
     """Purchases and their sum by day; the store's time zone is UTC."""
     days: defaultdict[tuple[int, int, int], list[float]] = defaultdict(list)
-    for entry in account.purchases.shelf.living():
-        if (export.after or 0.0) <= entry.when < (export.before or 0.0):
-            day = datetime.fromtimestamp(entry.when, UTC)
-            days[day.year, day.month, day.day].append(float(entry.body["totalPrice"]))
+    for element in data.purchases.storage.existing():
+        if (export.after or 0.0) <= element.event_time < (export.before or 0.0):
+            day = datetime.fromtimestamp(element.event_time, UTC)
+            days[day.year, day.month, day.day].append(float(element.body["totalPrice"]))
     return [(*day, "API", len(amounts), f"{sum(amounts):.2f}") for day, amounts in sorted(days.items())]
 
 
-def _activity_types(export: Export) -> list[str]:
+def _activity_types(export: ExportJob) -> list[str]:
     filters = export.request.get("filters", {})
     wanted: list[str] = filters.get("activityTypes") or []
     return wanted
 
 
-def _date(at: float, export: Export) -> str:
+def _date(at: float, export: ExportJob) -> str:
     pattern = _FORMATS.get(export.request.get("dateFormat", "ISO"))
     return iso(at) if pattern is None else datetime.fromtimestamp(at, UTC).strftime(pattern)
 

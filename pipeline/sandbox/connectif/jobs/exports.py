@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from pipeline.sandbox.connectif.http.responses import custom
+from pipeline.sandbox.connectif.model.api_errors import coded_error
 from pipeline.sandbox.connectif.model.field_types import iso
-from pipeline.sandbox.connectif.model.storage import MakeId
+from pipeline.sandbox.connectif.model.ids import MakeId
+from pipeline.sandbox.connectif.simulation.state import SimulationState
 
-if TYPE_CHECKING:
-    from pipeline.sandbox.connectif.http.account import Account
-
-Status = Literal["queued", "inProgress", "finished", "error"]
+ExportStatus = Literal["queued", "inProgress", "finished", "error"]
 #: Exports that are listed, per account.
-KEPT = 2_000
+MAX_KEPT_EXPORTS = 2_000
 
 
 @dataclass(slots=True, eq=False)
-class Export:
+class ExportJob:
     """One export; `request` is the body that asked for it. Times are epoch seconds.
 
     `starts` and `ends` bound the time it is in progress; `after` and `before` the time it is about. With
@@ -38,7 +36,7 @@ class Export:
     fails_after: int | None = None
     total: int | None = field(default=None)
 
-    def status(self, now: float) -> Status:
+    def status(self, now: float) -> ExportStatus:
         """How far it is."""
         if now < self.starts:
             return "queued"
@@ -46,7 +44,7 @@ class Export:
             return "inProgress"
         return "finished" if self.fails_after is None else "error"
 
-    def shown(self, now: float, total: int, file_url: str | None) -> dict[str, Any]:
+    def to_json(self, now: float, total: int, file_url: str | None) -> dict[str, Any]:
         """The export as GET answers it."""
         status = self.status(now)
         over = now >= self.ends
@@ -71,14 +69,14 @@ class Export:
         }
 
 
-class Exports:
+class ExportJobs:
     """The exports of one account."""
 
-    def __init__(self, account: Account, make_id: MakeId) -> None:
-        self._account = account
+    def __init__(self, simulation: SimulationState, make_id: MakeId) -> None:
+        self._simulation = simulation
         self._make_id = make_id
-        self._made = 0
-        self._all: dict[str, Export] = {}
+        self._created_count = 0
+        self._jobs: dict[str, ExportJob] = {}
 
     def create(
         self,
@@ -89,47 +87,47 @@ class Exports:
         span: tuple[float, float] | None,
         *,
         fails_after: int | None = None,
-    ) -> Export:
+    ) -> ExportJob:
         """Queue an export; with `fails_after` it ends in error after so many rows.
 
         Raises:
-            Refusal: 400 E0301 while too many are waiting.
+            ApiError: 400 E0301 while too many are waiting.
         """
-        world = self._account.world
-        waiting = sum(now < one.ends for one in self._all.values())
-        if waiting >= world.switches.max_exports:
-            raise custom(
+        simulation = self._simulation
+        waiting = sum(now < job.ends for job in self._jobs.values())
+        if waiting >= simulation.behaviour.max_exports:
+            raise coded_error(
                 "E0301",
-                f"You have reached the limit of {world.switches.max_exports} queued exports. "
+                f"You have reached the limit of {simulation.behaviour.max_exports} queued exports. "
                 "Please try again when any queued export has been completed or deleted.",
             )
-        self._made += 1
-        starts = now + world.scaled(world.switches.export_queue_seconds)
-        one = Export(
-            id=self._make_id(self._made, now, 1),
+        self._created_count += 1
+        starts = now + simulation.scaled(simulation.behaviour.export_queue_seconds)
+        job = ExportJob(
+            id=self._make_id(self._created_count, now, 1),
             export_type=export_type,
             request=request,
             file_name=file_name,
             created=now,
             starts=starts,
-            ends=starts + world.scaled(world.switches.export_in_progress_seconds),
+            ends=starts + simulation.scaled(simulation.behaviour.export_in_progress_seconds),
             fails_after=fails_after,
         )
         if span is not None:
-            one.after, one.before = span
-        self._all[one.id] = one
-        if len(self._all) > KEPT:
-            del self._all[next(iter(self._all))]
-        return one
+            job.after, job.before = span
+        self._jobs[job.id] = job
+        if len(self._jobs) > MAX_KEPT_EXPORTS:
+            del self._jobs[next(iter(self._jobs))]
+        return job
 
-    def find(self, export_id: str) -> Export | None:
+    def find(self, export_id: str) -> ExportJob | None:
         """The export with that id."""
-        return self._all.get(export_id)
+        return self._jobs.get(export_id)
 
-    def newest_first(self) -> list[Export]:
+    def newest_first(self) -> list[ExportJob]:
         """Every export."""
-        return list(reversed(self._all.values()))
+        return list(reversed(self._jobs.values()))
 
-    def delete(self, one: Export) -> None:
+    def delete(self, job: ExportJob) -> None:
         """Delete it, whatever its status."""
-        del self._all[one.id]
+        del self._jobs[job.id]

@@ -11,66 +11,60 @@ import math
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal
 
-from pipeline.sandbox.connectif.http.responses import Answer, Violation, custom, problem, unprocessable
 from pipeline.sandbox.connectif.jobs.error_report import ErrorReport
 from pipeline.sandbox.connectif.jobs.import_rows import (
     BadRowError,
-    Outcome,
+    ImportOptions,
+    RowResult,
+    RowWriter,
     UnusableFileError,
-    Writer,
-    writer,
+    row_writer,
 )
+from pipeline.sandbox.connectif.model.account_data import AccountData
+from pipeline.sandbox.connectif.model.api_errors import Violation, coded_error, unprocessable
 from pipeline.sandbox.connectif.model.field_types import iso
-from pipeline.sandbox.connectif.model.storage import MakeId
+from pipeline.sandbox.connectif.model.ids import MakeId
+from pipeline.sandbox.connectif.simulation.faults import InjectedFault
 
-if TYPE_CHECKING:
-    from pipeline.sandbox.connectif.http.account import Account
-    from pipeline.sandbox.connectif.simulation.faults import Strike
-
-Status = Literal["queued", "inProgress", "finished", "error", "cancelled"]
+ImportStatus = Literal["queued", "inProgress", "finished", "error", "cancelled"]
 #: Imports that are over and still listed, per account.
-KEPT = 2_000
+MAX_KEPT_IMPORTS = 2_000
 #: Rows done before other calls get their turn.
 _ROWS_AT_ONCE = 500
 
 
-class Options(NamedTuple):
-    """What an import was asked to do."""
-
-    type: str
-    delimiter: str
-    override_existing: bool
-    update_only_empty: bool
-    coupon_set_id: str | None
-
-
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class Import:
+class ImportJob:
     """One import. Times are epoch seconds; `ready` is when it may leave the queue, `ends` when it is over."""
 
     id: str
-    options: Options
+    options: ImportOptions
     total: int
     created: float
     ready: float
     rows: Iterator[list[str]]
     file: io.TextIOBase | None
     header: list[str]
-    write: Writer | None
-    strike: Strike | None = None
+    write: RowWriter | None
+    fault: InjectedFault | None = None
     started: float | None = None
     ends: float = math.inf
     finished: float | None = None
     cancelled: float | None = None
-    status: Status = "queued"
+    status: ImportStatus = "queued"
     done: int = 0
     success: int = 0
     errors: int = 0
     report: ErrorReport | None = None
 
-    def shown(self, report_url: str | None) -> dict[str, Any]:
+    @property
+    def can_be_deleted(self) -> bool:
+        """Whether it is finished or failed."""
+        return self.status in ("finished", "error")
+
+    def to_json(self, report_url: str | None) -> dict[str, Any]:
         """The import as GET answers it; without an error report it has no `errorReportFileUrl`."""
         options: dict[str, Any] = {
             "delimiter": self.options.delimiter,
@@ -99,191 +93,186 @@ class Import:
         }
 
 
-class Imports:
+class ImportJobs:
     """The imports of one account."""
 
-    def __init__(self, account: Account, make_id: MakeId) -> None:
-        self._account = account
+    def __init__(self, data: AccountData, make_id: MakeId) -> None:
+        self._data = data
         self._make_id = make_id
-        self._made = 0
-        self._all: dict[str, Import] = {}
-        self._unfinished: list[Import] = []
+        self._created_count = 0
+        self._jobs: dict[str, ImportJob] = {}
+        self._unfinished: list[ImportJob] = []
         self._free_at: list[float] = []
 
     def check_queue(self) -> None:
         """Refuse one more while too many are waiting.
 
         Raises:
-            Refusal: 400 E0401.
+            ApiError: 400 E0401.
         """
-        switches = self._account.world.switches
-        queued_only = switches.max_imports_counts == "queued"
-        waiting = sum(not queued_only or one.status == "queued" for one in self._unfinished)
-        if waiting >= switches.max_imports:
-            raise custom(
+        behaviour = self._data.simulation.behaviour
+        queued_only = behaviour.max_imports_counts == "queued"
+        waiting = sum(not queued_only or job.status == "queued" for job in self._unfinished)
+        if waiting >= behaviour.max_imports:
+            raise coded_error(
                 "E0401",
-                f"You have reached the limit of {switches.max_imports} queued imports. "
+                f"You have reached the limit of {behaviour.max_imports} queued imports. "
                 "Please try again when any queued import has been completed.",
             )
 
-    def create(self, options: Options, upload: BinaryIO, now: float, strike: Strike | None) -> Import:
+    def create(
+        self, options: ImportOptions, upload: BinaryIO, now: float, fault: InjectedFault | None
+    ) -> ImportJob:
         """Queue a file. How many rows it has is known at once; what they do comes later.
 
         Raises:
-            Refusal: 422 for a file that cannot be used, where that is switched on.
+            ApiError: 422 for a file that cannot be used, where the behaviour says so.
         """
-        self._made += 1
-        account, world = self._account, self._account.world
-        one = Import(
-            id=self._make_id(self._made, now, 1),
+        self._created_count += 1
+        simulation = self._data.simulation
+        job = ImportJob(
+            id=self._make_id(self._created_count, now, 1),
             options=options,
             total=0,
             created=now,
-            ready=now + world.scaled(world.switches.import_queue_seconds),
+            ready=now + simulation.scaled(simulation.behaviour.import_queue_seconds),
             rows=iter(()),
             file=None,
             header=[],
             write=None,
-            strike=strike,
+            fault=fault,
         )
-        one.file = io.TextIOWrapper(upload, "utf-8-sig", newline="")
+        job.file = io.TextIOWrapper(upload, "utf-8-sig", newline="")
         # Whoever forgets the import, or the whole account, closes its file with it.
-        weakref.finalize(one, one.file.close)
+        weakref.finalize(job, job.file.close)
         try:
-            rows = csv.reader(one.file, delimiter=options.delimiter)
-            one.header = next(rows, [])
-            one.total = sum(1 for row in rows if row)
-            one.file.seek(0)
-            one.rows = csv.reader(one.file, delimiter=options.delimiter)
-            next(one.rows, None)
-            one.write = writer(account, options, one.header)
+            rows = csv.reader(job.file, delimiter=options.delimiter)
+            job.header = next(rows, [])
+            job.total = sum(1 for row in rows if row)
+            job.file.seek(0)
+            job.rows = csv.reader(job.file, delimiter=options.delimiter)
+            next(job.rows, None)
+            job.write = row_writer(self._data, options, job.header)
         except (UnicodeDecodeError, csv.Error, UnusableFileError) as error:
-            if world.switches.unusable_file == "422":
-                _close(one)
+            if simulation.behaviour.unusable_file == "422":
+                _close(job)
                 raise unprocessable([Violation("file", "/file", str(error))]) from None
-            one.write = None
-        self._all[one.id] = one
-        self._unfinished.append(one)
+            job.write = None
+        self._jobs[job.id] = job
+        self._unfinished.append(job)
         self._forget_oldest()
-        return one
+        return job
 
-    def settle(self, now: float) -> None:
+    def catch_up(self, now: float) -> None:
         """Bring every import to where it is by now."""
-        for _ in self.steps(now):
+        for _ in self.catch_up_in_steps(now):
             pass
 
-    def steps(self, now: float) -> Iterator[None]:
-        """`settle` with pauses, in which others may settle, too: no row is done twice."""
+    def catch_up_in_steps(self, now: float) -> Iterator[None]:
+        """`catch_up` with pauses, in which others may catch up, too: no row is done twice."""
         if not self._unfinished:
             return
-        parallel = self._account.world.switches.import_parallel
+        parallel = self._data.simulation.behaviour.import_parallel
         if len(self._free_at) != parallel:
             self._free_at = (self._free_at + [0.0] * parallel)[:parallel]
-        for one in self._unfinished:
-            yield from self._settle(one, now)
-        self._unfinished = [one for one in self._unfinished if one.finished is None and one.cancelled is None]
+        for job in self._unfinished:
+            yield from self._advance(job, now)
+        self._unfinished = [job for job in self._unfinished if job.finished is None and job.cancelled is None]
 
-    def find(self, import_id: str) -> Import | None:
+    def find(self, import_id: str) -> ImportJob | None:
         """The import with that id."""
-        return self._all.get(import_id)
+        return self._jobs.get(import_id)
 
-    def newest_first(self) -> list[Import]:
+    def newest_first(self) -> list[ImportJob]:
         """Every import."""
-        return list(reversed(self._all.values()))
+        return list(reversed(self._jobs.values()))
 
-    def delete(self, one: Import) -> Answer | None:
-        """Delete an import that is finished or failed; the answer where it is neither."""
-        if one.status not in ("finished", "error"):
-            status = self._account.world.switches.delete_unfinished_import_status
-            return problem(status, f"Import {one.id} is {one.status}: it cannot be deleted.")
-        self._forget(one)
-        return None
+    def delete(self, job: ImportJob) -> None:
+        """Forget an import, which `can_be_deleted`."""
+        del self._jobs[job.id]
+        if job.report is not None:
+            job.report.close()
 
     def counts(self) -> dict[str, int]:
         """Imports by status."""
-        found: dict[str, int] = {}
-        for one in self._all.values():
-            found[one.status] = found.get(one.status, 0) + 1
-        return found
+        counts: dict[str, int] = {}
+        for job in self._jobs.values():
+            counts[job.status] = counts.get(job.status, 0) + 1
+        return counts
 
-    def _settle(self, one: Import, now: float) -> Iterator[None]:
-        world = self._account.world
-        effect = one.strike.rule.effect if one.strike is not None else None
-        if one.strike is not None and effect == "import_stuck":
-            if world.faults.in_force(one.strike.number):
+    def _advance(self, job: ImportJob, now: float) -> Iterator[None]:
+        simulation = self._data.simulation
+        effect = job.fault.rule.effect if job.fault is not None else None
+        if job.fault is not None and effect == "import_stuck":
+            if simulation.faults.in_force(job.fault.number):
                 return
-            one.strike, one.ready = None, max(one.ready, now)
-        if one.started is None:
+            job.fault, job.ready = None, max(job.ready, now)
+        if job.started is None:
             slot = min(range(len(self._free_at)), key=self._free_at.__getitem__)
-            starts = max(one.ready, self._free_at[slot])
+            starts = max(job.ready, self._free_at[slot])
             if starts > now:
                 return
             if effect == "import_cancelled":
-                one.status, one.cancelled = "cancelled", starts
-                _close(one)
+                job.status, job.cancelled = "cancelled", starts
+                _close(job)
                 return
-            one.started, one.status = starts, "inProgress"
-            one.ends = starts + world.scaled(one.total / world.switches.import_rows_per_second)
-            self._free_at[slot] = one.ends
-        over = now >= one.ends
-        rate = world.switches.import_rows_per_second * world.speed
-        due = one.total if over else min(one.total, int((now - one.started) * rate))
-        if one.strike is not None and effect == "import_error":
-            due = min(due, one.strike.rule.rows)
-        if one.write is not None:
-            yield from self._work(one, one.write, due, now)
+            job.started, job.status = starts, "inProgress"
+            job.ends = starts + simulation.scaled(job.total / simulation.behaviour.import_rows_per_second)
+            self._free_at[slot] = job.ends
+        over = now >= job.ends
+        rate = simulation.behaviour.import_rows_per_second * simulation.speed
+        due = job.total if over else min(job.total, int((now - job.started) * rate))
+        if job.fault is not None and effect == "import_error":
+            due = min(due, job.fault.rule.rows)
+        if job.write is not None:
+            yield from self._work(job, job.write, due, now)
         if over:
-            failed = effect == "import_error" or one.write is None
-            one.status, one.finished = ("error" if failed else "finished"), one.ends
-            _close(one)
+            failed = effect == "import_error" or job.write is None
+            job.status, job.finished = ("error" if failed else "finished"), job.ends
+            _close(job)
 
-    def _work(self, one: Import, write: Writer, due: int, now: float) -> Iterator[None]:
-        while one.done < due:
-            row = next(one.rows)
+    def _work(self, job: ImportJob, write: RowWriter, due: int, now: float) -> Iterator[None]:
+        while job.done < due:
+            row = next(job.rows)
             if row:
-                one.done += 1
-                self._write(one, write, row, now)
-            if one.done % _ROWS_AT_ONCE == 0:
+                job.done += 1
+                self._write(job, write, row, now)
+            if job.done % _ROWS_AT_ONCE == 0:
                 yield
 
-    def _write(self, one: Import, write: Writer, row: list[str], now: float) -> None:
+    def _write(self, job: ImportJob, write: RowWriter, row: list[str], now: float) -> None:
         try:
-            outcome = write(row, now)
+            result = write(row, now)
         except BadRowError as error:
-            self._refuse_row(one, row, str(error))
+            self._refuse_row(job, row, str(error))
             return
-        if outcome is Outcome.WRITTEN:
-            one.success += 1
+        if result is RowResult.WRITTEN:
+            job.success += 1
         else:
-            self._count_skipped(one, row)
+            self._count_skipped(job, row)
 
-    def _count_skipped(self, one: Import, row: list[str]) -> None:
-        counted = self._account.world.switches.skipped_rows
+    def _count_skipped(self, job: ImportJob, row: list[str]) -> None:
+        counted = self._data.simulation.behaviour.skipped_rows
         if counted == "success":
-            one.success += 1
+            job.success += 1
         elif counted == "error":
-            self._refuse_row(one, row, "The element already exists")
+            self._refuse_row(job, row, "The element already exists")
 
-    def _refuse_row(self, one: Import, row: list[str], reason: str) -> None:
-        one.errors += 1
-        if one.report is None:
-            one.report = ErrorReport(one.header, self._account.world.switches.error_report)
+    def _refuse_row(self, job: ImportJob, row: list[str], reason: str) -> None:
+        job.errors += 1
+        if job.report is None:
+            job.report = ErrorReport(job.header, self._data.simulation.behaviour.error_report)
         # Lines are counted as a reader of the file does: the header is the first.
-        one.report.add(one.done + 1, row, reason)
+        job.report.add(job.done + 1, row, reason)
 
     def _forget_oldest(self) -> None:
-        over = [one for one in self._all.values() if one.status in ("finished", "error", "cancelled")]
-        for one in over[: max(0, len(over) - KEPT)]:
-            self._forget(one)
-
-    def _forget(self, one: Import) -> None:
-        del self._all[one.id]
-        if one.report is not None:
-            one.report.close()
+        over = [job for job in self._jobs.values() if job.status in ("finished", "error", "cancelled")]
+        for job in over[: max(0, len(over) - MAX_KEPT_IMPORTS)]:
+            self.delete(job)
 
 
-def _close(one: Import) -> None:
-    if one.file is not None:
-        one.file.close()
-        one.file = None
-    one.rows = iter(())
+def _close(job: ImportJob) -> None:
+    if job.file is not None:
+        job.file.close()
+        job.file = None
+    job.rows = iter(())

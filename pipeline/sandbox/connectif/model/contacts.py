@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.sandbox.connectif.http.responses import Violation, refuse, unprocessable
+from pipeline.sandbox.connectif.model.api_errors import ApiError, Violation, unprocessable
 from pipeline.sandbox.connectif.model.field_types import (
     BOOLEAN,
     DATE_TIME,
@@ -16,20 +16,21 @@ from pipeline.sandbox.connectif.model.field_types import (
     PHONE,
     TEXT,
     TEXTS,
-    Kind,
+    FieldType,
     iso,
     one_of,
 )
-from pipeline.sandbox.connectif.model.storage import Entry, Shelf, id_maker
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.model.ids import MakeId
+from pipeline.sandbox.connectif.model.storage import ElementStorage, StoredElement
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 
-By = Literal["email", "external-id"]
+ContactKey = Literal["email", "external-id"]
 
 MAX_EXTERNAL_ID = 50
 SUBSCRIPTIONS = one_of("subscribed", "unsubscribed", "none")
-_EXTERNAL_ID = Kind(lambda value: isinstance(value, str) and 0 < len(value) <= MAX_EXTERNAL_ID, str)
+_EXTERNAL_ID = FieldType(lambda value: isinstance(value, str) and 0 < len(value) <= MAX_EXTERNAL_ID, str)
 #: What a PATCH may set, whichever key it goes by.
-WRITABLE: dict[str, Kind] = {
+WRITABLE: dict[str, FieldType] = {
     "_name": TEXT,
     "_surname": TEXT,
     "_birthdate": DATE_TIME,
@@ -41,7 +42,7 @@ WRITABLE: dict[str, Kind] = {
     "_points": INTEGER,
 }
 #: Each key can set the other one.
-WRITABLE_BY: dict[By, dict[str, Kind]] = {
+WRITABLE_BY: dict[ContactKey, dict[str, FieldType]] = {
     "email": {**WRITABLE, "_externalId": _EXTERNAL_ID},
     "external-id": {**WRITABLE, "_email": EMAIL},
 }
@@ -52,88 +53,94 @@ _DEFAULTS = {
     "_points": 0,
 }
 #: Read-only values that stay when the person subscribes again.
-LEFT = ("_emailLastUnsubscribedDate", "_emailLastUnsubscribedIp")
+UNSUBSCRIPTION_FIELDS = ("_emailLastUnsubscribedDate", "_emailLastUnsubscribedIp")
 #: Read-only values that only Connectif's models fill.
-_MODELLED = (
+_PREDICTED_FIELDS = (
     *("_rfm", "_recency", "_frequency", "_monetary", "_clv"),
     *("_churnRate", "_pAlive", "_expectedPurchases"),
 )
 
 
-def custom_kind(definition: Mapping[str, Any]) -> Kind:
+def custom_field_type(definition: Mapping[str, Any]) -> FieldType:
     """The kind of value a custom field's definition asks for in JSON."""
-    kinds = {"boolean": BOOLEAN, "integer": INTEGER, "decimal": NUMBER, "checkbox": TEXTS, "email": EMAIL}
-    kinds |= {"date": DATE_TIME, "phone": PHONE}
+    field_types = {
+        "boolean": BOOLEAN,
+        "integer": INTEGER,
+        "decimal": NUMBER,
+        "checkbox": TEXTS,
+        "email": EMAIL,
+    }
+    field_types |= {"date": DATE_TIME, "phone": PHONE}
     options = [option["id"] for option in definition.get("options", ())]
     if definition["type"] == "radio":
         return one_of(*options)
     if definition["type"] == "checkbox":
-        return Kind(lambda value: TEXTS.check(value) and set(value) <= set(options), TEXTS.read)
-    return kinds.get(definition["type"], TEXT)
+        return FieldType(lambda value: TEXTS.check(value) and set(value) <= set(options), TEXTS.read)
+    return field_types.get(definition["type"], TEXT)
 
 
-class Bought:
+class PurchaseTotals:
     """What a contact's purchases amount to, kept up to date: a contact is answered at every PATCH.
 
     Attributes:
-        places: where the purchases stand on their shelf.
+        positions: of the purchases in their storage.
         amount: the sum of their totals.
         first: epoch seconds of the earliest.
         last: epoch seconds of the latest.
     """
 
-    __slots__ = ("amount", "first", "last", "places")
+    __slots__ = ("amount", "first", "last", "positions")
 
     def __init__(self) -> None:
-        self.places: list[int] = []
+        self.positions: list[int] = []
         self.amount = 0.0
         self.first, self.last = math.inf, -math.inf
 
-    def add(self, purchase: Entry, total_price: float) -> None:
+    def add(self, purchase: StoredElement, total_price: float) -> None:
         """Add a purchase."""
-        self.places.append(purchase.place)
+        self.positions.append(purchase.position)
         self.amount += total_price
-        self.first, self.last = min(self.first, purchase.when), max(self.last, purchase.when)
+        self.first, self.last = min(self.first, purchase.event_time), max(self.last, purchase.event_time)
 
 
-_NOTHING = Bought()
+_NOTHING = PurchaseTotals()
 
 
-class Contacts:
+class StoredContacts:
     """The contacts of one account.
 
     Attributes:
-        bought: what living contacts bought, by the contact's place on the shelf.
+        purchase_totals: of the contacts that are there, by the contact's position in the storage.
     """
 
-    def __init__(self, space: int) -> None:
-        self.shelf = Shelf(id_maker(space))
+    def __init__(self, make_id: MakeId) -> None:
+        self.storage = ElementStorage(make_id)
         self._by_external_id: dict[str, int] = {}
-        self.bought: dict[int, Bought] = {}
+        self.purchase_totals: dict[int, PurchaseTotals] = {}
 
-    def find(self, by: By, key: str) -> Entry | None:
+    def find(self, by: ContactKey, key: str) -> StoredElement | None:
         """The contact with that key."""
         if by == "email":
-            return self.shelf.find(key)
-        place = self._by_external_id.get(key)
-        return None if place is None else self.shelf.at(place)
+            return self.storage.find(key)
+        position = self._by_external_id.get(key)
+        return None if position is None else self.storage.at(position)
 
     def patch(
-        self, by: By, key: str, changes: Mapping[str, Any], now: float, switches: Switches
-    ) -> tuple[Entry, bool]:
+        self, by: ContactKey, key: str, changes: Mapping[str, Any], now: float, behaviour: ApiBehaviour
+    ) -> tuple[StoredElement, bool]:
         """Create or change a contact; says which. None as a value clears a field.
 
         Whoever becomes unsubscribed did so now, from an unknown address, unless `changes` say otherwise.
 
         Raises:
-            Refusal: the other key belongs to another contact.
+            ApiError: the other key belongs to another contact.
         """
-        entry = self.find(by, key)
-        body = {} if entry is None else entry.body
+        element = self.find(by, key)
+        body = {} if element is None else element.body
         body["_email" if by == "email" else "_externalId"] = key
         other = "_externalId" if by == "email" else "_email"
         if changes.get(other) is not None:
-            self._claim(other, changes[other], entry, switches)
+            self._claim(other, changes[other], element, behaviour)
         before = body.get("_externalId"), body.get("_newsletterSubscriptionStatus")
         for name, value in changes.items():
             if value is None:
@@ -144,57 +151,57 @@ class Contacts:
             body["_emailLastUnsubscribedDate"] = changes.get("_emailLastUnsubscribedDate") or iso(now)
             if "_emailLastUnsubscribedIp" not in changes:
                 body.pop("_emailLastUnsubscribedIp", None)
-        shelf_key = _shelf_key(body)
-        if entry is not None and entry.key != shelf_key:
-            self.shelf.rename(entry, shelf_key)
-        stored = self.shelf.put(shelf_key, body, now)
-        self._index(before[0], body.get("_externalId"), stored.place)
-        return stored, entry is None
+        storage_key = _storage_key(body)
+        if element is not None and element.key != storage_key:
+            self.storage.rename(element, storage_key)
+        stored = self.storage.put(storage_key, body, now)
+        self._index(before[0], body.get("_externalId"), stored.position)
+        return stored, element is None
 
-    def delete(self, entry: Entry, now: float) -> None:
+    def delete(self, element: StoredElement, now: float) -> None:
         """Delete a contact; its purchases stay, but are nobody's."""
-        self._index(entry.body.get("_externalId"), None, entry.place)
-        self.bought.pop(entry.place, None)
-        self.shelf.drop(entry, now)
+        self._index(element.body.get("_externalId"), None, element.position)
+        self.purchase_totals.pop(element.position, None)
+        self.storage.delete(element, now)
 
-    def shown(self, entry: Entry) -> dict[str, Any]:
+    def to_json(self, element: StoredElement) -> dict[str, Any]:
         """A contact as GET answers it."""
-        return _shown(entry, self.bought.get(entry.place, _NOTHING))
+        return _contact_json(element, self.purchase_totals.get(element.position, _NOTHING))
 
-    def _claim(self, field: str, value: str, entry: Entry | None, switches: Switches) -> None:
+    def _claim(self, field: str, value: str, element: StoredElement | None, behaviour: ApiBehaviour) -> None:
         holder = self.find("external-id" if field == "_externalId" else "email", value)
-        if holder is None or (entry is not None and holder.place == entry.place):
+        if holder is None or (element is not None and holder.position == element.position):
             return
-        if switches.duplicate_key_status == 409:  # noqa: PLR2004 - an HTTP status
-            raise refuse(409, f"Another contact has that {field}.")
+        if behaviour.duplicate_key_status == 409:  # noqa: PLR2004 - an HTTP status
+            raise ApiError(409, f"Another contact has that {field}.")
         raise unprocessable([Violation(field, f"/{field}", "Value is not unique")])
 
-    def _index(self, old: str | None, new: str | None, place: int) -> None:
+    def _index(self, old: str | None, new: str | None, position: int) -> None:
         if old is not None and old != new:
             del self._by_external_id[old]
         if new is not None:
-            self._by_external_id[new] = place
+            self._by_external_id[new] = position
 
 
-def _shelf_key(body: Mapping[str, Any]) -> str:
+def _storage_key(body: Mapping[str, Any]) -> str:
     email = body.get("_email")
     return str(email) if email is not None else f"\0{body['_externalId']}"
 
 
-def _shown(entry: Entry, bought: Bought) -> dict[str, Any]:
-    count = len(bought.places)
+def _contact_json(element: StoredElement, purchase_totals: PurchaseTotals) -> dict[str, Any]:
+    count = len(purchase_totals.positions)
     return {
-        "id": entry.id,
-        "_createdAt": iso(entry.created),
-        "_updatedAt": iso(entry.updated),
+        "id": element.id,
+        "_createdAt": iso(element.created),
+        "_updatedAt": iso(element.updated),
         "_isAnonymous": False,
         "_hasPushSubscriptions": False,
         "_totalPurchases": count,
-        "_totalPurchasesAmount": round(bought.amount, 2) if count else 0,
-        "_averagePurchasesAmount": round(bought.amount / count, 2) if count else 0,
-        "_firstPurchaseDate": iso(bought.first) if count else None,
-        "_lastPurchaseDate": iso(bought.last) if count else None,
-        **dict.fromkeys((*LEFT, *_MODELLED)),
+        "_totalPurchasesAmount": round(purchase_totals.amount, 2) if count else 0,
+        "_averagePurchasesAmount": round(purchase_totals.amount / count, 2) if count else 0,
+        "_firstPurchaseDate": iso(purchase_totals.first) if count else None,
+        "_lastPurchaseDate": iso(purchase_totals.last) if count else None,
+        **dict.fromkeys((*UNSUBSCRIPTION_FIELDS, *_PREDICTED_FIELDS)),
         **_DEFAULTS,
-        **entry.body,
+        **element.body,
     }

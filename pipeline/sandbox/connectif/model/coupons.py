@@ -7,10 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.sandbox.connectif.model.field_types import iso
-from pipeline.sandbox.connectif.model.storage import Shelf, id_maker
+from pipeline.sandbox.connectif.model.ids import MakeId
+from pipeline.sandbox.connectif.model.storage import ElementStorage
 
 
-class CouponSetSeed(BaseModel):
+class CouponSetDefinition(BaseModel):
     """A coupon set to make. A single set has one code and may be used `quantity` times, or without end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,48 +29,48 @@ class CouponSetSeed(BaseModel):
 class CouponSet:
     """A set; its counters are shown as they were up to some seconds ago."""
 
-    def __init__(self, set_id: str, seed: CouponSetSeed, now: float) -> None:
+    def __init__(self, set_id: str, definition: CouponSetDefinition, now: float) -> None:
         self.id = set_id
-        self.seed = seed
+        self.definition = definition
         self.created = self.updated = now
         self.held = 0
-        self._counters = (now, self._quantity(), seed.assigned)
+        self._counters = (now, self._quantity(), definition.assigned)
 
-    def shown(self, now: float, lag: float) -> dict[str, Any]:
+    def to_json(self, now: float, lag: float) -> dict[str, Any]:
         """The set as GET answers it; `lag` is in clock seconds."""
         if now - self._counters[0] >= lag:
-            self._counters = (now, self._quantity(), self.seed.assigned)
+            self._counters = (now, self._quantity(), self.definition.assigned)
         _, quantity, assigned = self._counters
         return {
             "id": self.id,
-            "name": self.seed.name,
-            "type": self.seed.type,
-            **({"code": self.seed.code} if self.seed.type == "single" else {}),
+            "name": self.definition.name,
+            "type": self.definition.type,
+            **({"code": self.definition.code} if self.definition.type == "single" else {}),
             "quantity": quantity,
             "assigned": assigned,
             "available": None if quantity is None else max(0, quantity - assigned),
-            "usedInWorkflows": [{"workflowId": workflow} for workflow in self.seed.workflow_ids],
+            "usedInWorkflows": [{"workflowId": workflow} for workflow in self.definition.workflow_ids],
             "createdAt": iso(self.created),
             "updatedAt": iso(self.updated),
         }
 
     def _quantity(self) -> int | None:
-        return self.seed.quantity if self.seed.type == "single" else self.held
+        return self.definition.quantity if self.definition.type == "single" else self.held
 
 
 class CouponSets:
     """The sets of one account, and the codes of them all."""
 
-    def __init__(self, space: int, set_space: int) -> None:
-        self.codes = Shelf(id_maker(space))
-        self._make_id = id_maker(set_space)
+    def __init__(self, make_code_id: MakeId, make_set_id: MakeId) -> None:
+        self.codes = ElementStorage(make_code_id)
+        self._make_id = make_set_id
         self._sets: dict[str, CouponSet] = {}
 
-    def make(self, seed: CouponSetSeed, now: float) -> CouponSet:
+    def make(self, definition: CouponSetDefinition, now: float) -> CouponSet:
         """Make a set with the codes it begins with."""
-        made = CouponSet(self._make_id(len(self._sets), now, 1), seed, now)
+        made = CouponSet(self._make_id(len(self._sets), now, 1), definition, now)
         self._sets[made.id] = made
-        for code in seed.codes:
+        for code in definition.codes:
             self.add(made, code, now)
         return made
 

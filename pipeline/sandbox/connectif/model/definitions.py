@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.connectif.http.responses import Violation, refuse, unprocessable
-from pipeline.sandbox.connectif.model.field_types import BOOLEAN, TEXT, Kind, iso, one_of, violations
-from pipeline.sandbox.connectif.model.storage import MakeId
+from pipeline.sandbox.connectif.model.api_errors import ApiError, Violation, unprocessable
+from pipeline.sandbox.connectif.model.field_types import BOOLEAN, TEXT, FieldType, iso, one_of, violations
+from pipeline.sandbox.connectif.model.ids import MakeId
 
 MAX_CONTACT_FIELDS = 140
 MAX_OPTIONS = 120
 MAX_ID_LENGTH = 150
 TYPES = ("text", "email", "phone", "integer", "decimal", "date", "checkbox", "radio", "boolean")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_\-\[\](){}]*")
-_LIST = Kind(lambda value: isinstance(value, list), str)
-_ANY = Kind(lambda _: True, str)
+_LIST = FieldType(lambda value: isinstance(value, list), str)
+_ANY = FieldType(lambda _: True, str)
 
-_FIELD: dict[str, Kind] = {
-    "id": Kind(lambda value: isinstance(value, str) and _good_id(value), str),
+_FIELD: dict[str, FieldType] = {
+    "id": FieldType(lambda value: isinstance(value, str) and _good_id(value), str),
     "name": TEXT,
     "type": one_of(*TYPES),
     "required": BOOLEAN,
@@ -33,7 +33,7 @@ _CONTACT_FIELD = {
 _EVENT_FIELD = {**_FIELD, "isPrimaryKey": BOOLEAN, "jsonPointerPath": TEXT}
 #: Ways of receiving by which an event must name its contact.
 _KEYED = ("webhook", "api")
-_EVENT_TYPE: dict[str, Kind] = {
+_EVENT_TYPE: dict[str, FieldType] = {
     "alias": TEXT,
     "category": one_of("send", "receive"),
     "fields": _LIST,
@@ -43,17 +43,17 @@ _EVENT_TYPE: dict[str, Kind] = {
     "webhookUrl": TEXT,
     "webhookHeaders": _LIST,
 }
-_INTEGRATION: dict[str, Kind] = {
+_INTEGRATION: dict[str, FieldType] = {
     "name": TEXT,
     "description": TEXT,
     "color": TEXT,
     "eventsEnabled": BOOLEAN,
-    "imageUri": Kind(lambda value: value is None or isinstance(value, str), str),
+    "imageUri": FieldType(lambda value: value is None or isinstance(value, str), str),
 }
 
 
 class Definitions:
-    """Documents of one sort, by their ids."""
+    """Documents of one kind, by their ids."""
 
     def __init__(self, make_id: MakeId) -> None:
         self._make_id = make_id
@@ -76,7 +76,7 @@ class Definitions:
         """The document with that id."""
         return self._documents.get(document_id)
 
-    def drop(self, document_id: str) -> bool:
+    def delete(self, document_id: str) -> bool:
         """Delete it; False where there is none."""
         return self._documents.pop(document_id, None) is not None
 
@@ -89,7 +89,7 @@ def check_contact_field(body: Mapping[str, Any], known: Definitions) -> None:
     """Refuse a contact field that cannot be defined.
 
     Raises:
-        Refusal: 422 or, for an id in use, 409.
+        ApiError: 422 or, for an id in use, 409.
     """
     wrong = violations(body, _CONTACT_FIELD, required=("id", "type"))
     if not wrong:
@@ -99,7 +99,7 @@ def check_contact_field(body: Mapping[str, Any], known: Definitions) -> None:
     if wrong:
         raise unprocessable(wrong)
     if known.find(body["id"]) is not None:
-        raise refuse(409, f"Contact field {body['id']} already exists.")
+        raise ApiError(409, f"Contact field {body['id']} already exists.")
 
 
 def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
@@ -107,10 +107,10 @@ def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
     wrong = violations(body, _EVENT_TYPE, required=("category", "name", "fields"), allow_null=True)
     if wrong:
         raise unprocessable(wrong)
-    for place, field in enumerate(body["fields"]):
-        at = f"/fields/{place}"
+    for position, field in enumerate(body["fields"]):
+        at = f"/fields/{position}"
         if not isinstance(field, dict):
-            wrong.append(Violation(str(place), at))
+            wrong.append(Violation(str(position), at))
             continue
         found = violations(field, _EVENT_FIELD, required=("id", "name", "type"), at=at)
         wrong += found or _type_violations(field, at)
@@ -126,7 +126,7 @@ def check_event_type(body: Mapping[str, Any], known: Definitions) -> None:
     if wrong:
         raise unprocessable(wrong)
     if receives and any(other.get("alias") == body["alias"] for other in known.all()):
-        raise refuse(409, f"Custom event type {body['alias']} already exists.")
+        raise ApiError(409, f"Custom event type {body['alias']} already exists.")
 
 
 def check_integration(body: Mapping[str, Any], *, whole: bool) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 _PORTS = {"http": 80, "https": 443}
 
 
-class Domains:
+class AuthorisedDomains:
     """The domains of one account, with or without a scheme; none listed: every address is taken."""
 
     def __init__(self, listed: Iterable[str]) -> None:

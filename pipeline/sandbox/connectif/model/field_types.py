@@ -1,4 +1,4 @@
-"""Kinds of values, and whether a JSON body's fields are of theirs."""
+"""Types of fields, and whether the fields of a JSON body are of theirs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pipeline.sandbox.connectif.http.responses import Violation
+from pipeline.sandbox.connectif.model.api_errors import Violation
 
 _EMAIL = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@(?=.{1,253}$)[^@\s._,-][^@\s_,]*\.[^@\s._,]{2,}")
 _PHONE = re.compile(r"\+[1-9][0-9 ]{4,18}")
@@ -19,7 +19,7 @@ _PERCENT = 100
 _STARS = 5
 
 
-class Kind(NamedTuple):
+class FieldType(NamedTuple):
     """A kind of value: whether a JSON value is one, and how a CSV cell is read (or a ValueError)."""
 
     check: Callable[[Any], bool]
@@ -36,7 +36,7 @@ def is_object_id(value: str) -> bool:
     return _OBJECT_ID.fullmatch(value) is not None
 
 
-def moment(text: str) -> float:
+def parse_timestamp(text: str) -> float:
     """ISO 8601 -> epoch seconds; without a zone it is UTC.
 
     Raises:
@@ -51,24 +51,24 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def utc(text: str) -> str:
+def to_utc(text: str) -> str:
     """ISO 8601, with any offset or none -> the same moment as the API writes it.
 
     Raises:
         ValueError: it is no moment, or one that cannot be written.
     """
     try:
-        return iso(moment(text))
+        return iso(parse_timestamp(text))
     except OverflowError:
         raise ValueError("not a moment that can be written") from None
 
 
-def _is_moment(value: Any) -> bool:
+def _is_timestamp(value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
         # Near year 1 and year 9999 an offset can lead out of what can be written again.
-        utc(value)
+        to_utc(value)
     except ValueError:
         return False
     return True
@@ -140,36 +140,36 @@ def _read_list(cell: str) -> list[str]:
     return [item for item in cell.split("|") if item]
 
 
-TEXT = Kind(_is_text, str)
-URL = Kind(is_url, str)
-URL_OR_EMPTY = Kind(lambda value: value == "" or is_url(value), str)
-EMAIL = Kind(is_email, str)
-PHONE = Kind(lambda value: _is_text(value) and _PHONE.fullmatch(value) is not None, str)
-NUMBER = Kind(_is_number, _read_number)
-PERCENT = Kind(lambda value: _is_number(value) and 0 <= value <= _PERCENT, _read_number)
-RATING = Kind(lambda value: _is_number(value) and 0 <= value <= _STARS, _read_number)
-INTEGER = Kind(_is_integer, _read_integer)
-CONTACT_INTEGER = Kind(_is_integer, _read_leading_integer)
-BOOLEAN = Kind(lambda value: isinstance(value, bool), _read_boolean)
-TEXTS = Kind(_is_texts, _read_list)
-DATE_TIME = Kind(_is_moment, str)
-DATE = Kind(_is_moment, _read_date)
+TEXT = FieldType(_is_text, str)
+URL = FieldType(is_url, str)
+URL_OR_EMPTY = FieldType(lambda value: value == "" or is_url(value), str)
+EMAIL = FieldType(is_email, str)
+PHONE = FieldType(lambda value: _is_text(value) and _PHONE.fullmatch(value) is not None, str)
+NUMBER = FieldType(_is_number, _read_number)
+PERCENT = FieldType(lambda value: _is_number(value) and 0 <= value <= _PERCENT, _read_number)
+RATING = FieldType(lambda value: _is_number(value) and 0 <= value <= _STARS, _read_number)
+INTEGER = FieldType(_is_integer, _read_integer)
+CONTACT_INTEGER = FieldType(_is_integer, _read_leading_integer)
+BOOLEAN = FieldType(lambda value: isinstance(value, bool), _read_boolean)
+TEXTS = FieldType(_is_texts, _read_list)
+DATE_TIME = FieldType(_is_timestamp, str)
+DATE = FieldType(_is_timestamp, _read_date)
 
 
-def one_of(*values: str) -> Kind:
+def one_of(*values: str) -> FieldType:
     """One of the texts."""
-    return Kind(lambda value: isinstance(value, str) and value in values, str)
+    return FieldType(lambda value: isinstance(value, str) and value in values, str)
 
 
 @functools.lru_cache
-def names(listed: str) -> tuple[str, ...]:
-    """A switch's list."""
+def split_commas(listed: str) -> tuple[str, ...]:
+    """A list in a text, with commas."""
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def violations(
     body: Mapping[str, Any],
-    known: Mapping[str, Kind],
+    known: Mapping[str, FieldType],
     *,
     required: Collection[str] = (),
     refuse_unknown: bool = False,
@@ -181,13 +181,13 @@ def violations(
         Violation(name, f"{at}/{name}", "Value is required") for name in required if body.get(name) is None
     ]
     for name, value in body.items():
-        kind = known.get(name)
-        if kind is None:
+        field_type = known.get(name)
+        if field_type is None:
             if refuse_unknown:
                 wrong.append(Violation(name, f"{at}/{name}", "Field is not known"))
         elif value is None:
             if not allow_null and name not in required:
                 wrong.append(Violation(name, f"{at}/{name}"))
-        elif not kind.check(value):
+        elif not field_type.check(value):
             wrong.append(Violation(name, f"{at}/{name}"))
     return wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.connectif.model.domains import Domains
+from pipeline.sandbox.connectif.model.domains import AuthorisedDomains
 from pipeline.sandbox.connectif.model.field_types import (
     BOOLEAN,
     DATE_TIME,
@@ -17,13 +17,14 @@ from pipeline.sandbox.connectif.model.field_types import (
     TEXTS,
     URL,
     URL_OR_EMPTY,
-    Kind,
+    FieldType,
     one_of,
 )
-from pipeline.sandbox.connectif.model.storage import Entry, Shelf, id_maker
+from pipeline.sandbox.connectif.model.ids import MakeId
+from pipeline.sandbox.connectif.model.storage import ElementStorage, StoredElement
 
 #: What products and the lines of purchases have in common.
-COMMON: dict[str, Kind] = {
+COMMON: dict[str, FieldType] = {
     "name": TEXT,
     "productDetailUrl": URL,
     "unitPrice": NUMBER,
@@ -45,7 +46,7 @@ COMMON: dict[str, Kind] = {
     "customField2": TEXT,
     "customField3": TEXT,
 }
-PRODUCT: dict[str, Kind] = {
+PRODUCT: dict[str, FieldType] = {
     **COMMON,
     "availability": one_of("instock", "outofstock"),
     "relatedExternalProductIds": TEXTS,
@@ -56,20 +57,20 @@ PRODUCT: dict[str, Kind] = {
 _DEFAULTS = {"availability": "instock", "isBlacklisted": False, "priority": 0}
 
 
-class Products:
+class StoredProducts:
     """The products of one account, by the shop's ids."""
 
-    def __init__(self, space: int, domains: Domains) -> None:
-        self.shelf = Shelf(id_maker(space))
+    def __init__(self, make_id: MakeId, domains: AuthorisedDomains) -> None:
+        self.storage = ElementStorage(make_id)
         self.domains = domains
 
-    def patch(self, product_id: str, changes: Mapping[str, Any], now: float) -> tuple[Entry, bool]:
+    def patch(self, product_id: str, changes: Mapping[str, Any], now: float) -> tuple[StoredElement, bool]:
         """Create or change a product; says which. None as a value clears a field."""
-        entry = self.shelf.find(product_id)
-        body = {"productId": product_id, **_DEFAULTS} if entry is None else entry.body
+        element = self.storage.find(product_id)
+        body = {"productId": product_id, **_DEFAULTS} if element is None else element.body
         for name, value in changes.items():
             if value is None:
                 body.pop(name, None)
             else:
                 body[name] = value
-        return self.shelf.put(product_id, body, now), entry is None
+        return self.storage.put(product_id, body, now), element is None

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.connectif.model.contacts import Bought, Contacts
-from pipeline.sandbox.connectif.model.field_types import DATE_TIME, EMAIL, INTEGER, NUMBER, TEXT, Kind, moment
+from pipeline.sandbox.connectif.model.contacts import PurchaseTotals, StoredContacts
+from pipeline.sandbox.connectif.model.field_types import (
+    DATE_TIME,
+    EMAIL,
+    INTEGER,
+    NUMBER,
+    TEXT,
+    FieldType,
+    parse_timestamp,
+)
+from pipeline.sandbox.connectif.model.ids import MakeId
 from pipeline.sandbox.connectif.model.products import COMMON
-from pipeline.sandbox.connectif.model.storage import Entry, Shelf, id_maker
-from pipeline.sandbox.connectif.simulation.behaviour import Switches
+from pipeline.sandbox.connectif.model.storage import ElementStorage, StoredElement
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 
-PURCHASE: dict[str, Kind] = {
-    "purchaseId": Kind(lambda value: isinstance(value, str) and value.strip() != "", str),
+PURCHASE: dict[str, FieldType] = {
+    "purchaseId": FieldType(lambda value: isinstance(value, str) and value.strip() != "", str),
     "contactEmail": EMAIL,
     "contactExternalId": TEXT,
     "cartId": TEXT,
@@ -20,66 +29,76 @@ PURCHASE: dict[str, Kind] = {
     "totalPrice": NUMBER,
     "totalQuantity": INTEGER,
     "paymentMethod": TEXT,
-    "products": Kind(lambda value: isinstance(value, list), str),
+    "products": FieldType(lambda value: isinstance(value, list), str),
     "sourceType": TEXT,
     "sourceName": TEXT,
 }
-LINE: dict[str, Kind] = {**COMMON, "productId": TEXT, "quantity": INTEGER, "price": NUMBER}
+LINE: dict[str, FieldType] = {**COMMON, "productId": TEXT, "quantity": INTEGER, "price": NUMBER}
 
 _TRIGGER = "triggerPurchaseEvent"
 
 
-class Purchases:
+class StoredPurchases:
     """The purchases of one account, by the shop's ids."""
 
-    def __init__(self, space: int, contacts: Contacts) -> None:
-        self.shelf = Shelf(id_maker(space))
+    def __init__(self, make_id: MakeId, contacts: StoredContacts) -> None:
+        self.storage = ElementStorage(make_id)
         self._contacts = contacts
 
-    def ever(self, purchase_id: str, switches: Switches) -> Entry | None:
+    def find_even_deleted(self, purchase_id: str, behaviour: ApiBehaviour) -> StoredElement | None:
         """The purchase with that id, deleted or not."""
-        return self.shelf.ever(_key(purchase_id, switches))
+        return self.storage.find_even_deleted(_key(purchase_id, behaviour))
 
-    def find(self, purchase_id: str, switches: Switches) -> Entry | None:
+    def find(self, purchase_id: str, behaviour: ApiBehaviour) -> StoredElement | None:
         """The purchase with that id, if it is there now."""
-        return self.shelf.find(_key(purchase_id, switches))
+        return self.storage.find(_key(purchase_id, behaviour))
 
     def create(
-        self, body: Mapping[str, Any], contact: Entry, now: float, switches: Switches, *, trigger: bool
-    ) -> Entry:
+        self,
+        body: Mapping[str, Any],
+        contact: StoredElement,
+        now: float,
+        behaviour: ApiBehaviour,
+        *,
+        trigger: bool,
+    ) -> StoredElement:
         """Store a purchase and give it to its contact; `trigger` is remembered for the ledger."""
-        when = moment(body["purchaseDate"]) if "purchaseDate" in body else now
+        event_time = parse_timestamp(body["purchaseDate"]) if "purchaseDate" in body else now
         document = {**body, "contactId": contact.id, _TRIGGER: trigger}
-        entry = self.shelf.put(_key(body["purchaseId"], switches), document, now, when)
-        self._contacts.bought.setdefault(contact.place, Bought()).add(entry, body["totalPrice"])
-        return entry
+        element = self.storage.put(_key(body["purchaseId"], behaviour), document, now, event_time)
+        self._contacts.purchase_totals.setdefault(contact.position, PurchaseTotals()).add(
+            element, body["totalPrice"]
+        )
+        return element
 
-    def delete(self, entry: Entry, now: float) -> None:
+    def delete(self, element: StoredElement, now: float) -> None:
         """Delete a purchase; its contact has one less."""
-        owner = self._contacts.shelf.by_id(entry.body["contactId"])
+        owner = self._contacts.storage.find_by_id(element.body["contactId"])
         if owner is not None:
-            self._contacts.bought[owner.place] = self._without(entry, self._contacts.bought[owner.place])
-        self.shelf.drop(entry, now)
+            self._contacts.purchase_totals[owner.position] = self._without(
+                element, self._contacts.purchase_totals[owner.position]
+            )
+        self.storage.delete(element, now)
 
-    def _without(self, gone: Entry, bought: Bought) -> Bought:
+    def _without(self, gone: StoredElement, purchase_totals: PurchaseTotals) -> PurchaseTotals:
         """What is left of a contact's purchases: added up anew, as a sum less a part is not exact."""
-        left = Bought()
-        for place in bought.places:
-            entry = self.shelf.at(place)
-            if entry is not None and place != gone.place:
-                left.add(entry, entry.body["totalPrice"])
+        left = PurchaseTotals()
+        for position in purchase_totals.positions:
+            element = self.storage.at(position)
+            if element is not None and position != gone.position:
+                left.add(element, element.body["totalPrice"])
         return left
 
 
-def shown(entry: Entry) -> bytes:
+def purchase_json(element: StoredElement) -> bytes:
     """A purchase as GET answers it."""
-    text = entry.json
+    text = element.json
     for trigger in (b"true", b"false"):
         text = text.replace(b',"%s":%s}' % (_TRIGGER.encode(), trigger), b"}")
     return text
 
 
-def _key(purchase_id: str, switches: Switches) -> str:
-    if switches.purchase_id_match == "exact":
+def _key(purchase_id: str, behaviour: ApiBehaviour) -> str:
+    if behaviour.purchase_id_match == "exact":
         return purchase_id
-    return purchase_id.strip() if switches.purchase_id_match == "trimmed" else purchase_id.strip().casefold()
+    return purchase_id.strip() if behaviour.purchase_id_match == "trimmed" else purchase_id.strip().casefold()

@@ -1,4 +1,4 @@
-"""What is not known of the real API, as switches. Each default is the most likely reading."""
+"""How the API behaves where it is not documented. Each default is the most likely reading."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import SettingsError
 
 
-class Switches(BaseModel):
-    """Inferred and unknown points of the API. Durations are the API's own seconds: `speed` divides them."""
+class ApiBehaviour(BaseModel):
+    """Inferred and unknown points of the API: `switches` in the settings and the control API, `--switch`.
+
+    Durations are the API's own seconds: `speed` divides them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: rules that match calls, each with one effect."""
+"""Fault injection: rules that match calls, each with one effect."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-from pipeline.sandbox.connectif.http.responses import Header
 
 Effect = Literal[
     "timeout",
@@ -52,7 +50,7 @@ class FaultRule(BaseModel):
     """Which calls go wrong, and how.
 
     A rule looks at calls that carry a known key and are within the limit. It lets `after` of those it matches
-    pass, then strikes with `probability`, at most `count` times and for `seconds_active` seconds.
+    pass, then applies with `probability`, at most `count` times and for `seconds_active` seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,8 +72,10 @@ class FaultRule(BaseModel):
     )
     after: int = Field(0, ge=0, description="matching calls let pass first")
     probability: float = Field(1.0, ge=0, le=1)
-    count: int | None = Field(None, ge=1, description="strikes, then it rests; none: without end")
-    seconds_active: float | None = Field(None, gt=0, description="from its first strike on; none: for ever")
+    count: int | None = Field(None, ge=1, description="times it applies, then it rests; none: without end")
+    seconds_active: float | None = Field(
+        None, gt=0, description="from the first time it applies; none: for ever"
+    )
     status: int = Field(
         500,
         ge=200,
@@ -104,7 +104,7 @@ class FaultRule(BaseModel):
     )
 
     @property
-    def sent_headers(self) -> tuple[Header, ...]:
+    def sent_headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The rule's headers as they are sent."""
         return tuple((name.encode(), value.encode("latin-1")) for name, value in self.headers.items())
 
@@ -131,12 +131,12 @@ class FaultRule(BaseModel):
         return self
 
 
-class _Armed:
+class _ActiveRule:
     def __init__(self, number: int, rule: FaultRule) -> None:
         self.number = number
         self.rule = rule
         self.seen = 0
-        self.strikes = 0
+        self.injected = 0
         self.until: float | None = None
 
     def matches(self, account: str, method: str, route: str) -> bool:
@@ -147,22 +147,22 @@ class _Armed:
             and (rule.route is None or fnmatch.fnmatchcase(route, rule.route))
         )
 
-    def strikes_at(self, now: float, chance: random.Random) -> bool:
+    def applies_at(self, now: float, rng: random.Random) -> bool:
         self.seen += 1
-        if self.seen <= self.rule.after or self.strikes == self.rule.count:
+        if self.seen <= self.rule.after or self.injected == self.rule.count:
             return False
         if self.until is not None and now >= self.until:
             return False
-        if chance.random() >= self.rule.probability:
+        if rng.random() >= self.rule.probability:
             return False
-        self.strikes += 1
+        self.injected += 1
         if self.until is None and self.rule.seconds_active is not None:
             self.until = now + self.rule.seconds_active
         return True
 
 
-class Strike:
-    """A rule that hit a call. `number` names the rule while it is in force."""
+class InjectedFault:
+    """The fault that a rule injects into one call. `number` names the rule while it is in force."""
 
     __slots__ = ("number", "rule")
 
@@ -171,41 +171,41 @@ class Strike:
         self.rule = rule
 
 
-class Faults:
-    """The rules in force, in the order they came; the first that strikes a call decides."""
+class FaultInjector:
+    """The rules in force, in the order they came; the first that applies to a call decides."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
         self._numbers = itertools.count(1)
-        self._armed: list[_Armed] = []
+        self._active: list[_ActiveRule] = []
 
     def add(self, rules: Iterable[FaultRule]) -> None:
         """Put rules in force."""
-        self._armed += [_Armed(next(self._numbers), rule) for rule in rules]
+        self._active += [_ActiveRule(next(self._numbers), rule) for rule in rules]
 
     def clear(self, number: int | None = None) -> None:
         """Take one rule, or all, out of force; imports it held go on."""
-        self._armed = [armed for armed in self._armed if number not in (None, armed.number)]
+        self._active = [active for active in self._active if number not in (None, active.number)]
 
     def in_force(self, number: int) -> bool:
         """Whether the rule is still there."""
-        return any(armed.number == number for armed in self._armed)
+        return any(active.number == number for active in self._active)
 
-    def strike(self, account: str, method: str, route: str, now: float) -> Strike | None:
+    def choose(self, account: str, method: str, route: str, now: float) -> InjectedFault | None:
         """What goes wrong with this call, if anything."""
-        for armed in self._armed:
-            if armed.matches(account, method, route) and armed.strikes_at(now, self._chance):
-                return Strike(armed.number, armed.rule)
+        for active in self._active:
+            if active.matches(account, method, route) and active.applies_at(now, self._rng):
+                return InjectedFault(active.number, active.rule)
         return None
 
     def report(self) -> list[dict[str, object]]:
-        """The rules with what they saw and struck."""
+        """The rules, each with the calls it matched and the faults it injected."""
         return [
             {
-                "id": armed.number,
-                "seen": armed.seen,
-                "strikes": armed.strikes,
-                **armed.rule.model_dump(exclude_defaults=True),
+                "id": active.number,
+                "seen": active.seen,
+                "strikes": active.injected,
+                **active.rule.model_dump(exclude_defaults=True),
             }
-            for armed in self._armed
+            for active in self._active
         ]

@@ -4,78 +4,81 @@ from __future__ import annotations
 
 from starlette.datastructures import UploadFile
 
-from pipeline.sandbox.connectif.http.account import Account
+from pipeline.sandbox.connectif.http.account import SimulatedAccount
 from pipeline.sandbox.connectif.http.file_links import FileLink, make_link
-from pipeline.sandbox.connectif.http.request import Call, Form
+from pipeline.sandbox.connectif.http.request import ApiRequest, MultipartForm
 from pipeline.sandbox.connectif.http.responses import (
     CSV,
     NO_CONTENT,
-    Answer,
-    Refusal,
-    Violation,
-    absent,
-    ok,
-    refuse,
-    unprocessable,
+    ApiResponse,
+    http_error_response,
+    json_response,
 )
-from pipeline.sandbox.connectif.jobs.imports import Import, Options
+from pipeline.sandbox.connectif.jobs.import_rows import ImportOptions
+from pipeline.sandbox.connectif.jobs.imports import ImportJob
+from pipeline.sandbox.connectif.model.api_errors import ApiError, Violation, not_found, unprocessable
 
 _TYPES = ("contacts", "products", "coupons")
 
 
-def create(call: Call) -> Answer:
+def create(request: ApiRequest) -> ApiResponse:
     """POST /imports/."""
-    form = call.form
+    form = request.form
     if form is None:
-        raise refuse(415, "Content type is not multipart/form-data.")
+        raise ApiError(415, "Content type is not multipart/form-data.")
     try:
-        options, upload = _asked(call, form)
-        call.account.imports.check_queue()
-    except Refusal:
+        options, upload = _read_form(request, form)
+        request.account.imports.check_queue()
+    except ApiError:
         if form.file is not None:
             form.file.file.close()
         raise
-    effect = call.strike.rule.effect if call.strike is not None else ""
-    strike = call.strike if effect.startswith("import_") else None
-    one = call.account.imports.create(options, upload.file, call.now, strike)
-    return ok(_shown(call, one), 201)
+    effect = request.fault.rule.effect if request.fault is not None else ""
+    fault = request.fault if effect.startswith("import_") else None
+    job = request.account.imports.create(options, upload.file, request.now, fault)
+    return json_response(_to_json(request, job), 201)
 
 
-def get(call: Call) -> Answer:
+def get(request: ApiRequest) -> ApiResponse:
     """GET /imports/{id}."""
-    return ok(_shown(call, _find(call)))
+    return json_response(_to_json(request, _find(request)))
 
 
-def get_all(call: Call) -> Answer:
+def get_all(request: ApiRequest) -> ApiResponse:
     """GET /imports/."""
-    everything = call.account.imports.newest_first()
-    page = call.page(everything, "/imports/")
-    page["results"] = [_shown(call, one) for one in page["results"]]
-    return ok(page)
+    everything = request.account.imports.newest_first()
+    page = request.page(everything, "/imports/")
+    page["results"] = [_to_json(request, job) for job in page["results"]]
+    return json_response(page)
 
 
-def delete(call: Call) -> Answer:
+def delete(request: ApiRequest) -> ApiResponse:
     """DELETE /imports/{id}: only what is over."""
-    return call.account.imports.delete(_find(call)) or NO_CONTENT
+    job, imports = _find(request), request.account.imports
+    if not job.can_be_deleted:
+        status = request.behaviour.delete_unfinished_import_status
+        return http_error_response(status, f"Import {job.id} is {job.status}: it cannot be deleted.")
+    imports.delete(job)
+    return NO_CONTENT
 
 
-def report(account: Account, import_id: str) -> Answer:
+def report(account: SimulatedAccount, import_id: str) -> ApiResponse:
     """The error report behind an import's link."""
-    one = account.imports.find(import_id)
-    if one is None or one.report is None:
-        raise absent("File")
-    return Answer(200, content_type=CSV, file=one.report.copy())
+    job = account.imports.find(import_id)
+    if job is None or job.report is None:
+        raise not_found("File")
+    return ApiResponse(200, content_type=CSV, file=job.report.copy())
 
 
-def _find(call: Call) -> Import:
-    one = call.account.imports.find(call.connectif_id())
-    if one is None:
-        raise absent("Import")
-    return one
+def _find(request: ApiRequest) -> ImportJob:
+    job = request.account.imports.find(request.connectif_id())
+    if job is None:
+        raise not_found("Import")
+    return job
 
 
-def _asked(call: Call, form: Form) -> tuple[Options, UploadFile]:
-    texts, switches = form.texts, call.switches
+def _read_form(request: ApiRequest, form: MultipartForm) -> tuple[ImportOptions, UploadFile]:
+    texts, behaviour = form.texts, request.behaviour
     wrong: list[Violation] = []
 
     def choice(name: str, *allowed: str) -> str:
@@ -90,27 +93,27 @@ def _asked(call: Call, form: Form) -> tuple[Options, UploadFile]:
     delimiter = choice("delimiter", ",", ";")
     override = choice("overrideExisting", "true", "false")
     only_empty = choice("updateOnlyEmptyFields", "true", "false")
-    if only_empty == "true" and override == "false" and switches.only_empty_needs_override:
+    if only_empty == "true" and override == "false" and behaviour.only_empty_needs_override:
         wrong.append(Violation("updateOnlyEmptyFields", "/updateOnlyEmptyFields", "Needs overrideExisting"))
     set_id = texts.get("couponSetId")
     if kind == "coupons":
-        coupon_set = call.account.coupon_sets.find(set_id or "")
-        if coupon_set is None or coupon_set.seed.type != "multiple":
+        coupon_set = request.account.data.coupon_sets.find(set_id or "")
+        if coupon_set is None or coupon_set.definition.type != "multiple":
             wrong.append(Violation("couponSetId", "/couponSetId"))
     upload = form.file
     if upload is None:
         wrong.append(Violation("file", "/file", "Value is required"))
-    elif switches.csv_part_required and not (upload.content_type or "").startswith("text/csv"):
+    elif behaviour.csv_part_required and not (upload.content_type or "").startswith("text/csv"):
         wrong.append(Violation("file", "/file", "Content type is not text/csv"))
     if wrong or upload is None:
         raise unprocessable(wrong)
-    return Options(kind, delimiter, override == "true", only_empty == "true", set_id or None), upload
+    return ImportOptions(kind, delimiter, override == "true", only_empty == "true", set_id or None), upload
 
 
-def _shown(call: Call, one: Import) -> dict[str, object]:
+def _to_json(request: ApiRequest, job: ImportJob) -> dict[str, object]:
     url = None
-    if one.report is not None:
-        link = FileLink(call.account.name, "import", one.id, "error-report.csv")
-        expired = call.strike is not None and call.strike.rule.effect == "expired_url"
-        url = make_link(call.account, link, call.base_url, call.now, expired=expired)
-    return one.shown(url)
+    if job.report is not None:
+        link = FileLink(request.account.name, "import", job.id, "error-report.csv")
+        expired = request.fault is not None and request.fault.rule.effect == "expired_url"
+        url = make_link(request.account, link, request.base_url, request.now, expired=expired)
+    return job.to_json(url)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from pipeline.sandbox.connectif.http.request import Call
-from pipeline.sandbox.connectif.http.responses import Answer, problem, refuse
+from pipeline.sandbox.connectif.http.request import ApiRequest
+from pipeline.sandbox.connectif.http.responses import ApiResponse, http_error_response
 from pipeline.sandbox.connectif.http.routes import (
     contacts,
     events,
@@ -17,12 +17,13 @@ from pipeline.sandbox.connectif.http.routes import (
     purchases,
     store,
 )
+from pipeline.sandbox.connectif.model.api_errors import ApiError
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[ApiRequest], ApiResponse]
 
 
-class Route(NamedTuple):
-    """One route; `number` is its place in the ledger's record."""
+class ApiRoute(NamedTuple):
+    """One route; `number` is what the call log stores of it."""
 
     number: int
     method: str
@@ -93,27 +94,27 @@ _ROWS: tuple[tuple[str, str, str, Handler], ...] = (
         events.create_type,
     ),
 )
-ROUTES = tuple(Route(number, *row) for number, row in enumerate(_ROWS))
+ROUTES = tuple(ApiRoute(number, *row) for number, row in enumerate(_ROWS))
 IMPORT = next(route for route in ROUTES if route.handler is imports.create)
 
 
-def _nothing_there(_: Call) -> Answer:
-    raise refuse(404, "There is no such route.")
+def _no_such_route(_: ApiRequest) -> ApiResponse:
+    raise ApiError(404, "There is no such route.")
 
 
-def _wrong_method(_: Call) -> Answer:
-    return problem(405, "The method is not allowed here.")
+def _wrong_method(_: ApiRequest) -> ApiResponse:
+    return http_error_response(405, "The method is not allowed here.")
 
 
-NO_ROUTE = Route(len(ROUTES), "", "(no route)", "", _nothing_there)
-WRONG_METHOD = Route(len(ROUTES) + 1, "", "(wrong method)", "", _wrong_method)
-ALL = (*ROUTES, NO_ROUTE, WRONG_METHOD)
+NO_ROUTE = ApiRoute(len(ROUTES), "", "(no route)", "", _no_such_route)
+WRONG_METHOD = ApiRoute(len(ROUTES) + 1, "", "(wrong method)", "", _wrong_method)
+ALL_ROUTES = (*ROUTES, NO_ROUTE, WRONG_METHOD)
 
 
 class _Pattern(NamedTuple):
     parts: tuple[bytes | str, ...]
     """Literal parts as bytes, names of parameters as text."""
-    by_method: dict[str, Route]
+    by_method: dict[str, ApiRoute]
 
 
 def _patterns() -> dict[tuple[int, bytes], list[_Pattern]]:
@@ -132,13 +133,13 @@ def _patterns() -> dict[tuple[int, bytes], list[_Pattern]]:
 _PATTERNS = _patterns()
 
 
-def match(method: str, raw_path: bytes) -> tuple[Route, dict[str, str]]:
+def match(method: str, raw_path: bytes) -> tuple[ApiRoute, dict[str, str]]:
     """The route of a path, with or without a slash at its end, and its parameters.
 
     The path is split before it is decoded: an encoded slash belongs to its parameter.
 
     Raises:
-        Refusal: 400 for a parameter that is not UTF-8.
+        ApiError: 400 for a parameter that is not UTF-8.
     """
     parts = raw_path.split(b"/")[1:]
     if len(parts) > 1 and not parts[-1]:
@@ -168,4 +169,4 @@ def _decoded(part: bytes) -> str:
     try:
         return (unquote_to_bytes(part) if b"%" in part else part).decode()
     except UnicodeDecodeError:
-        raise refuse(400, "The path is not valid UTF-8.") from None
+        raise ApiError(400, "The path is not valid UTF-8.") from None

@@ -1,4 +1,4 @@
-"""The shelf against a plain dictionary, and the virtual clock."""
+"""The storage of elements against a plain dictionary, and the virtual clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox.connectif.model.storage import Shelf, id_maker
+from pipeline.sandbox.connectif.model.ids import id_maker
+from pipeline.sandbox.connectif.model.storage import ElementStorage
 from pipeline.sandbox.connectif.simulation.clock import VirtualClock
 
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -17,10 +18,10 @@ ORDERS = st.lists(st.tuples(st.sampled_from(["put", "drop"]), KEYS, BODIES), max
 
 
 @given(ORDERS)
-def test_a_shelf_holds_what_was_last_put_and_counts_every_creation(
+def test_a_storage_holds_what_was_last_put_and_counts_every_creation(
     orders: list[tuple[str, str, dict[str, Any]]],
 ) -> None:
-    shelf = Shelf(id_maker(7))
+    storage = ElementStorage(id_maker(7))
     held: dict[str, dict[str, Any]] = {}
     writes: dict[str, int] = {}
     creates: dict[str, int] = {}
@@ -29,38 +30,38 @@ def test_a_shelf_holds_what_was_last_put_and_counts_every_creation(
             creates[key] = creates.get(key, 0) + (key not in held)
             writes[key] = writes.get(key, 0) + 1
             held[key] = body
-            shelf.put(key, body, 1_000.0 + number)
-        elif (entry := shelf.find(key)) is not None:
-            shelf.drop(entry, 1_000.0 + number)
+            storage.put(key, body, 1_000.0 + number)
+        elif (element := storage.find(key)) is not None:
+            storage.delete(element, 1_000.0 + number)
             del held[key]
-    assert {entry.key: entry.body for entry in shelf.living()} == held
-    assert shelf.held == len(held)
+    assert {element.key: element.body for element in storage.existing()} == held
+    assert storage.held == len(held)
     for key, count in writes.items():
-        entry = shelf.ever(key)
-        assert entry is not None
-        assert (entry.writes, entry.creates, entry.deleted) == (count, creates[key], key not in held)
-        found = shelf.by_id(entry.id)
+        element = storage.find_even_deleted(key)
+        assert element is not None
+        assert (element.writes, element.creates, element.deleted) == (count, creates[key], key not in held)
+        found = storage.find_by_id(element.id)
         assert (found is not None) == (key in held)
-    assert shelf.created - shelf.recreated == len(shelf)
+    assert storage.created - storage.recreated == len(storage)
 
 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=400), max_size=10))
 def test_a_body_survives_its_compression(body: dict[str, str]) -> None:
-    shelf = Shelf(id_maker(1))
-    shelf.put("key", body, 5.0)
-    entry = shelf.find("key")
-    assert entry is not None
-    assert entry.body == body
+    storage = ElementStorage(id_maker(1))
+    storage.put("key", body, 5.0)
+    element = storage.find("key")
+    assert element is not None
+    assert element.body == body
 
 
-def test_an_id_of_another_sort_of_element_is_none_here() -> None:
-    one, other = Shelf(id_maker(1)), Shelf(id_maker(2))
-    entry = one.put("a", {}, 5.0)
+def test_an_id_of_another_kind_of_element_is_none_here() -> None:
+    one, other = ElementStorage(id_maker(1)), ElementStorage(id_maker(2))
+    element = one.put("a", {}, 5.0)
     other.put("a", {}, 5.0)
-    assert other.by_id(entry.id) is None
-    assert one.by_id(f"{entry.id[:-1]}1") is None
-    assert one.by_id("x" * 24) is None
-    assert one.by_id("f" * 24) is None
+    assert other.find_by_id(element.id) is None
+    assert one.find_by_id(f"{element.id[:-1]}1") is None
+    assert one.find_by_id("x" * 24) is None
+    assert one.find_by_id("f" * 24) is None
 
 
 async def test_sleepers_wake_in_order_at_their_own_moments() -> None:
