@@ -404,14 +404,14 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Simulate Connectif for every account of the settings."""
-    from pipeline.sandbox import serve  # noqa: PLC0415 - start fast
+    from pipeline.sandbox.connectif.http import server  # noqa: PLC0415 - start fast
 
     if list_switches:
-        serve.print_switches()
+        server.print_switches()
         return
     read = _started("sandbox", config_path, keeps_data=False)
-    settings = serve.with_options(read, speed=speed, window=window, switches=switch or ())
-    serve.run(settings, host=host, port=port)
+    settings = server.with_options(read, speed=speed, window=window, switches=switch or ())
+    server.run(settings, host=host, port=port)
 
 
 @app.command()

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from pipeline.config import parse
-from pipeline.sandbox.app import Sandbox
-from pipeline.sandbox.clock import VirtualClock
-from pipeline.sandbox.transport import SandboxTransport
+from pipeline.sandbox.connectif.http.app import ConnectifSandbox
+from pipeline.sandbox.connectif.http.transport import SandboxTransport
+from pipeline.sandbox.connectif.simulation.clock import VirtualClock
 
 KEY = "keyid:keysecret"
 OTHER_KEY = "otherid:othersecret"
@@ -42,7 +42,7 @@ PRODUCT = {"name": "Cup", "productDetailUrl": f"{DOMAIN}/cup", "unitPrice": 10.5
 class Api:
     """The client's side of a sandbox."""
 
-    def __init__(self, sandbox: Sandbox, clock: VirtualClock, client: httpx.AsyncClient) -> None:
+    def __init__(self, sandbox: ConnectifSandbox, clock: VirtualClock, client: httpx.AsyncClient) -> None:
         self.sandbox = sandbox
         self.clock = clock
         self.client = client
@@ -144,7 +144,7 @@ async def running(
         {},
     )
     clock = VirtualClock()
-    sandbox = Sandbox(settings, clock=clock, seed=seed, callback_transport=callback_transport)
+    sandbox = ConnectifSandbox(settings, clock=clock, seed=seed, callback_transport=callback_transport)
     async with httpx.AsyncClient(
         transport=SandboxTransport(sandbox), base_url="http://sandbox", timeout=30.0
     ) as client:

@@ -15,9 +15,9 @@ from benchmarks.budget.baselines import one_by_one, token_bucket
 from benchmarks.budget.workload import Deed
 from pipeline.config import Settings, parse
 from pipeline.records import PurchaseRecord, Record
-from pipeline.sandbox.calls import LoggedCall
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.call_log import LoggedCall
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import oracle, virtual
 from tests.simulation.shop import Shop
 from tests.simulation.world import Life, World
@@ -112,14 +112,14 @@ class Story:
         """When each purchase was first created, by its id."""
         found: dict[str, float] = {}
         for call in self.calls:
-            route = table.ALL[call.route]
+            route = table.ALL_ROUTES[call.route]
             if (route.method, route.template, call.status) == ("POST", "/purchases/", 201):
                 found.setdefault(call.key or "", call.time + call.duration)
         return found
 
     def kinds(self) -> Counter[str]:
         """Calls by method and element."""
-        routes = (table.ALL[call.route] for call in self.calls)
+        routes = (table.ALL_ROUTES[call.route] for call in self.calls)
         return Counter(f"{route.method} {route.template.split('/')[1]}" for route in routes)
 
     def ordered(self) -> dict[str, Said]:
@@ -164,7 +164,7 @@ async def _tell(
     settings: Settings,
 ) -> tuple[list[Said], World]:
     loop = asyncio.get_running_loop()
-    world = World(settings, seed, Switches().changed(switches))
+    world = World(settings, seed, ApiBehaviour().changed(switches))
     program = make(world)
     await program.start()
     ear, began = _Ear(program), loop.time()

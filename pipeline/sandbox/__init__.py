@@ -1,1 +1,6 @@
-"""Connectif, simulated: an ASGI app for tests, demos, and clients that others wrote for the real API."""
+"""Simulated services: what the pipeline talks to, simulated on this machine for tests and demos.
+
+`connectif` simulates Connectif's API. Simulated shops belong beside it, in `shops`, one package per platform.
+None of them shares code with the clients in `pipeline.connectif` and `pipeline.shops`: a mistake there has to
+show here.
+"""

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from pipeline.sandbox.faults import Effect
+from pipeline.sandbox.connectif.simulation.faults import Effect
 from tests.connectif_sandbox import EMAIL, OTHER_KEY, PURCHASE, Api, running
 
 CSV = "_email\na@mail.example\nb@mail.example\n"

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import parse
 from pipeline.errors import SettingsError
-from pipeline.sandbox.app import Sandbox
+from pipeline.sandbox.connectif.http.app import ConnectifSandbox
 from tests.connectif_sandbox import KEY, OTHER_KEY, running
 
 
@@ -108,7 +108,7 @@ async def test_two_keys_of_one_account_share_its_budget() -> None:
 def test_two_accounts_with_one_key_are_refused_at_the_start() -> None:
     account = {"api_key": "a:b", "base_url": "http://localhost"}
     with pytest.raises(SettingsError, match="same API key"):
-        Sandbox(parse({"accounts": {"one": account, "two": account}}, {}))
+        ConnectifSandbox(parse({"accounts": {"one": account, "two": account}}, {}))
 
 
 async def test_a_401_leaves_no_trace_in_any_account() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sandbox.ledger import MAX_PAGE
+from pipeline.sandbox.connectif.http.ledger import MAX_PAGE
 from tests.connectif_sandbox import EMAIL, OTHER_KEY, PURCHASE, Api, running
 
 
@@ -144,18 +144,18 @@ async def test_a_hundred_thousand_purchases_are_shown_quickly_and_fit_in_little_
     async with running() as api:
         await api.prepare()
         account = api.sandbox.accounts["acme-es"]
-        contact = account.contacts.find("email", EMAIL)
+        contact = account.data.contacts.find("email", EMAIL)
         assert contact is not None
-        switches = api.sandbox.world.switches
+        behaviour = api.sandbox.simulation.behaviour
         for number in range(100_000):
             body = {**PURCHASE, "purchaseId": f"order-{number}"}
-            account.purchases.create(body, contact, api.clock.now(), switches, trigger=False)
+            account.data.purchases.create(body, contact, api.clock.now(), behaviour, trigger=False)
         start = time.process_time()
         page = await _ledger(api, f"&kind=purchases&bodies=0&offset=90000&limit={MAX_PAGE + 1}")
         assert time.process_time() - start < 2
         assert page["purchases"]["total"] == 100_000
         assert len(page["purchases"]["items"]) == 10_000
-        rows = account.purchases.shelf._rows
+        rows = account.data.purchases.storage._rows
         assert sum(map(len, rows)) / len(rows) < 300
 
 

@@ -16,8 +16,8 @@ import pytest
 from pipeline.config import parse
 from pipeline.errors import SettingsError
 from pipeline.local.ports import free_port
-from pipeline.sandbox.serve import with_options
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.server import with_options
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.connectif_sandbox import EMAIL, KEY, PRODUCT, PURCHASE
 from tests.processes import wait_until
 
@@ -157,7 +157,7 @@ def test_a_wrong_switch_stops_the_command_and_names_it(tmp_path: Path) -> None:
 def test_every_switch_is_listed_with_its_meaning() -> None:
     command = [sys.executable, "-m", "pipeline", "sandbox", "--list-switches"]
     listed = subprocess.run(command, capture_output=True, check=True, env={"COLUMNS": "200"}).stdout.decode()
-    for name, field in Switches.model_fields.items():
+    for name, field in ApiBehaviour.model_fields.items():
         assert field.description
         assert name in listed
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pipeline.sandbox.faults import FaultRule
+from pipeline.sandbox.connectif.simulation.faults import FaultRule
 from tests.simulation.storm import Deed, Deeds
 
 DEEDS = 120

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.records import Outcome, Receipt
-from pipeline.sandbox.faults import FaultRule
-from pipeline.sandbox.ledger import Query, ledger
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.ledger import LedgerQuery, account_ledger
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
+from pipeline.sandbox.connectif.simulation.faults import FaultRule
 from tests.simulation import virtual
 from tests.simulation.shop import Shop
 from tests.simulation.world import Life, World, settings_for
@@ -46,15 +46,15 @@ class Stage:
 
     def fault(self, effect: Any, **rule: Any) -> None:
         """From now on this goes wrong."""
-        self.world.sandbox.world.faults.add([FaultRule(effect=effect, **rule)])
+        self.world.sandbox.simulation.faults.add([FaultRule(effect=effect, **rule)])
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
-        self.world.sandbox.world.faults.clear()
+        self.world.sandbox.simulation.faults.clear()
 
     def calls(self) -> list[tuple[str, str, int]]:
         """(method, route, status) of every call so far."""
-        shown = ledger(self.connectif, Query(kind="coupons", calls=True, limit=50_000))
+        shown = account_ledger(self.connectif, LedgerQuery(kind="coupons", calls=True, limit=50_000))
         return [(call["method"], call["route"], call["status"] or 0) for call in shown["calls"]["items"]]
 
     def routes(self) -> Counter[str]:
@@ -79,7 +79,7 @@ def play(tmp_path: Path, story: Story, *, seed: int = 0, switches: Any = None, *
     """Tell a story on virtual time; at its end the limit was kept and every version is accounted for."""
 
     async def told() -> None:
-        world = World(settings_for(tmp_path, **deliver), seed, Switches().changed(switches or {}))
+        world = World(settings_for(tmp_path, **deliver), seed, ApiBehaviour().changed(switches or {}))
         life = Life(world, "w1")
         await life.start()
         stage = Stage(world, life)

@@ -13,8 +13,8 @@ from benchmarks.budget.bound import fewest_calls, ideal_waits, least_seconds
 from benchmarks.budget.figures import makespan, most_in_a_window, percentiles, used_while_waiting, waits
 from benchmarks.budget.run import Story, tell
 from pipeline.events import Lane
-from pipeline.sandbox.limit import Bucket
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.rate_limit import RateLimiter
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 
 ORDERS = 600
 
@@ -38,14 +38,14 @@ def _backlog(program: str = "pipeline", lane: Lane = Lane.LIVE, **switches: str)
 def test_whoever_calls_as_soon_as_connectif_lets_in_needs_the_bound_exactly(
     calls: int, limit: int, begins: int, window: dict[str, str]
 ) -> None:
-    switches, bucket = Switches().changed(window), Bucket(60.0)
+    behaviour, limiter = ApiBehaviour().changed(window), RateLimiter(60.0)
     now, left = float(begins), calls
     while left:
-        verdict = bucket.take(now, limit, switches)
-        if verdict.admitted:
+        decision = limiter.register(now, limit, behaviour)
+        if decision.admitted:
             left -= 1
         else:
-            now = verdict.reset
+            now = decision.reset
     over = begins % 60.0 if window.get("window_start") == "aligned" else 0.0
     assert now - begins == pytest.approx(least_seconds(calls, limit, 60.0, over=over))
 

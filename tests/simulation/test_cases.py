@@ -81,9 +81,9 @@ def _hold(world: World, case: Case) -> None:
     """Let Connectif hold what it held before."""
     account, at = world.sandbox.accounts[ACCOUNT], virtual.wall() - BEFORE
     for email, fields in case.given.connectif.contacts.items():
-        account.contacts.patch("email", email, fields, at, world.sandbox.world.switches)
+        account.data.contacts.patch("email", email, fields, at, world.sandbox.simulation.behaviour)
     for product_id, fields in case.given.connectif.products.items():
-        account.products.patch(product_id, fields, at)
+        account.data.products.patch(product_id, fields, at)
 
 
 def _wrong(expected: Expected, end: End) -> Iterator[str]:

@@ -58,8 +58,8 @@ def _says(
 
 def _holds(stage: Stage, email: str = ANN, **fields: Any) -> None:
     """Connectif has this contact before anything is told."""
-    connectif, switches = stage.connectif, stage.world.sandbox.world.switches
-    connectif.contacts.patch("email", email, fields, virtual.wall(), switches)
+    connectif, behaviour = stage.connectif, stage.world.sandbox.simulation.behaviour
+    connectif.data.contacts.patch("email", email, fields, virtual.wall(), behaviour)
 
 
 def _status(stage: Stage, email: str = ANN) -> Any:

@@ -122,11 +122,11 @@ async def heard(history: list[Said], directory: Path, *, ticks: bool) -> tuple[s
 
 def _leave(world: World, minute: float) -> list[Word]:
     """The link in a mail of Connectif's, where Ana gets any."""
-    contacts = world.sandbox.accounts[ACCOUNT].contacts
+    contacts = world.sandbox.accounts[ACCOUNT].data.contacts
     entry = contacts.find("email", ANA)
     if entry is None or entry.body.get(STATUS) == "unsubscribed":
         return []
-    contacts.patch("email", ANA, {STATUS: "unsubscribed"}, virtual.wall(), world.sandbox.world.switches)
+    contacts.patch("email", ANA, {STATUS: "unsubscribed"}, virtual.wall(), world.sandbox.simulation.behaviour)
     return [Word(minute, subscribed=False, of="connectif")]
 
 

@@ -245,10 +245,10 @@ def test_a_customer_deleted_and_refused_anew_is_told_by_the_next_event(tmp_path:
 def _lose(stage: Stage, what: str) -> None:
     """Somebody deletes it in Connectif."""
     if what == "contact":
-        contact = stage.connectif.contacts.find("email", "ann@example.com")
+        contact = stage.connectif.data.contacts.find("email", "ann@example.com")
         assert contact is not None
-        stage.connectif.contacts.delete(contact, virtual.wall())
+        stage.connectif.data.contacts.delete(contact, virtual.wall())
     else:
-        product = stage.connectif.products.shelf.find("p1")
+        product = stage.connectif.data.products.storage.find("p1")
         assert product is not None
-        stage.connectif.products.shelf.drop(product, virtual.wall())
+        stage.connectif.data.products.storage.delete(product, virtual.wall())

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
-from pipeline.sandbox.coupons import CouponSet
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.model.coupons import CouponSet
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import virtual
 from tests.simulation.stage import Stage, Story, minutes
 from tests.simulation.world import Life, World, settings_for
@@ -29,7 +29,7 @@ class Clerk:
     @property
     def spring(self) -> CouponSet:
         """As Connectif has it."""
-        return self.stage.connectif.coupon_sets.all()[0]
+        return self.stage.connectif.data.coupon_sets.all()[0]
 
     def bring(self, codes: Iterable[str], set_id: str = "") -> None:
         """As `pipeline coupons add` does."""
@@ -51,12 +51,14 @@ class Clerk:
 
     def assign(self, count: int) -> None:
         """Connectif gives codes to customers."""
-        self.spring.seed = self.spring.seed.model_copy(update={"assigned": self.spring.seed.assigned + count})
+        self.spring.definition = self.spring.definition.model_copy(
+            update={"assigned": self.spring.definition.assigned + count}
+        )
 
     @property
     def available(self) -> int:
         """Codes left in the set, without the lag of its counters."""
-        return self.spring.held - self.spring.seed.assigned
+        return self.spring.held - self.spring.definition.assigned
 
     def codes(self) -> set[str]:
         """What the set holds; each was made once."""
@@ -78,8 +80,8 @@ def play(
 
     async def told() -> None:
         base = settings_for(tmp_path)
-        world = World(base, 0, Switches().changed(switches or {}))
-        set_id = wrong_id or world.sandbox.accounts["acme"].coupon_sets.all()[0].id
+        world = World(base, 0, ApiBehaviour().changed(switches or {}))
+        set_id = wrong_id or world.sandbox.accounts["acme"].data.coupon_sets.all()[0].id
         world.settings = _watching(base, {"set_id": set_id, "low": low, "batch": batch, "every": 60})
         life = Life(world, "w1")
         await life.start()
@@ -164,7 +166,7 @@ def test_other_sets_are_filled_at_once_beside_it(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         clerk = Clerk(stage)
         await minutes(2)
-        other = stage.connectif.coupon_sets.make(clerk.spring.seed, 0.0)
+        other = stage.connectif.data.coupon_sets.make(clerk.spring.definition, 0.0)
         clerk.bring(numbered(500))
         clerk.bring(["A", "B"], other.id)
         await minutes(1)
@@ -245,7 +247,7 @@ def test_a_full_queue_of_imports_is_waited_for(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         stage.fault("import_stuck", method="POST", route="/imports*", count=1)
         clerk = Clerk(stage)
-        other = stage.connectif.coupon_sets.make(clerk.spring.seed, 0.0)
+        other = stage.connectif.data.coupon_sets.make(clerk.spring.definition, 0.0)
         clerk.bring(["A", "B"], other.id)
         clerk.bring(numbered(120))
         await minutes(10)
@@ -294,7 +296,7 @@ def test_codes_that_somebody_else_put_there_end_dead_and_stop_no_account(tmp_pat
     async def story(stage: Stage) -> None:
         clerk = Clerk(stage)
         for code in numbered(200):
-            stage.connectif.coupon_sets.add(clerk.spring, code, 0.0)
+            stage.connectif.data.coupon_sets.add(clerk.spring, code, 0.0)
         clerk.assign(200)
         clerk.bring(numbered(260))
         await minutes(20)
@@ -313,7 +315,7 @@ def test_of_a_file_refused_in_part_the_rest_is_delivered(tmp_path: Path) -> None
     async def story(stage: Stage) -> None:
         clerk = Clerk(stage)
         for code in numbered(3):
-            stage.connectif.coupon_sets.add(clerk.spring, code, 0.0)
+            stage.connectif.data.coupon_sets.add(clerk.spring, code, 0.0)
         clerk.bring(numbered(50))
         await minutes(5)
         assert stage.world.outcomes() == {("coupon", "delivered"): 47, ("coupon", "dead"): 3}

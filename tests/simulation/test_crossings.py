@@ -39,17 +39,17 @@ def _long_ago(days: int = 1) -> int:
 
 
 def _lose_contact(stage: Stage) -> None:
-    found = stage.connectif.contacts.find("email", ANN)
+    found = stage.connectif.data.contacts.find("email", ANN)
     assert found is not None
-    stage.connectif.contacts.delete(found, virtual.wall())
+    stage.connectif.data.contacts.delete(found, virtual.wall())
 
 
 def _lose_products(stage: Stage, *ids: str) -> None:
-    shelf = stage.connectif.products.shelf
+    storage = stage.connectif.data.products.storage
     for product in ids:
-        found = shelf.find(product)
+        found = storage.find(product)
         assert found is not None
-        shelf.drop(found, virtual.wall())
+        storage.delete(found, virtual.wall())
 
 
 async def _backfill_aside(stage: Stage) -> None:

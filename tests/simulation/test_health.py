@@ -130,7 +130,7 @@ def test_an_account_that_is_away_holds_up_no_other(tmp_path: Path) -> None:
             Shop(world, "bolt").order(f"o{number}", "ann@example.com", "p1")
         await asyncio.sleep(10)
         assert len(world.holds("purchases", "bolt")) == 30
-        world.sandbox.world.faults.clear()
+        world.sandbox.simulation.faults.clear()
         await world.settle(life, within=900)
         assert len(world.holds("purchases", "acme")) == 30
         await life.stop()

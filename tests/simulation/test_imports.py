@@ -91,7 +91,9 @@ def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path
         stage.shop.product("p1")
         await stage.settle()
         stage.fault("import_stuck", method="POST", route="/imports*", count=1)
-        stage.world.sandbox.world.switches = stage.world.sandbox.world.switches.changed({"max_imports": 1})
+        stage.world.sandbox.simulation.behaviour = stage.world.sandbox.simulation.behaviour.changed(
+            {"max_imports": 1}
+        )
         for number in range(120):
             stage.shop.product(f"q{number}")
         await asyncio.sleep(10)
@@ -164,7 +166,7 @@ def test_names_hostile_to_csv_arrive_as_they_are(tmp_path: Path) -> None:
 
 def test_coupons_reach_their_set_each_once(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        set_id = stage.connectif.coupon_sets.all()[0].id
+        set_id = stage.connectif.data.coupon_sets.all()[0].id
         for number in range(30):
             _coupon(stage, set_id, f"CODE{number}", number)
         await stage.settle()
@@ -172,7 +174,7 @@ def test_coupons_reach_their_set_each_once(tmp_path: Path) -> None:
             _coupon(stage, set_id, f"CODE{number}", 30 + number)
         _coupon(stage, "0" * 24, "LOST", 40)
         await stage.settle(within=900)
-        assert len(stage.connectif.coupon_sets.codes) == 30
+        assert len(stage.connectif.data.coupon_sets.codes) == 30
         assert stage.ends("coupon", f"{set_id}/CODE1") == [
             (Outcome.DELIVERED, "imported"),
             (Outcome.UNCHANGED, "same"),

@@ -12,15 +12,15 @@ from tests.simulation.stage import Stage, play
 
 
 def _delete_contact(stage: Stage, email: str) -> None:
-    entry = stage.connectif.contacts.find("email", email)
+    entry = stage.connectif.data.contacts.find("email", email)
     assert entry is not None
-    stage.connectif.contacts.delete(entry, virtual.wall())
+    stage.connectif.data.contacts.delete(entry, virtual.wall())
 
 
 def _delete_product(stage: Stage, product_id: str) -> None:
-    entry = stage.connectif.products.shelf.find(product_id)
+    entry = stage.connectif.data.products.storage.find(product_id)
     assert entry is not None
-    stage.connectif.products.shelf.drop(entry, virtual.wall())
+    stage.connectif.data.products.storage.delete(entry, virtual.wall())
 
 
 def test_a_contact_deleted_behind_our_back_is_made_again(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_purchase_whose_contact_and_product_never_come_makes_them(tmp_path: Pa
 
 def test_a_purchase_whose_product_cannot_be_made_is_dead_with_the_reason(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        stage.connectif.products.domains._hosts = {"elsewhere.example"}
-        stage.connectif.products.domains._origins = {("https", "elsewhere.example", None)}
+        stage.connectif.data.products.domains._hosts = {"elsewhere.example"}
+        stage.connectif.data.products.domains._origins = {("https", "elsewhere.example", None)}
         stage.shop.order("o1", "ann@example.com", "p1")
         await stage.settle()
         assert stage.ends("product", "p1") == [(Outcome.DEAD, "bad_domain")]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import oracle, virtual
 from tests.simulation.plan import Fault, Plan
 from tests.simulation.shop import Shop
@@ -32,7 +32,7 @@ def rage(plan: Plan, directory: Path) -> None:
 
 async def _rage(plan: Plan, directory: Path) -> None:
     settings = settings_for(directory, **plan.settings)
-    world = World(settings, plan.seed, Switches().changed(plan.switches))
+    world = World(settings, plan.seed, ApiBehaviour().changed(plan.switches))
     async with _trouble(world, plan):
         raging = asyncio.create_task(_deeds(world, plan))
         life = await _lives(world, plan)
@@ -84,11 +84,11 @@ async def _trouble(world: World, plan: Plan) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        world.sandbox.world.faults.clear()
+        world.sandbox.simulation.faults.clear()
 
 
 async def _fault(world: World, fault: Fault) -> None:
-    faults = world.sandbox.world.faults
+    faults = world.sandbox.simulation.faults
     await asyncio.sleep(fault.at)
     faults.add([fault.rule])
     number = max(int(str(rule["id"])) for rule in faults.report())
@@ -117,7 +117,7 @@ def _limit_kept(world: World, *, alone: bool) -> None:
     times = sorted(
         call.time
         for call in account.log.page(0, account.log.total)
-        if table.ALL[call.route].template != OTHERS
+        if table.ALL_ROUTES[call.route].template != OTHERS
     )
     for time in times:
         recent.append(time)

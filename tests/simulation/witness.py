@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.sandbox.account import Account
-from pipeline.sandbox.contacts import By
-from pipeline.sandbox.routes import table
-from pipeline.sandbox.shelf import Entry
-from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.connectif.http.account import SimulatedAccount
+from pipeline.sandbox.connectif.http.routes import table
+from pipeline.sandbox.connectif.model.contacts import ContactKey
+from pipeline.sandbox.connectif.model.storage import StoredElement
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import virtual
 
 STATUS = "_newsletterSubscriptionStatus"
@@ -33,27 +33,27 @@ class Witness:
         subscribed: e-mail -> when Connectif was told `subscribed`.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
-        self._patch = account.contacts.patch
+        self._patch = account.data.contacts.patch
         self.withdrawn: dict[str, list[float]] = defaultdict(list)
         self.subscribed: dict[str, list[float]] = defaultdict(list)
-        account.contacts.patch = self._heard  # type: ignore[method-assign]
+        account.data.contacts.patch = self._heard  # type: ignore[method-assign]
 
     def withdraw(self, email: str) -> None:
         """The person clicks the link in a mail; only who is there and has not left gets any."""
-        found = self._account.contacts.find("email", email)
+        found = self._account.data.contacts.find("email", email)
         if found is None or found.body.get(STATUS) == "unsubscribed":
             return
         now = virtual.wall()
-        self._patch("email", email, {STATUS: "unsubscribed"}, now, self._account.world.switches)
+        self._patch("email", email, {STATUS: "unsubscribed"}, now, self._account.simulation.behaviour)
         self.withdrawn[email].append(now * 1_000)
 
     def asked(self, email: str) -> list[Asked]:
         """Every time Connectif was asked for a person, or for everybody."""
         found: list[Asked] = []
         for call in self._account.log.page(0, self._account.log.total):
-            route = table.ALL[call.route]
+            route = table.ALL_ROUTES[call.route]
             if route.method == "GET" and route.template == "/contacts/email/{email}" and call.key == email:
                 found.append(Asked(call.time * 1_000, everybody=False))
             elif (route.method, route.template) == ("POST", "/exports/"):
@@ -61,8 +61,8 @@ class Witness:
         return found
 
     def _heard(
-        self, by: By, key: str, changes: Mapping[str, Any], now: float, switches: Switches
-    ) -> tuple[Entry, bool]:
+        self, by: ContactKey, key: str, changes: Mapping[str, Any], now: float, behaviour: ApiBehaviour
+    ) -> tuple[StoredElement, bool]:
         if changes.get(STATUS) == "subscribed":
             self.subscribed[key].append(now * 1_000)
-        return self._patch(by, key, changes, now, switches)
+        return self._patch(by, key, changes, now, behaviour)

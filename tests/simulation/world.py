@@ -19,10 +19,10 @@ from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.records import Outcome, Receipt, Record, RecordKind
-from pipeline.sandbox.app import Sandbox
-from pipeline.sandbox.ledger import Query, ledger
-from pipeline.sandbox.switches import Switches
-from pipeline.sandbox.transport import SandboxTransport
+from pipeline.sandbox.connectif.http.app import ConnectifSandbox
+from pipeline.sandbox.connectif.http.ledger import LedgerQuery, account_ledger
+from pipeline.sandbox.connectif.http.transport import SandboxTransport
+from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
 from tests.simulation.virtual import LoopClock, wall
 from tests.simulation.witness import Witness
@@ -194,12 +194,12 @@ class World:
         switches: of the sandbox.
     """
 
-    def __init__(self, settings: Settings, seed: int = 0, switches: Switches | None = None) -> None:
+    def __init__(self, settings: Settings, seed: int = 0, switches: ApiBehaviour | None = None) -> None:
         self.settings = settings
         self.chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self.cluster = Cluster()
         self._receipts: list[Receipt] = []
-        self.sandbox = Sandbox(settings, clock=LoopClock(), switches=switches, seed=seed)
+        self.sandbox = ConnectifSandbox(settings, clock=LoopClock(), behaviour=switches, seed=seed)
         self.transport: httpx.AsyncBaseTransport = _Network(
             SandboxTransport(self.sandbox), self.chance, self.cluster.step
         )
@@ -257,12 +257,12 @@ class World:
 
     def holds(self, kind: str, account: str = "acme") -> dict[str, dict[str, Any]]:
         """What Connectif holds of a kind, by key."""
-        shown = ledger(self.sandbox.accounts[account], Query(kind=kind, limit=1_000_000))
+        shown = account_ledger(self.sandbox.accounts[account], LedgerQuery(kind=kind, limit=1_000_000))
         return {item["key"]: item["body"] for item in shown[kind]["items"] if not item["deleted"]}
 
     def made(self, kind: str, account: str = "acme") -> dict[str, int]:
         """How often each element was created."""
-        shown = ledger(self.sandbox.accounts[account], Query(kind=kind, limit=1_000_000))
+        shown = account_ledger(self.sandbox.accounts[account], LedgerQuery(kind=kind, limit=1_000_000))
         return {item["key"]: item["creates"] for item in shown[kind]["items"]}
 
     def limit_kept(self, account: str = "acme") -> None:

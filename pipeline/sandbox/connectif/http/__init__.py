@@ -1,0 +1,1 @@
+"""The HTTP side: requests in, responses out, the limit of calls, injected faults, and the control API."""

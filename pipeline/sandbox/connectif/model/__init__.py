@@ -1,0 +1,1 @@
+"""What an account holds: contacts, products, purchases, coupons and definitions, and the rules they keep."""
