@@ -36,6 +36,7 @@ SETTINGS = {
     "deliver": {
         "state_days": DAYS,
         "import_poll": 0.3,
+        "freshness": 2.0,
         "retry_min": 0.5,
         "retry_max": 2.0,
         "call_timeout": 5.0,
@@ -52,13 +53,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--code", type=Path, default=Path.cwd(), help="checkout whose code runs")
     parser.add_argument("--version", required=True, help="its version, for the archive's name")
+    parser.add_argument(
+        "--without-spool", action="store_true", help="for code whose spool is read by no other"
+    )
     options = parser.parse_args()
+    spooled = [] if options.without_spool else history.spooled()
     code = options.code.resolve()
     os.environ["PYTHONPATH"] = str(code)
     os.chdir(code)  # what `python -m pipeline` finds first
     for how in ("stopped", "killed"):
         with tempfile.TemporaryDirectory() as directory:
-            expected = _run(Path(directory), how) | {"version": options.version, "commit": _commit(code)}
+            expected = _run(Path(directory), how, spooled) | {
+                "version": options.version,
+                "commit": _commit(code),
+            }
             Path(directory, "expected.json").write_bytes(orjson.dumps(expected, option=orjson.OPT_INDENT_2))
             archive = FOLDER / f"{options.version}-{how}.tar.xz"
             _pack(Path(directory), archive)
@@ -71,7 +79,7 @@ def _commit(code: Path) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _run(directory: Path, how: str) -> dict[str, object]:
+def _run(directory: Path, how: str, spooled: list[history.Webhook]) -> dict[str, object]:
     site = Site(directory, SETTINGS)
     (directory / "settings.toml").write_text(dumps(SETTINGS), encoding="utf-8")
     try:
@@ -79,16 +87,17 @@ def _run(directory: Path, how: str) -> dict[str, object]:
         posted = _tell(site)
         account, ledger = watch.account(site), watch.ledger(site)
         if how == "killed":
-            _kill(site)
+            _kill(site, spooled)
         else:
             _stop(site)
+            _spool(site, spooled)
     finally:
         site.stop()
     return {
         "posted": posted,
         "account": account,
         "ledger": ledger,
-        "spooled": history.spooled(),
+        "spooled": spooled,
         "again": history.again(),
         "changed": history.changed(),
     }
@@ -121,13 +130,13 @@ def _post(site: Site, webhooks: list[history.Webhook]) -> int:
     return len(webhooks)
 
 
-def _kill(site: Site) -> None:
+def _kill(site: Site, spooled: list[history.Webhook]) -> None:
     """Kafka does not answer any more, webhooks go to the spool, and everything is killed."""
     assert site._up is not None
     pids = _children(site._up.pid)
     [kafka] = [pid for pid in pids if b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(kafka, signal.SIGSTOP)
-    _post(site, history.spooled())
+    _post(site, spooled)
     for pid in (site._up.pid, *pids):
         os.kill(pid, signal.SIGKILL)
     site._up.wait()
@@ -141,16 +150,21 @@ def _children(pid: int) -> list[int]:
 
 
 def _stop(site: Site) -> None:
-    """Everything is stopped; then a gateway without Kafka takes webhooks, and is stopped, too."""
     assert site._up is not None
     site._up.send_signal(signal.SIGTERM)
     assert site._up.wait(60) == 0
+
+
+def _spool(site: Site, spooled: list[history.Webhook]) -> None:
+    """A gateway without Kafka takes webhooks, and is stopped, too."""
+    if not spooled:
+        return
     port = site.urls["gateway"].rpartition(":")[2]
     argv = [sys.executable, "-m", "pipeline", "gateway", "--config", str(site.path), "--port", port]
     gateway = subprocess.Popen(argv, env={**os.environ, "PIPELINE__KAFKA__BOOTSTRAP": "127.0.0.1:1"})
     try:
         wait_until(lambda: site.ready("gateway")[0] != 0, 30)
-        _post(site, history.spooled())
+        _post(site, spooled)
         gateway.send_signal(signal.SIGTERM)
         assert gateway.wait(60) == 0
     finally:
