@@ -13,7 +13,7 @@ from tests.simulation.stage import Stage, play
 
 def _contacts(stage: Stage) -> list[dict[str, Any]]:
     """What Connectif holds of people."""
-    return [entry.body for entry in stage.connectif.data.contacts.shelf.living()]
+    return [entry.body for entry in stage.connectif.data.contacts.storage.existing()]
 
 
 @pytest.mark.parametrize("status", [422, 409])
