@@ -45,7 +45,7 @@ def files() -> dict[str, str]:
     made["raw-event.json"] = _json(_of_event())
     made["raw-event-headers.json"] = _json(event_headers())
     made["dead-letter-headers.json"] = _json(dead_letter_headers())
-    made["asyncapi.yaml"] = asyncapi.to_yaml(asyncapi.document(Settings()))
+    made["asyncapi.yaml"] = asyncapi.text(Settings())
     return dict(sorted(made.items()))
 
 
