@@ -22,7 +22,6 @@ from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DIRECTORY = Path("schemas")
 
 Schema = dict[str, Any]
 

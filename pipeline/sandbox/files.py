@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
 from pipeline.sandbox.account import Account
 from pipeline.sandbox.answers import Answer, Refusal
 
 PREFIX = "_files"
-FileKind = Literal["import", "export"]
 
 
 class FileLink(NamedTuple):
