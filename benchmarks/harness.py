@@ -19,13 +19,13 @@ from typing import Any
 
 import psutil
 from confluent_kafka import Producer
+from tomli_w import dumps
 
 from pipeline import config, topics
 from pipeline.config import Settings
 from pipeline.events import RawEvent
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import free_port
-from pipeline.local.tomlfile import dumps
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = str(Path(sys.executable).with_name("pipeline"))

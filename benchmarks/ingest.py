@@ -34,12 +34,12 @@ from typing import Any
 import orjson
 import psutil
 from confluent_kafka import Consumer, TopicPartition
+from tomli_w import dumps
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka import answers
-from pipeline.local.tomlfile import dumps
 from pipeline.topics import full_name
 
 SECRET = "benchmark-secret"

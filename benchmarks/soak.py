@@ -28,6 +28,7 @@ from typing import Any
 import httpx
 import orjson
 import psutil
+import tomli_w
 
 from benchmarks.harness import free_port, machine, report
 from benchmarks.load import Template, templates
@@ -39,7 +40,6 @@ from pipeline.demo.tongues import ShopifyTongue, Tongue, WooCommerceTongue
 from pipeline.demo.watch import Watch
 from pipeline.demo.world import Shop
 from pipeline.events import Kind
-from pipeline.local import tomlfile
 from pipeline.local.wiring import Wiring
 
 SHOPS = (
@@ -201,7 +201,7 @@ class Memory:
 async def soak(directory: Path, minutes: float, rate: float, entities: int) -> int:
     """Run it; returns the exit code."""
     path = directory / "pipeline.toml"
-    path.write_text(tomlfile.dumps(tree(directory)), encoding="utf-8")
+    path.write_text(tomli_w.dumps(tree(directory)), encoding="utf-8")
     settings = config.load(path, environ={})
     async with Wiring(settings, sandbox=True) as wiring:
         watch = Watch(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-from pipeline import topics
+from pipeline import extras, topics
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.records import RecordKind
@@ -17,9 +16,6 @@ Node = dict[str, Any]
 
 _JSON_SCHEMA = "application/schema+json;version=2020-12"
 _BINDING = "0.5.0"
-_PLAIN = re.compile(r"^[A-Za-z_$/][A-Za-z0-9_$./#-]*$")
-#: What YAML 1.1 or 1.2 would read as something else than text.
-_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 _KEYS = {
     "event": "`store|kind|id`: all events of one entity share a partition, so they stay in order",
@@ -49,30 +45,17 @@ def document(settings: Settings) -> Node:
     }
 
 
-def to_yaml(node: Any, depth: int = 0) -> str:
-    """The tree as block YAML; the same tree always gives the same text."""
-    pad = "  " * depth
-    if isinstance(node, Mapping) and node:
-        return "".join(f"{pad}{_text(key)}:{_child(value, depth)}" for key, value in node.items())
-    if isinstance(node, list) and node:
-        return "".join(f"{pad}-{_child(value, depth)}" for value in node)
-    return f"{pad}{_leaf(node)}\n"
+def text(settings: Settings) -> str:
+    """The description as YAML; the same settings always give the same text.
 
+    Raises:
+        PipelineError: PyYAML, which those who run the pipeline do not need, is not installed.
+    """
+    extras.require("dev", "yaml", by="`pipeline schemas`")
+    import yaml  # noqa: PLC0415 - for developers
 
-def _child(value: Any, depth: int) -> str:
-    if isinstance(value, Mapping | list) and value:
-        return "\n" + to_yaml(value, depth + 1)
-    return f" {_leaf(value)}\n"
-
-
-def _leaf(value: Any) -> str:
-    return _text(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _text(text: str) -> str:
-    if _PLAIN.match(text) and text.lower() not in _WORDS:
-        return text
-    return json.dumps(text, ensure_ascii=False)
+    made: str = yaml.safe_dump(document(settings), sort_keys=False, allow_unicode=True, width=110)
+    return made
 
 
 def _id(topic: str) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline import config, logs
+from pipeline import config, extras, logs
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
 from pipeline.logs import LogFormat
@@ -36,6 +36,9 @@ app.add_typer(deliver, name="deliver")
 
 coupons = typer.Typer(help="Coupon sets: codes for them, and codes that were used.", no_args_is_help=True)
 app.add_typer(coupons, name="coupons")
+
+#: Modules of the extra `sandbox`.
+SANDBOX = ("starlette", "python_multipart")
 
 ConfigOption = Annotated[
     Path | None,
@@ -387,6 +390,7 @@ def up(
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
+    extras.require("local", "tomli_w", *(SANDBOX if sandbox else ()), by="`pipeline up`")
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
 
     everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port)
@@ -404,6 +408,7 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Simulate Connectif for every account of the settings."""
+    extras.require("sandbox", *SANDBOX, by="`pipeline sandbox`")
     from pipeline.sandbox.connectif.http import server  # noqa: PLC0415 - start fast
 
     if list_switches:
@@ -432,6 +437,7 @@ def demo(
     ] = False,
 ) -> None:
     """Send thousands of webhooks through everything, to a simulated Connectif, and check the outcome."""
+    extras.require("local", "tomli_w", *SANDBOX, by="`pipeline demo`")
     from pipeline.demo.run import Options, run  # noqa: PLC0415 - start fast
 
     raise typer.Exit(run(Options(events, speed, seed, keep=keep, as_json=as_json, kill=kill)))

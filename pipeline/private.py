@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import shlex
@@ -90,7 +91,7 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     )
 
 
-def hold(path: Path, what: str, hint: str) -> TextIO | None:
+def hold(path: Path, what: str, hint: str) -> TextIO:
     """Hold a lock file for as long as the process lives and keeps what is returned; it names the process.
 
     Args:
@@ -102,10 +103,6 @@ def hold(path: Path, what: str, hint: str) -> TextIO | None:
         Held: another process holds it.
         PipelineError: the file cannot be written.
     """
-    if sys.platform == "win32":
-        return None
-    import fcntl  # noqa: PLC0415 - not on Windows
-
     try:
         file = path.open("a+", encoding="utf-8")
     except OSError as error:

@@ -7,12 +7,10 @@ worker owns an account's budget and its records keep their order.
 from __future__ import annotations
 
 import enum
-import hashlib
 import zlib
 from decimal import Decimal
 from typing import Annotated, Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.events import Lane
@@ -98,27 +96,20 @@ class Product(Frozen):
     url: str | None = None
     unit_price: Decimal | None = None
     unit_price_original: Decimal | None = None
-    unit_price_without_vat: Decimal | None = None
     discounted_amount: Decimal | None = None
     discounted_percentage: Decimal | None = None
     availability: Availability | None = None
     image_url: str | None = None
-    thumbnail_url: str | None = None
     description: str | None = None
     brand: str | None = None
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    # No shop fills it, but it is in every record: without it, all products would be news to translate once.
     related: tuple[str, ...] = ()
     published_at: str | None = Field(default=None, description="ISO 8601, UTC")
-    in_stock_units: Int | None = None
     is_blacklisted: bool | None = None
-    priority: Int | None = None
     rating: Decimal | None = None
     rating_count: Int | None = None
-    review_count: Int | None = None
-    custom_field_1: str | None = None
-    custom_field_2: str | None = None
-    custom_field_3: str | None = None
 
 
 class Line(Frozen):
@@ -129,7 +120,6 @@ class Line(Frozen):
     url: str
     unit_price: Decimal = Field(description="what one unit cost after the line's own discounts")
     unit_price_original: Decimal | None = Field(default=None, description="before them")
-    unit_price_without_vat: Decimal | None = None
     quantity: int = Field(ge=1, lt=2**64)
     price: Decimal = Field(description="the line's total")
     image_url: str | None = None
@@ -291,11 +281,3 @@ def record_key(account: str, kind: RecordKind, record_id: str) -> bytes:
 def partition_of(account: str, partitions: int) -> int:
     """The partition of `connectif.*` that holds all records of an account."""
     return zlib.crc32(account.encode()) % partitions
-
-
-def fingerprint(body: BaseModel | None) -> str:
-    """Hash of what Connectif would be told: equal fingerprints mean there is nothing to tell."""
-    if body is None:
-        return "retracted"
-    told = body.model_dump(mode="json", exclude_none=True, exclude={"newsletter_ms"})
-    return hashlib.blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

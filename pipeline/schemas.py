@@ -22,7 +22,6 @@ from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-DIRECTORY = Path("schemas")
 
 Schema = dict[str, Any]
 
@@ -45,7 +44,7 @@ def files() -> dict[str, str]:
     made["raw-event.json"] = _json(_of_event())
     made["raw-event-headers.json"] = _json(event_headers())
     made["dead-letter-headers.json"] = _json(dead_letter_headers())
-    made["asyncapi.yaml"] = asyncapi.to_yaml(asyncapi.document(Settings()))
+    made["asyncapi.yaml"] = asyncapi.text(Settings())
     return dict(sorted(made.items()))
 
 

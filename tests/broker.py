@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tomli_w import dumps
+
 from pipeline import config, topics
 from pipeline.cluster import Cluster
 from pipeline.config import Settings
@@ -19,7 +21,6 @@ from pipeline.kafka import answers
 from pipeline.local.artefacts import KAFKA_VERSION
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
-from pipeline.local.tomlfile import dumps
 
 DOCKER_ANSWER_SECONDS = 2
 

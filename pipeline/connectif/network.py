@@ -1,7 +1,8 @@
 """The network under the client: httpx's requests and responses, carried by aiohttp.
 
 httpx's own transport takes about 0.5 ms of the processor for a call, aiohttp 0.1 ms: with a budget for each
-of hundreds of accounts that decides how many of them one worker can serve.
+of hundreds of accounts that decides how many of them one worker can serve. docs/adr/0012 says why no
+package does it.
 """
 
 from __future__ import annotations

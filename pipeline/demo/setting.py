@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from pipeline.config import Settings, load
 from pipeline.demo.world import SHOPS
-from pipeline.local import tomlfile
 from pipeline.local.ports import HOST, free_port
 
 CALLS_PER_MINUTE = 100
@@ -22,7 +23,7 @@ def write(directory: Path, speed: float) -> tuple[Path, Settings]:
         speed: what the sandbox's minute and all waiting for Connectif is divided by.
     """
     path = directory / "pipeline.toml"
-    path.write_text(tomlfile.dumps(tree(directory, speed, free_port())), encoding="utf-8")
+    path.write_text(tomli_w.dumps(tree(directory, speed, free_port())), encoding="utf-8")
     # The caller's environment is for the caller's own pipeline.
     return path, load(path, environ={})
 

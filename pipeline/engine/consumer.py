@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -290,12 +289,3 @@ class RoundTransport(driver.Transport):
     """Faust's Kafka transport with our consumer."""
 
     Consumer = RoundConsumer
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's, where it exists."""
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop  # noqa: PLC0415 - not on Windows
-
-    return uvloop.new_event_loop()

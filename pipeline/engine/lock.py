@@ -13,7 +13,7 @@ from pipeline.errors import NameTakenError
 PATIENCE, LOOK = 3.0, 0.1
 
 
-def hold(path: Path, worker: str) -> TextIO | None:
+def hold(path: Path, worker: str) -> TextIO:
     """Hold a worker's file for as long as the process lives and keeps what is returned.
 
     Args:

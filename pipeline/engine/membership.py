@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -171,8 +170,6 @@ class Place:
 
 def _shared(name: str) -> Path | None:
     """A file of this machine for a name in a cluster; None where there is no place for it."""
-    if sys.platform == "win32":
-        return None
     base = Path(tempfile.gettempdir()) / f"pipeline-{os.getuid()}"
     try:
         base.mkdir(mode=0o700, exist_ok=True)

@@ -8,15 +8,14 @@ import os
 import re
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import uvloop
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.metrics import READY, Room
@@ -64,7 +63,7 @@ def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) 
             hint="make it of letters, digits, '-', '_' and '.'",
         )
     sock = bound_socket(host, port)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_run(stage, settings, worker, sock))
         # All is confirmed and closed; a thread of a client that waits for an absent broker must not hold us.
         last = threading.Timer(CLOSE_TIMEOUT, os._exit, (code,))
@@ -112,9 +111,6 @@ def _check(starting: asyncio.Task[None]) -> None:
 
 
 def _on_signals(stop: asyncio.Event) -> None:
-    if sys.platform == "win32":
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
-        return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -11,10 +11,11 @@ import subprocess
 from pathlib import Path
 from typing import Literal
 
+from pipeline import extras
 from pipeline.errors import BrokerError
 
 LEAST_VERSION = 17
-INSTALL_HINT = "pip install 'shop-connectif-pipeline[local]', or set kafka.bootstrap to a cluster of yours"
+INSTALL_HINT = f"{extras.how_to('local')}, or set kafka.bootstrap to a cluster of yours"
 
 
 def find_java(prefer: Literal["bundled", "system"] = "bundled") -> Path:

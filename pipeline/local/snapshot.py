@@ -11,12 +11,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel, SecretStr
 
 from pipeline import private
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
-from pipeline.local import tomlfile
 
 #: Before the number of a secret, in the environment of the processes.
 SECRET = "PIPELINE_SECRET_"  # noqa: S105 - a name
@@ -48,7 +48,7 @@ def write(settings: Settings) -> dict[str, str]:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write("# What `pipeline up` was started with: written at each start, for its processes.\n")
-            file.write(tomlfile.dumps(content))
+            file.write(tomli_w.dumps(content))
         partial.replace(path)
     except OSError as error:
         raise PipelineError(

@@ -67,8 +67,7 @@ def run(
     try:
         asyncio.run(_run(wiring, settings, voice))
     finally:
-        if lock is not None:
-            lock.close()
+        lock.close()
 
 
 async def _run(wiring: Wiring, settings: Settings, voice: Voice) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 import orjson
+from tomli_w import dumps
 
 from pipeline.local.ports import free_port, is_free
-from pipeline.local.tomlfile import dumps
 from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
 from tests.integration.delivering import SPEED, Connectif

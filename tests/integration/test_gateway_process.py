@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tomli_w import dumps
 
 from pipeline.gateway.run import OTHER_FILES
-from pipeline.local.tomlfile import dumps
 from tests.integration.receiving import PATH, GatewayProcess
 from tests.webhooks import STORES, order, shopify
 

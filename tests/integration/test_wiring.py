@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tomli_w import dumps
 
 from pipeline import topics
 from pipeline.config import load
@@ -16,7 +17,6 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka import answers, bootstrap
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Phase
-from pipeline.local.tomlfile import dumps
 from pipeline.local.wiring import Wiring
 from pipeline.observe import bound_socket
 from tests.broker import KafkaSettings

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import orjson
+from tomli_w import dumps
 
-from pipeline.local.tomlfile import dumps
 from tests.integration.operating import Site
 from tests.previous import history, watch
 from tests.processes import is_alive, wait_until

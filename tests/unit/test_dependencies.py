@@ -15,7 +15,12 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-REQUIRED = [Requirement(text) for text in PROJECT["dependencies"]]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIRED = [
+    requirement
+    for text in PROJECT["dependencies"] + EXTRAS["sandbox"] + EXTRAS["local"]
+    if (requirement := Requirement(text)).name != PROJECT["name"]
+]
 #: Packages of which the code uses parts that are not promised: a new version is read before it is allowed.
 PRIVATE = {"faust-streaming", "aiokafka", "aiohttp", "uvicorn"}
 #: What is run on the lowest versions: parts that lean on many packages, and need no broker.
@@ -82,7 +87,7 @@ def test_the_code_works_with_the_lowest_versions_it_allows(tmp_path: Path) -> No
 
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     tools = ("pytest", "pytest-asyncio", "hypothesis", "packaging", "jsonschema", "pyyaml")
-    run(python, "-m", "pip", "install", "--quiet", "-c", str(floors), str(ROOT), *tools)
+    run(python, "-m", "pip", "install", "--quiet", "-c", str(floors), f"{ROOT}[local]", *tools)
     run(python, "-c", IMPORT_ALL)
     tests = [str(ROOT / "tests" / "unit" / name) for name in AT_THE_FLOORS]
     run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)

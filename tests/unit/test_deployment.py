@@ -143,6 +143,14 @@ def test_the_image_has_what_the_build_needs() -> None:
                 assert source in kept, f".dockerignore leaves {source} out"
 
 
+def test_the_sandboxs_image_alone_has_its_extra() -> None:
+    assert "ARG EXTRAS=\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    images = {name: (service["build"], service["image"]) for name, service in OURS.items()}
+    build, image = images.pop("sandbox")
+    assert build["args"] == {"EXTRAS": "[sandbox]"}
+    assert all(other == (".", images["gateway"][1]) != (".", image) for other in images.values())
+
+
 def readable() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -1,33 +1,17 @@
-"""The small parts of the local machine's side: addresses, Java, TOML."""
+"""The small parts of the local machine's side: addresses, Java."""
 
 from __future__ import annotations
 
 import socket
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.config import KafkaSettings, Settings
 from pipeline.errors import BrokerError
 from pipeline.kafka import address_file, bootstrap, client_config
 from pipeline.local import java
 from pipeline.local.ports import free_port, is_free
-from pipeline.local.tomlfile import dumps
-
-numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-plain = st.one_of(st.text(), st.booleans(), numbers)
-values = st.recursive(
-    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
-)
-
-
-@given(st.dictionaries(st.text(), values, max_size=5))
-def test_a_settings_tree_reads_back_as_it_was_written(tree: dict[str, Any]) -> None:
-    assert tomllib.loads(dumps(tree)) == tree
 
 
 def test_a_configured_cluster_is_taken_as_it_is(tmp_path: Path) -> None:

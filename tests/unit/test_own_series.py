@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tomli_w import dumps
 
 from pipeline.local.ports import free_port
-from pipeline.local.tomlfile import dumps
 from pipeline.metrics import ROOMS, Room, exposition
 from tests.processes import wait_until
 

@@ -18,7 +18,7 @@ from pipeline.errors import SettingsError
 
 #: Between two lines of progress, where there is no terminal.
 LINE_SECONDS = 2.0
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MINUTE, HOUR = 60, 3_600
 #: The calls of a forecast: heading, and name in `Forecast.calls`.
 CALLS = {
     "purchases": "purchase",

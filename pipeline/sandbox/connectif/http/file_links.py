@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
 from pipeline.sandbox.connectif.http.account import SimulatedAccount
@@ -12,7 +12,6 @@ from pipeline.sandbox.connectif.http.responses import ApiResponse, RawResponseEr
 from pipeline.sandbox.connectif.model.api_errors import ApiError
 
 PREFIX = "_files"
-FileKind = Literal["import", "export"]
 
 
 class FileLink(NamedTuple):

