@@ -6,17 +6,33 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from pipeline import cli, process
-from pipeline.cli import app
+from pipeline import process
+from pipeline.cli import app, options
 from pipeline.config import Settings
 
 ROOT = Path(__file__).parents[2]
+
+
+def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that does something."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield words
+        return
+    for name, one in below.items():
+        yield from _commands(one, (*words, name))
+
+
+COMMANDS = sorted(_commands(get_command(app)))
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -74,6 +90,13 @@ def test_an_error_is_a_sentence_and_a_way_out_elsewhere(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_shows_an_example(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "120"})
+    assert shown.exit_code == 0
+    assert f"Example: `pipeline {' '.join(words)}" in shown.output
+
+
 def test_a_plan_needs_no_secret_and_says_how_far_it_is(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text('[accounts.acme]\napi_key = { env = "TEST_NOT_SET" }\n')
     done = run("plan", "--orders", "200", "--config", str(tmp_path / "p.toml"))
@@ -83,7 +106,7 @@ def test_a_plan_needs_no_secret_and_says_how_far_it_is(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_a_format_that_a_test_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIPELINE_LOG_FORMAT", raising=False)
-    assert cli._choose_format(None) is None
+    assert options._choose_format(None) is None
     assert "PIPELINE_LOG_FORMAT" not in os.environ
 
 

@@ -13,19 +13,12 @@ ROOT = Path(__file__).parents[2]
 PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 _PATH = re.compile(r"`((?:pipeline|tests|docs|grafana|benchmarks|deploy|schemas)/[\w./*-]*)`")
 _STEP = re.compile(r"`(pipeline/[\w/]+\.py)` `([\w.]+)`")
-_LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_a_page_names_are_there(page: Path) -> None:
     named = set(_PATH.findall(page.read_text(encoding="utf-8")))
     assert [name for name in named if not list(ROOT.glob(name.rstrip("/")))] == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    links = _LINK.findall(page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_functions_on_the_way_of_a_record_are_where_the_page_says() -> None:

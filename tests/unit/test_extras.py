@@ -23,8 +23,8 @@ STAGES = (
     "pipeline.coupons.add",
     "pipeline.coupons.used",
     "pipeline.topics_report",
-    "pipeline.deliver.explain_report",
-    "pipeline.deliver.plan_report",
+    "pipeline.deliver.explain.explain_report",
+    "pipeline.deliver.explain.plan_report",
 )
 #: None in the place of a module: it cannot be imported, nor found.
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); "

@@ -1,0 +1,53 @@
+"""Options that several commands have, and how a long-running one begins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import config, logs
+from pipeline.logs import LogFormat
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file; else PIPELINE_CONFIG, else pipeline.toml."),
+]
+HostOption = Annotated[str, typer.Option("--host", help="Address of this process's HTTP side.")]
+PortOption = Annotated[int, typer.Option("--port", help="Port of this process's HTTP side; 0: any free one.")]
+WorkerOption = Annotated[
+    str,
+    typer.Option(
+        "--worker",
+        help="Name of this worker: unique among the stage's, and the same after a restart, so that it has "
+        "its partitions and its state at once.",
+    ),
+]
+
+
+def _choose_format(chosen: LogFormat | None) -> LogFormat | None:
+    """Processes that this one starts are to log alike, so it is told them by the environment."""
+    if chosen is not None:
+        os.environ[logs.VARIABLE] = chosen.value
+    return chosen
+
+
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        callback=_choose_format,
+        help="json: one object a line, with `event` as its name; else PIPELINE_LOG_FORMAT, else text.",
+    ),
+]
+
+
+def started(name: str, path: Path | None, *, keeps_data: bool = True) -> config.Settings:
+    """The settings of a long-running process, whose rights and log are set up."""
+    from pipeline import process  # noqa: PLC0415 - start fast
+
+    settings = config.load(path)
+    process.begin(name, settings, config.path_of(path), keeps_data=keeps_data)
+    return settings

@@ -1,0 +1,74 @@
+"""The command itself: its groups, `--version`, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline import logs
+from pipeline.cli import coupons, deliver, kafka, local, settings, stages
+from pipeline.cli.options import LogFormatOption
+from pipeline.errors import PipelineError
+from pipeline.logs import LogFormat
+
+log = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="pipeline",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Orders, customers and products from online shops to Connectif, through Kafka.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+for group in (kafka.group, settings.group, stages.group, deliver.group, local.group):
+    app.add_typer(group)  # its commands stand beside one another
+app.add_typer(stages.worker, name="worker")
+app.add_typer(deliver.deliver, name="deliver")
+app.add_typer(coupons.group, name="coupons")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from pipeline.process import version  # noqa: PLC0415 - start fast
+
+        print(f"pipeline {version()}")  # noqa: T201 - its output
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is.")
+    ] = False,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Stages are separate processes; `pipeline up` runs them all on one machine."""
+    logs.require_format(os.environ)
+
+
+def main() -> None:
+    """Run the command; an error of ours becomes one message and its exit code."""
+    try:
+        app()
+    except PipelineError as error:
+        if logs.format_from(os.environ) is LogFormat.JSON:
+            logs.set_up(LogFormat.JSON)
+            log.log(
+                logging.ERROR, "%s", error, extra={"event": "process.refused", "exit_code": error.exit_code}
+            )
+        else:
+            Console(stderr=True).print(
+                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if logs.format_from(os.environ) is LogFormat.TEXT:
+            raise
+        logs.set_up(LogFormat.JSON)
+        log.critical("%s", error or type(error).__name__, exc_info=True, extra={"event": "process.failed"})
+        sys.exit(1)

@@ -1,0 +1,47 @@
+"""`pipeline settings` and `pipeline schemas`: files made from the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+group = typer.Typer()
+
+
+@group.command("schemas", epilog="Example: `pipeline schemas --check`")
+def write_schemas(
+    directory: Annotated[Path, typer.Option("--directory", help="Where they are.")] = Path("schemas"),
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit 1 where one differs.")] = False,
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI file of everything that lies on the topics."""
+    from pipeline import schemas  # noqa: PLC0415 - start fast
+
+    stale = schemas.drifted(directory) if check else schemas.write(directory)
+    for name in stale:
+        print(f"{'differs from the code' if check else 'written'}: {directory / name}")  # noqa: T201 - its output
+    raise typer.Exit(1 if check and stale else 0)
+
+
+@group.command("settings", epilog="Example: `pipeline settings --write pipeline.toml`")
+def example_settings(
+    write: Annotated[Path | None, typer.Option("--write", help="Into this file, instead.")] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Only compare with this file; exit 1 where it differs.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that has other settings.")] = False,
+) -> None:
+    """Print a settings file to start from: every setting with its meaning and its default."""
+    from pipeline import example  # noqa: PLC0415 - start fast
+
+    made = example.text()
+    if check is not None:
+        current = check.is_file() and check.read_text(encoding="utf-8") == made
+        print(f"{check} is as the code has it" if current else f"differs from the code: {check}")  # noqa: T201
+        raise typer.Exit(0 if current else 1)
+    if write is None:
+        print(made, end="")  # noqa: T201 - its output
+    else:
+        written = example.write(write, overwrite=force)
+        print(f"{'written' if written else 'is so already'}: {write}")  # noqa: T201 - its output

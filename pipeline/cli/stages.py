@@ -1,0 +1,53 @@
+"""`pipeline gateway` and `pipeline worker`: the processes of the stages."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, WorkerOption, started
+
+group = typer.Typer()
+worker = typer.Typer(help="Stream processors.", no_args_is_help=True)
+
+
+@group.command(epilog="Example: `pipeline gateway --config pipeline.toml --port 8080`")
+def gateway(
+    settings: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8080,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Receive the shops' webhooks and put them into Kafka."""
+    from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
+
+    serve(started("gateway", settings), host, port)
+
+
+@worker.command("translate", epilog="Example: `pipeline worker translate --worker t1 --port 8081`")
+def worker_translate(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8081,
+    name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Turn the shops' events into what Connectif is to be told."""
+    from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
+
+    settings = started("worker translate", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
+
+
+@worker.command("deliver", epilog="Example: `pipeline worker deliver --worker d1 --port 8082`")
+def worker_deliver(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8082,
+    name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Tell Connectif, within the limit of each account, and write a receipt for every record."""
+    from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
+
+    settings = started("worker deliver", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
