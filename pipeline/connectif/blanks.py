@@ -13,7 +13,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -68,8 +68,8 @@ class Sent:
                 found.add(self.payload.decode("utf-8", "replace"))
         for row in csv.reader(io.StringIO(self.file.decode("utf-8", "replace"), newline="")):
             found.update(row)
-        if self.person:
-            found.update([word for value in found for word in _WORDS.findall(value)])
+        named = found if self.person else [value.partition("@")[0] for value in found if "@" in value]
+        found.update([word for value in named for word in _WORDS.findall(value)])
         return found
 
 
@@ -99,15 +99,18 @@ class Blanks:
         text = self._key.sub(KEY, text)
         said, values = text.lower(), sent.values() if text else set()
         found = {value: _written(value) for value in map(_line, values) if value}
-        patterns = [
-            _pattern(value, written)
+        there = [
+            (value, _pattern(value, written))
             for value, written in sorted(found.items(), key=lambda item: len(item[0]), reverse=True)
             if any(form.lower() in said for form in written)
         ]
-        if patterns:
-            text = _any_of(patterns).sub(SENT, text)
-        text = scrub(text)
-        return "" if self._hidden.are_in(text) or Hidden(values).are_in(text) else text
+        text = _blanked(text, [pattern for value, pattern in there if len(value) >= LONG])
+        # Before anything short is taken out of the middle of what is disguised.
+        lettered = [value for value in values if any(map(str.isalpha, value))]
+        in_disguise = Hidden(lettered, backwards=True).are_in(text)
+        text = scrub(_blanked(text, [pattern for value, pattern in there if len(value) < LONG]))
+        in_disguise = in_disguise or self._hidden.are_in(text) or Hidden(values, backwards=True).are_in(text)
+        return "" if in_disguise else text
 
 
 def scrub(text: str) -> str:
@@ -135,6 +138,10 @@ def _leaves(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _leaves(item)
+
+
+def _blanked(text: str, patterns: Sequence[str]) -> str:
+    return _any_of(patterns).sub(SENT, text) if patterns else text
 
 
 def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -34,6 +35,10 @@ CONNECT_SECONDS = 20.0
 
 #: Bytes of one header line. Of these a hundred come at most.
 LINE_MAX_BYTES = 32_768
+
+
+#: Where the words of an error begin to repeat what came.
+_QUOTED = re.compile(r"[:'\"(<]")
 
 
 class CertificateError(httpx.ConnectError):
@@ -106,7 +111,7 @@ class Network(httpx.AsyncBaseTransport):
         except aiohttp.ClientHttpProxyError as error:
             raise httpx.ProxyError(f"the proxy answers {error.status}", request=request) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise httpx.RemoteProtocolError(str(error), request=request) from error
+            raise httpx.RemoteProtocolError(_unquoted(error), request=request) from error
 
     async def aclose(self) -> None:
         """Close the connections; the next request opens others."""
@@ -148,6 +153,12 @@ async def _content(answer: aiohttp.ClientResponse) -> bytes:
 async def _parts(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     while part := await stream.readany():
         yield part
+
+
+def _unquoted(error: Exception) -> str:
+    """What went wrong with what came, without what came: in pieces, it may be anything that was sent."""
+    words = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return _QUOTED.split(words, 1)[0].strip()
 
 
 def _unconnected(error: aiohttp.ClientConnectorError) -> type[httpx.TransportError]:

@@ -61,6 +61,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     "numbers with dots": lambda text: ".".join(str(byte) for byte in text.encode()),
     "base32": lambda text: base64.b32encode(text.encode()).decode(),
     "base32 without its end": lambda text: base64.b32encode(text.encode()).decode().rstrip("="),
+    "backwards": lambda text: text[::-1],
     "mail": lambda text: quopri.encodestring(text.encode()).decode(),
     "in two lines": _split("\r\n"),
     "in two escaped lines": _split(" \\n "),
@@ -74,6 +75,19 @@ DISGUISES: dict[str, Callable[[str], str]] = {
         chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text
     ),
 }
+
+
+PURCHASE = Sent(payload=b'{"contactEmail":"ann1.lee@shop.example","totalPrice":1}')
+
+
+@pytest.mark.parametrize(
+    "said", [" ".join("ann1.lee@shop.example"), "ann1.lee (at) shop.example", "Ann1, Lee"]
+)
+def test_a_purchases_buyer_is_not_named(said: str) -> None:
+    """Nor does a short value, taken out of the middle of a disguised one, keep that from being seen."""
+    kept = squeezed(Blanks(KEY).clean(f"contact {said} is unknown", PURCHASE))
+    assert "ann" not in kept
+    assert "lee" not in kept
 
 
 @pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES.keys())
