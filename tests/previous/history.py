@@ -49,7 +49,8 @@ def order(number: int) -> Webhook:
 
 def order_changed(number: int) -> Webhook:
     """The same, a day later: one of two shirts was sent back."""
-    body = shopify_order(number, updated_at=LATER[0], total_price="20.90", current_total_price="20.90")
+    body = shopify_order(number, updated_at=LATER[0])
+    body["current_total_price_set"] = {"shop_money": {"amount": "20.90", "currency_code": "EUR"}}
     for line in body["line_items"]:
         line["current_quantity"] = 1
     return shopify("orders/updated", body, f"order-{number}-changed")
