@@ -48,8 +48,11 @@ def order(number: int) -> Webhook:
 
 
 def order_changed(number: int) -> Webhook:
-    """The same, a day later: something was paid back."""
-    body = shopify_order(number, updated_at=LATER[0], current_total_price="30.85")
+    """The same, a day later: one of two shirts was sent back."""
+    body = shopify_order(number, updated_at=LATER[0])
+    body["current_total_price_set"] = {"shop_money": {"amount": "20.90", "currency_code": "EUR"}}
+    for line in body["line_items"]:
+        line["current_quantity"] = 1
     return shopify("orders/updated", body, f"order-{number}-changed")
 
 
@@ -65,25 +68,32 @@ def order_cancelled(number: int) -> Webhook:
     return shopify("orders/cancelled", body, f"order-{number}-cancelled")
 
 
+def _woo_order(number: int, **changes: Any) -> dict[str, Any]:
+    """The same bytes each time."""
+    body = woo_order(number, **changes)
+    body["line_items"] = [line | {"id": number} for line in body["line_items"]]
+    return body
+
+
 def woo(number: int) -> Webhook:
     """An order of the WooCommerce store."""
-    return woocommerce(woo_order(number))
+    return woocommerce(_woo_order(number))
 
 
 def woo_changed(number: int, **changes: Any) -> Webhook:
     """The same, later: `status`, or a part of it paid back."""
     changes = changes or {"refunds": [{"id": 1, "total": "-5.00"}]}
-    return woocommerce(woo_order(number, date_modified_gmt=LATER[1], **changes))
+    return woocommerce(_woo_order(number, date_modified_gmt=LATER[1], **changes))
 
 
-def product(number: int, day: int = 1) -> Webhook:
+def product(number: int, day: int = 1, delivery: str = "") -> Webhook:
     """A product of the Shopify store as it was on that day."""
     changes = {
         "id": 40_000 + number,
         "title": f"Shirt {number} of day {day}",
         "updated_at": f"2024-06-{day:02}T10:00:00+02:00",
     }
-    return shopify("products/update", _PRODUCT | changes, f"product-{number}-{day}")
+    return shopify("products/update", _PRODUCT | changes, delivery or f"product-{number}-{day}")
 
 
 def customer(number: int, day: int = 1) -> Webhook:
@@ -126,7 +136,7 @@ def told() -> list[Webhook]:
         woo_changed(2),
         woo_changed(3, status="cancelled"),
         order(4),
-        product(1),
+        product(1, delivery="late"),
         shopify("customers/redact", {"shop_id": 1, "customer": {"id": 9}}, "redact"),
         broken._replace(headers=headers),
     ]
