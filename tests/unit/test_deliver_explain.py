@@ -18,6 +18,7 @@ from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
 from pipeline.deliver.explain import explain_report, messages
 from pipeline.deliver.explain.explanation import CALLS, ExplainedAccount, explain
+from pipeline.deliver.schedule.actions import Action, Idle, Import, Poll, Send
 from pipeline.deliver.schedule.coupon_inventory import (
     ABSENT,
     FORBIDDEN,
@@ -32,7 +33,7 @@ from pipeline.deliver.schedule.lanes import Lanes
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue
 from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
 from pipeline.deliver.schedule.retries import Retries
-from pipeline.deliver.schedule.scheduler import Action, Idle, Import, Poll, Scheduler, Send
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import Health, Sign
 from pipeline.deliver.state.key import Key

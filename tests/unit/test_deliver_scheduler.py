@@ -8,21 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.coupon_inventory import LAG, Counters
 from pipeline.deliver.schedule.decision import Method
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
 from pipeline.deliver.schedule.pending_index import PendingIndex, Phase
 from pipeline.deliver.schedule.purchase_readiness import GRACE
-from pipeline.deliver.schedule.scheduler import (
-    Action,
-    CheckCouponSet,
-    Idle,
-    Import,
-    ListImports,
-    Poll,
-    Scheduler,
-    Send,
-)
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind

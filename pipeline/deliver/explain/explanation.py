@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pipeline.deliver.explain import messages
+from pipeline.deliver.schedule.actions import Import, Send
 from pipeline.deliver.schedule.coupon_inventory import CouponSetInventory
 from pipeline.deliver.schedule.import_jobs import ImportJob
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue, Phase
 from pipeline.deliver.schedule.retries import Retries
-from pipeline.deliver.schedule.scheduler import Import, Scheduler, Send
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.schedule.simulation import SimulatedCall, Simulation, Times
 from pipeline.deliver.send import messages as send_messages
 from pipeline.deliver.send.account_delivery import AccountDelivery

@@ -5,19 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.decision import Decision, Method, Rule
 from pipeline.deliver.schedule.import_jobs import ImportQueue
 from pipeline.deliver.schedule.pending_index import Phase
 from pipeline.deliver.schedule.retries import Retries
-from pipeline.deliver.schedule.scheduler import (
-    Action,
-    CheckCouponSet,
-    Import,
-    ListImports,
-    Poll,
-    Scheduler,
-    Send,
-)
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import ENDED_BY_RESTART
 from pipeline.limiter.limiter import Limiter

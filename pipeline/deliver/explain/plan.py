@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import AccountSettings, DeliverSettings
+from pipeline.deliver.schedule.actions import Import, Send
 from pipeline.deliver.schedule.pending_index import PendingIndex
-from pipeline.deliver.schedule.scheduler import Import, Scheduler, Send
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.schedule.simulation import SimulatedCall, Simulation, Times
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane

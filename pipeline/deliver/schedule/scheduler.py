@@ -14,10 +14,10 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.coupon_inventory import CouponInventory
 from pipeline.deliver.schedule.decision import (
     AGAIN,
@@ -31,7 +31,7 @@ from pipeline.deliver.schedule.decision import (
     Method,
     Rule,
 )
-from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob, ImportQueue
+from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportQueue
 from pipeline.deliver.schedule.lanes import Lanes
 from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
 from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
@@ -54,52 +54,6 @@ CLOCK_SET = 1.0
 SPENT = 0.5
 #: Another look after this share of a window, where nothing but time has to pass.
 LOOK = 1 / 60
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send one record by calls of its own; its id is in flight."""
-
-    key: Key
-    decision: Decision = field(default=TURN, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """Send these records by files; their ids are in flight."""
-
-    kind: RecordKind
-    batch: ImportBatch
-    decision: Decision = field(default=NO_OTHER, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """Ask how far an import is."""
-
-    job: ImportJob
-
-
-@dataclass(frozen=True, slots=True)
-class ListImports:
-    """Ask which imports are unfinished."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckCouponSet:
-    """Ask how many codes a coupon set has; `name` is the settings'."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """Nothing to do before `until`, or before a record or an answer comes."""
-
-    until: float
-
-
-Action = Send | Import | Poll | ListImports | CheckCouponSet | Idle
 
 
 class Slots(Protocol):

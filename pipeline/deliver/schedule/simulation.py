@@ -12,18 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
 from pipeline.deliver.schedule.pending_index import PendingIndex
-from pipeline.deliver.schedule.scheduler import (
-    Action,
-    CheckCouponSet,
-    Idle,
-    Import,
-    ListImports,
-    Poll,
-    Scheduler,
-    Send,
-)
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.state.key import Key
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind

@@ -12,17 +12,10 @@ from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord
 from pipeline.deliver.partition.receipts import AccountPartition
+from pipeline.deliver.schedule.actions import CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.retries import Retries
-from pipeline.deliver.schedule.scheduler import (
-    CheckCouponSet,
-    Idle,
-    Import,
-    ListImports,
-    Poll,
-    Scheduler,
-    Send,
-)
+from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import AdmissionControl, Permit
 from pipeline.deliver.send.contact_sync import ContactSync
 from pipeline.deliver.send.coupon_counts import look

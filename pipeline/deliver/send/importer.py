@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
@@ -24,34 +24,24 @@ from pipeline.connectif.imports import (
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.schedule.coupon_inventory import code_of
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob, halves
-from pipeline.deliver.schedule.pending_index import Phase
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import LOOK, Permit
 from pipeline.deliver.send.consent_check import Asking
 from pipeline.deliver.send.contact_sync import ContactSync
 from pipeline.deliver.send.file_size import FileSize
 from pipeline.deliver.send.import_files import Sorted
+from pipeline.deliver.send.import_rows import CHUNK, End, ImportRows, part_of
 from pipeline.deliver.send.record_calls import Retry, result_of
-from pipeline.deliver.state.consent import STATUS, UNSUBSCRIBED
-from pipeline.deliver.state.contact import ContactState, consent_of, word_of
-from pipeline.deliver.state.diff import fingerprint_of
+from pipeline.deliver.state.consent import STATUS
 from pipeline.deliver.state.ending import Ending
-from pipeline.deliver.state.entry import Waiting
-from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, RecordKind
 
 log = logging.getLogger(__name__)
 
-#: Records read, or receipts written, before others get their turn.
-CHUNK = 500
 #: Pages of the list of imports that are read; the unfinished ones are new.
 PAGES = 5
-#: A coupon's import that never says anything of its row is given up after so many.
-COUPON_TRIES = 10
 #: Attempts at one error report.
 REPORT_TRIES = 3
-
-End = Callable[[Sequence[tuple[Key, Waiting, Ending]]], None]
 
 
 class Importer:
@@ -86,7 +76,7 @@ class Importer:
         self._contacts = contacts
         self.asking = Asking(account, partition_state, scheduler, client, contacts)
         self._settings = settings
-        self._end = end
+        self._rows = ImportRows(account, partition_state, scheduler, noted=self.asking.noted, end=end)
         self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: ImportBatch, permit: Permit) -> None:
@@ -100,7 +90,7 @@ class Importer:
             if ask:
                 self.asking.over()
             self._imports.doubt([kind], self._now())
-            self._return(kind, batch)
+            self._rows.put_back(kind, batch)
             raise
         finally:
             self._imports.starting(kind, batch.lane, yes=False)
@@ -113,8 +103,8 @@ class Importer:
             return
         rows = found.groups.pop(group)
         for others in found.groups.values():
-            self._set_aside(kind, _part(batch, [record_id for record_id, _ in others]))
-        if self._too_few(kind, len(rows)):
+            self._rows.set_aside(kind, part_of(batch, [record_id for record_id, _ in others]))
+        if self._rows.too_few(kind, len(rows)):
             self._scheduler.singly(kind, [record_id for record_id, _ in rows])
             return
         csv, taken = write_csv(
@@ -127,7 +117,7 @@ class Importer:
         if not taken:
             self._scheduler.singly(kind, ids)  # one row is larger than a file may be
             return
-        self._set_aside(kind, _part(batch, ids[taken:]))
+        self._rows.set_aside(kind, part_of(batch, ids[taken:]))
         posted_ms = self._contacts.now_ms()
         answer = await permit.call(
             "imports",
@@ -136,7 +126,7 @@ class Importer:
         )
         of_size = self._size.learn(answer, len(csv))
         numbered = csv.count(b"\n") == taken + 1
-        part = _part(batch, ids[:taken])
+        part = part_of(batch, ids[:taken])
         if of_size and taken > 1:
             self._halve(kind, part, answer)
             return
@@ -147,9 +137,9 @@ class Importer:
         """A file that did not get there for its size, as far as we know: the same rows in two."""
         if answer.carried_out is None:
             self._imports.doubt([kind], self._now())
-            self._mark_tried(kind, batch)
+            self._rows.mark_tried(kind, batch)
         for part in halves(batch):
-            self._set_aside(kind, part)
+            self._rows.set_aside(kind, part)
 
     async def _sort(self, kind: RecordKind, ids: Sequence[str]) -> Sorted:
         found = Sorted()
@@ -161,7 +151,7 @@ class Importer:
         self._scheduler.singly(kind, found.singly)
         for record_id in found.gone:
             self._partition_state.index(self._account)[kind].drop(record_id)
-        await self._end_all(
+        await self._rows.end_all(
             [
                 (key, was, self.asking.noted(key, Ending(Outcome.UNCHANGED, reason)))
                 for key, was, reason in found.unchanged
@@ -197,15 +187,15 @@ class Importer:
         elif answer.good:
             # It may have been taken, but no import of it is known.
             self._imports.doubt([kind], now)
-            await self._again(kind, batch, split=True)
+            await self._rows.again(kind, batch, split=True)
         elif isinstance(result, Retry):
             if answer.carried_out is not False:
                 self._imports.doubt([kind], now)
-                self._mark_tried(kind, batch)
+                self._rows.mark_tried(kind, batch)
             self._scheduler.batch(kind, batch, first=True)
         else:
             ending = Ending(Outcome.DEAD, result.reason, result.detail, result.status)
-            await self._singly(kind, batch.ids, ending)
+            await self._rows.singly(kind, batch.ids, ending)
 
     async def poll(self, job: ImportJob, permit: Permit) -> None:
         """Look at an import; settle its rows once it is finished."""
@@ -213,7 +203,7 @@ class Importer:
             await self._poll(job, permit)
         except asyncio.CancelledError:
             if self._imports.has_ended(job):
-                self._return(job.kind, job.batch)
+                self._rows.put_back(job.kind, job.batch)
             raise
         finally:
             job.in_flight = False
@@ -234,7 +224,7 @@ class Importer:
             await self._finished(job, progress)
         elif gone or failed or self._imports.stuck(job, now):
             self._imports.ended(job)
-            await self._again(job.kind, job.batch, split=job.batch.tries > 0)
+            await self._rows.again(job.kind, job.batch, split=job.batch.tries > 0)
         else:
             self._imports.poll_again(job, now)
 
@@ -242,13 +232,13 @@ class Importer:
         ids, kind = job.batch.ids, job.kind
         if all_delivered(progress, len(ids)):
             self._imports.ended(job)
-            await self._deliver(job, ids)
+            await self._rows.deliver(job, ids)
         elif not accounts_for_all(progress, len(ids)):
             self._imports.ended(job)
-            await self._again(kind, job.batch, split=True)
+            await self._rows.again(kind, job.batch, split=True)
         elif progress.errors == len(ids):
             self._imports.ended(job)
-            await self._refused(job, ids, exactly=True)
+            await self._rows.refused(job, ids, exactly=True)
         else:
             await self._partly(job, progress)
 
@@ -265,11 +255,11 @@ class Importer:
                 return
         self._imports.ended(job)
         if named is None:
-            await self._again(job.kind, job.batch, split=True)
+            await self._rows.again(job.kind, job.batch, split=True)
             return
         refused = [record_id for record_id in ids if record_id in named]
-        await self._refused(job, refused, exactly=len(refused) == progress.errors)
-        await self._deliver(job, [record_id for record_id in ids if record_id not in named])
+        await self._rows.refused(job, refused, exactly=len(refused) == progress.errors)
+        await self._rows.deliver(job, [record_id for record_id in ids if record_id not in named])
 
     @staticmethod
     def _suspects(job: ImportJob, report: bytes, errors: int) -> set[str] | None:
@@ -278,15 +268,6 @@ class Importer:
         keys = [code_of(record_id) for record_id in ids] if job.kind is RecordKind.COUPON else ids
         named = suspects(report, keys, job.key_column, errors, numbered=job.numbered)
         return named and {record_id for record_id, key in zip(ids, keys, strict=True) if key in named}
-
-    async def _refused(self, job: ImportJob, ids: Sequence[str], *, exactly: bool) -> None:
-        """Rows that Connectif refused; where not `exactly`, some of them it took."""
-        if job.kind is not RecordKind.COUPON:
-            self._scheduler.singly(job.kind, ids)
-        elif exactly:
-            await self._end_ids(job, ids, self._refusal)
-        else:
-            await self._again(job.kind, _part(job.batch, list(ids)), split=True)
 
     async def list(self, permit: Permit) -> None:
         """Look for imports of unknown content."""
@@ -311,97 +292,5 @@ class Importer:
                 break
         self._imports.listed(found, self._now())
 
-    # Where ids go.
-
-    async def _deliver(self, job: ImportJob, ids: Sequence[str]) -> None:
-        await self._end_ids(job, ids, self._imported)
-
-    async def _end_ids(
-        self, job: ImportJob, ids: Sequence[str], ending: Callable[[ImportJob, str, Waiting], Ending]
-    ) -> None:
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            entries = self._partition_state.entries(self._account, job.kind, chunk)
-            await self._end_all(
-                [
-                    (Key(job.kind, record_id), entry.current, ending(job, record_id, entry.current))
-                    for record_id, entry in zip(chunk, entries, strict=True)
-                    if entry.current is not None
-                ]
-            )
-
-    def _imported(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
-        detail, last_sent = f"import {job.import_id}", fingerprint_of(waiting.state)
-        state = waiting.state
-        left = (
-            isinstance(state, ContactState)
-            and word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED
-        )
-        consent_ms = job.consent_ms if left else None
-        ending = Ending(
-            Outcome.DELIVERED, "imported", detail, fingerprint=last_sent, unsubscribing_ms=consent_ms
-        )
-        return self.asking.noted(Key(job.kind, record_id), ending)
-
-    def _refusal(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
-        """A code that may have been sent before is refused because the set has it."""
-        detail = f"import {job.import_id}"
-        if self._partition_state.index(self._account)[job.kind].maybe_sent(record_id):
-            last_sent = fingerprint_of(waiting.state)
-            return Ending(Outcome.DELIVERED, "already", detail, fingerprint=last_sent)
-        return Ending(Outcome.DEAD, "refused_row", detail)
-
-    async def _singly(self, kind: RecordKind, ids: Sequence[str], ending: Ending) -> None:
-        """By calls of their own, for an answer to each; coupons, which have none, end here."""
-        if kind is not RecordKind.COUPON:
-            self._scheduler.singly(kind, ids)
-            return
-        entries = self._partition_state.entries(self._account, kind, ids)
-        await self._end_all(
-            [
-                (Key(kind, record_id), entry.current, ending)
-                for record_id, entry in zip(ids, entries, strict=True)
-                if entry.current is not None
-            ]
-        )
-
-    async def _again(self, kind: RecordKind, batch: ImportBatch, *, split: bool) -> None:
-        """An import that said nothing of its rows: they are sent again, in halves where that helps."""
-        if kind is RecordKind.COUPON and batch.tries >= COUPON_TRIES:
-            await self._singly(kind, batch.ids, Ending(Outcome.DEAD, "import_failed"))
-            return
-        self._mark_tried(kind, batch)
-        for part in self._imports.failed(batch, split=split):
-            self._set_aside(kind, part)
-
-    def _set_aside(self, kind: RecordKind, batch: ImportBatch) -> None:
-        if self._too_few(kind, len(batch.ids)):
-            self._scheduler.singly(kind, batch.ids)
-        elif batch.ids:
-            self._scheduler.batch(kind, batch)
-
-    def _too_few(self, kind: RecordKind, count: int) -> bool:
-        return kind is not RecordKind.COUPON and count < self._imports.worth(kind)
-
-    def _return(self, kind: RecordKind, batch: ImportBatch) -> None:
-        """Called off: what is not yet written down is sent again."""
-        queue = self._partition_state.index(self._account)[kind]
-        left = [record_id for record_id in batch.ids if queue.phase(record_id) is Phase.IN_FLIGHT]
-        self._mark_tried(kind, batch)
-        self._set_aside(kind, _part(batch, left))
-
-    def _mark_tried(self, kind: RecordKind, batch: ImportBatch) -> None:
-        for record_id in batch.ids:
-            self._partition_state.index(self._account)[kind].mark_tried(record_id)
-
-    async def _end_all(self, endings: Sequence[tuple[Key, Waiting, Ending]]) -> None:
-        for start in range(0, len(endings), CHUNK):
-            self._end(endings[start : start + CHUNK])
-            await asyncio.sleep(0)
-
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def _part(batch: ImportBatch, ids: list[str]) -> ImportBatch:
-    return ImportBatch(ids, batch.tries, batch.lane)
