@@ -28,7 +28,8 @@ from confluent_kafka import Producer
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline import topics
 from pipeline.config import Settings
-from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import PendingQueue
 from pipeline.deliver.schedule.purchase_readiness import BLOCKED, PurchaseReadiness
 from pipeline.deliver.schedule.scheduler import AHEAD
 from pipeline.deliver.state.key import Key

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.deliver.partition.partition_state import PartitionState
-from pipeline.deliver.schedule.pending_index import LANES
+from pipeline.deliver.schedule.pending_queue import LANES
 from pipeline.deliver.send.account_delivery import AccountDelivery
 from pipeline.deliver.state.tally import ACCEPTED
 from pipeline.records import Outcome, RecordKind, partition_of

@@ -22,9 +22,10 @@ from pipeline.deliver.explain.explain_report import EXPLAIN
 from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.deliver.partition.catch_up import Extent, look
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
-from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.deliver.send.refused_fields import NOTES

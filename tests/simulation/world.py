@@ -14,8 +14,9 @@ import httpx
 from pydantic import TypeAdapter
 
 from pipeline.config import Settings, parse
-from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.records import Outcome, Receipt, Record, RecordKind

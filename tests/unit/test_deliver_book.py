@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.deliver.schedule.pending_index import LANES, PendingQueue, Phase
+from pipeline.deliver.schedule.pending_queue import LANES, PendingQueue, Phase
 from pipeline.events import Lane
 
 LIVE, RETRY, BACKFILL = LANES

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.deliver.partition import two_phase_processor as processor_module
-from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.state.entry import Entry
 from pipeline.deliver.state.key import Key

@@ -22,7 +22,7 @@ from pipeline.deliver.schedule.coupon_inventory import (
     read_counters,
     set_of,
 )
-from pipeline.deliver.schedule.pending_index import PendingQueue, Phase
+from pipeline.deliver.schedule.pending_queue import PendingQueue, Phase
 from pipeline.events import Lane
 
 SPRING = CouponSetSettings(set_id="s1", low=5, batch=3, every=600)

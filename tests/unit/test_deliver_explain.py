@@ -30,7 +30,8 @@ from pipeline.deliver.schedule.coupon_inventory import (
 )
 from pipeline.deliver.schedule.decision import Decision, Method, Rule
 from pipeline.deliver.schedule.lanes import Lanes
-from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import LANES, PendingQueue
 from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Scheduler

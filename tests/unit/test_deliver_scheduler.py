@@ -12,7 +12,8 @@ from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Impo
 from pipeline.deliver.schedule.coupon_inventory import LAG, Counters
 from pipeline.deliver.schedule.decision import Method
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
-from pipeline.deliver.schedule.pending_index import PendingIndex, Phase
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.schedule.purchase_readiness import GRACE
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.state.key import Key

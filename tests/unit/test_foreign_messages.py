@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deadletters import HEADERS, letter_of
-from pipeline.deliver.partition.partition_state import PartitionState, Tables
+from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
+from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
 from pipeline.records import RecordKind
 from pipeline.translate.account import Books

@@ -15,7 +15,8 @@ from pipeline.deliver.explain import messages
 from pipeline.deliver.schedule.actions import Import, Send
 from pipeline.deliver.schedule.coupon_inventory import CouponSetInventory
 from pipeline.deliver.schedule.import_jobs import ImportJob
-from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, PendingQueue, Phase
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import LANES, PendingQueue, Phase
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.schedule.simulation import SimulatedCall, Simulation, Times

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.decision import Decision, Method, Rule
 from pipeline.deliver.schedule.import_jobs import ImportQueue
-from pipeline.deliver.schedule.pending_index import Phase
+from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import AdmissionControl

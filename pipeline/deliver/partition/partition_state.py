@@ -12,15 +12,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import orjson
 
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.table_rows import entry_of, last_sent_of, read_tallies
+from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.unit_of_work import Step
-from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import PendingQueue
 from pipeline.deliver.state.commands import Command, Unchanged
 from pipeline.deliver.state.consent import remembered
 from pipeline.deliver.state.diff import apply, diff, is_repeated_subscription
@@ -47,28 +48,6 @@ log = logging.getLogger(__name__)
 
 #: Entries taken into the index before others get their turn.
 LOADED_AT_ONCE = 5_000
-
-
-class Table(Protocol):
-    """What the partition state reads of a table; `pipeline.engine.table.StateTable` is one."""
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        """The newest value."""
-
-    def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The newest values."""
-
-    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Everything, as stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The stage's tables."""
-
-    pending: Table
-    delivered: Table
-    tally: Table
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.config import CouponSetSettings
-from pipeline.deliver.schedule.pending_index import PendingQueue, Phase
+from pipeline.deliver.schedule.pending_queue import PendingQueue, Phase
 from pipeline.events import Lane
 
 #: The counters of a set may be 10 s old: so long after the last change they are true.

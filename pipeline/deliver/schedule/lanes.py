@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from pipeline.deliver.schedule.pending_index import LANES
+from pipeline.deliver.schedule.pending_queue import LANES
 from pipeline.events import Lane
 
 #: Windows over which live calls are averaged.

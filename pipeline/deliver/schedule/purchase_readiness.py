@@ -12,7 +12,8 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import LANES, Phase
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind

@@ -14,7 +14,6 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from pipeline.config import CouponSetSettings, DeliverSettings
 from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
@@ -33,8 +32,10 @@ from pipeline.deliver.schedule.decision import (
 )
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportQueue
 from pipeline.deliver.schedule.lanes import Lanes
-from pipeline.deliver.schedule.pending_index import LANES, PendingIndex, Phase
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import LANES, Phase
 from pipeline.deliver.schedule.purchase_readiness import PurchaseReadiness
+from pipeline.deliver.schedule.slots import Slots
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
@@ -54,24 +55,6 @@ CLOCK_SET = 1.0
 SPENT = 0.5
 #: Another look after this share of a window, where nothing but time has to pass.
 LOOK = 1 / 60
-
-
-class Slots(Protocol):
-    """The limit, as the scheduler sees it."""
-
-    @property
-    def window(self) -> float:
-        """The limit's window, in seconds."""
-
-    @property
-    def spacing(self) -> float:
-        """Seconds of a window per slot."""
-
-    def free(self, now: float) -> int:
-        """Slots that are free now."""
-
-    def returning(self, now: float) -> Sequence[float]:
-        """Seconds until each slot that is taken comes back, the next first."""
 
 
 class Scheduler:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
-from pipeline.deliver.schedule.pending_index import Phase
+from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.state.consent import UNSUBSCRIBED
 from pipeline.deliver.state.contact import ContactState, consent_of, word_of

@@ -17,7 +17,8 @@ from typing import Any
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, purchase_payload, same_purchase
-from pipeline.deliver.schedule.pending_index import PendingIndex, Phase
+from pipeline.deliver.schedule.pending_index import PendingIndex
+from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.send.admission import COMPARE, REPAIR, Permit
 from pipeline.deliver.send.health import Sign, sign_of
 from pipeline.deliver.send.record_calls import Blocked, Result, Retry, put_product, result_of
