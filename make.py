@@ -31,6 +31,7 @@ STEPS: dict[str, list[list[str]]] = {
     "format": [["ruff", "check", "--fix", "."], ["ruff", "format", "."]],
     "schemas": [
         ["pipeline", "schemas"],
+        ["pipeline", "platforms", "--write"],
         ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
     ],
     "nightly": [["python", "-m", "pytest"]],

@@ -19,7 +19,7 @@ from pipeline import config
 from pipeline.events import Kind
 from pipeline.records import record_key
 from pipeline.shops.base import Rejected
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.registry import PLATFORMS
 from pipeline.topics import full_name
 from pipeline.translate.reading import feeds, read
 from pipeline.translate.rules import Place, apply
@@ -31,7 +31,7 @@ HANDLED = Counter("bench_handled_total", "Messages handled.")
 def main() -> None:
     """Run until killed."""
     settings, port = config.load(Path(sys.argv[1])), int(sys.argv[2])
-    known = feeds(settings, ADAPTERS)
+    known = feeds(settings, PLATFORMS)
     app = Application(
         broker_address=settings.kafka.bootstrap,
         consumer_group=full_name(settings, "quix"),

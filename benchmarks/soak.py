@@ -34,9 +34,9 @@ from benchmarks.harness import free_port, machine, report
 from benchmarks.load import Template, templates
 from pipeline import config
 from pipeline.demo import sandbox
+from pipeline.demo.messages import MESSAGES
 from pipeline.demo.post import Posted, Poster
 from pipeline.demo.stories import Delivery
-from pipeline.demo.tongues import ShopifyTongue, Tongue, WooCommerceTongue
 from pipeline.demo.watch import Watch
 from pipeline.demo.world import Shop
 from pipeline.events import Kind
@@ -123,10 +123,7 @@ class Traffic:
 
     def __init__(self, entities: int, seed: int = 1) -> None:
         self._rng = Random(seed)  # noqa: S311 - a load, not a key
-        self._tongues: Mapping[str, Tongue] = {
-            "shopify": ShopifyTongue(self._rng),
-            "woocommerce": WooCommerceTongue(),
-        }
+        self._messages = {platform: of(self._rng) for platform, of in MESSAGES.items()}
         self._known = [
             _Entity(shop, template, shop.first_id + place * APART + number)
             for shop in SHOPS
@@ -152,7 +149,7 @@ class Traffic:
             entity.version += 1
         shop, topic, kind = entity.shop, entity.template.topic, str(entity.template.kind)
         raw = entity.body(self._sent, entity.version)
-        headers = self._tongues[shop.platform].signed(shop, topic, raw, datetime.now(UTC))
+        headers = self._messages[shop.platform].signed(shop, topic, raw, datetime.now(UTC))
         return Delivery(shop.name, shop.platform, headers, raw, kind)
 
     def expected(self, account: str) -> dict[str, int]:

@@ -11,9 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -21,29 +19,15 @@ from pydantic import (
 )
 
 from pipeline import config_tree, config_values
+from pipeline.config_section import Section
+from pipeline.config_stores import SECRETS_OF_STORES, OfItsPlatform, in_words_of_the_store
 from pipeline.config_values import CouponSetId, Name, Secret, is_loopback
 from pipeline.errors import SettingsError
+from pipeline.shops.settings import StoreSettings
 
 DEFAULT_PATH = Path("pipeline.toml")
-#: Beyond it a number is a typing error, or stands for "without end"; no setting has a use for that.
-LARGEST = 1e12
-MOST_SECONDS = 1e8
 #: Stand in a label or a record where no store does.
 NOT_NAMES_OF_STORES = {"unknown", "coupons"}
-
-
-class Section(BaseModel):
-    """A table of the settings file: unknown keys are errors, so a typing error is found at the start."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _numbers_are_of_this_world(self) -> Self:
-        for name, value in self:
-            most = MOST_SECONDS if isinstance(value, float) else LARGEST
-            if isinstance(value, int | float) and abs(value) > most:
-                raise ValueError(f"{name} must be at most {most:g}")
-        return self
 
 
 class KafkaSettings(Section):
@@ -256,77 +240,6 @@ class AccountSettings(Section):
         return self
 
 
-class StoreSettings(Section):
-    """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
-
-    platform: Literal["shopify", "woocommerce"] = Field(
-        description="what the shop runs on", examples=["shopify"]
-    )
-    account: Name = Field(description="name of the account that is told", examples=["acme-es"])
-    domain: Annotated[str, AfterValidator(config_values.shop_address)] = Field(
-        description="where buyers see products, without https://; not the shop's *.myshopify.com",
-        examples=["acme.example"],
-    )
-    secrets: tuple[Secret, ...] = Field(
-        min_length=1,
-        max_length=2,
-        description="what the shop signs with; two at once while you rotate: the new one, then the old one",
-        examples=[[{"env": "SHOPIFY_ACME_ES"}]],
-    )
-    timezone: Annotated[str, AfterValidator(config_values.known_zone)] = Field(
-        default="UTC", description="read for dates without an offset"
-    )
-    purchase_id: Literal["id", "number", "name"] = Field(
-        default="id", description="what a purchase is known by; must be what your web tracking sends"
-    )
-    product_id: Literal["product", "variant", "sku"] = Field(
-        default="product",
-        description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
-    )
-    tax: Literal["as_shown", "included", "excluded"] = Field(
-        default="as_shown", description="whether prices are told with tax"
-    )
-    sold_statuses: frozenset[str] | None = Field(
-        default=None, description="of orders that are sold; left out, the platform's own", examples=[["paid"]]
-    )
-    on_order_deleted: Literal["retract", "keep"] = Field(
-        default="retract", description="what becomes of the purchase of an order deleted in the shop"
-    )
-    on_partial_refund: Literal["replace", "keep"] = Field(
-        default="replace", description="what becomes of the purchase of an order refunded in part"
-    )
-    on_product_deleted: Literal["hide", "delete"] = Field(
-        default="hide", description="what becomes of a deleted product; deleted, its history goes with it"
-    )
-    on_customer_deleted: Literal["keep", "delete"] = Field(
-        default="keep",
-        description='what becomes of a deleted customer\'s contact; needs the webhook "customer deletion" of '
-        'Shopify, "customer deleted" of WooCommerce',
-    )
-    accept_test_orders: bool = Field(default=False, description="whether test orders count")
-    guests_without_email: Literal["park", "external_id"] = Field(
-        default="park", description="what becomes of an order without an e-mail address"
-    )
-    contacts_from_unsold_orders: bool = Field(
-        default=False, description="whether an order that is not sold makes a contact"
-    )
-    consent_from_orders: bool = Field(
-        default=False,
-        description="whether the box ticked at checkout subscribes; only for shops without double opt-in",
-    )
-    placeholder_product: str | None = Field(
-        default=None,
-        description="product id for orders without lines; left out, such an order is a dead letter",
-        examples=["unknown"],
-    )
-    product_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
-        default=None,
-        description="page of a product known only from orders, with {domain}, {id} and {sku} filled in; "
-        "left out, the platform's own form",
-        examples=["https://{domain}/p/{id}"],
-    )
-
-
 class SandboxSettings(Section):
     """The simulated Connectif."""
 
@@ -352,7 +265,9 @@ class Settings(Section):
     deliver: DeliverSettings = Field(default=DeliverSettings(), description="the deliver stage")
     sandbox: SandboxSettings = Field(default=SandboxSettings(), description="the simulated Connectif")
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict, description="Connectif's accounts")
-    stores: dict[Name, StoreSettings] = Field(default_factory=dict, description="the shops' feeds")
+    stores: dict[Name, Annotated[StoreSettings, OfItsPlatform]] = Field(
+        default_factory=dict, description="the shops' feeds"
+    )
 
     @model_validator(mode="after")
     def _stores_name_known_accounts(self) -> Self:
@@ -364,18 +279,11 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _products_are_where_buyers_see_them(self) -> Self:
+    def _platforms_have_no_complaints(self) -> Self:
         for name, store in self.stores.items():
-            host = store.domain.partition("/")[0].lower()
-            authorised = self.accounts[store.account].authorised_domains
-            if host.endswith(".myshopify.com") and host not in {
-                url.lower().partition("://")[2] for url in authorised
-            }:
-                raise ValueError(
-                    f"stores.{name}.domain: {host} is where Shopify keeps the shop, not where buyers see "
-                    "products; name the shop's own domain, or, where it has no other, put "
-                    f"https://{host} into the account's authorised_domains"
-                )
+            complaint = store.complaint(self.accounts[store.account].authorised_domains)
+            if complaint is not None:
+                raise ValueError(f"stores.{name}.{complaint}")
         return self
 
 
@@ -433,7 +341,7 @@ def parse(
         file: where the tree was read; relative paths are relative to it. None: to the working directory.
         secrets: False leaves them unread.
     """
-    plain = config_tree.plain_secrets(tree)
+    plain = config_tree.plain_secrets(tree, SECRETS_OF_STORES)
     overrides = sorted(name for name in environ if name.upper().startswith("PIPELINE__"))
     for name in overrides:
         config_tree.override(tree, name[len("PIPELINE__") :].split("__"), environ[name])
@@ -444,7 +352,10 @@ def parse(
     try:
         return Settings.model_validate(tree, context={config_values.READ_SECRETS: secrets})
     except ValidationError as error:
-        lines = config_tree.complaints(error.errors(include_input=False, include_url=False))
+        errors = [
+            in_words_of_the_store(item) for item in error.errors(include_input=False, include_url=False)
+        ]
+        lines = config_tree.complaints(errors)
         place = "the settings" if file is None else f"the settings in {file}"
         also = f"; from the environment come {', '.join(overrides)}" if overrides else ""
         raise SettingsError(
@@ -491,4 +402,4 @@ def shared_secrets(settings: Settings) -> list[str]:
     ]
 
 
-__all__ = ["Name", "is_loopback"]
+__all__ = ["Name", "Section", "StoreSettings", "is_loopback"]

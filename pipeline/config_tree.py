@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Set as AbstractSet
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,8 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
         yield tree, "data_dir"
     secrets = [account.get("api_key") for account in _tables(tree.get("accounts")).values()]
     for store in _tables(tree.get("stores")).values():
-        named = store.get("secrets")
-        secrets += named if isinstance(named, list) else []
+        for named in store.values():
+            secrets += named if isinstance(named, list) else [named]
     kafka = tree.get("kafka")
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, MutableMapping):
@@ -106,19 +107,26 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
     )
 
 
-def plain_secrets(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Where secrets stand in the file itself: (account or store, field) of each."""
+def plain_secrets(
+    tree: Mapping[str, Any], of_stores: Mapping[str, AbstractSet[str]]
+) -> list[tuple[str, str]]:
+    """Where secrets stand in the file itself: (account or store, field) of each.
+
+    Args:
+        tree: the settings.
+        of_stores: the settings of a store that are secrets, or lists of them, by platform.
+    """
     found = [
         (f"accounts.{name}", "api_key")
         for name, account in _tables(tree.get("accounts")).items()
         if isinstance(account.get("api_key"), str)
     ]
+    every = frozenset[str]().union(*of_stores.values())
     for name, store in _tables(tree.get("stores")).items():
-        secrets = store.get("secrets")
-        if isinstance(secrets, str) or (
-            isinstance(secrets, list) and any(isinstance(secret, str) for secret in secrets)
-        ):
-            found.append((f"stores.{name}", "secrets"))
+        secret_settings = of_stores.get(str(store.get("platform")), every)
+        found += [
+            (f"stores.{name}", field) for field in sorted(secret_settings) if _stands_plain(store.get(field))
+        ]
     kafka = tree.get("kafka")
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, Mapping):
@@ -128,6 +136,10 @@ def plain_secrets(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
             if isinstance(security.get(name), str)
         ]
     return found
+
+
+def _stands_plain(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and any(isinstance(one, str) for one in value))
 
 
 def refuse_plain_secrets(tree: Mapping[str, Any], plain: list[tuple[str, str]]) -> None:

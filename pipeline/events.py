@@ -38,7 +38,7 @@ class RawEvent:
 
     Attributes:
         store: the name of the store in the settings.
-        platform: the store's platform (`shopify`, `woocommerce`).
+        platform: the store's platform, by its name in the settings.
         kind: the entity's kind.
         entity: the entity's id at the shop, as text; ids exceed 2**53.
         topic: the shop's own name of the event (`orders/updated`, `order.updated`).

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
+from pipeline.platform_tables import needed_webhooks
+from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
 
 FILE = Path("pipeline.example.toml")
 WIDTH = 110
@@ -72,11 +75,16 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
     if path:
         summary = (model.__doc__ or "").strip()
         yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}[{'.'.join(path)}]")
-    for name, field in model.model_fields.items():
+    fields = dict(model.model_fields)
+    if model is StoreSettings:
+        fields["platform"] = _platform(fields["platform"])
+    for name, field in fields.items():
         if (inner := _model_of(field)) is not None:
             below.append((name, field, inner))
         else:
             yield from _setting(name, field, path, shown=shown)
+    if model is StoreSettings:
+        yield from _of_platforms(path)
     # Tables whose names are the reader's own come first: they are what has to be filled in.
     for name, field, inner in sorted(below, key=lambda item: get_origin(item[1].annotation) is not dict):
         if get_origin(field.annotation) is dict:
@@ -85,11 +93,30 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
             yield from _table(inner, (*path, name), shown=shown)
 
 
+def _platform(field: FieldInfo) -> FieldInfo:
+    """The setting that names a store's platform, with those there are."""
+    known = " or ".join(map(_toml, PLATFORMS))
+    shown = FieldInfo(annotation=str, description=f"{field.description}: {known}")
+    shown.examples = list(PLATFORMS)
+    return shown
+
+
+def _of_platforms(path: tuple[str, ...]) -> Iterator[str]:
+    """The settings that only stores of one platform have: commented, as the store shown is another's, too."""
+    for platform in PLATFORMS.values():
+        own = [name for name in platform.settings.model_fields if name in platform.own_settings]
+        if own:
+            yield from _comment(f"Only with platform = {_toml(platform.name)}:")
+        for name in own:
+            yield from _setting(name, platform.settings.model_fields[name], path, shown=False)
+
+
 def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool) -> Iterator[str]:
     where = ".".join((*path, name))
     if not field.description:
         raise PipelineError(f"{where} has no description", hint="give its Field one")
-    meaning = field.description[0].upper() + field.description[1:] + _choices(field.annotation)
+    meaning = field.description[0].upper() + field.description[1:] + _needs(name, path)
+    meaning += _choices(field.annotation)
     required = field.is_required()
     default = None if required else field.get_default(call_default_factory=True)
     is_value = required or default is None or default in ((), {})
@@ -104,6 +131,12 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool)
     yield f"{'' if required and shown else '#'}{name} = {_toml(value)}"
 
 
+def _needs(setting: str, path: tuple[str, ...]) -> str:
+    """Which webhooks a store's setting needs."""
+    webhooks = needed_webhooks(setting) if path[:1] == ("stores",) else ""
+    return f"; needs the webhook {webhooks}" if webhooks else ""
+
+
 def _choices(annotation: Any) -> str:
     """The values there are, where they can be counted."""
     if get_origin(annotation) in {Union, UnionType}:
@@ -115,8 +148,9 @@ def _choices(annotation: Any) -> str:
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a table, or of the tables in a table."""
-    kinds = (field.annotation, *get_args(field.annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    kinds = [field.annotation, *get_args(field.annotation)]
+    bare = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds]
+    return next((kind for kind in bare if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _comment(said: str) -> list[str]:

@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import orjson
 
-from pipeline.config import StoreSettings
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
-from pipeline.shops.base import ENTITY_CLOCK, Arrival, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.base import ENTITY_CLOCK, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.platform import AnyPlatform, TopicTable
+from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
+from pipeline.shops.shopify import SHOPIFY
 from pipeline.translate.rules import Feed
 
 
-class PlainShop:
-    """`ShopAdapter` whose bodies are translations: `{"version": 3, "drafts": [["purchase", "7", "x"]]}`.
-
-    A draft is kind, id (or null), content, and if need be op, `if_emitted` and codes; content null retracts.
-    """
-
-    platform = "shopify"
-
-    def verify(self, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG002
-        """Anybody may send."""
-        return True
-
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG002
-        """No hellos."""
-        return False
-
-    def arrival(self, headers: Mapping[str, str], body: bytes) -> Arrival:
-        """Not used here."""
-        raise NotImplementedError
-
-    def translate(self, event: RawEvent, store: StoreContext) -> Translation:  # noqa: ARG002
-        """What the body says outright."""
-        said = orjson.loads(event.body)
-        if "rejected" in said:
-            raise Rejected(said["rejected"], "field", "because")
-        if "bug" in said:
-            raise RuntimeError(said["bug"])
-        return Translation(
-            said["version"],
-            tuple(_draft(*draft) for draft in said.get("drafts", ())),
-            said.get("ignored", "nothing_to_tell"),
-            said.get("clock", ENTITY_CLOCK),
-        )
+def _translate(event: RawEvent, store: StoreContext) -> Translation:  # noqa: ARG001 - as `Platform` has it
+    """What the body says outright."""
+    said = orjson.loads(event.body)
+    if "rejected" in said:
+        raise Rejected(said["rejected"], "field", "because")
+    if "bug" in said:
+        raise RuntimeError(said["bug"])
+    return Translation(
+        said["version"],
+        tuple(_draft(*draft) for draft in said.get("drafts", ())),
+        said.get("ignored", "nothing_to_tell"),
+        said.get("clock", ENTITY_CLOCK),
+    )
 
 
 def _draft(  # noqa: PLR0917 - as the bodies list them
@@ -106,10 +90,20 @@ def event(
     )
 
 
+#: Its bodies are translations: `{"version": 3, "drafts": [["purchase", "7", "x"]]}`. A draft is kind, id (or
+#: null), content, and if need be op, `if_emitted` and codes; content null retracts. All platforms' topics are
+#: its own.
+PLAIN_SHOP: AnyPlatform = replace(
+    SHOPIFY,
+    topics=TopicTable([row for platform in PLATFORMS.values() for row in platform.topics.rows]),
+    translate=_translate,
+)
+
+
 def feed(*, recent_deliveries: int = 8, purchases_since: date | None = None) -> Feed:
     """The plain shop's only store."""
     settings = StoreSettings.model_validate(
         {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
     )
-    context = StoreContext("plain", settings, purchases_since=purchases_since)
-    return Feed(context, PlainShop(), "acme", recent_deliveries)
+    context = PLAIN_SHOP.store("plain", settings, purchases_since=purchases_since)
+    return Feed(context, PLAIN_SHOP, "acme", recent_deliveries)

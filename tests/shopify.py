@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 import pipeline
-from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
-from pipeline.shops.base import Draft, StoreContext, Translation
+from pipeline.shops.base import Arrival, Draft, Translation, WebhookRequest
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
 
 FOLDER = Path(pipeline.__file__).parent / "bodies" / "shopify"
 #: When every event of these tests arrived: 2027-01-15T08:00:00Z.
@@ -30,31 +30,36 @@ def load(name: str) -> Any:
     return orjson.loads((FOLDER / f"{name}.json").read_bytes())
 
 
-def store(currency: str | None = None, **settings: Any) -> StoreContext:
+def store(currency: str | None = None, **settings: Any) -> ShopifyStore:
     """A store with default settings but for those given."""
     known = {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ("key",)}
-    return StoreContext("acme", StoreSettings.model_validate(known | settings), currency)
+    return SHOPIFY.store("acme", ShopifySettings.model_validate(known | settings), currency=currency)
+
+
+def arrive(headers: dict[str, str], body: bytes) -> Arrival:
+    """What a request is about."""
+    return SHOPIFY.arrival(WebhookRequest(headers, body))
 
 
 def delivered(topic: str, body: Any, /, **headers: str) -> RawEvent:
     """The event as the gateway stores it: the body goes through `arrival`."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    arrival = SHOPIFY.arrival({"x-shopify-topic": topic, **headers}, raw)
+    found = arrive({"x-shopify-topic": topic, **headers}, raw)
     return RawEvent(
         store="acme",
         platform="shopify",
-        kind=arrival.kind,
-        entity=arrival.entity,
-        topic=arrival.topic,
-        delivery=arrival.delivery,
+        kind=found.kind,
+        entity=found.entity,
+        topic=found.topic,
+        delivery=found.delivery,
         received_ms=RECEIVED,
-        triggered_ms=arrival.triggered_ms,
+        triggered_ms=found.triggered_ms,
         body=raw,
-        headers=arrival.headers,
+        headers=found.headers,
     )
 
 
-def translate(topic: str, body: Any, context: StoreContext | None = None, /, **headers: str) -> Translation:
+def translate(topic: str, body: Any, context: ShopifyStore | None = None, /, **headers: str) -> Translation:
     """What the delivery means to the store."""
     return SHOPIFY.translate(delivered(topic, body, **headers), context or store())
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from tests.platforms import IN_TESTS
+
 SECRET = "shop-secret"
 ROTATED = "shop-secret-before"
 
@@ -38,23 +40,14 @@ def order(ident: int, padding: int = 0) -> bytes:
 
 def shopify(body: bytes, *, secret: str = SECRET, delivery: str = "d-1") -> dict[str, str]:
     """Shopify's headers for a body."""
-    return {
-        "content-type": "application/json",
-        "x-shopify-topic": "orders/updated",
-        "x-shopify-webhook-id": delivery,
-        "x-shopify-hmac-sha256": signature(body, secret),
-    }
+    own = {"x-shopify-webhook-id": delivery}
+    return IN_TESTS["shopify"].signed("orders/updated", body, secret.encode(), own)
 
 
 def woocommerce(body: bytes, *, secret: str = SECRET) -> dict[str, str]:
     """WooCommerce's headers for a body."""
-    return {
-        "content-type": "application/json",
-        "x-wc-webhook-topic": "order.updated",
-        "x-wc-webhook-id": "7",
-        "x-wc-webhook-delivery-id": "abc",
-        "x-wc-webhook-signature": signature(body, secret),
-    }
+    own = {"x-wc-webhook-id": "7", "x-wc-webhook-delivery-id": "abc"}
+    return IN_TESTS["woocommerce"].signed("order.updated", body, secret.encode(), own)
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:

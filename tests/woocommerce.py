@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pipeline.config import StoreSettings
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Product, Purchase, RecordKind
-from pipeline.shops.base import Draft, StoreContext, Translation
+from pipeline.shops.base import Arrival, Draft, StoreContext, Translation, WebhookRequest
 from pipeline.shops.woocommerce import WOOCOMMERCE
 
 BODIES = Path(__file__).parent.parent / "pipeline" / "bodies" / "woocommerce"
@@ -33,7 +33,11 @@ def ms(moment: str) -> int:
 def store(*, currency: str | None = None, **settings: Any) -> StoreContext:
     secrets = (SecretStr("not-a-secret-test-key"),)
     given = {"platform": "woocommerce", "account": "acme", "domain": "shop.example", "secrets": secrets}
-    return StoreContext("acme-woo", StoreSettings(**given | settings), currency)
+    return WOOCOMMERCE.store("acme-woo", StoreSettings(**given | settings), currency=currency)
+
+
+def arrive(headers: dict[str, str], body: bytes) -> Arrival:
+    return WOOCOMMERCE.arrival(WebhookRequest(headers, body))
 
 
 def event(body: Any, topic: str, kind: Kind | None = None) -> RawEvent:

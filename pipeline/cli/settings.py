@@ -1,4 +1,4 @@
-"""`pipeline settings` and `pipeline schemas`: files made from the code."""
+"""`pipeline settings`, `schemas` and `platforms`: files and tables made from the code."""
 
 from __future__ import annotations
 
@@ -45,3 +45,25 @@ def example_settings(
     else:
         written = example.write(write, overwrite=force)
         print(f"{'written' if written else 'is so already'}: {write}")  # noqa: T201 - its output
+
+
+@group.command("platforms", epilog="Example: `pipeline platforms --check`")
+def shop_platforms(
+    write: Annotated[
+        bool, typer.Option("--write", help="Bring the tables of README.md and docs/ up to date.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare these tables; exit 1 where one differs.")
+    ] = False,
+    directory: Annotated[Path, typer.Option("--directory", help="The repository.")] = Path(),
+) -> None:
+    """Print what can be done with each shop platform, its settings and its topics."""
+    from pipeline import platform_tables as tables  # noqa: PLC0415 - start fast
+
+    if not (write or check):
+        print("\n".join(f"{line}" for table in tables.TABLES.values() for line in (*table(), "")))  # noqa: T201 - its output
+        return
+    stale = tables.drifted(directory) if check else tables.write(directory)
+    for path in stale:
+        print(f"{'differs from the code' if check else 'written'}: {directory / path}")  # noqa: T201 - its output
+    raise typer.Exit(1 if check and stale else 0)

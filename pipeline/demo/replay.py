@@ -13,8 +13,9 @@ from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.gateway.message import Message
 from pipeline.gateway.produce import Link
-from pipeline.shops.base import raw_event
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import WebhookRequest
+from pipeline.shops.platform import raw_event
+from pipeline.shops.registry import PLATFORMS
 
 LOOK_SECONDS = 0.01
 
@@ -23,7 +24,8 @@ def messages(deliveries: Iterable[Delivery], settings: Settings, at_ms: int) -> 
     """The messages of deliveries that a gateway would have kept, as if they all came at `at_ms`."""
     for one in deliveries:
         headers = {name.lower(): value for name, value in one.headers}
-        event = raw_event(one.shop, ADAPTERS[one.platform], headers, one.body, at_ms, Lane.BACKFILL)
+        request = WebhookRequest(headers, one.body, at_ms)
+        event = raw_event(one.shop, PLATFORMS[one.platform], request, Lane.BACKFILL)
         topic = topics.full_name(settings, event.kind.topic)
         yield Message(topic, event.key, event.body, event.to_kafka_headers())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.demo import shopify
 from pipeline.demo.facts import ArticleFact, ConsentFact, Fact, OrderFact, PersonFact
-from pipeline.demo.tongues import Headers, ShopifyTongue, Tongue, WooCommerceTongue, refund_part
+from pipeline.demo.messages import MESSAGES, Headers
 from pipeline.demo.world import SOLD, Article, Order, OrderLine, Person, Shop, Status, article, chance
 
 
@@ -66,7 +66,7 @@ class Storyteller:
         self._articles: list[Article] = []
         self._crowd: Sequence[Person] = ()
         self._orders = 0
-        self._tongue: Tongue = ShopifyTongue(rng) if shop.platform == "shopify" else WooCommerceTongue()
+        self._messages = MESSAGES[shop.platform](rng)
 
     def open(self, crowd: Sequence[Person], articles: int) -> None:
         """Announce products and customers, and have every special case once."""
@@ -130,16 +130,16 @@ class Storyteller:
         order.updated += timedelta(seconds=self._rng.randrange(2, 5_000))
         order.status = status
         if status == "partly_refunded" and not again:
-            refund_part(order, self.shop.platform, self._rng)
+            self._messages.refund_part(order, self._rng)
         now = replace(order, buyer=order.buyer.as_of(order.updated))
-        for index, (topic, body) in enumerate(self._tongue.order(self.shop, now, again=again)):
+        for index, (topic, body) in enumerate(self._messages.order(self.shop, now, again=again)):
             facts = () if topic == "refunds/create" else (self._state(now),)
             self._tell("order", topic, body, order.updated, facts, spare=again or index > 0)
 
     def _state(self, order: Order) -> OrderFact:
         sold = order.status in SOLD and not order.is_test
         left = [line for line in order.lines if line.left]
-        bare = order.status == "deleted" and self.shop.platform == "woocommerce"
+        bare = order.status == "deleted" and not self._messages.deletions_have_time
         return OrderFact(
             account=self.shop.account,
             order=str(order.id),
@@ -168,10 +168,10 @@ class Storyteller:
 
     def _tell_article(self, one: Article, at: datetime, verb: str) -> None:
         gone = verb == "delete"
-        body = {"id": one.id} if gone else self._tongue.product(self.shop, one, at)
+        body = {"id": one.id} if gone else self._messages.product(self.shop, one, at)
         price = None if gone else one.price
         fact = ArticleFact(self.shop.account, str(one.id), at, one.title, price, one.stock > 0)
-        self._tell("product", self._tongue.topic("product", verb), body, at, (fact,))
+        self._tell("product", self._messages.topic("product", verb), body, at, (fact,))
 
     def _register(self, person: Person) -> None:
         """The shop's customer: made, maybe renamed, maybe asked about newsletters."""
@@ -180,9 +180,9 @@ class Storyteller:
             if when is not None:
                 them = person.as_of(when)
                 fact = PersonFact(self.shop.account, person.email, when, them.name)
-                body = self._tongue.customer(self.shop, them, when)
-                self._tell("customer", self._tongue.topic("customer", verb), body, when, (fact,))
-        if self.shop.platform == "shopify" and chance(self._rng, 0.35):
+                body = self._messages.customer(self.shop, them, when)
+                self._tell("customer", self._messages.topic("customer", verb), body, when, (fact,))
+        if self._messages.tells_consent and chance(self._rng, 0.35):
             self._consent(person)
 
     def _consent(self, person: Person) -> None:
@@ -196,7 +196,7 @@ class Storyteller:
 
     def _specialities(self) -> None:
         """What comes to every shop sooner or later."""
-        if self.shop.platform == "shopify":
+        if self._messages.has_test_orders:
             test = self._checkout(self._crowd[0])
             test.is_test = True
             self._turn(test, "paid")
@@ -207,12 +207,12 @@ class Storyteller:
         self._refuse("no_email", replace(self._crowd[1], accounts={}), email=None)
         self._refuse("invalid_email", self._crowd[1], email="x" * 280 + "@acme.example")
         self._refuse("currency_mismatch", self._crowd[1], currency="CHF")
-        cut = self._tongue.encode(self._tongue.order(self.shop, self._checkout(self._crowd[0]))[0][1])
-        topic = self._tongue.topic("order", "update")
+        cut = self._messages.encode(self._messages.order(self.shop, self._checkout(self._crowd[0]))[0][1])
+        topic = self._messages.topic("order", "update")
         self._tell("order", topic, cut[: len(cut) // 2], self._moment(), rejected="invalid_json")
         self._withdraw()
         at = self._moment()
-        for odd in self._tongue.oddities(self.shop, replace(self._checkout(self._crowd[0]), status="paid")):
+        for odd in self._messages.oddities(self.shop, replace(self._checkout(self._crowd[0]), status="paid")):
             self.told.append((at, self._delivery(odd.kind, odd.headers, odd.body)))
 
     def _refuse(self, reason: str, buyer: Person, *, email: str | None = "", currency: str = "") -> None:
@@ -221,7 +221,7 @@ class Storyteller:
         if email != "":
             order.email = email
         shop = replace(self.shop, currency=currency or self.shop.currency)
-        topic, body = self._tongue.order(shop, order)[0]
+        topic, body = self._messages.order(shop, order)[0]
         self._tell("order", topic, body, order.updated, rejected=reason)
 
     def _withdraw(self) -> None:
@@ -234,7 +234,7 @@ class Storyteller:
             self._tell_article(one, at, "create")
             one.stock = 0
             later = at + timedelta(hours=1)
-            bare = verb == "delete" and self.shop.platform == "woocommerce"
+            bare = verb == "delete" and not self._messages.deletions_have_time
             self._tell_article(one, self._end if bare else later, verb)
 
     def _tell(
@@ -248,8 +248,8 @@ class Storyteller:
         rejected: str = "",
         spare: bool = False,
     ) -> None:
-        raw = body if isinstance(body, bytes) else self._tongue.encode(body)
-        headers = self._tongue.signed(self.shop, topic, raw, at)
+        raw = body if isinstance(body, bytes) else self._messages.encode(body)
+        headers = self._messages.signed(self.shop, topic, raw, at)
         one = replace(self._delivery(kind, headers, raw), facts=facts, rejected=rejected, spare=spare)
         self.told.append((at, one))
 

@@ -8,15 +8,13 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
-Platform = Literal["shopify", "woocommerce"]
-
 
 @dataclass(frozen=True, slots=True)
 class Shop:
     """One store. Shops that feed one account have ids that never meet: `first_id` keeps them apart."""
 
     name: str
-    platform: Platform
+    platform: str
     account: str
     domain: str
     secret: str

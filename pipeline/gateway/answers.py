@@ -17,14 +17,16 @@ class Answer:
     Args:
         outcome: the metric label.
         status: the HTTP status.
-        body: sent as JSON: no secrets, nothing of the request.
+        body: sent as JSON, a text as it stands: no secrets, and nothing of a request but a greeting's text.
         headers: besides type and length.
     """
 
     __slots__ = ("_head", "_made_for", "_whole", "body", "outcome", "start")
 
-    def __init__(self, outcome: str, status: int, body: dict[str, Any], **headers: str) -> None:
-        content = orjson.dumps(body)
+    def __init__(self, outcome: str, status: int, body: dict[str, Any] | str, **headers: str) -> None:
+        is_text = isinstance(body, str)
+        media_type = b"text/plain; charset=utf-8" if is_text else b"application/json"
+        content = body.encode() if isinstance(body, str) else orjson.dumps(body)
         extra = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         self.outcome = outcome
         self._made_for: list[tuple[bytes, bytes]] | None = None
@@ -33,7 +35,7 @@ class Answer:
             "type": "http.response.start",
             "status": status,
             "headers": [
-                (b"content-type", b"application/json"),
+                (b"content-type", media_type),
                 (b"content-length", b"%d" % len(content)),
                 *extra,
             ],
@@ -64,6 +66,8 @@ RETRY_AFTER = "10"
 
 KEPT = {stored: Answer(stored.value, 200, {"ok": True}) for stored in Stored}
 PING = Answer("ping", 200, {"ok": True})
+#: Longest text that is given back to a request that nobody signed.
+GREETING_LIMIT = 1_000
 NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
 METHOD = _error("method_not_allowed", 405, "webhooks are sent with POST", allow="POST")
 MEDIA_TYPE = _error("unsupported_media_type", 415, "choose JSON as the webhook's format")
@@ -81,6 +85,14 @@ UNAUTHORIZED = _error(
     "unauthorized", 401, "compare the URL's platform and store, and the webhook's secret, with the settings"
 )
 OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_after=RETRY_AFTER)
+
+
+def greeting(text: str) -> Answer:
+    """The answer to a platform's hello; `text` is what it wants to read, "" where any 200 will do."""
+    if not text:
+        return PING
+    return Answer(PING.outcome, 200, text[:GREETING_LIMIT], x_content_type_options="nosniff")
+
 
 #: Every value of the metric's label.
 OUTCOMES = tuple(

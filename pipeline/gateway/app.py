@@ -44,19 +44,20 @@ class Gateway:
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._webhooks.refuse_unread(scope["method"], headers)
+        refusal = self._webhooks.refuse_unread(route, scope["method"], headers)
         body = refusal or await self._read(route, receive)
         if not isinstance(body, bytes):
             return body
         try:
-            return await self._keep(route, headers, body)
+            return await self._keep(route, scope, headers, body)
         finally:
             self._webhooks.hold(route, -len(body))
 
-    async def _keep(self, route: Route, headers: dict[str, str], body: bytes) -> Answer:
+    async def _keep(self, route: Route, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        kept = self._webhooks.keep(route, headers, body)
+        query = scope["query_string"].decode("latin-1")
+        kept = self._webhooks.keep(route, headers, body, query, scope["method"])
         if kept is answers.UNAUTHORIZED:
             await asyncio.sleep(began + answers.REFUSAL_SECONDS - loop.time())
         if isinstance(kept, Answer):

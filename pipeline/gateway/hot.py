@@ -132,7 +132,7 @@ class HotProtocol(LimitedProtocol):
             route is None
             or "content-length" not in headers
             or "expect" in headers
-            or self.webhooks.refuse_unread("POST", headers)
+            or self.webhooks.refuse_unread(route, "POST", headers)
         ):
             return None
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()

@@ -31,7 +31,7 @@ from pipeline.gateway.spool import Spool
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
 from pipeline.observe import bound_socket, observe_app
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     def complaint() -> str | None:
         return "stopping" if stopping.is_set() else intake.complaint()
 
-    webhooks = Webhooks(settings, ADAPTERS, intake)
+    webhooks = Webhooks(settings, PLATFORMS, intake)
     last_events = LastEvents(settings.data_dir / LAST_EVENTS, webhooks.routes)
     last_events.restore()
     server = http_server(

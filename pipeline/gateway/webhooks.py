@@ -29,7 +29,8 @@ from pipeline.metrics import (
     GATEWAY_REQUESTS,
     GATEWAY_SECONDS,
 )
-from pipeline.shops.base import ShopAdapter, raw_event
+from pipeline.shops.base import WebhookRequest
+from pipeline.shops.platform import AnyPlatform, raw_event
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +50,38 @@ class Keeper(Protocol):
 
 
 class Route:
-    """What a path means; where it names no store of ours, the secret is one that nobody has."""
+    """What a path means; where it names no store of ours, the secret is one that nobody has.
 
-    __slots__ = ("_body_bytes", "_counters", "adapter", "held", "known", "last_kept", "secrets", "store")
+    Args:
+        store: its name, else `NO_STORE`.
+        platform: whose path it is; None where the path names no platform that any store of ours has.
+        settings: the store's; of a path without a store, any store's of its platform.
+        keys: its secrets.
+    """
 
-    def __init__(self, store: str, adapter: ShopAdapter, keys: tuple[bytes, ...]) -> None:
+    __slots__ = (
+        "_body_bytes",
+        "_counters",
+        "_secrets",
+        "_settings",
+        "held",
+        "known",
+        "last_kept",
+        "platform",
+        "store",
+    )
+
+    def __init__(
+        self,
+        store: str,
+        platform: AnyPlatform | None,
+        settings: StoreSettings | None = None,
+        keys: tuple[bytes, ...] = (),
+    ) -> None:
         self.store = store
-        self.adapter = adapter
-        self.secrets = keys
+        self.platform = platform
+        self._settings = settings
+        self._secrets = keys
         self.known = store != NO_STORE
         #: Bytes of its bodies in memory.
         self.held = 0
@@ -64,6 +89,11 @@ class Route:
         self.last_kept = 0.0
         self._body_bytes = GATEWAY_BODY_BYTES.labels(store)
         self._counters = {outcome: GATEWAY_REQUESTS.labels(store, outcome) for outcome in answers.OUTCOMES}
+
+    def is_genuine(self, request: WebhookRequest) -> bool:
+        """Whether its shop sent it."""
+        platform = self.platform
+        return platform is not None and platform.verify(self._secrets, request, self._settings) and self.known
 
     def count(self, answer: Answer) -> None:
         """Count an answer."""
@@ -83,13 +113,16 @@ SMALL_BYTES = 64 * 1024
 #: and larger ones have only this share of the bytes held.
 LARGE_SHARE = 0.75
 
+#: Documents of one request that are kept each as an event; a request of more is one event, for dead letters.
+MAX_DOCUMENTS = 1_000
+
 
 class Webhooks:
     """The checks, in the order a request is read; whoever reads it gives the answers.
 
     Args:
         settings: stores and limits.
-        adapters: the platforms, by name.
+        platforms: the platforms, by name.
         keeper: where events go.
         now: the wall clock, in seconds since the epoch.
 
@@ -97,17 +130,17 @@ class Webhooks:
         held: bytes of bodies in memory; readers add and subtract what they hold, here and at the route.
         routes: of the stores of the settings, by name.
         max_body: the largest body taken.
-        nobody: the route of paths that name no platform of ours.
+        nobody: the route of paths that name no platform that any store has.
     """
 
     def __init__(
         self,
         settings: Settings,
-        adapters: Mapping[str, ShopAdapter],
+        platforms: Mapping[str, AnyPlatform],
         keeper: Keeper,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._adapters = adapters
+        self._platforms = platforms
         self._keeper = keeper
         self._unsigned = Sparingly(UNSIGNED_SECONDS)
         self._now = now
@@ -120,10 +153,10 @@ class Webhooks:
             for name, store in settings.stores.items()
         }
         self._strangers = {
-            platform.encode(): Route(NO_STORE, adapter, (secrets.token_bytes(32),))
-            for platform, adapter in adapters.items()
+            store.platform.encode(): self._route(NO_STORE, store, (secrets.token_bytes(32),))
+            for store in settings.stores.values()
         }
-        self.nobody = next(iter(self._strangers.values()))
+        self.nobody = Route(NO_STORE, None)
         self.routes = {route.store: route for route in self._routes.values()}
         for name, route in self.routes.items():
             GATEWAY_LAST_EVENT.labels(name).set_function(partial(getattr, route, "last_kept"))
@@ -148,10 +181,11 @@ class Webhooks:
         """What a raw path beginning with `PREFIX` means; None where its shape is not a webhook's."""
         return self._routes.get(path) or self._resolve(path)
 
-    def refuse_unread(self, method: str, headers: Mapping[str, str]) -> Answer | None:
+    def refuse_unread(self, route: Route, method: str, headers: Mapping[str, str]) -> Answer | None:
         """The refusal a request earns before its body is read, if any."""
         if method != "POST":
-            return answers.METHOD
+            others = () if route.platform is None else route.platform.methods
+            return None if method in others else answers.METHOD
         if _media_type(headers) not in (_JSON, _FORM):
             return answers.MEDIA_TYPE
         if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in _NOT_ENCODED:
@@ -161,20 +195,32 @@ class Webhooks:
             return answers.TOO_LARGE
         return None
 
-    def keep(self, route: Route, headers: Mapping[str, str], body: bytes) -> Answer | asyncio.Future[Stored]:
-        """Check a whole delivery, and keep it; else the answer.
+    def keep(
+        self, route: Route, headers: Mapping[str, str], body: bytes, query: str = "", method: str = "POST"
+    ) -> Answer | asyncio.Future[Stored]:
+        """Check a whole request, and keep what it says; else the answer.
 
         `answers.UNAUTHORIZED` must be sent `answers.REFUSAL_SECONDS` after the call.
         """
+        request = WebhookRequest(headers, body, int(self._now() * 1000), query, method)
+        platform = route.platform
+        greeting = None if platform is None or platform.greeting is None else platform.greeting(request)
+        if greeting is not None:
+            return answers.greeting(greeting) if route.known else answers.UNAUTHORIZED
+        if method != "POST":
+            return answers.METHOD
         if _media_type(headers) == _FORM:
-            if not route.adapter.is_ping(headers, body):
-                return answers.MEDIA_TYPE
-            return answers.PING if route.known else answers.UNAUTHORIZED
-        if not route.adapter.verify(route.secrets, headers, body) or not route.known:
+            return answers.MEDIA_TYPE
+        if platform is None or not route.is_genuine(request):
             if route.known:
                 self._say_unsigned(route.store)
             return answers.UNAUTHORIZED
-        return self._keeper.submit(self._message(route, headers, body))
+        if platform.split is None:
+            return self._keeper.submit(self._message(route.store, platform, request))
+        documents = platform.split(request)
+        if len(documents) > MAX_DOCUMENTS:
+            documents = [request]
+        return all_kept([self._keeper.submit(self._message(route.store, platform, one)) for one in documents])
 
     def _say_unsigned(self, store: str) -> None:
         """The shop's own webhooks may be among them: they are not sent for ever."""
@@ -187,9 +233,9 @@ class Webhooks:
                 count,
             )
 
-    def _message(self, route: Route, headers: Mapping[str, str], body: bytes) -> Message:
-        event = raw_event(route.store, route.adapter, headers, body, int(self._now() * 1000))
-        return Message(self._topics[event.kind], event.key, body, event.to_kafka_headers())
+    def _message(self, store: str, platform: AnyPlatform, request: WebhookRequest) -> Message:
+        event = raw_event(store, platform, request)
+        return Message(self._topics[event.kind], event.key, request.body, event.to_kafka_headers())
 
     def _resolve(self, path: bytes) -> Route | None:
         """The route of a path not spelt as ours are."""
@@ -202,9 +248,39 @@ class Webhooks:
         known = self._routes.get(b"%s%s/%s" % (PREFIX, platform, store))
         return known or self._strangers.get(platform, self.nobody)
 
-    def _route(self, name: str, store: StoreSettings) -> Route:
-        keys = tuple(secret.get_secret_value().encode() for secret in store.secrets)
-        return Route(name, self._adapters[store.platform], keys)
+    def _route(self, name: str, store: StoreSettings, keys: tuple[bytes, ...] = ()) -> Route:
+        keys = keys or tuple(secret.get_secret_value().encode() for secret in store.secrets)
+        return Route(name, self._platforms[store.platform], store, keys)
+
+
+def all_kept(futures: list[asyncio.Future[Stored]]) -> asyncio.Future[Stored]:
+    """Done when all are: in the spool where one of them is; it raises what the first of them raises.
+
+    Where one could not be kept the shop sends all of them again, and those that were are duplicates then.
+    """
+    whole: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+    waiting = len(futures)
+
+    def one_done(future: asyncio.Future[Stored]) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if future.cancelled():
+            whole.cancel()
+            return
+        error = future.exception()
+        if whole.done():
+            return
+        if error is not None:
+            whole.set_exception(error)
+        elif not waiting:
+            spooled = any(one.result() is Stored.SPOOL for one in futures)
+            whole.set_result(Stored.SPOOL if spooled else Stored.KAFKA)
+
+    for future in futures:
+        future.add_done_callback(one_done)
+    if not futures:  # a batch of nothing says nothing that could be lost
+        whole.set_result(Stored.KAFKA)
+    return whole
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

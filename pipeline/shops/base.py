@@ -1,16 +1,18 @@
-"""What every shop platform must answer: is this delivery genuine, what is it about, what does it mean."""
+"""What goes into a platform's functions and comes out of them: requests, arrivals, translations, verdicts."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Protocol
+from typing import Generic, NamedTuple, TypeVar
 
-from pipeline.config import StoreSettings
-from pipeline.events import Kind, Lane, RawEvent
+from pipeline.events import Kind
 from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
+from pipeline.shops.settings import StoreSettings
+
+#: The settings of one platform's stores.
+SettingsT_co = TypeVar("SettingsT_co", bound=StoreSettings, covariant=True)
 
 #: The clock of the entity itself (`updated_at`); `CONSENT_CLOCK` orders what a person said of newsletters.
 ENTITY_CLOCK = "entity"
@@ -34,6 +36,24 @@ class Rejected(Exception):  # noqa: N818 - a verdict, not a failure of ours
         self.detail = detail
 
 
+class WebhookRequest(NamedTuple):
+    """What a shop sent over HTTP.
+
+    Attributes:
+        headers: names in lower case.
+        body: the bytes as they came: what most shops sign.
+        received_ms: when it came, epoch milliseconds: for signatures and tokens that expire.
+        query: what stood behind the path's `?`, as it came.
+        method: `POST`, or another one of `Platform.methods`.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_ms: int = 0
+    query: str = ""
+    method: str = "POST"
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What the gateway must know of a verified delivery to store it: `RawEvent` without our own clock."""
@@ -47,14 +67,28 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreContext:
-    """The store an event belongs to; all but its name and settings are its account's."""
+class StoreOf(Generic[SettingsT_co]):
+    """The store an event belongs to, as `Platform.store` makes it.
+
+    Attributes:
+        name: as the settings have it.
+        settings: the store's, of its platform's own model.
+        currency: of its account, as are the next two.
+        purchases_since: orders placed before make no purchase.
+        coupon_field: the contact field that is told an order's codes.
+        product_page: the form of pages of products that only orders named: the store's, else its platform's.
+    """
 
     name: str
-    settings: StoreSettings
+    settings: SettingsT_co
     currency: str | None = None
     purchases_since: date | None = None
     coupon_field: str | None = None
+    product_page: str = field(kw_only=True)
+
+
+#: A store of any platform.
+StoreContext = StoreOf[StoreSettings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,33 +146,6 @@ def noted(translation: Translation, notes: Sequence[str]) -> Translation:
     return replace(translation, drafts=drafts)
 
 
-class ShopAdapter(Protocol):
-    """One platform. Stateless and pure: no clock, no network, no settings but those passed in."""
-
-    @property
-    def platform(self) -> str:
-        """The name used in URLs and settings."""
-
-    def verify(self, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether one of the secrets signed these raw bytes; constant time. Header names in lower case."""
-
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether this is the platform's unsigned hello, which gets a 200 and publishes nothing."""
-
-    def arrival(self, headers: Mapping[str, str], body: bytes) -> Arrival:
-        """What a verified delivery is about. Never fails: what it cannot read, it stores under a hash.
-
-        On the hot path of the gateway: avoids parsing the whole body where it safely can.
-        """
-
-    def translate(self, event: RawEvent, store: StoreContext) -> Translation:
-        """What the event means.
-
-        Raises:
-            Rejected: the body cannot be used; nothing else is ever raised, whatever the body.
-        """
-
-
 #: Records that one event may make, and lines, variants and variations that are read: orders have hundreds.
 MAX_RECORDS = 5_000
 
@@ -151,42 +158,3 @@ def require_few(entries: Sequence[object], field: str) -> None:
     """
     if len(entries) > MAX_RECORDS:
         raise Rejected("too_many_records", field, f"{len(entries):,} of them, more than {MAX_RECORDS:,}")
-
-
-#: Longest topic, delivery and header that is kept: no platform's come near, and whoever holds a signed body
-#: can put anything into the headers, which nobody signs.
-TEXT_LIMIT = 500
-
-
-def raw_event(  # noqa: PLR0917 - positional: once per webhook
-    store: str,
-    adapter: ShopAdapter,
-    headers: Mapping[str, str],
-    body: bytes,
-    received_ms: int,
-    lane: Lane = Lane.LIVE,
-) -> RawEvent:
-    """What is kept of a verified delivery to `store`; header names in lower case.
-
-    The shop cannot have said it later than it arrived: a clock ahead, or a forged header, would make an event
-    win over all that follows.
-    """
-    arrival = adapter.arrival(headers, body)
-    delivery, kept = arrival.delivery, arrival.headers
-    if len(delivery) > TEXT_LIMIT:
-        delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
-    if len("".join(kept.values())) > TEXT_LIMIT:
-        kept = {name: value[:TEXT_LIMIT] for name, value in kept.items()}
-    return RawEvent(
-        store=store,
-        platform=adapter.platform,
-        kind=arrival.kind,
-        entity=arrival.entity,
-        topic=arrival.topic[:TEXT_LIMIT],
-        delivery=delivery,
-        received_ms=received_ms,
-        body=body,
-        triggered_ms=min(arrival.triggered_ms, received_ms),
-        lane=lane,
-        headers=kept,
-    )

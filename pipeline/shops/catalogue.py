@@ -8,16 +8,11 @@ from functools import lru_cache
 from html import unescape
 from urllib.parse import quote
 
-from pipeline.config import StoreSettings
 from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops import values
-from pipeline.shops.base import Draft
+from pipeline.shops.base import Draft, StoreContext
+from pipeline.shops.settings import StoreSettings
 
-#: Where a product is found by its id alone, without its name in the address.
-PRODUCT_PAGES = {
-    "shopify": "https://{domain}/products/{id}",
-    "woocommerce": "https://{domain}/?p={id}",
-}
 #: Notes of a body that does not name all that a product was told under.
 PARTIAL = frozenset({"variants_cut", "variant_without_price", "variant_unreadable"})
 _UNSAFE = re.compile(r"[^\w.~-]+")
@@ -40,7 +35,7 @@ _CENTS = Decimal("0.01")
 _MAX_HTML = 20_000
 _MAX_TEXT = 2_000
 _MAX_NAME_MARKUP = 4_000
-#: Tags and the like of one product that are told; Shopify allows 250. Each variant repeats them.
+#: Tags and the like of one product that are told; shops allow 250. Each variant repeats them.
 MAX_NAMES = 1_000
 
 
@@ -55,10 +50,9 @@ def _encoded(unsafe: re.Match[str]) -> str:
     return "%" + unsafe[0].encode().hex("%").upper()
 
 
-def product_page(settings: StoreSettings, product_id: str, sku: str | None = None) -> str:
-    """The page of a product that only orders named, by the store's template."""
-    template = settings.product_url or PRODUCT_PAGES[settings.platform]
-    return _filled(template, settings.domain, product_id, sku or product_id)
+def product_page(store: StoreContext, product_id: str, sku: str | None = None) -> str:
+    """The page of a product that only orders named."""
+    return _filled(store.product_page, store.settings.domain, product_id, sku or product_id)
 
 
 @lru_cache(maxsize=65_536)

@@ -1,7 +1,7 @@
 """What the orders of all shops have in common: lines, buyer and totals -> contact, products and purchase.
 
-An adapter reads its body into `Item`, `Buyer` and `Sale`, with money in the shop's own currency and tax as
-the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
+A platform reads its body into `Item`, `Buyer` and `OrderSummary`, with money in the shop's own currency and
+tax as the store's settings ask for it; `order_drafts` does the rest. Pure throughout.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
 
-from pipeline.config import StoreSettings
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
 from pipeline.shops import values
 from pipeline.shops.base import Draft, Rejected, StoreContext
 from pipeline.shops.catalogue import product_page
+from pipeline.shops.settings import StoreSettings
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
@@ -65,7 +65,7 @@ class Buyer(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Sale(NamedTuple):
+class OrderSummary(NamedTuple):
     """The order's own figures. `total` is what the shop says it is now, never recomputed from lines."""
 
     purchase_id: str
@@ -163,7 +163,7 @@ def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
         raise Rejected("invalid_money", detail=f"a share of {part:.3g} in {whole:.3g}") from None
 
 
-def merge_items(items: Iterable[Item], total: Decimal, settings: StoreSettings) -> Basket:
+def merge_items(items: Iterable[Item], total: Decimal, store: StoreContext) -> Basket:
     """One line a product; what has none is left out, or stands under the placeholder where nothing else does.
 
     Raises:
@@ -177,19 +177,19 @@ def merge_items(items: Iterable[Item], total: Decimal, settings: StoreSettings) 
             homeless.append(item)
         else:
             groups.setdefault(item.product_id, []).append(item)
-    lines = [_line(product_id, group, settings, notes) for product_id, group in groups.items()]
+    lines = [_line(product_id, group, store, notes) for product_id, group in groups.items()]
     if homeless:
         notes.append("line_without_product")
     units = sum(line.quantity for line in lines)
     if lines:
         units += sum(whole_units(item.quantity) for item in homeless)
     else:
-        lines = [_placeholder(homeless, total, settings, notes)]
+        lines = [_placeholder(homeless, total, store, notes)]
         units = lines[0].quantity
     return Basket(tuple(lines), units, tuple(notes))
 
 
-def _line(product_id: str, group: Sequence[Item], settings: StoreSettings, notes: list[str]) -> Line:
+def _line(product_id: str, group: Sequence[Item], store: StoreContext, notes: list[str]) -> Line:
     first = group[0]
     count, price, original = first.quantity, first.price, first.price_original
     for item in group[1:]:
@@ -215,7 +215,7 @@ def _line(product_id: str, group: Sequence[Item], settings: StoreSettings, notes
     return Line(
         product_id=product_id,
         name=name,
-        url=product_page(settings, first.page_id or product_id, first.sku),
+        url=product_page(store, first.page_id or product_id, first.sku),
         unit_price=unit,
         unit_price_original=unit_original,
         quantity=units,
@@ -226,8 +226,8 @@ def _line(product_id: str, group: Sequence[Item], settings: StoreSettings, notes
     )
 
 
-def _placeholder(homeless: Sequence[Item], total: Decimal, settings: StoreSettings, notes: list[str]) -> Line:
-    product_id = settings.placeholder_product
+def _placeholder(homeless: Sequence[Item], total: Decimal, store: StoreContext, notes: list[str]) -> Line:
+    product_id = store.settings.placeholder_product
     if product_id is None:
         raise Rejected("no_products", "line_items", "no line names a product; set placeholder_product")
     notes.append("placeholder_product")
@@ -238,7 +238,7 @@ def _placeholder(homeless: Sequence[Item], total: Decimal, settings: StoreSettin
         price=sum((item.price for item in homeless), _ZERO) if homeless else total,
         price_original=sum((item.price_original for item in homeless), _ZERO) if homeless else total,
     )
-    return _line(product_id, [stand_in], settings, notes)
+    return _line(product_id, [stand_in], store, notes)
 
 
 def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
@@ -336,7 +336,9 @@ def coupon_codes(entries: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(found.values()), ("coupon_unreadable",) if unread else ()
 
 
-def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreContext) -> tuple[Draft, ...]:
+def order_drafts(
+    sale: OrderSummary, buyer: Buyer, items: Iterable[Item], store: StoreContext
+) -> tuple[Draft, ...]:
     """All that a sold order tells Connectif: its contact, its products, then the purchase.
 
     Raises:
@@ -345,7 +347,7 @@ def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreCo
     said_ms = values.epoch_ms(sale.placed)
     contact = contact_draft(buyer, store.settings, Origin.ORDER, said_ms=said_ms)
     contact = _with_coupons(contact, sale, store)
-    basket = merge_items(items, sale.total, store.settings)
+    basket = merge_items(items, sale.total, store)
     total = tidy(sale.total)
     notes = sale.notes + basket.notes + (("amount_rounded",) if total != sale.total else ())
     by_email = buyer.email is not None
@@ -371,7 +373,7 @@ def order_drafts(sale: Sale, buyer: Buyer, items: Iterable[Item], store: StoreCo
     return (contact, *stub_drafts(basket.lines), sold)
 
 
-def _with_coupons(contact: Draft, sale: Sale, store: StoreContext) -> Draft:
+def _with_coupons(contact: Draft, sale: OrderSummary, store: StoreContext) -> Draft:
     """The contact with the codes of this order in the account's field for them, where there is one."""
     if store.coupon_field is None or not sale.coupons or not isinstance(contact.body, Contact):
         return contact

@@ -1,11 +1,17 @@
-"""Every shop platform this program understands, by the name used in URLs and settings."""
+"""Every shop platform this program understands, by the name used in URLs and settings. A new one is a row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.shops.base import ShopAdapter
+from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.woocommerce import WOOCOMMERCE
 
-ADAPTERS: Mapping[str, ShopAdapter] = {adapter.platform: adapter for adapter in (SHOPIFY, WOOCOMMERCE)}
+PLATFORMS: Mapping[str, AnyPlatform] = {
+    platform.name: platform
+    for platform in (
+        SHOPIFY,
+        WOOCOMMERCE,
+    )
+}

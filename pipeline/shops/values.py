@@ -14,8 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from pipeline.shops.base import Rejected
 
@@ -188,17 +186,19 @@ def email(value: str, field: str = "email") -> str:
     plain = value.strip().lower()
     if _PLAIN_EMAIL.fullmatch(plain) and len(plain) <= _MAX_EMAIL:
         return plain
-    try:
-        return _checked_email(value.strip())
-    except EmailNotValidError:
-        found = _with_odd_dots(value.strip())
+    found = _checked_email(value.strip()) or _with_odd_dots(value.strip())
     if found is None:
         raise Rejected("invalid_email", field, "no such address can exist")
     return found
 
 
-def _checked_email(value: str) -> str:
-    return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+def _checked_email(value: str) -> str | None:
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - start fast
+
+    try:
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+    except EmailNotValidError:
+        return None
 
 
 def _with_odd_dots(value: str) -> str | None:
@@ -210,11 +210,8 @@ def _with_odd_dots(value: str) -> str | None:
     regular = re.sub(r"\.+", ".", local).strip(".")
     if regular == local or len(local) > _MAX_LOCAL or len(value) > _MAX_EMAIL:
         return None
-    try:
-        checked = _checked_email(f"{regular}@{domain}")
-    except EmailNotValidError:
-        return None
-    return f"{local.lower()}@{checked.rpartition('@')[2]}"
+    checked = _checked_email(f"{regular}@{domain}")
+    return None if checked is None else f"{local.lower()}@{checked.rpartition('@')[2]}"
 
 
 def belongs_to_nobody(address: str | None) -> bool:
@@ -228,6 +225,8 @@ def belongs_to_nobody(address: str | None) -> bool:
 @lru_cache(maxsize=65_536)
 def phone(value: str, country: str | None) -> str | None:
     """A phone number in E.164, read with the country of its address; None where it is none in use there."""
+    import phonenumbers  # noqa: PLC0415 - start fast
+
     try:
         number = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:

@@ -1,1 +1,1 @@
-"""Raw events -> canonical records: adapters, deduplication and order (docs/adr/0006)."""
+"""Raw events -> canonical records: what shops' bodies mean, deduplication and order (docs/adr/0006)."""

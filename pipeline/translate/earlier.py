@@ -22,14 +22,24 @@ from pipeline.translate.state import Address, EntityState, ToldRecords, digest
 LEFT = digest(b"left")
 
 
-def given_up(event: RawEvent, drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[Draft]:
-    """What takes back the ids that an order or a product was told under before and is not any more."""
+def given_up(
+    event: RawEvent, drafts: Iterable[Draft], told: ToldRecords, offset: int, *, deletes: bool
+) -> list[Draft]:
+    """What takes back the ids that an order or a product was told under before and is not any more.
+
+    Args:
+        event: the event.
+        drafts: what it means.
+        told: what the account was told.
+        offset: the event's.
+        deletes: whether it says that the entity is gone.
+    """
     if event.kind is Kind.ORDER:
         return [
             retract_draft(record_id, ("renumbered",))
             for record_id in _other_ids(RecordKind.PURCHASE, drafts, told, offset)
         ]
-    if event.kind is Kind.PRODUCT and told and not is_deletion(event.topic):
+    if event.kind is Kind.PRODUCT and told and not deletes:
         return _products_given_up(tuple(drafts), told, offset)
     return []
 
@@ -55,11 +65,6 @@ def _other_ids(kind: RecordKind, drafts: Iterable[Draft], told: ToldRecords, off
         for (of, record_id), was in told.items()
         if of is kind and record_id not in now and was.offset <= offset
     ]
-
-
-def is_deletion(topic: str) -> bool:
-    """Whether the shop says that the entity is gone (`orders/delete`, `order.deleted`)."""
-    return topic.endswith(("/delete", ".deleted"))
 
 
 def was_sold(record_id: str, told: ToldRecords, offset: int) -> bool:

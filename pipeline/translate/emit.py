@@ -13,10 +13,10 @@ from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind, Source
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
+from pipeline.translate.coupon_use import Saying, uses_of
 from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
 from pipeline.translate.feed import Feed, Place
 from pipeline.translate.state import EntityState, Told, ToldRecords, digest
-from pipeline.translate.uses import Saying, uses_of
 
 #: What the records of one event may make together: each variant of a product repeats what all have in common.
 MAX_BYTES = 32_000_000
@@ -93,7 +93,8 @@ def emit(  # noqa: PLR0917 - positional: once per event
         drafts = at_addresses(
             drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, told
         )
-    for draft in given_up(event, drafts, told, source.offset):
+    deletes = feed.platform.topics.is_deletion(event.topic)
+    for draft in given_up(event, drafts, told, source.offset, deletes=deletes):
         teller.tell(draft, str(draft.id), feed.account, told, quietly=True)
     for draft, record_id in _named(drafts, told, source.offset):
         teller.tell(draft, record_id, feed.account, told, quietly=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.shops.base import ShopAdapter, StoreContext
+from pipeline.shops.base import StoreContext
+from pipeline.shops.platform import AnyPlatform
 
 
 class Place(NamedTuple):
@@ -21,15 +22,15 @@ class Feed:
     """A store as the rules see it.
 
     Attributes:
-        context: for its adapter.
-        adapter: of its platform.
+        context: what its platform is told of it.
+        platform: that it runs on.
         account: where its records go.
         recent_deliveries: how many deliveries are remembered of each entity.
         accounts: every account there is; one that the store fed before is told what is taken back.
     """
 
     context: StoreContext
-    adapter: ShopAdapter
+    platform: AnyPlatform
     account: str
     recent_deliveries: int = 8
     accounts: frozenset[str] = frozenset()

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pipeline.config import Settings
 from pipeline.deadletters import Headers, Letter, Message, letter_of
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Rejected, ShopAdapter, StoreContext
+from pipeline.shops.base import Rejected
+from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import Feed, Place
 
 #: The store of what cannot be told to be any store's, in the account and in metrics.
@@ -30,14 +31,18 @@ class UnknownStore(Exception):  # noqa: N818 - a verdict on a message, not a fai
         self.store = store
 
 
-def feeds(settings: Settings, adapters: Mapping[str, ShopAdapter]) -> dict[str, Feed]:
+def feeds(settings: Settings, platforms: Mapping[str, AnyPlatform]) -> dict[str, Feed]:
     """Every store of the settings."""
     return {
         name: Feed(
-            context=StoreContext(
-                name, store, account.currency, account.purchases_since, account.coupon_field
+            context=platforms[store.platform].store(
+                name,
+                store,
+                currency=account.currency,
+                purchases_since=account.purchases_since,
+                coupon_field=account.coupon_field,
             ),
-            adapter=adapters[store.platform],
+            platform=platforms[store.platform],
             account=store.account,
             recent_deliveries=settings.translate.recent_deliveries,
             accounts=frozenset(settings.accounts),
@@ -100,9 +105,9 @@ def read(
     if event.kind is not kind:
         raise Rejected("wrong_topic", detail=f"an event of kind {event.kind} in {kind.topic}")
     feed = known.of(event, key)
-    if event.platform != feed.adapter.platform:
+    if event.platform != feed.platform.name:
         raise Rejected(
-            "wrong_platform", detail=f"sent as {event.platform}, the store is {feed.adapter.platform}"
+            "wrong_platform", detail=f"sent as {event.platform}, the store is {feed.platform.name}"
         )
     if key != event.key:
         raise Rejected("wrong_key", detail="the message key is not store|kind|entity")

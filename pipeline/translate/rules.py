@@ -13,7 +13,6 @@ from operator import attrgetter
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
-from pipeline.translate.earlier import is_deletion
 from pipeline.translate.emit import Emission, Version, emit
 from pipeline.translate.feed import Feed, Place
 from pipeline.translate.state import EntityState, Newest, Seen, digest
@@ -80,21 +79,23 @@ def _judged(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> R
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
         return Result(Outcome.DUPLICATE)
-    translation = _believed(feed.adapter.translate(event, feed.context), event.received_ms)
+    translation = _believed(feed.platform.translate(event, feed.context), event.received_ms)
     if _too_old(translation, state, source.offset, feed):
         translation = replace(translation, drafts=(), ignored="too_old")
     if translation.version == 0 and not translation.drafts:
         # Not remembered either: such events are many (stock levels), and a repeat changes nothing.
         return Result(Outcome.IGNORED, translation.ignored)
     again_stale = before is not None and before.offset == source.offset and before.stale
-    version = None if again_stale else _version(event, translation, state, source.offset)
+    deletes = feed.platform.topics.is_deletion(event.topic)
+    version = None if again_stale else _version(event, translation, state, source.offset, deletes=deletes)
     if before is None:
         state.seen.append(Seen(delivery, source.offset, version is None))
         state.seen.sort(key=_offset)  # read again, an event is not the most recent one
         del state.seen[: -feed.recent_deliveries]
     if version is None:
         return Result(Outcome.STALE, remember=True)
-    known = _remember_version(state, translation, version, event, source.offset)
+    mark = Newest(version, source.offset, deletes, event.triggered_ms)
+    known = _remember_version(state, translation.clock, mark)
     said = emit(event, source, state, feed, translation.drafts, known)
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
@@ -146,7 +147,9 @@ def _too_old(translation: Translation, state: EntityState, offset: int, feed: Fe
     return not known and any((body.purchase_date or first)[: len(first)] < first for body in bodies)
 
 
-def _version(event: RawEvent, translation: Translation, state: EntityState, offset: int) -> int | None:
+def _version(
+    event: RawEvent, translation: Translation, state: EntityState, offset: int, *, deletes: bool
+) -> int | None:
     """The version the event stands for; None where a newer one was processed before it."""
     version = translation.version
     newest = state.newest.get(translation.clock)
@@ -158,7 +161,7 @@ def _version(event: RawEvent, translation: Translation, state: EntityState, offs
         # Clocks of one second: the later said counts, and else the later arrival. But a deletion stands
         # until something newer.
         overtaken = 0 < event.triggered_ms < newest.said
-        stands = newest.deleted and not is_deletion(event.topic)
+        stands = newest.deleted and not deletes
         return None if overtaken or stands else version
     if version == event.received_ms and event.lane is Lane.LIVE:
         # The event has no clock of the shop's; the shop's runs ahead of ours, and the arrival decides.
@@ -166,24 +169,21 @@ def _version(event: RawEvent, translation: Translation, state: EntityState, offs
     return None
 
 
-def _remember_version(
-    state: EntityState, translation: Translation, version: int, event: RawEvent, offset: int
-) -> Version:
-    """Bring the mark up to date."""
-    newest, ties = state.newest.get(translation.clock), 0
-    deleted = is_deletion(event.topic)
-    newer = newest is None or version > newest.version
-    if version == 0:
-        return Version(version, ties, newer)
+def _remember_version(state: EntityState, clock: str, mark: Newest) -> Version:
+    """Bring the clock's mark up to date with the event's own."""
+    newest, ties = state.newest.get(clock), 0
+    newer = newest is None or mark.version > newest.version
+    if mark.version == 0:
+        return Version(mark.version, ties, newer)
     if newest is None or newer:
-        state.newest[translation.clock] = Newest(version, offset, deleted, event.triggered_ms)
-    elif version == newest.version and newest.offset != offset:
+        state.newest[clock] = mark
+    elif mark.version == newest.version and newest.offset != mark.offset:
         ties = min(newest.ties + 1, MOST_TIES)
         # The mark stays with the first offset that made it: what lies between must find it when read again.
-        state.newest[translation.clock] = newest._replace(
-            deleted=newest.deleted or deleted, said=max(newest.said, event.triggered_ms), ties=ties
+        state.newest[clock] = newest._replace(
+            deleted=newest.deleted or mark.deleted, said=max(newest.said, mark.said), ties=ties
         )
-    return Version(version, ties, newer)
+    return Version(mark.version, ties, newer)
 
 
-__all__ = ["Emission", "Feed", "Outcome", "Place", "Result", "apply", "is_deletion"]
+__all__ = ["Emission", "Feed", "Outcome", "Place", "Result", "apply"]

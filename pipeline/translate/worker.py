@@ -31,8 +31,9 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
-from pipeline.shops.base import MAX_RECORDS, Rejected, ShopAdapter
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import MAX_RECORDS, Rejected
+from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.registry import PLATFORMS
 from pipeline.topics import COUPONS_USED as USED_TOPIC
 from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
@@ -64,7 +65,7 @@ class Translator:
     def __init__(
         self,
         engine: Engine,
-        adapters: Mapping[str, ShopAdapter],
+        platforms: Mapping[str, AnyPlatform],
         clock: Callable[[], float] = time.time,
     ) -> None:
         settings = engine.settings
@@ -73,7 +74,7 @@ class Translator:
         self._engine = engine
         self._clock = clock
         self._stores = Stores(
-            feeds(settings, adapters), frozenset(adapters), settings.translate.retired_stores
+            feeds(settings, platforms), frozenset(platforms), settings.translate.retired_stores
         )
         self._holding = Holding()
         for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
@@ -353,20 +354,20 @@ def _rejection(rejected: Rejected) -> Result:
     return Result(Outcome.REJECTED, rejected.reason, rejection=rejected)
 
 
-def build(engine: Engine, adapters: Mapping[str, ShopAdapter] = ADAPTERS) -> None:
+def build(engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS) -> None:
     """Declare the stage on an engine."""
-    translator = Translator(engine, adapters)
+    translator = Translator(engine, platforms)
     REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
 
 
 def serve(
-    settings: Settings, *, worker: str, host: str, port: int, adapters: Mapping[str, ShopAdapter] = ADAPTERS
+    settings: Settings, *, worker: str, host: str, port: int, platforms: Mapping[str, AnyPlatform] = PLATFORMS
 ) -> int:
     """Run one translate worker until SIGTERM; see `engine.worker.run`."""
     stage = Stage(
         TRANSLATE_APP,
         "translate",
-        partial(build, adapters=adapters),
+        partial(build, platforms=platforms),
         round_size=settings.translate.batch,
         buffer=settings.translate.buffer,
     )

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Product, Purchase
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
+from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.shopify.settings import ShopifyStore
 from tests.shopify import FOLDER, delivered, load, order_line, paid_order, purchase_of, store
 from tests.shopify import translate as meaning_of
 
@@ -120,11 +120,7 @@ def _pick(draw: st.DrawFn, body: Any) -> tuple[Any, Any]:
 
 
 stores = st.builds(
-    lambda currency, options: StoreContext(
-        "acme",
-        StoreSettings(platform="shopify", account="acme", domain="acme.example", secrets=("key",), **options),
-        currency,
-    ),
+    lambda currency, options: store(currency, **options),
     st.sampled_from((None, "EUR", "USD")),
     st.fixed_dictionaries(
         {
@@ -142,7 +138,7 @@ stores = st.builds(
 )
 
 
-def understood(event: RawEvent, context: StoreContext) -> Translation | None:
+def understood(event: RawEvent, context: ShopifyStore) -> Translation | None:
     """The event's meaning; None where it was refused. Anything else raised fails the test."""
     refusal = None
     try:
@@ -188,7 +184,7 @@ def amounts(body: object) -> list[Decimal]:
 @settings(max_examples=600, deadline=None)
 @given(mutants(), stores)
 def test_no_mutation_of_a_real_body_does_more_than_be_refused(
-    mutant: tuple[str, Any], context: StoreContext
+    mutant: tuple[str, Any], context: ShopifyStore
 ) -> None:
     topic, body = mutant
     event = delivered(topic, json.dumps(body).encode())
@@ -238,7 +234,7 @@ def test_no_single_broken_node_does_more_than_be_refused(topic: str, seed: dict[
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(TOPICS), stores)
-def test_no_bytes_do_more_than_be_refused(body: bytes, topic: str, context: StoreContext) -> None:
+def test_no_bytes_do_more_than_be_refused(body: bytes, topic: str, context: ShopifyStore) -> None:
     event = delivered(topic, body)
     assert event.entity
     understood(event, context)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.shops.shopify import SHOPIFY
-from tests.shopify import load, ms
+from tests.platforms import verifies
+from tests.shopify import arrive, load, ms
 
 VECTORS = load("constructed-signature-vectors")
 
@@ -19,26 +20,26 @@ def headers_of(vector: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
 def test_a_signature_vector_is_verified_exactly(vector: dict[str, Any]) -> None:
     key, headers, body = vector["secret"].encode(), headers_of(vector), vector["body"].encode()
-    assert SHOPIFY.verify([key], headers, body)
-    assert SHOPIFY.verify([b"the new one", key], headers, body)
+    assert verifies(SHOPIFY, [key], headers, body)
+    assert verifies(SHOPIFY, [b"the new one", key], headers, body)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
 def test_a_tampered_vector_is_refused(vector: dict[str, Any]) -> None:
     key, headers, body = vector["secret"].encode(), headers_of(vector), vector["body"].encode()
     signature = headers["x-shopify-hmac-sha256"]
-    assert not SHOPIFY.verify([key], headers, body + b"\n")
-    assert not SHOPIFY.verify([key], headers, body.replace(b"0", b"1", 1))
-    assert not SHOPIFY.verify([b"another key"], headers, body)
-    assert not SHOPIFY.verify([], headers, body)
+    assert not verifies(SHOPIFY, [key], headers, body + b"\n")
+    assert not verifies(SHOPIFY, [key], headers, body.replace(b"0", b"1", 1))
+    assert not verifies(SHOPIFY, [b"another key"], headers, body)
+    assert not verifies(SHOPIFY, [], headers, body)
     for forged in ("", "=", signature[:-1], signature.lower(), f" {signature}", "é" * 44, "\ud800" * 44):
-        assert not SHOPIFY.verify([key], headers | {"x-shopify-hmac-sha256": forged}, body)
+        assert not verifies(SHOPIFY, [key], headers | {"x-shopify-hmac-sha256": forged}, body)
     without = {name: value for name, value in headers.items() if name != "x-shopify-hmac-sha256"}
-    assert not SHOPIFY.verify([key], without, body)
+    assert not verifies(SHOPIFY, [key], without, body)
 
 
 def test_topics_that_share_an_event_id_are_different_deliveries() -> None:
-    created, updated = (SHOPIFY.arrival(headers_of(one), one["body"].encode()) for one in VECTORS[-2:])
+    created, updated = (arrive(headers_of(one), one["body"].encode()) for one in VECTORS[-2:])
     assert created.headers["x-shopify-event-id"] == updated.headers["x-shopify-event-id"]
     assert created.delivery == "orders/create:00000000-0000-4000-8000-000000000004"
     assert updated.delivery == "orders/updated:00000000-0000-4000-8000-000000000005"

@@ -11,7 +11,8 @@ from pipeline.events import Kind
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.woocommerce import WOOCOMMERCE
-from tests.woocommerce import BODIES, RECEIVED_MS, ms, read, translate
+from tests.platforms import greets, verifies
+from tests.woocommerce import BODIES, RECEIVED_MS, arrive, ms, read, translate
 
 IDEA_NAME = "Ship Your Idea \N{EN DASH} Color: Black, Size: M Test"
 PROSE = "Pellentesque habitant morbi tristique senectus et netus et malesuada fames ac turpis egestas."
@@ -238,14 +239,14 @@ def vectors() -> list[Any]:
 def test_a_signed_delivery_is_genuine_and_not_one_byte_of_it_may_change(vector: dict[str, Any]) -> None:
     headers = {name.lower(): value for name, value in vector["headers"].items()}
     secret, body = vector["secret"].encode(), vector["body"].encode()
-    assert WOOCOMMERCE.verify([secret], headers, body)
-    assert WOOCOMMERCE.verify([b"the older one", secret], headers, body)
-    assert not WOOCOMMERCE.verify([b"another"], headers, body)
-    assert not WOOCOMMERCE.verify([secret], headers, body + b" ")
-    assert not WOOCOMMERCE.verify([secret], headers, body.replace(b"7", b"8", 1))
+    assert verifies(WOOCOMMERCE, [secret], headers, body)
+    assert verifies(WOOCOMMERCE, [b"the older one", secret], headers, body)
+    assert not verifies(WOOCOMMERCE, [b"another"], headers, body)
+    assert not verifies(WOOCOMMERCE, [secret], headers, body + b" ")
+    assert not verifies(WOOCOMMERCE, [secret], headers, body.replace(b"7", b"8", 1))
     signature = headers["x-wc-webhook-signature"]
     for wrong in ("", signature[:-1], signature.swapcase(), signature + "=", "é" + signature[1:]):
-        assert not WOOCOMMERCE.verify([secret], headers | {"x-wc-webhook-signature": wrong}, body)
+        assert not verifies(WOOCOMMERCE, [secret], headers | {"x-wc-webhook-signature": wrong}, body)
 
 
 ARRIVALS = [
@@ -260,7 +261,7 @@ ARRIVALS = [
 @pytest.mark.parametrize(("vector", "expected"), list(zip(vectors(), ARRIVALS, strict=True)))
 def test_a_signed_delivery_names_its_entity(vector: dict[str, Any], expected: tuple[str, Kind, str]) -> None:
     headers = {name.lower(): value for name, value in vector["headers"].items()}
-    arrival = WOOCOMMERCE.arrival(headers, vector["body"].encode())
+    arrival = arrive(headers, vector["body"].encode())
     assert (arrival.topic, arrival.kind, arrival.entity) == expected
     assert "x-wc-webhook-signature" not in arrival.headers
     assert arrival.headers["x-wc-webhook-source"] == "https://shop.example.com/"
@@ -269,5 +270,5 @@ def test_a_signed_delivery_names_its_entity(vector: dict[str, Any], expected: tu
 def test_the_ping_of_a_new_webhook_is_known() -> None:
     request = read("webhook-ping-request.json")
     headers = {name.lower(): value for name, value in request["headers"].items()}
-    assert WOOCOMMERCE.is_ping(headers, request["body"].encode())
-    assert not WOOCOMMERCE.verify([b"not-a-secret-test-key"], headers, request["body"].encode())
+    assert greets(WOOCOMMERCE, headers, request["body"].encode())
+    assert not verifies(WOOCOMMERCE, [b"not-a-secret-test-key"], headers, request["body"].encode())

@@ -15,7 +15,7 @@ from pipeline.events import Kind
 from pipeline.records import Contact, Product, Purchase
 from pipeline.shops.base import Rejected, StoreContext, Translation
 from pipeline.shops.woocommerce import WOOCOMMERCE
-from tests.woocommerce import event, read, store
+from tests.woocommerce import arrive, event, read, store
 
 BODIES = [
     ("order-processing-paid-docs.json", Kind.ORDER),
@@ -151,7 +151,7 @@ def test_a_damaged_body_is_translated_or_refused(chosen: tuple[str, Kind], data:
     st.sampled_from(["", "order.updated", "x.y"]),
 )
 def test_any_bytes_arrive_somewhere(raw: bytes, topic: str) -> None:
-    arrival = WOOCOMMERCE.arrival({"x-wc-webhook-topic": topic}, raw)
+    arrival = arrive({"x-wc-webhook-topic": topic}, raw)
     assert re.fullmatch(r"[1-9][0-9]*|unread-[0-9a-f]{32}", arrival.entity)
     assert_sound(raw, arrival.kind, STORES[0], arrival.topic)
 

@@ -15,7 +15,8 @@ from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.run import http_server
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.observe import bound_socket, observe_app
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.registry import PLATFORMS
 from tests.processes import until
 from tests.webhooks import STORES, http, order, shopify
 
@@ -87,10 +88,12 @@ def status(answer: bytes) -> int:
 
 
 @contextlib.asynccontextmanager
-async def served(adapters: dict[str, object] | None = None, most: int = 1_000_000) -> AsyncIterator[Served]:
+async def served(
+    platforms: dict[str, AnyPlatform] | None = None, most: int = 1_000_000
+) -> AsyncIterator[Served]:
     tree = {**STORES, "gateway": {"max_body_bytes": CAP, "max_held_bytes": 5_000_000}}
     loaded, keeper = config.parse(tree, {}), Keeper()
-    webhooks = Webhooks(loaded, {**ADAPTERS, **(adapters or {})}, keeper)  # type: ignore[dict-item]
+    webhooks = Webhooks(loaded, {**PLATFORMS, **(platforms or {})}, keeper)
     app = Gateway(webhooks, observe_app("gateway", lambda: None))
     server = http_server(loaded.gateway, app, hot_protocol(loaded.gateway, webhooks, most))
     sock = bound_socket("127.0.0.1", 0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from pipeline.gateway.message import Stored
 from pipeline.gateway.protocol import HARD_LIMIT_BYTES, LimitedProtocol
+from pipeline.shops.base import Arrival, WebhookRequest
 from pipeline.shops.shopify import SHOPIFY
 from tests.integration.serving import PATH, Served, read_answer, served, signed, status
 from tests.processes import until
@@ -266,18 +268,12 @@ async def test_where_nothing_can_be_kept_the_answer_is_503(gateway: Served) -> N
 
 
 async def test_a_defect_of_ours_is_never_the_shops_fault() -> None:
-    class Broken:
-        platform = "shopify"
-        verify = SHOPIFY.verify
-        is_ping = SHOPIFY.is_ping
-        translate = SHOPIFY.translate
-
-        def arrival(self, headers: object, body: bytes) -> object:  # noqa: ARG002 - the contract
-            raise RuntimeError("a defect")
+    def arrival(_: WebhookRequest) -> Arrival:
+        raise RuntimeError("a defect")
 
     failures: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-    async with served({"shopify": Broken()}) as gateway:
+    async with served({"shopify": replace(SHOPIFY, arrival=arrival)}) as gateway:
         [answer] = await gateway.ask(signed())
     assert status(answer) == 503
     assert "a defect" in str(failures[0]["exception"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import itertools
 from collections import defaultdict
 from pathlib import Path
@@ -20,18 +18,16 @@ from pipeline.gateway.answers import Answer
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.feed import Place
 from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.rules import Result, apply
 from pipeline.translate.state import EntityState
+from tests.platforms import IN_TESTS
 from tests.simulation.cases import Case, Event
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 ACCOUNT, STORE = "acme", "shop"
-#: Where each platform writes base64(HMAC-SHA256) of the body, and the name of the event.
-SIGNATURE = {"shopify": "x-shopify-hmac-sha256", "woocommerce": "x-wc-webhook-signature"}
-TOPIC = {"shopify": "x-shopify-topic", "woocommerce": "x-wc-webhook-topic"}
 
 
 def settings_of(case: Case, directory: Path) -> Settings:
@@ -41,11 +37,12 @@ def settings_of(case: Case, directory: Path) -> Settings:
         "base_url": "http://localhost",
         "authorised_domains": ["https://shop.example", "https://acme.myshopify.com"],
     }
-    store = {
+    store: dict[str, Any] = {
         "platform": case.platform,
         "account": ACCOUNT,
         "domain": "shop.example",
         "secrets": list(case.given.secrets.values()),
+        **IN_TESTS[case.platform].settings,
     }
     tree: dict[str, Any] = {
         "data_dir": str(directory),
@@ -61,7 +58,7 @@ class Rules:
     """The translate stage: the memory of an entity lies in a table between two of its events."""
 
     def __init__(self, settings: Settings) -> None:
-        self._feeds = feeds(settings, ADAPTERS)
+        self._feeds = feeds(settings, PLATFORMS)
         self._rows: dict[bytes, bytes] = {}
         self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
 
@@ -81,12 +78,10 @@ class CaseShop:
     """The shop of a case, and our stages up to the records that Connectif is to be told."""
 
     def __init__(self, case: Case, settings: Settings) -> None:
-        if case.platform not in SIGNATURE:
-            raise NotImplementedError(f"nobody wrote down here how {case.platform} signs")
         self._case = case
         self._kept: list[Message] = []
         self._now = 0.0
-        self._gateway = Webhooks(settings, ADAPTERS, self, lambda: self._now)
+        self._gateway = Webhooks(settings, PLATFORMS, self, lambda: self._now)
         self._rules = Rules(settings)
         self.answers: list[int] = []
         self.results: list[Result | None] = []
@@ -118,13 +113,8 @@ class CaseShop:
         """The event's own, the topic and the signature."""
         secrets = self._case.given.secrets
         secret = secrets[event.sign.secret] if event.sign else next(iter(secrets.values()))
-        signature = base64.b64encode(hmac.digest(secret.encode(), event.raw, "sha256")).decode()
-        return {
-            "content-type": "application/json",
-            TOPIC[self._case.platform]: event.topic,
-            **{name.lower(): value for name, value in event.headers.items()},
-            SIGNATURE[self._case.platform]: signature,
-        }
+        own = {name.lower(): value for name, value in event.headers.items()}
+        return IN_TESTS[self._case.platform].signed(event.topic, event.raw, secret.encode(), own)
 
     def _translated(self, message: Message) -> list[Record]:
         result, records = self._rules.hear(message.key, message.body, message.headers)

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from pipeline.events import RawEvent
 from pipeline.records import Record
-from pipeline.shops.base import ShopAdapter, StoreContext
+from pipeline.shops.base import StoreContext
+from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import Feed, Outcome, Place, apply
 from pipeline.translate.state import EntityState
 from tests.simulation.shop import Hearer
@@ -21,10 +22,10 @@ RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 class Front:
     """One store of the account `acme`; each of its deliveries is a new one."""
 
-    def __init__(self, world: Hearer, adapter: ShopAdapter, store: StoreContext) -> None:
+    def __init__(self, world: Hearer, platform: AnyPlatform, store: StoreContext) -> None:
         self._world = world
         self.store = store
-        self._adapter = adapter
+        self._platform = platform
         self._states: dict[str, EntityState] = defaultdict(EntityState)
         self._offsets = itertools.count()
 
@@ -32,7 +33,7 @@ class Front:
         """Translate one event and hand its records on."""
         offset = next(self._offsets)
         event = replace(event, delivery=f"{event.delivery}-{offset}")
-        feed = Feed(self.store, self._adapter, "acme")
+        feed = Feed(self.store, self._platform, "acme")
         result = apply(event, Place("shop.orders", 0, offset), self._states[event.entity], feed)
         for emission in result.emissions:
             self._world.say(RECORD.validate_json(emission.value))

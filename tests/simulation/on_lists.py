@@ -26,10 +26,12 @@ from pipeline.deliver.state.diff import apply, diff
 from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
 from pipeline.deliver.state.states import PurchaseState, State, merged, state_of
 from pipeline.records import Record, RecordKind
-from pipeline.shops.base import raw_event
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import WebhookRequest
+from pipeline.shops.platform import raw_event
+from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import Outcome
-from tests.simulation.case_shop import STORE, TOPIC, Rules, settings_of
+from tests.platforms import IN_TESTS
+from tests.simulation.case_shop import STORE, Rules, settings_of
 from tests.simulation.cases import Case, Event, Expected, Given
 
 #: 2023-11-14T22:00:00Z: minute 0 of these stories.
@@ -67,10 +69,10 @@ class OnLists:
     def hears(self, topic: str, body: Any, minute: float) -> Outcome:
         """The shop sends one event, which arrives at that minute."""
         self._deliveries += 1
-        names = ("x-shopify-webhook-id", "x-wc-webhook-delivery-id")
-        headers = {TOPIC[self._platform]: topic, **dict.fromkeys(names, f"{self._deliveries}")}
-        received_ms = int(moment(minute).timestamp() * 1_000)
-        event = raw_event(STORE, ADAPTERS[self._platform], headers, orjson.dumps(body), received_ms)
+        platform, raw = IN_TESTS[self._platform], orjson.dumps(body)
+        headers = platform.signed(topic, raw, b"", {platform.delivery_header: f"{self._deliveries}"})
+        request = WebhookRequest(headers, raw, int(moment(minute).timestamp() * 1_000))
+        event = raw_event(STORE, PLATFORMS[self._platform], request)
         result, records = self._rules.hear(event.key, event.body, event.to_kafka_headers())
         for record in records:
             self._wait(record)

@@ -21,7 +21,7 @@ from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.produce import Report
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import Outcome, Receipt, RecordKind, Source
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.registry import PLATFORMS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -46,7 +46,7 @@ class Keeper:
 async def test_what_is_replayed_is_what_the_gateway_would_have_kept(made: Traffic, tmp_path: Path) -> None:
     _, settings = setting.write(tmp_path, 60)
     keeper = Keeper()
-    gateway = Webhooks(settings, ADAPTERS, keeper, now=lambda: NOW_MS / 1000)
+    gateway = Webhooks(settings, PLATFORMS, keeper, now=lambda: NOW_MS / 1000)
     for one in made.replayed:
         route = gateway.route(PREFIX + f"{one.platform}/{one.shop}".encode())
         assert route is not None

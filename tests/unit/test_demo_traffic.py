@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from pipeline.config import StoreSettings
 from pipeline.demo import traffic
 from pipeline.demo.facts import ArticleFact, ConsentFact, OrderFact, PersonFact, expected
 from pipeline.demo.stories import Delivery
@@ -21,19 +20,21 @@ from pipeline.demo.traffic import Traffic
 from pipeline.demo.world import HOSTILE, SHOPS
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Product, Purchase
-from pipeline.shops.base import Draft, Rejected, StoreContext, raw_event
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import Draft, Rejected, WebhookRequest
+from pipeline.shops.platform import raw_event
+from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import Feed, Place, apply
 from pipeline.translate.state import EntityState
+from tests.platforms import greets, settings_of, verifies
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Reading = tuple[Delivery, tuple[Draft, ...] | str]
 STORES = {
-    shop.name: StoreContext(
+    shop.name: PLATFORMS[shop.platform].store(
         shop.name,
-        StoreSettings(
-            platform=shop.platform,
+        settings_of(
+            shop.platform,
             account=shop.account,
             domain=shop.domain,
             secrets=(shop.secret,),
@@ -54,7 +55,8 @@ def arrived(delivery: Delivery) -> RawEvent:
     """The delivery as the gateway would store it."""
     headers = {name.lower(): value for name, value in delivery.headers}
     received_ms = int(NOW.timestamp() * 1000)
-    return raw_event(delivery.shop, ADAPTERS[delivery.platform], headers, delivery.body, received_ms)
+    request = WebhookRequest(headers, delivery.body, received_ms)
+    return raw_event(delivery.shop, PLATFORMS[delivery.platform], request)
 
 
 @pytest.fixture(scope="module", name="read")
@@ -69,7 +71,7 @@ def translated(made: Traffic) -> Iterator[Reading]:
             continue
         store = STORES[delivery.shop]
         try:
-            yield delivery, ADAPTERS[delivery.platform].translate(arrived(delivery), store).drafts
+            yield delivery, PLATFORMS[delivery.platform].translate(arrived(delivery), store).drafts
         except Rejected as rejected:
             yield delivery, rejected.reason
 
@@ -107,11 +109,11 @@ def test_every_shop_signs_but_for_pings_and_forgeries(made: Traffic) -> None:
     secrets = {shop.name: [shop.secret.encode()] for shop in SHOPS}
     answers = Counter[int]()
     for one in made.deliveries:
-        adapter = ADAPTERS[one.platform]
+        platform = PLATFORMS[one.platform]
         headers = {name.lower(): value for name, value in one.headers}
-        genuine = adapter.verify(secrets[one.shop], headers, one.body)
+        genuine = verifies(platform, secrets[one.shop], headers, one.body)
         assert genuine == (one.kind is not None)
-        assert adapter.is_ping(headers, one.body) == (one.kind is None and one.answer == 200)
+        assert greets(platform, headers, one.body) == (one.kind is None and one.answer == 200)
         answers[one.answer] += 1
     assert answers[401] == 10
 
@@ -186,7 +188,7 @@ def test_what_translate_writes_of_them_keeps_the_schemas(made: Traffic) -> None:
     written = Counter[str]()
     for offset, delivery in enumerate(made.deliveries[::4]):
         if delivery.kind is not None:
-            feed = Feed(STORES[delivery.shop], ADAPTERS[delivery.platform], account="acme")
+            feed = Feed(STORES[delivery.shop], PLATFORMS[delivery.platform], account="acme")
             result = apply(arrived(delivery), Place("shop.orders", 0, offset), EntityState(), feed)
             for emission in result.emissions:
                 described[emission.kind].validate(json.loads(emission.value))

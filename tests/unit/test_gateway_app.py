@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,9 +18,11 @@ from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import GATEWAY_REQUESTS, exposition
 from pipeline.observe import observe_app
-from pipeline.shops.base import ShopAdapter
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import WebhookRequest
+from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.shopify.settings import ShopifySettings
 from tests.webhooks import ROTATED, STORES, order, shopify, woocommerce
 
 NOW = 1_795_000_000.5
@@ -49,10 +52,10 @@ def keeper() -> RecordingKeeper:
 
 
 def gateway(
-    keeper: RecordingKeeper, adapters: Mapping[str, ShopAdapter] = ADAPTERS, **limits: int
+    keeper: RecordingKeeper, platforms: Mapping[str, AnyPlatform] = PLATFORMS, **limits: int
 ) -> Gateway:
     tree = {**STORES, "kafka": {"topic_prefix": "t-"}, "gateway": {"max_body_bytes": 20_000, **limits}}
-    webhooks = Webhooks(config.parse(tree, {}), adapters, keeper, lambda: NOW)
+    webhooks = Webhooks(config.parse(tree, {}), platforms, keeper, lambda: NOW)
     return Gateway(webhooks, observe_app("gateway", lambda: None))
 
 
@@ -156,19 +159,11 @@ async def test_a_signature_that_does_not_fit_is_said_once_a_minute_and_of_known_
 
 
 async def test_a_refusal_takes_as_long_whatever_was_found() -> None:
-    class Slow:
+    def slow(secrets: Sequence[bytes], request: WebhookRequest, settings: ShopifySettings) -> bool:
         """Takes long over a known store's secret: far more than a real signature."""
-
-        platform = "shopify"
-
-        def verify(self, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:
-            if len(secrets) > 1:
-                time.sleep(REFUSAL_SECONDS * 0.6)
-            return SHOPIFY.verify(secrets, headers, body)
-
-        is_ping = SHOPIFY.is_ping
-        arrival = SHOPIFY.arrival
-        translate = SHOPIFY.translate
+        if len(secrets) > 1:
+            time.sleep(REFUSAL_SECONDS * 0.6)
+        return SHOPIFY.verify(secrets, request, settings)
 
     async def seconds(client: httpx.AsyncClient, store: str) -> float:
         started = time.perf_counter()
@@ -176,8 +171,8 @@ async def test_a_refusal_takes_as_long_whatever_was_found() -> None:
         assert answer.status_code == 401
         return time.perf_counter() - started
 
-    adapters = {**ADAPTERS, "shopify": Slow()}
-    async with client_of(gateway(RecordingKeeper(), adapters)) as client:
+    platforms = {**PLATFORMS, "shopify": replace(SHOPIFY, verify=slow)}
+    async with client_of(gateway(RecordingKeeper(), platforms)) as client:
         known = min([await seconds(client, "acme-es") for _ in range(3)])
         unknown = min([await seconds(client, "nobody") for _ in range(3)])
     assert abs(known - unknown) < REFUSAL_SECONDS * 0.3

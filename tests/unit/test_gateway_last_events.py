@@ -12,18 +12,18 @@ import pytest
 
 from pipeline.gateway.last_events import LastEvents
 from pipeline.gateway.webhooks import Route
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.registry import PLATFORMS
 
 
 @pytest.fixture
 def route() -> Route:
-    return Route("acme", ADAPTERS["shopify"], ())
+    return Route("acme", PLATFORMS["shopify"])
 
 
 def test_what_was_written_comes_back(tmp_path: Path, route: Route) -> None:
     route.last_kept = time.time() - 1_000
     LastEvents(tmp_path / "last.json", {"acme": route}).write()
-    after = Route("acme", ADAPTERS["shopify"], ())
+    after = Route("acme", PLATFORMS["shopify"])
     LastEvents(tmp_path / "last.json", {"acme": after}).restore()
     assert after.last_kept == route.last_kept
 

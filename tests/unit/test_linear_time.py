@@ -16,12 +16,14 @@ from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_re
 from pipeline.deliver.state.states import merged, state_of
 from pipeline.events import Kind, RawEvent
 from pipeline.records import RecordKind, partition_of
-from pipeline.shops.base import StoreContext, raw_event
-from pipeline.shops.registry import ADAPTERS
+from pipeline.shops.base import WebhookRequest
+from pipeline.shops.platform import raw_event
+from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import Feed, Place, Result, apply
 from pipeline.translate.state import EntityState
 from tests import shopify, woocommerce
 from tests.heavy import FILLERS, HEAVY, Heavy, long, many, swept
+from tests.platforms import IN_TESTS, greets, settings_of, verifies
 
 #: Bytes of the smaller and the larger body; the largest that the gateway takes by default.
 SMALL, LARGE, LARGEST = 20_000, 80_000, 5_000_000
@@ -38,22 +40,15 @@ RECORD = 2_000_000
 
 def _judge(heavy: Heavy, body: bytes) -> Result:
     """All that happens to a delivery: its signature, its arrival at the gateway, and its meaning."""
-    store = {"platform": heavy.platform, "account": "a", "domain": "d.example", "secrets": ("k",)}
-    context = (shopify if heavy.platform == "shopify" else woocommerce).store().settings
-    settings = type(context).model_validate(store | heavy.settings)
-    adapter = ADAPTERS[heavy.platform]
-    headers = {
-        "x-shopify-topic": heavy.topic,
-        "x-wc-webhook-topic": heavy.topic,
-        "x-shopify-hmac-sha256": "a",
-        "x-wc-webhook-signature": "a",
-    }
-    adapter.is_ping(headers, body)
-    adapter.verify([b"k"], headers, body)
-    event = raw_event("s", adapter, headers, body, shopify.RECEIVED)
+    settings = settings_of(heavy.platform, **heavy.settings)
+    platform = PLATFORMS[heavy.platform]
+    headers = IN_TESTS[heavy.platform].signed(heavy.topic, body, b"another", {})
+    greets(platform, headers, body)
+    verifies(platform, [b"k"], headers, body)
+    event = raw_event("s", platform, WebhookRequest(headers, body, shopify.RECEIVED))
     kept = RawEvent.from_kafka(body, event.to_kafka_headers())
     state = EntityState()
-    feed = Feed(StoreContext("s", settings), adapter, "a")
+    feed = Feed(platform.store("s", settings), platform, "a")
     result = apply(kept, Place("shop.orders", 0, 1), state, feed)
     EntityState.decode(state.encode())
     return result

@@ -14,7 +14,7 @@ from pipeline.shops.catalogue import discount, product_page, url_part
 from pipeline.shops.orders import (
     Buyer,
     Item,
-    Sale,
+    OrderSummary,
     contact_draft,
     first_phone,
     given_name,
@@ -44,7 +44,7 @@ def item(product_id: str | None = "7", units: str = "1", price: str = "10.00", *
 
 
 def basket(*items: Item, total: str = "99.00", **settings: Any) -> Any:
-    return merge_items(items, Decimal(total), store(**settings).settings)
+    return merge_items(items, Decimal(total), store(**settings))
 
 
 def test_lines_of_one_product_are_merged_in_the_order_of_their_first() -> None:
@@ -238,7 +238,7 @@ def test_the_page_of_a_line_known_by_its_sku_is_found_by_the_shops_id() -> None:
 
 
 def test_an_order_tells_contact_products_and_purchase_in_this_order() -> None:
-    sale = Sale("9", datetime(2024, 5, 6, 8, tzinfo=UTC), Decimal("25.00"), payment_method="card")
+    sale = OrderSummary("9", datetime(2024, 5, 6, 8, tzinfo=UTC), Decimal("25.00"), payment_method="card")
     drafts = order_drafts(sale, Buyer("a@example.com"), [item("7"), item("8")], store())
     assert [(draft.kind.value, draft.id) for draft in drafts] == [
         ("contact", "a@example.com"),
@@ -253,7 +253,7 @@ def test_an_order_tells_contact_products_and_purchase_in_this_order() -> None:
 
 
 def test_a_guest_by_id_buys_under_that_id() -> None:
-    sale = Sale("9", datetime(2024, 5, 6, 8, tzinfo=UTC), Decimal("25.00"))
+    sale = OrderSummary("9", datetime(2024, 5, 6, 8, tzinfo=UTC), Decimal("25.00"))
     context = store(guests_without_email="external_id")
     purchase = order_drafts(sale, Buyer(None, "5"), [item()], context)[-1].body
     assert isinstance(purchase, Purchase)
@@ -261,7 +261,8 @@ def test_a_guest_by_id_buys_under_that_id() -> None:
 
 
 def test_a_note_of_several_lines_is_given_once() -> None:
-    sale = Sale("9", datetime(2024, 5, 6, 8, tzinfo=UTC), Decimal("1E+1"), notes=("amount_rounded",) * 2)
+    placed = datetime(2024, 5, 6, 8, tzinfo=UTC)
+    sale = OrderSummary("9", placed, Decimal("1E+1"), notes=("amount_rounded",) * 2)
     draft = order_drafts(sale, Buyer("a@example.com"), [item(units="2.5"), item("8", "2.5", "5")], store())[
         -1
     ]
@@ -269,9 +270,9 @@ def test_a_note_of_several_lines_is_given_once() -> None:
 
 
 def test_the_page_of_a_product_follows_the_stores_template() -> None:
-    settings = store(product_url="https://{domain}/p/{sku}?id={id}").settings
-    assert product_page(settings, "7", "A/B 1") == "https://acme.example/p/A%2FB%201?id=7"
-    assert product_page(settings, "7") == "https://acme.example/p/7?id=7"
+    here = store(product_url="https://{domain}/p/{sku}?id={id}")
+    assert product_page(here, "7", "A/B 1") == "https://acme.example/p/A%2FB%201?id=7"
+    assert product_page(here, "7") == "https://acme.example/p/7?id=7"
 
 
 def test_letters_of_any_script_stand_in_a_url_as_they_are() -> None:

@@ -9,11 +9,12 @@ from pipeline.events import Kind
 from pipeline.shops.base import Rejected
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.values import body_hash
-from tests.shopify import ms, paid_order, translate
+from tests.platforms import greets
+from tests.shopify import arrive, ms, paid_order, translate
 
 
 def arrival_of(topic: str, body: bytes, **headers: str) -> tuple[Kind, str]:
-    arrival = SHOPIFY.arrival({"x-shopify-topic": topic, **headers}, body)
+    arrival = arrive({"x-shopify-topic": topic, **headers}, body)
     return arrival.kind, arrival.entity
 
 
@@ -89,20 +90,14 @@ def test_an_unknown_topic_is_stored_apart_from_the_entities_of_its_kind(
 
 def test_a_delivery_is_known_by_topic_and_webhook_id_else_by_its_bytes() -> None:
     headers = {"x-shopify-topic": "orders/paid", "x-shopify-webhook-id": "w1", "x-shopify-event-id": "e1"}
-    assert SHOPIFY.arrival(headers, b"{}").delivery == "orders/paid:w1"
-    assert (
-        SHOPIFY.arrival(headers | {"x-shopify-topic": "orders/updated"}, b"{}").delivery
-        == "orders/updated:w1"
-    )
-    assert (
-        SHOPIFY.arrival({"x-shopify-topic": "orders/paid"}, b"{}").delivery
-        == f"orders/paid:{body_hash(b'{}')}"
-    )
+    assert arrive(headers, b"{}").delivery == "orders/paid:w1"
+    assert arrive(headers | {"x-shopify-topic": "orders/updated"}, b"{}").delivery == "orders/updated:w1"
+    assert arrive({"x-shopify-topic": "orders/paid"}, b"{}").delivery == f"orders/paid:{body_hash(b'{}')}"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "9999999999999"])
 def test_a_time_that_cannot_be_read_is_none(text: str) -> None:
-    assert SHOPIFY.arrival({"x-shopify-triggered-at": text}, b"{}").triggered_ms == 0
+    assert arrive({"x-shopify-triggered-at": text}, b"{}").triggered_ms == 0
 
 
 def test_only_the_headers_that_help_later_are_kept() -> None:
@@ -113,15 +108,14 @@ def test_only_the_headers_that_help_later_are_kept() -> None:
         "x-shopify-test": "true",
         "x-shopify-triggered-at": "2026-05-06T08:15:01.999999999Z",
     }
-    arrival = SHOPIFY.arrival(headers, b"{}")
+    arrival = arrive(headers, b"{}")
     assert set(arrival.headers) == {"x-shopify-topic", "x-shopify-test", "x-shopify-triggered-at"}
     assert arrival.topic == "orders/paid"
     assert arrival.triggered_ms == ms("2026-05-06T08:15:01Z") + 999
 
 
 def test_shopify_sends_no_ping() -> None:
-    assert not SHOPIFY.is_ping({}, b"")
-    assert SHOPIFY.platform == "shopify"
+    assert not greets(SHOPIFY, {}, b"")
 
 
 def test_a_delivery_that_lost_its_topic_is_not_taken_for_one_without_meaning() -> None:

@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway import run
 from pipeline.observe import bound_socket
 from pipeline.translate.worker import Translator
-from tests.plainshop import PlainShop
+from tests.plainshop import PLAIN_SHOP
 from tests.stubengine import StubEngine
 from tests.webhooks import STORES
 
@@ -40,7 +40,7 @@ def _shared(tmp_path: Path) -> Settings:
 def test_translate_warns_of_stores_that_feed_one_account(
     shared: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Translator(StubEngine(shared).as_engine(), {"shopify": PlainShop()})
+    Translator(StubEngine(shared).as_engine(), {"shopify": PLAIN_SHOP})
     assert [record.levelname for record in caplog.records if SHARED in record.message] == ["WARNING"]
 
 

@@ -116,7 +116,7 @@ class Customer:
 
 
 def shopify_feed() -> Any:
-    return replace(plainshop.feed(), adapter=SHOPIFY, context=shopify.store(), accounts=frozenset({"acme"}))
+    return replace(plainshop.feed(), platform=SHOPIFY, context=shopify.store(), accounts=frozenset({"acme"}))
 
 
 def at_address(email: str, at: int) -> tuple[str, dict[str, Any], int]:
@@ -218,7 +218,7 @@ def test_a_deletion_gives_nothing_up_but_what_it_names() -> None:
 def test_a_product_whose_variants_are_cut_off_its_body_gives_none_up() -> None:
     store = replace(
         plainshop.feed(),
-        adapter=SHOPIFY,
+        platform=SHOPIFY,
         context=shopify.store(product_id="variant"),
     )
     state = EntityState()

@@ -11,7 +11,7 @@ from faust.types import TP
 from pipeline.metrics import TRANSLATE_HELD
 from pipeline.translate.holding import Holding
 from pipeline.translate.worker import Translator
-from tests.plainshop import PlainShop, event
+from tests.plainshop import PLAIN_SHOP, event
 from tests.unit.test_translate_worker import SOLD, Stage, settings_of
 
 PLACE = TP("x-shop.orders", 3)
@@ -32,7 +32,7 @@ def with_settings(old: Stage, **translate: Any) -> Stage:
         update={"translate": settings_of().translate.model_copy(update=translate)}
     )
     stage.engine.settings = tree
-    stage.translator = Translator(stage.engine.as_engine(), {"shopify": PlainShop()}, clock=lambda: 2_000.0)
+    stage.translator = Translator(stage.engine.as_engine(), {"shopify": PLAIN_SHOP}, clock=lambda: 2_000.0)
     return stage
 
 

@@ -19,7 +19,7 @@ from pipeline.records import partition_of
 from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.account import AccountCollector
 from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
-from tests.plainshop import PlainShop, event
+from tests.plainshop import PLAIN_SHOP, event
 from tests.stubengine import Message, StubEngine
 
 NOW = 2_000.0
@@ -43,7 +43,7 @@ class Stage:
 
     def __init__(self, **kafka: Any) -> None:
         self.engine = StubEngine(settings_of(**kafka))
-        self.translator = Translator(self.engine.as_engine(), {"shopify": PlainShop()}, clock=lambda: NOW)
+        self.translator = Translator(self.engine.as_engine(), {"shopify": PLAIN_SHOP}, clock=lambda: NOW)
         self.offset = -1
 
     def message(self, raw: RawEvent, **change: Any) -> Message:
@@ -129,7 +129,7 @@ async def test_the_account_survives_a_restart() -> None:
     await stage.reads(event(SOLD))
     restarted = Stage()
     restarted.engine.tables = stage.engine.tables
-    again = Translator(restarted.engine.as_engine(), {"shopify": PlainShop()})
+    again = Translator(restarted.engine.as_engine(), {"shopify": PLAIN_SHOP})
     again.books.load(3, stage.engine.tables["tally"].items(3))
     assert again.books.accounts()["plain"].received == 1
 

@@ -8,9 +8,10 @@ import hmac
 import pytest
 
 from pipeline.events import Kind
-from pipeline.shops.base import Rejected, ShopAdapter
-from pipeline.shops.woocommerce import WOOCOMMERCE, transport
-from tests.woocommerce import translate
+from pipeline.shops.base import Rejected
+from pipeline.shops.woocommerce import WOOCOMMERCE, webhooks
+from tests.platforms import greets, verifies
+from tests.woocommerce import arrive, translate
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
@@ -28,16 +29,11 @@ def signature(secret: bytes, body: bytes) -> str:
     return base64.b64encode(hmac.digest(secret, body, "sha256")).decode()
 
 
-def test_it_is_an_adapter() -> None:
-    adapter: ShopAdapter = WOOCOMMERCE
-    assert adapter.platform == "woocommerce"
-
-
 def test_a_secret_signs_as_wordpress_unescapes_it_or_as_it_stands() -> None:
     stored, used = b"a&amp;b&lt;c&#039;d", b"a&b<c'd"
     for secret in (stored, used):
-        assert WOOCOMMERCE.verify([stored], {"x-wc-webhook-signature": signature(secret, b"{}")}, b"{}")
-    assert not WOOCOMMERCE.verify([b"a&b"], {"x-wc-webhook-signature": signature(stored, b"{}")}, b"{}")
+        assert verifies(WOOCOMMERCE, [stored], {"x-wc-webhook-signature": signature(secret, b"{}")}, b"{}")
+    assert not verifies(WOOCOMMERCE, [b"a&b"], {"x-wc-webhook-signature": signature(stored, b"{}")}, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -50,25 +46,25 @@ def test_a_secret_signs_as_wordpress_unescapes_it_or_as_it_stands() -> None:
     ],
 )
 def test_only_the_five_special_characters_are_unescaped(stored: bytes, used: bytes) -> None:
-    assert transport.unescaped(stored) == used
+    assert webhooks.unescaped(stored) == used
 
 
 def test_without_a_signature_nothing_is_genuine() -> None:
-    assert not WOOCOMMERCE.verify([b"key"], {}, b"{}")
-    assert not WOOCOMMERCE.verify([], {"x-wc-webhook-signature": signature(b"", b"{}")}, b"{}")
+    assert not verifies(WOOCOMMERCE, [b"key"], {}, b"{}")
+    assert not verifies(WOOCOMMERCE, [], {"x-wc-webhook-signature": signature(b"", b"{}")}, b"{}")
 
 
 @pytest.mark.parametrize(
     "body", [b"webhook_id=", b"webhook_id=1&x=2", b" webhook_id=1", b"webhook_id=1\n", b""]
 )
 def test_what_only_resembles_a_ping_is_none(body: bytes) -> None:
-    assert not WOOCOMMERCE.is_ping(FORM, body)
+    assert not greets(WOOCOMMERCE, FORM, body)
 
 
 def test_a_ping_is_a_form_without_a_signature() -> None:
-    assert WOOCOMMERCE.is_ping(FORM, b"webhook_id=142")
-    assert not WOOCOMMERCE.is_ping({"content-type": "application/json"}, b"webhook_id=142")
-    assert not WOOCOMMERCE.is_ping(FORM | {"x-wc-webhook-signature": "x"}, b"webhook_id=142")
+    assert greets(WOOCOMMERCE, FORM, b"webhook_id=142")
+    assert not greets(WOOCOMMERCE, {"content-type": "application/json"}, b"webhook_id=142")
+    assert not greets(WOOCOMMERCE, FORM | {"x-wc-webhook-signature": "x"}, b"webhook_id=142")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +72,7 @@ def test_a_ping_is_a_form_without_a_signature() -> None:
     [b'{"id":727,"parent_id":0}', b'{"id":727}', b' {"number": "1", "id": 727}', b'{"id":"727"}'],
 )
 def test_the_id_of_the_body_is_the_entity(body: bytes) -> None:
-    arrival = WOOCOMMERCE.arrival(headers("order.updated"), body)
+    arrival = arrive(headers("order.updated"), body)
     assert (arrival.kind, arrival.entity, arrival.topic) == (Kind.ORDER, "727", "order.updated")
     assert sorted(arrival.headers) == ["x-wc-webhook-delivery-id", "x-wc-webhook-id", "x-wc-webhook-topic"]
 
@@ -84,7 +80,7 @@ def test_the_id_of_the_body_is_the_entity(body: bytes) -> None:
 def test_a_variation_has_an_entity_of_its_own() -> None:
     """Else a younger sibling's version would make its event stale."""
     body = b'{"id":732,"name":"Blue","parent_id":22,"type":"variation"}'
-    assert WOOCOMMERCE.arrival(headers("product.updated"), body).entity == "732"
+    assert arrive(headers("product.updated"), body).entity == "732"
 
 
 @pytest.mark.parametrize(
@@ -102,42 +98,42 @@ def test_a_variation_has_an_entity_of_its_own() -> None:
     ],
 )
 def test_a_body_without_an_id_is_kept_under_a_hash(body: bytes) -> None:
-    arrival = WOOCOMMERCE.arrival(headers("customer.updated"), body)
+    arrival = arrive(headers("customer.updated"), body)
     assert arrival.kind is Kind.CUSTOMER
     assert arrival.entity == f"unread-{arrival.delivery}"
 
 
 def test_an_action_topic_never_shares_the_entity_of_its_order() -> None:
-    arrival = WOOCOMMERCE.arrival(headers("action.woocommerce_order_status_completed"), b'{"id":727}')
+    arrival = arrive(headers("action.woocommerce_order_status_completed"), b'{"id":727}')
     assert arrival.entity.startswith("unread-")
 
 
 def test_a_body_that_says_the_same_as_an_earlier_one_is_another_delivery() -> None:
     """Edited and edited back: WooCommerce never repeats a delivery, so the third body is news."""
     body = b'{"id":727,"status":"processing"}'
-    first = WOOCOMMERCE.arrival(headers("order.updated", delivery="a"), body)
-    again = WOOCOMMERCE.arrival(headers("order.updated", delivery="b"), body)
+    first = arrive(headers("order.updated", delivery="a"), body)
+    again = arrive(headers("order.updated", delivery="b"), body)
     assert first.delivery != again.delivery
 
 
 def test_what_cannot_be_told_apart_from_a_repeat_is_one() -> None:
     body = b'{"id":727,"status":"processing"}'
     sent = headers("order.updated", delivery="a")
-    assert WOOCOMMERCE.arrival(sent, body).delivery == WOOCOMMERCE.arrival(dict(sent), body).delivery
+    assert arrive(sent, body).delivery == arrive(dict(sent), body).delivery
 
 
 def test_two_events_of_one_second_are_two_deliveries() -> None:
     """They share their delivery id."""
     same = headers("order.updated", delivery="a")
-    first = WOOCOMMERCE.arrival(same, b'{"id":727,"status":"processing"}')
-    second = WOOCOMMERCE.arrival(same, b'{"id":727,"status":"completed"}')
+    first = arrive(same, b'{"id":727,"status":"processing"}')
+    second = arrive(same, b'{"id":727,"status":"completed"}')
     assert first.delivery != second.delivery
 
 
 def test_webhook_and_topic_belong_to_the_delivery() -> None:
     body = b'{"id":727}'
     seen = {
-        WOOCOMMERCE.arrival(headers(topic, webhook), body).delivery
+        arrive(headers(topic, webhook), body).delivery
         for topic in ("order.updated", "order.created")
         for webhook in ("4", "5")
     }
@@ -146,13 +142,13 @@ def test_webhook_and_topic_belong_to_the_delivery() -> None:
 
 def test_a_second_deletion_is_not_the_first_one_again() -> None:
     """Deleted, restored, deleted: the bodies of both deletions are the same bare id."""
-    first = WOOCOMMERCE.arrival(headers("order.deleted", delivery="a"), b'{"id":727}')
-    second = WOOCOMMERCE.arrival(headers("order.deleted", delivery="b"), b'{"id":727}')
+    first = arrive(headers("order.deleted", delivery="a"), b'{"id":727}')
+    second = arrive(headers("order.deleted", delivery="b"), b'{"id":727}')
     assert first.delivery != second.delivery
 
 
 def test_a_delivery_without_its_topic_is_kept_and_refused() -> None:
-    arrival = WOOCOMMERCE.arrival({}, b'{"id":727}')
+    arrival = arrive({}, b'{"id":727}')
     with pytest.raises(Rejected) as refused:
         translate(b'{"id":727}', arrival.topic)
     assert refused.value.reason == "missing_topic"
@@ -172,5 +168,5 @@ def test_topics_without_use_are_ignored_with_their_reason(topic: str, reason: st
 
 
 def test_a_body_with_half_a_surrogate_pair_names_its_entity() -> None:
-    arrival = WOOCOMMERCE.arrival(headers("order.updated"), b'{"note": "\\ud83d", "id": 727}')
+    arrival = arrive(headers("order.updated"), b'{"note": "\\ud83d", "id": 727}')
     assert arrival.entity == "727"

@@ -1,5 +1,5 @@
 """Shopify: webhooks of the Admin API, bodies of API versions 2024-04 to 2026-04 and older REST shapes."""
 
-from pipeline.shops.shopify.adapter import SHOPIFY
+from pipeline.shops.shopify.platform import SHOPIFY
 
 __all__ = ["SHOPIFY"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -58,6 +58,18 @@ def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str,
     if len(found) != len(value) and any(one and not isinstance(one, dict) for one in value):
         notes.append(f"{key}_unreadable")
     return found
+
+
+def texts(listed: Sequence[object], key: str, limit: int, notes: list[str]) -> tuple[str, ...]:
+    """The texts of a list that only decorates a record, each once; what is no text is left out and noted."""
+    found: dict[str, None] = {}
+    for one in listed:
+        said = text(one, limit)
+        if said is not None:
+            found[said] = None
+        elif one and not isinstance(one, str):
+            notes.append(f"{key}_unreadable")
+    return tuple(found)
 
 
 def shop_id(value: object, gid: object = None) -> str | None:

@@ -23,13 +23,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Origin
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
+from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.orders import (
     Buyer,
-    Sale,
+    OrderSummary,
     contact_draft,
     coupon_codes,
     order_drafts,
@@ -49,10 +48,12 @@ from pipeline.shops.shopify.fields import (
     require_bare,
     said_ms,
     shop_id,
+    texts,
     version_of,
 )
 from pipeline.shops.shopify.lines import items_of
 from pipeline.shops.shopify.people import email_of, home_of, is_erased, is_placeholder, names, once, phones
+from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
 from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 _SOLD = frozenset({"paid", "partially_refunded"})
@@ -66,7 +67,7 @@ _OF_A_SALE = frozenset({"orders/create", "orders/paid"})
 _NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTION, "refunded", "voided"})
 
 
-def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
+def order(body: dict[str, Any], event: RawEvent, store: ShopifyStore) -> Translation:
     """A sold order in full; of one that is taken back, that its purchase is to go if it was told.
 
     A partially paid one says nothing of a purchase, and neither does one whose person was erased.
@@ -100,7 +101,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     return Translation(version, (*contacts, gone), ignored=reason)
 
 
-def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
+def deleted_order(body: dict[str, Any], event: RawEvent, store: ShopifyStore) -> Translation:
     """The purchase goes, or stays where the settings say so. The body holds nothing but the id.
 
     Raises:
@@ -113,7 +114,7 @@ def deleted_order(body: dict[str, Any], event: RawEvent, store: StoreContext) ->
     return Translation(said_ms(event), (retract_draft(None),), ignored="deleted")
 
 
-def _unsold(body: Mapping[str, Any], topic: str, settings: StoreSettings) -> str | None:
+def _unsold(body: Mapping[str, Any], topic: str, settings: ShopifySettings) -> str | None:
     """Why this order is no purchase; None where it is one.
 
     Raises:
@@ -149,7 +150,7 @@ def _is_cancelled(body: Mapping[str, Any], topic: str) -> bool:
     return True
 
 
-def _require_real(body: Mapping[str, Any], settings: StoreSettings) -> None:
+def _require_real(body: Mapping[str, Any], settings: ShopifySettings) -> None:
     """That the body says it is no test, where that matters.
 
     Raises:
@@ -159,12 +160,12 @@ def _require_real(body: Mapping[str, Any], settings: StoreSettings) -> None:
         raise Rejected("missing_field", "test", "whether this is a test order is not said")
 
 
-def _keeps_original(body: Mapping[str, Any], settings: StoreSettings) -> bool:
+def _keeps_original(body: Mapping[str, Any], settings: ShopifySettings) -> bool:
     """Whether a partial refund leaves the purchase as it was placed."""
     return settings.on_partial_refund == "keep" and body.get("financial_status") == "partially_refunded"
 
 
-def _is_paid_back(body: Mapping[str, Any], settings: StoreSettings) -> bool:
+def _is_paid_back(body: Mapping[str, Any], settings: ShopifySettings) -> bool:
     """Whether a refund that calls itself partial left nothing."""
     if body.get("financial_status") != "partially_refunded" or _keeps_original(body, settings):
         return False
@@ -174,8 +175,8 @@ def _is_paid_back(body: Mapping[str, Any], settings: StoreSettings) -> bool:
 
 
 def _sale(
-    body: Mapping[str, Any], order_id: str, currency: str, settings: StoreSettings, told: tuple[str, ...]
-) -> Sale:
+    body: Mapping[str, Any], order_id: str, currency: str, settings: ShopifySettings, told: tuple[str, ...]
+) -> OrderSummary:
     purchase_id = _purchase_id(body, order_id, settings)
     if purchase_id is None:
         raise Rejected(
@@ -186,7 +187,7 @@ def _sale(
         notes.append("cancelled_at_missing")
     total = _total(body, currency, notes, as_placed=_keeps_original(body, settings))
     coupons, coupon_notes = coupon_codes(body.get("discount_codes") or [])
-    return Sale(
+    return OrderSummary(
         purchase_id=purchase_id,
         placed=_placed(body, settings),
         total=total,
@@ -216,13 +217,13 @@ def _total(body: Mapping[str, Any], currency: str, notes: list[str], *, as_place
     return total
 
 
-def _purchase_id(body: Mapping[str, Any], order_id: str, settings: StoreSettings) -> str | None:
+def _purchase_id(body: Mapping[str, Any], order_id: str, settings: ShopifySettings) -> str | None:
     if settings.purchase_id == "id":
         return order_id
     return text(body.get("order_number" if settings.purchase_id == "number" else "name"), 200)
 
 
-def _placed(body: Mapping[str, Any], settings: StoreSettings) -> datetime:
+def _placed(body: Mapping[str, Any], settings: ShopifySettings) -> datetime:
     """When the order was placed: `processed_at` also for imported orders, whose creation is the import."""
     for field in ("processed_at", "created_at"):
         if body.get(field) is not None:
@@ -251,17 +252,11 @@ def _payment_method(body: Mapping[str, Any], notes: list[str]) -> str | None:
         if given:
             notes.append("payment_gateway_names_unreadable")
         return readable(body, "gateway", 200, notes)
-    said: dict[str, None] = {}
-    for name in given[:_MAX_GATEWAYS]:
-        found = text(name, 100)
-        if found is not None:
-            said[found] = None
-        elif name and not isinstance(name, str):
-            notes.append("payment_gateway_names_unreadable")
-    return text(", ".join(said), 200)
+    gateways = texts(given[:_MAX_GATEWAYS], "payment_gateway_names", 100, notes)
+    return text(", ".join(gateways), 200)
 
 
-def _buyer(body: Mapping[str, Any], placed: datetime, version: int, settings: StoreSettings) -> Buyer:
+def _buyer(body: Mapping[str, Any], placed: datetime, version: int, settings: ShopifySettings) -> Buyer:
     """Who bought, as of the placement; nothing here costs the order, what cannot be read is noted."""
     notes: list[str] = []
     customer = part(body, "customer", notes)
@@ -297,7 +292,7 @@ def _newsletters(
     customer: Mapping[str, Any],
     email: str | None,
     placed_and_now_ms: tuple[int, int],
-    settings: StoreSettings,
+    settings: ShopifySettings,
 ) -> Statement:
     """The customer's own word where the body still holds it, for the customer's own address; else the box."""
     placed_ms, now_ms = placed_and_now_ms
@@ -325,7 +320,7 @@ def _is_anonymous(body: Mapping[str, Any], buyer: Buyer, placed: datetime, versi
     return is_erased(mapping(body.get("customer")), epoch_ms(placed), version)
 
 
-def _contact_of_unsold(body: Mapping[str, Any], version: int, store: StoreContext) -> tuple[Draft, ...]:
+def _contact_of_unsold(body: Mapping[str, Any], version: int, store: ShopifyStore) -> tuple[Draft, ...]:
     """The contact of an order that is no purchase, where the settings want it and it can be one."""
     settings = store.settings
     if not settings.contacts_from_unsold_orders:

@@ -20,11 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft, plain_text, url_part
+from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.fields import (
     PRODUCT,
     own_id,
@@ -33,6 +33,7 @@ from pipeline.shops.shopify.fields import (
     readable,
     require_bare,
     said_ms,
+    texts,
     version_of,
 )
 from pipeline.shops.shopify.variants import Offer, availability, is_cut, objects, offers_of, variant_id
@@ -245,14 +246,7 @@ def _tags(tags: object, notes: list[str]) -> tuple[str, ...]:
             notes.append("tags_unreadable")
     if len(pieces) > MAX_NAMES:
         notes.append("tags_cut")
-    found: dict[str, None] = {}
-    for piece in pieces[:MAX_NAMES]:
-        tag = text(piece, 200)
-        if tag is not None:
-            found[tag] = None
-        elif piece and not isinstance(piece, str):
-            notes.append("tags_unreadable")
-    return tuple(found)
+    return texts(pieces[:MAX_NAMES], "tags", 200, notes)
 
 
 def _image(body: Mapping[str, Any], notes: list[str]) -> str | None:

@@ -1,4 +1,7 @@
-"""Which entity a Shopify topic is about, and where its body names it."""
+"""Shopify's topics: what each means, which entity it is about, and where its body names it.
+
+Those with a `menu` are the webhooks a merchant makes in the admin's settings of notifications.
+"""
 
 from __future__ import annotations
 
@@ -8,91 +11,91 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.events import Kind
-from pipeline.shops.asked import Asked
+from pipeline.shops.platform import TopicMeaning, TopicTable, WebhookTopic
 from pipeline.shops.shopify.fields import shop_id
 
 _ODD = re.compile(r"[^a-z0-9_.-]")
 Path = tuple[str, ...]
+_OWN_ID: tuple[Path, ...] = (("id",),)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The kind of entity, and the places in the body that can name it, best first."""
+class ShopifyTopic(WebhookTopic):
+    """A topic, and the places in its body that can name the entity, best first; none where no place does."""
 
-    kind: Kind
-    paths: tuple[Path, ...] = (("id",),)
+    paths: tuple[Path, ...] = _OWN_ID
 
     @property
     def by_own_id(self) -> bool:
         """Whether the body is the entity itself: its top-level `id` names it."""
-        return self.paths == (("id",),)
+        return self.paths == _OWN_ID
 
 
-_ORDER = Subject(Kind.ORDER)
-_CUSTOMER = Subject(Kind.CUSTOMER)
-_PRODUCT = Subject(Kind.PRODUCT)
-_OF_ORDER = Subject(Kind.ORDER, (("order_id",),))
-_OF_CUSTOMER = Subject(Kind.CUSTOMER, (("customer_id",), ("customerId",), ("customer", "id"), ("id",)))
-_OF_PRODUCT = Subject(Kind.PRODUCT, (("product_id",),))
+def _ignored(name: str, kind: Kind, reason: str, *paths: Path) -> ShopifyTopic:
+    return ShopifyTopic(name, kind, TopicMeaning.IGNORED, reason=reason, paths=paths)
 
-SUBJECTS: Mapping[str, Subject] = {
-    "orders/create": _ORDER,
-    "orders/updated": _ORDER,
-    "orders/paid": _ORDER,
-    "orders/cancelled": _ORDER,
-    "orders/fulfilled": _ORDER,
-    "orders/partially_fulfilled": _ORDER,
-    "orders/delete": _ORDER,
-    "orders/edited": Subject(Kind.ORDER, (("order_edit", "order_id"),)),
-    "refunds/create": _OF_ORDER,
-    "order_transactions/create": _OF_ORDER,
-    "customers/create": _CUSTOMER,
-    "customers/update": _CUSTOMER,
-    "customers/enable": _CUSTOMER,
-    "customers/disable": _CUSTOMER,
-    "customers/delete": _CUSTOMER,
-    "customers/merge": Subject(Kind.CUSTOMER, (("admin_graphql_api_customer_kept_id",),)),
-    "customers_email_marketing_consent/update": _OF_CUSTOMER,
-    "customers_marketing_consent/update": _OF_CUSTOMER,
-    "customer.tags_added": _OF_CUSTOMER,
-    "customer.tags_removed": _OF_CUSTOMER,
-    "customers/purchasing_summary": _OF_CUSTOMER,
-    "customer.joined_segment": _OF_CUSTOMER,
-    "customer.left_segment": _OF_CUSTOMER,
-    "customers/data_request": Subject(Kind.CUSTOMER, (("customer", "id"),)),
-    "customers/redact": Subject(Kind.CUSTOMER, (("customer", "id"),)),
-    "products/create": _PRODUCT,
-    "products/update": _PRODUCT,
-    "products/delete": _PRODUCT,
-    "variants/in_stock": _OF_PRODUCT,
-    "variants/out_of_stock": _OF_PRODUCT,
-}
 
-#: The webhooks a merchant makes in the admin's settings of notifications.
-ASKED = (
-    Asked("orders/create", "order creation"),
-    Asked("orders/updated", "order update"),
-    Asked("orders/paid", "order payment"),
-    Asked("orders/cancelled", "order cancellation"),
-    Asked("orders/delete", "order deletion"),
-    Asked("customers/create", "customer creation"),
-    Asked("customers/update", "customer update"),
-    Asked("customers_email_marketing_consent/update", "customer email marketing consent update"),
-    Asked("customers/delete", "customer deletion", "on_customer_deleted"),
-    Asked("products/create", "product creation"),
-    Asked("products/update", "product update"),
-    Asked("products/delete", "product deletion"),
+def _privacy(name: str, reason: str, *paths: Path) -> ShopifyTopic:
+    """Erasure is a person's command, not a record's."""
+    return ShopifyTopic(name, Kind.CUSTOMER, TopicMeaning.PRIVACY, reason=reason, paths=paths)
+
+
+_OF_ORDER: Path = ("order_id",)
+_OF_PRODUCT: Path = ("product_id",)
+_OF_CUSTOMER: tuple[Path, ...] = (("customer_id",), ("customerId",), ("customer", "id"), ("id",))
+
+TOPICS = TopicTable(
+    (
+        ShopifyTopic("orders/create", Kind.ORDER, menu="order creation"),
+        ShopifyTopic("orders/updated", Kind.ORDER, menu="order update"),
+        ShopifyTopic("orders/paid", Kind.ORDER, menu="order payment"),
+        ShopifyTopic("orders/cancelled", Kind.ORDER, menu="order cancellation"),
+        ShopifyTopic("orders/fulfilled", Kind.ORDER, said_by="orders/updated"),
+        ShopifyTopic("orders/partially_fulfilled", Kind.ORDER, said_by="orders/updated"),
+        ShopifyTopic("orders/delete", Kind.ORDER, TopicMeaning.DELETION, menu="order deletion"),
+        _ignored("orders/edited", Kind.ORDER, "order_event_follows", ("order_edit", "order_id")),
+        _ignored("refunds/create", Kind.ORDER, "order_event_follows", _OF_ORDER),
+        _ignored("order_transactions/create", Kind.ORDER, "order_event_follows", _OF_ORDER),
+        ShopifyTopic("customers/create", Kind.CUSTOMER, menu="customer creation"),
+        ShopifyTopic("customers/update", Kind.CUSTOMER, menu="customer update"),
+        ShopifyTopic("customers/enable", Kind.CUSTOMER, said_by="customers/update"),
+        ShopifyTopic("customers/disable", Kind.CUSTOMER, said_by="customers/update"),
+        ShopifyTopic(
+            "customers_email_marketing_consent/update",
+            Kind.CUSTOMER,
+            TopicMeaning.CONSENT,
+            menu="customer email marketing consent update",
+            paths=_OF_CUSTOMER,
+        ),
+        ShopifyTopic(
+            "customers/delete",
+            Kind.CUSTOMER,
+            TopicMeaning.DELETION,
+            menu="customer deletion",
+            setting="on_customer_deleted",
+        ),
+        _ignored("customers_marketing_consent/update", Kind.CUSTOMER, "sms_consent", *_OF_CUSTOMER),
+        _ignored("customers/merge", Kind.CUSTOMER, "customer_merge", ("admin_graphql_api_customer_kept_id",)),
+        _ignored("customers/purchasing_summary", Kind.CUSTOMER, "not_told", *_OF_CUSTOMER),
+        _ignored("customer.tags_added", Kind.CUSTOMER, "not_told", *_OF_CUSTOMER),
+        _ignored("customer.tags_removed", Kind.CUSTOMER, "not_told", *_OF_CUSTOMER),
+        _ignored("customer.joined_segment", Kind.CUSTOMER, "not_told", *_OF_CUSTOMER),
+        _ignored("customer.left_segment", Kind.CUSTOMER, "not_told", *_OF_CUSTOMER),
+        _privacy("customers/data_request", "data_request", ("customer", "id")),
+        _privacy("customers/redact", "erasure_request", ("customer", "id")),
+        _privacy("shop/redact", "shop_erasure_request"),
+        ShopifyTopic("products/create", Kind.PRODUCT, menu="product creation"),
+        ShopifyTopic("products/update", Kind.PRODUCT, menu="product update"),
+        ShopifyTopic("products/delete", Kind.PRODUCT, TopicMeaning.DELETION, menu="product deletion"),
+        _ignored("variants/in_stock", Kind.PRODUCT, "product_event_follows", _OF_PRODUCT),
+        _ignored("variants/out_of_stock", Kind.PRODUCT, "product_event_follows", _OF_PRODUCT),
+        _ignored("inventory_levels/connect", Kind.PRODUCT, "product_event_follows"),
+        _ignored("inventory_levels/disconnect", Kind.PRODUCT, "product_event_follows"),
+        _ignored("inventory_levels/update", Kind.PRODUCT, "product_event_follows"),
+    )
 )
 
-#: Topics that are read where they come and need not come, since one that is asked for says the same.
-SAID_ELSEWHERE: Mapping[str, str] = {
-    "orders/fulfilled": "orders/updated",
-    "orders/partially_fulfilled": "orders/updated",
-    "customers/enable": "customers/update",
-    "customers/disable": "customers/update",
-}
-
-#: Kinds of the topics above that are not there: by the start of their name, the longest first.
+#: Kinds of the topics that are not there: by the start of their name, the longest first.
 _FAMILIES = (
     ("customer", Kind.CUSTOMER),
     ("product", Kind.PRODUCT),
@@ -102,14 +105,14 @@ _FAMILIES = (
 
 
 def family(topic: str) -> tuple[Kind, str]:
-    """The kind a topic without a subject is stored under, and the prefix that keeps its ids apart."""
+    """The kind a topic is stored under that names no entity, and the prefix that keeps its ids apart."""
     kind = next((kind for start, kind in _FAMILIES if topic.startswith(start)), Kind.ORDER)
     return kind, _ODD.sub("_", topic.partition("/")[0].lower())[:40] or "untitled"
 
 
-def named_by(subject: Subject, body: Mapping[str, Any]) -> str | None:
+def named_by(paths: tuple[Path, ...], body: Mapping[str, Any]) -> str | None:
     """The entity's id as the body names it, None where it does not."""
-    for path in subject.paths:
+    for path in paths:
         node: Any = body
         for step in path[:-1]:
             node = node.get(step) if isinstance(node, dict) else None

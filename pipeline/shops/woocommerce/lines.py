@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from pipeline.config import StoreSettings
 from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity
+from pipeline.shops.settings import StoreSettings
 from pipeline.shops.woocommerce.fields import (
     amount,
     decoration,

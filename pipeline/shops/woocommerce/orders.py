@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import StoreSettings
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.catalogue import plain_text
 from pipeline.shops.orders import (
     Buyer,
-    Sale,
+    OrderSummary,
     contact_draft,
     coupon_codes,
     order_drafts,
     require_currency,
     retract_draft,
 )
+from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
 from pipeline.shops.woocommerce.fields import (
@@ -86,7 +86,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     items = items_of(body, settings, notes)
     listed = entries(body.get("coupon_lines"))
     coupons, coupon_notes = coupon_codes(body["coupon_lines"] if listed is None else listed)
-    sale = Sale(
+    sale = OrderSummary(
         purchase_id=_purchase_id(own, body, settings),
         placed=placed,
         total=total,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,8 +26,18 @@ class Odd:
     body: bytes
 
 
-class Tongue(Protocol):
-    """One platform's way of telling."""
+class Messages(Protocol):
+    """One platform's way of telling.
+
+    Attributes:
+        tells_consent: whether newsletters have events of their own.
+        has_test_orders: whether an order can say that it is a test.
+        deletions_have_time: whether a deletion says when it happened.
+    """
+
+    tells_consent: ClassVar[bool]
+    has_test_orders: ClassVar[bool]
+    deletions_have_time: ClassVar[bool]
 
     def topic(self, kind: str, verb: str) -> str:
         """The name of an event; verbs are create, update and delete."""
@@ -41,6 +51,9 @@ class Tongue(Protocol):
     def product(self, shop: Shop, article: Article, at: datetime) -> Body:
         """A product's body."""
 
+    def refund_part(self, order: Order, rng: Random) -> None:
+        """Pay back some of an order, but never all."""
+
     def encode(self, body: Any) -> bytes:
         """The bytes of a body."""
 
@@ -51,9 +64,12 @@ class Tongue(Protocol):
         """Deliveries that only this platform has; `order` is one that was told nowhere else."""
 
 
-class ShopifyTongue:
-    """`Tongue` of Shopify."""
+class ShopifyMessages:
+    """`Messages` of Shopify."""
 
+    tells_consent: ClassVar[bool] = True
+    has_test_orders: ClassVar[bool] = True
+    deletions_have_time: ClassVar[bool] = True
     _TOPICS: ClassVar = {
         "pending": "orders/create",
         "paid": "orders/paid",
@@ -87,6 +103,15 @@ class ShopifyTongue:
     def product(self, shop: Shop, article: Article, at: datetime) -> Body:
         return shopify.product_body(shop, article, at, old=chance(self._rng, 0.3))
 
+    def refund_part(self, order: Order, rng: Random) -> None:
+        """Shopify says for which lines, where goods come back."""
+        several = len(order.lines) > 1
+        if several or order.lines[0].units > 1:
+            line = rng.choice(order.lines)
+            line.left -= line.left if several else 1
+        else:
+            _refund_amount(order, rng)
+
     def encode(self, body: Any) -> bytes:
         return shopify.encode(body)
 
@@ -103,8 +128,15 @@ class ShopifyTongue:
             yield Odd(kind, self.signed(shop, topic, raw, order.updated), raw)
 
 
-class WooCommerceTongue:
-    """`Tongue` of WooCommerce."""
+class WooCommerceMessages:
+    """`Messages` of WooCommerce."""
+
+    tells_consent: ClassVar[bool] = False
+    has_test_orders: ClassVar[bool] = False
+    deletions_have_time: ClassVar[bool] = False
+
+    def __init__(self, rng: Random) -> None:
+        """Nothing of it is left to chance."""
 
     def topic(self, kind: str, verb: str) -> str:
         return f"{kind}.{verb}d"
@@ -124,6 +156,10 @@ class WooCommerceTongue:
     def product(self, shop: Shop, article: Article, at: datetime) -> Body:
         return woocommerce.product_body(shop, article, at)
 
+    def refund_part(self, order: Order, rng: Random) -> None:
+        """The body has only the amount."""
+        _refund_amount(order, rng)
+
     def encode(self, body: Any) -> bytes:
         return woocommerce.encode(body)
 
@@ -142,14 +178,11 @@ class WooCommerceTongue:
             yield Odd(kind, self.signed(shop, topic, raw, order.updated), raw)
 
 
-def refund_part(order: Order, platform: str, rng: Random) -> None:
-    """Pay back some of an order, but never all.
+def _refund_amount(order: Order, rng: Random) -> None:
+    order.refunded = (order.total / rng.randrange(2, 6)).quantize(Decimal("0.01"))
 
-    Shopify says for which lines where goods come back; WooCommerce's body has only the amount.
-    """
-    several = len(order.lines) > 1
-    if platform == "shopify" and (several or order.lines[0].units > 1):
-        line = rng.choice(order.lines)
-        line.left -= line.left if several else 1
-    else:
-        order.refunded = (order.total / rng.randrange(2, 6)).quantize(Decimal("0.01"))
+
+MESSAGES: Mapping[str, Callable[[Random], Messages]] = {
+    "shopify": ShopifyMessages,
+    "woocommerce": WooCommerceMessages,
+}

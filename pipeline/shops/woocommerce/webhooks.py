@@ -1,4 +1,4 @@
-"""WooCommerce deliveries on the wire: who signed them, the hello, and what they are about."""
+"""WooCommerce's requests: who signed them, the hello of a new webhook, and what they are about."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pipeline.events import Kind
-from pipeline.shops.base import Arrival, Rejected
+from pipeline.shops.base import Arrival, Rejected, WebhookRequest
+from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import parse_json_object, signed_base64
 
 #: Stands where a delivery came without its topic.
 NO_TOPIC = "none"
 _SIGNATURE = "x-wc-webhook-signature"
-_PING = re.compile(rb"webhook_id=[0-9]{1,20}")
+_GREETING = re.compile(rb"webhook_id=[0-9]{1,20}")
 #: WooCommerce writes the id first and without spaces; anything else is parsed.
 _LEADING_ID = re.compile(rb'\{"id":([1-9][0-9]{0,19})[,}]')
 _KINDS = {"order": Kind.ORDER, "customer": Kind.CUSTOMER, "product": Kind.PRODUCT}
@@ -35,13 +36,13 @@ _TOPIC_LIMIT = 100
 _HEADER_LIMIT = 300
 
 
-def verify(secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> bool:
+def verify(secrets: Sequence[bytes], request: WebhookRequest, settings: StoreSettings) -> bool:  # noqa: ARG001 - as `Platform` has it
     """Whether a secret signed the body, as it stands or as WordPress unescapes it before it signs."""
-    signature = headers.get(_SIGNATURE, "").strip()
+    signature = request.headers.get(_SIGNATURE, "").strip()
     if not signature:
         return False
     keys = [*secrets, *(unescaped(secret) for secret in secrets if b"&" in secret)]
-    return signed_base64(keys, signature, body)
+    return signed_base64(keys, signature, request.body)
 
 
 def unescaped(secret: bytes) -> bytes:
@@ -49,22 +50,24 @@ def unescaped(secret: bytes) -> bytes:
     return _ESCAPES.sub(lambda found: _UNESCAPED[str(found.lastgroup)], secret)
 
 
-def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
-    """The form-encoded, unsigned `webhook_id=<n>` sent when a webhook is switched on."""
-    return (
-        headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
-        and _SIGNATURE not in headers
-        and _PING.fullmatch(body) is not None
+def greeting(request: WebhookRequest) -> str | None:
+    """The form-encoded, unsigned `webhook_id=<n>` sent when a webhook is switched on; any 200 will do."""
+    is_greeting = (
+        request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+        and _SIGNATURE not in request.headers
+        and _GREETING.fullmatch(request.body) is not None
     )
+    return "" if is_greeting else None
 
 
-def arrival(headers: Mapping[str, str], body: bytes) -> Arrival:
-    """What a delivery is about.
+def arrival(request: WebhookRequest) -> Arrival:
+    """What a request is about.
 
     Orders, customers and products are keyed by the id in the body; a variation by its own id, which it
     shares with no product. Everything else (`action.*`, coupons, bodies without an id) is keyed by a hash,
     so that it can never stand in the way of an entity's own events.
     """
+    headers, body = request.headers, request.body
     topic = headers.get("x-wc-webhook-topic", "")[:_TOPIC_LIMIT]
     delivery = _delivery(headers, topic, body)
     kind = _KINDS.get(topic.partition(".")[0])

@@ -1,0 +1,58 @@
+"""A store's table is read by the model of its platform; what is wrong in it is said in words of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
+
+from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
+
+#: The settings of a store that are secrets, by platform.
+SECRETS_OF_STORES = {name: platform.secret_settings for name, platform in PLATFORMS.items()}
+#: Where in the place of an error the platform stands: after `stores` and the store's name.
+_PLATFORM = 2
+
+
+class OfItsPlatform:
+    """Annotates `StoreSettings`: a table is read by the model of the platform that it names."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A schema for each platform, chosen by the table's `platform`."""
+        of_platforms = {name: handler.generate_schema(known.settings) for name, known in PLATFORMS.items()}
+        return core_schema.tagged_union_schema(of_platforms, _platform_of)
+
+
+def _platform_of(store: object) -> str | None:
+    if isinstance(store, StoreSettings):
+        return store.platform
+    if not isinstance(store, Mapping):
+        return next(iter(PLATFORMS))  # any model says that it must be a table
+    named = store.get("platform")
+    return None if named is None else str(named)
+
+
+def in_words_of_the_store(error: ErrorDetails) -> ErrorDetails:
+    """An error, which in a store's table must not name the platform as a part of its place.
+
+    A setting of other platforms is refused as that.
+    """
+    place = error["loc"]
+    if place[:1] != ("stores",):
+        return error
+    if error["type"].startswith("union_tag_"):
+        given, known = error.get("ctx", {}).get("tag"), ", ".join(PLATFORMS)
+        said = f"must be set, to one of {known}" if given is None else f"{given[:60]} is none of {known}"
+        return {**error, "loc": (*place, "platform"), "msg": said}
+    if len(place) <= _PLATFORM or place[_PLATFORM] not in PLATFORMS:
+        return error
+    name, platform, *inside = place[1:]
+    error = {**error, "loc": ("stores", name, *inside)}
+    owners = [other for other, known in PLATFORMS.items() if known.own_settings & set(inside[:1])]
+    if error["type"] != "extra_forbidden" or not owners:
+        return error
+    said = f"`{inside[0]}` is a setting of {' and '.join(owners)}; store {name} is {platform}"
+    return {**error, "type": "setting_of_another_platform", "msg": said}

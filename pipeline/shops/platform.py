@@ -1,0 +1,211 @@
+"""A shop platform: all that the rest of the program knows of it, declared in one object of its folder."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import SecretStr
+
+from pipeline.events import Kind, Lane, RawEvent
+from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
+from pipeline.shops.settings import StoreSettings
+
+SettingsT = TypeVar("SettingsT", bound=StoreSettings)
+
+
+class TopicMeaning(enum.StrEnum):
+    """What a webhook topic says of its entity."""
+
+    STATE = "state"  # the body is the entity as it is now
+    DELETION = "deletion"  # the entity is gone
+    CONSENT = "consent"  # what a person said of newsletters, on a clock of its own
+    NOTIFICATION = "notification"  # names an entity only; its document is fetched, and follows as an event
+    PRIVACY = "privacy"  # a request to erase or to show what is kept of somebody; for a person to answer
+    IGNORED = "ignored"  # nothing follows from it
+
+
+#: Topics of these meanings are told to nobody; each says why.
+WITHOUT_RECORDS = frozenset({TopicMeaning.NOTIFICATION, TopicMeaning.PRIVACY, TopicMeaning.IGNORED})
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTopic:
+    """One kind of webhook a platform sends.
+
+    Attributes:
+        name: as `Arrival.topic` has it; with `*` at the end, whatever begins so and has no row of its own.
+        kind: of the entity it is about.
+        meaning: what it says of the entity.
+        menu: what the shop's own menu calls it, where a merchant is asked to make it; "" where not.
+        setting: the only setting that needs it; "" where it is always needed.
+        said_by: another topic, which is asked for and says the same: this one is read where it comes.
+        reason: of a topic that makes no records: the metric's label.
+    """
+
+    name: str
+    kind: Kind
+    meaning: TopicMeaning = TopicMeaning.STATE
+    menu: str = ""
+    setting: str = ""
+    said_by: str = ""
+    reason: str = ""
+
+
+TopicT = TypeVar("TopicT", bound=WebhookTopic)
+
+
+class TopicTable(Generic[TopicT]):
+    """A platform's topics, in the order of its documentation.
+
+    Args:
+        rows: the topics, each name once.
+    """
+
+    def __init__(self, rows: Sequence[TopicT]) -> None:
+        self.rows = tuple(rows)
+        self._exact = {row.name: row for row in rows if not row.name.endswith("*")}
+        open_ended = sorted((row for row in rows if row.name.endswith("*")), key=lambda row: -len(row.name))
+        self._beginnings = [(row.name[:-1], row) for row in open_ended]
+        self._deletions = {row.name for row in rows if row.meaning is TopicMeaning.DELETION}
+
+    def get(self, name: str) -> TopicT | None:
+        """The row of a topic; None where there is none."""
+        found = self._exact.get(name)
+        if found is not None:
+            return found
+        return next((row for beginning, row in self._beginnings if name.startswith(beginning)), None)
+
+    def is_deletion(self, name: str) -> bool:
+        """Whether the topic says that the entity is gone."""
+        return name in self._deletions
+
+    def asked_for(self) -> list[TopicT]:
+        """The webhooks that a merchant is asked to make in the shop."""
+        return [row for row in self.rows if row.menu]
+
+
+class Ability(enum.StrEnum):
+    """What can be done with a platform's shops."""
+
+    RECEIVE = "receive"  # take its webhooks
+    PULL = "pull"  # read orders, customers and products from its API
+    WRITE_BACK = "write back"  # tell the shop who unsubscribed
+    REGISTER = "register"  # make the webhooks in the shop
+
+
+@dataclass(frozen=True, slots=True)
+class Platform(Generic[SettingsT]):
+    """One platform. Its functions are pure: no clock, no network, no settings but those passed in.
+
+    Attributes:
+        name: in URLs and settings.
+        title: in texts for people.
+        settings: the model of its stores' settings: `StoreSettings`, or a subclass with those it alone has.
+        topics: every webhook topic that is known, each with its meaning.
+        webhooks_menu: where the shop's own menu makes webhooks.
+        signed_with: what the webhooks are signed with, and where the merchant finds it.
+        product_page: the page of a product known by its id alone, with `{domain}`, `{id}` and `{sku}` in it.
+        verify: whether one of the secrets signed the request: in constant time, and False for whatever it
+            cannot read. It has the whole request: signatures may be of more than the body, and tokens expire.
+        arrival: what a genuine request is about. It never fails: what cannot be read is stored under a hash.
+            On the gateway's hot path: the whole body is parsed only where it must be.
+        translate: what a stored event means; raises `Rejected` where its body cannot be used, and nothing
+            else whatever the body.
+        greeting: what to answer to a request without an event, such as the hello of a new webhook: a text, ""
+            for any 200, None where it is no greeting. It may be unsigned, and nothing is kept. Left out,
+            there are none.
+        split: the documents of a request that may hold several, each as a request of its own, to which
+            `arrival` is put; it never fails. Left out, a request is a document.
+        methods: of its requests; all but POST only greet.
+        abilities: what can be done with its shops.
+    """
+
+    name: str
+    title: str
+    settings: type[SettingsT]
+    topics: TopicTable[Any]
+    webhooks_menu: str
+    signed_with: str
+    product_page: str
+    verify: Callable[[Sequence[bytes], WebhookRequest, SettingsT], bool]
+    arrival: Callable[[WebhookRequest], Arrival]
+    translate: Callable[[RawEvent, StoreOf[SettingsT]], Translation]
+    greeting: Callable[[WebhookRequest], str | None] | None = None
+    split: Callable[[WebhookRequest], Sequence[WebhookRequest]] | None = None
+    methods: frozenset[str] = frozenset({"POST"})
+    abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
+
+    def store(
+        self,
+        name: str,
+        settings: SettingsT,
+        *,
+        currency: str | None = None,
+        purchases_since: date | None = None,
+        coupon_field: str | None = None,
+    ) -> StoreOf[SettingsT]:
+        """A store of this platform, as `translate` sees it; all but name and settings are its account's."""
+        return StoreOf(
+            name,
+            settings,
+            currency,
+            purchases_since,
+            coupon_field,
+            product_page=settings.product_url or self.product_page,
+        )
+
+    @property
+    def own_settings(self) -> frozenset[str]:
+        """Names of the settings that not every platform's stores have."""
+        return frozenset(self.settings.model_fields) - frozenset(StoreSettings.model_fields)
+
+    @property
+    def secret_settings(self) -> frozenset[str]:
+        """Names of the settings that are secrets, or lists of them."""
+        fields = self.settings.model_fields.items()
+        return frozenset(name for name, field in fields if _holds_secrets(field.annotation))
+
+
+def _holds_secrets(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_holds_secrets, get_args(annotation)))
+
+
+#: A platform whose settings are not looked into.
+AnyPlatform = Platform[Any]
+
+
+#: Longest topic, delivery and header that is kept: no platform's come near, and whoever holds a signed body
+#: can put anything into the headers, which nobody signs.
+TEXT_LIMIT = 500
+
+
+def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: Lane = Lane.LIVE) -> RawEvent:
+    """What is kept of a genuine request to `store`: of one document, where a platform has `split`.
+
+    The shop cannot have said it later than it arrived: a clock ahead, or a forged header, would make an event
+    win over all that follows.
+    """
+    arrival = platform.arrival(request)
+    delivery, kept = arrival.delivery, arrival.headers
+    if len(delivery) > TEXT_LIMIT:
+        delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
+    if len("".join(kept.values())) > TEXT_LIMIT:
+        kept = {name: value[:TEXT_LIMIT] for name, value in kept.items()}
+    return RawEvent(
+        store=store,
+        platform=platform.name,
+        kind=arrival.kind,
+        entity=arrival.entity,
+        topic=arrival.topic[:TEXT_LIMIT],
+        delivery=delivery,
+        received_ms=request.received_ms,
+        body=request.body,
+        triggered_ms=min(arrival.triggered_ms, request.received_ms),
+        lane=lane,
+        headers=kept,
+    )

@@ -1,0 +1,81 @@
+"""The settings of a store that any platform may have; a platform adds its own in a subclass of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from pipeline import config_values
+from pipeline.config_section import Section
+from pipeline.config_values import Name, Secret
+
+
+class StoreSettings(Section):
+    """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
+
+    platform: str = Field(description="what the shop runs on")
+    account: Name = Field(description="name of the account that is told", examples=["acme-es"])
+    domain: Annotated[str, AfterValidator(config_values.shop_address)] = Field(
+        description="where buyers see products, without https://", examples=["acme.example"]
+    )
+    secrets: tuple[Secret, ...] = Field(
+        min_length=1,
+        max_length=2,
+        description="what the shop signs with; two at once while you rotate: the new one, then the old one",
+        examples=[[{"env": "SHOP_ACME_ES"}]],
+    )
+    timezone: Annotated[str, AfterValidator(config_values.known_zone)] = Field(
+        default="UTC", description="read for dates without an offset"
+    )
+    purchase_id: Literal["id", "number", "name"] = Field(
+        default="id", description="what a purchase is known by; must be what your web tracking sends"
+    )
+    product_id: Literal["product", "variant", "sku"] = Field(
+        default="product",
+        description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
+    )
+    tax: Literal["as_shown", "included", "excluded"] = Field(
+        default="as_shown", description="whether prices are told with tax"
+    )
+    sold_statuses: frozenset[str] | None = Field(
+        default=None, description="of orders that are sold; left out, the platform's own", examples=[["paid"]]
+    )
+    on_order_deleted: Literal["retract", "keep"] = Field(
+        default="retract", description="what becomes of the purchase of an order deleted in the shop"
+    )
+    on_partial_refund: Literal["replace", "keep"] = Field(
+        default="replace", description="what becomes of the purchase of an order refunded in part"
+    )
+    on_product_deleted: Literal["hide", "delete"] = Field(
+        default="hide", description="what becomes of a deleted product; deleted, its history goes with it"
+    )
+    on_customer_deleted: Literal["keep", "delete"] = Field(
+        default="keep", description="what becomes of a deleted customer's contact"
+    )
+    guests_without_email: Literal["park", "external_id"] = Field(
+        default="park", description="what becomes of an order without an e-mail address"
+    )
+    contacts_from_unsold_orders: bool = Field(
+        default=False, description="whether an order that is not sold makes a contact"
+    )
+    placeholder_product: str | None = Field(
+        default=None,
+        description="product id for orders without lines; left out, such an order is a dead letter",
+        examples=["unknown"],
+    )
+    product_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
+        default=None,
+        description="page of a product known only from orders, with {domain}, {id} and {sku} filled in; "
+        "left out, the platform's own form",
+        examples=["https://{domain}/p/{id}"],
+    )
+
+    def complaint(self, authorised_domains: Sequence[str]) -> str | None:  # noqa: ARG002 - platforms use it
+        """Why the store cannot be served with these settings, beginning with the wrong one's name.
+
+        Args:
+            authorised_domains: of the store's account, as Connectif has them.
+        """
+        return None
