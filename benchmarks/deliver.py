@@ -26,13 +26,13 @@ import psutil
 from confluent_kafka import Producer
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.deliver.partition.receipts import Key
 from pipeline.deliver.schedule.pending_index import PendingIndex, PendingQueue
 from pipeline.deliver.schedule.purchase_readiness import BLOCKED, PurchaseReadiness
 from pipeline.deliver.schedule.scheduler import AHEAD
 from pipeline.events import Lane
+from pipeline.kafka import topics
 from pipeline.records import (
     Contact,
     ContactRecord,

@@ -38,9 +38,9 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.events import Kind
-from pipeline.kafka import answers
+from pipeline.kafka.address import answers
+from pipeline.kafka.topics import full_name
 from pipeline.local.tomlfile import dumps
-from pipeline.topics import full_name
 
 SECRET = "benchmark-secret"
 POOL = 300

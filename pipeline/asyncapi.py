@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka import topics
 from pipeline.records import RecordKind
 
 Node = dict[str, Any]

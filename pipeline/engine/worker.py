@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.engine.consumer import new_event_loop
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.metrics import READY, Room
@@ -34,7 +33,7 @@ class Stage:
     """What makes a worker this stage's worker.
 
     Attributes:
-        app_id: one of pipeline.topics' app ids.
+        app_id: one of pipeline.kafka.topics' app ids.
         room: whose series its processes export.
         build: declares tables, agents and background work on the engine.
         round_size: the most records in one round.
@@ -126,3 +125,12 @@ def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> N
     if isinstance(error, Exception):
         end_process(error)
     loop.default_exception_handler(context)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where it exists."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 - not on Windows
+
+    return uvloop.new_event_loop()

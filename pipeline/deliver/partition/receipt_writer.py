@@ -15,8 +15,8 @@ from pipeline.deliver.partition.receipts import (
 )
 from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.state.entry import Stamp, Waiting
+from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
 from pipeline.records import Outcome, record_key
-from pipeline.topics import DEADLETTERS, RECEIPTS, full_name
 
 #: A record that has come to its end.
 EndedRecord = tuple[Key, Waiting, Ending]
