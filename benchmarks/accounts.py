@@ -29,9 +29,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.deliver import produce
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.events import Lane
+from pipeline.kafka import topics
 from pipeline.records import (
     Contact,
     ContactRecord,

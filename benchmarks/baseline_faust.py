@@ -22,7 +22,7 @@ from prometheus_client import Counter, start_http_server
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.events import Kind
-from pipeline.topics import TRANSLATE_APP, full_name
+from pipeline.kafka.topics import TRANSLATE_APP, full_name
 
 HANDLED = Counter("bench_handled_total", "Messages handled.")
 

@@ -17,10 +17,10 @@ from quixstreams.models import SerializationContext, Serializer, Topic
 
 from pipeline import config
 from pipeline.events import Kind
+from pipeline.kafka.topics import full_name
 from pipeline.records import record_key
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
-from pipeline.topics import full_name
 from pipeline.translate.reading import feeds, read
 from pipeline.translate.rules import Place, apply
 from pipeline.translate.state import EntityState

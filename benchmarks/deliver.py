@@ -26,7 +26,6 @@ import psutil
 from confluent_kafka import Producer
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.pending_queue import PendingQueue
@@ -34,6 +33,7 @@ from pipeline.deliver.schedule.purchase_readiness import BLOCKED, PurchaseReadin
 from pipeline.deliver.schedule.scheduler import AHEAD
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
+from pipeline.kafka import topics
 from pipeline.records import (
     Contact,
     ContactRecord,

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from confluent_kafka import Producer
 from tomli_w import dumps
 
-from pipeline import config, topics
+from pipeline import config
 from pipeline.config import Settings
 from pipeline.events import RawEvent
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import free_port
 
@@ -72,34 +73,26 @@ class Bench:
         }
         self.path.write_text(dumps(tree), encoding="utf-8")
         settings = config.load(self.path)
-        topics.ensure(settings)
+        topic_check.ensure(settings)
         return settings
 
 
 def produce(settings: Settings, events: Iterable[RawEvent]) -> int:
     """Put events into the shop topics; returns how many."""
     producer = Producer(
-        {
-            "bootstrap.servers": settings.kafka.bootstrap,
-            "linger.ms": 20,
-            "compression.type": "lz4",
-            "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 1_000_000,
-        }
+        {"bootstrap.servers": settings.kafka.bootstrap},
+        max_message_bytes=settings.kafka.max_message_bytes,
+        queue_messages=1_000_000,
     )
     count = 0
-    for event in events:
-        topic = topics.full_name(settings, event.kind.topic)
-        while True:
-            try:
-                producer.produce(topic, event.body, event.key, headers=event.to_kafka_headers())
-                break
-            except BufferError:
-                producer.poll(0.1)
-        count += 1
-        if count % 1_000 == 0:
-            producer.poll(0)
-    assert producer.flush(60) == 0
+
+    def messages() -> Iterator[Outgoing]:
+        nonlocal count
+        for count, event in enumerate(events, 1):  # noqa: B007 - the last one is returned
+            topic = topics.full_name(settings, event.kind.topic)
+            yield Outgoing(topic, event.body, event.key, headers=event.to_kafka_headers())
+
+    producer.send_all(messages())
     return count
 
 

@@ -39,8 +39,8 @@ from tomli_w import dumps
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.events import Kind
-from pipeline.kafka import answers
-from pipeline.topics import full_name
+from pipeline.kafka.address import answers
+from pipeline.kafka.topics import full_name
 
 SECRET = "benchmark-secret"
 POOL = 300

@@ -33,8 +33,8 @@ from benchmarks.harness import (
 )
 from benchmarks.load import STORES, events
 from pipeline.config import Settings
+from pipeline.kafka.topics import TRANSLATE_APP, changelog, full_name
 from pipeline.records import RecordKind
-from pipeline.topics import TRANSLATE_APP, changelog, full_name
 from pipeline.translate.state import EntityState, Newest, Seen, Told
 
 ACCOUNT = "pipeline_account_events"

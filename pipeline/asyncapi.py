@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-from pipeline import extras, topics
+from pipeline import extras
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka import topics
 from pipeline.records import RecordKind
 
 Node = dict[str, Any]

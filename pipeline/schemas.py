@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from pipeline import asyncapi
 from pipeline.config import Settings
-from pipeline.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import topics
 from pipeline.config import Settings
-from pipeline.kafka import client_config
-from pipeline.topics import DAY_MS, Report, State, TopicsError
+from pipeline.kafka import topic_check
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topic_check import Report, State, TopicsError
+from pipeline.kafka.topics import DAY_MS
 
 _COLOURS = {State.MISSING: "yellow", State.DIFFERS: "red"}
 
@@ -25,7 +26,7 @@ def run(settings: Settings, console: Console, *, check: bool, apply: bool, as_js
         BrokerError: the cluster does not answer, or refuses a change.
     """
     try:
-        report = topics.verify(settings) if check else topics.ensure(settings, apply=apply)
+        report = topic_check.verify(settings) if check else topic_check.ensure(settings, apply=apply)
     except TopicsError as error:
         _show(error.report, settings, console, as_json=as_json)
         raise

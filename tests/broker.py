@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from tomli_w import dumps
 
-from pipeline import config, topics
-from pipeline.cluster import Cluster
+from pipeline import config
 from pipeline.config import Settings
-from pipeline.kafka import answers
+from pipeline.kafka import topic_check
+from pipeline.kafka.address import answers
+from pipeline.kafka.admin import Cluster
 from pipeline.local.artefacts import KAFKA_VERSION
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
@@ -132,7 +133,7 @@ class KafkaSettings:
         """The settings; their topics exist afterwards, unless `create` is False."""
         settings = config.parse(self.tree(extra), {})
         if create:
-            topics.ensure(settings)
+            topic_check.ensure(settings)
         return settings
 
     def write(self, extra: Mapping[str, Any] | None = None, name: str = "pipeline.toml") -> Path:

@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
-from faust.types import TP
-
 from pipeline.config import Settings
-from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
+from pipeline.engine.rounds import Round
+from pipeline.kafka.messages import TopicPartition
 
 
 @dataclass
@@ -59,7 +58,7 @@ class StubStep:
     """One step."""
 
     engine: StubEngine
-    offsets: dict[TP, int] = field(default_factory=dict)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +85,7 @@ class StubStep:
         else:
             rows[key] = value
 
-    def done(self, tp: TP, offset: int) -> None:
+    def done(self, tp: TopicPartition, offset: int) -> None:
         """Keep it."""
         self.offsets[tp] = offset
 
@@ -98,10 +97,10 @@ class StubEngine:
         self.settings = settings
         self.tables: dict[str, StubTable] = {}
         self.sent: list[Sent] = []
-        self.done: dict[TP, int] = {}
+        self.done: dict[TopicPartition, int] = {}
         self.handle: Callable[[Round], Awaitable[None]]
         self.concerns: list[Callable[[], str | None]] = []
-        self.withheld: list[TP] = []
+        self.withheld: list[TopicPartition] = []
         self.pause_hooks: list[Callable[[], Awaitable[None]]] = []
 
     def table(self, name: str, **_: Any) -> StubTable:
@@ -119,7 +118,7 @@ class StubEngine:
         """Keep it."""
         self.pause_hooks.append(hook)
 
-    def withhold(self, tp: TP) -> None:
+    def withhold(self, tp: TopicPartition) -> None:
         """Keep it."""
         self.withheld.append(tp)
 
@@ -133,7 +132,7 @@ class StubEngine:
 
     async def read(self, *messages: Message) -> None:
         """Give messages of one partition to the agent."""
-        tp = TP(messages[0].topic, messages[0].partition)
+        tp = TopicPartition(messages[0].topic, messages[0].partition)
         await self.handle(Round(((tp, list(messages)),)))
 
     def as_engine(self) -> Engine:

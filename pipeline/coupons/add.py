@@ -12,19 +12,18 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from confluent_kafka import KafkaException, Message, Producer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline import topics
 from pipeline.config import AccountSettings, Settings
 from pipeline.coupons.codes import Checked, Finding, Given, check, read_file, read_message
-from pipeline.coupons.topic import TopicReader
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.events import Lane
-from pipeline.kafka import client_config, client_log
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.producer import Outgoing, Producer
+from pipeline.kafka.reader import MessageBatch, RangeReader
+from pipeline.kafka.settings import client_config
 from pipeline.records import Coupon, CouponRecord, Origin, RecordKind, Source, partition_of, record_key
 
 #: What stands for a store where codes are of none.
@@ -105,22 +104,23 @@ def add_topic(
         PipelineError: there is no such topic, or Kafka does not take the codes.
     """
     group = topics.full_name(settings, f"pipeline-coupons-{to.account}-{to.set_id}")
-    with TopicReader(settings, topic, group) as reader, _progress(console) as progress:
-        task = progress.add_task(f"reading {topic}", total=reader.total)
+    with RangeReader(client_config(settings), group=group) as reader, _progress(console) as progress:
+        ranges = reader.ranges(topic, start=reader.committed(reader.offsets.partitions(topic)))
+        task = progress.add_task(f"reading {topic}", total=sum(map(len, ranges)))
         bad: list[Finding] = []
-        messages = reader.messages(lambda count: progress.advance(task, count))
-        checked = check(list(_given(messages, bad)), bad)
+        batches = reader.read(ranges, progress=lambda done, _: progress.update(task, completed=done))
+        checked = check(list(_given(batches, bad)), bad)
         if _may_go(checked, skip_bad=skip_bad):
             progress.stop()
             _send(settings, to, checked.codes, console)
-            reader.commit()
+            reader.commit({read.place: read.end for read in ranges})
     return _report(to, checked, console, skip_bad=skip_bad, as_json=as_json)
 
 
-def _given(messages: Iterable[Message], bad: list[Finding]) -> Iterator[Given]:
-    for message in messages:
-        place = f"partition {message.partition()}, offset {message.offset()}"
-        text = read_message(message.value() or b"")
+def _given(batches: Iterable[MessageBatch], bad: list[Finding]) -> Iterator[Given]:
+    for message in (message for batch in batches for message in batch.messages()):
+        place = f"partition {message.partition}, offset {message.offset}"
+        text = read_message(message.value or b"")
         if text is None:
             bad.append(Finding(place, "is neither text nor a JSON object with a text as `code`"))
         else:
@@ -133,47 +133,26 @@ def _may_go(checked: Checked, *, skip_bad: bool) -> bool:
 
 def _send(settings: Settings, to: Target, codes: tuple[str, ...], console: Console) -> None:
     """Send every code, and return once Kafka has confirmed all."""
-    topics.verify(settings)
+    topic_check.verify(settings)
+    producer = Producer(client_config(settings), max_message_bytes=settings.kafka.max_message_bytes)
+    topic = topics.full_name(settings, RecordKind.COUPON.topic)
+    partition = partition_of(to.account, settings.kafka.account_partitions)
+    messages = (
+        Outgoing(
+            topic=topic,
+            value=record.model_dump_json().encode(),
+            key=record_key(to.account, record.kind, record.id),
+            partition=partition,
+        )
+        for record in records(to, codes, now_ms=int(time.time() * 1_000))
+    )
     with _progress(console) as progress:
         task = progress.add_task("adding codes", total=len(codes))
-        failed: list[str] = []
-
-        def confirmed(error: Any, _message: Message) -> None:
-            if error is None:
-                progress.advance(task)
-            else:
-                failed.append(error.str())
-
-        producer = Producer(
-            {
-                **client_config(settings),
-                "acks": "all",
-                "enable.idempotence": True,
-                "compression.type": "lz4",
-                "linger.ms": 20,
-                "log_level": 2,
-            },
-            logger=client_log,
-        )
-        topic = topics.full_name(settings, RecordKind.COUPON.topic)
-        partition = partition_of(to.account, settings.kafka.account_partitions)
-        for record in records(to, codes, now_ms=int(time.time() * 1_000)):
-            key, value = record_key(to.account, record.kind, record.id), record.model_dump_json().encode()
-            while True:
-                try:
-                    producer.produce(topic, value, key, partition, on_delivery=confirmed)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-                except KafkaException as error:
-                    raise BrokerError(f"{topic}: {error.args[0].str()}") from error
-            producer.poll(0)
-        producer.flush()
-    if failed:
-        raise BrokerError(
-            f"Kafka did not confirm {len(failed)} of {len(codes)} codes: {failed[0]}",
-            hint="run the command again; no code goes twice",
-        )
+        try:
+            producer.send_all(messages, lambda count: progress.advance(task, count))
+        except BrokerError as error:
+            error.hint = error.hint or "run the command again; no code goes twice"
+            raise
 
 
 def records(to: Target, codes: Iterable[str], now_ms: int) -> Iterator[CouponRecord]:

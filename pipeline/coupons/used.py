@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.coupons.add import account_of
-from pipeline.coupons.topic import TopicReader
+from pipeline.kafka import topics
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.settings import client_config
 from pipeline.records import CouponUse
 
 FIELDS = ("code", "purchase_id", "store", "purchase_date")
@@ -82,16 +83,18 @@ def _read(settings: Settings, console: Console) -> list[CouponUse]:
     found: list[CouponUse] = []
     foreign, place = 0, ""
     with (
-        TopicReader(settings, topic) as reader,
+        RangeReader(client_config(settings)) as reader,
         Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
     ):
-        task = progress.add_task(f"reading {topic}", total=reader.total)
-        for message in reader.messages(lambda count: progress.advance(task, count)):
+        ranges = reader.ranges(topic)
+        task = progress.add_task(f"reading {topic}", total=sum(map(len, ranges)))
+        batches = reader.read(ranges, progress=lambda done, _: progress.update(task, completed=done))
+        for message in (message for batch in batches for message in batch.messages()):
             try:
-                found.append(CouponUse.model_validate_json(message.value() or b""))
+                found.append(CouponUse.model_validate_json(message.value or b""))
             except ValidationError:
                 foreign += 1
-                place = f"partition {message.partition()} offset {message.offset()}"
+                place = f"partition {message.partition} offset {message.offset}"
     if foreign:
         console.print(f"{topic}: {foreign} messages are no uses of a code and left out, the last at {place}")
     return found

@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
-from faust.types import TP
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
@@ -20,7 +19,6 @@ from pipeline.connectif.answers import Answer
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.explain.explain_report import EXPLAIN
 from pipeline.deliver.explain.explanation import explain_delivery
-from pipeline.deliver.partition.catch_up import Extent, look
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
@@ -29,14 +27,18 @@ from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.deliver.send.refused_fields import NOTES
-from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
+from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.errors import BrokerError
 from pipeline.events import Lane
-from pipeline.kafka import client_config
+from pipeline.kafka.catchup import GroupExtent as Extent
+from pipeline.kafka.catchup import look
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, full_name
 from pipeline.metrics import (
     DELIVER_CALL_SECONDS,
     DELIVER_CALLS,
@@ -47,7 +49,6 @@ from pipeline.metrics import (
     DELIVER_REPAIRS,
 )
 from pipeline.records import Outcome, Receipt, Record, RecordKind
-from pipeline.topics import DELIVER_APP, RECEIPTS, full_name
 
 log = logging.getLogger(__name__)
 
@@ -309,7 +310,7 @@ class DeliverWorker:
         return (await asyncio.to_thread(look, config, group, [topic], partition))[topic].high
 
     def _done(
-        self, tp: TP, offset: int, topic: str, unreadable: Sequence[ForeignMessage], step: Step
+        self, tp: TopicPartition, offset: int, topic: str, unreadable: Sequence[ForeignMessage], step: Step
     ) -> None:
         self._foreign_messages.dead_letter(step, tp, topic, unreadable)
         step.done(tp, offset)

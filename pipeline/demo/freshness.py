@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
-
-from pipeline import topics
 from pipeline.config import Settings
-from pipeline.errors import BrokerError
 from pipeline.events import Lane
+from pipeline.kafka import topics
+from pipeline.kafka.reader import RangeReader
 from pipeline.records import Outcome, Receipt, RecordKind
 
+#: Seconds without a receipt after which Kafka counts as away.
 READ_SECONDS = 30.0
-_BATCH = 500
-_LOOK_SECONDS = 0.2
 
 
 class Freshness(NamedTuple):
@@ -63,32 +59,11 @@ def read(config: Mapping[str, Any], settings: Settings) -> list[Receipt]:
     Raises:
         BrokerError: Kafka does not give them.
     """
-    consumer = Consumer(
-        {
-            "group.id": "pipeline-demo",  # required by the client, never joined or committed
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "log_level": 2,
-            **config,
-        }
-    )
-    try:
-        return [Receipt.model_validate_json(value) for value in _values(consumer, settings)]
-    finally:
-        consumer.close()
-
-
-def _values(consumer: Consumer, settings: Settings) -> Iterator[bytes]:
     topic = topics.full_name(settings, topics.RECEIPTS)
-    unread = set(range(settings.kafka.account_partitions))
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
-    until = time.monotonic() + READ_SECONDS
-    while unread:
-        for message in consumer.consume(_BATCH, _LOOK_SECONDS):
-            error = message.error()
-            if error is None:
-                yield message.value() or b""
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the name librdkafka gives it
-                unread.discard(message.partition())
-        if time.monotonic() > until:
-            raise BrokerError(f"the receipts could not be read within {READ_SECONDS:g} s")
+    with RangeReader(config, patience=READ_SECONDS) as reader:
+        batches = reader.read(reader.ranges(topic))
+        return [
+            Receipt.model_validate_json(message.value or b"")
+            for batch in batches
+            for message in batch.messages()
+        ]

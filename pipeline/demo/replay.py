@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.demo.stories import Delivery
 from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.gateway.message import Message
 from pipeline.gateway.produce import Link
+from pipeline.kafka import topics
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
@@ -44,8 +44,8 @@ async def send(link: Link, history: Iterable[Message]) -> None:
         if error is not None:
             refusals.append(error.str())
 
-    for message in history:
-        link.send(message, report)
+    for topic, key, body, headers in history:
+        link.send(topic, body, key, None, headers, report)
         left += 1
     while left:
         link.poll()

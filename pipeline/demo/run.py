@@ -33,8 +33,8 @@ from pipeline.demo.post import Poster
 from pipeline.demo.traffic import Traffic
 from pipeline.demo.verdict import Run
 from pipeline.demo.watch import Watch
-from pipeline.gateway.produce import KafkaLink
-from pipeline.kafka import Setting, client_config
+from pipeline.gateway.produce import producer_of
+from pipeline.kafka.settings import Setting, client_config
 from pipeline.local.wiring import Wiring
 
 STAGES = ("gateway", "translate", "deliver")
@@ -215,7 +215,7 @@ class _Session:
         return await self._judged(complaint)
 
     async def _replay(self) -> None:
-        link = await asyncio.to_thread(KafkaLink, self._settings)
+        link = await asyncio.to_thread(producer_of, self._settings)
         try:
             await replay.send(
                 link, replay.messages(self._made.replayed, self._settings, int(time.time() * 1_000))

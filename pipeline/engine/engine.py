@@ -1,4 +1,4 @@
-"""One worker of a stage: the Faust app, the producer, the steps and the tables, wired together."""
+"""One worker of a stage: its place in the group, the producer, the steps and the tables, wired together."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
 
-from faust.types import TP
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.config import Settings
-from pipeline.engine.app import instance_id, make_app
-from pipeline.engine.consumer import Round, RoundConsumer
+from pipeline.engine.faust.runtime import FaustRuntime
 from pipeline.engine.latewrites import LateWrites
 from pipeline.engine.lock import hold
-from pipeline.engine.membership import MembershipLost, Place
-from pipeline.engine.producer import Sender
-from pipeline.engine.recovery import BulkTableManager, Restorer
+from pipeline.engine.membership import GroupName, MembershipLost, instance_id
+from pipeline.engine.restorer import Restorer
+from pipeline.engine.rounds import Round
+from pipeline.engine.runtime import GroupConsumer, Runtime, RuntimeEvents
 from pipeline.engine.steps import Step, Steps
 from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
 from pipeline.errors import BrokerError, NameTakenError, PipelineError
-from pipeline.kafka import client_config
+from pipeline.kafka.confirmed import AsyncProducer
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import changelog, full_name
+from pipeline.kafka.topics import table as topic_table
 from pipeline.observe import Page
-from pipeline.topics import full_name
-from pipeline.topics import table as topic_table
 
 log = logging.getLogger(__name__)
 
-#: Deletions stay in a changelog this long (pipeline/topics.py): a store away for longer is read anew.
+#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): a store away for longer is read anew.
 DAY_SECONDS = 86_400.0
 #: Seconds between two looks at the group, and how long it may be silent: longer than a rebalance takes.
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0
@@ -48,7 +48,6 @@ class Engine:
 
     Attributes:
         settings: the program's.
-        app: the Faust app, for what this class does not cover.
     """
 
     def __init__(
@@ -68,10 +67,8 @@ class Engine:
         self._on_fatal = on_fatal or end_process
         self._memory = Memory()
         kafka = client_config(settings)
-        self.app = make_app(app_id, settings, worker=worker, directory=self.directory, round_size=round_size)
-        self.app.on_fatal = self.fatal
-        self.sender = Sender(kafka, max_message_bytes=settings.kafka.max_message_bytes)
-        self.steps = Steps(self.sender, self._release, self.fatal)
+        self.producer = AsyncProducer(kafka, max_message_bytes=settings.kafka.max_message_bytes)
+        self.steps = Steps(self.producer, self._release, self.fatal)
         stale = settings.kafka.record_retention_days * DAY_SECONDS
         self._restorer = Restorer(kafka, stale_seconds=stale)
         self._tables: list[StateTable] = []
@@ -85,33 +82,35 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
         self._stopping = False
-        manager = cast("BulkTableManager", self.app.tables)
-        manager.restore = self._restore
-        manager.fatal = self.fatal
-        consumer = self.consumer
-        consumer.buffer = buffer
-        consumer.pause = self.pause
-        consumer.on_fatal = self.fatal
-        self._place = Place(
+        instance = instance_id(settings, app_id, worker)
+        self._name = GroupName(
             kafka,
             group=full_name(settings, app_id),
-            instance=instance_id(settings, app_id, worker),
+            instance=instance,
             worker=worker,
             directory=self.directory,
             session=settings.kafka.session_timeout,
         )
-        consumer.on_joined = self._place.joined
         loop = asyncio.get_running_loop()
 
         def lost(member_id: str) -> None:
-            loop.call_soon_threadsafe(self._lost_place, member_id)
+            loop.call_soon_threadsafe(self._lost_name, member_id)
 
-        consumer.on_lost = lost
+        self._app_id = app_id
+        self._runtime: Runtime = FaustRuntime(
+            app_id,
+            settings,
+            instance=instance,
+            directory=self.directory,
+            round_size=round_size,
+            buffer=buffer,
+            events=RuntimeEvents(self.pause, self._restore, self.fatal, self._name.joined, lost),
+        )
 
     @property
-    def consumer(self) -> RoundConsumer:
-        """The consumer, with `lag()`."""
-        return cast("RoundConsumer", self.app.consumer)
+    def consumer(self) -> GroupConsumer:
+        """What is read now."""
+        return self._runtime.consumer
 
     # How a stage describes itself, before `start`.
 
@@ -133,8 +132,15 @@ class Engine:
         """
         ttl = None if ttl_days is None else int(ttl_days * DAY_SECONDS)
         table = StateTable(
-            self.app, name, self.directory, self._memory, ttl=ttl, on_loaded=on_loaded, on_lost=on_lost
+            name,
+            full_name(self.settings, changelog(self._app_id, name)),
+            self.directory,
+            self._memory,
+            ttl=ttl,
+            on_loaded=on_loaded,
+            on_lost=on_lost,
         )
+        self._runtime.add_table(table)
         self._tables.append(table)
         return table
 
@@ -149,16 +155,7 @@ class Engine:
             topics: names without the prefix.
             handle: does the work of one round.
         """
-        channel = self.app.topic(*(full_name(self.settings, topic) for topic in topics), value_type=bytes)
-
-        async def run(stream: Any) -> None:
-            try:
-                async for value in stream.noack():
-                    await handle(value)
-            except Exception as error:  # noqa: BLE001 - Faust would skip the event and go on
-                self.fatal(error)
-
-        self.app.agent(channel, name=name)(run)
+        self._runtime.add_agent(name, [full_name(self.settings, topic) for topic in topics], handle)
 
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` beside the agents until the end; if it raises or returns, the process ends."""
@@ -192,7 +189,7 @@ class Engine:
     @property
     def complaint(self) -> str | None:
         """What an operator is told: as `not_ready`, and that Kafka is silent. None when all is well."""
-        silence = max(self.consumer.silence(), self.sender.silence())
+        silence = max(self.consumer.silence(), self.producer.silence())
         if self.not_ready is None and silence > SILENT_AFTER:
             return f"Kafka has not answered for {silence:.0f} s"
         concerns = (concern() for concern in self.concerns)
@@ -208,8 +205,8 @@ class Engine:
             NameTakenError: another worker runs under this name.
         """
         await asyncio.to_thread(self._check_topics)
-        await asyncio.to_thread(self._place.wait_until_free)
-        await self.app.start()
+        await asyncio.to_thread(self._name.wait_until_free)
+        await self._runtime.start()
         for work in (*self._background, self._watch_group, self._late_writes.watch):
             self._tasks.append(asyncio.create_task(self._guard(work)))
 
@@ -222,18 +219,18 @@ class Engine:
                 if self.consumer.silence() > LOST_AFTER:
                     raise MembershipLost("the group has not answered for minutes, though Kafka does")
 
-    def _lost_place(self, member_id: str) -> None:
+    def _lost_name(self, member_id: str) -> None:
         """The group knows us no more: say why, and end. It blocks the loop: nothing is done meanwhile."""
-        self.fatal(self._place.lost(member_id))
+        self.fatal(self._name.lost(member_id))
 
     def _kafka_answers(self) -> bool:
         with contextlib.suppress(BrokerError):
-            return bool(self.sender.partitions())
+            return bool(self.producer.partitions())
         return False
 
     def _check_topics(self) -> None:
-        """Without its topics Faust waits for ever; with other partition counts, state and events part."""
-        found = self.sender.partitions()
+        """Without its topics a worker waits for ever; with other partition counts, state and events part."""
+        found = self.producer.partitions()
         wrong = [
             f"{topic.name} has {found.get(topic.name, 0)} partitions, not {topic.partitions}"
             for topic in topic_table(self.settings)
@@ -250,26 +247,23 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.consumer.stop_flow()
-        self.app.flow_control.suspend()
-        self.app.flow_control.clear()
+        self._runtime.stop_reading()
         joined = self._ready
         await self.pause()
         if joined:
-            await self.consumer.maybe_wait_for_commit_to_finish()
-            await self.consumer.commit()
-        await self.app.stop()
-        self.sender.close()
+            await self._runtime.commit()
+        await self._runtime.stop()
+        self.producer.close()
         for table in self._tables:
             table.close()
 
     def dealt_with(self, topic: str, partition: int) -> int:
-        """See `RoundConsumer.dealt_with`; `topic` is without the prefix."""
-        return self.consumer.dealt_with(TP(full_name(self.settings, topic), partition))
+        """See `GroupConsumer.dealt_with`; `topic` is without the prefix."""
+        return self.consumer.dealt_with(TopicPartition(full_name(self.settings, topic), partition))
 
-    def withhold(self, tp: TP) -> None:
-        """See `RoundConsumer.withhold`."""
-        self.consumer.withhold(tp)
+    def withhold(self, place: TopicPartition) -> None:
+        """See `GroupConsumer.withhold`."""
+        self.consumer.withhold(place)
 
     async def pause(self) -> None:
         """Call off a restore, tell the stage, and finish every submitted step."""
@@ -283,7 +277,7 @@ class Engine:
         await self._restorer.run(self._tables)
         self._ready = True
 
-    def _release(self, done: dict[TP, int]) -> None:
+    def _release(self, done: dict[TopicPartition, int]) -> None:
         self.consumer.release(done)
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:

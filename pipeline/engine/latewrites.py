@@ -11,23 +11,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
-
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned, StateTable
-from pipeline.kafka import client_log
+from pipeline.errors import BrokerError
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.offsets import Offsets
+from pipeline.kafka.ranges import OffsetRange
+from pipeline.kafka.reader import RangeReader
 from pipeline.metrics import STATE_LATE_WRITES
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the changelogs' ends, and one question to a broker.
 LOOK_EVERY, ASK = 10.0, 10.0
-#: Records looked at in one go.
-BATCH = 10_000
 
 Row = tuple[bytes, bytes | None]
 
@@ -53,7 +51,7 @@ class LateWrites:
         self._tables = tables
         self._begin = begin
         self._submit = submit
-        self._admin: AdminClient | None = None
+        self._offsets: Offsets | None = None
 
     async def watch(self) -> None:
         """Look every few seconds, until cancelled."""
@@ -66,15 +64,16 @@ class LateWrites:
         try:
             await self._look_at_ends()
             for table in self._tables:
-                for partition, start, end in table.take_strange():
-                    rows = await asyncio.to_thread(self._read, table.changelog, partition, start, end)
+                for partition, start, end in table.take_foreign():
+                    place = TopicPartition(table.changelog, partition)
+                    rows = await asyncio.to_thread(self._read, place, start, end)
                     await self._make_good(table, partition, rows)
-        except (KafkaException, FutureTimeoutError) as error:
+        except BrokerError as error:
             log.warning("cannot look at the changelogs' ends: %s", error)
 
     async def _look_at_ends(self) -> None:
         resting = {
-            (table.changelog, partition): (table, end)
+            TopicPartition(table.changelog, partition): (table, end)
             for table in self._tables
             for partition, end in table.ends_at_rest()
         }
@@ -82,47 +81,18 @@ class LateWrites:
             return
         found = await asyncio.to_thread(self._ends, resting)
         for place, (table, before) in resting.items():
-            table.see_end(place[1], before, found[place])
+            table.see_end(place.partition, before, found[place])
 
-    def _ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        if self._admin is None:
-            self._admin = AdminClient(self._config, logger=client_log)
-        wanted = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        asked = self._admin.list_offsets(wanted, request_timeout=ASK)
-        return {
-            (place.topic, place.partition): answer.result(timeout=ASK).offset
-            for place, answer in asked.items()
-        }
+    def _ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        if self._offsets is None:
+            self._offsets = Offsets(self._config, timeout=ASK)
+        return self._offsets.ends(places)
 
-    def _read(self, topic: str, partition: int, start: int, end: int) -> list[Row]:
-        """The records of a range of offsets."""
-        consumer = Consumer(
-            {
-                "group.id": "pipeline-restore",  # required by the client, never joined or committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_uncommitted",
-                **self._config,
-            },
-            logger=client_log,
-        )
-        rows: list[Row] = []
-        try:
-            consumer.assign([TopicPartition(topic, partition, start)])
-            while True:
-                messages = consumer.consume(BATCH, ASK)
-                for message in messages:
-                    error = message.error()
-                    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-                        raise KafkaException(error)
-                    if error is not None or message.offset() >= end:
-                        return rows
-                    rows.append((message.key() or b"", message.value()))
-                if not messages:
-                    return rows
-        finally:
-            consumer.close()
+    def _read(self, place: TopicPartition, start: int, end: int) -> list[Row]:
+        """The records of a range of offsets, as far as they are not deleted."""
+        with RangeReader(self._config, uncommitted=True, patience=ASK) as reader:
+            batches = reader.read([OffsetRange(place, start, end)], on_lost=lambda _: None)
+            return [(message.key() or b"", message.value()) for batch in batches for message in batch.raw]
 
     async def _make_good(self, table: StateTable, partition: int, rows: Sequence[Row]) -> None:
         with self._begin() as step:

@@ -14,28 +14,19 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
-
+from pipeline.config import Settings
 from pipeline.engine.lock import hold
 from pipeline.errors import NameTakenError, PipelineError
-from pipeline.kafka import client_log
+from pipeline.kafka.groups import GroupMember, Groups
+from pipeline.kafka.topics import full_name
 
 log = logging.getLogger(__name__)
 
 #: Seconds: one question, the time between two, and what the coordinator may take beyond the session.
 ASK, LOOK, GRACE = 10.0, 0.5, 3.0
-#: A broker that has just begun does not know yet which of them keeps the group.
-_NOT_YET = {
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-}
 #: Seconds a question may take once the place is lost: nothing else runs meanwhile.
 ASK_AT_THE_END = 3.0
 
@@ -44,16 +35,13 @@ class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ou
     """The group goes on without this worker: what it still has in hand is another one's now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Who holds a name."""
-
-    member_id: str
-    host: str
+def instance_id(settings: Settings, app_id: str, worker: str) -> str:
+    """The worker's name in its group."""
+    return f"{full_name(settings, app_id)}-{worker}"
 
 
-class Place:
-    """A worker's place in its group. Two of one machine meet at a file, wherever they keep their data.
+class GroupName:
+    """A worker's name in its group. Two of one machine meet at a file, wherever they keep their data.
 
     Args:
         config: librdkafka settings.
@@ -77,14 +65,13 @@ class Place:
         directory: Path,
         session: float,
     ) -> None:
-        self._config = dict(config)
+        self._groups = Groups(config)
         self._group = group
         self._instance = instance
         self._session = session
-        self._admin: AdminClient | None = None
         #: Where the member id of the last life is kept: with the data, and, as that may be lost, beside it.
         self._files = [directory / "member"]
-        shared = _shared(f"{self._config['bootstrap.servers']} {instance}")
+        shared = _shared(f"{config['bootstrap.servers']} {instance}")
         if shared is not None:
             self._lock = hold(shared.with_suffix(".lock"), worker)
             self._files.append(shared)
@@ -130,7 +117,7 @@ class Place:
             hint="it starts again by itself; if that repeats, the machine is overloaded",
         )
 
-    def _taken(self, holder: Member) -> NameTakenError:
+    def _taken(self, holder: GroupMember) -> NameTakenError:
         return NameTakenError(
             f"another worker runs under the name {self._instance}, at {holder.host}",
             hint="give each worker of a stage its own --worker name",
@@ -143,29 +130,8 @@ class Place:
                 found.add(file.read_text(encoding="utf-8", errors="replace"))
         return found
 
-    def _holder(self, seconds: float) -> Member | None:
-        """Who holds the name; None also where Kafka does not say. Blocks, for `seconds` at most."""
-        until = time.monotonic() + seconds
-        while True:
-            try:
-                if self._admin is None:
-                    self._admin = AdminClient(self._config, logger=client_log)
-                asked = self._admin.describe_consumer_groups([self._group], request_timeout=seconds)
-                members = asked[self._group].result(timeout=seconds + 1).members
-                break
-            except (KafkaException, FutureTimeoutError) as error:
-                code = error.args[0].code() if isinstance(error, KafkaException) else None
-                if code == KafkaError.GROUP_ID_NOT_FOUND:
-                    return None
-                if code not in _NOT_YET or time.monotonic() + LOOK > until:
-                    why = "no answer in time" if code is None else KafkaError(code).str()
-                    log.warning("Kafka does not say who is in the group %s: %s", self._group, why)
-                    return None
-            time.sleep(LOOK)
-        for member in members:
-            if member.group_instance_id == self._instance:
-                return Member(member.member_id, member.host)
-        return None
+    def _holder(self, seconds: float) -> GroupMember | None:
+        return self._groups.member(self._group, self._instance, seconds)
 
 
 def _shared(name: str) -> Path | None:

@@ -10,31 +10,24 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-
 from pipeline.engine.store import Damaged, PartitionStore
-from pipeline.kafka import client_log
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.ranges import LostRange, OffsetRange
+from pipeline.kafka.reader import RangeReader, Stopped
 from pipeline.metrics import STATE_FOREIGN
 
 log = logging.getLogger(__name__)
 
-BATCH = 10_000
-#: Seconds: one look for records, and one question to a broker.
-LOOK, ASK = 0.5, 30.0
 #: Seconds by which a moment of ours, or of the broker's, may lie ahead of the clock.
 CLOCKS_DIFFER = 3_600.0
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
-    """The restore was called off; what it wrote is continued from, where no deletion can have been missed."""
-
-
 @dataclass(slots=True)
-class Job:
+class RestoreJob:
     """One changelog partition to be read to its present end.
 
     Attributes:
@@ -48,8 +41,12 @@ class Job:
     partition: int
     store: PartitionStore
     applied: int = 0
+    place: TopicPartition = field(init=False)
     _end: int = field(default=0, init=False)
     _next: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.place = TopicPartition(self.topic, self.partition)
 
     def plan(self, low: int, high: int, stale_before: int, latest: float = math.inf) -> bool:
         """Decide where to start; returns whether there is anything to read.
@@ -83,38 +80,36 @@ class Job:
         """Where the changelog ended when this was planned."""
         return self._end
 
-    def at(self) -> TopicPartition:
-        """Where to read next."""
-        return TopicPartition(self.topic, self.partition, self._next)
+    @property
+    def range(self) -> OffsetRange:
+        """What is left to read."""
+        return OffsetRange(self.place, self._next, self._end)
 
-    def take(self, messages: Sequence[Message], now: int) -> bool:
-        """Write some records; returns whether the end is reached."""
+    def take(self, messages: Sequence[Any], now: int) -> None:
+        """Write some records; `messages` are the client's own, without errors."""
         changes: dict[bytes, bytes | None] = {}
-        last, written = -1, 0
         for message in messages:
-            error = message.error()
-            if error is None:
-                last, (_, written) = message.offset(), message.timestamp()
-                key = message.key()
-                if key and key[0]:
-                    changes[key] = message.value()
-                else:
-                    self._foreign(last)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the binding's public constant
-                self._next = max(self._next, message.offset())
+            key = message.key()
+            if key and key[0]:
+                changes[key] = message.value()
             else:
-                raise KafkaException(error)
-        self._next = max(self._next, last + 1)
-        ended = self._next >= self._end
-        if last >= 0:
-            # Called off before the end, it has seen no deletion after the last record: that is its age.
-            self.store.apply(changes, last, now if ended else min(now, written // 1_000), logged=False)
-            self.applied += len(changes)
-        return ended
+                self._foreign(message.offset())
+        last, (_, written) = messages[-1].offset(), messages[-1].timestamp()
+        self._next = last + 1
+        # Called off before the end, it has seen no deletion after the last record: that is its age.
+        at = now if self._next >= self._end else min(now, written // 1_000)
+        self.store.apply(changes, last, at, logged=False)
+        self.applied += len(changes)
+
+    def finish(self, now: int) -> None:
+        """All is read; what lies behind the last record is none: the end of a transaction, or deleted."""
+        if self._next < self._end:
+            self._next = self._end
+            self.store.apply({}, self._end - 1, now, logged=False)
 
 
 def restore(
-    config: Mapping[str, Any], jobs: Sequence[Job], *, stale_seconds: float, stop: threading.Event
+    config: Mapping[str, Any], jobs: Sequence[RestoreJob], *, stale_seconds: float, stop: threading.Event
 ) -> None:
     """Bring every store to the present end of its changelog. Blocks: run it in a thread.
 
@@ -126,65 +121,46 @@ def restore(
 
     Raises:
         Stopped: `stop` was set.
-        KafkaException: a broker refused, or did not answer.
+        BrokerError: a broker refused, or did not answer.
     """
-    consumer = Consumer(
-        {
-            "group.id": "pipeline-restore",  # required by the client, never joined or committed
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "check.crcs": False,
-            # Nobody writes transactions here; one left open by another program must not hide what follows.
-            "isolation.level": "read_uncommitted",
-            "fetch.wait.max.ms": 50,
-            "fetch.message.max.bytes": 4_194_304,
-            "queued.max.messages.kbytes": 32_768,
-            **config,
-        },
-        logger=client_log,
-    )
-    try:
-        _restore(consumer, jobs, stale_seconds, stop)
-    finally:
-        consumer.close()
+    # Nobody writes transactions here; one left open by another program must not hide what follows.
+    with RangeReader(config, uncommitted=True) as reader:
+        _restore(reader, jobs, stale_seconds, stop)
 
 
-def _restore(consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event) -> None:
-    reading = list(_planned(consumer, jobs, stale_seconds, stop))
-    consumer.assign([job.at() for job in reading])
+def _restore(
+    reader: RangeReader, jobs: Sequence[RestoreJob], stale_seconds: float, stop: threading.Event
+) -> None:
+    reading = _planned(reader, jobs, stale_seconds, stop)
     try:
-        _read(consumer, {(job.topic, job.partition): job for job in reading}, stop)
+        batches = reader.read([job.range for job in reading.values()], stop=stop.is_set, on_lost=_tell)
+        for batch in batches:
+            reading[batch.place].take(batch.raw, int(time.time()))
+        for job in reading.values():
+            job.finish(int(time.time()))
     finally:
         # Called off, too: what is written next goes to the log, and would survive what was read here.
-        for job in reading:
+        for job in reading.values():
             job.store.flush()
 
 
-def _read(consumer: Consumer, open_jobs: dict[tuple[str, int], Job], stop: threading.Event) -> None:
-    while open_jobs:
-        sorted_out: dict[tuple[str, int], list[Message]] = {}
-        for message in consumer.consume(BATCH, LOOK):
-            sorted_out.setdefault((message.topic(), message.partition()), []).append(message)
-        now = int(time.time())
-        for place, messages in sorted_out.items():
-            # Records that arrive after the end was taken belong to whoever writes next: to us.
-            found = open_jobs.get(place)
-            if found is not None and found.take(messages, now):
-                del open_jobs[place]
-        if stop.is_set():
-            raise Stopped
-
-
 def _planned(
-    consumer: Consumer, jobs: Sequence[Job], stale_seconds: float, stop: threading.Event
-) -> Iterator[Job]:
+    reader: RangeReader, jobs: Sequence[RestoreJob], stale_seconds: float, stop: threading.Event
+) -> dict[TopicPartition, RestoreJob]:
     """The jobs that have anything to read."""
     now = time.time()
     stale_before, latest = int(now - stale_seconds), now + CLOCKS_DIFFER
+    extents = reader.offsets.extents([job.place for job in jobs])
+    reading: dict[TopicPartition, RestoreJob] = {}
     for job in jobs:
-        low, high = consumer.get_watermark_offsets(TopicPartition(job.topic, job.partition), timeout=ASK)
-        if job.plan(low, high, stale_before, latest):
-            yield job
+        extent = extents[job.place]
+        if job.plan(extent.low, extent.high, stale_before, latest):
+            reading[job.place] = job
         if stop.is_set():
             raise Stopped
+    return reading
+
+
+def _tell(lost: LostRange) -> None:
+    """What a topic deletes by its age is as good as read."""
+    log.info("%s: the offsets %d to %d were deleted meanwhile", lost.place, lost.start, lost.end - 1)

@@ -8,49 +8,60 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from faust.types import TP
-
-from pipeline.engine.producer import Headers, Sender
 from pipeline.engine.table import Changes, StateTable
+from pipeline.kafka.confirmed import AsyncProducer
+from pipeline.kafka.messages import SentHeaders, TopicPartition
 
-_Message = tuple[str, bytes | None, bytes | None, int | None, Headers | None]
+_Message = tuple[str, bytes | None, bytes | None, int | None, SentHeaders | None]
+
+
+class StepClosed(RuntimeError):  # noqa: N818 - a fact
+    """A step that was submitted or taken back was used again."""
 
 
 class Step:
     """One piece of work: messages, table writes, and the offsets that are done once all of it is confirmed.
 
     Made by `Steps.begin`, given back by `Steps.submit`; until then nothing leaves the process. As a context
-    it takes its writes back where it was not submitted: nobody then sees what was never logged.
+    it takes its writes back where it was not submitted, whether it was left, failed or was cancelled: nobody
+    then sees what was never logged. Submitted or taken back, it takes nothing more.
     From its first write to its submission nothing else may run (no `await`), or two steps could reach a
     changelog in another order than they were seen by readers.
     """
 
-    __slots__ = ("_before", "_done", "_messages", "_sealed", "_sending", "_slots", "_writes")
+    __slots__ = ("_before", "_done", "_messages", "_open", "_set", "_slots", "_writes")
 
-    def __init__(self, sender: Sender) -> None:
-        self._sending = sender.begin()
+    def __init__(self, producer: AsyncProducer) -> None:
+        self._set = producer.begin()
         self._messages: list[_Message] = []
         self._writes: dict[tuple[StateTable, int], Changes] = {}
         self._before: dict[tuple[StateTable, int], dict[bytes, object]] = {}
         self._slots: dict[tuple[StateTable, int], list[int]] = {}
-        self._done: dict[TP, int] = {}
-        self._sealed = False
+        self._done: dict[TopicPartition, int] = {}
+        self._open = True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._sealed:
+        if self._open:
             self.roll_back()
 
     def roll_back(self) -> None:
-        """Take every write back; the step is of no use afterwards."""
+        """Take every write back, and forget what was to be sent and acknowledged."""
+        self._close()
         for place, changes in self._writes.items():
             table, partition = place
             table.take_back(partition, changes, self._before[place])
         self._writes.clear()
         self._before.clear()
         self._messages.clear()
+        self._done.clear()
+
+    def _close(self) -> None:
+        if not self._open:
+            raise StepClosed("the step was submitted or taken back before")
+        self._open = False
 
     def send(
         self,
@@ -58,9 +69,11 @@ class Step:
         value: bytes | None,
         key: bytes | None = None,
         partition: int | None = None,
-        headers: Headers | None = None,
+        headers: SentHeaders | None = None,
     ) -> None:
-        """Send a message with the step; see `producer.Sending.send`."""
+        """Send a message with the step; see `kafka.confirmed.MessageSet.send`."""
+        if not self._open:
+            raise StepClosed(f"a message to {topic} comes after the step's end")
         self._messages.append((topic, value, key, partition, headers))
 
     def write(self, table: StateTable, partition: int, key: bytes, value: bytes | None) -> None:
@@ -69,6 +82,8 @@ class Step:
         Raises:
             NotAssigned: the partition is not held.
         """
+        if not self._open:
+            raise StepClosed(f"a write to {table.name} comes after the step's end")
         was = table.put_unstored(partition, key, value)
         place = (table, partition)
         changes = self._writes.get(place)
@@ -79,14 +94,14 @@ class Step:
             self._before[place][key] = was
         changes[key] = value
 
-    def done(self, tp: TP, offset: int) -> None:
+    def done(self, tp: TopicPartition, offset: int) -> None:
         """Everything up to and including this offset is dealt with by this step and those before it."""
         self._done[tp] = offset + 1
 
     def seal(self) -> None:
         """Send everything, the changelog records last: from here on nothing is added."""
-        self._sealed = True
-        send = self._sending.send
+        self._close()
+        send = self._set.send
         for message in self._messages:
             send(*message)
         self._messages.clear()
@@ -95,15 +110,15 @@ class Step:
             last = len(changes)
             for number, (key, value) in enumerate(changes.items(), 1):
                 send(table.changelog, value, key, partition, None, slot if number == last else None)
-        self._sending.seal()
+        self._set.seal()
 
-    async def finish(self) -> dict[TP, int]:
+    async def finish(self) -> dict[TopicPartition, int]:
         """Wait for the confirmations, store the writes, and return the offsets to read next.
 
         Raises:
             Unconfirmed: the broker did not take a message.
         """
-        await self._sending.confirmed()
+        await self._set.confirmed()
         for place, changes in self._writes.items():
             table, partition = place
             table.store_confirmed(partition, changes, self._slots[place][0])
@@ -118,9 +133,12 @@ class Steps:
     """
 
     def __init__(
-        self, sender: Sender, release: Callable[[dict[TP, int]], None], fatal: Callable[[BaseException], None]
+        self,
+        producer: AsyncProducer,
+        release: Callable[[dict[TopicPartition, int]], None],
+        fatal: Callable[[BaseException], None],
     ) -> None:
-        self._sender = sender
+        self._producer = producer
         self._release = release
         self._fatal = fatal
         self._waiting: deque[Step] = deque()
@@ -129,11 +147,21 @@ class Steps:
 
     def begin(self) -> Step:
         """A new, empty step."""
-        return Step(self._sender)
+        return Step(self._producer)
 
     async def submit(self, step: Step, *, ahead: int = 3) -> None:
-        """Give a step to be finished; returns once fewer than `ahead` are unfinished."""
-        step.seal()
+        """Give a step to be finished; returns once fewer than `ahead` are unfinished.
+
+        A caller that is cancelled meanwhile leaves it submitted.
+
+        Raises:
+            Refused: Kafka never takes one of its messages. Some may be on their way: the process ends.
+        """
+        try:
+            step.seal()
+        except Exception as error:
+            self._fatal(error)
+            raise
         self._waiting.append(step)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._finish(), name="steps")

@@ -1,17 +1,13 @@
-"""A table of raw bytes: kept in RocksDB, logged to Kafka, assigned and revoked with Faust's tables."""
+"""A table of raw bytes: kept in RocksDB, and logged to Kafka; it comes and goes partition by partition."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import faust
-from faust.stores.base import Store
-from faust.types import TP
-
-from pipeline.engine.restore import Job
+from pipeline.engine.restore import RestoreJob
 from pipeline.engine.store import Closed, Memory, PartitionStore
 from pipeline.errors import PipelineError
 
@@ -29,14 +25,23 @@ class NotAssigned(PipelineError):  # noqa: N818 - a fact, not a failure
 class StateTable:
     """Keys and values of the partitions this worker holds.
 
-    Every call names its partition, as there is no "current event" here. A value written by a step
+    Every call names its partition. A value written by a step
     (`steps.Step.write`) is seen by `get` at once, and by a restarted worker once the broker has confirmed it.
+
+    Args:
+        name: in logs and metrics, and of its files.
+        changelog: the full name of its topic.
+        directory: the worker's own.
+        memory: shared by all stores.
+        ttl: seconds an entry lives after its last write; None: for ever.
+        on_loaded: told the partitions whose content was (re)loaded, before their first event.
+        on_lost: told the partitions that went to another worker, before their files are closed.
     """
 
     def __init__(
         self,
-        app: faust.App,
         name: str,
+        changelog: str,
         directory: Path,
         memory: Memory,
         *,
@@ -45,6 +50,7 @@ class StateTable:
         on_lost: Hook | None = None,
     ) -> None:
         self.name = name
+        self.changelog = changelog
         self.ttl = ttl
         self._directory = directory
         self._memory = memory
@@ -56,10 +62,7 @@ class StateTable:
         self._unstored: dict[int, Changes] = {}
         #: Where the changelog ends as far as it was read or written by us, and what others wrote before that.
         self._ends: dict[int, int] = {}
-        self._strange: list[tuple[int, int, int]] = []
-        self.faust_table = _FaustTable(app, self)
-        app.tables.add(self.faust_table)
-        self.changelog: str = self.faust_table.changelog_topic_name
+        self._foreign: list[tuple[int, int, int]] = []
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -132,7 +135,7 @@ class StateTable:
         self._stores[partition].apply(changes, offset, int(time.time()))
         end = self._ends[partition]
         if offset + 1 - len(changes) > end:
-            self._strange.append((partition, end, offset + 1))
+            self._foreign.append((partition, end, offset + 1))
         self._ends[partition] = offset + 1
         unstored = self._unstored.get(partition, {})
         for key, value in changes.items():
@@ -148,12 +151,12 @@ class StateTable:
     def see_end(self, partition: int, before: int, end: int) -> None:
         """The changelog of a partition at rest was found to end here; `ends_at_rest` had said `before`."""
         if end > before and self._ends.get(partition) == before and not self._unstored.get(partition):
-            self._strange.append((partition, before, end))
+            self._foreign.append((partition, before, end))
             self._ends[partition] = end
 
-    def take_strange(self) -> list[tuple[int, int, int]]:
+    def take_foreign(self) -> list[tuple[int, int, int]]:
         """(partition, start, end) of offsets among which others have written."""
-        found, self._strange = self._strange, []
+        found, self._foreign = self._foreign, []
         return found
 
     async def hold(self, partitions: set[int]) -> None:
@@ -166,15 +169,15 @@ class StateTable:
             self._close(partition)
         self._held = set(partitions)
 
-    def open_jobs(self) -> list[Job]:
+    def open_jobs(self) -> list[RestoreJob]:
         """Open the held partitions and say what must be read; for the restore's thread."""
         for partition in self._held:
             if partition not in self._stores:
                 path = self._directory / f"{self.name}-{partition}.db"
                 self._stores[partition] = PartitionStore(path, self._memory, self.ttl)
-        return [Job(self.changelog, number, self._stores[number]) for number in sorted(self._held)]
+        return [RestoreJob(self.changelog, number, self._stores[number]) for number in sorted(self._held)]
 
-    async def restored(self, jobs: Sequence[Job]) -> None:
+    async def restored(self, jobs: Sequence[RestoreJob]) -> None:
         """These partitions are complete. One that already was, and had fallen behind, is told again."""
         mine = [job for job in jobs if job.topic == self.changelog and job.partition in self._held]
         fresh = frozenset(job.partition for job in mine if job.applied or job.partition not in self._loaded)
@@ -186,7 +189,7 @@ class StateTable:
     def _close(self, partition: int) -> None:
         self._loaded.discard(partition)
         self._ends.pop(partition, None)
-        self._strange = [place for place in self._strange if place[0] != partition]
+        self._foreign = [place for place in self._foreign if place[0] != partition]
         self._unstored.pop(partition, None)
         store = self._stores.pop(partition, None)
         if store is not None:
@@ -196,50 +199,6 @@ class StateTable:
         """Close all files."""
         for partition in list(self._stores):
             self._close(partition)
-
-
-class _FaustTable(faust.Table[bytes, bytes]):
-    """Stands for a StateTable among Faust's tables, so that Faust assigns its changelog's partitions."""
-
-    def __init__(self, app: faust.App, owner: StateTable) -> None:
-        self._owner = owner
-        super().__init__(app, name=owner.name, key_type=bytes, value_type=bytes)
-
-    def _new_store(self) -> Any:
-        return _FaustStore(self._owner, self.app, self)
-
-
-class _FaustStore(Store[bytes, bytes]):
-    """Tells a StateTable what Faust assigned; Faust never reads or writes through it."""
-
-    def __init__(self, owner: StateTable, app: Any, table: Any) -> None:
-        super().__init__("rocksdict://", app, table)
-        self._owner = owner
-
-    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002 - Faust's signature
-        """Unknown to Faust: `recovery.BulkRecovery` restores."""
-        return None
-
-    async def on_rebalance(
-        self,
-        assigned: set[TP],
-        revoked: set[TP],  # noqa: ARG002 - Faust's signature
-        newly_assigned: set[TP],  # noqa: ARG002
-        generation_id: int = 0,  # noqa: ARG002
-    ) -> None:
-        """A new assignment: `assigned` is all of it."""
-        mine = {tp.partition for tp in assigned if tp.topic == self._owner.changelog}
-        await self._owner.hold(mine)
-
-    async def on_stop(self) -> None:
-        """The worker ends."""
-        self._owner.close()
-
-    def apply_changelog_batch(self, *_: Any, **__: Any) -> None:
-        """Never called: `recovery.BulkRecovery` reads changelogs."""
-        raise NotImplementedError
-
-    reset_state = backup_partition = restore_backup = apply_changelog_batch  # type: ignore[assignment]
 
 
 __all__ = ["Changes", "Hook", "NotAssigned", "StateTable"]

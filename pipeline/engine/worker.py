@@ -33,7 +33,7 @@ class Stage:
     """What makes a worker this stage's worker.
 
     Attributes:
-        app_id: one of pipeline.topics' app ids.
+        app_id: one of pipeline.kafka.topics' app ids.
         room: whose series its processes export.
         build: declares tables, agents and background work on the engine.
         round_size: the most records in one round.
@@ -122,3 +122,8 @@ def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> N
     if isinstance(error, Exception):
         end_process(error)
     loop.default_exception_handler(context)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Uvloop's."""
+    return uvloop.new_event_loop()

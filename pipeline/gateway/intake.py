@@ -27,9 +27,10 @@ from typing import Any
 
 from pipeline.errors import BrokerError
 from pipeline.gateway.message import Message, Stored
-from pipeline.gateway.produce import Link, Refused
+from pipeline.gateway.produce import Link
 from pipeline.gateway.spool import Lane
 from pipeline.gateway.spool_log import Row
+from pipeline.kafka.producer import Refused
 from pipeline.metrics import GATEWAY_DRAINED, GATEWAY_PRODUCE_SECONDS, GATEWAY_TOPIC_UP
 
 log = logging.getLogger(__name__)
@@ -209,7 +210,8 @@ class Intake:
     def _send(self, link: Link, message: Message, future: asyncio.Future[Stored]) -> None:
         entry = _Direct(self, link, message, future, self._clock())
         try:
-            link.send(message, entry.reported)
+            topic, key, body, headers = message
+            link.send(topic, body, key, None, headers, entry.reported)
         except Refused as refusal:
             if not refusal.for_good:
                 self._trip(str(refusal))
@@ -363,7 +365,8 @@ class Intake:
         for row in rows:
             entry = _Drained(self, link, row)
             try:
-                link.send(row.message, entry.reported)
+                topic, key, body, headers = row.message
+                link.send(topic, body, key, None, headers, entry.reported)
             except Refused as refusal:
                 if not refusal.for_good:
                     self._trip(str(refusal))

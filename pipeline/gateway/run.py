@@ -17,7 +17,6 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline import topics
 from pipeline.config import GatewaySettings, Settings, require_stores, shared_secrets
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
@@ -25,10 +24,11 @@ from pipeline.gateway.app import Gateway
 from pipeline.gateway.hot import hot_protocol
 from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.last_events import LastEvents
-from pipeline.gateway.produce import KafkaLink
+from pipeline.gateway.produce import producer_of
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.webhooks import Webhooks
+from pipeline.kafka import topics
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
 from pipeline.observe import bound_socket, observe_app
 from pipeline.shops.registry import PLATFORMS
@@ -82,7 +82,7 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
             served,
             shared=len(settings.stores) > 1,
         ),
-        lambda: KafkaLink(settings),
+        lambda: producer_of(settings),
         served,
         confirm_timeout=settings.gateway.confirm_timeout,
         clock=time.monotonic,

@@ -15,12 +15,12 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from pipeline import topics
 from pipeline.config import Settings, StoreSettings
 from pipeline.events import Kind
 from pipeline.gateway import answers
 from pipeline.gateway.answers import NO_STORE, Answer
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Stored
+from pipeline.kafka import topics
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     GATEWAY_BODY_BYTES,

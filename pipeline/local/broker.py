@@ -14,12 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Literal, Self
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
 from pipeline import private
 from pipeline.errors import BrokerError
-from pipeline.kafka import address_file, answers, client_log
+from pipeline.kafka.address import address_file, answers
+from pipeline.kafka.admin import Cluster
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
 from pipeline.local.node import Node, Place, Runtime
@@ -254,14 +252,14 @@ class EmbeddedKafka:
     def _await_answer(self, until: float, brokers: set[int] | None = None) -> None:
         """Until the named brokers take connections and the cluster counts them; None: all, for all data."""
         awaited = [node for broker, node in self._nodes.items() if brokers is None or broker in brokers]
-        client: AdminClient | None = None
+        cluster: Cluster | None = None
         while True:
             for node in awaited:
                 if node.pid is None:
                     raise node.failure("did not start")
-            if client or all(answers(node.place.address) for node in awaited):
-                client = client or AdminClient({"bootstrap.servers": self.bootstrap}, logger=client_log)
-                if _serves(client, {node.place.id for node in awaited}, every_partition=brokers is None):
+            if cluster or all(answers(node.place.address) for node in awaited):
+                cluster = cluster or Cluster({"bootstrap.servers": self.bootstrap}, timeout=2)
+                if cluster.serves({node.place.id for node in awaited}, every_partition=brokers is None):
                     return
             if time.monotonic() > until:
                 raise awaited[0].failure("does not answer")
@@ -277,13 +275,3 @@ def _new_cluster_id() -> str:
 
 def _keep_or_choose(port: int, taken: set[int]) -> int:
     return port if port and port not in taken and is_free(port) else free_port(taken)
-
-
-def _serves(client: AdminClient, brokers: set[int], *, every_partition: bool) -> bool:
-    """Whether the cluster counts the brokers as alive, and has a leader for all it holds."""
-    try:
-        cluster = client.list_topics(timeout=2)
-    except KafkaException:
-        return False
-    led = all(part.leader >= 0 for topic in cluster.topics.values() for part in topic.partitions.values())
-    return brokers <= cluster.brokers.keys() and (led or not every_partition)

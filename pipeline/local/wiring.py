@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pipeline import topics
 from pipeline.config import Settings, is_loopback
 from pipeline.errors import BrokerError, PipelineError, SettingsError
-from pipeline.kafka import bootstrap
+from pipeline.kafka import topic_check
+from pipeline.kafka.address import bootstrap
 from pipeline.local import snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
@@ -125,7 +125,7 @@ class Wiring:
             await _in_thread(self.kafka.start)
             self._kafka_phase = Phase.READY
         self._say("topics")
-        await _in_thread(lambda: topics.ensure(self._settings))
+        await _in_thread(lambda: topic_check.ensure(self._settings))
         self._say("processes")
         await self._supervisor.start()
 

@@ -11,8 +11,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from faust.types import TP
-
+from pipeline.kafka.messages import TopicPartition
 from pipeline.metrics import TRANSLATE_HELD
 
 log = logging.getLogger(__name__)
@@ -25,20 +24,20 @@ class Holding:
     """The partitions that are held, each with the offset and the store it waits for."""
 
     def __init__(self) -> None:
-        self._held: dict[TP, tuple[int, str]] = {}
+        self._held: dict[TopicPartition, tuple[int, str]] = {}
 
-    def hold(self, tp: TP, offset: int, store: str) -> None:
+    def hold(self, tp: TopicPartition, offset: int, store: str) -> None:
         """Nothing from this offset on is translated."""
         self._held[tp] = (offset, store)
         TRANSLATE_HELD.set(len(self._held))
         self._warn(tp)
 
-    def is_behind(self, tp: TP, offset: int) -> bool:
+    def is_behind(self, tp: TopicPartition, offset: int) -> bool:
         """Whether a record is to be left where it is: one that waits is before it."""
         held = self._held.get(tp)
         return held is not None and offset > held[0]
 
-    def release(self, tp: TP) -> None:
+    def release(self, tp: TopicPartition) -> None:
         """The partition is read again from what it waited for."""
         if self._held.pop(tp, None) is not None:
             TRANSLATE_HELD.set(len(self._held))
@@ -66,7 +65,7 @@ class Holding:
             for tp in list(self._held):
                 self._warn(tp)
 
-    def _warn(self, tp: TP) -> None:
+    def _warn(self, tp: TopicPartition) -> None:
         offset, store = self._held[tp]
         log.warning(
             "%s partition %d waits at offset %d: the settings have no store %r; start this worker with the "

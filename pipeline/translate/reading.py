@@ -8,8 +8,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pipeline.config import Settings
-from pipeline.deadletters import Headers, Letter, Message, letter_of
 from pipeline.events import Kind, RawEvent
+from pipeline.kafka import deadletters
+from pipeline.kafka.deadletters import DeadLetter
+from pipeline.kafka.messages import Headers
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import Feed, Place
@@ -124,17 +126,17 @@ def store_of(headers: Headers, known: Mapping[str, Feed]) -> str:
 
 
 def dead_letter(
-    message: Message,
+    message: deadletters.Content,
     rejected: Rejected,
     place: Place,
     *,
     account: str,
     at_ms: int,
     max_bytes: int,
-) -> Letter:
-    """The dead letter of a message (pipeline/deadletters.py)."""
+) -> DeadLetter:
+    """The dead letter of a message (pipeline/kafka/deadletters.py)."""
     store = next((text or b"" for name, text in message.headers if name == "pipeline-store"), b"")
-    return letter_of(
+    return deadletters.dead_letter(
         message,
         max_bytes=max_bytes,
         reason=rejected.reason,

@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from faust.types import TP
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings, shared_accounts
-from pipeline.engine.consumer import Record as Message
-from pipeline.engine.consumer import Round
 from pipeline.engine.engine import Engine
 from pipeline.engine.foreign import JUNK, foreign_row
+from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
 from pipeline.engine.table import StateTable
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.kafka.messages import ReceivedMessage as Message
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
+from pipeline.kafka.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     COUPONS_USED,
@@ -34,8 +36,6 @@ from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import MAX_RECORDS, Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
-from pipeline.topics import COUPONS_USED as USED_TOPIC
-from pipeline.topics import DEADLETTERS, TRANSLATE_APP, full_name
 from pipeline.translate.account import AccountCollector, Books
 from pipeline.translate.demands import say_demand
 from pipeline.translate.holding import Holding
@@ -122,7 +122,7 @@ class Translator:
             while batches:
                 await self._step(batches)
 
-    async def _step(self, batches: list[tuple[TP, list[Message]]]) -> None:
+    async def _step(self, batches: list[tuple[TopicPartition, list[Message]]]) -> None:
         """One step of a round: as many of the partitions as are translated in its time, at least one."""
         started = time.perf_counter()
         with self._engine.begin() as step:
@@ -154,7 +154,7 @@ class Translator:
                     "%s: %d messages are no events of a store of ours (%s): dead letters", topic, told, reason
                 )
 
-    async def _translate(self, work: _Work, tp: TP, messages: list[Message]) -> list[_States]:
+    async def _translate(self, work: _Work, tp: TopicPartition, messages: list[Message]) -> list[_States]:
         """One partition's messages of a round, up to one that has to wait; returns what is to be written."""
         if self._holding.is_behind(tp, messages[0].offset):
             return []
@@ -183,7 +183,7 @@ class Translator:
             TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
         return [states]
 
-    def _message(self, work: _Work, tp: TP, message: Message, states: _States) -> int | None:
+    def _message(self, work: _Work, tp: TopicPartition, message: Message, states: _States) -> int | None:
         """One message; returns when the gateway had it, where it is a live event.
 
         Raises:
@@ -210,7 +210,7 @@ class Translator:
         work.counted[store, kind, result.outcome] += 1
         return live
 
-    def _slow(self, tp: TP, message: Message, seconds: float) -> None:
+    def _slow(self, tp: TopicPartition, message: Message, seconds: float) -> None:
         store = store_of(message.headers, self._stores.feeds)
         TRANSLATE_SLOW.labels(store, self._kinds[tp.topic]).inc()
         log.warning(
@@ -289,7 +289,7 @@ class Translator:
         step.send(self._deadletters, letter.value, letter.key, None, letter.headers)
 
 
-def _weight(batch: tuple[TP, list[Message]]) -> int:
+def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
     """The bytes of a partition's messages."""
     return sum(len(message.value or b"") for message in batch[1])
 

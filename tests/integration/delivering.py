@@ -17,9 +17,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from pipeline.kafka.topics import RECEIPTS
 from pipeline.local.ports import free_port
 from pipeline.records import Receipt, Record, partition_of, record_key
-from pipeline.topics import RECEIPTS
 from tests.broker import KafkaSettings
 from tests.processes import wait_until
 

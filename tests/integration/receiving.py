@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
+from pipeline.kafka.topics import full_name
 from pipeline.local.ports import free_port
-from pipeline.topics import full_name
 from tests.processes import until
 from tests.webhooks import http, order, shopify
 

@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import NewTopic
 
-from pipeline import topics
+from pipeline.kafka import topics
 from pipeline.local.ports import free_port
 from pipeline.records import CouponRecord, CouponUse, Source, partition_of
 from tests.broker import KafkaSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from pipeline.topics import TRANSLATE_APP, changelog, full_name
+from pipeline.kafka.topics import TRANSLATE_APP, changelog, full_name
 from tests.broker import KafkaSettings
 from tests.integration.translating import Scene, product, scene
 from tests.processes import wait_until

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from pipeline import topics
+from pipeline.kafka import topic_check
 from tests.broker import KafkaSettings
 from tests.integration.delivering import scene
 from tests.processes import wait_until
@@ -99,7 +99,7 @@ def test_a_topic_made_anew_under_a_counted_account_is_refused(kafka_settings: Ka
         name = play.settings.kafka.topic_prefix + "connectif.purchases"
         kafka_settings.cluster.delete([name])
         wait_until(lambda: name not in kafka_settings.cluster.names())
-        topics.ensure(play.settings)
+        topic_check.ensure(play.settings)
         worker.restart()
         wait_until(lambda: worker.exit_code() is not None, 40)
         assert worker.exit_code() != 0

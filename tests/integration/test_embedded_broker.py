@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from pipeline import topics
 from pipeline.config import Settings, parse
 from pipeline.errors import BrokerError
-from pipeline.kafka import address_file, answers, bootstrap
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.address import address_file, answers, bootstrap
 from pipeline.local import artefacts, broker
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import free_port
@@ -96,9 +96,9 @@ def test_three_brokers_take_confirmed_writes_while_one_is_killed_and_after_it_is
         {},
     )
     with EmbeddedKafka(tmp_path, brokers=3, heap="256m") as three:
-        with pytest.raises(topics.TopicsError, match=r"kafka.replication = 1 on 3 brokers"):
-            topics.ensure(Settings(data_dir=tmp_path))
-        topics.ensure(settings)
+        with pytest.raises(topic_check.TopicsError, match=r"kafka.replication = 1 on 3 brokers"):
+            topic_check.ensure(Settings(data_dir=tmp_path))
+        topic_check.ensure(settings)
         assert bootstrap(settings) == three.bootstrap
         values = [b"%d" % number for number in range(60)]
         write(three.bootstrap, "shop.orders", values[:20])

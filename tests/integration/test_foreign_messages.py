@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from pipeline.kafka.topics import DEADLETTERS, DELIVER_APP, RECEIPTS, TRANSLATE_APP, changelog
 from pipeline.records import RecordKind, partition_of
-from pipeline.topics import DEADLETTERS, DELIVER_APP, RECEIPTS, TRANSLATE_APP, changelog
 from tests.broker import KafkaSettings
 from tests.integration import delivering, translating
 from tests.processes import wait_until

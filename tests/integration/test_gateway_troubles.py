@@ -13,9 +13,9 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka import topic_check, topics
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 from tests.integration.receiving import PATH, GatewayProcess, events
@@ -82,7 +82,7 @@ async def test_a_topic_that_is_gone_holds_up_no_other(gateway: GatewayProcess, s
     assert f"Kafka does not take {products}" in gateway.log
     await gateway.start()
     assert post(gateway, order(3)) == 200
-    topics.ensure(settings)
+    topic_check.ensure(settings)
     await gateway.until_drained()
     assert numbered(settings, Kind.PRODUCT) == {0, 1, 2}
 

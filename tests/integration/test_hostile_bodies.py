@@ -16,11 +16,11 @@ from confluent_kafka import Consumer
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.config import Settings, load
-from pipeline.kafka import client_config
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import DEADLETTERS, full_name
 from pipeline.local.ports import free_port
 from pipeline.local.wiring import Wiring
 from pipeline.shops.values import parse_json_object
-from pipeline.topics import DEADLETTERS, full_name
 from tests.broker import KafkaSettings
 from tests.processes import until
 from tests.shopify import order_line, paid_order

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from pipeline import topics
-from pipeline.cluster import Cluster
 from pipeline.errors import BrokerError
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.admin import Cluster
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.kafka
 def test_missing_topics_are_created_and_found_good_afterwards(kafka_settings: KafkaSettings) -> None:
     settings = kafka_settings(create=False)
 
-    created = topics.ensure(settings)
-    again = topics.ensure(settings)
+    created = topic_check.ensure(settings)
+    again = topic_check.ensure(settings)
 
-    assert {verdict.state for verdict in created.verdicts} == {topics.State.CREATED}
-    assert {verdict.state for verdict in again.verdicts} == {topics.State.OK}
-    assert topics.verify(settings).problems == ()
+    assert {verdict.state for verdict in created.verdicts} == {topic_check.State.CREATED}
+    assert {verdict.state for verdict in again.verdicts} == {topic_check.State.OK}
+    assert topic_check.verify(settings).problems == ()
 
 
 def test_what_differs_is_named_and_altered_only_when_asked(kafka_settings: KafkaSettings) -> None:
@@ -33,26 +33,28 @@ def test_what_differs_is_named_and_altered_only_when_asked(kafka_settings: Kafka
     settings = kafka_settings({"kafka": {"shop_retention_days": 400}}, create=False)
     orders = topics.full_name(settings, "shop.orders")
 
-    with pytest.raises(topics.TopicsError, match=rf"{orders}: retention.ms is 2592000000, must be") as caught:
-        topics.ensure(settings)
+    with pytest.raises(
+        topic_check.TopicsError, match=rf"{orders}: retention.ms is 2592000000, must be"
+    ) as caught:
+        topic_check.ensure(settings)
     assert "run `pipeline topics --apply`" in str(caught.value)
 
-    applied = topics.ensure(settings, apply=True)
+    applied = topic_check.ensure(settings, apply=True)
     assert {v.topic.name.removeprefix(kafka_settings.prefix) for v in applied.verdicts if v.differences} == {
         "shop.orders",
         "shop.customers",
         "shop.products",
         "coupons.used",
     }
-    with pytest.raises(topics.TopicsError, match="it would delete what is kept today"):
-        topics.ensure(shorter, apply=True)
-    assert topics.verify(settings).problems == ()
+    with pytest.raises(topic_check.TopicsError, match="it would delete what is kept today"):
+        topic_check.ensure(shorter, apply=True)
+    assert topic_check.verify(settings).problems == ()
 
 
 def test_verifying_creates_nothing(kafka_settings: KafkaSettings) -> None:
     settings = kafka_settings(create=False)
-    with pytest.raises(topics.TopicsError, match=rf"missing: {kafka_settings.prefix}shop.orders, "):
-        topics.verify(settings)
+    with pytest.raises(topic_check.TopicsError, match=rf"missing: {kafka_settings.prefix}shop.orders, "):
+        topic_check.verify(settings)
     assert not [name for name in kafka_settings.cluster.names() if name.startswith(kafka_settings.prefix)]
 
 

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 from pipeline.errors import NameTakenError
 from pipeline.events import Kind, RawEvent
+from pipeline.kafka.topics import TRANSLATE_APP
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
-from pipeline.topics import TRANSLATE_APP
 from tests.broker import KafkaSettings
 from tests.integration.translating import STORE, Scene, product, scene
 from tests.processes import wait_until

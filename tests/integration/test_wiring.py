@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from tomli_w import dumps
 
-from pipeline import topics
 from pipeline.config import load
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.kafka import answers, bootstrap
+from pipeline.kafka import topic_check
+from pipeline.kafka.address import answers, bootstrap
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import Phase
 from pipeline.local.wiring import Wiring
@@ -68,7 +68,7 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
             ["sandbox", "deliver", "translate", "gateway"], Phase.READY
         )
-        assert topics.verify(settings).problems == ()
+        assert topic_check.verify(settings).problems == ()
 
     notes = Path("notes").read_text().splitlines()
     assert sorted(notes[:4]) == [

@@ -20,10 +20,10 @@ import orjson
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline import topics
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
-from pipeline.kafka import client_config
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.settings import client_config
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 from tests.processes import wait_until
@@ -132,7 +132,7 @@ class Scene:
     def __init__(self, kafka: KafkaSettings) -> None:
         self.settings: Settings = kafka(TREE)
         self.config_path = kafka.write(TREE)
-        topics.ensure(self.settings)
+        topic_check.ensure(self.settings)
         self._producer = Producer({**client_config(self.settings), "partitioner": "murmur2_random"})
         self.workers: list[Worker] = []
         self.produced = 0

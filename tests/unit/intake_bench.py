@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.message import Message, Stored
-from pipeline.gateway.produce import Refused, Report
 from pipeline.gateway.spool import Spool
+from pipeline.kafka.messages import SentHeaders
+from pipeline.kafka.producer import Refused, Report
 
 TIMEOUT = 2.0
 TOPIC = "shop.orders"
@@ -46,7 +47,17 @@ class FakeLink:
         self._unconfirmed: list[Report] = []
         self.closed = False
 
-    def send(self, message: Message, report: Report) -> None:
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        _partition: int | None,
+        headers: SentHeaders | None,
+        report: Report | None,
+    ) -> None:
+        assert report is not None
+        message = Message(topic, key or b"", value or b"", list(headers or ()))
         if self.kafka.refuses:
             raise Refused("the queue is full")
         if message.body == self.kafka.never and self.kafka.locally:

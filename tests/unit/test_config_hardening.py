@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline import config, config_values
 from pipeline.config import Section, Settings
 from pipeline.errors import SettingsError
-from pipeline.kafka import client_config
+from pipeline.kafka.settings import client_config
 
 ACCOUNT = '[accounts.es]\napi_key = { env = "TEST_KEY" }\n'
 STORE = (

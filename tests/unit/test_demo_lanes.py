@@ -18,8 +18,9 @@ from pipeline.demo.traffic import Traffic
 from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.gateway.message import Message, Stored
-from pipeline.gateway.produce import Report
 from pipeline.gateway.webhooks import PREFIX, Webhooks
+from pipeline.kafka.messages import SentHeaders
+from pipeline.kafka.producer import Report
 from pipeline.records import Outcome, Receipt, RecordKind, Source
 from pipeline.shops.registry import PLATFORMS
 
@@ -74,7 +75,17 @@ class StubLink:
         self._refused = refused
         self._queued: list[tuple[Message, Report]] = []
 
-    def send(self, message: Message, report: Report) -> None:
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        _partition: int | None,
+        headers: SentHeaders | None,
+        report: Report | None,
+    ) -> None:
+        assert report is not None
+        message = Message(topic, key or b"", value or b"", list(headers or ()))
         self._queued.append((message, report))
 
     def poll(self) -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from pipeline.deliver import worker
 from pipeline.deliver.worker import DeliverWorker
-from pipeline.engine import recovery
+from pipeline.engine import restorer
 from pipeline.engine.engine import Engine
-from pipeline.engine.recovery import Restorer
-from pipeline.engine.restore import Stopped
+from pipeline.engine.restorer import Restorer
 from pipeline.engine.table import NotAssigned
+from pipeline.kafka.reader import Stopped
 
 
 async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_ready(
@@ -28,7 +28,7 @@ async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_read
         started.set()
         go_on.wait(10)
 
-    monkeypatch.setattr(recovery, "restore", past_its_last_look)
+    monkeypatch.setattr(restorer, "restore", past_its_last_look)
     seen: list[str | None] = []
 
     async def hook() -> None:

@@ -12,7 +12,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from pipeline.engine import lenient
+from pipeline.engine.faust import lenient
 
 lenient.install()
 

@@ -14,10 +14,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.engine import lock
-from pipeline.engine.membership import MembershipLost, Place
+from pipeline.engine.membership import GroupName, MembershipLost
 from pipeline.errors import NameTakenError
 
-_taken: list[Place] = []
+_taken: list[GroupName] = []
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +29,18 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         leave(_taken.pop())
 
 
-def leave(found: Place) -> None:
+def leave(found: GroupName) -> None:
     """The worker's process ends."""
     assert found._lock is not None
     found._lock.close()
 
 
-def place(directory: Path, *, servers: str = "127.0.0.1:1", instance: str = "stage-w1") -> Place:
+def place(directory: Path, *, servers: str = "127.0.0.1:1", instance: str = "stage-w1") -> GroupName:
     """A worker's place in a group of a cluster that is away."""
     directory.mkdir(exist_ok=True)
     config: dict[str, Any] = {"bootstrap.servers": servers}
     _taken.append(
-        Place(config, group="stage", instance=instance, worker="w1", directory=directory, session=6)
+        GroupName(config, group="stage", instance=instance, worker="w1", directory=directory, session=6)
     )
     return _taken[-1]
 
@@ -108,9 +108,9 @@ class NewBroker:
 def test_a_broker_that_has_just_begun_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pipeline.engine.membership.LOOK", 0.01)
+    monkeypatch.setattr("pipeline.kafka.groups.LOOK", 0.01)
     found, broker = place(tmp_path / "a"), NewBroker("another")
-    monkeypatch.setattr(found, "_admin", broker)
+    monkeypatch.setattr(found._groups, "_admin", broker)
     assert isinstance(found.lost("m1"), NameTakenError)
     assert broker.asked == 2
     assert caplog.records == []
@@ -121,6 +121,6 @@ def test_a_broker_that_does_not_say_who_is_in_a_group_is_told_of_in_words(
 ) -> None:
     monkeypatch.setattr("pipeline.engine.membership.ASK_AT_THE_END", 0.0)
     found = place(tmp_path / "a")
-    monkeypatch.setattr(found, "_admin", NewBroker("another"))
+    monkeypatch.setattr(found._groups, "_admin", NewBroker("another"))
     assert isinstance(found.lost("m1"), MembershipLost)
     assert "Kafka does not say who is in the group stage: Broker: Not coordinator" in caplog.text

@@ -29,12 +29,12 @@ from faust.transport.drivers import aiokafka as driver
 from mode.services import Service
 from mode.utils.queues import ThrowableQueue
 
-from pipeline.engine.lenient import PatientRecords
+from pipeline.engine.faust.lenient import LenientRecords
 
 #: As aiokafka has it, whether or not the engine has put its own in the place.
-PartitionRecords: Any = PatientRecords.__mro__[1]
+PartitionRecords: Any = LenientRecords.__mro__[1]
 
-#: (owner, name, parameters): overridden or called by pipeline/engine.
+#: (owner, name, parameters): overridden or called by pipeline/engine/faust.
 METHODS: list[tuple[Any, str, list[str]]] = [
     (App, "_new_transport", ["self"]),
     (App, "_create_directories", ["self"]),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from faust.types import TP
+from pipeline.engine.rounds import Round
+from pipeline.kafka.messages import ReceivedMessage as Record
+from pipeline.kafka.messages import TopicPartition
 
-from pipeline.engine.consumer import Record, Round
-
-A, B = TP("orders", 0), TP("orders", 1)
+A, B = TopicPartition("orders", 0), TopicPartition("orders", 1)
 
 
 @dataclass(frozen=True)

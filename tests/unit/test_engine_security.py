@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
 
-from pipeline.engine.security import credentials
+from pipeline.engine.faust import security as faust_security
 from pipeline.errors import SettingsError
+from pipeline.kafka.settings import aiokafka_security
+
+
+def credentials(security: dict[str, str]) -> CredentialsT | None:
+    """What Faust is given for `kafka.security`."""
+    return faust_security.credentials(aiokafka_security(("broker:9092",), security))
 
 
 @pytest.mark.parametrize("security", [{}, {"security.protocol": "PLAINTEXT"}, {"socket.timeout.ms": "1"}])
@@ -64,3 +71,10 @@ def test_what_the_workers_cannot_follow_is_refused_by_name(security: dict[str, s
 def test_a_certificate_that_cannot_be_read_is_an_error_of_the_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be used"):
         credentials({"security.protocol": "SSL", "ssl.ca.location": str(tmp_path / "none.pem")})
+
+
+def test_a_password_is_not_shown() -> None:
+    config = aiokafka_security(
+        ("broker:9092",), {"security.protocol": "SASL_PLAINTEXT", "sasl.password": "secret"}
+    )
+    assert "secret" not in repr(config)

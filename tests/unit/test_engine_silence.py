@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.engine import producer
 from pipeline.engine.engine import SILENT_AFTER, Engine
-from pipeline.engine.producer import Sender
+from pipeline.kafka import confirmed
+from pipeline.kafka.confirmed import AsyncProducer
 
 
 def complaint(*, group: float, sender: float, ready: bool = True) -> str | None:
     """What a worker says when it last heard from Kafka so many seconds ago."""
     engine: Any = object.__new__(Engine)
-    engine.app = SimpleNamespace(consumer=SimpleNamespace(silence=lambda: group))
-    engine.sender = SimpleNamespace(silence=lambda: sender)
+    engine._runtime = SimpleNamespace(consumer=SimpleNamespace(silence=lambda: group))
+    engine.producer = SimpleNamespace(silence=lambda: sender)
     engine._ready, engine._stopping, engine.concerns = ready, False, []
     return cast("Engine", engine).complaint
 
@@ -38,8 +38,8 @@ async def test_a_producer_is_silent_only_while_something_is_unconfirmed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(producer, "time", SimpleNamespace(monotonic=lambda: now))
-    sender = Sender({"bootstrap.servers": "127.0.0.1:1"}, max_message_bytes=1_000_000)
+    monkeypatch.setattr(confirmed, "time", SimpleNamespace(monotonic=lambda: now))
+    sender = AsyncProducer({"bootstrap.servers": "127.0.0.1:1"}, max_message_bytes=1_000_000)
     assert sender.silence() == 0
     sender.expect()
     now += 7

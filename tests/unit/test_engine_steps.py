@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from faust.types import TP
+import pytest
 
-from pipeline.engine.producer import Sender, Unconfirmed
-from pipeline.engine.steps import Steps
+from pipeline.engine.steps import StepClosed, Steps
 from pipeline.engine.table import NOTHING_UNSTORED, StateTable
+from pipeline.kafka.confirmed import AsyncProducer, Unconfirmed
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.producer import Refused
 from tests.processes import until
 
-A, B = TP("orders", 0), TP("orders", 1)
+A, B = TopicPartition("orders", 0), TopicPartition("orders", 1)
 
 
 class StubSending:
@@ -39,7 +41,7 @@ class StubSending:
 class StubTable:
     """A table that keeps what it is told."""
 
-    changelog = "changelog"
+    name, changelog = "t", "changelog"
 
     def __init__(self) -> None:
         self.unstored: list[tuple[int, bytes, bytes | None]] = []
@@ -58,9 +60,9 @@ class Bench:
 
     def __init__(self) -> None:
         self.sendings: list[StubSending] = []
-        self.released: list[dict[TP, int]] = []
+        self.released: list[dict[TopicPartition, int]] = []
         self.errors: list[BaseException] = []
-        self.steps = Steps(cast("Sender", self), self.released.append, self.errors.append)
+        self.steps = Steps(cast("AsyncProducer", self), self.released.append, self.errors.append)
 
     def begin(self) -> StubSending:
         self.sendings.append(StubSending())
@@ -178,3 +180,90 @@ async def test_a_step_that_was_submitted_stays_as_it_is() -> None:
         await bench.steps.submit(step)
     assert table.get(3, b"k") == b"1"
     assert [message[:3] for message in bench.sendings[0].sent] == [("changelog", b"1", b"k")]
+
+
+async def test_a_step_that_fails_leaves_nothing_behind() -> None:
+    bench, table = Bench(), _held()
+
+    def work() -> None:
+        with bench.steps.begin() as step:
+            step.write(table, 3, b"k", b"1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert table.get(3, b"k") == b"stored"
+    assert (bench.sendings[0].sent, bench.errors) == ([], [])
+
+
+async def test_a_step_whose_work_is_cancelled_leaves_nothing_behind() -> None:
+    bench, table = Bench(), _held()
+
+    async def work() -> None:
+        with bench.steps.begin() as step:
+            step.write(table, 3, b"k", b"1")
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await until(lambda: table.get(3, b"k") == b"1")
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert table.get(3, b"k") == b"stored"
+    assert bench.sendings[0].sent == []
+
+
+async def test_a_step_whose_submission_is_cancelled_while_it_waits_for_room_is_finished() -> None:
+    bench, table = Bench(), StubTable()
+    for _ in range(2):
+        await bench.steps.submit(bench.steps.begin())
+
+    async def work() -> None:
+        with bench.steps.begin() as step:
+            step.write(cast("StateTable", table), 3, b"k", b"1")
+            step.done(A, 4)
+            await bench.steps.submit(step)
+
+    working = asyncio.create_task(work())
+    await until(lambda: len(bench.sendings) == 3 and bench.sendings[2].sealed)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    for number in range(3):
+        bench.confirm(number)
+    await bench.steps.drain()
+    assert bench.released == [{}, {}, {A: 5}]
+    assert table.stored == [(3, {b"k": b"1"}, 41)]
+
+
+async def test_a_step_that_cannot_be_sent_ends_everything_and_releases_nothing() -> None:
+    bench, table = Bench(), _held()
+    refusal = Refused("too large", for_good=True)
+
+    def refuse(*_message: Any) -> None:
+        raise refusal
+
+    with bench.steps.begin() as step:
+        bench.sendings[0].send = refuse  # type: ignore[method-assign]
+        step.write(table, 3, b"k", b"1")
+        step.done(A, 4)
+        with pytest.raises(Refused):
+            await bench.steps.submit(step)
+    assert bench.errors == [refusal]
+    assert bench.released == []
+
+
+async def test_a_step_takes_nothing_once_it_was_submitted_or_taken_back() -> None:
+    bench, table = Bench(), _held()
+    with bench.steps.begin() as submitted:
+        await bench.steps.submit(submitted)
+    with bench.steps.begin() as left:
+        left.done(A, 4)
+    for step in (submitted, left):
+        with pytest.raises(StepClosed):
+            step.send("topic", b"x")
+        with pytest.raises(StepClosed):
+            step.write(table, 3, b"k", b"1")
+        with pytest.raises(StepClosed):
+            step.seal()
+    assert table.get(3, b"k") == b"stored"

@@ -6,15 +6,14 @@ import os
 import resource
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from pipeline.engine import store as store_module
-from pipeline.engine.restore import Job, Stopped, _restore
+from pipeline.engine.restore import RestoreJob, _restore
 from pipeline.engine.store import (
     ARENA_BYTES,
     KEPT_ASIDE,
@@ -25,6 +24,9 @@ from pipeline.engine.store import (
     Position,
 )
 from pipeline.errors import PipelineError
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.ranges import MessageBatch, OffsetRange, PartitionExtent
+from pipeline.kafka.reader import Stopped
 
 MEMORY = Memory()
 
@@ -94,29 +96,12 @@ class Message:
     """A message of a changelog."""
 
     def __init__(
-        self,
-        offset: int,
-        key: bytes = b"",
-        value: bytes | None = None,
-        error: int | None = None,
-        *,
-        topic: str = "changelog",
-        written_ms: int = 10**12,
+        self, offset: int, key: bytes = b"", value: bytes | None = None, *, written_ms: int = 10**12
     ) -> None:
-        self._offset, self._key, self._value, self._error = offset, key, value, error
-        self._topic, self._written_ms = topic, written_ms
-
-    def topic(self) -> str:
-        return self._topic
-
-    def partition(self) -> int:
-        return 0
+        self._offset, self._key, self._value, self._written_ms = offset, key, value, written_ms
 
     def timestamp(self) -> tuple[int, int]:
         return 1, self._written_ms
-
-    def error(self) -> KafkaError | None:
-        return None if self._error is None else KafkaError(self._error)
 
     def offset(self) -> int:
         return self._offset
@@ -128,14 +113,14 @@ class Message:
         return self._value
 
 
-def job(store: PartitionStore) -> Job:
-    return Job("changelog", 0, store)
+def job(store: PartitionStore) -> RestoreJob:
+    return RestoreJob("changelog", 0, store)
 
 
 def test_a_new_store_is_read_from_the_beginning(store: PartitionStore) -> None:
     restored = job(store)
     assert restored.plan(low=3, high=9, stale_before=0)
-    assert restored.at().offset == 3
+    assert restored.range.start == 3
 
 
 def test_a_store_at_the_end_needs_nothing(store: PartitionStore) -> None:
@@ -147,7 +132,7 @@ def test_a_store_behind_is_continued(store: PartitionStore) -> None:
     store.apply({}, offset=5, at=99)
     restored = job(store)
     assert restored.plan(low=0, high=9, stale_before=0)
-    assert restored.at().offset == 6
+    assert restored.range.start == 6
 
 
 @pytest.mark.parametrize(("high", "stale_before", "latest"), [(5, 0, 99), (9, 100, 200), (9, 0, 98)])
@@ -157,32 +142,27 @@ def test_a_store_ahead_of_the_topic_or_of_the_clock_or_away_too_long_starts_agai
     store.apply({b"gone": b"1"}, offset=5, at=99)
     restored = job(store)
     assert restored.plan(0, high, stale_before, latest)
-    assert restored.at().offset == 0
+    assert restored.range.start == 0
     assert store.get(b"gone") is None
 
 
 def test_each_batch_records_its_progress(store: PartitionStore) -> None:
     restored = job(store)
     restored.plan(low=0, high=4, stale_before=0)
-    assert not restored.take([Message(0, b"a", b"1"), Message(1, b"b", b"2")], now=50)
+    restored.take([Message(0, b"a", b"1"), Message(1, b"b", b"2")], now=50)
     assert store.position == Position(1, 50)
-    assert restored.take([Message(2, b"a", None), Message(3, b"c", b"3")], now=51)
+    restored.take([Message(2, b"a", None), Message(3, b"c", b"3")], now=51)
     assert store.position == Position(3, 51)
     assert list(store.items()) == [(b"b", b"2"), (b"c", b"3")]
 
 
-def test_the_end_is_reached_where_compaction_left_a_gap(store: PartitionStore) -> None:
+def test_a_gap_before_the_end_is_not_read_again(store: PartitionStore) -> None:
     restored = job(store)
     restored.plan(low=0, high=4, stale_before=0)
-    end = Message(4, error=KafkaError._PARTITION_EOF)
-    assert restored.take([Message(1, b"a", b"1"), end], now=50)
-
-
-def test_a_broker_that_refuses_ends_the_restore(store: PartitionStore) -> None:
-    restored = job(store)
-    restored.plan(low=0, high=4, stale_before=0)
-    with pytest.raises(KafkaException):
-        restored.take([Message(0, error=KafkaError.TOPIC_AUTHORIZATION_FAILED)], now=1)
+    restored.take([Message(1, b"a", b"1")], now=50)
+    restored.finish(now=60)
+    assert store.position == Position(3, 60)
+    assert not job(store).plan(low=0, high=4, stale_before=0)
 
 
 def _crashed(store: PartitionStore, name: str) -> PartitionStore:
@@ -194,32 +174,33 @@ def _crashed(store: PartitionStore, name: str) -> PartitionStore:
 
 
 class Changelogs:
-    """A consumer of two changelogs; the second ends once the restore was called off."""
+    """A reader of two changelogs, which is called off before the second is read."""
 
-    def __init__(self, stop: threading.Event, messages: list[Message]) -> None:
-        self._stop = stop
-        self._messages = messages
+    def __init__(self, batches: list[MessageBatch]) -> None:
+        self.offsets = self
+        self._batches = batches
 
-    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
-        del timeout
-        return 0, 3 if place.topic == "short" else 1_000
+    def extents(self, places: list[TopicPartition]) -> dict[TopicPartition, PartitionExtent]:
+        return {place: PartitionExtent(0, 3 if place.topic == "short" else 1_000) for place in places}
 
-    def assign(self, places: list[TopicPartition]) -> None:
-        assert [place.topic for place in places] == ["short", "long"]
-
-    def consume(self, most: int, timeout: float) -> list[Message]:
-        del most, timeout
-        self._stop.set()
-        return self._messages
+    def read(self, ranges: list[OffsetRange], **_: Any) -> Iterator[MessageBatch]:
+        assert [found.place.topic for found in ranges] == ["short", "long"]
+        yield from self._batches
+        raise Stopped
 
 
 def test_what_a_restore_read_before_it_was_called_off_survives_a_kill(tmp_path: Path) -> None:
     stores = {name: PartitionStore(tmp_path / f"{name}.db", MEMORY) for name in ("short", "long")}
-    stop = threading.Event()
-    read = [Message(number, f"k{number}".encode(), b"v", topic="short") for number in range(3)]
-    consumer: Any = Changelogs(stop, [*read, Message(0, b"k0", b"v", topic="long")])
+    read = [Message(number, f"k{number}".encode(), b"v") for number in range(3)]
+    reader: Any = Changelogs(
+        [
+            MessageBatch(TopicPartition("short", 0), read, 3),
+            MessageBatch(TopicPartition("long", 0), [Message(0, b"k0", b"v")], 1),
+        ]
+    )
+    jobs = [RestoreJob(name, 0, store) for name, store in stores.items()]
     with pytest.raises(Stopped):
-        _restore(consumer, [Job(name, 0, store) for name, store in stores.items()], 1e9, stop)
+        _restore(reader, jobs, 1e9, threading.Event())
     stores["short"].apply({b"new": b"v"}, offset=3, at=99)
     crashed = _crashed(stores["short"], "crashed.db")
     assert crashed.position == Position(3, 99)
@@ -231,7 +212,7 @@ def test_what_a_restore_read_before_it_was_called_off_survives_a_kill(tmp_path: 
 def test_a_half_read_store_is_as_old_as_the_last_record_it_has_seen(store: PartitionStore) -> None:
     restored = job(store)
     restored.plan(low=0, high=4, stale_before=0)
-    assert not restored.take([Message(1, b"a", b"1", written_ms=20_000)], now=50)
+    restored.take([Message(1, b"a", b"1", written_ms=20_000)], now=50)
     assert store.position == Position(1, 20)
     assert job(store).plan(low=0, high=4, stale_before=21)
     assert store.position is None
@@ -399,7 +380,7 @@ def test_a_restore_leaves_out_what_no_worker_writes(store: PartitionStore) -> No
     restored.plan(low=0, high=4, stale_before=0)
     none: Any = None
     foreign = [Message(1, b"", b"x"), Message(2, b"\x00position", b"junk"), Message(3, none, b"x")]
-    assert restored.take([Message(0, b"a", b"1"), *foreign], now=50)
+    restored.take([Message(0, b"a", b"1"), *foreign], now=50)
     assert (store.position, list(store.items())) == (Position(3, 50), [(b"a", b"1")])
 
 
@@ -409,6 +390,6 @@ def test_a_store_whose_position_cannot_be_read_is_restored_from_the_beginning(tm
     opened._db.put(store_module.POSITION_KEY, b"short")
     restored = job(opened)
     assert restored.plan(low=2, high=9, stale_before=0)
-    assert restored.at().offset == 2
+    assert restored.range.start == 2
     assert list(opened.items()) == []
     opened.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import faust
 import pytest
 
 from pipeline.engine.store import Memory
@@ -16,8 +15,7 @@ ROWS = {b"k%d" % number: b"v" for number in range(100)}
 
 async def held(tmp_path: Path) -> StateTable:
     """A table that holds partition 3, with some rows."""
-    app = faust.App("test", broker="kafka://127.0.0.1:1", store="memory://", datadir=tmp_path)
-    table = StateTable(app, "entities", tmp_path, Memory())
+    table = StateTable("entities", "entities-changelog", tmp_path, Memory())
     await take(table)
     table.store_confirmed(3, dict(ROWS), 99)
     return table
@@ -48,11 +46,11 @@ async def test_a_partition_that_leaves_and_returns_while_it_is_looked_through_ca
 
 async def test_a_gap_between_our_own_writes_is_somebody_else_s(tmp_path: Path) -> None:
     table = await held(tmp_path)
-    assert table.take_strange() == []
+    assert table.take_foreign() == []
     table.store_confirmed(3, {b"a": b"1", b"b": b"2"}, 101)
-    assert table.take_strange() == []
+    assert table.take_foreign() == []
     table.store_confirmed(3, {b"a": b"3"}, 105)
-    assert table.take_strange() == [(3, 102, 106)]
+    assert table.take_foreign() == [(3, 102, 106)]
     table.close()
 
 
@@ -63,7 +61,7 @@ async def test_an_end_beyond_our_last_write_is_somebody_else_s(
     table = await held(tmp_path)
     assert table.ends_at_rest() == [(3, 100)]
     table.see_end(3, 100, end)
-    assert table.take_strange() == found
+    assert table.take_foreign() == found
     assert table.ends_at_rest() == [(3, end)]
     table.close()
 
@@ -75,7 +73,7 @@ async def test_an_end_that_was_asked_for_while_we_wrote_says_nothing(tmp_path: P
     table.see_end(3, 100, 101)
     table.store_confirmed(3, {b"a": b"1"}, 100)
     table.see_end(3, 100, 101)
-    assert table.take_strange() == []
+    assert table.take_foreign() == []
     table.close()
 
 
@@ -85,5 +83,5 @@ async def test_what_others_wrote_before_a_partition_went_away_is_its_next_owner_
     table = await held(tmp_path)
     table.see_end(3, 100, 103)
     await table.hold(set())
-    assert table.take_strange() == []
+    assert table.take_foreign() == []
     table.close()

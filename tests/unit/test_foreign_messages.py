@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.deadletters import HEADERS, letter_of
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
+from pipeline.kafka.deadletters import HEADERS, dead_letter
 from pipeline.records import RecordKind
 from pipeline.translate.account import Books
 from tests.plainshop import event
@@ -261,7 +261,7 @@ def test_a_dead_letter_fits_whatever_the_message_is(size: int) -> None:
     message: Any = Message(
         "t", 0, 1, b"k", b"x" * size, (("dead-at", b"0"), ("\udcff", None), ("mine", b"1"))
     )
-    letter = letter_of(
+    letter = dead_letter(
         message,
         max_bytes=MAX_BYTES,
         reason="invalid_record",

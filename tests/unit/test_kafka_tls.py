@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster import Cluster
 from pipeline.errors import BrokerError
-from pipeline.kafka import meaning
+from pipeline.kafka.admin import Cluster
+from pipeline.kafka.errors import meaning
 
 
 @pytest.fixture(name="certificate", scope="module")

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.config import KafkaSettings, Settings
 from pipeline.errors import BrokerError
-from pipeline.kafka import address_file, bootstrap, client_config
+from pipeline.kafka.address import address_file, bootstrap
+from pipeline.kafka.settings import client_config
 from pipeline.local import java
 from pipeline.local.ports import free_port, is_free
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from typer.testing import CliRunner
 
-from pipeline import asyncapi, schemas, topics
+from pipeline import asyncapi, schemas
 from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.deliver.partition import receipts
@@ -23,6 +23,7 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp
 from pipeline.deliver.state.key import Key
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.kafka import topics
 from pipeline.records import (
     Contact,
     ContactRecord,

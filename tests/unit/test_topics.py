@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import topics
-from pipeline.cluster import ExistingTopic, Facts
 from pipeline.config import KafkaSettings, Settings
-from pipeline.topics import DAY_MS, State
+from pipeline.kafka import topic_check, topics
+from pipeline.kafka.admin import ExistingTopic, Facts
+from pipeline.kafka.topic_check import State
+from pipeline.kafka.topics import DAY_MS
 
 GOOD_BROKER = {
     "unclean.leader.election.enable": "false",
@@ -41,21 +42,21 @@ def with_config(facts: Facts, name: str, config: Mapping[str, str]) -> Facts:
     return replace(facts, topics={**facts.topics, name: replace(topic, config={**topic.config, **config})})
 
 
-def differences_of(settings: Settings, facts: Facts, name: str) -> tuple[topics.Difference, ...]:
-    report = topics.examine(settings, facts)
+def differences_of(settings: Settings, facts: Facts, name: str) -> tuple[topic_check.Difference, ...]:
+    report = topic_check.examine(settings, facts)
     return next(verdict.differences for verdict in report.verdicts if verdict.topic.name == name)
 
 
 def test_a_sound_cluster_has_no_problems() -> None:
     settings = settings_for(3)
-    report = topics.examine(settings, facts_of(settings))
+    report = topic_check.examine(settings, facts_of(settings))
     assert report.problems == ()
     assert {verdict.state for verdict in report.verdicts} == {State.OK}
 
 
 def test_a_single_broker_of_ones_own_is_accepted() -> None:
     settings = settings_for(1)
-    assert topics.examine(settings, facts_of(settings, brokers=1)).problems == ()
+    assert topic_check.examine(settings, facts_of(settings, brokers=1)).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -80,29 +81,32 @@ def test_what_would_lose_data_is_refused_and_named(
     kafka: dict[str, int], brokers: int, broker: dict[str, str], said: str
 ) -> None:
     settings = settings_for(brokers, **kafka)
-    report = topics.examine(settings, facts_of(settings, brokers, **broker))
+    report = topic_check.examine(settings, facts_of(settings, brokers, **broker))
     assert said in "\n".join(report.refusals)
 
 
 def test_more_replicas_than_brokers_are_refused_only_where_a_topic_must_be_made() -> None:
     settings = settings_for(3)
     one_is_down = facts_of(settings, brokers=2)
-    assert topics.examine(settings, one_is_down).problems == ()
+    assert topic_check.examine(settings, one_is_down).problems == ()
 
     nothing_there = replace(one_is_down, topics={})
-    assert "kafka.replication = 3, but 2 broker(s) are up" in topics.examine(settings, nothing_there).refusals
+    assert (
+        "kafka.replication = 3, but 2 broker(s) are up"
+        in topic_check.examine(settings, nothing_there).refusals
+    )
 
 
 def test_positions_with_a_single_replica_are_refused() -> None:
     settings = settings_for(3)
     facts = replace(facts_of(settings), offsets_replication=1)
-    assert "__consumer_offsets has one replica" in topics.examine(settings, facts).refusals[0]
+    assert "__consumer_offsets has one replica" in topic_check.examine(settings, facts).refusals[0]
 
 
 def test_brokers_that_do_not_show_their_settings_are_noted_not_refused() -> None:
     settings = settings_for(3)
     facts = replace(facts_of(settings), brokers={1: None, 2: None, 3: None})
-    report = topics.examine(settings, facts)
+    report = topic_check.examine(settings, facts)
     assert report.problems == ()
     assert "broker(s) 1, 2, 3 may not be read" in report.notes[0]
 
@@ -165,7 +169,7 @@ def test_the_error_says_which_command_helps() -> None:
     lost = with_config(sound, "shop.orders", {"retention.ms": "-1"})
 
     def hint(facts: Facts) -> str:
-        return topics.TopicsError(topics.examine(settings, facts)).hint
+        return topic_check.TopicsError(topic_check.examine(settings, facts)).hint
 
     assert hint(missing) == "run `pipeline topics`"
     assert hint(fixable) == "run `pipeline topics --apply`"

@@ -7,9 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from pipeline import topics, topics_report
+from pipeline import topics_report
 from pipeline.config import KafkaSettings, Settings
-from pipeline.topics import Report, State, Verdict
+from pipeline.kafka import topics
+from pipeline.kafka.topic_check import Report, State, Verdict
 
 
 @pytest.mark.parametrize("prefix", ["", "a-team-with-a-long-name.shops."])

@@ -6,15 +6,15 @@ import dataclasses
 from typing import Any
 
 import pytest
-from faust.types import TP
 
+from pipeline.kafka.messages import TopicPartition
 from pipeline.metrics import TRANSLATE_HELD
 from pipeline.translate.holding import Holding
 from pipeline.translate.worker import Translator
 from tests.plainshop import PLAIN_SHOP, event
 from tests.unit.test_translate_worker import SOLD, Stage, settings_of
 
-PLACE = TP("x-shop.orders", 3)
+PLACE = TopicPartition("x-shop.orders", 3)
 
 
 def held() -> float:
@@ -62,7 +62,7 @@ async def test_other_partitions_go_on() -> None:
     other = stage.message(event(SOLD))
     other.partition = 4
     await stage.engine.read(other)
-    assert stage.engine.done == {TP("x-shop.orders", 4): 1}
+    assert stage.engine.done == {TopicPartition("x-shop.orders", 4): 1}
 
 
 async def test_a_retired_store_s_events_are_dead_letters() -> None:

@@ -6,15 +6,15 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import config
 from pipeline.config import Settings
-from pipeline.deadletters import HEADERS
-from pipeline.engine.consumer import Round
+from pipeline.engine.rounds import Round
 from pipeline.events import Kind, RawEvent
+from pipeline.kafka.deadletters import HEADERS
+from pipeline.kafka.messages import TopicPartition
 from pipeline.records import partition_of
 from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.account import AccountCollector
@@ -76,7 +76,7 @@ async def test_records_go_to_the_partition_of_their_account() -> None:
     assert (contact.topic, purchase.topic) == ("x-connectif.contacts", "x-connectif.purchases")
     assert (contact.key, purchase.key) == (b"acme|contact|a@b.example", b"acme|purchase|7")
     assert contact.partition == purchase.partition == partition_of("acme", 8)
-    assert stage.engine.done == {TP("x-shop.orders", 3): 0}
+    assert stage.engine.done == {TopicPartition("x-shop.orders", 3): 0}
 
 
 async def test_a_store_is_accounted_for_before_it_says_anything() -> None:
@@ -305,10 +305,10 @@ async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before
     heavy = stage.message(event({"version": 5, "rejected": "x" * 100_000}))
     light = stage.message(event(SOLD, delivery="d2"))
     light.partition = 4
-    batches = ((TP(heavy.topic, 3), [heavy]), (TP(light.topic, 4), [light]))
+    batches = ((TopicPartition(heavy.topic, 3), [heavy]), (TopicPartition(light.topic, 4), [light]))
     [pause] = stage.engine.pause_hooks
     await asyncio.gather(stage.engine.handle(Round(cast("Any", batches))), pause())
-    assert list(stage.engine.done) == [TP(light.topic, 4), TP(heavy.topic, 3)]
+    assert list(stage.engine.done) == [TopicPartition(light.topic, 4), TopicPartition(heavy.topic, 3)]
 
 
 async def test_others_have_their_turn_between_events_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,6 +326,6 @@ async def test_others_have_their_turn_between_events_and_steps(monkeypatch: pyte
     for partition in (3, 4, 5):
         message = stage.message(event(SOLD, delivery=f"d{partition}"))
         message.partition = partition
-        batches.append((TP(message.topic, partition), [message]))
+        batches.append((TopicPartition(message.topic, partition), [message]))
     await asyncio.gather(stage.engine.handle(Round(cast("Any", tuple(batches)))), other())
     assert turns == [0, 1, 2]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from faust.types import TP
-
-from pipeline.deadletters import letter_of
 from pipeline.deliver.partition.reading import Unreadable
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.unit_of_work import Step
-from pipeline.engine.consumer import Record as Message
+from pipeline.kafka.deadletters import dead_letter
+from pipeline.kafka.messages import ReceivedMessage as Message
+from pipeline.kafka.messages import TopicPartition
 from pipeline.logs import Sparingly
 from pipeline.metrics import DELIVER_INVALID
 
@@ -34,11 +33,13 @@ class ForeignMessages:
         self._max_bytes = max_bytes
         self._last_sent = Sparingly()
 
-    def dead_letter(self, step: Step, tp: TP, topic: str, foreign: Sequence[ForeignMessage]) -> None:
+    def dead_letter(
+        self, step: Step, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
+    ) -> None:
         """Put the dead letters of one partition's strangers into a step; `topic` is without the prefix."""
         for message, reason in foreign:
             DELIVER_INVALID.inc()
-            letter = letter_of(
+            letter = dead_letter(
                 message,
                 max_bytes=self._max_bytes,
                 reason=reason.reason,

@@ -10,8 +10,8 @@ from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
+from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
 from pipeline.records import Outcome, record_key
-from pipeline.topics import DEADLETTERS, RECEIPTS, full_name
 
 #: A record that has come to its end.
 EndedRecord = tuple[Key, Waiting, Ending]

@@ -9,6 +9,7 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import ContactState, CouponState, ProductState, PurchaseState
+from pipeline.kafka import deadletters
 from pipeline.records import (
     Contact,
     ContactRecord,
@@ -100,20 +101,18 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
 def dead_headers(
     account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending, at_ms: int
 ) -> list[tuple[str, bytes]]:
-    """The headers of a dead letter (pipeline/deadletters.py)."""
-    values = {
-        "dead-reason": ending.reason,
-        "dead-field": "",
-        "dead-detail": ending.detail,
-        "dead-store": stamp.store,
-        "dead-account": account_partition.account,
-        "dead-stage": "deliver",
-        "dead-topic": key.kind.topic,
-        "dead-partition": str(account_partition.partition),
-        "dead-offset": str(stamp.offset),
-        "dead-at": str(at_ms),
-    }
-    return [(name, value.encode()) for name, value in values.items()]
+    """The headers of a dead letter."""
+    return deadletters.dead_headers(
+        reason=ending.reason,
+        detail=ending.detail,
+        store=stamp.store,
+        account=account_partition.account,
+        stage="deliver",
+        topic=key.kind.topic,
+        partition=account_partition.partition,
+        offset=stamp.offset,
+        at_ms=at_ms,
+    )
 
 
 def _contact(record_id: str, state: ContactState) -> Contact:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from pipeline.kafka.topics import RECEIPTS as RECEIPTS_TOPIC
 from pipeline.records import Outcome, RecordKind
-from pipeline.topics import RECEIPTS as RECEIPTS_TOPIC
 
 ACCEPTED = "accepted"
 RECEIPTS = "receipts"

@@ -35,7 +35,7 @@ class _Bytes(bytearray):
         return super().decode(encoding, "replace")
 
 
-class KeptRecords:
+class RereadableRecords:
     """aiokafka's batches of one fetch, with the bytes they were read from."""
 
     def __init__(self, data: bytes) -> None:
@@ -45,7 +45,7 @@ class KeptRecords:
         self.size_in_bytes = batches.size_in_bytes
 
 
-class PatientRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
+class LenientRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     """The records of one partition's fetch; a batch that aiokafka cannot read is read here."""
 
     _records: Any
@@ -61,7 +61,7 @@ class PatientRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafk
             return super().__next__()
         except (CorruptRecordException, UnicodeDecodeError) as error:
             batch, rest = self._batch_of(self._records.data, self.next_fetch_offset, error)
-            self._records = KeptRecords(rest)
+            self._records = RereadableRecords(rest)
             self._records_iterator = self._again(batch)
             return next(self)
 
@@ -95,5 +95,5 @@ class PatientRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafk
 
 def install() -> None:
     """Let aiokafka's fetcher use both; the package has no place to say so."""
-    fetcher.MemoryRecords = KeptRecords
-    fetcher.PartitionRecords = PatientRecords
+    fetcher.MemoryRecords = RereadableRecords
+    fetcher.PartitionRecords = LenientRecords

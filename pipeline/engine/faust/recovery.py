@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -12,46 +10,7 @@ from faust.tables import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
 
-from pipeline.engine.restore import Job, Stopped, restore
-from pipeline.engine.table import StateTable
-
-
-class Restorer:
-    """Runs the bulk restore of all tables in a thread, one at a time, and can call it off."""
-
-    def __init__(self, config: Mapping[str, Any], *, stale_seconds: float) -> None:
-        self._config = config
-        self._stale_seconds = stale_seconds
-        self._stop = threading.Event()
-        self._running: asyncio.Task[list[Job]] | None = None
-
-    async def run(self, tables: Iterable[StateTable]) -> None:
-        """Bring the held partitions of all tables to the ends of their changelogs.
-
-        Raises:
-            Stopped: `cancel` was called.
-        """
-        chosen = list(tables)
-        self._stop.clear()
-        self._running = asyncio.create_task(asyncio.to_thread(self._work, chosen), name="restore")
-        # A cancelled wait must not leave the thread writing to stores that are being closed: see `cancel`.
-        jobs = await asyncio.shield(self._running)
-        for table in chosen:
-            await table.restored(jobs)
-        # The thread may have been past its last look: what waits for its end must not find us ready.
-        if self._stop.is_set():
-            raise Stopped
-
-    def _work(self, tables: list[StateTable]) -> list[Job]:
-        jobs = [job for table in tables for job in table.open_jobs()]
-        restore(self._config, jobs, stale_seconds=self._stale_seconds, stop=self._stop)
-        return jobs
-
-    async def cancel(self) -> None:
-        """Call off a running restore and wait until its thread has let go of the stores."""
-        self._stop.set()
-        if self._running is not None:
-            await asyncio.wait([self._running])
+from pipeline.kafka.reader import Stopped
 
 
 class BulkRecovery(Recovery):
@@ -87,7 +46,7 @@ class BulkRecovery(Recovery):
 
 
 class BulkTableManager(TableManager):
-    """Faust's table manager with BulkRecovery; `restore` and `fatal` are set by the engine."""
+    """Faust's table manager with BulkRecovery; `restore` and `fatal` are set by the runtime."""
 
     restore: Callable[[], Any]
     fatal: Callable[[BaseException], None]

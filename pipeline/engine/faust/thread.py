@@ -7,16 +7,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from pipeline.engine import lenient
-
-if TYPE_CHECKING:
-    from pipeline.engine.consumer import RoundConsumer
+from pipeline.engine.faust import lenient
 
 lenient.install()
 
@@ -33,7 +30,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     each other for ever, and both handle every event.
     """
 
-    consumer: RoundConsumer
+    #: The `RoundConsumer` that made it.
+    consumer: Any
     _look: asyncio.Future[Any] | None = None
 
     async def _fetch_records(self, *args: Any, **options: Any) -> Any:

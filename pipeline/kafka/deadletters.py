@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
+
+from pipeline.kafka.messages import Headers
 
 #: Room that a dead letter's own headers need.
 LETTER_OVERHEAD = 16_384
 MAX_DETAIL = 1_000
-
-#: As aiokafka gives them; Kafka allows a header without a value.
-Headers = Sequence[tuple[str, bytes | None]]
 
 #: Header -> meaning. Values are UTF-8 text.
 HEADERS: Mapping[str, str] = {
@@ -27,8 +26,8 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-class Message(Protocol):
-    """A Kafka message; aiokafka's records are some."""
+class Content(Protocol):
+    """What a dead letter keeps of a message; every `ReceivedMessage` has it."""
 
     @property
     def key(self) -> bytes | None:
@@ -43,7 +42,7 @@ class Message(Protocol):
         """As in Kafka."""
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A dead letter."""
 
     key: bytes | None
@@ -51,8 +50,8 @@ class Letter(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-def letter_of(  # noqa: D417 - the headers are told of above
-    message: Message,
+def dead_letter(  # noqa: D417 - the headers are told of above
+    message: Content,
     *,
     max_bytes: int,
     reason: str,
@@ -65,7 +64,7 @@ def letter_of(  # noqa: D417 - the headers are told of above
     detail: str = "",
     store: str = "",
     account: str = "",
-) -> Letter:
+) -> DeadLetter:
     """The dead letter of a message.
 
     A message too large to be copied is left where it lies: the letter has its place, and nothing else of it.
@@ -84,6 +83,35 @@ def letter_of(  # noqa: D417 - the headers are told of above
     if size + LETTER_OVERHEAD > max_bytes:
         detail = f"too large to be copied here, it lies at its place; {detail}"
         key, value, own = None, None, []
+    said = dead_headers(
+        reason=reason,
+        stage=stage,
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        at_ms=at_ms,
+        field=field,
+        detail=detail,
+        store=store,
+        account=account,
+    )
+    return DeadLetter(key, value, [*own, *said])
+
+
+def dead_headers(
+    *,
+    reason: str,
+    stage: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    at_ms: int,
+    field: str = "",
+    detail: str = "",
+    store: str = "",
+    account: str = "",
+) -> list[tuple[str, bytes]]:
+    """The headers a dead letter has besides its message's own; the arguments are those of `HEADERS`."""
     said = {
         "dead-reason": reason,
         "dead-field": field,
@@ -96,4 +124,4 @@ def letter_of(  # noqa: D417 - the headers are told of above
         "dead-offset": str(offset),
         "dead-at": str(at_ms),
     }
-    return Letter(key, value, [*own, *((name, text.encode(errors="replace")) for name, text in said.items())])
+    return [(name, text.encode(errors="replace")) for name, text in said.items()]

@@ -13,19 +13,17 @@ from faust.types.transports import TransportT
 from yarl import URL
 
 from pipeline.config import Settings
-from pipeline.engine.consumer import RoundTransport
-from pipeline.engine.recovery import BulkTableManager
-from pipeline.engine.security import credentials
-from pipeline.kafka import bootstrap, security
-from pipeline.topics import full_name
+from pipeline.engine.faust.consumer import RoundTransport
+from pipeline.engine.faust.recovery import BulkTableManager
+from pipeline.engine.faust.security import credentials
+from pipeline.kafka.settings import aiokafka_config
+from pipeline.kafka.topics import full_name
 
 COMMIT_EVERY = 1.0
-#: Modules whose classes are services of Faust's, which tell of every start and stop.
-_SERVICES = ("app", "consumer", "recovery", "table", "thread")
 
 
 class _Boot(BootStrategy):
-    """No producer of Faust's (`producer.Sender` is ours), no web server (`pipeline.observe` is ours)."""
+    """No producer of Faust's and no web server: the engine has its own."""
 
     enable_kafka_producer = False
     enable_web = False
@@ -35,7 +33,7 @@ class StageApp(faust.App):
     """A Faust app that reads in rounds and ends the process where Faust would restart a service."""
 
     BootStrategy = _Boot
-    #: Set by the engine.
+    #: Set by the runtime.
     on_fatal: Callable[[BaseException], None]
 
     def _new_transport(self) -> TransportT:
@@ -45,19 +43,14 @@ class StageApp(faust.App):
         self.on_fatal(reason)
 
 
-def instance_id(settings: Settings, app_id: str, worker: str) -> str:
-    """The worker's name in its group."""
-    return f"{full_name(settings, app_id)}-{worker}"
-
-
-def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, round_size: int) -> StageApp:
+def make_app(app_id: str, settings: Settings, *, instance: str, directory: Path, round_size: int) -> StageApp:
     """A Faust app for one worker of a stage.
 
     Args:
         app_id: the stage's id, without the prefix: its consumer group and the start of its changelogs.
         settings: where Kafka is.
-        worker: the worker's name; unique among the stage's workers, and the same after a restart, so that
-            it gets its partitions back at once.
+        instance: the worker's name in its group; unique there, and the same after a restart, so that it gets
+            its partitions back at once.
         directory: the worker's own, with its state stores; exists.
         round_size: the most records in one round.
 
@@ -65,24 +58,24 @@ def make_app(app_id: str, settings: Settings, *, worker: str, directory: Path, r
         BrokerError: no broker is set or runs.
         SettingsError: a security setting that cannot be followed.
     """
-    for logger in ("faust", "mode", "aiokafka", *(f"pipeline.engine.{part}" for part in _SERVICES)):
+    for logger in ("faust", "mode", "aiokafka", "pipeline.engine.faust"):
         # On the loggers, not on a handler: otherwise every debug record is built and then dropped.
         logging.getLogger(logger).setLevel(logging.WARNING)
     # Faust tells of a missing topic-creation right at every start; `pipeline topics` creates them.
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
     name = full_name(settings, app_id)
-    servers = [URL(f"kafka://{server.strip()}") for server in bootstrap(settings).split(",")]
+    client = aiokafka_config(settings)
     options: dict[str, Any] = {
-        "broker": servers,
-        "broker_credentials": credentials(security(settings)),
-        "broker_client_id": "pipeline",
+        "broker": [URL(f"kafka://{server}") for server in client.bootstrap_servers],
+        "broker_credentials": credentials(client),
+        "broker_client_id": client.client_id,
         "broker_session_timeout": settings.kafka.session_timeout,
         "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,
         "broker_max_poll_records": round_size,
         # A long restore is no reason to leave the group; a hung process is its supervisor's business.
         "broker_max_poll_interval": 86_400.0,
-        "consumer_group_instance_id": instance_id(settings, app_id, worker),
+        "consumer_group_instance_id": instance,
         "consumer_auto_offset_reset": "earliest",
         "datadir": directory,
         "store": "memory://",

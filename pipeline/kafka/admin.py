@@ -1,6 +1,6 @@
 """What a Kafka cluster says about itself, and the few changes this program makes to it.
 
-Thin by intent: which facts are good and which changes are safe is decided in `pipeline.topics`.
+Thin by intent: which facts are good and which changes are safe is decided in `kafka.topic_check`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from pipeline.errors import BrokerError
-from pipeline.kafka import client_log, meaning
+from pipeline.kafka.errors import LastComplaint, client_log, code_of, in_words, unusable
 
 OFFSETS_TOPIC = "__consumer_offsets"
 
@@ -54,24 +54,23 @@ class Cluster:
     """An admin connection.
 
     Args:
-        config: librdkafka settings, from `pipeline.kafka.client_config`.
+        config: librdkafka settings, from `kafka.settings.client_config`.
         timeout: seconds an answer may take.
 
     Every method raises BrokerError when the cluster does not answer or refuses.
     """
 
     def __init__(self, config: Mapping[str, str | int | float | bool], timeout: float = 15.0) -> None:
-        self._servers = config["bootstrap.servers"]
+        self._servers = str(config["bootstrap.servers"])
         self._timeout = timeout
-        self._last_error = ""
+        self._complaint = LastComplaint()
         try:
             self._admin = AdminClient(
-                {**config, "error_cb": self._remember, "log.connection.close": False}, logger=client_log
+                {**config, "error_cb": self._complaint.remember, "log.connection.close": False},
+                logger=client_log,
             )
         except KafkaException as error:
-            raise BrokerError(
-                f"Kafka's client refuses its settings: {error.args[0].str()}", field="kafka.security"
-            ) from error
+            raise unusable(error) from error
 
     def facts(self, names: Iterable[str]) -> Facts:
         """Read what is there."""
@@ -154,6 +153,15 @@ class Cluster:
                 raise BrokerError(f"no leader for {', '.join(sorted(wanted))} after {deadline:g} s")
             time.sleep(0.05)
 
+    def serves(self, brokers: set[int], *, every_partition: bool) -> bool:
+        """Whether it counts these brokers as alive, and, where asked, has a leader for all it holds."""
+        try:
+            found = self._admin.list_topics(timeout=self._timeout)
+        except KafkaException:
+            return False
+        led = all(part.leader >= 0 for topic in found.topics.values() for part in topic.partitions.values())
+        return brokers <= found.brokers.keys() and (led or not every_partition)
+
     def _metadata(self) -> ClusterMetadata:
         try:
             return self._admin.list_topics(timeout=self._timeout)
@@ -165,7 +173,7 @@ class Cluster:
         try:
             return self._config(future)
         except BrokerError as error:
-            if _code(error.__cause__) == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            if code_of(error.__cause__) == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
                 return None
             raise
 
@@ -179,7 +187,7 @@ class Cluster:
         try:
             return future.result(self._timeout + 5)
         except KafkaException as error:
-            if _code(error) == harmless:
+            if code_of(error) == harmless:
                 return None
             raise self._broken(what, error) from error
         except TimeoutError as error:
@@ -188,14 +196,7 @@ class Cluster:
     def _broken(self, what: str, error: KafkaException) -> BrokerError:
         """Where nothing answers, the connection's last complaint (a failed handshake) tells most."""
         self._admin.poll(0)  # hands over the complaints
-        silent = _code(error) in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)  # noqa: SLF001 - their names
-        reason = (silent and self._last_error) or error.args[0].str()
-        hint = (meaning(reason) or "is the cluster up, and kafka.security right?") if silent else ""
-        return BrokerError(f"{what} ({self._servers}): {reason}", hint=hint)
-
-    def _remember(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the name librdkafka gives it
-            self._last_error = error.str().partition(" (after ")[0]
+        return in_words(what, error.args[0], self._servers, self._complaint.text)
 
 
 def _exists(topic: TopicMetadata | None) -> bool:
@@ -210,7 +211,3 @@ def _is_led(topic: TopicMetadata | None) -> bool:
 
 def _replication(topic: TopicMetadata) -> int:
     return min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
-
-
-def _code(error: BaseException | None) -> int | None:
-    return error.args[0].code() if isinstance(error, KafkaException) else None

@@ -9,8 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 from aiokafka.errors import ConsumerStoppedError
@@ -18,7 +17,10 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from pipeline.engine.thread import ConsumerThread
+from pipeline.engine.faust.thread import ConsumerThread
+from pipeline.engine.rounds import Round
+from pipeline.kafka.messages import ReceivedMessage
+from pipeline.kafka.messages import TopicPartition as Place
 
 #: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
@@ -28,52 +30,21 @@ MARKERS = 16
 BUFFER_BYTES = 64 * 1024 * 1024
 
 
-class Record(Protocol):
-    """A Kafka message as aiokafka gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Records that arrived together: per partition, in the order of their offsets.
-
-    `count` and `size` (of the values, in bytes) are for the buffer's limits.
-    """
-
-    batches: tuple[tuple[TP, list[Record]], ...]
-    count: int = 0
-    size: int = 0
-
-    def joined(self, later: Round) -> Round:
-        """Both as one."""
-        batches = dict(self.batches)
-        for tp, records in later.batches:
-            batches[tp] = [*batches.get(tp, ()), *records]
-        return Round(tuple(batches.items()), self.count + later.count, self.size + later.size)
-
-
 class RoundConsumer(driver.Consumer):
     """Gives each agent rounds as the values of its stream, and commits what `release` says is done.
 
     Membership, assignment, seeking and the commit timer stay Faust's.
     """
 
-    #: Records an agent may have waiting; set by the engine.
+    #: Records an agent may have waiting; set by the runtime.
     buffer: int = 4_000
-    #: Ends work in hand before partitions are given back; set by the engine.
-    pause: Callable[[], Awaitable[None]] | None = None
-    #: Ends the process; set by the engine.
+    #: Ends work in hand before partitions are given back; set by the runtime.
+    pause: Callable[[], Awaitable[None]]
+    #: Ends the process; set by the runtime.
     on_fatal: Callable[[BaseException], None]
-    #: Told, in another thread, the member id under which the group knows us no more; set by the engine.
+    #: Told, in another thread, the member id under which the group knows us no more; set by the runtime.
     on_lost: Callable[[str], None]
-    #: Told the member id under which we joined; set by the engine.
+    #: Told the member id under which we joined; set by the runtime.
     on_joined: Callable[[str], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,9 +65,9 @@ class RoundConsumer(driver.Consumer):
 
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
-    def release(self, done: Mapping[TP, int]) -> None:
+    def release(self, done: Mapping[Place, int]) -> None:
         """Everything before these offsets is dealt with and may be committed."""
-        self._next.update(done)
+        self._next.update({TP(*place): offset for place, offset in done.items()})
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002
         return iter(list(self._next))
@@ -111,8 +82,7 @@ class RoundConsumer(driver.Consumer):
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
             await self._thread.call_thread(self._thread.stop_looking)
-            if self.pause is not None:
-                await self.pause()
+            await self.pause()
             await self.maybe_wait_for_commit_to_finish()
             await self.commit()
             for tp in revoked:
@@ -185,14 +155,14 @@ class RoundConsumer(driver.Consumer):
             if position is not None:
                 self._reached[tp] = position
 
-    async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[Record]]:
+    async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[ReceivedMessage]]:
         """What there is; a partition that filled a whole look lets the others go first at the next.
 
         aiokafka empties what it has of one partition before it turns to another: behind a backlog of one,
         records of all others would wait for dozens of rounds.
         """
         others = wanted - self._had_its_turn
-        records: Mapping[TP, list[Record]] = {}
+        records: Mapping[TP, list[ReceivedMessage]] = {}
         if others and others != wanted:
             records = await self._getmany(others, 0)
         records = records or await self._getmany(wanted, seconds)
@@ -214,13 +184,13 @@ class RoundConsumer(driver.Consumer):
         too_many = sum(waiting.count for waiting in rounds) >= self.buffer
         return too_many or sum(waiting.size for waiting in rounds) >= BUFFER_BYTES
 
-    def _hand_over(self, records: Mapping[TP, list[Record]], generation: int) -> None:
-        rounds: dict[Any, list[tuple[TP, list[Record]]]] = {}
+    def _hand_over(self, records: Mapping[TP, list[ReceivedMessage]], generation: int) -> None:
+        rounds: dict[Any, list[tuple[Place, list[ReceivedMessage]]]] = {}
         for aiotp, batch in records.items():
-            tp = TP(aiotp.topic, aiotp.partition)
+            tp, place = TP(aiotp.topic, aiotp.partition), Place(aiotp.topic, aiotp.partition)
             self._handed[tp] = batch[-1].offset + 1
             for channel in self.app.topics._tp_index.get(tp, ()):  # type: ignore[attr-defined]
-                rounds.setdefault(channel, []).append((tp, batch))
+                rounds.setdefault(channel, []).append((place, batch))
         for channel, batches in rounds.items():
             count = sum(len(batch) for _, batch in batches)
             size = sum(len(record.value or b"") for _, batch in batches for record in batch)
@@ -241,8 +211,8 @@ class RoundConsumer(driver.Consumer):
 
     def _event(self, value: Round, generation: int) -> faust.Event:
         """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""
-        tp, records = value.batches[0]
-        first = records[0]
+        place, records = value.batches[0]
+        first, tp = records[0], TP(*place)
         message = ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -260,29 +230,31 @@ class RoundConsumer(driver.Consumer):
 
     # What an operator wants to know.
 
-    def lag(self) -> dict[TP, int]:
+    def lag(self) -> dict[Place, int]:
         """Messages not dealt with yet, by partition."""
-        found: dict[TP, int] = {}
+        found: dict[Place, int] = {}
         with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
             for tp in self.assignment():
                 end, start = self.highwater(tp), self._next.get(tp, self._committed_offset[tp])
                 if end is not None and not self._is_changelog_tp(tp):
                     lag = max(0, end - (start or 0))
-                    found[tp] = max(0, end - self.dealt_with(tp)) if 0 < lag <= MARKERS else lag
+                    place = Place(*tp)
+                    found[place] = max(0, end - self.dealt_with(place)) if 0 < lag <= MARKERS else lag
         return found
 
-    def dealt_with(self, tp: TP) -> int:
+    def dealt_with(self, place: Place) -> int:
         """The offset before which no record of a partition waits; 0 where that is not known yet.
 
         It is beyond the last record's where what follows is no record: the end of a transaction.
         """
+        tp = TP(*place)
         self._asked.add(tp)
         done, handed = self._next.get(tp, 0), self._handed.get(tp, 0)
         return max(done, self._reached.get(tp, 0)) if done >= handed else done
 
-    def withhold(self, tp: TP) -> None:
+    def withhold(self, place: Place) -> None:
         """Read no more of a partition until it is assigned again: then from what is committed."""
-        self._withheld.add(tp)
+        self._withheld.add(TP(*place))
 
 
 class RoundTransport(driver.Transport):

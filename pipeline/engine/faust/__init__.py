@@ -1,0 +1,1 @@
+"""Faust, fenced: membership, assignment and scheduling behind `engine.runtime.Runtime` (docs/adr/0002)."""

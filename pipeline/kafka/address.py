@@ -1,0 +1,47 @@
+"""Where Kafka is: the servers of the settings, or the embedded broker that runs now."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+
+from pipeline.config import Settings
+from pipeline.errors import BrokerError
+
+#: Long enough for a busy machine; a broker on this one answers within milliseconds.
+CONNECT_TIMEOUT = 2.0
+
+
+def address_file(data_dir: Path) -> Path:
+    """The file in which a running `pipeline kafka` leaves its bootstrap address."""
+    return data_dir / "kafka" / "bootstrap"
+
+
+def bootstrap(settings: Settings) -> str:
+    """The bootstrap servers: `kafka.bootstrap`, else those of the embedded broker that runs now.
+
+    Raises:
+        BrokerError: none is set, and no embedded broker answers.
+    """
+    if settings.kafka.bootstrap:
+        return settings.kafka.bootstrap
+    path = address_file(settings.data_dir)
+    hint = "start `pipeline kafka`, or set kafka.bootstrap to a cluster of yours"
+    try:
+        servers = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BrokerError(
+            f"no embedded broker runs in {settings.data_dir}, and kafka.bootstrap is not set", hint=hint
+        ) from error
+    if not any(answers(server) for server in servers.split(",")):
+        raise BrokerError(f"the embedded broker does not answer at {servers} ({path})", hint=hint)
+    return servers
+
+
+def answers(server: str, timeout: float = CONNECT_TIMEOUT) -> bool:
+    """Whether `host:port` takes a TCP connection within `timeout` seconds."""
+    host, _, port = server.rpartition(":")
+    with contextlib.suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout):
+        return True
+    return False

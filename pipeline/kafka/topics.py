@@ -1,0 +1,101 @@
+"""Every topic this program uses, in one table.
+
+Partition counts are fixed for the life of a topic: keys would move and lose their order. Retention counts
+from arrival (`LogAppendTime`), whatever a producer's clock or a pulled order's age says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.config import Settings
+from pipeline.events import Kind
+from pipeline.records import RecordKind
+
+TRANSLATE_APP = "pipeline-translate"
+DELIVER_APP = "pipeline-deliver"
+RECEIPTS = "connectif.receipts"
+COUPONS_USED = "coupons.used"
+DEADLETTERS = "deadletters"
+DEADLETTER_PARTITIONS = 4
+
+DAY_MS = 86_400_000
+#: What headers, key and framing add to a body of the gateway's largest size.
+MESSAGE_OVERHEAD = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it must be; `name` has its prefix."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+def full_name(settings: Settings, name: str) -> str:
+    """The name on the cluster of a topic, an application id or a consumer group: with the prefix."""
+    return settings.kafka.topic_prefix + name
+
+
+def changelog(app_id: str, table: str) -> str:
+    """The changelog topic of a stage's table, without the prefix."""
+    return f"{app_id}-{table}-changelog"
+
+
+def table(settings: Settings) -> tuple[Topic, ...]:
+    """Every topic, as these settings want it."""
+    kafka = settings.kafka
+    state_days, told_days = settings.translate.state_days, settings.deliver.state_days
+    topics = [
+        *(_log(settings, kind.topic, kafka.shop_partitions, kafka.shop_retention_days) for kind in Kind),
+        *(
+            _log(settings, kind.topic, kafka.account_partitions, kafka.record_retention_days)
+            for kind in RecordKind
+        ),
+        _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
+        _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
+        _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
+        _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
+        _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
+        _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
+        _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+    ]
+    return tuple(topics)
+
+
+def _log(settings: Settings, name: str, partitions: int, retention_days: int) -> Topic:
+    """A topic that is a history: kept whole for its days."""
+    config = {"cleanup.policy": "delete", "retention.ms": str(retention_days * DAY_MS)}
+    return _topic(settings, name, partitions, config)
+
+
+def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days: int | None = None) -> Topic:
+    """A topic that is a table: the newest value of each key, for ever or for the table's days."""
+    config = {
+        "cleanup.policy": "compact,delete" if days else "compact",
+        "retention.ms": str(days * DAY_MS) if days else "-1",
+        # Only closed segments are compacted: small ones keep the restore of a lost state store short.
+        "segment.bytes": str(64 * 1024 * 1024),
+        "segment.ms": str(DAY_MS),
+        "min.cleanable.dirty.ratio": "0.2",
+        # A worker away for longer than this would miss deletions and keep what is gone.
+        "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
+    }
+    return _topic(settings, changelog(app_id, name), partitions, config)
+
+
+def _topic(settings: Settings, name: str, partitions: int, config: Mapping[str, str]) -> Topic:
+    kafka = settings.kafka
+    common = {
+        "min.insync.replicas": str(kafka.min_insync),
+        "max.message.bytes": str(kafka.max_message_bytes),
+        "message.timestamp.type": "LogAppendTime",
+        "unclean.leader.election.enable": "false",
+        # A limit in bytes set for the whole cluster would cut the days short.
+        "retention.bytes": "-1",
+    }
+    return Topic(full_name(settings, name), partitions, kafka.replication, {**config, **common})
