@@ -38,6 +38,8 @@ _MACHINE = re.compile(
     r"|transport endpoint is not connected|no such device",
     re.IGNORECASE,
 )
+#: What it says where another process has the store. A damaged block is told of in words with `lock` in them.
+_IN_USE = re.compile(r"while lock file|lock hold by", re.IGNORECASE)
 #: Damaged stores of a worker that are kept for whoever wants to look at them; older ones are deleted.
 KEPT_ASIDE = 3
 #: The key that holds the store's position; keys of ours never start with a zero byte.
@@ -124,7 +126,7 @@ class PartitionStore:
         except Exception as error:
             if _MACHINE.search(str(error)):
                 raise PipelineError(f"the state store {self.path} cannot be opened: {error}") from error
-            if "lock" in str(error).lower():
+            if _IN_USE.search(str(error)):
                 raise PipelineError(
                     f"the state store {self.path} is in use by another process",
                     hint="give each worker on this machine its own --worker name",

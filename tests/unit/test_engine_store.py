@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -288,6 +289,27 @@ def test_a_damaged_store_is_set_aside_and_an_empty_one_takes_its_place(
     opened.apply({b"a": b"1"}, offset=0, at=99)
     assert dict(opened.items()) == {b"a": b"1"}
     opened.close()
+
+
+def test_a_table_damaged_anywhere_never_looks_like_one_in_use(tmp_path: Path) -> None:
+    path = filled(tmp_path / "entities-3.db")
+    [table] = path.glob("*.sst")
+    whole = table.read_bytes()
+    kept = tmp_path / "kept"
+    shutil.copytree(path, kept)
+    for place in range(len(whole) - 40, len(whole) - 1_100, -120):  # its indexes and filters
+        shutil.rmtree(path)
+        shutil.copytree(kept, path)
+        (path / table.name).write_bytes(
+            whole[:place] + bytes(one ^ 0x55 for one in whole[place:][:40]) + whole[place + 40 :]
+        )
+        opened = PartitionStore(path, MEMORY)
+        with contextlib.suppress(Damaged):
+            opened.multi_get([b"k%05d" % number for number in range(5_000)])
+        opened.close()
+        again = PartitionStore(path, MEMORY)
+        assert again.position in {None, Position(7, 99)}
+        again.close()
 
 
 def test_only_the_newest_damaged_stores_are_kept(tmp_path: Path) -> None:
