@@ -332,16 +332,15 @@ class Importer:
 
     def _imported(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
         detail, last_sent = f"import {job.import_id}", fingerprint_of(waiting.state)
-        state = waiting.state
-        left = (
-            isinstance(state, ContactState)
-            and word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED
+        state, key = waiting.state, Key(job.kind, record_id)
+        left = isinstance(state, ContactState) and (
+            word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED or self.asking.unsubscribes(key)
         )
         consent_ms = job.consent_ms if left else None
         ending = Ending(
             Outcome.DELIVERED, "imported", detail, fingerprint=last_sent, unsubscribing_ms=consent_ms
         )
-        return self.asking.noted(Key(job.kind, record_id), ending)
+        return self.asking.noted(key, ending)
 
     def _refusal(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
         """A code that may have been sent before is refused because the set has it."""
