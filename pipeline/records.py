@@ -263,7 +263,8 @@ class Receipt(Frozen):
     )
     withdrawn_ms: Int | None = Field(
         default=None,
-        description="the person has withdrawn in Connectif since then, epoch ms; `subscribed` was not told",
+        description="when the person withdrew in Connectif, epoch ms; with the note "
+        "consent_withdrawn_in_connectif `subscribed` was not told, else what was told is newer",
     )
     unsubscribing_ms: Int | None = Field(
         default=None,

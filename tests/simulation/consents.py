@@ -102,7 +102,10 @@ def _told_apart(world: Judged, email: str, withdrawn: Sequence[float]) -> list[f
     if not withdrawn:
         return []
     ours = [
-        (one.unsubscribing_ms - CLOCKS_MS, one.at_ms + CLOCKS_MS)
+        (
+            one.unsubscribing_ms,
+            one.at_ms,
+        )  # all clocks are one here: a withdrawal outside of it is the person's
         for one in world.receipts()
         if one.kind is RecordKind.CONTACT and one.id == email and one.unsubscribing_ms is not None
     ]

@@ -155,6 +155,16 @@ def end_of(history: list[Said], *, ticks: bool) -> tuple[bool, list[Word], list[
 @settings(max_examples=60, deadline=None)
 @example(history=[Said("tick", 0, True), Said("left", 0, True), Said("subscribed", 45, True)])
 @example(history=[Said("left", 0, True), Said("tick", 1_400_000, True)])
+@example(history=[Said("left", 0, True), Said("tick", 0, True), Said("subscribed", 65, True)])
+@example(history=[Said("left", 0, True), Said("tick", 0, False), Said("subscribed", 65, False)])
+@example(
+    history=[
+        Said("left", 0, True),
+        Said("tick", 0, True),
+        Said("unsubscribed", 65, True),
+        Said("subscribed", 65, True),
+    ]
+)
 @given(history=histories)
 def test_nobody_is_subscribed_whose_newest_word_is_a_withdrawal(history: list[Said], *, ticks: bool) -> None:
     subscribed, own, ticked = end_of(history, ticks=ticks)
@@ -167,6 +177,14 @@ def test_nobody_is_subscribed_whose_newest_word_is_a_withdrawal(history: list[Sa
 
 @settings(max_examples=60, deadline=None)
 @example(history=[Said("subscribed", 0, True), Said("left", 0, True), Said("subscribed", 0, True)])
+@example(
+    history=[
+        Said("unsubscribed", 25, True),
+        Said("subscribed", 25, True),
+        Said("pending", 0, True),
+        Said("subscribed", 65, True),
+    ]
+)
 @given(history=histories)
 def test_who_subscribed_last_is_subscribed(history: list[Said]) -> None:
     subscribed, own, _ = end_of(history, ticks=False)

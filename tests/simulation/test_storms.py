@@ -12,8 +12,11 @@ import pytest
 from tests.simulation.plan import plan_of
 from tests.simulation.weather import rage
 
+#: Storms that failed once.
+FAILED = (152,)
 
-@pytest.mark.parametrize("seed", range(24))
+
+@pytest.mark.parametrize("seed", [*range(24), *FAILED])
 def test_a_storm_leaves_nothing_missing_twice_or_old(tmp_path: Path, seed: int) -> None:
     rage(plan_of(seed), tmp_path)
 

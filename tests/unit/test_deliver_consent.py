@@ -18,12 +18,16 @@ from pipeline.deliver.state.consent import (
     STATUS,
     Said,
     is_fresh,
+    is_of_an_order,
+    known_withdrawal,
+    left_before,
     moment_of,
     read_said,
     remembered,
     withdrawal,
     without_consent,
 )
+from pipeline.deliver.state.contact import Consent
 from pipeline.deliver.state.diff import apply, diff
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.last_sent import LastSentContact
@@ -93,12 +97,64 @@ def test_a_withdrawal_that_was_found_makes_every_word_that_is_not_newer_no_news(
         assert diff(told, newer) == PutContact({"newsletter": "subscribed"})
 
 
-def test_when_an_unsubscription_was_told_is_known_until_a_subscription_is() -> None:
+def test_when_an_unsubscription_was_told_stays_known_as_connectif_keeps_its_date() -> None:
     left = LastSentContact(consent={SEEN: (NOON, True)})
     told = remembered(left, withdrawn_ms=None, unsubscribing_ms=NOON, at_ms=NOON + 5)
     assert LastSentContact.from_json(told.to_json()).withdrew == (NOON, NOON + 5)
     later = LastSentContact(consent={SEEN: (NOON + 9, False)}, withdrew=told.withdrew)
-    assert remembered(later, withdrawn_ms=None, unsubscribing_ms=None, at_ms=NOON).withdrew is None
+    assert remembered(later, withdrawn_ms=None, unsubscribing_ms=None, at_ms=NOON).withdrew == told.withdrew
+
+
+def test_a_withdrawal_in_connectif_stays_known_whatever_it_dates_later() -> None:
+    ticked = LastSentContact(consent={SEEN: (NOON, False)})
+    told = remembered(ticked, withdrawn_ms=NOON - 60_000, unsubscribing_ms=None, at_ms=NOON)
+    assert told.newsletter == "subscribed"
+    assert LastSentContact.from_json(told.to_json()) == told
+    assert LastSentContact.from_json(told.to_json()[:-1]).left_ms == 0  # as releases before wrote it
+    assert known_withdrawal(told, NOON - 70_000) == NOON - 60_000
+    assert known_withdrawal(told, NOON) is None
+    assert known_withdrawal(ticked, NOON - 70_000) is None
+    assert known_withdrawal(None, NOON) is None
+    assert told.lost().left_ms == told.left_ms
+
+
+def test_an_unsubscription_that_we_sent_is_nobodys_withdrawal_in_connectif() -> None:
+    assert left_before(Said("subscribed", NOON), None) == NOON
+    assert left_before(Said("subscribed", NOON), (NOON - 5, NOON + 5)) is None
+    assert left_before(Said("subscribed", NOON), (NOON + 1_001, NOON + 2_000)) == NOON
+    assert left_before(Said("unsubscribed"), None) is None
+
+
+def test_a_customers_word_that_takes_the_place_of_an_orders_is_compared_with_connectif_again() -> None:
+    ticked = LastSentContact(consent={SEEN: (NOON, False)})
+    own = ContactState(by_email=True, consent={OWN: (NOON - 60_000, False)})
+    assert diff(ticked, own) == PutContact({"newsletter": "subscribed"})
+    same = ContactState(by_email=True, consent={OWN: (NOON, False)})
+    assert diff(ticked, same) == Unchanged("same")  # of one moment: no withdrawal lies in between
+    assert diff(apply(ticked, own), own) == Unchanged("same")
+
+
+@pytest.mark.parametrize(
+    ("sent", "left", "ours", "of_an_order"),
+    [
+        ({SEEN: (NOON, False)}, NOON - 30_000, None, True),
+        (
+            {SEEN: (NOON, False)},
+            NOON + 30_000,
+            None,
+            False,
+        ),  # left after that, too
+        ({SEEN: (NOON, False)}, NOON + 30_000, (NOON + 29_000, NOON + 31_000), True),
+        ({SEEN: (NOON, True)}, NOON - 30_000, None, False),
+        ({OWN: (NOON - 60_000, False)}, NOON - 30_000, None, False),
+        ({}, NOON - 30_000, None, False),
+    ],
+)
+def test_a_subscription_sent_for_an_order_is_known_by_its_newer_moment(
+    sent: Consent, left: int, ours: tuple[int, int] | None, of_an_order: bool
+) -> None:
+    last_sent, said = LastSentContact(consent=sent), Said("subscribed", left)
+    assert is_of_an_order(last_sent, NOON - 60_000, said, ours) is of_an_order
 
 
 @pytest.mark.parametrize(
@@ -145,9 +201,9 @@ def test_only_a_live_word_of_late_is_told_unasked(age: int, lane: Lane, doubtful
 def test_a_word_that_may_have_been_told_against_a_withdrawal_is_taken_back() -> None:
     command = PutContact({"name": "Ann", "newsletter": "subscribed"})
     there = Said("subscribed", NOON)
-    assert without_consent(command, there, doubtful=False) == PutContact({"name": "Ann"})
+    assert without_consent(command, there, may_be_sent=False) == PutContact({"name": "Ann"})
     undone = {"name": "Ann", "newsletter": "unsubscribed"}
-    assert without_consent(command, there, doubtful=True) == PutContact(undone)
+    assert without_consent(command, there, may_be_sent=True) == PutContact(undone)
 
 
 FIELDS = {

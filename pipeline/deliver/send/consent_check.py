@@ -12,7 +12,8 @@ from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import Permit
 from pipeline.deliver.send.contact_sync import ConsentDecision, ContactSync
-from pipeline.deliver.state.commands import Command, Unchanged
+from pipeline.deliver.state.commands import Command, PutContact, Unchanged
+from pipeline.deliver.state.consent import UNSUBSCRIBED
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
 from pipeline.deliver.state.key import Key
@@ -45,8 +46,8 @@ class Asking:
         self._imports = scheduler.imports
         self._client = client
         self._contacts = contacts
-        #: Of people whose row leaves their `subscribed` out: why.
-        self._left_out: dict[str, ConsentDecision] = {}
+        #: Of people whose row was decided by what Connectif knows: what it leaves out, and why.
+        self._decided: dict[str, ConsentDecision] = {}
 
     def diff(self, key: Key, waiting: Waiting) -> Command | None:
         """What a row is to send; None where Connectif is to be asked first."""
@@ -55,20 +56,26 @@ class Asking:
         )
         if key.kind is not RecordKind.CONTACT:
             return command
-        self._left_out.pop(key.id, None)
+        self._decided.pop(key.id, None)
         if not self._contacts.asks(key, waiting, command):
             return command
         said = self._contacts.known(key, waiting)
         if said is None:
             return None
         decision = self._contacts.decide(key, waiting, said)
-        if decision.note:
-            self._left_out[key.id] = decision
+        if decision.note or decision.withdrawn_ms is not None:
+            self._decided[key.id] = decision
         return Unchanged(decision.note) if decision.tells_nothing(said) else decision.command
+
+    def unsubscribes(self, key: Key) -> bool:
+        """Whether a row takes a `subscribed` back that Connectif was sent against a withdrawal it knows."""
+        decision = self._decided.get(key.id) if key.kind is RecordKind.CONTACT else None
+        fields = decision.command.fields if decision and isinstance(decision.command, PutContact) else None
+        return (fields or {}).get("newsletter") == UNSUBSCRIBED
 
     def noted(self, key: Key, ending: Ending) -> Ending:
         """The ending of a row, with what was left out of it."""
-        decision = self._left_out.pop(key.id, None) if key.kind is RecordKind.CONTACT else None
+        decision = self._decided.pop(key.id, None) if key.kind is RecordKind.CONTACT else None
         return ending if decision is None else decision.on(ending)
 
     def set_aside(self, kind: RecordKind, batch: ImportBatch, people: Sequence[str]) -> bool:

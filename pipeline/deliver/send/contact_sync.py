@@ -24,6 +24,9 @@ from pipeline.deliver.state.consent import (
     WITHDRAWN,
     Said,
     is_fresh,
+    is_of_an_order,
+    known_withdrawal,
+    left_before,
     moment_of,
     read_said,
     sends_subscribed,
@@ -45,7 +48,7 @@ class ConsentDecision:
     Attributes:
         command: what is left to do.
         note: why its `subscribed` is left out; empty where it is sent.
-        withdrawn_ms: see `Receipt`.
+        withdrawn_ms: when the person withdrew in Connectif, see `Receipt`.
     """
 
     command: Command
@@ -57,10 +60,14 @@ class ConsentDecision:
         return bool(self.note) and self.command == PutContact({}) and said is not NOBODY
 
     def on(self, ending: Ending) -> Ending:
-        """The ending, with what was left out on it."""
-        if not self.note:
-            return ending
-        return replace(ending, notes=(*ending.notes, self.note), withdrawn_ms=self.withdrawn_ms)
+        """The ending, with what was left out on it, and what Connectif knows."""
+        if self.withdrawn_ms is None and not self.note:
+            return ending  # most
+        notes = (*ending.notes, self.note) if self.note else ending.notes
+        withdrawn_ms = max(
+            self.withdrawn_ms or 0, ending.withdrawn_ms or 0
+        )  # the answer may know a newer one
+        return replace(ending, notes=notes, withdrawn_ms=withdrawn_ms or None)
 
 
 @dataclass(slots=True)
@@ -130,9 +137,12 @@ class ContactSync:
         """Whether Connectif is to be asked before the command's `subscribed` is sent."""
         if not sends_subscribed(command):
             return False  # most: nothing is read for them
-        moment = moment_of(self.last_sent(key), waiting, command)
+        last_sent = self.last_sent(key)
+        moment = moment_of(last_sent, waiting, command)
         if moment is None:
             return False
+        if not command.delete_first and known_withdrawal(last_sent, moment) is not None:
+            return True
         return not is_fresh(moment, waiting, self.now_ms(), self._fresh, doubtful=self._doubtful(key))
 
     def decide(self, key: Key, waiting: Waiting, said: Said) -> ConsentDecision:
@@ -142,13 +152,21 @@ class ContactSync:
         moment = moment_of(last_sent, waiting, command)
         if moment is None or not isinstance(command, PutContact):
             return ConsentDecision(command)
-        withdrawn_ms = withdrawal(said, moment, self.ours(key, last_sent))
+        ours = self.ours(key, last_sent)
+        withdrawn_ms = withdrawal(said, moment, ours)
+        before = None if command.delete_first else last_sent
+        if withdrawn_ms is None:
+            withdrawn_ms = known_withdrawal(before, moment)
         if withdrawn_ms is not None:
-            rest = without_consent(command, said, doubtful=self._doubtful(key))
+            may_be_sent = self._doubtful(key) or is_of_an_order(before, moment, said, ours)
+            rest = without_consent(command, said, may_be_sent=may_be_sent)
             return ConsentDecision(rest, WITHDRAWN, withdrawn_ms)
+        overruled_ms = left_before(said, ours)
         if self._overtaken(key, waiting, last_sent):
-            return ConsentDecision(without_consent(command, NOBODY, doubtful=False), OVERTAKEN)
-        return ConsentDecision(command)
+            return ConsentDecision(
+                without_consent(command, NOBODY, may_be_sent=False), OVERTAKEN, overruled_ms
+            )
+        return ConsentDecision(command, withdrawn_ms=overruled_ms)
 
     def _overtaken(self, key: Key, waiting: Waiting, last_sent: LastSentContact | None) -> bool:
         """Whether what came in meanwhile, and is sent next, is a withdrawal."""
@@ -209,7 +227,7 @@ class _Errand:
         """What Connectif says of the person."""
         kept, client = self.kept, self.contacts.client
         if kept.said is not None:
-            if self.contacts.decide(self.key, self.waiting, kept.said).withdrawn_ms is not None:
+            if self.contacts.decide(self.key, self.waiting, kept.said).note == WITHDRAWN:
                 return kept.said
             kept.said = None
         known = self.contacts.known(self.key, self.waiting)
@@ -297,9 +315,10 @@ class _Errand:
         moment = moment_of(before, self.waiting, command)
         if moment is None or said.withdrawn_ms is None:
             return last_sent
-        withdrawn_ms = withdrawal(said, moment, self.contacts.ours(self.key, before))
+        ours = self.contacts.ours(self.key, before)
+        withdrawn_ms = withdrawal(said, moment, ours)
         if withdrawn_ms is None:
-            return last_sent
+            return ConsentDecision(command, withdrawn_ms=left_before(said, ours)).on(last_sent)
         result, _ = await self._put({"newsletter": UNSUBSCRIBED}, touched=True, purpose=CONSENT)
         if not isinstance(result, Ending) or result.outcome is not Outcome.DELIVERED:
             return result

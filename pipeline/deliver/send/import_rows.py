@@ -9,6 +9,7 @@ from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
 from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.schedule.scheduler import Scheduler
+from pipeline.deliver.send.consent_check import Asking
 from pipeline.deliver.state.consent import UNSUBSCRIBED
 from pipeline.deliver.state.contact import ContactState, consent_of, word_of
 from pipeline.deliver.state.diff import fingerprint_of
@@ -32,7 +33,7 @@ class ImportRows:
         account: its name.
         partition_state: its records.
         scheduler: its imports.
-        noted: adds to an ending what was learned of a person's consent.
+        asking: knows what Connectif was asked of people's consent.
         end: writes endings down.
     """
 
@@ -42,13 +43,13 @@ class ImportRows:
         partition_state: PartitionState,
         scheduler: Scheduler,
         *,
-        noted: Callable[[Key, Ending], Ending],
+        asking: Asking,
         end: End,
     ) -> None:
         self._account = account
         self._partition_state = partition_state
         self._scheduler = scheduler
-        self._noted = noted
+        self._asking = asking
         self._end = end
 
     async def deliver(self, job: ImportJob, ids: Sequence[str]) -> None:
@@ -71,16 +72,15 @@ class ImportRows:
 
     def _imported(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
         detail, last_sent = f"import {job.import_id}", fingerprint_of(waiting.state)
-        state = waiting.state
-        left = (
-            isinstance(state, ContactState)
-            and word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED
+        state, key = waiting.state, Key(job.kind, record_id)
+        left = isinstance(state, ContactState) and (
+            word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED or self._asking.unsubscribes(key)
         )
         consent_ms = job.consent_ms if left else None
         ending = Ending(
             Outcome.DELIVERED, "imported", detail, fingerprint=last_sent, unsubscribing_ms=consent_ms
         )
-        return self._noted(Key(job.kind, record_id), ending)
+        return self._asking.noted(key, ending)
 
     def _refusal(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
         """A code that may have been sent before is refused because the set has it."""

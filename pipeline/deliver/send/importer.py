@@ -76,7 +76,7 @@ class Importer:
         self._contacts = contacts
         self.asking = Asking(account, partition_state, scheduler, client, contacts)
         self._settings = settings
-        self._rows = ImportRows(account, partition_state, scheduler, noted=self.asking.noted, end=end)
+        self._rows = ImportRows(account, partition_state, scheduler, asking=self.asking, end=end)
         self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: ImportBatch, permit: Permit) -> None:

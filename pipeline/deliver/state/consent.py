@@ -112,19 +112,49 @@ def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | N
     return max(said.withdrawn_ms, moment) if later else None
 
 
+def known_withdrawal(last_sent: LastSentContact | None, moment: int) -> int | None:
+    """As `withdrawal`, by what Connectif was seen to know before: its date may be another one by now."""
+    left_ms = 0 if last_sent is None else last_sent.left_ms
+    return withdrawal(Said(UNSUBSCRIBED, left_ms), moment, None) if left_ms else None
+
+
+def left_before(said: Said, ours: tuple[int, int] | None) -> int | None:
+    """When the person withdrew in Connectif, epoch ms; None: never, or it is a withdrawal that we sent."""
+    if said.withdrawn_ms is None or (ours is not None and _within(said.withdrawn_ms, ours)):
+        return None
+    return said.withdrawn_ms
+
+
+def is_of_an_order(
+    last_sent: LastSentContact | None, moment: int, said: Said, ours: tuple[int, int] | None
+) -> bool:
+    """Whether we sent `subscribed` for an order's word that counts no more, as the customer said it before.
+
+    Args:
+        last_sent: what was last sent.
+        moment: when the `subscribed` that counts was given, epoch ms: a newer one sent is an order's.
+        said: by Connectif: who left after the order's word too, and is subscribed, is so by another hand.
+        ours: see `withdrawal`.
+    """
+    before = None if last_sent is None else statement_of(last_sent.consent)
+    if before is None or before[2] or before[1] <= moment:
+        return False
+    return withdrawal(said, before[1], ours) is None
+
+
 def _within(moment: int, ours: tuple[int, int]) -> bool:
     """Whether a date lies in a call of ours; where clocks differ it does not, and a withdrawal is safer."""
     begins = ours[0] if moment % 1_000 else ours[0] - ours[0] % 1_000
     return begins <= moment <= ours[1]
 
 
-def without_consent(command: PutContact, said: Said, *, doubtful: bool) -> PutContact:
+def without_consent(command: PutContact, said: Said, *, may_be_sent: bool) -> PutContact:
     """The command without its `subscribed`.
 
-    Where that may have been sent before, and Connectif has it so, the withdrawal is sent.
+    Where one that does not count may have been sent before, and Connectif has it so, the withdrawal is sent.
     """
     fields = {name: value for name, value in (command.fields or {}).items() if name != "newsletter"}
-    if doubtful and said.status == SUBSCRIBED:
+    if may_be_sent and said.status == SUBSCRIBED:
         fields["newsletter"] = UNSUBSCRIBED
     return PutContact(fields, command.delete_first)
 
@@ -136,13 +166,12 @@ def remembered(
 
     Args:
         last_sent: with the record on it.
-        withdrawn_ms: the withdrawal that Connectif knew of: from here on only a newer statement is news.
+        withdrawn_ms: the withdrawal that Connectif knew of: from here on only a newer statement is news, and
+            no older one of the customer's counts against it, whatever an order says meanwhile.
         unsubscribing_ms: when the call began that sent an unsubscription, if one did.
         at_ms: when it had its answer.
     """
     if withdrawn_ms is not None:
         consent = {rank: max(said, (withdrawn_ms, True)) for rank, said in last_sent.consent.items()}
-        last_sent = replace(last_sent, consent=consent)
-    if unsubscribing_ms is not None:
-        return replace(last_sent, withdrew=(unsubscribing_ms, at_ms))
-    return replace(last_sent, withdrew=None) if last_sent.newsletter == SUBSCRIBED else last_sent
+        last_sent = replace(last_sent, consent=consent, left_ms=max(last_sent.left_ms, withdrawn_ms))
+    return last_sent if unsubscribing_ms is None else replace(last_sent, withdrew=(unsubscribing_ms, at_ms))

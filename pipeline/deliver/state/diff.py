@@ -113,7 +113,7 @@ def _diff_contact(
     after = consent_of(newest(known.consent, state.consent), owners)
     unsure = maybe_sent and bool(state.consent or state.owners.left)
     word = word_of(after)
-    if word is not None and (unsure or _is_newer_consent(known, after)):
+    if word is not None and (unsure or _is_other_consent(known, after)):
         fields["newsletter"] = word
     if delete:
         return PutContact(fields or None, delete_first=True)
@@ -130,14 +130,18 @@ def _speaks_of_another(state: ContactState) -> bool:
     return bool(owners.left or owners.gone) and not (state.fields or state.consent or owners.claims)
 
 
-def _is_newer_consent(known: LastSentContact, after: Consent) -> bool:
-    """Whether Connectif may hold something else: who subscribes again may have left there in between."""
+def _is_other_consent(known: LastSentContact, after: Consent) -> bool:
+    """Whether Connectif may hold something else: the person may have left there in between.
+
+    Who subscribes again may have left after the statement before. A customer's own `subscribed` that takes
+    the place of an order's newer one may be older than a withdrawal that the order's was newer than.
+    """
     if known.newsletter != word_of(after):
         return True
     before, counts = statement_of(known.consent), statement_of(after)
     if before is None or counts is None:
         return before is not counts
-    return not counts[2] and counts[1] > before[1]
+    return not counts[2] and counts[1] != before[1]
 
 
 def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentContact:
@@ -153,6 +157,7 @@ def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentC
         max(last_sent.retracted, retracted),
         owners,
         last_sent.withdrew if retracted == last_sent.retracted else None,
+        last_sent.left_ms if retracted == last_sent.retracted else 0,
     )
 
 

@@ -34,8 +34,10 @@ class LastSentContact:
             customer left stays withdrawn in them.
         retracted: version of the newest deletion that Connectif was sent, 0 for none.
         owners: whose address it is.
-        withdrew: the last unsubscription sent, if nothing else was since: when that call began and when it
-            had its answer, epoch ms. Connectif dates it in between, whenever the person said it.
+        withdrew: the last unsubscription sent: when that call began and when it had its answer, epoch ms.
+            Connectif dates it in between, whenever the person said it, and keeps that date.
+        left_ms: the newest withdrawal in Connectif that it was seen to know of, epoch ms; 0 for none. An
+            order's newer word may have been sent since, and Connectif may have another date by now.
     """
 
     kind: ClassVar = RecordKind.CONTACT
@@ -44,6 +46,7 @@ class LastSentContact:
     retracted: int = 0
     owners: Owners = NOBODY
     withdrew: tuple[int, int] | None = None
+    left_ms: int = 0
 
     def is_news(self, name: str, version: int, value: str, *, maybe_sent: bool) -> bool:
         """Whether a field's value is neither older than what was sent nor, for certain, the same."""
@@ -57,7 +60,9 @@ class LastSentContact:
 
     def lost(self) -> LastSentContact:
         """What is known of one that was made again: its fields are gone, and nothing that was said is."""
-        return LastSentContact(consent=self.consent, retracted=self.retracted, owners=self.owners)
+        return LastSentContact(
+            consent=self.consent, retracted=self.retracted, owners=self.owners, left_ms=self.left_ms
+        )
 
     def deletion(self, state: ContactState) -> int:
         """The version of a deletion that Connectif is to be sent with a state; 0 where there is none."""
@@ -70,7 +75,7 @@ class LastSentContact:
 
     def to_json(self) -> list[Any]:
         consent = [[rank, *said] for rank, said in self.consent.items()]
-        return [self.fields, consent, self.retracted, self.owners.to_json(), self.withdrew]
+        return [self.fields, consent, self.retracted, self.owners.to_json(), self.withdrew, self.left_ms]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> LastSentContact:
@@ -84,6 +89,7 @@ class LastSentContact:
             retracted,
             owners,
             tuple(withdrew) if withdrew else None,
+            rest[2] if len(rest) > 2 else 0,  # noqa: PLR2004 - the third of those that came later
         )
 
 
