@@ -22,7 +22,7 @@ from pipeline.records import record_key
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.reading import feeds, read
-from pipeline.translate.rules import Place, apply
+from pipeline.translate.rules import EventPosition, apply
 from pipeline.translate.state import EntityState
 
 HANDLED = Counter("bench_handled_total", "Messages handled.")
@@ -70,7 +70,7 @@ def _stage(app: Application, out: Topic, kind: Kind, known: Any, name: str) -> N
             return [(b"dead", value)]
         row = state.get_bytes("state")
         entity = EntityState() if row is None else EntityState.decode(row)
-        result = apply(event, Place(kind.topic, 0, offset), entity, feed)
+        result = apply(event, EventPosition(kind.topic, 0, offset), entity, feed)
         if result.remember:
             state.set_bytes("state", entity.encode())
         return [(record_key(feed.account, told.kind, told.id), told.value) for told in result.emissions]

@@ -35,7 +35,7 @@ from benchmarks.load import STORES, events
 from pipeline.config import Settings
 from pipeline.kafka.topics import TRANSLATE_APP, changelog, full_name
 from pipeline.records import RecordKind
-from pipeline.translate.state import EntityState, Newest, Seen, Told
+from pipeline.translate.state import EmittedMark, EntityState, Newest, SeenDelivery
 
 ACCOUNT = "pipeline_account_events"
 
@@ -92,14 +92,16 @@ def fill(settings: Settings, keys: int) -> int:
     for number in range(keys):
         state = EntityState(
             newest={"entity": Newest(1_772_000_000_000 + number, number, deleted=False)},
-            told={
+            emitted={
                 "north": {
-                    (RecordKind.CONTACT, f"buyer{number}@example.com"): Told(f"{number:012x}", number),
-                    (RecordKind.PRODUCT, str(8_000_000_000 + number % 5_000)): Told(f"{number:012x}", number),
-                    (RecordKind.PURCHASE, str(5_000_000_000 + number)): Told(f"{number:012x}", number),
+                    (RecordKind.CONTACT, f"buyer{number}@example.com"): EmittedMark(f"{number:012x}", number),
+                    (RecordKind.PRODUCT, str(8_000_000_000 + number % 5_000)): EmittedMark(
+                        f"{number:012x}", number
+                    ),
+                    (RecordKind.PURCHASE, str(5_000_000_000 + number)): EmittedMark(f"{number:012x}", number),
                 }
             },
-            seen=[Seen(f"{number:012x}", number, stale=False)],
+            seen=[SeenDelivery(f"{number:012x}", number, stale=False)],
         )
         value, key = state.encode(), f"north|order|{5_000_000_000 + number}".encode()
         size += len(key) + len(value)

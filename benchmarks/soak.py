@@ -35,10 +35,10 @@ from benchmarks.load import Template, templates
 from pipeline import config
 from pipeline.demo import sandbox
 from pipeline.demo.messages import MESSAGES
-from pipeline.demo.post import Posted, Poster
-from pipeline.demo.stories import Delivery
-from pipeline.demo.watch import Watch
-from pipeline.demo.world import Shop
+from pipeline.demo.sender import SendResults, WebhookSender
+from pipeline.demo.settling import SettlementWatch
+from pipeline.demo.shop_history import Delivery
+from pipeline.demo.shops import Shop
 from pipeline.events import Kind
 from pipeline.local.wiring import Wiring
 
@@ -201,13 +201,13 @@ async def soak(directory: Path, minutes: float, rate: float, entities: int) -> i
     path.write_text(tomli_w.dumps(tree(directory)), encoding="utf-8")
     settings = config.load(path, environ={})
     async with Wiring(settings, sandbox=True) as wiring:
-        watch = Watch(
+        watch = SettlementWatch(
             {name: wiring.urls[name] for name in ("gateway", "translate", "deliver")}, lambda _: None
         )
         memory = Memory({one.name: one.pid for one in wiring.statuses if one.pid is not None}, minutes)
         traffic = Traffic(entities)
         load = itertools.islice(traffic, round(minutes * 60 * rate))
-        poster = Poster(wiring.urls["gateway"], load, rate)
+        poster = WebhookSender(wiring.urls["gateway"], load, rate)
         posting = asyncio.create_task(poster.run())
         most = 0
         while not posting.done():
@@ -234,7 +234,7 @@ async def soak(directory: Path, minutes: float, rate: float, entities: int) -> i
     return 1 if against else 0
 
 
-def _against(complaint: str, posted: Posted, watch: Watch) -> Iterator[str]:
+def _against(complaint: str, posted: SendResults, watch: SettlementWatch) -> Iterator[str]:
     """What speaks against the account of the processes."""
     if complaint:
         yield complaint

@@ -26,7 +26,7 @@ OURS = {"kafka", "gateway", "logs", "up", "lost+found"}
 PREFIX = "pipeline"
 
 
-class Held(PipelineError):  # noqa: N818 - a state
+class InUse(PipelineError):  # noqa: N818 - a state
     """Another process holds it; `holder` says which."""
 
     def __init__(self, path: Path, what: str, holder: str, hint: str) -> None:
@@ -100,7 +100,7 @@ def hold(path: Path, what: str, hint: str) -> TextIO:
         hint: what to do about it.
 
     Raises:
-        Held: another process holds it.
+        InUse: another process holds it.
         PipelineError: the file cannot be written.
     """
     try:
@@ -112,7 +112,7 @@ def hold(path: Path, what: str, hint: str) -> TextIO:
     except OSError as error:
         holder = holder_of(path)
         file.close()
-        raise Held(path, what, holder, hint) from error
+        raise InUse(path, what, holder, hint) from error
     with contextlib.suppress(OSError):  # a full disk: the lock holds, it only has no name
         file.truncate(0)
         started = datetime.now().astimezone().isoformat(timespec="seconds")

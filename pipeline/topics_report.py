@@ -12,10 +12,10 @@ from rich.table import Table
 from pipeline.config import Settings
 from pipeline.kafka import topic_check
 from pipeline.kafka.settings import client_config
-from pipeline.kafka.topic_check import Report, State, TopicsError
+from pipeline.kafka.topic_check import Report, TopicsError, TopicState
 from pipeline.kafka.topics import DAY_MS
 
-_COLOURS = {State.MISSING: "yellow", State.DIFFERS: "red"}
+_COLOURS = {TopicState.MISSING: "yellow", TopicState.DIFFERS: "red"}
 
 
 def run(settings: Settings, console: Console, *, check: bool, apply: bool, as_json: bool) -> None:
@@ -46,14 +46,14 @@ def _tree(report: Report) -> dict[str, Any]:
     return {
         "topics": [
             {
-                "name": verdict.topic.name,
-                "partitions": verdict.topic.partitions,
-                "replication": verdict.topic.replication,
-                "config": dict(verdict.topic.config),
-                "state": str(verdict.state),
-                "differences": [asdict(difference) for difference in verdict.differences],
+                "name": result.topic.name,
+                "partitions": result.topic.partitions,
+                "replication": result.topic.replication,
+                "config": dict(result.topic.config),
+                "state": str(result.state),
+                "differences": [asdict(difference) for difference in result.differences],
             }
-            for verdict in report.verdicts
+            for result in report.verdicts
         ],
         "refusals": list(report.refusals),
         "notes": list(report.notes),
@@ -75,15 +75,15 @@ def _table(report: Report, servers: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("kept", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for verdict in report.verdicts:
-        topic, colour = verdict.topic, _COLOURS.get(verdict.state, "green")
+    for result in report.verdicts:
+        topic, colour = result.topic, _COLOURS.get(result.state, "green")
         table.add_row(
             topic.name,
             str(topic.partitions),
             str(topic.replication),
             topic.config["min.insync.replicas"],
             _kept(topic.config["cleanup.policy"], int(topic.config["retention.ms"])),
-            f"[{colour}]{verdict.state}[/]",
+            f"[{colour}]{result.state}[/]",
         )
     return table
 

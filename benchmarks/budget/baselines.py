@@ -19,7 +19,7 @@ from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import NOTHING_OBSERVED, Observation
 from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Record
 from tests.simulation import virtual
-from tests.simulation.world import World
+from tests.simulation.environment import Environment
 
 
 class Limit(Protocol):
@@ -65,7 +65,7 @@ class TokenBucket:
 class Sink:
     """Takes records in and makes their calls one after the other, each again until it is answered."""
 
-    def __init__(self, world: World, limit: Limit) -> None:
+    def __init__(self, world: Environment, limit: Limit) -> None:
         settings = world.settings.accounts["acme"]
         self._client = ConnectifClient("acme", settings, transport=world.transport, wall=virtual.wall)
         self._limit = limit
@@ -110,13 +110,13 @@ class Sink:
                 self._queue.popleft()
 
 
-def token_bucket(world: World) -> Sink:
+def token_bucket(world: Environment) -> Sink:
     """What a generic HTTP sink does."""
     account = world.settings.accounts["acme"]
     return Sink(world, TokenBucket(account.calls_per_minute, account.window_seconds))
 
 
-def one_by_one(world: World) -> Sink:
+def one_by_one(world: Environment) -> Sink:
     """One call a record, within the pipeline's own limiter."""
     account = world.settings.accounts["acme"]
     return Sink(world, Limiter(account.calls_per_minute, account.window_seconds))

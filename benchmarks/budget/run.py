@@ -19,8 +19,8 @@ from pipeline.sandbox.connectif.http.call_log import LoggedCall
 from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import oracle, virtual
+from tests.simulation.environment import Environment, Life
 from tests.simulation.shop import Shop
-from tests.simulation.world import Life, World
 
 ACCOUNT = "acme"
 #: Seconds between two looks whether all is done.
@@ -46,7 +46,7 @@ class Program(Protocol):
 class Pipeline:
     """The deliver stage; its end is exact."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Environment) -> None:
         self._world = world
         self._life = Life(world, "w1")
 
@@ -71,7 +71,7 @@ class Pipeline:
         await self._life.stop()
 
 
-PROGRAMS: Mapping[str, Callable[[World], Program]] = {
+PROGRAMS: Mapping[str, Callable[[Environment], Program]] = {
     "pipeline": Pipeline,
     "token bucket": token_bucket,
     "one by one": one_by_one,
@@ -157,14 +157,14 @@ def tell(
 
 
 async def _tell(
-    make: Callable[[World], Program],
+    make: Callable[[Environment], Program],
     deeds: Sequence[Deed],
     switches: Mapping[str, Any],
     seed: int,
     settings: Settings,
-) -> tuple[list[Said], World]:
+) -> tuple[list[Said], Environment]:
     loop = asyncio.get_running_loop()
-    world = World(settings, seed, ApiBehaviour().changed(switches))
+    world = Environment(settings, seed, ApiBehaviour().changed(switches))
     program = make(world)
     await program.start()
     ear, began = _Ear(program), loop.time()

@@ -73,6 +73,6 @@ def demo(
 ) -> None:
     """Send thousands of webhooks through everything, to a simulated Connectif, and check the outcome."""
     extras.require("local", "tomli_w", *SANDBOX, by="`pipeline demo`")
-    from pipeline.demo.run import Options, run  # noqa: PLC0415 - start fast
+    from pipeline.demo.run import DemoOptions, run  # noqa: PLC0415 - start fast
 
-    raise typer.Exit(run(Options(events, speed, seed, keep=keep, as_json=as_json, kill=kill)))
+    raise typer.Exit(run(DemoOptions(events, speed, seed, keep=keep, as_json=as_json, kill=kill)))

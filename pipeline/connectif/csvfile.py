@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from pipeline.connectif.payloads import PRODUCT, Column, Form, contact_column, plain_decimal
+from pipeline.connectif.payloads import PRODUCT, Column, ValueForm, contact_column, plain_decimal
 
 DELIMITER = ","
 LIST_SEPARATOR = "|"
@@ -61,9 +61,9 @@ def _row(
 
 def _cell(column: Column, value: Any) -> str:
     """The text of a cell; empty where the format cannot hold the value."""
-    if column.form is Form.DECIMAL:
+    if column.form is ValueForm.DECIMAL:
         return plain_decimal(value)
-    if column.form is Form.LIST:
+    if column.form is ValueForm.LIST:
         exact = all(item and LIST_SEPARATOR not in item for item in value)
         return LIST_SEPARATOR.join(value) if exact else ""
     if isinstance(value, bool):

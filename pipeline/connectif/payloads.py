@@ -18,7 +18,7 @@ import orjson
 CUSTOM = "custom."
 
 
-class Form(enum.Enum):
+class ValueForm(enum.Enum):
     """How a value is written in JSON and in CSV."""
 
     PLAIN = "plain"
@@ -32,7 +32,7 @@ class Column:
     """Connectif's name for one of our fields; the same in JSON and CSV."""
 
     name: str
-    form: Form = Form.PLAIN
+    form: ValueForm = ValueForm.PLAIN
 
 
 CONTACT = {
@@ -40,33 +40,33 @@ CONTACT = {
     "external_id": Column("_externalId"),
     "name": Column("_name"),
     "surname": Column("_surname"),
-    "birthdate": Column("_birthdate", Form.DATE),
+    "birthdate": Column("_birthdate", ValueForm.DATE),
     "mobile_phone": Column("_mobilePhone"),
     "newsletter": Column("_newsletterSubscriptionStatus"),
 }
 PRODUCT = {
     "name": Column("name"),
     "url": Column("productDetailUrl"),
-    "unit_price": Column("unitPrice", Form.DECIMAL),
-    "unit_price_original": Column("unitPriceOriginal", Form.DECIMAL),
-    "discounted_amount": Column("discountedAmount", Form.DECIMAL),
-    "discounted_percentage": Column("discountedPercentage", Form.DECIMAL),
+    "unit_price": Column("unitPrice", ValueForm.DECIMAL),
+    "unit_price_original": Column("unitPriceOriginal", ValueForm.DECIMAL),
+    "discounted_amount": Column("discountedAmount", ValueForm.DECIMAL),
+    "discounted_percentage": Column("discountedPercentage", ValueForm.DECIMAL),
     "availability": Column("availability"),
     "image_url": Column("imageUrl"),
     "description": Column("description"),
     "brand": Column("brand"),
-    "categories": Column("categories", Form.LIST),
-    "tags": Column("tags", Form.LIST),
-    "related": Column("relatedExternalProductIds", Form.LIST),
+    "categories": Column("categories", ValueForm.LIST),
+    "tags": Column("tags", ValueForm.LIST),
+    "related": Column("relatedExternalProductIds", ValueForm.LIST),
     "published_at": Column("publishedAt"),
     "is_blacklisted": Column("isBlacklisted"),
-    "rating": Column("rating", Form.DECIMAL),
+    "rating": Column("rating", ValueForm.DECIMAL),
     "rating_count": Column("ratingCount"),
 }
 LINE = {
     "product_id": Column("productId"),
     "quantity": Column("quantity"),
-    "price": Column("price", Form.DECIMAL),
+    "price": Column("price", ValueForm.DECIMAL),
     **{
         name: PRODUCT[name]
         for name in (
@@ -86,7 +86,7 @@ PURCHASE = {
     "contact_external_id": Column("contactExternalId"),
     "cart_id": Column("cartId"),
     "purchase_date": Column("purchaseDate"),
-    "total_price": Column("totalPrice", Form.DECIMAL),
+    "total_price": Column("totalPrice", ValueForm.DECIMAL),
     "total_quantity": Column("totalQuantity"),
     "payment_method": Column("paymentMethod"),
 }
@@ -150,7 +150,7 @@ def _same(column: Column, ours: Any, theirs: Mapping[str, Any]) -> bool:
     value = theirs.get(column.name)
     if ours is None or value is None:
         return ours is None or column.name not in theirs
-    if column.form is Form.DECIMAL:
+    if column.form is ValueForm.DECIMAL:
         return _amount(value) == Decimal(ours)
     if column.name == "purchaseDate":
         return _moment(str(value)) == _moment(ours)
@@ -181,8 +181,8 @@ def _renamed(columns: Mapping[str, Column], fields: Mapping[str, Any]) -> dict[s
 
 
 def _json_value(column: Column, value: Any) -> Any:
-    if column.form is Form.DECIMAL:
+    if column.form is ValueForm.DECIMAL:
         return orjson.Fragment(plain_decimal(value))
-    if column.form is Form.DATE:
+    if column.form is ValueForm.DATE:
         return f"{value}T00:00:00Z"
     return value

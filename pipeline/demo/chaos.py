@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from random import Random
 
-from pipeline.local.supervisor import Phase, Status
+from pipeline.local.supervisor import ProcessPhase, Status
 
 VICTIMS = ("gateway", "translate", "deliver", "kafka")
 #: Seconds between two kills, at least and at most: some hit a process that is just coming back.
@@ -49,7 +49,7 @@ class Chaos:
 
     def _strike(self, name: str) -> None:
         for status in self._statuses():
-            if status.name == name and status.pid is not None and status.phase is not Phase.STOPPED:
+            if status.name == name and status.pid is not None and status.phase is not ProcessPhase.STOPPED:
                 with contextlib.suppress(ProcessLookupError):  # it was about to come back
                     self._kill(status.pid, signal.SIGKILL)
                     self.killed.append(name)

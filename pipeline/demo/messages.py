@@ -10,8 +10,8 @@ from random import Random
 from typing import Any, ClassVar, Protocol
 
 from pipeline.demo import shopify, woocommerce
+from pipeline.demo.shops import Article, Order, Person, Shop, chance
 from pipeline.demo.templates import Body
-from pipeline.demo.world import Article, Order, Person, Shop, chance
 
 Headers = tuple[tuple[str, str], ...]
 Said = tuple[str, Body]

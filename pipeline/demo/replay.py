@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.config import Settings
-from pipeline.demo.stories import Delivery
+from pipeline.demo.shop_history import Delivery
 from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.gateway.message import Message

@@ -24,15 +24,17 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.config import Settings
-from pipeline.demo import freshness, replay, sandbox, setting, show, traffic
-from pipeline.demo.account import Account
+from pipeline.demo import demo_settings as setting
+from pipeline.demo import display as show
+from pipeline.demo import freshness, replay, sandbox, traffic
 from pipeline.demo.chaos import Chaos
-from pipeline.demo.facts import expected
-from pipeline.demo.judge import Difference, Held, differences
-from pipeline.demo.post import Poster
+from pipeline.demo.comparison import LedgerContents, LedgerDifference, differences
+from pipeline.demo.expectations import expected
+from pipeline.demo.result import RunResult
+from pipeline.demo.sender import WebhookSender
+from pipeline.demo.settling import SettlementWatch
+from pipeline.demo.totals import PipelineTotals
 from pipeline.demo.traffic import Traffic
-from pipeline.demo.verdict import Run
-from pipeline.demo.watch import Watch
 from pipeline.gateway.produce import producer_of
 from pipeline.kafka.settings import Setting, client_config
 from pipeline.local.wiring import Wiring
@@ -48,7 +50,7 @@ LINE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DemoOptions:
     """What the command was asked for; `speed` divides the sandbox's minute."""
 
     events: int = 6_000
@@ -75,7 +77,7 @@ class Parts:
             self.seconds[name] = time.monotonic() - began
 
 
-def run(options: Options) -> int:
+def run(options: DemoOptions) -> int:
     """Run the demo; returns the exit code: 0 where everything agrees, 1 where not, 130 after Ctrl-C.
 
     Raises:
@@ -107,7 +109,7 @@ def run(options: Options) -> int:
     return 0 if done.agrees else 1
 
 
-async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
+async def _until_signal(work: Coroutine[Any, Any, RunResult]) -> RunResult | None:
     """The work's result; None where a signal, or the end of the terminal, ended it. It stops cleanly."""
     task = asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -118,7 +120,7 @@ async def _until_signal(work: Coroutine[Any, Any, Run]) -> Run | None:
         return None
 
 
-async def _demo(options: Options, made: Traffic, directory: Path, console: Console) -> Run:
+async def _demo(options: DemoOptions, made: Traffic, directory: Path, console: Console) -> RunResult:
     _, settings = setting.write(directory, options.speed)
     console.print(
         f"{len(made.posted):,} webhooks of three shops, through a real Kafka, to a simulated Connectif whose "
@@ -147,7 +149,7 @@ class _Session:
 
     def __init__(
         self,
-        options: Options,
+        options: DemoOptions,
         made: Traffic,
         wiring: Wiring,
         kafka: Mapping[str, Setting],
@@ -164,13 +166,13 @@ class _Session:
         self._console = console
         self._parts = parts
         self._replayed: Counter[tuple[str, str]] = Counter()
-        self._progress = show.Progress(len(made.posted))
+        self._progress = show.DemoProgress(len(made.posted))
         rate = max(LEAST_RATE, len(made.posted) / POSTING_SECONDS)
-        self._poster = Poster(wiring.urls["gateway"], made.posted, rate)
-        self._watch = Watch({name: wiring.urls[name] for name in STAGES}, self._note)
+        self._poster = WebhookSender(wiring.urls["gateway"], made.posted, rate)
+        self._watch = SettlementWatch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
-    async def run(self) -> Run:
+    async def run(self) -> RunResult:
         """Replay, post, wait, judge."""
         work = asyncio.create_task(self._work())
         others = self._wiring.watch(), self._display(), self._until_one_fails()
@@ -193,7 +195,7 @@ class _Session:
             await asyncio.sleep(LIVE_SECONDS)
         raise self._wiring.complaint(failed[0])
 
-    async def _work(self) -> Run:
+    async def _work(self) -> RunResult:
         posted_all = asyncio.Event()
         killing = asyncio.create_task(self._chaos.run(posted_all)) if self._options.kill else None
         looking = asyncio.create_task(self._watch.run())
@@ -224,17 +226,17 @@ class _Session:
         finally:
             await asyncio.to_thread(link.close)
 
-    async def _judged(self, complaint: str) -> Run:
+    async def _judged(self, complaint: str) -> RunResult:
         url = self._wiring.urls["sandbox"]
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             budgets = await sandbox.budgets(client)
             held = {name: await sandbox.held(client, name) for name in self._settings.accounts}
         receipts = await asyncio.to_thread(freshness.read, self._kafka, self._settings)
-        wanted = expected(self._made.facts)
-        found: list[Difference] = []
+        wanted = expected(self._made.statements)
+        found: list[LedgerDifference] = []
         for name, one in wanted.items():
-            found += differences(name, one, held.get(name, Held()))
-        return Run(
+            found += differences(name, one, held.get(name, LedgerContents()))
+        return RunResult(
             seed=self._options.seed,
             speed=self._options.speed,
             events=len(self._made.posted),
@@ -259,7 +261,7 @@ class _Session:
             directory=self._settings.data_dir,
         )
 
-    def _note(self, account: Account) -> None:
+    def _note(self, account: PipelineTotals) -> None:
         kept = self._poster.posted.kept + self._replayed
         self._progress.update(time.monotonic(), self._poster.posted.done, kept.total(), account)
         self._progress.killed = len(self._chaos.killed)

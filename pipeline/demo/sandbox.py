@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from pipeline.demo.judge import Held
+from pipeline.demo.comparison import LedgerContents
 
 PAGE = 20_000
 
@@ -55,9 +55,9 @@ async def budgets(client: httpx.AsyncClient) -> dict[str, Budget]:
     }
 
 
-async def held(client: httpx.AsyncClient, account: str) -> Held:
+async def held(client: httpx.AsyncClient, account: str) -> LedgerContents:
     """All that an account holds now."""
-    return Held(
+    return LedgerContents(
         purchases=await _elements(client, account, "purchases"),
         contacts=await _elements(client, account, "contacts"),
         products=await _elements(client, account, "products"),

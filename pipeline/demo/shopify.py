@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.demo.shops import Article, Order, OrderLine, Person, Shop
 from pipeline.demo.templates import Body, template
-from pipeline.demo.world import Article, Order, OrderLine, Person, Shop
 
 API_VERSION = "2026-04"
 Headers = tuple[tuple[str, str], ...]

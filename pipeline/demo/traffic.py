@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from pipeline.demo import world
-from pipeline.demo.facts import Fact
-from pipeline.demo.stories import Delivery, Storyteller
+from pipeline.demo import shops as world
+from pipeline.demo.expectations import Statement
+from pipeline.demo.shop_history import Delivery, ShopHistory
 
 #: How far back the stories go. All of it is over when the first webhook is posted.
 SPAN = timedelta(days=6)
@@ -45,9 +45,9 @@ class Traffic:
         return self.replayed + self.posted
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
+    def statements(self) -> tuple[Statement, ...]:
         """Every statement made; repeats repeat theirs."""
-        return tuple(fact for delivery in self.deliveries for fact in delivery.facts)
+        return tuple(statement for delivery in self.deliveries for statement in delivery.statements)
 
     @property
     def rejected(self) -> Counter[tuple[str, str, str]]:
@@ -89,7 +89,7 @@ def _divided(deliveries: Sequence[Delivery]) -> Traffic:
 
 def _stories(rng: Random, wanted: int, start: datetime, end: datetime) -> list[tuple[datetime, Delivery]]:
     """The special cases and catalogues of every shop, then orders until there are `wanted` deliveries."""
-    tellers = [Storyteller(shop, rng, start, end) for shop in world.SHOPS]
+    tellers = [ShopHistory(shop, rng, start, end) for shop in world.SHOPS]
     crowds = {
         account: world.crowd(rng, account, max(6, wanted // 12), start, end)
         for account in dict.fromkeys(shop.account for shop in world.SHOPS)
@@ -125,7 +125,7 @@ def _forged(rng: Random, delivery: Delivery) -> Delivery:
         (name, _spoilt(rng, value) if "hmac" in name.lower() or "signature" in name.lower() else value)
         for name, value in delivery.headers
     )
-    return replace(delivery, headers=wrong, kind=None, facts=(), rejected="", answer=401)
+    return replace(delivery, headers=wrong, kind=None, statements=(), rejected="", answer=401)
 
 
 def _spoilt(rng: Random, signature: str) -> str:

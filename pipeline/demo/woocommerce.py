@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.demo.shops import Article, Order, OrderLine, Person, Shop
 from pipeline.demo.templates import Body, template
-from pipeline.demo.world import Article, Order, OrderLine, Person, Shop
 
 Headers = tuple[tuple[str, str], ...]
 

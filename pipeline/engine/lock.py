@@ -31,7 +31,7 @@ def hold(path: Path, worker: str) -> TextIO:
                 f"the state of the worker {worker!r}",
                 "give each worker of a stage its own --worker name",
             )
-        except private.Held as held:
+        except private.InUse as held:
             if time.monotonic() >= until:
                 raise NameTakenError(held.message, hint=held.hint) from held
             time.sleep(LOOK)

@@ -11,7 +11,7 @@ import orjson
 from pipeline.gateway.message import Stored
 
 
-class Answer:
+class HttpAnswer:
     """One response.
 
     Args:
@@ -53,8 +53,8 @@ class Answer:
         return self._whole if keep_alive else self._head + b"connection: close\r\n\r\n" + self.body["body"]
 
 
-def _error(outcome: str, status: int, hint: str, **headers: str) -> Answer:
-    return Answer(outcome, status, {"error": outcome, "hint": hint}, **headers)
+def _error(outcome: str, status: int, hint: str, **headers: str) -> HttpAnswer:
+    return HttpAnswer(outcome, status, {"error": outcome, "hint": hint}, **headers)
 
 
 #: The metric's label where no store of ours is named.
@@ -64,8 +64,8 @@ REFUSAL_SECONDS = 0.1
 #: After this many seconds a shop that is told to come again may find Kafka back or the spool drained.
 RETRY_AFTER = "10"
 
-KEPT = {stored: Answer(stored.value, 200, {"ok": True}) for stored in Stored}
-PING = Answer("ping", 200, {"ok": True})
+KEPT = {stored: HttpAnswer(stored.value, 200, {"ok": True}) for stored in Stored}
+PING = HttpAnswer("ping", 200, {"ok": True})
 #: Longest text that is given back to a request that nobody signed.
 GREETING_LIMIT = 1_000
 NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
@@ -87,11 +87,11 @@ UNAUTHORIZED = _error(
 OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_after=RETRY_AFTER)
 
 
-def greeting(text: str) -> Answer:
+def greeting(text: str) -> HttpAnswer:
     """The answer to a platform's hello; `text` is what it wants to read, "" where any 200 will do."""
     if not text:
         return PING
-    return Answer(PING.outcome, 200, text[:GREETING_LIMIT], x_content_type_options="nosniff")
+    return HttpAnswer(PING.outcome, 200, text[:GREETING_LIMIT], x_content_type_options="nosniff")
 
 
 #: Every value of the metric's label.

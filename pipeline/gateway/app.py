@@ -1,6 +1,6 @@
 """The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, and what every process serves.
 
-Under `pipeline.gateway.hot` the usual delivery takes a shorter way; every other request comes here.
+Under `pipeline.gateway.fast_path` the usual delivery takes a shorter way; every other request comes here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.gateway import answers
-from pipeline.gateway.answers import Answer
+from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.message import Overloaded
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
 from pipeline.observe import AsgiApp, Receive, Scope, Send
@@ -34,7 +34,7 @@ class Gateway:
             return
         route = self._webhooks.route(path)
         if route is None:
-            answer: Answer | None = answers.NOT_FOUND
+            answer: HttpAnswer | None = answers.NOT_FOUND
         else:
             answer = await self._answer(route, scope, receive)
         if answer is not None:
@@ -42,7 +42,7 @@ class Gateway:
             await send(answer.start)
             await send(answer.body)
 
-    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer | None:
+    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> HttpAnswer | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._webhooks.refuse_unread(route, scope["method"], headers)
         body = refusal or await self._read(route, receive)
@@ -53,14 +53,14 @@ class Gateway:
         finally:
             self._webhooks.hold(route, -len(body))
 
-    async def _keep(self, route: Route, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
+    async def _keep(self, route: Route, scope: Scope, headers: dict[str, str], body: bytes) -> HttpAnswer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         query = scope["query_string"].decode("latin-1")
         kept = self._webhooks.keep(route, headers, body, query, scope["method"])
         if kept is answers.UNAUTHORIZED:
             await asyncio.sleep(began + answers.REFUSAL_SECONDS - loop.time())
-        if isinstance(kept, Answer):
+        if isinstance(kept, HttpAnswer):
             return kept
         try:
             stored = await kept
@@ -69,7 +69,7 @@ class Gateway:
         route.count_kept(len(body), loop.time() - began)
         return answers.KEPT[stored]
 
-    async def _read(self, route: Route, receive: Receive) -> bytes | Answer | None:
+    async def _read(self, route: Route, receive: Receive) -> bytes | HttpAnswer | None:
         """The body, counted as held; else the refusal, or None where the sender has gone."""
         webhooks, chunks, size = self._webhooks, list[bytes](), 0
         while True:

@@ -28,7 +28,7 @@ from typing import Any
 from pipeline.errors import BrokerError
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.produce import Link
-from pipeline.gateway.spool import Lane
+from pipeline.gateway.spool import TopicSpool
 from pipeline.gateway.spool_log import Row
 from pipeline.kafka.producer import Refused
 from pipeline.metrics import GATEWAY_DRAINED, GATEWAY_PRODUCE_SECONDS, GATEWAY_TOPIC_UP
@@ -93,7 +93,12 @@ class Intake:
     """
 
     def __init__(
-        self, spool: Lane, connect: Callable[[], Link], *, confirm_timeout: float, clock: Callable[[], float]
+        self,
+        spool: TopicSpool,
+        connect: Callable[[], Link],
+        *,
+        confirm_timeout: float,
+        clock: Callable[[], float],
     ) -> None:
         self._spool = spool
         self._connect = connect

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.config import GatewaySettings
 from pipeline.gateway import answers
-from pipeline.gateway.answers import Answer
+from pipeline.gateway.answers import HttpAnswer
 from pipeline.metrics import GATEWAY_REQUESTS
 from pipeline.observe import Receive, Scope, Send
 
@@ -38,7 +38,7 @@ async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:  
     await send(answers.HEADERS.body)
 
 
-def _count(answer: Answer) -> None:
+def _count(answer: HttpAnswer) -> None:
     GATEWAY_REQUESTS.labels(answers.NO_STORE, answer.outcome).inc()
 
 
@@ -47,7 +47,7 @@ class _NoMore(Exception):  # noqa: N818 - it stops the parser
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools, with limits. `sweep` must be called once a second.
+    """uvicorn's protocol on httptools, with limits. `enforce_timeouts` must be called once a second.
 
     A subclass sets `limits`, and `max_connections` where there is such a limit.
     """
@@ -67,7 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._upgrading = False
         #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
         self._deaf = False
-        self._last_word: Answer | None = None
+        self._last_word: HttpAnswer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
         self._beside_body = self._counted = 0
 
@@ -94,7 +94,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         return self._in_headers or (cycle is not None and cycle.more_body and not cycle.response_started)
 
-    def sweep(self) -> None:
+    def enforce_timeouts(self) -> None:
         """Close the connection where it waited too long for its peer."""
         if self.transport.get_write_buffer_size():
             self._write_seconds += 1
@@ -228,7 +228,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deaf = True
 
     def on_response_complete(self) -> None:
-        """The answer is written. `sweep` closes idle connections, so no timer is set for each request."""
+        """The answer is written. `enforce_timeouts` closes idle connections: no timer is set for a request."""
         if self.pipeline:
             super().on_response_complete()
             return
@@ -278,7 +278,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if size > USUAL_HEADER_BYTES and kind.headers_held > most and not self._deaf:
             self._end_with(answers.OVERLOADED if self._is_half_read else None)
 
-    def _end_with(self, last_word: Answer | None) -> None:
+    def _end_with(self, last_word: HttpAnswer | None) -> None:
         """Read no more; answer what came whole, in its order, then say the last word and close."""
         self._deaf = True
         self._last_word = last_word

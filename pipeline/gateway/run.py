@@ -21,7 +21,7 @@ from pipeline.config import GatewaySettings, Settings, require_stores, shared_se
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.gateway.app import Gateway
-from pipeline.gateway.hot import hot_protocol
+from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.last_events import LastEvents
 from pipeline.gateway.produce import producer_of
@@ -98,12 +98,12 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     server = http_server(
         settings.gateway,
         Gateway(webhooks, observe_app("gateway", complaint)),
-        hot_protocol(settings.gateway, webhooks, most),
+        fast_path_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    beside = [asyncio.create_task(sweep(server)), asyncio.create_task(last_events.keep())]
+    beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)
@@ -135,7 +135,7 @@ def raise_descriptor_limit() -> int:
 
 
 def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpToolsProtocol]) -> uvicorn.Server:
-    """The server as the gateway runs it, beside `sweep`."""
+    """The server as the gateway runs it, beside `enforce_timeouts`."""
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -155,10 +155,10 @@ def http_server(settings: GatewaySettings, app: Gateway, protocol: type[HttpTool
     return server
 
 
-async def sweep(server: uvicorn.Server) -> None:
+async def enforce_timeouts(server: uvicorn.Server) -> None:
     """Hold every connection to its time-outs, for as long as the server runs."""
     while True:
         await asyncio.sleep(1.0)
         for connection in list(server.server_state.connections):
             if isinstance(connection, LimitedProtocol):
-                connection.sweep()
+                connection.enforce_timeouts()

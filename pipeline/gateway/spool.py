@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.gateway.directory import can_be_written, locked
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
-from pipeline.gateway.spool_log import START, Place, Row, SpoolLog, files_in
+from pipeline.gateway.spool_log import START, LogPosition, Row, SpoolLog, files_in
 from pipeline.metrics import (
     GATEWAY_REFUSED_EVENTS,
     GATEWAY_SPOOL_BYTES,
@@ -74,7 +74,7 @@ class Spool:
         self.writable = True
         self._probing = False
         found = {path.name for path in directory.iterdir() if _holds_events(path)}
-        self.lanes = {topic: Lane(self, topic) for topic in sorted(found.union(topics))}
+        self.lanes = {topic: TopicSpool(self, topic) for topic in sorted(found.union(topics))}
         self.not_written(can_be_written(directory))
         GATEWAY_SPOOL_BYTES.set_function(lambda: self.size)
 
@@ -138,7 +138,7 @@ class Spool:
             task.add_done_callback(lambda done: self.not_written(done.result()))
 
 
-class Lane:
+class TopicSpool:
     """One topic's part of the spool.
 
     Only one commit runs at a time; what arrives meanwhile goes into the next, so the rate does not depend
@@ -157,7 +157,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._batch: list[_Waiting] = []
-        self._through: Place | None = None
+        self._through: LogPosition | None = None
         self._aside: list[_Waiting] = []
         self._writing = self._closed = False
         self._quiet = asyncio.Event()
@@ -225,7 +225,7 @@ class Lane:
             self._take_off(row.message, row.size)
         self._write_soon()
 
-    async def read(self, after: Place, max_rows: int, max_bytes: int) -> list[Row]:
+    async def read(self, after: LogPosition, max_rows: int, max_bytes: int) -> list[Row]:
         """The first events on disk after a place, in order."""
         rows = await self._loop.run_in_executor(self._thread, self._log.read, after, max_rows, max_bytes)
         lost, self._log.lost = self._log.lost, 0
@@ -259,7 +259,7 @@ class Lane:
         task.add_done_callback(lambda done: self._written(done, good, bad, aside, through))
 
     def _commit(
-        self, good: list[_Waiting], bad: list[_Waiting], aside: int, through: Place | None
+        self, good: list[_Waiting], bad: list[_Waiting], aside: int, through: LogPosition | None
     ) -> tuple[int, int, bool, OSError | None]:
         """How many of both were written, whether the deletion was made, and what failed; in the thread."""
         refused, error = self._refused_log.write([one.message for one in bad])
@@ -275,7 +275,7 @@ class Lane:
         good: list[_Waiting],
         bad: list[_Waiting],
         aside: list[_Waiting],
-        through: Place | None,
+        through: LogPosition | None,
     ) -> None:
         self._writing = False
         defect = done.exception()
@@ -353,4 +353,4 @@ def _fail(future: asyncio.Future[Stored], why: str) -> None:
         future.set_exception(Overloaded(why))
 
 
-__all__ = ["START", "Lane", "Spool"]
+__all__ = ["START", "Spool", "TopicSpool"]

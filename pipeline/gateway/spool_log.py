@@ -41,7 +41,7 @@ _POSITION, _POSITION_BYTES = "position", 120
 _MOST_NUMBER = 1 << 62
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """After an event: the file it lies in, where it ends in it, and its number."""
 
     file: int
@@ -49,7 +49,7 @@ class Place(NamedTuple):
     number: int
 
 
-START = Place(0, 0, 0)
+START = LogPosition(0, 0, 0)
 
 
 def files_in(directory: Path) -> list[int]:
@@ -62,7 +62,7 @@ def files_in(directory: Path) -> list[int]:
 class Row(NamedTuple):
     """A spooled message, and where it ends; places grow in the order of arrival."""
 
-    place: Place
+    place: LogPosition
     size: int
     message: Message
 
@@ -92,7 +92,7 @@ class SpoolLog:
         self._last = self.start.number
         self.lost = 0
 
-    def rows(self, after: Place) -> Iterator[Row]:
+    def rows(self, after: LogPosition) -> Iterator[Row]:
         """What lies after a place, in order; passes over damage and says so."""
         number = after.number
         known = number > 0  # what lay before the first file may have been drained
@@ -114,14 +114,14 @@ class SpoolLog:
                 if frame.number > number + 1:
                     self._lost(file, reached, frame.number - number - 1)
                 reached, number = begin + frame.end, frame.number
-                yield Row(Place(file, reached, number), message.size, message)
+                yield Row(LogPosition(file, reached, number), message.size, message)
             if reached < begin + len(data):
                 self._damaged_at(file, reached, begin + len(data) - reached)
         if number < self._last:
             self._lost(self._last, 0, self._last - number)
         self._last = max(self._last, number)
 
-    def read(self, after: Place, max_rows: int, max_bytes: int) -> list[Row]:
+    def read(self, after: LogPosition, max_rows: int, max_bytes: int) -> list[Row]:
         """The first rows after a place; at least one where there is one, whatever its size."""
         found: list[Row] = []
         size = 0
@@ -143,7 +143,7 @@ class SpoolLog:
             return written, error
         return written, None
 
-    def delete_through(self, place: Place) -> None:
+    def delete_through(self, place: LogPosition) -> None:
         """Delete all up to and with a place."""
         done = [file for file in self._files if file < place.file]
         if place.file in self._files and self._is_last_of(place):
@@ -228,7 +228,7 @@ class SpoolLog:
             self._remove(file)
             return b""
 
-    def _is_last_of(self, place: Place) -> bool:
+    def _is_last_of(self, place: LogPosition) -> bool:
         if self._append_to is not None and place.file == self._files[-1]:
             return place.offset >= self._end
         if place.file != self._files[-1]:
@@ -279,19 +279,19 @@ class SpoolLog:
     def _path(self, file: int) -> Path:
         return self._directory / f"{file:020}{_SUFFIX}"
 
-    def _read_position(self) -> Place:
+    def _read_position(self) -> LogPosition:
         """How far all was in Kafka; where that is not to be believed, what is there comes again."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             *numbers, checksum = orjson.loads(read_own(self._directory / _POSITION, _POSITION_BYTES))
-            place = Place(*numbers)
+            place = LogPosition(*numbers)
             if checksum == zlib.crc32(orjson.dumps(list(place))):
                 if place.file in self._files:
                     return place
                 if not self._files or self._files[0] > place.number:
-                    return Place(0, 0, place.number)
+                    return LogPosition(0, 0, place.number)
         return START
 
-    def _write_position(self, place: Place) -> None:
+    def _write_position(self, place: LogPosition) -> None:
         """In place and without waiting for the disk: what a power cut takes of it comes again, no more."""
         data = orjson.dumps([*place, zlib.crc32(orjson.dumps(list(place)))]).ljust(_POSITION_BYTES)
         with contextlib.suppress(OSError):

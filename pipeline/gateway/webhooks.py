@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from pipeline.config import Settings, StoreSettings
 from pipeline.events import Kind
 from pipeline.gateway import answers
-from pipeline.gateway.answers import NO_STORE, Answer
+from pipeline.gateway.answers import NO_STORE, HttpAnswer
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Stored
 from pipeline.kafka import topics
 from pipeline.logs import Sparingly
@@ -42,7 +42,7 @@ _PARTS = 2
 _LENGTH_DIGITS = 15
 
 
-class Keeper(Protocol):
+class EventSink(Protocol):
     """What keeps messages: `pipeline.gateway.intake.Intake`."""
 
     def submit(self, message: Message) -> asyncio.Future[Stored]:
@@ -95,7 +95,7 @@ class Route:
         platform = self.platform
         return platform is not None and platform.verify(self._secrets, request, self._settings) and self.known
 
-    def count(self, answer: Answer) -> None:
+    def count(self, answer: HttpAnswer) -> None:
         """Count an answer."""
         self._counters[answer.outcome].inc()
 
@@ -137,7 +137,7 @@ class Webhooks:
         self,
         settings: Settings,
         platforms: Mapping[str, AnyPlatform],
-        keeper: Keeper,
+        keeper: EventSink,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._platforms = platforms
@@ -181,7 +181,7 @@ class Webhooks:
         """What a raw path beginning with `PREFIX` means; None where its shape is not a webhook's."""
         return self._routes.get(path) or self._resolve(path)
 
-    def refuse_unread(self, route: Route, method: str, headers: Mapping[str, str]) -> Answer | None:
+    def refuse_unread(self, route: Route, method: str, headers: Mapping[str, str]) -> HttpAnswer | None:
         """The refusal a request earns before its body is read, if any."""
         if method != "POST":
             others = () if route.platform is None else route.platform.methods
@@ -197,7 +197,7 @@ class Webhooks:
 
     def keep(
         self, route: Route, headers: Mapping[str, str], body: bytes, query: str = "", method: str = "POST"
-    ) -> Answer | asyncio.Future[Stored]:
+    ) -> HttpAnswer | asyncio.Future[Stored]:
         """Check a whole request, and keep what it says; else the answer.
 
         `answers.UNAUTHORIZED` must be sent `answers.REFUSAL_SECONDS` after the call.

@@ -22,7 +22,7 @@ SETTLE_SECONDS = 15.0
 LEAST_OFFSETS_RETENTION_MINUTES = 24 * 60
 
 
-class State(enum.StrEnum):
+class TopicState(enum.StrEnum):
     """How a topic was found or left."""
 
     OK = "ok"
@@ -33,7 +33,7 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TopicDifference:
     """A setting of an existing topic that is not as it must be; `safe` where `--apply` may change it."""
 
     setting: str
@@ -49,12 +49,12 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TopicResult:
     """One topic of the table against the cluster."""
 
     topic: Topic
-    state: State
-    differences: tuple[Difference, ...] = ()
+    state: TopicState
+    differences: tuple[TopicDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Report:
     looked at.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[TopicResult, ...]
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -73,12 +73,12 @@ class Report:
     def problems(self) -> tuple[str, ...]:
         """Everything that keeps the pipeline from being started on this cluster, a line each."""
         wrong = [
-            f"{verdict.topic.name}: {difference}"
-            for verdict in self.verdicts
-            if verdict.state is State.DIFFERS
-            for difference in verdict.differences
+            f"{result.topic.name}: {difference}"
+            for result in self.verdicts
+            if result.state is TopicState.DIFFERS
+            for difference in result.differences
         ]
-        absent = [verdict.topic.name for verdict in self.verdicts if verdict.state is State.MISSING]
+        absent = [result.topic.name for result in self.verdicts if result.state is TopicState.MISSING]
         missing = [f"missing: {', '.join(absent)}"] if absent else []
         return (*self.refusals, *wrong, *missing)
 
@@ -87,7 +87,7 @@ class TopicsError(BrokerError):
     """The cluster is not to be trusted with the data as it is; `report` has the particulars."""
 
     def __init__(self, report: Report) -> None:
-        wrong = [difference for verdict in report.verdicts for difference in verdict.differences]
+        wrong = [difference for result in report.verdicts for difference in result.differences]
         hint = "run `pipeline topics`"
         if report.refusals or not all(difference.safe for difference in wrong):
             hint = "correct these, then run `pipeline topics`"
@@ -153,21 +153,23 @@ def _broker_refusals(
         )
 
 
-def differences(topic: Topic, found: ExistingTopic) -> Iterator[Difference]:
+def differences(topic: Topic, found: ExistingTopic) -> Iterator[TopicDifference]:
     """What of an existing topic is not as it must be; being safer than asked for is no difference."""
     if found.partitions != topic.partitions:
         why = "a count cannot change: keys would move and lose their order; use the settings' old count, or "
         why += "drain the pipeline and start under a new kafka.topic_prefix"
-        yield Difference("partitions", str(found.partitions), str(topic.partitions), safe=False, why=why)
+        yield TopicDifference("partitions", str(found.partitions), str(topic.partitions), safe=False, why=why)
     if found.replication < topic.replication:
         why = "reassign it with kafka-reassign-partitions"
-        yield Difference("replication", str(found.replication), str(topic.replication), safe=False, why=why)
+        yield TopicDifference(
+            "replication", str(found.replication), str(topic.replication), safe=False, why=why
+        )
     for setting, wanted in topic.config.items():
         if setting not in ("cleanup.policy", "retention.ms"):
             value = found.config.get(setting, "unset")
             if not _good_enough(setting, value, wanted):
                 safe = setting != "min.insync.replicas" or int(wanted) <= found.replication
-                yield Difference(setting, value, wanted, safe=safe)
+                yield TopicDifference(setting, value, wanted, safe=safe)
     yield from _keeping(topic.config, found.config)
 
 
@@ -179,16 +181,16 @@ def _good_enough(setting: str, value: str, wanted: str) -> bool:
     return value == wanted
 
 
-def _keeping(wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Difference]:
+def _keeping(wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[TopicDifference]:
     """Cleanup and retention: safe to change only where Kafka then deletes nothing that it keeps today."""
     safe = _kept_ms(found) <= _kept_ms(wanted)
     why = "" if safe else "it would delete what is kept today; do it by hand: kafka-configs --alter"
     old, new = (set(config.get("cleanup.policy", "delete").split(",")) for config in (found, wanted))
     if old != new:
-        yield Difference("cleanup.policy", ",".join(sorted(old)), ",".join(sorted(new)), safe, why)
+        yield TopicDifference("cleanup.policy", ",".join(sorted(old)), ",".join(sorted(new)), safe, why)
     old_ms, new_ms = found.get("retention.ms", "unset"), wanted["retention.ms"]
     if old_ms != new_ms and "delete" in new:
-        yield Difference("retention.ms", old_ms, new_ms, safe, why)
+        yield TopicDifference("retention.ms", old_ms, new_ms, safe, why)
 
 
 def _kept_ms(config: Mapping[str, str]) -> float:
@@ -203,8 +205,8 @@ def examine(settings: Settings, facts: Facts) -> Report:
     for topic in table(settings):
         found = facts.topics.get(topic.name)
         wrong = tuple(differences(topic, found)) if found else ()
-        state = State.MISSING if found is None else State.DIFFERS if wrong else State.OK
-        verdicts.append(Verdict(topic, state, wrong))
+        state = TopicState.MISSING if found is None else TopicState.DIFFERS if wrong else TopicState.OK
+        verdicts.append(TopicResult(topic, state, wrong))
     hidden = [str(broker) for broker, config in facts.brokers.items() if config is None]
     notes = (
         [f"the settings of broker(s) {', '.join(hidden)} may not be read; look at them yourself"]
@@ -239,7 +241,7 @@ def ensure(settings: Settings, *, apply: bool = False) -> Report:
     before = examine(settings, cluster.facts(names))
     if before.refusals:
         raise TopicsError(before)
-    missing = [verdict.topic for verdict in before.verdicts if verdict.state is State.MISSING]
+    missing = [result.topic for result in before.verdicts if result.state is TopicState.MISSING]
     changes = {v.topic.name: _safe_changes(v) for v in before.verdicts if apply and _safe_changes(v)}
     cluster.create([_new(topic) for topic in missing])
     cluster.alter(changes)
@@ -255,9 +257,9 @@ def ensure(settings: Settings, *, apply: bool = False) -> Report:
 
 def _outstanding(report: Report, changes: Mapping[str, Mapping[str, str]]) -> bool:
     return any(
-        verdict.state is State.MISSING
-        or any(d.setting in changes.get(verdict.topic.name, {}) for d in verdict.differences)
-        for verdict in report.verdicts
+        result.state is TopicState.MISSING
+        or any(d.setting in changes.get(result.topic.name, {}) for d in result.differences)
+        for result in report.verdicts
     )
 
 
@@ -265,15 +267,17 @@ def _new(topic: Topic) -> NewTopic:
     return NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
 
 
-def _safe_changes(verdict: Verdict) -> dict[str, str]:
-    return {d.setting: d.wanted for d in verdict.differences if d.safe}
+def _safe_changes(result: TopicResult) -> dict[str, str]:
+    return {d.setting: d.wanted for d in result.differences if d.safe}
 
 
 def _told(before: Report, after: Report) -> Report:
     """The state after, with what was done to reach it."""
-    done = {State.MISSING: State.CREATED, State.DIFFERS: State.ALTERED}
+    done = {TopicState.MISSING: TopicState.CREATED, TopicState.DIFFERS: TopicState.ALTERED}
     verdicts = tuple(
-        Verdict(new.topic, done.get(old.state, new.state), old.differences) if new.state is State.OK else new
+        TopicResult(new.topic, done.get(old.state, new.state), old.differences)
+        if new.state is TopicState.OK
+        else new
         for old, new in zip(before.verdicts, after.verdicts, strict=True)
     )
     return Report(verdicts, after.refusals, after.notes)

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from pipeline.limiter.state import NOTHING_OBSERVED, Observation, State
+from pipeline.limiter.state import NOTHING_OBSERVED, LimiterState, Observation
 
 #: Seconds added to a window: two clocks run differently, and an interval's ends may both count.
 GUARD = 0.005
@@ -47,7 +47,7 @@ class Limiter:
     limit: int
     window: float
     reserve: int = 0
-    state: State = field(default_factory=State)
+    state: LimiterState = field(default_factory=LimiterState)
 
     def copy(self) -> Limiter:
         """One that stands as this one does."""

@@ -30,7 +30,7 @@ NOTHING_OBSERVED = Observation()
 
 
 @dataclass(slots=True)
-class State:
+class LimiterState:
     """See the module.
 
     Attributes:

@@ -20,7 +20,7 @@ from pipeline.kafka.address import address_file, answers
 from pipeline.kafka.admin import Cluster
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
-from pipeline.local.node import Node, Place, Runtime
+from pipeline.local.node import BrokerAddress, JavaRuntime, Node
 from pipeline.local.ports import HOST, free_port, is_free
 
 LEAST_FREE_BYTES = 300_000_000
@@ -177,7 +177,7 @@ class EmbeddedKafka:
                 hint="make room, or choose another data_dir",
             )
         cluster_id, places = self._plan()
-        runtime = Runtime(find_java(self._java), class_path(self._say), self._heap)
+        runtime = JavaRuntime(find_java(self._java), class_path(self._say), self._heap)
         nodes = [
             Node(
                 place,
@@ -195,7 +195,7 @@ class EmbeddedKafka:
     def _take_lock(self) -> None:
         try:
             self._lock = private.hold(self._directory / "lock", "the embedded broker", "stop it")
-        except private.Held as error:
+        except private.InUse as error:
             raise BrokerError(
                 f"an embedded broker runs in {self._directory} already: {error.holder}",
                 hint="stop it, or choose another data_dir",
@@ -212,11 +212,11 @@ class EmbeddedKafka:
             self._lock = None
         self._nodes = {}
 
-    def _plan(self) -> tuple[str, list[Place]]:
+    def _plan(self) -> tuple[str, list[BrokerAddress]]:
         """The cluster's identity and addresses: those of the last time where there was one."""
         file = self._directory / "cluster.json"
         old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        known = [Place(**place) for place in old["brokers"]] if old else []
+        known = [BrokerAddress(**place) for place in old["brokers"]] if old else []
         count = self._brokers or len(known) or 1
         if known and count != len(known):
             raise BrokerError(
@@ -231,7 +231,7 @@ class EmbeddedKafka:
         partial.replace(file)
         return cluster_id, places
 
-    def _places(self, known: list[Place], count: int) -> list[Place]:
+    def _places(self, known: list[BrokerAddress], count: int) -> list[BrokerAddress]:
         """Ports asked for must be free; those of the last time are kept if they are."""
         asked = [self._port + index if self._port else 0 for index in range(count)]
         for port in asked:
@@ -242,11 +242,11 @@ class EmbeddedKafka:
         taken = set(asked)
         places = []
         for index in range(count):
-            old = known[index] if known else Place(index + 1, 0, 0)
+            old = known[index] if known else BrokerAddress(index + 1, 0, 0)
             port = asked[index] or _keep_or_choose(old.port, taken)
             controller_port = _keep_or_choose(old.controller_port, taken | {port})
             taken |= {port, controller_port}
-            places.append(Place(index + 1, port, controller_port))
+            places.append(BrokerAddress(index + 1, port, controller_port))
         return places
 
     def _await_answer(self, until: float, brokers: set[int] | None = None) -> None:

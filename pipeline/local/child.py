@@ -21,7 +21,7 @@ from pathlib import Path
 
 #: Sets the leash, then becomes the command, so the pid is the command's own. A parent that died before the
 #: leash was set is noticed by its pid.
-_LEASH = """
+_PARENT_DEATH_SIGNAL = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
@@ -61,7 +61,7 @@ class Child:
             self.log_lost = error.strerror or str(error)
             opened = open(os.devnull, "ab")  # noqa: PTH123, SIM115 - closed below
         with opened as output:
-            self._process = _on_lasting_thread(_leashed(argv), output.fileno(), env)
+            self._process = _on_lasting_thread(_with_parent_death_signal(argv), output.fileno(), env)
         self.parent = os.getpid()
         _alive.add(self)
 
@@ -100,10 +100,10 @@ class Child:
         return ended
 
 
-def _leashed(argv: Sequence[str]) -> list[str]:
+def _with_parent_death_signal(argv: Sequence[str]) -> list[str]:
     if sys.platform != "linux":
         return list(argv)
-    return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *argv]
+    return [sys.executable, "-I", "-S", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *argv]
 
 
 _Order = tuple[list[str], int, "Mapping[str, str] | None", "Future[subprocess.Popen[bytes]]"]

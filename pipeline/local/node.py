@@ -44,7 +44,7 @@ appender.file.strategy.max = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BrokerAddress:
     """Where a broker is: its id and its two ports."""
 
     id: int
@@ -58,7 +58,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class JavaRuntime:
     """What runs a broker: Java, Kafka's jars, and the heap of each."""
 
     java: Path
@@ -88,10 +88,10 @@ class Node:
 
     def __init__(
         self,
-        place: Place,
-        places: Sequence[Place],
+        place: BrokerAddress,
+        places: Sequence[BrokerAddress],
         directory: Path,
-        runtime: Runtime,
+        runtime: JavaRuntime,
         *,
         flush_each_message: bool = False,
     ) -> None:
@@ -188,7 +188,9 @@ class Node:
         return BrokerError(f"Kafka's broker {self.place.id} {what}{because}{quoted}", hint=hint)
 
 
-def _properties(place: Place, places: Sequence[Place], log_dir: Path, *, flush_each_message: bool) -> str:
+def _properties(
+    place: BrokerAddress, places: Sequence[BrokerAddress], log_dir: Path, *, flush_each_message: bool
+) -> str:
     """The broker's settings: a small machine's, and no topic but those that `pipeline topics` makes."""
     replicas = min(3, len(places))
     insync = 2 if replicas > 1 else 1

@@ -65,7 +65,7 @@ class Command:
     stop_seconds: float = 30.0
 
 
-class Phase(enum.StrEnum):
+class ProcessPhase(enum.StrEnum):
     """Where a process is in its life."""
 
     STARTING = "starting"
@@ -81,7 +81,7 @@ class Status:
     """A process as a display shows it; `detail` is why it is not ready."""
 
     name: str
-    phase: Phase
+    phase: ProcessPhase
     url: str
     pid: int | None = None
     restarts: int = 0
@@ -112,7 +112,9 @@ class Supervisor:
 
     def __init__(self, commands: Sequence[Command], logs: Path, pace: Pace | None = None) -> None:
         self._client = httpx.AsyncClient(timeout=2, trust_env=False)
-        self._keepers = [_Keeper(command, logs, pace or Pace(), self._client) for command in commands]
+        self._keepers = [
+            _ProcessSupervisor(command, logs, pace or Pace(), self._client) for command in commands
+        ]
         self._logs = logs
 
     async def __aenter__(self) -> Self:
@@ -148,7 +150,9 @@ class Supervisor:
             PipelineError: one is not, or cannot be started: with the end of its log.
         """
         until = time.monotonic() + within
-        while waiting := [keeper for keeper in self._keepers if keeper.status.phase is not Phase.READY]:
+        while waiting := [
+            keeper for keeper in self._keepers if keeper.status.phase is not ProcessPhase.READY
+        ]:
             self.check()
             if time.monotonic() > until:
                 raise waiting[0].complaint()
@@ -166,7 +170,7 @@ class Supervisor:
     @property
     def failed(self) -> list[str]:
         """The names of the commands that are not started again."""
-        return [status.name for status in self.statuses if status.phase is Phase.FAILED]
+        return [status.name for status in self.statuses if status.phase is ProcessPhase.FAILED]
 
     def complaint(self, name: str) -> PipelineError:
         """Why a command is not ready, with the end of its log."""
@@ -179,11 +183,11 @@ class Supervisor:
         await self._client.aclose()
 
 
-class _Keeper:
+class _ProcessSupervisor:
     """Keeps one command running."""
 
     def __init__(self, command: Command, logs: Path, pace: Pace, client: httpx.AsyncClient) -> None:
-        self.status = Status(command.name, Phase.STOPPED, command.url)
+        self.status = Status(command.name, ProcessPhase.STOPPED, command.url)
         self._client = client
         self._command = command
         self._log = LogFile(logs / f"{command.name}.log")
@@ -201,7 +205,7 @@ class _Keeper:
                 await self._task
         if self._child:
             await asyncio.to_thread(self._child.stop, self._command.stop_seconds)
-        self._say(Phase.STOPPED, pid=None)
+        self._say(ProcessPhase.STOPPED, pid=None)
 
     def complaint(self) -> PipelineError:
         detail = self.status.detail or str(self.status.phase)
@@ -225,7 +229,7 @@ class _Keeper:
             failures = 1 if time.monotonic() - began > self._pace.settled else failures + 1
             wait = self._pace.wait(failures)
             detail = f"ended ({_ending(code)}), again in {wait:g} s"
-            self._say(Phase.WAITING, detail, pid=None, restarts=self.status.restarts + 1)
+            self._say(ProcessPhase.WAITING, detail, pid=None, restarts=self.status.restarts + 1)
             log.warning(
                 "%s %s%s",
                 self._command.name,
@@ -236,7 +240,7 @@ class _Keeper:
             await asyncio.sleep(wait)
 
     def _give_up(self, why: str) -> None:
-        self._say(Phase.FAILED, why, pid=None)
+        self._say(ProcessPhase.FAILED, why, pid=None)
         log.error(
             "%s stopped for good: %s; what else runs goes on, what it would do waits%s",
             self._command.name,
@@ -248,10 +252,10 @@ class _Keeper:
     async def _run_once(self) -> int:
         """Run the command to its end, keeping the status; returns its exit code."""
         child = self._child = self._spawn()
-        self._say(Phase.STARTING, pid=child.pid)
+        self._say(ProcessPhase.STARTING, pid=child.pid)
         looked = measured = 0.0
         while (code := child.poll()) is None:
-            patience = READY_LOOK_SECONDS if self.status.phase is Phase.READY else LOOK_SECONDS
+            patience = READY_LOOK_SECONDS if self.status.phase is ProcessPhase.READY else LOOK_SECONDS
             if time.monotonic() - looked >= patience:
                 await self._look()
                 looked = time.monotonic()
@@ -278,18 +282,22 @@ class _Keeper:
         return child
 
     async def _look(self) -> None:
-        not_yet = Phase.STARTING if self.status.phase is Phase.STARTING else Phase.NOT_READY
+        not_yet = (
+            ProcessPhase.STARTING if self.status.phase is ProcessPhase.STARTING else ProcessPhase.NOT_READY
+        )
         try:
             answer = await self._client.get(f"{self._command.url}/readyz")
         except httpx.HTTPError as error:
-            self._say(not_yet, "" if not_yet is Phase.STARTING else f"no answer: {type(error).__name__}")
+            self._say(
+                not_yet, "" if not_yet is ProcessPhase.STARTING else f"no answer: {type(error).__name__}"
+            )
             return
         if answer.is_success:
-            self._say(Phase.READY)
+            self._say(ProcessPhase.READY)
         else:
             self._say(not_yet, answer.text.strip()[:200])
 
-    def _say(self, phase: Phase, detail: str = "", **changes: Any) -> None:
+    def _say(self, phase: ProcessPhase, detail: str = "", **changes: Any) -> None:
         self.status = replace(self.status, phase=phase, detail=detail, **changes)
 
 

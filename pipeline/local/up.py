@@ -18,7 +18,7 @@ from rich.table import Table
 
 from pipeline import config, logs, private, process
 from pipeline.config import Settings, require_stores, shared_accounts, shared_secrets
-from pipeline.local.supervisor import Phase, Status
+from pipeline.local.supervisor import ProcessPhase, Status
 from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring
 
@@ -27,7 +27,12 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 0.5
 #: After so long a process that is not ready is said, and waited for without an end.
 READY_SECONDS = 90.0
-_COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
+_COLOURS = {
+    ProcessPhase.READY: "green",
+    ProcessPhase.FAILED: "red",
+    ProcessPhase.WAITING: "red",
+    ProcessPhase.STOPPED: "dim",
+}
 
 
 def run(
@@ -128,7 +133,7 @@ async def _ready(wiring: Wiring) -> None:
     while waiting := [
         status.name
         for status in wiring.statuses
-        if status.name in wiring.urls and status.phase not in {Phase.READY, Phase.FAILED}
+        if status.name in wiring.urls and status.phase not in {ProcessPhase.READY, ProcessPhase.FAILED}
     ]:
         if "gateway" in wiring.failed:
             break
@@ -142,7 +147,7 @@ async def _ready(wiring: Wiring) -> None:
 
 async def _display(wiring: Wiring, voice: Voice) -> None:
     """A table that is kept up to date on a terminal; elsewhere, and in the log, a line for each change."""
-    said: dict[str, Phase] = {}
+    said: dict[str, ProcessPhase] = {}
     live = Live(console=voice.console, auto_refresh=False) if voice.is_terminal else None
     try:
         while True:
@@ -161,8 +166,8 @@ def _show(live: Live, statuses: list[Status]) -> None:
     live.update(table(statuses), refresh=True)
 
 
-def _note(status: Status, said: dict[str, Phase]) -> None:
-    if said.get(status.name, Phase.STOPPED) is status.phase:
+def _note(status: Status, said: dict[str, ProcessPhase]) -> None:
+    if said.get(status.name, ProcessPhase.STOPPED) is status.phase:
         return
     said[status.name] = status.phase
     line = " ".join(part for part in (status.name, status.phase, status.url, status.detail) if part)

@@ -21,7 +21,7 @@ from pipeline.kafka.address import bootstrap
 from pipeline.local import snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
-from pipeline.local.supervisor import Command, Pace, Phase, Status, Supervisor
+from pipeline.local.supervisor import Command, Pace, ProcessPhase, Status, Supervisor
 from pipeline.observe import bound_socket
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Wiring:
         self._settings = settings
         self._say = say
         self._kafka_restarts = 0
-        self._kafka_phase = Phase.STOPPED
+        self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
         self._pace = Pace()
         self.kafka = None if _is_there(settings) else _broker(settings, say)
@@ -121,9 +121,9 @@ class Wiring:
             place = urlsplit(url)
             bound_socket(place.hostname or HOST, place.port or 0).close()
         if self.kafka:
-            self._kafka_phase = Phase.STARTING
+            self._kafka_phase = ProcessPhase.STARTING
             await _in_thread(self.kafka.start)
-            self._kafka_phase = Phase.READY
+            self._kafka_phase = ProcessPhase.READY
         self._say("topics")
         await _in_thread(lambda: topic_check.ensure(self._settings))
         self._say("processes")
@@ -151,7 +151,7 @@ class Wiring:
         await self._supervisor.stop()
         if self.kafka:
             await _in_thread(self.kafka.stop)
-            self._kafka_phase = Phase.STOPPED
+            self._kafka_phase = ProcessPhase.STOPPED
 
     async def watch(self) -> None:
         """Bring the broker back whenever it ends, however often; never returns.
@@ -169,7 +169,7 @@ class Wiring:
             if not failures:
                 log.warning("%s", self.kafka.last_words(), extra={"event": "broker.ended"})
             self._kafka_restarts += 1
-            self._kafka_phase = Phase.STARTING
+            self._kafka_phase = ProcessPhase.STARTING
             try:
                 await _in_thread(self.kafka.start)
             except BrokerError as error:
@@ -177,12 +177,12 @@ class Wiring:
                 await self._broker_failed(error, self._pace.wait(failures))
             else:
                 failures = 0
-                self._kafka_phase, self._kafka_detail = Phase.READY, ""
+                self._kafka_phase, self._kafka_detail = ProcessPhase.READY, ""
                 log.info("Kafka's broker is back", extra={"event": "broker.back"})
 
     async def _broker_failed(self, error: BrokerError, wait: float) -> None:
         """Say it, once for each reason, and wait."""
-        said, self._kafka_phase, self._kafka_detail = self._kafka_detail, Phase.WAITING, error.message
+        said, self._kafka_phase, self._kafka_detail = self._kafka_detail, ProcessPhase.WAITING, error.message
         if said != error.message:
             log.error(
                 "Kafka's broker cannot be started, tried again and again; the gateway keeps what comes: %s",

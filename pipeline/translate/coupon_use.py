@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from pipeline.records import CouponUse, Purchase, RecordKind, Source
 from pipeline.shops.base import Draft
-from pipeline.translate.state import Told, ToldRecords, digest
+from pipeline.translate.state import EmittedMark, EmittedMarks, digest
 
 
-class Saying(NamedTuple):
+class CouponUseSource(NamedTuple):
     """Who says it of which order, and when: `CouponUse` without the code."""
 
     account: str
@@ -24,26 +24,28 @@ class Saying(NamedTuple):
     received_ms: int
 
 
-def uses_of(draft: Draft, saying: Saying, told: ToldRecords) -> list[CouponUse]:
-    """What a purchase's draft says anew of codes; `told` remembers it.
+def uses_of(draft: Draft, use_source: CouponUseSource, emitted: EmittedMarks) -> list[CouponUse]:
+    """What a purchase's draft says anew of codes; `emitted` remembers it.
 
     Args:
         draft: the purchase, or its retraction.
-        saying: see there.
-        told: what the account was told of the order; changed in place.
+        use_source: see there.
+        emitted: what the account was told of the order; changed in place.
     """
-    offset = saying.source.offset
-    known = {code for (kind, code), was in told.items() if kind is RecordKind.COUPON and was.offset <= offset}
+    offset = use_source.source.offset
+    known = {
+        code for (kind, code), was in emitted.items() if kind is RecordKind.COUPON and was.offset <= offset
+    }
     placed = draft.body.purchase_date if isinstance(draft.body, Purchase) else None
     uses = []
     for code in dict.fromkeys((*draft.coupons, *sorted(known))):
         used = code in draft.coupons
-        said = digest(f"{used}|{saying.purchase_id}".encode())
-        was = told.get((RecordKind.COUPON, code))
+        said = digest(f"{used}|{use_source.purchase_id}".encode())
+        was = emitted.get((RecordKind.COUPON, code))
         if was is not None and was.offset < offset and was.digest == said:
             continue
-        told[RecordKind.COUPON, code] = Told(said, offset)
+        emitted[RecordKind.COUPON, code] = EmittedMark(said, offset)
         uses.append(
-            CouponUse(**saying._asdict(), code=code, used=used, purchase_date=placed if used else None)
+            CouponUse(**use_source._asdict(), code=code, used=used, purchase_date=placed if used else None)
         )
     return uses

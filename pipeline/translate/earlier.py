@@ -16,62 +16,62 @@ from pipeline.records import Contact, Op, Origin, RecordKind
 from pipeline.shops.base import Draft
 from pipeline.shops.catalogue import PARTIAL, hide_draft
 from pipeline.shops.orders import retract_draft
-from pipeline.translate.state import Address, EntityState, ToldRecords, digest
+from pipeline.translate.state import Address, EmittedMarks, EntityState, digest
 
 #: Stands for what was told of an address that its customer has left.
 LEFT = digest(b"left")
 
 
 def given_up(
-    event: RawEvent, drafts: Iterable[Draft], told: ToldRecords, offset: int, *, deletes: bool
+    event: RawEvent, drafts: Iterable[Draft], emitted: EmittedMarks, offset: int, *, deletes: bool
 ) -> list[Draft]:
     """What takes back the ids that an order or a product was told under before and is not any more.
 
     Args:
         event: the event.
         drafts: what it means.
-        told: what the account was told.
+        emitted: what the account was told.
         offset: the event's.
         deletes: whether it says that the entity is gone.
     """
     if event.kind is Kind.ORDER:
         return [
             retract_draft(record_id, ("renumbered",))
-            for record_id in _other_ids(RecordKind.PURCHASE, drafts, told, offset)
+            for record_id in _other_ids(RecordKind.PURCHASE, drafts, emitted, offset)
         ]
-    if event.kind is Kind.PRODUCT and told and not deletes:
-        return _products_given_up(tuple(drafts), told, offset)
+    if event.kind is Kind.PRODUCT and emitted and not deletes:
+        return _products_given_up(tuple(drafts), emitted, offset)
     return []
 
 
-def _products_given_up(drafts: Sequence[Draft], told: ToldRecords, offset: int) -> list[Draft]:
+def _products_given_up(drafts: Sequence[Draft], emitted: EmittedMarks, offset: int) -> list[Draft]:
     """A product or variant with another SKU now, a variant taken out, or what another setting told.
 
     Nothing of a body that does not name all variants. A deletion says itself what it means.
     """
     if any(note in PARTIAL for draft in drafts if draft.op is not Op.HIDE for note in draft.notes):
         return []
-    ids = _other_ids(RecordKind.PRODUCT, drafts, told, offset)
+    ids = _other_ids(RecordKind.PRODUCT, drafts, emitted, offset)
     return [hide_draft(record_id, ("id_given_up",)) for record_id in ids]
 
 
-def _other_ids(kind: RecordKind, drafts: Iterable[Draft], told: ToldRecords, offset: int) -> list[str]:
+def _other_ids(kind: RecordKind, drafts: Iterable[Draft], emitted: EmittedMarks, offset: int) -> list[str]:
     """Ids that were told before and that no draft names, where one names any."""
     now = {draft.id for draft in drafts if draft.kind is kind and draft.id is not None}
     if not now:
         return []
     return [
         record_id
-        for (of, record_id), was in told.items()
+        for (of, record_id), was in emitted.items()
         if of is kind and record_id not in now and was.offset <= offset
     ]
 
 
-def was_sold(record_id: str, told: ToldRecords, offset: int) -> bool:
+def was_sold(record_id: str, emitted: EmittedMarks, offset: int) -> bool:
     """Whether the order was told as a purchase of another id before: its workflows have run."""
     return any(
         kind is RecordKind.PURCHASE and other != record_id and was.offset <= offset
-        for (kind, other), was in told.items()
+        for (kind, other), was in emitted.items()
     )
 
 
@@ -90,7 +90,7 @@ class Heard(NamedTuple):
 
 
 def at_addresses(
-    drafts: tuple[Draft, ...], heard: Heard, state: EntityState, told: ToldRecords
+    drafts: tuple[Draft, ...], heard: Heard, state: EntityState, emitted: EmittedMarks
 ) -> tuple[Draft, ...]:
     """A customer's drafts, with what they mean for the customer's other addresses.
 
@@ -101,19 +101,19 @@ def at_addresses(
         drafts: of the event.
         heard: the event.
         state: the customer's; its address is brought up to date.
-        told: what the account was told.
+        emitted: what the account was told.
     """
     found: list[Draft] = []
     for draft in drafts:
         if draft.kind is RecordKind.CONTACT and draft.op is Op.UPSERT and draft.id is not None:
-            found += _at_address(draft, draft.id, heard, state, told)
+            found += _at_address(draft, draft.id, heard, state, emitted)
         else:
             found.append(draft)
     return tuple(found)
 
 
 def _at_address(
-    draft: Draft, address: str, heard: Heard, state: EntityState, told: ToldRecords
+    draft: Draft, address: str, heard: Heard, state: EntityState, emitted: EmittedMarks
 ) -> Iterator[Draft]:
     known = state.address
     if known is None or known.offset <= heard.offset:
@@ -123,7 +123,7 @@ def _at_address(
         if known is None or known.id != address or heard.when > known.since:
             state.address = Address(address, heard.when, heard.offset)
     yield draft
-    yield from left_drafts(told, heard.offset, heard.moment, but=address)
+    yield from left_drafts(emitted, heard.offset, heard.moment, but=address)
 
 
 def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
@@ -141,11 +141,11 @@ def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
         yield replace(draft, body=silent, notes=(*draft.notes, "address_left"))
 
 
-def left_drafts(told: ToldRecords, offset: int, moment: int, *, but: str) -> Iterator[Draft]:
+def left_drafts(emitted: EmittedMarks, offset: int, moment: int, *, but: str) -> Iterator[Draft]:
     """That no newsletters go to the customer's addresses any more, but for one; each is told once."""
-    if len(told) == 1 and (RecordKind.CONTACT, but) in told:
+    if len(emitted) == 1 and (RecordKind.CONTACT, but) in emitted:
         return
-    for (kind, address), was in told.items():
+    for (kind, address), was in emitted.items():
         if kind is not RecordKind.CONTACT or address == but or "@" not in address:
             continue
         if was.offset <= offset and was.digest != LEFT:

@@ -13,10 +13,10 @@ from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind, Source
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
-from pipeline.translate.coupon_use import Saying, uses_of
+from pipeline.translate.coupon_use import CouponUseSource, uses_of
 from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
-from pipeline.translate.feed import Feed, Place
-from pipeline.translate.state import EntityState, Told, ToldRecords, digest
+from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.state import EmittedMark, EmittedMarks, EntityState, digest
 
 #: What the records of one event may make together: each variant of a product repeats what all have in common.
 MAX_BYTES = 32_000_000
@@ -73,7 +73,7 @@ class Emitted(NamedTuple):
 
 def emit(  # noqa: PLR0917 - positional: once per event
     event: RawEvent,
-    source: Place,
+    source: EventPosition,
     state: EntityState,
     feed: Feed,
     drafts: tuple[Draft, ...],
@@ -84,36 +84,36 @@ def emit(  # noqa: PLR0917 - positional: once per event
     Raises:
         Rejected: `too_many_records`; the state is of no use then.
     """
-    teller = _Teller(event, source, feed, version)
+    teller = _Emitter(event, source, feed, version)
     moved_from = _moved_from(state, feed.account)
-    told = state.told_to(feed.account)
+    emitted = state.emitted_to(feed.account)
     moment = 0
     if event.kind is Kind.CUSTOMER:
         moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
         drafts = at_addresses(
-            drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, told
+            drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, emitted
         )
     deletes = feed.platform.topics.is_deletion(event.topic)
-    for draft in given_up(event, drafts, told, source.offset, deletes=deletes):
-        teller.tell(draft, str(draft.id), feed.account, told, quietly=True)
-    for draft, record_id in _named(drafts, told, source.offset):
-        teller.tell(draft, record_id, feed.account, told, quietly=False)
-    for account, told_there in state.told.items():
+    for draft in given_up(event, drafts, emitted, source.offset, deletes=deletes):
+        teller.tell(draft, str(draft.id), feed.account, emitted, quietly=True)
+    for draft, record_id in _named(drafts, emitted, source.offset):
+        teller.tell(draft, record_id, feed.account, emitted, quietly=False)
+    for account, told_there in state.emitted.items():
         if account != feed.account and account in feed.accounts:
             for draft, record_id in _taken_back(drafts, told_there, moment, source.offset):
                 teller.tell(draft, record_id, account, told_there, quietly=True)
-    for account, records in state.told.items():
+    for account, records in state.emitted.items():
         if len(records) > _FEW:
-            state.told[account] = _most_recent(records)
+            state.emitted[account] = _most_recent(records)
     return Emitted(tuple(teller.emissions), tuple(teller.unchanged), tuple(teller.uses), moved_from)
 
 
-def _most_recent(records: ToldRecords) -> ToldRecords:
+def _most_recent(records: EmittedMarks) -> EmittedMarks:
     """The records that are remembered: the most recent ones, where there are too many."""
     size = sum(len(orjson.dumps(record_id)) for _, record_id in records) + _MARK * len(records)
     if len(records) <= MAX_TOLD and size <= MAX_TOLD_BYTES:
         return records
-    kept: ToldRecords = {}
+    kept: EmittedMarks = {}
     room = MAX_TOLD_BYTES
     for key, was in sorted(records.items(), key=lambda item: item[1].offset, reverse=True)[:MAX_TOLD]:
         room -= len(orjson.dumps(key[1])) + _MARK
@@ -125,13 +125,13 @@ def _most_recent(records: ToldRecords) -> ToldRecords:
 
 def _moved_from(state: EntityState, account: str) -> str:
     """The account that was told of the entity before, where this one never was: the store has moved."""
-    if account in state.told or "" in state.told:
+    if account in state.emitted or "" in state.emitted:
         return ""
-    return next(iter(state.told), "")
+    return next(iter(state.emitted), "")
 
 
 def _taken_back(
-    drafts: Iterable[Draft], told: ToldRecords, moment: int, offset: int
+    drafts: Iterable[Draft], emitted: EmittedMarks, moment: int, offset: int
 ) -> Iterator[tuple[Draft, str]]:
     """What an account that the store fed before is still told: what is taken back, and who withdrew."""
     for draft in drafts:
@@ -139,9 +139,9 @@ def _taken_back(
         if draft.op in {Op.RETRACT, Op.HIDE}:
             # A purchase may have had another id there.
             record_id = draft.id if draft.kind is RecordKind.PRODUCT else None
-            yield from _named((replace(draft, id=record_id, if_emitted=True),), told, offset)
+            yield from _named((replace(draft, id=record_id, if_emitted=True),), emitted, offset)
         elif moment and isinstance(body, Contact) and body.newsletter == "unsubscribed":
-            yield from ((left, str(left.id)) for left in left_drafts(told, offset, moment, but=""))
+            yield from ((left, str(left.id)) for left in left_drafts(emitted, offset, moment, but=""))
 
 
 def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> bool:
@@ -157,10 +157,10 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
     return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
 
 
-class _Teller:
+class _Emitter:
     """Makes the records of one event, each unless it says what was said last."""
 
-    def __init__(self, event: RawEvent, source: Place, feed: Feed, version: Version) -> None:
+    def __init__(self, event: RawEvent, source: EventPosition, feed: Feed, version: Version) -> None:
         self.clock = _clock(event, version)
         self.emissions: list[Emission] = []
         self.unchanged: list[RecordKind] = []
@@ -173,7 +173,9 @@ class _Teller:
         self._heads: dict[tuple[str, int], bytes] = {}
         self._size = 0
 
-    def tell(self, draft: Draft, record_id: str, account: str, told: ToldRecords, *, quietly: bool) -> None:
+    def tell(
+        self, draft: Draft, record_id: str, account: str, emitted: EmittedMarks, *, quietly: bool
+    ) -> None:
         """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`.
 
         Raises:
@@ -181,7 +183,7 @@ class _Teller:
         """
         offset = self._source.offset
         if draft.kind is RecordKind.PURCHASE:
-            self.uses += uses_of(draft, self._saying(account, record_id), told)
+            self.uses += uses_of(draft, self._use_source(account, record_id), emitted)
         what, body = _what(draft.kind, draft.origin, draft.op), b"null"
         if draft.body is not None:
             body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
@@ -192,16 +194,20 @@ class _Teller:
         # With the moment of a consent, which Connectif is not told: repeated, it is news to a tie-break.
         said = LEFT if is_left else digest(what + body)
         key = (draft.kind, record_id)
-        was = told.get(key)
+        was = emitted.get(key)
         if was is not None and was.offset < offset and was.digest == said:
             if quietly:
                 return
             if not (self._newer and _is_shared(draft, record_id, self._event, self._feed)):
                 self.unchanged.append(draft.kind)
                 return
-        if draft.body is not None and draft.kind is RecordKind.PURCHASE and was_sold(record_id, told, offset):
+        if (
+            draft.body is not None
+            and draft.kind is RecordKind.PURCHASE
+            and was_sold(record_id, emitted, offset)
+        ):
             what += b'"trigger":false,'
-        told[key] = Told(said, offset)
+        emitted[key] = EmittedMark(said, offset)
         notes = orjson.dumps(draft.notes) if draft.notes else b"[]"
         value = b'%b%b"owner":%b,"id":%b,"notes":%b,"body":%b}' % (
             self._head(account, draft.said_ms),
@@ -220,9 +226,11 @@ class _Teller:
         is_guest = draft.kind is RecordKind.CONTACT and self._event.kind is Kind.ORDER
         return GUEST if is_guest else self._owner
 
-    def _saying(self, account: str, record_id: str) -> Saying:
+    def _use_source(self, account: str, record_id: str) -> CouponUseSource:
         place = Source(**self._source._asdict())
-        return Saying(account, self._event.store, record_id, self.clock, place, self._event.received_ms)
+        return CouponUseSource(
+            account, self._event.store, record_id, self.clock, place, self._event.received_ms
+        )
 
     def _head(self, account: str, said_ms: int) -> bytes:
         head = self._heads.get((account, said_ms))
@@ -232,18 +240,18 @@ class _Teller:
         return head
 
 
-def _named(drafts: Iterable[Draft], known: ToldRecords, offset: int) -> Iterator[tuple[Draft, str]]:
+def _named(drafts: Iterable[Draft], known: EmittedMarks, offset: int) -> Iterator[tuple[Draft, str]]:
     """Each draft under its id, or under every id this entity's records had; without those not to be told."""
     for draft in drafts:
         if draft.id is not None:
-            told = known.get((draft.kind, draft.id)) if draft.if_emitted else None
-            if not draft.if_emitted or (told is not None and told.offset <= offset):
+            emitted = known.get((draft.kind, draft.id)) if draft.if_emitted else None
+            if not draft.if_emitted or (emitted is not None and emitted.offset <= offset):
                 yield draft, draft.id
             continue
         ids = [
             record_id
-            for (kind, record_id), told in known.items()
-            if kind is draft.kind and told.offset <= offset
+            for (kind, record_id), emitted in known.items()
+            if kind is draft.kind and emitted.offset <= offset
         ]
         for record_id in ids:
             yield replace(draft, body=_smallest(draft, record_id)), record_id
@@ -262,7 +270,7 @@ def _smallest(draft: Draft, record_id: str) -> Contact | Product | None:
 # event, what is the same for all of a sort, and its body, which was checked when it was made.
 
 
-def _head(event: RawEvent, source: Place, account: str, version: int) -> bytes:
+def _head(event: RawEvent, source: EventPosition, account: str, version: int) -> bytes:
     same = {
         "account": account,
         "store": event.store,

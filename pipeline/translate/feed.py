@@ -9,7 +9,7 @@ from pipeline.shops.base import StoreContext
 from pipeline.shops.platform import AnyPlatform
 
 
-class Place(NamedTuple):
+class EventPosition(NamedTuple):
     """Where an event lies: `topic` without the prefix."""
 
     topic: str

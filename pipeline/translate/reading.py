@@ -14,7 +14,7 @@ from pipeline.kafka.deadletters import DeadLetter
 from pipeline.kafka.messages import Headers
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
-from pipeline.translate.rules import Feed, Place
+from pipeline.translate.rules import EventPosition, Feed
 
 #: The store of what cannot be told to be any store's, in the account and in metrics.
 UNKNOWN = "unknown"
@@ -128,7 +128,7 @@ def store_of(headers: Headers, known: Mapping[str, Feed]) -> str:
 def dead_letter(
     message: deadletters.Content,
     rejected: Rejected,
-    place: Place,
+    place: EventPosition,
     *,
     account: str,
     at_ms: int,

@@ -14,8 +14,8 @@ from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.translate.emit import Emission, Version, emit
-from pipeline.translate.feed import Feed, Place
-from pipeline.translate.state import EntityState, Newest, Seen, digest
+from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
@@ -58,7 +58,7 @@ class Result:
     moved_from: str = ""
 
 
-def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Result:
+def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
     """Judge one event and bring the state up to date.
 
     Args:
@@ -74,7 +74,7 @@ def apply(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Res
         return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
 
 
-def _judged(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> Result:
+def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
     delivery = digest(event.delivery.encode())
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
@@ -89,7 +89,7 @@ def _judged(event: RawEvent, source: Place, state: EntityState, feed: Feed) -> R
     deletes = feed.platform.topics.is_deletion(event.topic)
     version = None if again_stale else _version(event, translation, state, source.offset, deletes=deletes)
     if before is None:
-        state.seen.append(Seen(delivery, source.offset, version is None))
+        state.seen.append(SeenDelivery(delivery, source.offset, version is None))
         state.seen.sort(key=_offset)  # read again, an event is not the most recent one
         del state.seen[: -feed.recent_deliveries]
     if version is None:
@@ -141,8 +141,8 @@ def _too_old(translation: Translation, state: EntityState, offset: int, feed: Fe
     if since is None:
         return False
     bodies = [draft.body for draft in translation.drafts if isinstance(draft.body, Purchase)]
-    told = state.told_to(feed.account)
-    known = any(kind is RecordKind.PURCHASE and was.offset < offset for (kind, _), was in told.items())
+    emitted = state.emitted_to(feed.account)
+    known = any(kind is RecordKind.PURCHASE and was.offset < offset for (kind, _), was in emitted.items())
     first = since.isoformat()
     return not known and any((body.purchase_date or first)[: len(first)] < first for body in bodies)
 
@@ -186,4 +186,4 @@ def _remember_version(state: EntityState, clock: str, mark: Newest) -> Version:
     return Version(mark.version, ties, newer)
 
 
-__all__ = ["Emission", "Feed", "Outcome", "Place", "Result", "apply"]
+__all__ = ["Emission", "EventPosition", "Feed", "Outcome", "Result", "apply"]

@@ -27,7 +27,7 @@ _NEWER = range(_FORMAT + 1, _FORMAT + 5)
 _ANY_ACCOUNT = ""
 
 #: Record kind and id -> what was last emitted of it.
-ToldRecords = dict[tuple[RecordKind, str], "Told"]
+EmittedMarks = dict[tuple[RecordKind, str], "EmittedMark"]
 
 
 class NewerFormatError(PipelineError):
@@ -52,7 +52,7 @@ class Newest(NamedTuple):
     ties: int = 0
 
 
-class Told(NamedTuple):
+class EmittedMark(NamedTuple):
     """What was last emitted of one record."""
 
     digest: str
@@ -67,7 +67,7 @@ class Address(NamedTuple):
     offset: int
 
 
-class Seen(NamedTuple):
+class SeenDelivery(NamedTuple):
     """A delivery that was processed; `stale` where it came too late, so that it does so again."""
 
     delivery: str
@@ -81,43 +81,43 @@ class EntityState:
 
     Attributes:
         newest: by clock.
-        told: by account, then by record kind and id, whatever was ever emitted for this entity.
+        emitted: by account, then by record kind and id, whatever was ever emitted for this entity.
         seen: the most recent deliveries, oldest first.
         address: of a customer.
     """
 
     newest: dict[str, Newest] = field(default_factory=dict)
-    told: dict[str, ToldRecords] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    emitted: dict[str, EmittedMarks] = field(default_factory=dict)
+    seen: list[SeenDelivery] = field(default_factory=list)
     address: Address | None = None
 
-    def told_to(self, account: str) -> ToldRecords:
+    def emitted_to(self, account: str) -> EmittedMarks:
         """What was emitted for an account; to be changed in place."""
-        told = self.told.get(account)
-        if told is None:
-            told = self.told[account] = self.told.pop(_ANY_ACCOUNT, {})
-        return told
+        emitted = self.emitted.get(account)
+        if emitted is None:
+            emitted = self.emitted[account] = self.emitted.pop(_ANY_ACCOUNT, {})
+        return emitted
 
     def copy(self) -> EntityState:
         """One that can be changed without changing this one."""
-        told = {account: dict(records) for account, records in self.told.items()}
-        return EntityState(dict(self.newest), told, list(self.seen), self.address)
+        emitted = {account: dict(records) for account, records in self.emitted.items()}
+        return EntityState(dict(self.newest), emitted, list(self.seen), self.address)
 
     def encode(self) -> bytes:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
         newest: list[object] = []
         for clock, mark in self.newest.items():
             newest += (_CLOCKS.index(clock), *mark[:2], int(mark.deleted), *mark[3:])
-        told: list[object] = []
-        for account, records in self.told.items():
+        emitted: list[object] = []
+        for account, records in self.emitted.items():
             flat: list[object] = []
             for (kind, record_id), was in records.items():
                 flat += (_KINDS[kind], record_id, was.digest, was.offset)
-            told += (account, flat)
+            emitted += (account, flat)
         seen: list[object] = []
         for delivery, offset, stale in self.seen:
             seen += (delivery, offset, int(stale))
-        parts: list[object] = [_FORMAT, newest, told, seen]
+        parts: list[object] = [_FORMAT, newest, emitted, seen]
         if self.address is not None:
             parts.append(list(self.address))
         return orjson.dumps(parts)
@@ -130,7 +130,7 @@ class EntityState:
             NewerFormatError: written by a newer release.
             ValueError, TypeError, LookupError: no state at all.
         """
-        form, newest, told, seen, *address = orjson.loads(raw)
+        form, newest, emitted, seen, *address = orjson.loads(raw)
         if form in _NEWER:
             raise NewerFormatError(
                 f"an entity's state has the format {form}, which a newer release writes",
@@ -139,7 +139,7 @@ class EntityState:
         if form not in (1, 2, _FORMAT):
             raise ValueError(f"an entity's state has the unknown format {form}")
         if form < _FORMAT:
-            told = [_ANY_ACCOUNT, told] if told else []
+            emitted = [_ANY_ACCOUNT, emitted] if emitted else []
         size = 4 if form == 1 else 6
         by_size, by_three = range(0, len(newest), size), range(0, len(seen), 3)
         return cls(
@@ -149,14 +149,17 @@ class EntityState:
                 )
                 for i in by_size
             },
-            told={told[i]: _records(told[i + 1]) for i in range(0, len(told), 2)},
-            seen=[Seen(seen[i], seen[i + 1], bool(seen[i + 2])) for i in by_three],
+            emitted={emitted[i]: _records(emitted[i + 1]) for i in range(0, len(emitted), 2)},
+            seen=[SeenDelivery(seen[i], seen[i + 1], bool(seen[i + 2])) for i in by_three],
             address=Address(*address[0]) if address else None,
         )
 
 
-def _records(flat: list[Any]) -> ToldRecords:
-    return {(_LETTERS[flat[i]], flat[i + 1]): Told(flat[i + 2], flat[i + 3]) for i in range(0, len(flat), 4)}
+def _records(flat: list[Any]) -> EmittedMarks:
+    return {
+        (_LETTERS[flat[i]], flat[i + 1]): EmittedMark(flat[i + 2], flat[i + 3])
+        for i in range(0, len(flat), 4)
+    }
 
 
 def digest(data: bytes) -> str:

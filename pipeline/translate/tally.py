@@ -72,7 +72,7 @@ def _add(counts: dict[str, int], key: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class EventTotals:
     """The sum of tallies of one store.
 
     Attributes:
@@ -86,7 +86,7 @@ class Account:
     records: dict[tuple[str, str, str], int]
 
     @classmethod
-    def of(cls, tallies: Iterable[Tally]) -> Account:
+    def of(cls, tallies: Iterable[Tally]) -> EventTotals:
         """Add up the tallies of a store's partitions."""
         account = cls({}, {}, {})
         for tally in tallies:
@@ -113,4 +113,4 @@ def _events(tally: Tally) -> Iterator[tuple[str, str, str, int]]:
         yield kind, outcome, reason, count
 
 
-__all__ = ["EMITTED", "UNCHANGED", "Account", "Outcome", "RecordKind", "Tally"]
+__all__ = ["EMITTED", "UNCHANGED", "EventTotals", "Outcome", "RecordKind", "Tally"]

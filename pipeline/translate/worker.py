@@ -36,12 +36,12 @@ from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import MAX_RECORDS, Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.account import AccountCollector, Books
-from pipeline.translate.demands import say_demand
-from pipeline.translate.holding import Holding
+from pipeline.translate.held_partitions import HeldPartitions
+from pipeline.translate.privacy_requests import log_privacy_request
 from pipeline.translate.reading import UNKNOWN, Stores, UnknownStore, dead_letter, feeds, read, store_of
-from pipeline.translate.rules import Feed, Outcome, Place, Result, apply
+from pipeline.translate.rules import EventPosition, Feed, Outcome, Result, apply
 from pipeline.translate.state import EntityState, NewerFormatError
+from pipeline.translate.totals import AccountCollector, StoreTallies
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Translator:
         self._stores = Stores(
             feeds(settings, platforms), frozenset(platforms), settings.translate.retired_stores
         )
-        self._holding = Holding()
+        self._holding = HeldPartitions()
         for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
             for kind in Kind:
                 TRANSLATE_SLOW.labels(store, kind)
@@ -92,7 +92,7 @@ class Translator:
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
-        self.books = Books()
+        self.books = StoreTallies()
         self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
         self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self._forget)
         engine.agent("translate", [kind.topic for kind in Kind], self.handle)
@@ -141,17 +141,20 @@ class Translator:
             for partition, store, row in self.books.changed():
                 step.write(self.tallies, partition, store, row)
             work.export()
-            self._tell(work)
+            self._announce(work)
             TRANSLATE_ROUND_SECONDS.observe(time.perf_counter() - started)
             await self._engine.submit(step)
 
-    def _tell(self, work: _Work) -> None:
+    def _announce(self, work: _Work) -> None:
         """Say in the log what is counted for no store of the settings."""
         for (topic, reason), count in work.strange.items():
-            told = self._strange.happened((topic, reason), count)
-            if told:
+            emitted = self._strange.happened((topic, reason), count)
+            if emitted:
                 log.warning(
-                    "%s: %d messages are no events of a store of ours (%s): dead letters", topic, told, reason
+                    "%s: %d messages are no events of a store of ours (%s): dead letters",
+                    topic,
+                    emitted,
+                    reason,
                 )
 
     async def _translate(self, work: _Work, tp: TopicPartition, messages: list[Message]) -> list[_States]:
@@ -190,7 +193,7 @@ class Translator:
             UnknownStore: it has to wait, and so has what comes behind it.
         """
         kind = self._kinds[tp.topic]
-        place = Place(kind.topic, tp.partition, message.offset)
+        place = EventPosition(kind.topic, tp.partition, message.offset)
         live: int | None = None
         try:
             event, feed = read(message.key, message.value, message.headers, kind, self._stores)
@@ -205,7 +208,7 @@ class Translator:
             if event.lane is Lane.LIVE:
                 live = event.received_ms
         if result.rejection is not None:
-            self._bury(work.step, message, place, result.rejection, account)
+            self._dead_letter(work.step, message, place, result.rejection, account)
         self.books.count(place, store, kind, result, account)
         work.counted[store, kind, result.outcome] += 1
         return live
@@ -223,12 +226,14 @@ class Translator:
             len(message.value or b""),
         )
 
-    def _event(self, work: _Work, event: RawEvent, place: Place, states: _States, feed: Feed) -> Result:
+    def _event(
+        self, work: _Work, event: RawEvent, place: EventPosition, states: _States, feed: Feed
+    ) -> Result:
         """Judge one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
         result = self._judge(event, place, state, feed)
         topic = full_name(self._engine.settings, place.topic)
-        say_demand(event.store, result.reason, topic, place.partition, place.offset)
+        log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
@@ -259,7 +264,7 @@ class Translator:
                 account,
             )
 
-    def _judge(self, event: RawEvent, place: Place, state: EntityState, feed: Feed) -> Result:
+    def _judge(self, event: RawEvent, place: EventPosition, state: EntityState, feed: Feed) -> Result:
         """The verdict. A failure of ours is no reason to lose an event, or to stall those behind it."""
         try:
             result = apply(event, place, state, feed)
@@ -272,12 +277,14 @@ class Translator:
         self._bugs = 0
         if len(result.emissions) > MAX_RECORDS:
             return _rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
-        if any(len(told.value) + 2 * len(told.id) > self._max_record for told in result.emissions):
+        if any(len(emitted.value) + 2 * len(emitted.id) > self._max_record for emitted in result.emissions):
             detail = f"a record is larger than {self._max_record:,} bytes"
             return _rejection(Rejected("record_too_large", detail=detail))
         return result
 
-    def _bury(self, step: Step, message: Message, place: Place, rejected: Rejected, account: str) -> None:
+    def _dead_letter(
+        self, step: Step, message: Message, place: EventPosition, rejected: Rejected, account: str
+    ) -> None:
         letter = dead_letter(
             message,
             rejected,

@@ -21,7 +21,7 @@ from pipeline.shops.base import Rejected, Translation, WebhookRequest
 from pipeline.shops.platform import WITHOUT_RECORDS, Ability, AnyPlatform, TopicMeaning, raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from pipeline.translate.demands import DEMANDS
+from pipeline.translate.privacy_requests import PRIVACY_REQUESTS
 from tests.platforms import IN_TESTS, greets, settings_of, verifies
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ def test_what_is_only_announced_can_be_fetched(platform: AnyPlatform) -> None:
 @EACH
 def test_a_request_about_privacy_is_said_to_a_person(platform: AnyPlatform) -> None:
     reasons = {row.reason for row in platform.topics.rows if row.meaning is TopicMeaning.PRIVACY}
-    assert reasons <= DEMANDS.keys()
+    assert reasons <= PRIVACY_REQUESTS.keys()
 
 
 @pytest.mark.parametrize(("platform", "topic"), TOPICS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipeline import config
 from pipeline.gateway.app import Gateway
-from pipeline.gateway.hot import hot_protocol
+from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.run import http_server
@@ -67,12 +67,12 @@ class Served:
         writer.close()
         return found
 
-    def sweep(self, seconds: int) -> None:
+    def enforce_timeouts(self, seconds: int) -> None:
         """Let the seconds pass for every connection."""
         for _ in range(seconds):
             for connection in list(self.connections):
                 assert isinstance(connection, LimitedProtocol)
-                connection.sweep()
+                connection.enforce_timeouts()
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
@@ -95,7 +95,7 @@ async def served(
     loaded, keeper = config.parse(tree, {}), Keeper()
     webhooks = Webhooks(loaded, {**PLATFORMS, **(platforms or {})}, keeper)
     app = Gateway(webhooks, observe_app("gateway", lambda: None))
-    server = http_server(loaded.gateway, app, hot_protocol(loaded.gateway, webhooks, most))
+    server = http_server(loaded.gateway, app, fast_path_protocol(loaded.gateway, webhooks, most))
     sock = bound_socket("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     await until(lambda: server.started)

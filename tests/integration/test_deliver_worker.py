@@ -14,7 +14,7 @@ from tests.integration.delivering import scene
 from tests.processes import wait_until
 from tests.simulation import oracle
 from tests.simulation.shop import Shop
-from tests.simulation.storm import Storm
+from tests.simulation.shop_actions import FaultRun
 
 pytestmark = pytest.mark.kafka
 
@@ -46,7 +46,8 @@ def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: K
     with scene(kafka_settings, "acme", "bolt") as play:
         worker = play.worker()
         storms = [
-            Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(("acme", "bolt"))
+            FaultRun(Shop(play, account, wall=time.time), seed)
+            for seed, account in enumerate(("acme", "bolt"))
         ]
         play.connectif.faults(
             {"effect": "timeout_after_store", "probability": 0.02, "seconds": 8},
@@ -72,7 +73,8 @@ def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: Ka
     with scene(kafka_settings, "acme", "bolt") as play:
         first = play.worker("w1")
         storms = [
-            Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(("acme", "bolt"))
+            FaultRun(Shop(play, account, wall=time.time), seed)
+            for seed, account in enumerate(("acme", "bolt"))
         ]
         for storm in storms:
             storm.rage_at_once(100)

@@ -237,7 +237,7 @@ async def test_a_peer_that_pipelines_and_never_reads_is_bounded_and_cut_off(
     def ended() -> bool:
         nonlocal most
         most = max(most, len(connection.pipeline) + len(connection.server_state.tasks))
-        connection.sweep()
+        connection.enforce_timeouts()
         return not gateway.connections
 
     await until(ended)
@@ -259,9 +259,9 @@ async def test_a_peer_that_does_not_take_its_answer_is_cut_off(gateway: Served) 
     [connection] = gateway.connections
     assert isinstance(connection, LimitedProtocol)
     connection.transport.write(b"x" * 50_000_000)
-    gateway.sweep(15)
+    gateway.enforce_timeouts(15)
     assert gateway.connections
-    gateway.sweep(1)
+    gateway.enforce_timeouts(1)
     await until(lambda: not gateway.connections)
     writer.transport.abort()
 
@@ -326,7 +326,7 @@ async def test_connections_that_say_nothing_keep_no_shop_out() -> None:
     async with served(most=3) as gateway:
         silent = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(3)]
         await until(lambda: len(gateway.connections) == 3)
-        gateway.sweep(2)
+        gateway.enforce_timeouts(2)
         assert [status(answer) for answer in await gateway.ask(signed())] == [200]
         for _, writer in silent:
             writer.close()
@@ -414,7 +414,7 @@ def test_any_bytes_get_typed_answers_or_none(pieces: list[bytes]) -> None:
                     await asyncio.sleep(0.001)
             reading = asyncio.create_task(reader.read())
             while not reading.done():
-                gateway.sweep(4)
+                gateway.enforce_timeouts(4)
                 await asyncio.wait({reading}, timeout=0.005)
             found = b"" if isinstance(reading.exception(), ConnectionError) else reading.result()
             writer.close()

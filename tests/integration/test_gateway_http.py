@@ -198,9 +198,9 @@ async def test_a_slow_sender_is_cut_off_and_holds_no_memory(gateway: Served, sen
         await until(lambda: connection._in_headers)
     elif sent == "half the body":
         await until(lambda: gateway.webhooks.held > 1_000)
-    gateway.sweep(15)
+    gateway.enforce_timeouts(15)
     assert len(gateway.connections) == 1
-    gateway.sweep(1)
+    gateway.enforce_timeouts(1)
     answer = await reader.read()
     assert answer == b"" if sent == "nothing" else status(answer) == 408
     await until(lambda: gateway.webhooks.held == 0)
@@ -211,9 +211,9 @@ async def test_an_idle_connection_is_closed_after_its_time(gateway: Served) -> N
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(signed())
     await read_answer(reader)
-    gateway.sweep(75)
+    gateway.enforce_timeouts(75)
     assert len(gateway.connections) == 1
-    gateway.sweep(1)
+    gateway.enforce_timeouts(1)
     assert await reader.read() == b""
     writer.close()
 
@@ -223,7 +223,7 @@ async def test_the_wait_for_kafka_is_no_fault_of_the_sender(gateway: Served) -> 
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(signed())
     await until(lambda: bool(gateway.keeper.waiting))
-    gateway.sweep(100)
+    gateway.enforce_timeouts(100)
     gateway.keeper.waiting[0].set_result(Stored.SPOOL)
     assert status(await read_answer(reader)) == 200
     writer.close()

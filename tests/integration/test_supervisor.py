@@ -19,7 +19,7 @@ from pipeline.local import supervisor
 from pipeline.local.child import Child
 from pipeline.local.logfile import LogFile
 from pipeline.local.ports import free_port
-from pipeline.local.supervisor import Command, Pace, Phase, Supervisor
+from pipeline.local.supervisor import Command, Pace, ProcessPhase, Supervisor
 from tests.processes import is_alive, until, wait_until
 
 #: Of processes that have no HTTP side, so are never ready.
@@ -65,13 +65,13 @@ async def test_a_process_is_ready_when_it_says_so(tmp_path: Path) -> None:
     server = Command("web", python(SERVER, str(port)), url)
     async with Supervisor([server], tmp_path / "logs", QUICK) as supervisor:
         await until(lambda: supervisor.status("web").detail == "Kafka does not answer")
-        assert supervisor.status("web").phase is Phase.STARTING
+        assert supervisor.status("web").phase is ProcessPhase.STARTING
 
         Path("not-ready").unlink()
         await supervisor.ready(10)
 
-        assert supervisor.status("web").phase is Phase.READY
-    assert supervisor.status("web").phase is Phase.STOPPED
+        assert supervisor.status("web").phase is ProcessPhase.READY
+    assert supervisor.status("web").phase is ProcessPhase.STOPPED
 
 
 async def test_a_killed_process_is_started_again_at_its_old_address(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ async def test_wrong_settings_are_not_tried_again_and_are_quoted(tmp_path: Path)
     async with Supervisor([refusing], tmp_path / "logs", QUICK) as supervisor:
         with pytest.raises(PipelineError, match="options are refused\n    no account acme-es"):
             await supervisor.ready(10)
-        assert supervisor.status("refusing").phase is Phase.FAILED
+        assert supervisor.status("refusing").phase is ProcessPhase.FAILED
         assert supervisor.status("refusing").restarts == 0
 
 

@@ -15,7 +15,7 @@ from tests.integration.delivering import Scene, scene
 from tests.processes import wait_until
 from tests.simulation import oracle
 from tests.simulation.shop import Shop
-from tests.simulation.storm import Storm
+from tests.simulation.shop_actions import FaultRun
 
 pytestmark = pytest.mark.kafka
 
@@ -34,7 +34,7 @@ def test_three_workers_killed_in_turn_under_a_backfill_deliver_each_record_once(
     with scene(kafka_settings, *ACCOUNTS, per_minute=LIMIT, speed=SPEED, broker=BROKER) as play:
         for account in ACCOUNTS:
             _backfill(Shop(play, account, Lane.BACKFILL, time.time))
-        lives = [Storm(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(ACCOUNTS)]
+        lives = [FaultRun(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(ACCOUNTS)]
         for number in range(1, 4):
             play.worker(f"w{number}")
         _wait_for_calls(play)
@@ -71,7 +71,7 @@ def _backfill(shop: Shop) -> None:
         say(f"old-{number}", f"old-{number % PEOPLE}@example.com", f"old-{number % 5}")
 
 
-def _rage(storms: Sequence[Storm]) -> None:
+def _rage(storms: Sequence[FaultRun]) -> None:
     for storm in storms:
         storm.rage_at_once(10)
 

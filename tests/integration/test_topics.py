@@ -23,8 +23,8 @@ def test_missing_topics_are_created_and_found_good_afterwards(kafka_settings: Ka
     created = topic_check.ensure(settings)
     again = topic_check.ensure(settings)
 
-    assert {verdict.state for verdict in created.verdicts} == {topic_check.State.CREATED}
-    assert {verdict.state for verdict in again.verdicts} == {topic_check.State.OK}
+    assert {result.state for result in created.verdicts} == {topic_check.TopicState.CREATED}
+    assert {result.state for result in again.verdicts} == {topic_check.TopicState.OK}
     assert topic_check.verify(settings).problems == ()
 
 

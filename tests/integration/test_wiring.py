@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import answers, bootstrap
 from pipeline.local.ports import free_port
-from pipeline.local.supervisor import Phase
+from pipeline.local.supervisor import ProcessPhase
 from pipeline.local.wiring import Wiring
 from pipeline.observe import bound_socket
 from tests.broker import KafkaSettings
@@ -66,7 +66,7 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
         assert wiring.kafka is None
         assert wiring.urls["sandbox"] == sandbox
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
-            ["sandbox", "deliver", "translate", "gateway"], Phase.READY
+            ["sandbox", "deliver", "translate", "gateway"], ProcessPhase.READY
         )
         assert topic_check.verify(settings).problems == ()
 
@@ -98,11 +98,11 @@ async def test_an_own_broker_that_is_killed_comes_back_at_its_address(tmp_path: 
             os.kill(pid, signal.SIGKILL)
             await until(lambda: not answers(address))
             await until(lambda: wiring.status("kafka").restarts == 1, 5)
-            await until(lambda: wiring.status("kafka").phase is Phase.READY, 60)
+            await until(lambda: wiring.status("kafka").phase is ProcessPhase.READY, 60)
         assert bootstrap(settings) == address
         (pid,) = wiring.kafka.pids.values()
     assert not is_alive(pid)
-    assert wiring.status("kafka").phase is Phase.STOPPED
+    assert wiring.status("kafka").phase is ProcessPhase.STOPPED
 
 
 async def test_a_taken_port_is_named_before_anything_starts(kafka_settings: KafkaSettings) -> None:

@@ -14,12 +14,12 @@ from pipeline import config
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.gateway import answers
-from pipeline.gateway.answers import Answer
+from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.feed import Place
+from pipeline.translate.feed import EventPosition
 from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.rules import Result, apply
 from pipeline.translate.state import EntityState
@@ -68,7 +68,7 @@ class Rules:
         event, feed = read(key, body, headers, kind, Stores(self._feeds))
         row = self._rows.get(event.key)
         state = EntityState() if row is None else EntityState.decode(row)
-        result = apply(event, Place(kind.topic, 0, next(self._offsets[kind.topic])), state, feed)
+        result = apply(event, EventPosition(kind.topic, 0, next(self._offsets[kind.topic])), state, feed)
         if result.remember:
             self._rows[event.key] = state.encode()
         return result, [RECORD.validate_json(emission.value) for emission in result.emissions]
@@ -101,7 +101,7 @@ class CaseShop:
         route = self._gateway.route(path)
         assert route is not None
         answer = self._gateway.keep(route, self._headers(event), event.raw)
-        said = answer if isinstance(answer, Answer) else answers.KEPT[answer.result()]
+        said = answer if isinstance(answer, HttpAnswer) else answers.KEPT[answer.result()]
         self.answers.append(int(said.start["status"]))
         records = [record for message in self._kept for record in self._translated(message)]
         if not self._kept:

@@ -12,7 +12,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Record
 from pipeline.shops.base import StoreContext
 from pipeline.shops.platform import AnyPlatform
-from pipeline.translate.rules import Feed, Outcome, Place, apply
+from pipeline.translate.rules import EventPosition, Feed, Outcome, apply
 from pipeline.translate.state import EntityState
 from tests.simulation.shop import Hearer
 
@@ -34,7 +34,7 @@ class Front:
         offset = next(self._offsets)
         event = replace(event, delivery=f"{event.delivery}-{offset}")
         feed = Feed(self.store, self._platform, "acme")
-        result = apply(event, Place("shop.orders", 0, offset), self._states[event.entity], feed)
+        result = apply(event, EventPosition("shop.orders", 0, offset), self._states[event.entity], feed)
         for emission in result.emissions:
             self._world.say(RECORD.validate_json(emission.value))
         return result.outcome

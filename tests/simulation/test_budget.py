@@ -84,7 +84,7 @@ def test_percentiles_are_values_that_were_seen() -> None:
 
 
 def test_a_sale_day_peaks_beyond_the_limit_and_comes_in_order() -> None:
-    deeds = workload.day(1, 3_000)
-    assert all(earlier <= later for (earlier, _), (later, _) in pairwise(deeds))
+    actions = workload.day(1, 3_000)
+    assert all(earlier <= later for (earlier, _), (later, _) in pairwise(actions))
     peak = workload.CURVE.index(max(workload.CURVE))
     assert workload.CURVE[peak] / sum(workload.CURVE) * 30_000 > 100 * 60

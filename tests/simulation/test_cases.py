@@ -14,7 +14,7 @@ from pipeline.records import Record
 from tests.simulation import virtual
 from tests.simulation.case_shop import ACCOUNT, CaseShop, settings_of
 from tests.simulation.cases import FOLDER, Case, Expected, differences, folders, read, unlike
-from tests.simulation.world import Life, World
+from tests.simulation.environment import Environment, Life
 
 README = Path(__file__).parent.parent.parent / "README.md"
 #: Connectif got what it holds before the first event this long before it.
@@ -58,7 +58,7 @@ async def _played(case: Case, directory: Path, *, together: bool) -> End:
         directory: for the workers' files.
         together: whether nothing is delivered before the last event has arrived.
     """
-    world = World(settings_of(case, directory))
+    world = Environment(settings_of(case, directory))
     _hold(world, case)
     life = Life(world, "w1")
     await life.start()
@@ -77,7 +77,7 @@ async def _played(case: Case, directory: Path, *, together: bool) -> End:
     return End({kind: world.holds(kind) for kind in ("contacts", "products", "purchases")}, shop)
 
 
-def _hold(world: World, case: Case) -> None:
+def _hold(world: Environment, case: Case) -> None:
     """Let Connectif hold what it held before."""
     account, at = world.sandbox.accounts[ACCOUNT], virtual.wall() - BEFORE
     for email, fields in case.given.connectif.contacts.items():

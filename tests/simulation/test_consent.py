@@ -14,7 +14,7 @@ from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.events import Lane
 from pipeline.records import Contact, ContactRecord, Origin, Outcome, Source, Subscription
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.scenario import Stage, minutes, play
 
 ANN = "ann@example.com"
 GET, PATCH = "GET /contacts/email/{email}", "PATCH /contacts/email/{email}"

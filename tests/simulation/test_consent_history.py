@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.simulation import virtual
 from tests.simulation.case_shop import ACCOUNT, CaseShop, settings_of
 from tests.simulation.cases import Case, Event, Expected, Given
+from tests.simulation.environment import Environment, Life
 from tests.simulation.on_lists import BEGIN, moment
-from tests.simulation.world import Life, World
 
 ANA = "ana@mail.example"
 STATUS = "_newsletterSubscriptionStatus"
@@ -88,7 +88,7 @@ async def heard(history: list[Said], directory: Path, *, ticks: bool) -> tuple[s
     first = event("customers/update", hello, 0.5, 0)
     given = Given(store={"consent_from_orders": ticks})
     case = Case(platform="shopify", name="", events=[first], given=given, expected=Expected())
-    world = World(settings_of(case, directory))
+    world = Environment(settings_of(case, directory))
     life, shop = Life(world, "w1"), CaseShop(case, world.settings)
     await life.start()
     words: list[Word] = []
@@ -120,7 +120,7 @@ async def heard(history: list[Said], directory: Path, *, ticks: bool) -> tuple[s
     return world.holds("contacts")[ANA].get(STATUS), words
 
 
-def _leave(world: World, minute: float) -> list[Word]:
+def _leave(world: Environment, minute: float) -> list[Word]:
     """The link in a mail of Connectif's, where Ana gets any."""
     contacts = world.sandbox.accounts[ACCOUNT].data.contacts
     entry = contacts.find("email", ANA)

@@ -10,7 +10,7 @@ from pipeline.events import Lane
 from pipeline.records import ContactRecord, Origin, Outcome, Subscription
 from tests.simulation import virtual
 from tests.simulation.consents import judge_consent
-from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.scenario import Stage, minutes, play
 
 ANN = "ann@example.com"
 STATUS = "_newsletterSubscriptionStatus"

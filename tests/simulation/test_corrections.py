@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from pipeline.records import Outcome
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 PURCHASE = "/purchases/purchase-id/{purchaseId}"
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.records import Outcome
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.scenario import Stage, minutes, play
 
 GONE, LOST = "DELETE /purchases/purchase-id/{purchaseId}", "timeout_after_store"
 

@@ -15,7 +15,7 @@ from pipeline.shops.woocommerce import WOOCOMMERCE
 from pipeline.translate.rules import Outcome
 from tests import shopify, woocommerce
 from tests.simulation.front import Front
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 #: Two shirts of 19.95, 4.00 off, 4.95 shipping: 40.85.
 SHOPIFY_ID = "5912345678901234567"

@@ -13,8 +13,8 @@ from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
 from pipeline.sandbox.connectif.model.coupons import CouponSet
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, Story, minutes
-from tests.simulation.world import Life, World, settings_for
+from tests.simulation.environment import Environment, Life, settings_for
+from tests.simulation.scenario import Stage, Story, minutes
 
 LOOK = "GET /coupon-sets/{id}"
 
@@ -80,7 +80,7 @@ def play(
 
     async def told() -> None:
         base = settings_for(tmp_path)
-        world = World(base, 0, ApiBehaviour().changed(switches or {}))
+        world = Environment(base, 0, ApiBehaviour().changed(switches or {}))
         set_id = wrong_id or world.sandbox.accounts["acme"].data.coupon_sets.all()[0].id
         world.settings = _watching(base, {"set_id": set_id, "low": low, "batch": batch, "every": 60})
         life = Life(world, "w1")

@@ -11,7 +11,7 @@ import pytest
 from pipeline.events import Lane
 from pipeline.records import Contact, ContactRecord, Origin, Outcome, RecordKind, Source
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, minutes, play
+from tests.simulation.scenario import Stage, minutes, play
 
 ANN = "ann@example.com"
 

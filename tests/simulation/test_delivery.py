@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pipeline.records import Origin, Outcome
 from tests.simulation import virtual
+from tests.simulation.environment import Environment, Life, settings_for
+from tests.simulation.scenario import Stage, play
 from tests.simulation.shop import Shop
-from tests.simulation.stage import Stage, play
-from tests.simulation.world import Life, World, settings_for
 
 
 def test_an_order_reaches_connectif_after_its_contact_and_products(tmp_path: Path) -> None:
     async def story() -> None:
-        world = World(settings_for(tmp_path))
+        world = Environment(settings_for(tmp_path))
         shop, life = Shop(world), Life(world, "w1")
         await life.start()
         shop.order("o1", "ann@example.com", "p1", "p2", total="12.30")
@@ -31,7 +31,7 @@ def test_an_order_reaches_connectif_after_its_contact_and_products(tmp_path: Pat
 
 def test_a_thousand_orders_arrive_once_each_within_the_limit(tmp_path: Path) -> None:
     async def story() -> None:
-        world = World(settings_for(tmp_path))
+        world = Environment(settings_for(tmp_path))
         shop, life = Shop(world), Life(world, "w1")
         await life.start()
         for number in range(1000):

@@ -16,8 +16,8 @@ from pipeline.deliver.explain import explain_report
 from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.errors import PipelineError
 from pipeline.events import Lane
+from tests.simulation.scenario import Stage, play
 from tests.simulation.shop import Shop
-from tests.simulation.stage import Stage, play
 
 
 def _said(stage: Stage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.records import Origin, Outcome
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 
 def _contacts(stage: Stage) -> list[dict[str, Any]]:

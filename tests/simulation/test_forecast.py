@@ -10,7 +10,7 @@ import pytest
 from pipeline.config import AccountSettings, DeliverSettings
 from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.events import Lane
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 ORDERS, PRODUCTS = 600, 20
 

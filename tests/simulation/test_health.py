@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.records import Outcome
 from tests.simulation import virtual
+from tests.simulation.environment import Environment, Life, settings_for
+from tests.simulation.scenario import Stage, minutes, play
 from tests.simulation.shop import Shop
-from tests.simulation.stage import Stage, minutes, play
-from tests.simulation.world import Life, World, settings_for
 
 
 def _health(stage: Stage) -> str:
@@ -104,7 +104,7 @@ def test_one_record_that_always_fails_holds_up_no_other(tmp_path: Path) -> None:
 
 def test_too_many_refused_in_a_row_stop_the_account_before_all_are_buried(tmp_path: Path) -> None:
     async def told() -> None:
-        world = World(settings_for(tmp_path, dead_in_a_row=10))
+        world = Environment(settings_for(tmp_path, dead_in_a_row=10))
         life = Life(world, "w1")
         await life.start()
         shop = Shop(world)
@@ -121,7 +121,7 @@ def test_too_many_refused_in_a_row_stop_the_account_before_all_are_buried(tmp_pa
 
 def test_an_account_that_is_away_holds_up_no_other(tmp_path: Path) -> None:
     async def told() -> None:
-        world = World(settings_for(tmp_path, ("acme", "bolt")))
+        world = Environment(settings_for(tmp_path, ("acme", "bolt")))
         life = Life(world, "w1")
         await life.start()
         Stage(world, life).fault("timeout", account="acme", seconds=60)

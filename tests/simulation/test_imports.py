@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 POST = "POST /imports/"
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 WINDOWS = [
     {"window": "fixed", "window_start": "first_call"},

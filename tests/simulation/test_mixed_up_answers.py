@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.records import Outcome
 from tests.simulation import virtual
+from tests.simulation.environment import Environment, Life, settings_for
 from tests.simulation.shop import Shop
-from tests.simulation.world import Life, World, settings_for
 
 COUNT = 30
 BODIES = [
@@ -73,7 +73,7 @@ def _is_of(answer: bytes, own: str, sent: bytes) -> bool:
 @pytest.mark.parametrize("seed", range(6))
 def test_no_answer_that_is_not_its_own_delivers_or_buries_a_purchase(tmp_path: Path, seed: int) -> None:
     async def told() -> None:
-        world = World(settings_for(tmp_path), seed)
+        world = Environment(settings_for(tmp_path), seed)
         network = _MixedUp(world.transport, random.Random(seed))  # noqa: S311 - repeatable chance
         world.transport = network
         life = Life(world, "w1")

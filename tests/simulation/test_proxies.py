@@ -14,9 +14,9 @@ import pytest
 from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.records import Outcome
 from tests.simulation import virtual
+from tests.simulation.environment import Environment, Life, settings_for
+from tests.simulation.scenario import Stage, minutes, play
 from tests.simulation.shop import Shop
-from tests.simulation.stage import Stage, minutes, play
-from tests.simulation.world import Life, World, settings_for
 
 PURCHASES = "/purchases/"
 
@@ -199,7 +199,7 @@ def test_a_slow_uplink_gets_there_and_is_no_outage(tmp_path: Path, caplog: pytes
     uplink: list[_Uplink] = []
 
     async def told() -> None:
-        world = World(settings_for(tmp_path))
+        world = Environment(settings_for(tmp_path))
         uplink.append(_Uplink(world.transport, rate=5_000))
         world.transport = uplink[0]
         life = Life(world, "w1")

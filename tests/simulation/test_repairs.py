@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.records import Outcome
 from tests.simulation import virtual
-from tests.simulation.stage import Stage, play
+from tests.simulation.scenario import Stage, play
 
 
 def _delete_contact(stage: Stage, email: str) -> None:

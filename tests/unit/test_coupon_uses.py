@@ -13,7 +13,7 @@ from pipeline.records import Contact, CouponUse, Op, RecordKind
 from pipeline.shops.base import Translation
 from pipeline.shops.orders import coupon_codes
 from pipeline.shops.woocommerce import WOOCOMMERCE
-from pipeline.translate.rules import Place, Result, apply
+from pipeline.translate.rules import EventPosition, Result, apply
 from pipeline.translate.state import EntityState
 from tests import shopify, woocommerce
 from tests.plainshop import event, feed
@@ -119,7 +119,7 @@ class Order:
         if not sold:
             drafts = [["purchase", None, None, "retract", True]]
         said = event({"version": version, "drafts": drafts}, delivery=f"d{self.offset}")
-        return apply(said, Place("shop.orders", 0, self.offset), self.state, feed())
+        return apply(said, EventPosition("shop.orders", 0, self.offset), self.state, feed())
 
 
 def said(result: Result) -> list[tuple[str, bool]]:
@@ -181,7 +181,7 @@ def test_read_again_an_event_says_the_same_again() -> None:
     order.says(2, "B")
     again = apply(
         event({"version": 1, "drafts": [["purchase", "7", "c", "upsert", False, ["A"]]]}, delivery="d1"),
-        Place("shop.orders", 0, 1),
+        EventPosition("shop.orders", 0, 1),
         EntityState.decode(order.state.encode()),
         feed(),
     )

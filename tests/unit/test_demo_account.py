@@ -13,16 +13,17 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 
-from pipeline.demo import account, show
-from pipeline.demo.account import Account
+from pipeline.demo import display as show
+from pipeline.demo import totals as account
+from pipeline.demo.comparison import LedgerContents, LedgerDifference, differences
 from pipeline.demo.eta import Eta, in_words
-from pipeline.demo.facts import Expected, ExpectedContact, ExpectedProduct, OrderFact
+from pipeline.demo.expectations import Expected, ExpectedContact, ExpectedProduct, OrderStatement
 from pipeline.demo.freshness import Freshness
-from pipeline.demo.judge import Difference, Held, differences
-from pipeline.demo.post import Posted
+from pipeline.demo.result import RunResult
 from pipeline.demo.sandbox import Budget
-from pipeline.demo.verdict import Run
-from pipeline.translate.account import AccountCollector, Books
+from pipeline.demo.sender import SendResults
+from pipeline.demo.totals import PipelineTotals
+from pipeline.translate.totals import AccountCollector, StoreTallies
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PAGE = """
@@ -45,12 +46,12 @@ KEPT = ("acme-es", "order")
 
 
 @pytest.fixture(name="good")
-def _good() -> Run:
+def _good() -> RunResult:
     """A run in which everything agrees."""
     figures = account.read([PAGE])
     figures.records[ROW].update({"delivered": 1, "pending": -1})
-    posted = Posted(done=9, kept=Counter({KEPT: 8}), answers=Counter({200: 8, 401: 1}))
-    return Run(
+    posted = SendResults(done=9, kept=Counter({KEPT: 8}), answers=Counter({200: 8, 401: 1}))
+    return RunResult(
         seed=1,
         speed=60,
         events=9,
@@ -72,7 +73,7 @@ def _good() -> Run:
     )
 
 
-def against(run: Run) -> list[str]:
+def against(run: RunResult) -> list[str]:
     return [reason for check in run.checks for reason in check.against]
 
 
@@ -85,30 +86,30 @@ def test_the_pages_of_all_workers_are_added_up() -> None:
 
 def test_what_translate_exports_can_be_read() -> None:
     registry = CollectorRegistry()
-    registry.register(AccountCollector(Books()))
-    assert account.read([generate_latest(registry).decode()]) == Account()
+    registry.register(AccountCollector(StoreTallies()))
+    assert account.read([generate_latest(registry).decode()]) == PipelineTotals()
 
 
-def test_a_good_run_agrees(good: Run) -> None:
+def test_a_good_run_agrees(good: RunResult) -> None:
     assert against(good) == []
     assert good.agrees
     assert good.account.is_at_rest
 
 
-def test_a_lost_event_is_noticed(good: Run) -> None:
+def test_a_lost_event_is_noticed(good: RunResult) -> None:
     good.posted.kept[KEPT] += 1
     said = "acme-es order: the gateway kept 9 and 0 were replayed, translate counted 8"
     assert against(good) == [said]
 
 
-def test_what_was_replayed_must_be_counted_too(good: Run) -> None:
+def test_what_was_replayed_must_be_counted_too(good: RunResult) -> None:
     good.posted.kept[KEPT] -= 3
     assert replace(good, replayed=Counter({KEPT: 3})).agrees
     said = "acme-es order: the gateway kept 5 and 4 were replayed, translate counted 8"
     assert against(replace(good, replayed=Counter({KEPT: 4}))) == [said]
 
 
-def test_live_purchases_that_wait_for_the_backfill_are_noticed(good: Run) -> None:
+def test_live_purchases_that_wait_for_the_backfill_are_noticed(good: RunResult) -> None:
     live, backfill = good.freshness
     late = replace(good, freshness=(live._replace(p50=2.0), backfill))
     assert against(late) == ["half of them within 2.00 s, half of the backfill's within 2.00 s"]
@@ -117,69 +118,69 @@ def test_live_purchases_that_wait_for_the_backfill_are_noticed(good: Run) -> Non
     assert replace(late, freshness=(live._replace(p50=2.0),)).agrees
 
 
-def test_an_event_too_many_is_an_error_unless_a_shop_had_to_send_again(good: Run) -> None:
+def test_an_event_too_many_is_an_error_unless_a_shop_had_to_send_again(good: RunResult) -> None:
     good.posted.kept[KEPT] -= 1
     assert not good.agrees
     good.posted.unanswered = 1
     assert good.agrees
 
 
-def test_a_webhook_that_was_spooled_may_be_twice_in_kafka(good: Run) -> None:
+def test_a_webhook_that_was_spooled_may_be_twice_in_kafka(good: RunResult) -> None:
     good.posted.kept[KEPT] -= 1
     good.account.answers["spooled"] = 1
     assert good.agrees
 
 
-def test_a_record_lost_between_the_stages_is_noticed(good: Run) -> None:
+def test_a_record_lost_between_the_stages_is_noticed(good: RunResult) -> None:
     good.account.translated[ROW]["emitted"] += 1
     assert against(good) == ["acme acme-es purchase: translate sent 6, deliver accepted 5"]
 
 
-def test_what_a_killed_worker_sent_again_is_no_error(good: Run) -> None:
+def test_what_a_killed_worker_sent_again_is_no_error(good: RunResult) -> None:
     good.account.records[ROW].update({"accepted": 2, "unchanged": 2})
     assert against(good) == ["acme acme-es purchase: translate sent 5, deliver accepted 7"]
     assert replace(good, killed=("translate",)).agrees
     assert good.account.is_at_rest
 
 
-def test_a_worker_with_messages_before_it_is_not_at_rest(good: Run) -> None:
+def test_a_worker_with_messages_before_it_is_not_at_rest(good: RunResult) -> None:
     good.account.lag["connectif.purchases"] = 1
     assert not good.account.is_at_rest
 
 
-def test_a_worker_that_is_not_ready_is_not_at_rest(good: Run) -> None:
+def test_a_worker_that_is_not_ready_is_not_at_rest(good: RunResult) -> None:
     good.account.ready["deliver"] = False
     assert not good.account.is_at_rest
 
 
-def test_parts_that_do_not_sum_are_noticed(good: Run) -> None:
+def test_parts_that_do_not_sum_are_noticed(good: RunResult) -> None:
     good.account.records[ROW]["delivered"] += 1
     assert against(good) == ["acme acme-es purchase: accepted 5, but the parts sum to 6"]
 
 
-def test_what_waits_or_is_dead_at_the_end_is_noticed(good: Run) -> None:
+def test_what_waits_or_is_dead_at_the_end_is_noticed(good: RunResult) -> None:
     good.account.records[ROW].update({"delivered": -1, "dead": 1})
     assert against(good) == ["acme acme-es purchase: 1 dead"]
 
 
-def test_another_rejection_than_meant_is_noticed(good: Run) -> None:
+def test_another_rejection_than_meant_is_noticed(good: RunResult) -> None:
     good.account.rejected[KEPT] = Counter(no_products=1)
     assert against(good) == ["acme-es order no_email: 0, not 1", "acme-es order no_products: 1, not 0"]
 
 
-def test_a_refused_call_is_noticed(good: Run) -> None:
+def test_a_refused_call_is_noticed(good: RunResult) -> None:
     spent = {"acme": replace(good.budgets["acme"], refused=2)}
     assert against(replace(good, budgets=spent)) == ["acme: 2 calls were refused with 429"]
 
 
-def test_a_difference_in_the_ledger_and_a_standstill_are_noticed(good: Run) -> None:
-    found = (Difference("acme", "purchase 7", "there", "missing"),)
+def test_a_difference_in_the_ledger_and_a_standstill_are_noticed(good: RunResult) -> None:
+    found = (LedgerDifference("acme", "purchase 7", "there", "missing"),)
     run = replace(good, differences=found, complaint="nothing moved for 60 s")
     assert against(run) == ["nothing moved for 60 s", "acme: purchase 7: missing, not there"]
     assert not run.agrees
 
 
-def test_the_result_is_json_and_a_picture(good: Run) -> None:
+def test_the_result_is_json_and_a_picture(good: RunResult) -> None:
     told = json.loads(json.dumps(good.as_json()))
     assert told["agrees"]
     assert told["stores"][0] | {"received": 8, "accepted": 7, "rejected": 1} == told["stores"][0]
@@ -199,7 +200,7 @@ def test_the_result_is_json_and_a_picture(good: Run) -> None:
     assert "Everything agrees" in text
     assert "[red]stuck" in text
     assert "How fresh" in text
-    progress = show.Progress(9, account=account.read([PAGE]))
+    progress = show.DemoProgress(9, account=account.read([PAGE]))
     console.print(show.live(progress))
     waiting = "waiting: 2 live, 0 retry, 1,200 backfill"
     assert waiting in console.export_text()
@@ -226,7 +227,7 @@ def test_an_estimate_forgets_the_distant_past() -> None:
     assert [in_words(seconds) for seconds in (0.2, 40, 300)] == ["about 1 s", "about 40 s", "about 5 min"]
 
 
-ORDER = OrderFact(
+ORDER = OrderStatement(
     account="acme",
     order="7",
     at=NOW,
@@ -247,7 +248,7 @@ WANTED = Expected(
     allowed_contacts={"a@x.example", "b@x.example"},
     allowed_products={"1", "2"},
 )
-LEDGER = Held(
+LEDGER = LedgerContents(
     purchases={
         "7": {
             "totalPrice": 10.5,
@@ -270,7 +271,7 @@ def test_a_ledger_as_it_must_be_has_no_differences() -> None:
 
 
 def test_every_way_to_be_wrong_is_told() -> None:
-    wrong = Held(
+    wrong = LedgerContents(
         purchases={
             "7": {**LEDGER.purchases["7"], "totalPrice": 10.4, "totalQuantity": 2},
             "8": LEDGER.purchases["7"],

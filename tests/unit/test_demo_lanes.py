@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.demo import freshness, replay, setting, traffic
+from pipeline.demo import demo_settings as setting
+from pipeline.demo import freshness, replay, traffic
 from pipeline.demo.freshness import Freshness, quantile
 from pipeline.demo.traffic import Traffic
 from pipeline.errors import BrokerError

@@ -12,15 +12,18 @@ import httpx
 import pytest
 
 from pipeline.config import load
-from pipeline.demo import chaos, post, setting, watch
-from pipeline.demo.account import Account
+from pipeline.demo import chaos
+from pipeline.demo import demo_settings as setting
+from pipeline.demo import sender as post
+from pipeline.demo import settling as watch
 from pipeline.demo.chaos import Chaos
-from pipeline.demo.post import Poster
 from pipeline.demo.sandbox import budgets, held
-from pipeline.demo.stories import Delivery
-from pipeline.demo.watch import Watch
+from pipeline.demo.sender import WebhookSender
+from pipeline.demo.settling import SettlementWatch
+from pipeline.demo.shop_history import Delivery
+from pipeline.demo.totals import PipelineTotals
 from pipeline.errors import PipelineError
-from pipeline.local.supervisor import Phase, Status
+from pipeline.local.supervisor import ProcessPhase, Status
 
 CHANCE = Random(1)  # noqa: S311 - not a key
 
@@ -31,7 +34,7 @@ def delivery(body: bytes, kind: str | None = "order", answer: int = 200) -> Deli
 
 async def post_all(
     deliveries: list[Delivery], answers: dict[bytes, Iterator[object]], patience: float = 5
-) -> tuple[post.Posted, list[bytes]]:
+) -> tuple[post.SendResults, list[bytes]]:
     seen: list[bytes] = []
 
     def gateway(request: httpx.Request) -> httpx.Response:
@@ -43,7 +46,7 @@ async def post_all(
         assert isinstance(answer, int)
         return httpx.Response(answer)
 
-    poster = Poster(
+    poster = WebhookSender(
         "http://gateway", deliveries, rate=1e6, patience=patience, transport=httpx.MockTransport(gateway)
     )
     return await poster.run(), seen
@@ -91,10 +94,12 @@ def page(received: int, accepted: int, settled: int) -> str:
     )
 
 
-def watching(pages: list[str | Exception], monkeypatch: pytest.MonkeyPatch) -> tuple[Watch, list[Account]]:
+def watching(
+    pages: list[str | Exception], monkeypatch: pytest.MonkeyPatch
+) -> tuple[SettlementWatch, list[PipelineTotals]]:
     """A watch over one worker that answers these one after the other, the last for ever."""
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0)
-    noted: list[Account] = []
+    noted: list[PipelineTotals] = []
 
     def worker(_: httpx.Request) -> httpx.Response:
         answer = pages.pop(0) if len(pages) > 1 else pages[0]
@@ -102,7 +107,7 @@ def watching(pages: list[str | Exception], monkeypatch: pytest.MonkeyPatch) -> t
             raise answer
         return httpx.Response(200, text=answer)
 
-    return Watch({"deliver": "http://worker"}, noted.append, httpx.MockTransport(worker)), noted
+    return SettlementWatch({"deliver": "http://worker"}, noted.append, httpx.MockTransport(worker)), noted
 
 
 async def test_the_wait_ends_when_all_is_judged_and_settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +129,7 @@ async def test_a_standstill_is_said_with_its_figures(monkeypatch: pytest.MonkeyP
 async def test_killing_spares_nobody_and_ends_when_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chaos, "PAUSE", (0.0, 0.0))
     killed: list[int] = []
-    statuses = [Status(name, Phase.READY, "", pid=index) for index, name in enumerate(chaos.VICTIMS)]
+    statuses = [Status(name, ProcessPhase.READY, "", pid=index) for index, name in enumerate(chaos.VICTIMS)]
     enough = asyncio.Event()
     enough.set()
     monkey = Chaos(lambda: statuses, CHANCE, lambda pid, _: killed.append(pid))
@@ -141,7 +146,7 @@ async def test_a_process_that_is_away_is_killed_once_it_is_back(monkeypatch: pyt
         nonlocal looks
         looks += 1
         pid = None if looks < 6 else 1
-        return [Status(name, Phase.READY, "", pid=pid) for name in chaos.VICTIMS]
+        return [Status(name, ProcessPhase.READY, "", pid=pid) for name in chaos.VICTIMS]
 
     enough = asyncio.Event()
     enough.set()

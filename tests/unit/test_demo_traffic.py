@@ -14,16 +14,22 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline.demo import traffic
-from pipeline.demo.facts import ArticleFact, ConsentFact, OrderFact, PersonFact, expected
-from pipeline.demo.stories import Delivery
+from pipeline.demo.expectations import (
+    ArticleStatement,
+    ConsentStatement,
+    OrderStatement,
+    PersonStatement,
+    expected,
+)
+from pipeline.demo.shop_history import Delivery
+from pipeline.demo.shops import HOSTILE, SHOPS
 from pipeline.demo.traffic import Traffic
-from pipeline.demo.world import HOSTILE, SHOPS
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Op, Product, Purchase
 from pipeline.shops.base import Draft, Rejected, WebhookRequest
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.rules import Feed, Place, apply
+from pipeline.translate.rules import EventPosition, Feed, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import greets, settings_of, verifies
 
@@ -98,7 +104,12 @@ def test_the_older_half_is_history_but_for_what_no_gateway_keeps(made: Traffic) 
     assert len(made.replayed) + len(never_kept) == len(made.posted) - len(never_kept) == 500
     assert traffic.kept(made.deliveries) == traffic.kept(made.replayed) + traffic.kept(made.posted)
     sold = [
-        {fact.order for one in part for fact in one.facts if isinstance(fact, OrderFact) and fact.sold}
+        {
+            statement.order
+            for one in part
+            for statement in one.statements
+            if isinstance(statement, OrderStatement) and statement.sold
+        }
         for part in (made.replayed, made.posted)
     ]
     assert all(len(orders) > 20 for orders in sold)
@@ -134,50 +145,50 @@ def test_the_bodies_nobody_can_translate_are_those_the_adapters_refuse(read: lis
 def test_an_order_states_what_its_adapter_reads(read: list[Reading]) -> None:
     checked = 0
     for delivery, drafts in read:
-        for fact in delivery.facts:
-            if isinstance(fact, OrderFact):
+        for statement in delivery.statements:
+            if isinstance(statement, OrderStatement):
                 assert not isinstance(drafts, str)
                 purchase = next((one.body for one in drafts if isinstance(one.body, Purchase)), None)
-                assert (purchase is not None) == fact.sold
+                assert (purchase is not None) == statement.sold
                 if purchase is not None:
-                    check_purchase(purchase, fact)
+                    check_purchase(purchase, statement)
                     checked += 1
     assert checked > 200
 
 
-def check_purchase(purchase: Purchase, fact: OrderFact) -> None:
-    assert purchase.purchase_id == fact.order
-    assert purchase.total_price == fact.total
-    assert purchase.contact_email == fact.buyer
-    assert datetime.fromisoformat(purchase.purchase_date) == fact.placed
-    assert purchase.total_quantity == fact.units
-    assert {line.product_id for line in purchase.lines} == fact.articles
+def check_purchase(purchase: Purchase, statement: OrderStatement) -> None:
+    assert purchase.purchase_id == statement.order
+    assert purchase.total_price == statement.total
+    assert purchase.contact_email == statement.buyer
+    assert datetime.fromisoformat(purchase.purchase_date) == statement.placed
+    assert purchase.total_quantity == statement.units
+    assert {line.product_id for line in purchase.lines} == statement.articles
 
 
 def test_people_and_products_state_what_their_adapters_read(read: list[Reading]) -> None:
     checked = Counter[type]()
     for delivery, drafts in read:
-        for fact in delivery.facts:
-            if isinstance(fact, OrderFact):
+        for statement in delivery.statements:
+            if isinstance(statement, OrderStatement):
                 continue
             assert not isinstance(drafts, str)
             (draft,) = drafts
-            checked[type(fact)] += 1
-            match fact, draft.body:
-                case PersonFact(), Contact() as body:
-                    assert (body.email, body.name, body.surname) == (fact.email, *fact.name)
-                case ConsentFact(), Contact() as body:
-                    assert body.email == fact.email
-                    assert body.newsletter == ("subscribed" if fact.subscribed else "unsubscribed")
-                case ArticleFact(price=None), Product() as body:
-                    assert (draft.op, body.product_id) == (Op.HIDE, fact.article)
-                case ArticleFact(), Product() as body:
-                    assert (body.product_id, body.name) == (fact.article, fact.title)
-                    assert body.unit_price == fact.price
-                    assert body.availability == ("instock" if fact.in_stock else "outofstock")
+            checked[type(statement)] += 1
+            match statement, draft.body:
+                case PersonStatement(), Contact() as body:
+                    assert (body.email, body.name, body.surname) == (statement.email, *statement.name)
+                case ConsentStatement(), Contact() as body:
+                    assert body.email == statement.email
+                    assert body.newsletter == ("subscribed" if statement.subscribed else "unsubscribed")
+                case ArticleStatement(price=None), Product() as body:
+                    assert (draft.op, body.product_id) == (Op.HIDE, statement.article)
+                case ArticleStatement(), Product() as body:
+                    assert (body.product_id, body.name) == (statement.article, statement.title)
+                    assert body.unit_price == statement.price
+                    assert body.availability == ("instock" if statement.in_stock else "outofstock")
                 case _:
-                    pytest.fail(f"{fact} is not what {draft} says")
-    assert min(checked[kind] for kind in (PersonFact, ConsentFact, ArticleFact)) > 20
+                    pytest.fail(f"{statement} is not what {draft} says")
+    assert min(checked[kind] for kind in (PersonStatement, ConsentStatement, ArticleStatement)) > 20
 
 
 def test_what_translate_writes_of_them_keeps_the_schemas(made: Traffic) -> None:
@@ -189,7 +200,7 @@ def test_what_translate_writes_of_them_keeps_the_schemas(made: Traffic) -> None:
     for offset, delivery in enumerate(made.deliveries[::4]):
         if delivery.kind is not None:
             feed = Feed(STORES[delivery.shop], PLATFORMS[delivery.platform], account="acme")
-            result = apply(arrived(delivery), Place("shop.orders", 0, offset), EntityState(), feed)
+            result = apply(arrived(delivery), EventPosition("shop.orders", 0, offset), EntityState(), feed)
             for emission in result.emissions:
                 described[emission.kind].validate(json.loads(emission.value))
                 written[emission.kind] += 1
@@ -201,42 +212,46 @@ def test_there_are_repeats_late_versions_and_hostile_names(made: Traffic) -> Non
     assert sum(count - 1 for count in seen.values()) == 80
     newest: dict[tuple[str, str], datetime] = {}
     late = 0
-    for fact in made.facts:
-        if isinstance(fact, OrderFact):
-            late += fact.at < newest.get((fact.account, fact.order), fact.at)
-            newest[fact.account, fact.order] = max(fact.at, newest.get((fact.account, fact.order), fact.at))
+    for statement in made.statements:
+        if isinstance(statement, OrderStatement):
+            late += statement.at < newest.get((statement.account, statement.order), statement.at)
+            newest[statement.account, statement.order] = max(
+                statement.at, newest.get((statement.account, statement.order), statement.at)
+            )
     assert late > 20
-    assert {fact.name for fact in made.facts if isinstance(fact, PersonFact)} & set(HOSTILE)
+    assert {statement.name for statement in made.statements if isinstance(statement, PersonStatement)} & set(
+        HOSTILE
+    )
 
 
 def test_versions_of_one_order_never_share_a_moment_unless_they_say_the_same(made: Traffic) -> None:
-    said: dict[tuple[str, str, datetime], OrderFact] = {}
-    for fact in made.facts:
-        if isinstance(fact, OrderFact):
-            assert said.setdefault((fact.account, fact.order, fact.at), fact) == fact
+    said: dict[tuple[str, str, datetime], OrderStatement] = {}
+    for statement in made.statements:
+        if isinstance(statement, OrderStatement):
+            assert said.setdefault((statement.account, statement.order, statement.at), statement) == statement
 
 
 def test_ids_of_shops_that_share_an_account_never_meet(made: Traffic) -> None:
     shops: dict[tuple[str, str], set[str]] = {}
     for delivery in made.deliveries:
-        for fact in delivery.facts:
-            if isinstance(fact, OrderFact):
-                shops.setdefault((fact.account, fact.order), set()).add(delivery.shop)
-            if isinstance(fact, ArticleFact):
-                shops.setdefault((fact.account, fact.article), set()).add(delivery.shop)
+        for statement in delivery.statements:
+            if isinstance(statement, OrderStatement):
+                shops.setdefault((statement.account, statement.order), set()).add(delivery.shop)
+            if isinstance(statement, ArticleStatement):
+                shops.setdefault((statement.account, statement.article), set()).add(delivery.shop)
     assert all(len(names) == 1 for names in shops.values())
 
 
-def order(at: int, **changes: object) -> OrderFact:
-    fact = {"sold": True, "total": Decimal(10), "buyer": "a@x.example", "name": ("A", "B")} | changes
+def order(at: int, **changes: object) -> OrderStatement:
+    statement = {"sold": True, "total": Decimal(10), "buyer": "a@x.example", "name": ("A", "B")} | changes
     moment = NOW.replace(minute=at)
-    return OrderFact("acme", "1", moment, placed=NOW, articles=frozenset({"7"}), **fact)  # type: ignore[arg-type]
+    return OrderStatement("acme", "1", moment, placed=NOW, articles=frozenset({"7"}), **statement)  # type: ignore[arg-type]
 
 
 def test_the_newest_version_counts_in_whatever_order_they_come() -> None:
-    facts = [order(2, total=Decimal(20)), order(3, total=Decimal(30)), order(1)]
-    assert expected(facts)["acme"].purchases["1"].total == Decimal(30)
-    assert expected(reversed(facts)) == expected(facts)
+    statements = [order(2, total=Decimal(20)), order(3, total=Decimal(30)), order(1)]
+    assert expected(statements)["acme"].purchases["1"].total == Decimal(30)
+    assert expected(reversed(statements)) == expected(statements)
 
 
 def test_what_was_sold_and_cancelled_may_leave_its_contact_but_not_its_purchase() -> None:
@@ -248,7 +263,7 @@ def test_what_was_sold_and_cancelled_may_leave_its_contact_but_not_its_purchase(
 
 
 def test_newsletters_are_what_the_customer_said_and_no_order() -> None:
-    said = ConsentFact("acme", "a@x.example", NOW.replace(minute=1), subscribed=False)
+    said = ConsentStatement("acme", "a@x.example", NOW.replace(minute=1), subscribed=False)
     made = expected([said, order(5)])["acme"]
     assert made.contacts["a@x.example"].newsletter == {"unsubscribed"}
     assert expected([order(5)])["acme"].contacts["a@x.example"].newsletter == {"none"}
@@ -257,5 +272,5 @@ def test_newsletters_are_what_the_customer_said_and_no_order() -> None:
 def test_a_product_known_only_from_orders_is_not_listed() -> None:
     made = expected([order(1)])["acme"]
     assert not made.products["7"].listed
-    shown = ArticleFact("acme", "7", NOW, "Mug", Decimal(3))
+    shown = ArticleStatement("acme", "7", NOW, "Mug", Decimal(3))
     assert expected([order(1), shown])["acme"].products["7"].listed

@@ -20,13 +20,13 @@ from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import PartitionBatch, TwoPhaseProcessor
 from pipeline.kafka.deadletters import HEADERS, dead_letter
 from pipeline.records import RecordKind
-from pipeline.translate.account import Books
+from pipeline.translate.totals import StoreTallies
 from tests.plainshop import event
+from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
-from tests.simulation.world import settings_for
 from tests.stubengine import Message
-from tests.unit.test_deliver_clerk import receipt
+from tests.unit.test_deliver_two_phase_processor import receipt
 from tests.unit.test_translate_worker import SOLD, Stage
 
 MAX_BYTES = 1_000_000
@@ -217,7 +217,7 @@ def test_rows_that_no_worker_wrote_do_not_keep_deliver_from_starting(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(_ROW_KEYS, _ROW, max_size=5))
 def test_rows_that_no_worker_wrote_do_not_keep_translate_from_starting(rows: dict[bytes, bytes]) -> None:
-    indexes = Books()
+    indexes = StoreTallies()
     indexes.load(3, rows.items())
     indexes.accounts()
 

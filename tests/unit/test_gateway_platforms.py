@@ -78,7 +78,7 @@ def envelope(number: int, kind: str = "order") -> dict[str, object]:
     return {"id": f"e{number}", "type": f"shop.{kind}.saved", "kind": kind, "data": {"id": str(number)}}
 
 
-class Keeper:
+class EventSink:
     """Keeps messages until it has no room for more."""
 
     def __init__(self) -> None:
@@ -98,12 +98,12 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper() -> Keeper:
-    return Keeper()
+def keeper() -> EventSink:
+    return EventSink()
 
 
 @pytest.fixture
-def webhooks(keeper: Keeper) -> Webhooks:
+def webhooks(keeper: EventSink) -> Webhooks:
     platforms = {"shopify": ENVELOPES, "woocommerce": SHOPIFY}
     return Webhooks(config.parse({**STORES}, {}), platforms, keeper, lambda: NOW)
 
@@ -118,7 +118,7 @@ def signed(token: str) -> dict[str, str]:
     return {"content-type": "application/json", "authorization": f"Bearer {token}"}
 
 
-async def test_each_document_of_a_batch_is_an_event(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_each_document_of_a_batch_is_an_event(client: httpx.AsyncClient, keeper: EventSink) -> None:
     batch = [envelope(1), envelope(2, "product"), envelope(1, "customer")]
     answer = await client.post(PATH, json=batch, headers=signed(token()))
     assert answer.status_code == 200
@@ -132,13 +132,13 @@ async def test_each_document_of_a_batch_is_an_event(client: httpx.AsyncClient, k
     assert [message.topic for message in keeper.kept] == ["shop.orders", "shop.products", "shop.customers"]
 
 
-async def test_a_batch_is_kept_as_a_whole_or_sent_again(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_batch_is_kept_as_a_whole_or_sent_again(client: httpx.AsyncClient, keeper: EventSink) -> None:
     keeper.room = 2
     answer = await client.post(PATH, json=[envelope(n) for n in range(3)], headers=signed(token()))
     assert answer.status_code == 503
 
 
-async def test_a_batch_is_as_safe_as_the_least_safe_of_it(webhooks: Webhooks, keeper: Keeper) -> None:
+async def test_a_batch_is_as_safe_as_the_least_safe_of_it(webhooks: Webhooks, keeper: EventSink) -> None:
     keeper.where = [Stored.KAFKA, Stored.SPOOL]
     route = webhooks.route(PATH.encode())
     assert route is not None
@@ -148,12 +148,12 @@ async def test_a_batch_is_as_safe_as_the_least_safe_of_it(webhooks: Webhooks, ke
     assert await kept is Stored.SPOOL
 
 
-async def test_a_batch_of_nothing_is_answered(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_batch_of_nothing_is_answered(client: httpx.AsyncClient, keeper: EventSink) -> None:
     answer = await client.post(PATH, json=[], headers=signed(token()))
     assert (answer.status_code, keeper.kept) == (200, [])
 
 
-async def test_a_batch_of_too_many_is_one_event(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_batch_of_too_many_is_one_event(client: httpx.AsyncClient, keeper: EventSink) -> None:
     batch = [envelope(1)] * (MAX_DOCUMENTS + 1)
     body = orjson.dumps(batch)
     answer = await client.post(PATH, content=body, headers=signed(token()))
@@ -161,7 +161,7 @@ async def test_a_batch_of_too_many_is_one_event(client: httpx.AsyncClient, keepe
     assert [message.body for message in keeper.kept] == [body]
 
 
-async def test_a_batch_that_is_called_off_is_not_answered(webhooks: Webhooks, keeper: Keeper) -> None:
+async def test_a_batch_that_is_called_off_is_not_answered(webhooks: Webhooks, keeper: EventSink) -> None:
     futures = [keeper.submit(Message("t", b"", b"", [])) for _ in range(2)]
     whole = all_kept(futures)
     futures[0].cancel()
@@ -176,19 +176,19 @@ async def test_a_batch_that_is_called_off_is_not_answered(webhooks: Webhooks, ke
     [token(NOW - 1), token(secret="another"), "", "Bearer", f"{NOW + 60}.", "é.é"],
 )
 async def test_a_token_that_is_over_or_not_ours_is_refused(
-    client: httpx.AsyncClient, keeper: Keeper, shown: str
+    client: httpx.AsyncClient, keeper: EventSink, shown: str
 ) -> None:
     headers = {b"content-type": b"application/json", b"authorization": f"Bearer {shown}".encode()}
     answer = await client.post(PATH, json=[envelope(1)], headers=headers)
     assert (answer.status_code, keeper.kept) == (401, [])
 
 
-async def test_a_token_may_stand_in_the_address(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_token_may_stand_in_the_address(client: httpx.AsyncClient, keeper: EventSink) -> None:
     answer = await client.post(PATH, json=[envelope(1)], params={"token": token()})
     assert (answer.status_code, len(keeper.kept)) == (200, 1)
 
 
-async def test_a_challenge_is_given_back_as_plain_text(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_challenge_is_given_back_as_plain_text(client: httpx.AsyncClient, keeper: EventSink) -> None:
     answer = await client.get(PATH, params={"challenge": "<b>8ec8</b>"})
     assert (answer.status_code, answer.text) == (200, "<b>8ec8</b>")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -209,7 +209,9 @@ async def test_other_requests_with_get_are_none(client: httpx.AsyncClient, path:
     assert (await client.get(path)).status_code == status
 
 
-async def test_a_greeting_in_json_is_answered_and_not_kept(client: httpx.AsyncClient, keeper: Keeper) -> None:
+async def test_a_greeting_in_json_is_answered_and_not_kept(
+    client: httpx.AsyncClient, keeper: EventSink
+) -> None:
     body = b'{"hookConfig":"ping"}'
     answer = await client.post(PATH, content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, keeper.kept) == (200, [])

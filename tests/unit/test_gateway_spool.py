@@ -23,8 +23,8 @@ from pipeline.gateway import spool as module
 from pipeline.gateway import spool_log
 from pipeline.gateway.frames import encode
 from pipeline.gateway.message import Message, Overloaded, Stored
-from pipeline.gateway.spool import Lane, Spool
-from pipeline.gateway.spool_log import Place, Row, SpoolLog
+from pipeline.gateway.spool import Spool, TopicSpool
+from pipeline.gateway.spool_log import LogPosition, Row, SpoolLog
 from tests.processes import until
 
 TOPIC = "shop.orders"
@@ -54,11 +54,11 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 
 
 @pytest.fixture
-def lane(spool: Spool) -> Lane:
+def lane(spool: Spool) -> TopicSpool:
     return spool.lanes[TOPIC]
 
 
-def append(lane: Lane, one: Message, refused: str = "") -> asyncio.Future[Stored]:
+def append(lane: TopicSpool, one: Message, refused: str = "") -> asyncio.Future[Stored]:
     future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
     lane.append(one, future, refused)
     return future
@@ -137,7 +137,7 @@ async def test_a_directory_that_cannot_be_one_is_refused(tmp_path: Path) -> None
         Spool(tmp_path / "spool", 1_000)
 
 
-async def test_an_emptied_spool_gives_its_space_back(lane: Lane, tmp_path: Path) -> None:
+async def test_an_emptied_spool_gives_its_space_back(lane: TopicSpool, tmp_path: Path) -> None:
     await append(lane, message(1, size=50_000))
     [row] = await lane.read(lane.start, 10, 1_000_000)
     lane.delete_through(row)
@@ -145,13 +145,13 @@ async def test_an_emptied_spool_gives_its_space_back(lane: Lane, tmp_path: Path)
     assert list((tmp_path / "spool" / TOPIC).glob("*.spool")) == []
 
 
-async def test_a_commit_is_answered_and_counted(lane: Lane) -> None:
+async def test_a_commit_is_answered_and_counted(lane: TopicSpool) -> None:
     assert await append(lane, message(1)) is Stored.SPOOL
     assert (lane.events, lane.bytes) == (1, message(1).size)
     assert [one.message for one in await lane.read(lane.start, 10, 10_000)] == [message(1)]
 
 
-async def test_many_waiting_events_share_few_commits(lane: Lane) -> None:
+async def test_many_waiting_events_share_few_commits(lane: TopicSpool) -> None:
     commits = 0
 
     def count() -> None:
@@ -163,7 +163,7 @@ async def test_many_waiting_events_share_few_commits(lane: Lane) -> None:
     assert commits <= 2
 
 
-async def test_a_full_spool_takes_nothing_until_some_is_deleted(spool: Spool, lane: Lane) -> None:
+async def test_a_full_spool_takes_nothing_until_some_is_deleted(spool: Spool, lane: TopicSpool) -> None:
     big = message(1, size=60_000)
     await append(lane, big)
     with pytest.raises(Overloaded):
@@ -193,7 +193,7 @@ async def test_one_store_never_takes_the_room_of_the_others(tmp_path: Path) -> N
 
 
 async def test_what_the_disk_refuses_is_not_promised_and_does_not_count(
-    spool: Spool, lane: Lane, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    spool: Spool, lane: TopicSpool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     await append(lane, message(1))
@@ -415,7 +415,7 @@ async def test_order_outlives_a_restart(tmp_path: Path) -> None:
         await spool.close()
     file = SpoolLog(tmp_path / "spool" / TOPIC)
     assert everything(file) == [message(n) for n in (1, 2, 3)]
-    assert Place(*file.start) == spool_log.START
+    assert LogPosition(*file.start) == spool_log.START
 
 
 async def test_what_else_lies_in_the_directory_is_no_topic_and_harms_none(tmp_path: Path) -> None:

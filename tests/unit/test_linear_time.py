@@ -19,7 +19,7 @@ from pipeline.records import RecordKind, partition_of
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.rules import Feed, Place, Result, apply
+from pipeline.translate.rules import EventPosition, Feed, Result, apply
 from pipeline.translate.state import EntityState
 from tests import shopify, woocommerce
 from tests.heavy import FILLERS, HEAVY, Heavy, long, many, swept
@@ -49,7 +49,7 @@ def _judge(heavy: Heavy, body: bytes) -> Result:
     kept = RawEvent.from_kafka(body, event.to_kafka_headers())
     state = EntityState()
     feed = Feed(platform.store("s", settings), platform, "a")
-    result = apply(kept, Place("shop.orders", 0, 1), state, feed)
+    result = apply(kept, EventPosition("shop.orders", 0, 1), state, feed)
     EntityState.decode(state.encode())
     return result
 

@@ -69,7 +69,7 @@ def test_a_lock_names_the_process_that_holds_it(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(
-            private.Held, match=f"the spool is in use by process {holder.pid}, started 2"
+            private.InUse, match=f"the spool is in use by process {holder.pid}, started 2"
         ) as caught:
             private.hold(path, "the spool", "stop it")
         assert str(path) in str(caught.value)

@@ -175,7 +175,7 @@ def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
     letter = reading.dead_letter(
         message,
         Rejected("no_email", "email", "no contact can hold this"),
-        rules.Place("shop.orders", 3, 17),
+        rules.EventPosition("shop.orders", 3, 17),
         account="acme-es",
         at_ms=1,
         max_bytes=1_000_000,

@@ -11,7 +11,7 @@ import pytest
 from pipeline.config import KafkaSettings, Settings
 from pipeline.kafka import topic_check, topics
 from pipeline.kafka.admin import ExistingTopic, Facts
-from pipeline.kafka.topic_check import State
+from pipeline.kafka.topic_check import TopicState
 from pipeline.kafka.topics import DAY_MS
 
 GOOD_BROKER = {
@@ -42,16 +42,16 @@ def with_config(facts: Facts, name: str, config: Mapping[str, str]) -> Facts:
     return replace(facts, topics={**facts.topics, name: replace(topic, config={**topic.config, **config})})
 
 
-def differences_of(settings: Settings, facts: Facts, name: str) -> tuple[topic_check.Difference, ...]:
+def differences_of(settings: Settings, facts: Facts, name: str) -> tuple[topic_check.TopicDifference, ...]:
     report = topic_check.examine(settings, facts)
-    return next(verdict.differences for verdict in report.verdicts if verdict.topic.name == name)
+    return next(result.differences for result in report.verdicts if result.topic.name == name)
 
 
 def test_a_sound_cluster_has_no_problems() -> None:
     settings = settings_for(3)
     report = topic_check.examine(settings, facts_of(settings))
     assert report.problems == ()
-    assert {verdict.state for verdict in report.verdicts} == {State.OK}
+    assert {result.state for result in report.verdicts} == {TopicState.OK}
 
 
 def test_a_single_broker_of_ones_own_is_accepted() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import RecordKind
-from pipeline.translate.rules import Place, apply
-from pipeline.translate.state import Address, EntityState, Newest, Seen, Told
-from pipeline.translate.tally import Account, Tally
+from pipeline.translate.rules import EventPosition, apply
+from pipeline.translate.state import Address, EmittedMark, EntityState, Newest, SeenDelivery
+from pipeline.translate.tally import EventTotals, Tally
 from tests.plainshop import event, feed
 
 FEED = feed(recent_deliveries=2)
@@ -79,7 +79,7 @@ class World:
             deleted = self.entities[entity][version] is None
             topic = "orders/delete" if deleted else "orders/updated"
             raw = event(body, entity=str(entity), delivery=f"{entity}.{version}", topic=topic)
-            place = Place("shop.orders", 0, offset)
+            place = EventPosition("shop.orders", 0, offset)
             result = apply(raw, place, self.states[entity], FEED)
             for emission in result.emissions:
                 value = orjson.loads(emission.value)
@@ -127,7 +127,7 @@ def test_the_newest_of_each_record_is_told_last_and_every_event_is_counted_once(
             assert purchase is not None
             assert (purchase[0], purchase[1]["cart_id"]) == ("upsert", contents[-1])
             assert last[RecordKind.CONTACT, f"{entity}@b.example"][1]["name"] == contents[-1]
-    assert Account.of([world.tally]).received == len(log)
+    assert EventTotals.of([world.tally]).received == len(log)
 
 
 @settings(max_examples=100, deadline=None)
@@ -153,18 +153,18 @@ STATES = st.builds(
             Newest, st.integers(0, 2**60), MARKS, st.booleans(), st.integers(0, 2**60), st.integers(0, 999)
         ),
     ),
-    told=st.dictionaries(
+    emitted=st.dictionaries(
         st.text(max_size=5),
         st.dictionaries(
             st.tuples(st.sampled_from(list(RecordKind)), st.text(max_size=20)),
-            st.builds(Told, st.text("0123456789abcdef", min_size=12, max_size=12), MARKS),
+            st.builds(EmittedMark, st.text("0123456789abcdef", min_size=12, max_size=12), MARKS),
             max_size=5,
         ),
         max_size=2,
     ),
     address=st.none() | st.builds(Address, st.text(max_size=20), MARKS, MARKS),
     seen=st.lists(
-        st.builds(Seen, st.text("0123456789abcdef", max_size=12), MARKS, st.booleans()), max_size=8
+        st.builds(SeenDelivery, st.text("0123456789abcdef", max_size=12), MARKS, st.booleans()), max_size=8
     ),
 )
 
@@ -177,8 +177,8 @@ def test_a_state_of_the_first_format_is_read() -> None:
 def test_what_an_earlier_format_says_was_told_is_of_the_account_the_store_has_now() -> None:
     raw = orjson.dumps([2, [], ["u", "7001", "00", 4], []])
     state = EntityState.decode(raw)
-    assert state.told_to("acme") == {(RecordKind.PURCHASE, "7001"): Told("00", 4)}
-    assert state.told_to("other") == {}
+    assert state.emitted_to("acme") == {(RecordKind.PURCHASE, "7001"): EmittedMark("00", 4)}
+    assert state.emitted_to("other") == {}
 
 
 @given(STATES)
@@ -194,6 +194,6 @@ def test_a_typical_state_takes_less_than_400_bytes() -> None:
             *(["product", f"817252920{n}", "x"] for n in range(2)),
             ["purchase", "5123456789012", f"c{offset}"],
         ]}  # fmt: skip
-        place = Place("shop.orders", 0, 123_456_789 + offset)
+        place = EventPosition("shop.orders", 0, 123_456_789 + offset)
         apply(event(body, delivery=f"d{offset}"), place, state, feed())
     assert len(state.encode()) < 500

@@ -10,7 +10,7 @@ import orjson
 
 from pipeline.events import Kind
 from pipeline.shops.shopify import SHOPIFY
-from pipeline.translate.rules import Outcome, Place, Result, apply
+from pipeline.translate.rules import EventPosition, Outcome, Result, apply
 from pipeline.translate.state import EntityState
 from tests import plainshop, shopify
 
@@ -29,7 +29,7 @@ class Order:
         said = {"version": version or self.offset, "drafts": drafts}
         feed = replace(plainshop.feed(), account=self.account, accounts=frozenset({"acme", "acme-new"}))
         event = plainshop.event(said, delivery=f"d{self.offset}")
-        return apply(event, Place("shop.orders", 0, self.offset), self.state, feed)
+        return apply(event, EventPosition("shop.orders", 0, self.offset), self.state, feed)
 
 
 def told(result: Result) -> list[tuple[str, ...]]:
@@ -110,7 +110,7 @@ class Customer:
             delivery=f"d{self.offset}",
             triggered_ms=at * 1_000,
         )
-        result = apply(event, Place("shop.customers", 0, self.offset), self.state, shopify_feed())
+        result = apply(event, EventPosition("shop.customers", 0, self.offset), self.state, shopify_feed())
         values = [orjson.loads(emission.value) for emission in result.emissions]
         return [(v["id"], v["op"], v["body"].get("newsletter")) for v in values]
 
@@ -184,7 +184,7 @@ class Product:
             topic=topic,
             delivery=f"d{self.offset}",
         )
-        result = apply(event, Place("shop.products", 0, self.offset), self.state, plainshop.feed())
+        result = apply(event, EventPosition("shop.products", 0, self.offset), self.state, plainshop.feed())
         return [(emission.id, orjson.loads(emission.value)["op"]) for emission in result.emissions]
 
 
@@ -230,7 +230,7 @@ def test_a_product_whose_variants_are_cut_off_its_body_gives_none_up() -> None:
             entity="501",
             delivery=f"d{offset}",
         )
-        result = apply(event, Place("shop.products", 0, offset), state, store)
+        result = apply(event, EventPosition("shop.products", 0, offset), state, store)
         return [(emission.id, orjson.loads(emission.value)["op"]) for emission in result.emissions]
 
     def body(minute: int, *variants: int, gids: int = 0) -> dict[str, Any]:

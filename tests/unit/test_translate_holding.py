@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.kafka.messages import TopicPartition
 from pipeline.metrics import TRANSLATE_HELD
-from pipeline.translate.holding import Holding
+from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.worker import Translator
 from tests.plainshop import PLAIN_SHOP, event
 from tests.unit.test_translate_worker import SOLD, Stage, settings_of
@@ -96,7 +96,7 @@ async def test_a_partition_that_is_read_again_from_what_it_waited_for_is_held_ag
 
 
 async def test_a_partition_that_went_away_is_not_held_any_more() -> None:
-    holding = Holding()
+    holding = HeldPartitions()
     holding.hold(PLACE, 7, "newcomer")
     await holding.forget({3})
     assert holding.complaint() is None

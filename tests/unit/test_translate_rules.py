@@ -14,7 +14,7 @@ from pipeline.events import Lane
 from pipeline.records import Contact, Op, Origin, Record, RecordKind
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Translation
 from pipeline.shops.shopify import SHOPIFY
-from pipeline.translate.rules import AHEAD_MS, Feed, Outcome, Place, Result, _believed, apply
+from pipeline.translate.rules import AHEAD_MS, EventPosition, Feed, Outcome, Result, _believed, apply
 from pipeline.translate.state import EntityState
 from tests import shopify
 from tests.plainshop import event, feed
@@ -43,7 +43,7 @@ class Shop:
         if offset is None:
             self.offset += 1
             offset = self.offset
-        return apply(event(said, **how), Place("shop.orders", 0, offset), self.state, self.feed)
+        return apply(event(said, **how), EventPosition("shop.orders", 0, offset), self.state, self.feed)
 
 
 def told(result: Result) -> list[tuple[str, str, str]]:
@@ -135,7 +135,7 @@ def test_a_retraction_of_what_was_never_told_is_ignored_for_its_reason() -> None
     gone = [["purchase", "7", None, "retract"]]
     result = apply(
         event({"version": 5, "drafts": [["purchase", None, None, "retract"]], "ignored": "cancelled"}),
-        Place("shop.orders", 0, 1),
+        EventPosition("shop.orders", 0, 1),
         EntityState(),
         feed(),
     )
@@ -296,6 +296,6 @@ def test_a_customers_word_is_told_again_after_it_was_repeated_in_a_newer_event()
         body = {"id": 1, "email": "ann@example.com", "first_name": "Anna"}
         body |= {"updated_at": f"2024-01-0{day}T00:00:00Z"}
         delivered = shopify.delivered("customers/update", body, **{"x-shopify-webhook-id": f"d{number}"})
-        result = apply(delivered, Place("shop.customers", 0, number), state, said)
+        result = apply(delivered, EventPosition("shop.customers", 0, number), state, said)
         outcomes.append([emission.id for emission in result.emissions])
     assert outcomes == [["ann@example.com"], ["ann@example.com"], []]

@@ -17,7 +17,7 @@ from pipeline.kafka.deadletters import HEADERS
 from pipeline.kafka.messages import TopicPartition
 from pipeline.records import partition_of
 from pipeline.shops.base import MAX_RECORDS
-from pipeline.translate.account import AccountCollector
+from pipeline.translate.totals import AccountCollector
 from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
 from tests.plainshop import PLAIN_SHOP, event
 from tests.stubengine import Message, StubEngine

@@ -12,7 +12,7 @@ import pytest
 from pipeline.config import KafkaSettings, Settings
 from pipeline.errors import BrokerError
 from pipeline.local import wiring
-from pipeline.local.supervisor import Pace, Phase
+from pipeline.local.supervisor import Pace, ProcessPhase
 from pipeline.local.wiring import Wiring
 
 
@@ -64,7 +64,7 @@ async def test_a_start_that_fails_is_tried_again(watched: Wiring) -> None:
     broker = Broker(failures=2)
     await watch(watched, broker)
     assert broker.starts == 3
-    assert watched.status("kafka").phase is Phase.READY
+    assert watched.status("kafka").phase is ProcessPhase.READY
     assert watched.status("kafka").restarts == 3
 
 
@@ -75,7 +75,7 @@ async def test_a_broker_that_does_not_start_is_tried_without_an_end_and_said_onc
     broker = Broker(failures=50)
     await watch(watched, broker)
     assert broker.starts == 51
-    assert watched.status("kafka").phase is Phase.READY
+    assert watched.status("kafka").phase is ProcessPhase.READY
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert [level for level, _ in said] == ["WARNING", "ERROR", "INFO"]
     assert "the disk is full" in said[0][1]

@@ -1,4 +1,4 @@
-"""A storm that failed, told again and made small: `python -m tests.simulation.replay SEED`.
+"""A storm that failed, told again and made small: `python -m tests.simulation.rerun SEED`.
 
 Parts of its plan (deeds, faults, turns of workers) are left out, first many at a time, then one by one, for
 as long as it still fails in the same way; what remains is printed.
@@ -13,16 +13,16 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.simulation.plan import Fault, Plan, plan_of
-from tests.simulation.storm import Deed
-from tests.simulation.weather import rage
+from tests.simulation.fault_scenario import Fault, Plan, plan_of
+from tests.simulation.scenario_run import run_faults
+from tests.simulation.shop_actions import ShopAction
 
 
 def failure(plan: Plan) -> BaseException | None:
     """How a plan fails; None where it does not."""
     with tempfile.TemporaryDirectory() as directory:
         try:
-            rage(plan, Path(directory))
+            run_faults(plan, Path(directory))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
             return error
     return None
@@ -51,7 +51,7 @@ def place_of(error: BaseException) -> tuple[str, str, int | None]:
 def shown(part: object) -> str:
     """A part in a line, without what is as always."""
     match part:
-        case (float(pause), Deed(what=what, args=args, given=given, lane=lane)):
+        case (float(pause), ShopAction(what=what, args=args, given=given, lane=lane)):
             told = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in given.items())])
             return f"after {pause:.3f} s, {lane}: {what}({told})"
         case Fault(rule=rule, at=at, ends=ends):
@@ -64,7 +64,7 @@ def shown(part: object) -> str:
 
 def main() -> int:
     """Tell it again; 1 where it fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.replay", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.rerun", description=__doc__)
     parser.add_argument("seed", type=int)
     parser.add_argument("--whole", action="store_true", help="do not make it small")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.config import GatewaySettings
 from pipeline.gateway import answers
-from pipeline.gateway.answers import Answer
+from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.message import Overloaded, Stored
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
@@ -60,8 +60,8 @@ class _Delivery:
 _NO_EVENT = _NoEvent()
 
 
-class HotProtocol(LimitedProtocol):
-    """The limited protocol with the short way. A subclass sets `webhooks`: `hot_protocol`."""
+class FastPathProtocol(LimitedProtocol):
+    """The limited protocol with the short way. A subclass sets `webhooks`: `fast_path_protocol`."""
 
     webhooks: Webhooks
     #: uvicorn's request-response cycle, or a `_Delivery`.
@@ -145,7 +145,7 @@ class HotProtocol(LimitedProtocol):
         except Exception:
             self._answer(delivery, answers.OVERLOADED)
             raise
-        if not isinstance(kept, Answer):
+        if not isinstance(kept, HttpAnswer):
             kept.add_done_callback(lambda future: self._settled(delivery, future))
         elif kept is answers.UNAUTHORIZED:
             self.loop.call_at(delivery.began + answers.REFUSAL_SECONDS, self._answer, delivery, kept)
@@ -161,7 +161,7 @@ class HotProtocol(LimitedProtocol):
             delivery.route.count_kept(delivery.size, self.loop.time() - delivery.began)
         self._answer(delivery, answer)
 
-    def _answer(self, delivery: _Delivery, answer: Answer) -> None:
+    def _answer(self, delivery: _Delivery, answer: HttpAnswer) -> None:
         delivery.route.count(answer)
         self._release(delivery)
         delivery.response_started = delivery.response_complete = True
@@ -179,12 +179,12 @@ class HotProtocol(LimitedProtocol):
         delivery.pieces, delivery.size = [], 0
 
 
-def hot_protocol(
+def fast_path_protocol(
     settings: GatewaySettings, checks: Webhooks, most: int = LimitedProtocol.max_connections
 ) -> type[HttpToolsProtocol]:
     """The protocol for these settings and checks, and `most` connections; uvicorn makes one for each."""
 
-    class Configured(HotProtocol):
+    class Configured(FastPathProtocol):
         limits = settings
         webhooks = checks
         max_connections = most

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
+from pipeline.demo.comparison import LedgerDifference
 from pipeline.demo.freshness import Freshness
-from pipeline.demo.judge import Difference
-from pipeline.demo.post import Posted
 from pipeline.demo.sandbox import Budget
+from pipeline.demo.sender import SendResults
+from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
@@ -33,7 +33,7 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunResult:
     """All that is known when a run is over.
 
     Attributes:
@@ -58,12 +58,12 @@ class Run:
     speed: float
     events: int
     seconds: Mapping[str, float]
-    posted: Posted
+    posted: SendResults
     replayed: Counter[tuple[str, str]]
     rejected: Counter[tuple[str, str, str]]
-    account: Account
+    account: PipelineTotals
     budgets: Mapping[str, Budget]
-    differences: tuple[Difference, ...]
+    differences: tuple[LedgerDifference, ...]
     held: Mapping[str, Mapping[str, int]]
     freshness: tuple[Freshness, ...]
     killed: tuple[str, ...]

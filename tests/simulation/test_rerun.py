@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.simulation.plan import plan_of
-from tests.simulation.replay import shown, shrink
-from tests.simulation.weather import rage
+from tests.simulation.fault_scenario import plan_of
+from tests.simulation.rerun import shown, shrink
+from tests.simulation.scenario_run import run_faults
 
 
 @given(count=st.integers(1, 60), data=st.data())
@@ -29,7 +29,7 @@ def test_a_seed_gives_the_same_plan_and_a_part_of_it_is_a_plan(tmp_path: Path) -
     count = len(plan.parts())
     assert plan.only(range(count)) == plan
     half = plan.only(range(0, count, 2))
-    assert 0 < len(half.deeds) < len(plan.deeds)
+    assert 0 < len(half.actions) < len(plan.actions)
     assert all(shown(part) for part in half.parts())
-    rage(half, tmp_path)
-    rage(plan.only([]), tmp_path / "empty")
+    run_faults(half, tmp_path)
+    run_faults(plan.only([]), tmp_path / "empty")

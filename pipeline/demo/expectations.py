@@ -17,7 +17,7 @@ NameOfPerson = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class OrderFact:
+class OrderStatement:
     """An order as it stood at `at`: sold, or not (pending, cancelled, refunded, deleted, a test).
 
     `articles` are the ids of what is left of it, `units` how many in all. `buyer` is an e-mail address, lower
@@ -37,7 +37,7 @@ class OrderFact:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonFact:
+class PersonStatement:
     """A customer as the shop had them at `at`."""
 
     account: str
@@ -47,7 +47,7 @@ class PersonFact:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentFact:
+class ConsentStatement:
     """What a customer said of newsletters at `at`."""
 
     account: str
@@ -57,7 +57,7 @@ class ConsentFact:
 
 
 @dataclass(frozen=True, slots=True)
-class ArticleFact:
+class ArticleStatement:
     """A product as the shop's catalogue had it at `at`; `price` is None where it is no longer on sale."""
 
     account: str
@@ -68,8 +68,8 @@ class ArticleFact:
     in_stock: bool = True
 
 
-Fact = OrderFact | PersonFact | ConsentFact | ArticleFact
-F = TypeVar("F", OrderFact, PersonFact, ConsentFact, ArticleFact)
+Statement = OrderStatement | PersonStatement | ConsentStatement | ArticleStatement
+F = TypeVar("F", OrderStatement, PersonStatement, ConsentStatement, ArticleStatement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,81 +97,91 @@ class ExpectedProduct:
 class Expected:
     """What one account must hold. What is in `allowed_*` and not required may be there or not."""
 
-    purchases: dict[str, OrderFact] = field(default_factory=dict)
+    purchases: dict[str, OrderStatement] = field(default_factory=dict)
     contacts: dict[str, ExpectedContact] = field(default_factory=dict)
     products: dict[str, ExpectedProduct] = field(default_factory=dict)
     allowed_contacts: set[str] = field(default_factory=set)
     allowed_products: set[str] = field(default_factory=set)
 
 
-def expected(facts: Iterable[Fact]) -> dict[str, Expected]:
+def expected(statements: Iterable[Statement]) -> dict[str, Expected]:
     """The final state of every account that the statements name."""
-    by_account: dict[str, list[Fact]] = {}
-    for fact in facts:
-        by_account.setdefault(fact.account, []).append(fact)
+    by_account: dict[str, list[Statement]] = {}
+    for statement in statements:
+        by_account.setdefault(statement.account, []).append(statement)
     return {account: _of_account(said) for account, said in by_account.items()}
 
 
-def _of_account(facts: list[Fact]) -> Expected:
-    orders = [fact for fact in facts if isinstance(fact, OrderFact)]
-    people = [fact for fact in facts if isinstance(fact, PersonFact)]
-    consents = [fact for fact in facts if isinstance(fact, ConsentFact)]
-    catalogue = [fact for fact in facts if isinstance(fact, ArticleFact)]
-    final = {order: fact for order, fact in _newest(orders, "order").items() if fact.sold}
-    sold = [fact for fact in orders if fact.sold]
+def _of_account(statements: list[Statement]) -> Expected:
+    orders = [statement for statement in statements if isinstance(statement, OrderStatement)]
+    people = [statement for statement in statements if isinstance(statement, PersonStatement)]
+    consents = [statement for statement in statements if isinstance(statement, ConsentStatement)]
+    catalogue = [statement for statement in statements if isinstance(statement, ArticleStatement)]
+    final = {order: statement for order, statement in _newest(orders, "order").items() if statement.sold}
+    sold = [statement for statement in orders if statement.sold]
     made = Expected(purchases=final)
-    made.allowed_contacts = {fact.buyer for fact in sold} | {fact.email for fact in people}
-    made.allowed_contacts |= {fact.email for fact in consents}
-    made.allowed_products = {one for fact in sold for one in fact.articles} | {
-        fact.article for fact in catalogue
+    made.allowed_contacts = {statement.buyer for statement in sold} | {
+        statement.email for statement in people
+    }
+    made.allowed_contacts |= {statement.email for statement in consents}
+    made.allowed_products = {one for statement in sold for one in statement.articles} | {
+        statement.article for statement in catalogue
     }
     made.contacts = _contacts(list(final.values()), sold, people, consents)
     made.products = _products(list(final.values()), catalogue)
     return made
 
 
-def _newest(facts: Iterable[F], key: str) -> dict[str, F]:
-    return {getattr(fact, key): fact for fact in sorted(facts, key=lambda fact: fact.at)}
+def _newest(statements: Iterable[F], key: str) -> dict[str, F]:
+    return {
+        getattr(statement, key): statement
+        for statement in sorted(statements, key=lambda statement: statement.at)
+    }
 
 
 def _contacts(
-    final: list[OrderFact], sold: list[OrderFact], people: list[PersonFact], consents: list[ConsentFact]
+    final: list[OrderStatement],
+    sold: list[OrderStatement],
+    people: list[PersonStatement],
+    consents: list[ConsentStatement],
 ) -> dict[str, ExpectedContact]:
     """Everybody of a standing order or with an event of their own; the newest statement names them."""
     own = _newest(people, "email")
     said = _newest(consents, "email")
     made = {}
-    for email in {fact.buyer for fact in final} | own.keys() | said.keys():
-        told = [(fact.at, fact.name) for fact in final if fact.buyer == email]
+    for email in {statement.buyer for statement in final} | own.keys() | said.keys():
+        told = [(statement.at, statement.name) for statement in final if statement.buyer == email]
         told += [(own[email].at, own[email].name)] if email in own else []
         newest = max(told, default=None)
         # A sold order that was cancelled later may have told a name in between.
         perhaps = {
-            fact.name for fact in sold if fact.buyer == email and (newest is None or fact.at >= newest[0])
+            statement.name
+            for statement in sold
+            if statement.buyer == email and (newest is None or statement.at >= newest[0])
         }
         names = frozenset(perhaps | ({newest[1]} if newest else {("", "")}))
         made[email] = ExpectedContact(names, _newsletter(email, said))
     return made
 
 
-def _newsletter(email: str, said: Mapping[str, ConsentFact]) -> frozenset[str]:
+def _newsletter(email: str, said: Mapping[str, ConsentStatement]) -> frozenset[str]:
     """The customer's own newest word, however old."""
     if email not in said:
         return frozenset({"none"})
     return frozenset({"subscribed" if said[email].subscribed else "unsubscribed"})
 
 
-def _products(final: list[OrderFact], catalogue: list[ArticleFact]) -> dict[str, ExpectedProduct]:
+def _products(final: list[OrderStatement], catalogue: list[ArticleStatement]) -> dict[str, ExpectedProduct]:
     """All that the catalogue shows or a standing order names; hidden ones only where an order names them."""
     newest = _newest(catalogue, "article")
-    ordered = {one for fact in final for one in fact.articles}
+    ordered = {one for statement in final for one in statement.articles}
     made = {}
-    for article in ordered | {one for one, fact in newest.items() if fact.price is not None}:
+    for article in ordered | {one for one, statement in newest.items() if statement.price is not None}:
         if article not in newest:
             made[article] = ExpectedProduct(None, None, None, listed=False)
         elif newest[article].price is None:
             made[article] = ExpectedProduct(None, None, in_stock=False, listed=False)
         else:
-            fact = newest[article]
-            made[article] = ExpectedProduct(fact.title, fact.price, fact.in_stock, listed=True)
+            statement = newest[article]
+            made[article] = ExpectedProduct(statement.title, statement.price, statement.in_stock, listed=True)
     return made

@@ -13,28 +13,28 @@ import httpx
 from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import oracle, virtual
-from tests.simulation.plan import Fault, Plan
+from tests.simulation.environment import Environment, Life, settings_for
+from tests.simulation.fault_scenario import Fault, Plan
 from tests.simulation.shop import Shop
-from tests.simulation.world import Life, World, settings_for
 
 #: What somebody else calls, and nobody else does.
 OTHERS = "/coupon-sets/"
 
 
-def rage(plan: Plan, directory: Path) -> None:
+def run_faults(plan: Plan, directory: Path) -> None:
     """Carry a plan out.
 
     Raises:
         AssertionError: something is missing, twice, old, not accounted for, or over the limit.
     """
-    virtual.run(_rage(plan, directory))
+    virtual.run(_run_faults(plan, directory))
 
 
-async def _rage(plan: Plan, directory: Path) -> None:
+async def _run_faults(plan: Plan, directory: Path) -> None:
     settings = settings_for(directory, **plan.settings)
-    world = World(settings, plan.seed, ApiBehaviour().changed(plan.switches))
+    world = Environment(settings, plan.seed, ApiBehaviour().changed(plan.switches))
     async with _trouble(world, plan):
-        raging = asyncio.create_task(_deeds(world, plan))
+        raging = asyncio.create_task(_actions(world, plan))
         life = await _lives(world, plan)
         await raging
     await world.settle(life, within=7_200)
@@ -44,14 +44,14 @@ async def _rage(plan: Plan, directory: Path) -> None:
     await life.stop()
 
 
-async def _deeds(world: World, plan: Plan) -> None:
+async def _actions(world: Environment, plan: Plan) -> None:
     shop = Shop(world, withdraw=world.withdraw)
-    for pause, deed in plan.deeds:
+    for pause, action in plan.actions:
         await asyncio.sleep(pause)
-        deed.do(shop)
+        action.do(shop)
 
 
-async def _lives(world: World, plan: Plan) -> Life:
+async def _lives(world: Environment, plan: Plan) -> Life:
     life = Life(world, "w1")
     starting = asyncio.create_task(life.start())
     for turn in plan.turns:
@@ -73,7 +73,7 @@ async def _lives(world: World, plan: Plan) -> Life:
 
 
 @contextlib.asynccontextmanager
-async def _trouble(world: World, plan: Plan) -> AsyncIterator[None]:
+async def _trouble(world: Environment, plan: Plan) -> AsyncIterator[None]:
     """Faults and others, for as long as the shop speaks."""
     tasks = [asyncio.create_task(_fault(world, fault)) for fault in plan.faults]
     if plan.others:
@@ -87,7 +87,7 @@ async def _trouble(world: World, plan: Plan) -> AsyncIterator[None]:
         world.sandbox.simulation.faults.clear()
 
 
-async def _fault(world: World, fault: Fault) -> None:
+async def _fault(world: Environment, fault: Fault) -> None:
     faults = world.sandbox.simulation.faults
     await asyncio.sleep(fault.at)
     faults.add([fault.rule])
@@ -97,7 +97,7 @@ async def _fault(world: World, fault: Fault) -> None:
         faults.clear(number)
 
 
-async def _others(world: World, every: float) -> None:
+async def _others(world: Environment, every: float) -> None:
     key = world.settings.accounts["acme"].api_key.get_secret_value()
     headers = {"Authorization": f"apiKey {key}"}
     async with httpx.AsyncClient(transport=world.transport, headers=headers) as client:
@@ -107,7 +107,7 @@ async def _others(world: World, every: float) -> None:
             await asyncio.sleep(every)
 
 
-def _limit_kept(world: World, *, alone: bool) -> None:
+def _limit_kept(world: Environment, *, alone: bool) -> None:
     """No call was refused for our own calls: alone none at all, and never more in a window than the limit."""
     if alone:
         world.limit_kept()

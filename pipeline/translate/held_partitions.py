@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 REMIND_EVERY = 60.0
 
 
-class Holding:
+class HeldPartitions:
     """The partitions that are held, each with the offset and the store it waits for."""
 
     def __init__(self) -> None:

@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Kind
-from pipeline.translate.rules import Outcome, Place, Result
-from pipeline.translate.tally import Account, Tally
+from pipeline.translate.rules import EventPosition, Outcome, Result
+from pipeline.translate.tally import EventTotals, Tally
 
 
-class Books:
+class StoreTallies:
     """The tallies of every partition held, by store; what changed is written with the next step."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Books:
         for partition in partitions:
             self._tallies.pop(partition, None)
 
-    def count(self, place: Place, store: str, kind: Kind, result: Result, account: str) -> None:
+    def count(self, place: EventPosition, store: str, kind: Kind, result: Result, account: str) -> None:
         """Count one event."""
         tallies = self._tallies.setdefault(place.partition, {})
         tally = tallies.get(store)
@@ -51,13 +51,13 @@ class Books:
             yield partition, store.encode(), self._tallies[partition][store].encode()
         self._changed.clear()
 
-    def accounts(self) -> dict[str, Account]:
+    def accounts(self) -> dict[str, EventTotals]:
         """The account of each store, over the partitions held here."""
         by_store: dict[str, list[Tally]] = {}
         for tallies in self._tallies.values():
             for store, tally in tallies.items():
                 by_store.setdefault(store, []).append(tally)
-        return {store: Account.of(tallies) for store, tallies in by_store.items()}
+        return {store: EventTotals.of(tallies) for store, tallies in by_store.items()}
 
 
 class AccountCollector(Collector):
@@ -68,7 +68,7 @@ class AccountCollector(Collector):
         stores: those of the settings, told as 0 before anything is counted: whoever watches sees the first.
     """
 
-    def __init__(self, books: Books, stores: Collection[str] = ()) -> None:
+    def __init__(self, books: StoreTallies, stores: Collection[str] = ()) -> None:
         self._books = books
         self._stores = stores
 

@@ -13,8 +13,8 @@ from pipeline.sandbox.connectif.http.ledger import LedgerQuery, account_ledger
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from pipeline.sandbox.connectif.simulation.faults import FaultRule
 from tests.simulation import virtual
+from tests.simulation.environment import Environment, Life, settings_for
 from tests.simulation.shop import Shop
-from tests.simulation.world import Life, World, settings_for
 
 Story = Callable[["Stage"], Awaitable[None]]
 
@@ -22,7 +22,7 @@ Story = Callable[["Stage"], Awaitable[None]]
 class Stage:
     """What a story is told with."""
 
-    def __init__(self, world: World, life: Life) -> None:
+    def __init__(self, world: Environment, life: Life) -> None:
         self.world = world
         self.life = life
         self.shop = Shop(world)
@@ -79,7 +79,7 @@ def play(tmp_path: Path, story: Story, *, seed: int = 0, switches: Any = None, *
     """Tell a story on virtual time; at its end the limit was kept and every version is accounted for."""
 
     async def told() -> None:
-        world = World(settings_for(tmp_path, **deliver), seed, ApiBehaviour().changed(switches or {}))
+        world = Environment(settings_for(tmp_path, **deliver), seed, ApiBehaviour().changed(switches or {}))
         life = Life(world, "w1")
         await life.start()
         stage = Stage(world, life)

@@ -53,7 +53,7 @@ def settings_for(tmp: Path, accounts: Iterable[str] = ("acme",), **deliver: Any)
 class Life:
     """One process of the deliver worker, from its start to its end."""
 
-    def __init__(self, world: World, worker: str) -> None:
+    def __init__(self, world: Environment, worker: str) -> None:
         self._world = world
         cluster = world.cluster
         self._post = MemoryPost(cluster, world.chance)
@@ -186,7 +186,7 @@ class _Silent:
         """Nothing: the process is dead."""
 
 
-class World:
+class Environment:
     """Shops, Kafka and Connectif.
 
     Args:

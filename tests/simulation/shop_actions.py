@@ -18,7 +18,7 @@ SAID: tuple[Subscription | None, ...] = ("subscribed", "unsubscribed", None)
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ShopAction:
     """One thing a shop says: a method of `Shop`, and what it is given."""
 
     what: str
@@ -31,7 +31,7 @@ class Deed:
         getattr(shop.in_lane(self.lane), self.what)(*self.args, **self.given)
 
 
-class Deeds:
+class ShopActions:
     """Orders, updates, cancellations, customers, consent and products, in a seeded order.
 
     Args:
@@ -58,34 +58,34 @@ class Deeds:
         self._withdrawals = withdrawals
         self._orders: dict[str, str] = {}
 
-    def next(self) -> Deed:
+    def next(self) -> ShopAction:
         """One more."""
         chance = self._chance
-        kinds: list[Callable[[], Deed]] = [self._order] * 6
+        kinds: list[Callable[[], ShopAction]] = [self._order] * 6
         kinds += [self._update, self._cancel, self._customer, self._product]
         if self._withdrawals:
             kinds += [self._customer, self._withdraw, self._withdraw]
-        deed = chance.choice(kinds)() if self._orders else self._order()
+        action = chance.choice(kinds)() if self._orders else self._order()
         late = self._backfill and chance.random() < self._backfill
-        return Deed(deed.what, deed.args, deed.given, Lane.BACKFILL) if late else deed
+        return ShopAction(action.what, action.args, action.given, Lane.BACKFILL) if late else action
 
-    def _order(self) -> Deed:
+    def _order(self) -> ShopAction:
         order = f"o{len(self._orders)}"
         self._orders[order] = self._chance.choice(self._people)
         return self._sold(order, self._chance.randint(1, 3))
 
-    def _update(self) -> Deed:
+    def _update(self) -> ShopAction:
         return self._sold(self._chance.choice(list(self._orders)), 1)
 
-    def _sold(self, order: str, lines: int) -> Deed:
+    def _sold(self, order: str, lines: int) -> ShopAction:
         bought = self._chance.sample(self._products, lines)
         what = self._chance.choice(("order", "order", "order", "order_backwards"))
-        return Deed(what, (order, self._orders[order], *bought), {"total": self._price()})
+        return ShopAction(what, (order, self._orders[order], *bought), {"total": self._price()})
 
-    def _cancel(self) -> Deed:
-        return Deed("cancel", (self._chance.choice(list(self._orders)),))
+    def _cancel(self) -> ShopAction:
+        return ShopAction("cancel", (self._chance.choice(list(self._orders)),))
 
-    def _customer(self) -> Deed:
+    def _customer(self) -> ShopAction:
         chance = self._chance
         given: dict[str, Any] = {
             "name": f"Ann {chance.randint(0, 5)}",
@@ -94,31 +94,31 @@ class Deeds:
         }
         if self._withdrawals:
             given["ago"] = chance.choice(AGO)
-        return Deed("customer", (chance.choice(self._people),), given)
+        return ShopAction("customer", (chance.choice(self._people),), given)
 
-    def _withdraw(self) -> Deed:
-        return Deed("withdraw", (self._chance.choice(self._people),))
+    def _withdraw(self) -> ShopAction:
+        return ShopAction("withdraw", (self._chance.choice(self._people),))
 
-    def _product(self) -> Deed:
+    def _product(self) -> ShopAction:
         product = self._chance.choice(self._products)
         if self._chance.random() < 0.3:
             hidden = {"availability": "outofstock", "is_blacklisted": True}
-            return Deed("patch", (product, Op.HIDE), hidden)
+            return ShopAction("patch", (product, Op.HIDE), hidden)
         name = f"Product {product} {self._chance.randint(0, 3)}"
-        return Deed("product", (product,), {"name": name, "unit_price": Decimal(self._price())})
+        return ShopAction("product", (product,), {"name": name, "unit_price": Decimal(self._price())})
 
     def _price(self) -> str:
         return f"{self._chance.randint(1, 99)}.{self._chance.randint(0, 99):02d}"
 
 
-class Storm:
+class FaultRun:
     """Deeds done to a shop."""
 
     def __init__(self, shop: Shop, seed: int) -> None:
         self._shop = shop
-        self._deeds = Deeds(random.Random(seed))  # noqa: S311 - repeatable chance is the point
+        self._actions = ShopActions(random.Random(seed))  # noqa: S311 - repeatable chance is the point
 
-    def rage_at_once(self, deeds: int) -> None:
+    def rage_at_once(self, actions: int) -> None:
         """So many deeds at once."""
-        for _ in range(deeds):
-            self._deeds.next().do(self._shop)
+        for _ in range(actions):
+            self._actions.next().do(self._shop)

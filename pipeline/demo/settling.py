@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from pipeline.demo import account
-from pipeline.demo.account import Account
+from pipeline.demo import totals as account
+from pipeline.demo.totals import PipelineTotals
 
 LOOK_SECONDS = 0.5
 #: Looks in a row that must find everything at rest: a record between two workers is in neither's figures.
 _LOOKS_AT_REST = 3
 
 
-class Watch:
+class SettlementWatch:
     """The account over all workers.
 
     Args:
@@ -29,14 +29,14 @@ class Watch:
     def __init__(
         self,
         urls: Mapping[str, str],
-        note: Callable[[Account], None],
+        note: Callable[[PipelineTotals], None],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._urls = urls
         self._note = note
         self._client = httpx.AsyncClient(timeout=5, transport=transport, trust_env=False)
         self._pages: dict[str, str] = {}
-        self.account = Account()
+        self.account = PipelineTotals()
 
     async def look(self) -> bool:
         """Read all pages; whether every worker answered. One that does not keeps its last figures."""

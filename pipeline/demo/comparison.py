@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pipeline.demo.facts import Expected, ExpectedContact, ExpectedProduct, OrderFact
+from pipeline.demo.expectations import Expected, ExpectedContact, ExpectedProduct, OrderStatement
 
 Document = Mapping[str, Any]
 
 
-class Difference(NamedTuple):
+class LedgerDifference(NamedTuple):
     """One thing that is not as it must be."""
 
     account: str
@@ -23,7 +23,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LedgerContents:
     """What one account of the sandbox holds: documents as its API shows them, by the shop's ids."""
 
     purchases: Mapping[str, Document] = field(default_factory=dict)
@@ -31,17 +31,17 @@ class Held:
     products: Mapping[str, Document] = field(default_factory=dict)
 
 
-def differences(account: str, wanted: Expected, held: Held) -> list[Difference]:
+def differences(account: str, wanted: Expected, held: LedgerContents) -> list[LedgerDifference]:
     """Everything that differs, purchases first."""
     found = [
         *_purchases(wanted, held),
         *_kind("contact", wanted.contacts, wanted.allowed_contacts, held.contacts),
         *_kind("product", wanted.products, wanted.allowed_products, held.products),
     ]
-    return [Difference(account, *one) for one in found]
+    return [LedgerDifference(account, *one) for one in found]
 
 
-def _purchases(wanted: Expected, held: Held) -> Iterator[tuple[str, str, str]]:
+def _purchases(wanted: Expected, held: LedgerContents) -> Iterator[tuple[str, str, str]]:
     for order in sorted(wanted.purchases.keys() | held.purchases.keys()):
         must, there = wanted.purchases.get(order), held.purchases.get(order)
         if must is None:
@@ -54,7 +54,7 @@ def _purchases(wanted: Expected, held: Held) -> Iterator[tuple[str, str, str]]:
                     yield f"purchase {order}: {name}", str(one), str(other)
 
 
-def _purchase(must: OrderFact, there: Document) -> Iterator[tuple[str, object, object]]:
+def _purchase(must: OrderStatement, there: Document) -> Iterator[tuple[str, object, object]]:
     yield "total", must.total, Decimal(str(there["totalPrice"]))
     yield "buyer", must.buyer, there.get("contactEmail")
     yield "date", must.placed, datetime.fromisoformat(str(there["purchaseDate"]))

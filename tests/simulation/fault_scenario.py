@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pipeline.sandbox.connectif.simulation.faults import FaultRule
-from tests.simulation.storm import Deed, Deeds
+from tests.simulation.shop_actions import ShopAction, ShopActions
 
-DEEDS = 120
+ACTIONS = 120
 IMPORTS: Mapping[str, Any] = {"method": "POST", "route": "/imports*"}
 FAULTS = (
     FaultRule(effect="timeout_after_store", probability=0.03, seconds=60.0),
@@ -81,7 +81,7 @@ class Plan:
     Attributes:
         seed: of all chance that is left.
         switches: how Connectif is.
-        deeds: what the shop says, each with the seconds after the one before it.
+        actions: what the shop says, each with the seconds after the one before it.
         faults: what goes wrong.
         turns: what becomes of the workers.
         others: seconds between the calls of somebody else who shares the limit; 0: nobody does.
@@ -89,7 +89,7 @@ class Plan:
 
     seed: int
     switches: Mapping[str, Any]
-    deeds: tuple[tuple[float, Deed], ...]
+    actions: tuple[tuple[float, ShopAction], ...]
     faults: tuple[Fault, ...] = ()
     turns: tuple[Turn, ...] = ()
     others: float = 0.0
@@ -97,7 +97,7 @@ class Plan:
 
     def parts(self) -> list[object]:
         """Everything that may be left out."""
-        return [*self.turns, *self.faults, *self.deeds, *([self.others] if self.others else [])]
+        return [*self.turns, *self.faults, *self.actions, *([self.others] if self.others else [])]
 
     def only(self, kept: Sequence[int]) -> Plan:
         """The plan with these parts, by their places in `parts`; what a deed left out waited is waited."""
@@ -105,14 +105,14 @@ class Plan:
         numbers = itertools.count()
         turns = tuple(turn for turn in self.turns if next(numbers) in places)
         faults = tuple(fault for fault in self.faults if next(numbers) in places)
-        deeds, waited = [], 0.0
-        for pause, deed in self.deeds:
+        actions, waited = [], 0.0
+        for pause, action in self.actions:
             waited += pause
             if next(numbers) in places:
-                deeds.append((waited, deed))
+                actions.append((waited, action))
                 waited = 0.0
         others = self.others if next(numbers) in places else 0.0
-        return replace(self, turns=turns, faults=faults, deeds=tuple(deeds), others=others)
+        return replace(self, turns=turns, faults=faults, actions=tuple(actions), others=others)
 
 
 def plan_of(seed: int) -> Plan:
@@ -120,12 +120,12 @@ def plan_of(seed: int) -> Plan:
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
     switches = {name: chance.choice(values) for name, values in READINGS.items()}
     backfill, withdrawals = chance.choice((0.0, 0.0, 0.3, 0.7)), chance.choice((False, True, True))
-    deeds = Deeds(chance, backfill=backfill, withdrawals=withdrawals)
+    actions = ShopActions(chance, backfill=backfill, withdrawals=withdrawals)
     every = chance.choice((0.1, 0.5, 1.0, 1.0))
     return Plan(
         seed=seed,
         switches=switches,
-        deeds=tuple((chance.expovariate(1 / every), deeds.next()) for _ in range(DEEDS)),
+        actions=tuple((chance.expovariate(1 / every), actions.next()) for _ in range(ACTIONS)),
         faults=tuple(_faults(chance)),
         turns=tuple(_turns(chance)),
         others=chance.choice((0.0, 0.0, 1.5, 3.0)),

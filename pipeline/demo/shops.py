@@ -176,7 +176,7 @@ _THINGS = (
     "Teapot",
     "Blanket",
     "Candle",
-    "Poster",
+    "WebhookSender",
     "Vase",
 )
 _KINDS = (

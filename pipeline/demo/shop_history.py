@@ -10,9 +10,15 @@ from random import Random
 from typing import Any
 
 from pipeline.demo import shopify
-from pipeline.demo.facts import ArticleFact, ConsentFact, Fact, OrderFact, PersonFact
+from pipeline.demo.expectations import (
+    ArticleStatement,
+    ConsentStatement,
+    OrderStatement,
+    PersonStatement,
+    Statement,
+)
 from pipeline.demo.messages import MESSAGES, Headers
-from pipeline.demo.world import SOLD, Article, Order, OrderLine, Person, Shop, Status, article, chance
+from pipeline.demo.shops import SOLD, Article, Order, OrderLine, Person, Shop, Status, article, chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Delivery:
         body: the raw bytes.
         kind: what the gateway takes it in as (`order`, `customer`, `product`); None: not at all.
         answer: the status it is to get: 200 stands for any 2xx.
-        facts: what it states.
+        statements: what it states.
         rejected: why nobody can translate it; empty for all others.
         spare: whether nothing else rests on it.
     """
@@ -37,7 +43,7 @@ class Delivery:
     body: bytes
     kind: str | None
     answer: int = 200
-    facts: tuple[Fact, ...] = ()
+    statements: tuple[Statement, ...] = ()
     rejected: str = ""
     spare: bool = False
 
@@ -47,7 +53,7 @@ class Delivery:
         return f"/webhooks/{self.platform}/{self.shop}"
 
 
-class Storyteller:
+class ShopHistory:
     """Tells one shop's stories; `told` has (when it was sent, the delivery) of each so far.
 
     Args:
@@ -133,14 +139,14 @@ class Storyteller:
             self._messages.refund_part(order, self._rng)
         now = replace(order, buyer=order.buyer.as_of(order.updated))
         for index, (topic, body) in enumerate(self._messages.order(self.shop, now, again=again)):
-            facts = () if topic == "refunds/create" else (self._state(now),)
-            self._tell("order", topic, body, order.updated, facts, spare=again or index > 0)
+            statements = () if topic == "refunds/create" else (self._state(now),)
+            self._tell("order", topic, body, order.updated, statements, spare=again or index > 0)
 
-    def _state(self, order: Order) -> OrderFact:
+    def _state(self, order: Order) -> OrderStatement:
         sold = order.status in SOLD and not order.is_test
         left = [line for line in order.lines if line.left]
         bare = order.status == "deleted" and not self._messages.deletions_have_time
-        return OrderFact(
+        return OrderStatement(
             account=self.shop.account,
             order=str(order.id),
             at=self._end if bare else order.updated,
@@ -170,8 +176,8 @@ class Storyteller:
         gone = verb == "delete"
         body = {"id": one.id} if gone else self._messages.product(self.shop, one, at)
         price = None if gone else one.price
-        fact = ArticleFact(self.shop.account, str(one.id), at, one.title, price, one.stock > 0)
-        self._tell("product", self._messages.topic("product", verb), body, at, (fact,))
+        statement = ArticleStatement(self.shop.account, str(one.id), at, one.title, price, one.stock > 0)
+        self._tell("product", self._messages.topic("product", verb), body, at, (statement,))
 
     def _register(self, person: Person) -> None:
         """The shop's customer: made, maybe renamed, maybe asked about newsletters."""
@@ -179,9 +185,9 @@ class Storyteller:
         for verb, when in (("create", at), ("update", person.renamed)):
             if when is not None:
                 them = person.as_of(when)
-                fact = PersonFact(self.shop.account, person.email, when, them.name)
+                statement = PersonStatement(self.shop.account, person.email, when, them.name)
                 body = self._messages.customer(self.shop, them, when)
-                self._tell("customer", self._messages.topic("customer", verb), body, when, (fact,))
+                self._tell("customer", self._messages.topic("customer", verb), body, when, (statement,))
         if self._messages.tells_consent and chance(self._rng, 0.35):
             self._consent(person)
 
@@ -189,9 +195,9 @@ class Storyteller:
         subscribed, at = chance(self._rng, 0.7), self._start
         for _ in range(self._rng.choice((1, 1, 2, 3))):
             at += timedelta(seconds=self._rng.randrange(60, 100_000))
-            fact = ConsentFact(self.shop.account, person.email, at, subscribed)
+            statement = ConsentStatement(self.shop.account, person.email, at, subscribed)
             body = shopify.consent_body(self.shop, person, at, subscribed=subscribed)
-            self._tell("customer", "customers_email_marketing_consent/update", body, at, (fact,))
+            self._tell("customer", "customers_email_marketing_consent/update", body, at, (statement,))
             subscribed = not subscribed
 
     def _specialities(self) -> None:
@@ -243,14 +249,16 @@ class Storyteller:
         topic: str,
         body: Any,
         at: datetime,
-        facts: tuple[Fact, ...] = (),
+        statements: tuple[Statement, ...] = (),
         *,
         rejected: str = "",
         spare: bool = False,
     ) -> None:
         raw = body if isinstance(body, bytes) else self._messages.encode(body)
         headers = self._messages.signed(self.shop, topic, raw, at)
-        one = replace(self._delivery(kind, headers, raw), facts=facts, rejected=rejected, spare=spare)
+        one = replace(
+            self._delivery(kind, headers, raw), statements=statements, rejected=rejected, spare=spare
+        )
         self.told.append((at, one))
 
     def _delivery(self, kind: str | None, headers: Headers, body: bytes) -> Delivery:

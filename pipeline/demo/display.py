@@ -11,13 +11,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.demo.account import EVENT_OUTCOMES, RECORD_OUTCOMES, Account
 from pipeline.demo.eta import Eta, in_words
-from pipeline.demo.verdict import Run
+from pipeline.demo.result import RunResult
+from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
-from pipeline.local.supervisor import Phase, Status
+from pipeline.local.supervisor import ProcessPhase, Status
 
-_COLOURS = {Phase.READY: "green", Phase.FAILED: "red", Phase.WAITING: "red", Phase.STOPPED: "dim"}
+_COLOURS = {
+    ProcessPhase.READY: "green",
+    ProcessPhase.FAILED: "red",
+    ProcessPhase.WAITING: "red",
+    ProcessPhase.STOPPED: "dim",
+}
 _MOST_AGAINST = 12
 _BAR = 30
 
@@ -30,19 +35,19 @@ What next?
 
 
 @dataclass(slots=True)
-class Progress:
+class DemoProgress:
     """Where the run is; `events` are to be posted, `kept` those Kafka must have, replayed ones too."""
 
     events: int
     posted: int = 0
     kept: int = 0
-    account: Account = field(default_factory=Account)
+    account: PipelineTotals = field(default_factory=PipelineTotals)
     statuses: Sequence[Status] = ()
     posting: Eta = field(default_factory=Eta)
     settling: Eta = field(default_factory=Eta)
     killed: int = 0
 
-    def update(self, now: float, posted: int, kept: int, account: Account) -> None:
+    def update(self, now: float, posted: int, kept: int, account: PipelineTotals) -> None:
         """Take new figures; `now` in seconds."""
         self.posted, self.kept, self.account = posted, kept, account
         self.posting.update(now, posted)
@@ -78,7 +83,7 @@ class Progress:
         return f"waiting: {by_lane}"
 
 
-def live(progress: Progress) -> RenderableType:
+def live(progress: DemoProgress) -> RenderableType:
     """All of it, to be drawn again and again."""
     bars = Table.grid(padding=(0, 2))
     for name, done, total in (
@@ -98,7 +103,7 @@ def live(progress: Progress) -> RenderableType:
     return Group(bars, Text(waiting + killed, style="dim"), Text(), processes)
 
 
-def result(run: Run, console: Console) -> None:
+def result(run: RunResult, console: Console) -> None:
     """The account of the whole run, the checks, and what speaks against them."""
     tables = (_events(run), _records(run), _accounts(run), _freshness(run))
     console.print(*(part for table in tables for part in (Text(), table)), Text(), sep="\n")
@@ -121,7 +126,7 @@ def result(run: Run, console: Console) -> None:
         console.print("It does not agree.", style="bold red", soft_wrap=True)
 
 
-def _events(run: Run) -> Table:
+def _events(run: RunResult) -> Table:
     table = _table("What the shops said (events)", "store", "kind", "received", *EVENT_OUTCOMES)
     for (store, kind), counts in sorted(run.account.events.items()):
         figures = [counts.total(), *(counts[outcome] for outcome in EVENT_OUTCOMES)]
@@ -129,7 +134,7 @@ def _events(run: Run) -> Table:
     return table
 
 
-def _records(run: Run) -> Table:
+def _records(run: RunResult) -> Table:
     title = "What Connectif was told (records; no news: the event changed nothing of them)"
     table = _table(title, "store", "kind", "no news", "accepted", *RECORD_OUTCOMES)
     for _, store, kind, told, counts in run.rows():
@@ -138,7 +143,7 @@ def _records(run: Run) -> Table:
     return table
 
 
-def _accounts(run: Run) -> Table:
+def _accounts(run: RunResult) -> Table:
     title = f"What it cost (one minute of the sandbox is {60 / run.speed:.2g} s)"
     table = _table(
         title, "account", "orders", "calls", "calls per order", "most in a minute", "limit", "refused"
@@ -156,7 +161,7 @@ def _accounts(run: Run) -> Table:
     return table
 
 
-def _freshness(run: Run) -> Table:
+def _freshness(run: RunResult) -> Table:
     kills = "; every lane waited for what was killed" if run.killed else ""
     title = f"How fresh (from received to delivered{kills})"
     table = _table(title, "lane", "kind", "delivered", "p50", "p95")

@@ -16,9 +16,9 @@ from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionB
 from pipeline.deliver.state.entry import Entry
 from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, Receipt, RecordKind, Source
+from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
-from tests.simulation.world import settings_for
 
 CONTACT = RecordKind.CONTACT
 

@@ -8,7 +8,7 @@ from typing import Any
 import tomli_w
 
 from pipeline.config import Settings, load
-from pipeline.demo.world import SHOPS
+from pipeline.demo.shops import SHOPS
 from pipeline.local.ports import HOST, free_port
 
 CALLS_PER_MINUTE = 100

@@ -30,7 +30,7 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PipelineTotals:
     """Both identities' figures.
 
     Attributes:
@@ -102,9 +102,9 @@ class Account:
                 yield f"{' '.join(row)}: translate sent {sent}, deliver accepted {came}"
 
 
-def read(pages: Iterable[str]) -> Account:
+def read(pages: Iterable[str]) -> PipelineTotals:
     """Add up the pages of several processes."""
-    account = Account()
+    account = PipelineTotals()
     plain = {
         LAG: (account.lag, "topic"),
         ANSWERS: (account.answers, "outcome"),

@@ -7,16 +7,16 @@ import logging
 log = logging.getLogger(__name__)
 
 #: By the reason that the event is ignored with.
-DEMANDS = {
+PRIVACY_REQUESTS = {
     "erasure_request": "asks to erase a customer",
     "shop_erasure_request": "asks to erase all of its data",
     "data_request": "asks for the data that is kept of a customer",
 }
 
 
-def say_demand(store: str, reason: str, topic: str, partition: int, offset: int) -> None:
+def log_privacy_request(store: str, reason: str, topic: str, partition: int, offset: int) -> None:
     """Log where a request lies, if the reason is that of one; `topic` is the full name."""
-    wanted = DEMANDS.get(reason)
+    wanted = PRIVACY_REQUESTS.get(reason)
     if wanted is not None:
         log.warning(
             "store %s: the shop %s (%s); the request is %s partition %d offset %d. The pipeline does not "

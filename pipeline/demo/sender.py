@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from pipeline.demo.stories import Delivery
+from pipeline.demo.shop_history import Delivery
 from pipeline.errors import PipelineError
 
 CONNECTIONS = 16
@@ -20,7 +20,7 @@ _AGAIN_SECONDS = 0.25
 
 
 @dataclass(slots=True)
-class Posted:
+class SendResults:
     """What came of it so far.
 
     Attributes:
@@ -51,7 +51,7 @@ class Posted:
             self.surprises.append(f"{delivery.shop} {topic}: answered {status}, not {delivery.answer}")
 
 
-class Poster:
+class WebhookSender:
     """Posts deliveries in their order, at a steady rate.
 
     Args:
@@ -73,7 +73,7 @@ class Poster:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.posted = Posted()
+        self.posted = SendResults()
         self._gateway = gateway
         self._queue: Iterator[tuple[int, Delivery]] = iter(enumerate(deliveries))
         self._rate = rate
@@ -81,7 +81,7 @@ class Poster:
         self._transport = transport
         self._clock = clock
 
-    async def run(self) -> Posted:
+    async def run(self) -> SendResults:
         """Post all of them.
 
         Raises:
