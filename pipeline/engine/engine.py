@@ -67,8 +67,6 @@ class Engine:
         self._on_fatal = on_fatal or end_process
         self._memory = Memory()
         kafka = client_config(settings)
-        self.producer = AsyncProducer(kafka, max_message_bytes=settings.kafka.max_message_bytes)
-        self.steps = Steps(self.producer, self._release, self.fatal)
         stale = settings.kafka.record_retention_days * DAY_SECONDS
         self._restorer = Restorer(kafka, stale_seconds=stale)
         self._tables: list[StateTable] = []
@@ -106,6 +104,9 @@ class Engine:
             buffer=buffer,
             events=RuntimeEvents(self.pause, self._restore, self.fatal, self._name.joined, lost),
         )
+        # After the runtime, which says best what is wrong with kafka.security.
+        self.producer = AsyncProducer(kafka, max_message_bytes=settings.kafka.max_message_bytes)
+        self.steps = Steps(self.producer, self._release, self.fatal)
 
     @property
     def consumer(self) -> GroupConsumer:

@@ -160,12 +160,15 @@ class RangeReader:
             while state.open:
                 found = self._consumer.consume(state.next_count(mean), LOOK)
                 if found:
-                    heard = time.monotonic()
                     mean = sum(map(len, found)) / len(found)
-                elif time.monotonic() - heard > self._patience:
-                    raise self._silence(state)
+                done = state.done
                 for place, messages in _by_partition(found).items():
                     yield from self._taken(state, place, messages, on_lost)
+                # What is found need be no message: a client tells of failed connections now and then.
+                if state.done > done:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > self._patience:
+                    raise self._silence(state)
                 if progress is not None:
                     progress(state.done, state.total)
                 if stop is not None and stop():
@@ -258,6 +261,7 @@ class RangeReader:
     def _silence(self, state: RangeProgress) -> BrokerError:
         """Nothing came for too long: whoever does not answer, or that there is nothing to give."""
         try:
+            self.offsets.partitions(*{place.topic for place in state.open})
             self.offsets.extents(state.open)
         except BrokerError as error:
             return error
