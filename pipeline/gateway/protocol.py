@@ -228,7 +228,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deaf = True
 
     def on_response_complete(self) -> None:
-        """The answer is written. `enforce_timeouts` closes idle connections: no timer is set for a request."""
+        """The answer is written. `enforce_timeouts` closes idle connections: a request sets no timer."""
         if self.pipeline:
             super().on_response_complete()
             return
