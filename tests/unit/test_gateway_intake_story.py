@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.gateway.message import Stored
 from tests.processes import until
 from tests.unit.intake_bench import TIMEOUT, Bench, FakeKafka, numbers
-from tests.unit.test_gateway_spool import crashed_copy
+from tests.unit.spooling import crashed_copy
 
 
 class Story:

@@ -22,8 +22,9 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import EventPosition, Feed, Result, apply
 from pipeline.translate.state import EntityState
 from tests import shopify, woocommerce
-from tests.heavy import FILLERS, HEAVY, Heavy, long, many, swept
+from tests.heavy import FILLERS, HEAVY, Heavy, swept
 from tests.platforms import IN_TESTS, greets, settings_of, verifies
+from tests.sizes import long, many
 
 #: Bytes of the smaller and the larger body; the largest that the gateway takes by default.
 SMALL, LARGE, LARGEST = 20_000, 80_000, 5_000_000
