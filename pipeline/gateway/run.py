@@ -17,7 +17,8 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.config import GatewaySettings, Settings, require_stores, shared_secrets
+from pipeline.config import GatewaySettings, Settings
+from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.gateway.app import Gateway

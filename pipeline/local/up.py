@@ -17,7 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline import config, logs, private, process
-from pipeline.config import Settings, require_stores, shared_accounts, shared_secrets
+from pipeline.config import Settings
+from pipeline.config_checks import require_stores, shared_accounts, shared_secrets
 from pipeline.local.supervisor import ProcessPhase, Status
 from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring

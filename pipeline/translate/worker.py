@@ -11,7 +11,8 @@ from functools import partial
 
 from prometheus_client import REGISTRY
 
-from pipeline.config import Settings, shared_accounts
+from pipeline.config import Settings
+from pipeline.config_checks import shared_accounts
 from pipeline.engine.engine import Engine
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.engine.rounds import Round

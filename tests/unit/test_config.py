@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import config
 from pipeline.config import Settings
+from pipeline.config_checks import shared_accounts, shared_secrets
 from pipeline.errors import SettingsError
 
 KEY = "keyid:s3kr1t"
@@ -171,9 +172,9 @@ def test_the_environment_wins_over_the_file() -> None:
 def test_stores_that_feed_one_account_are_named() -> None:
     accounts = {"es": ACCOUNT, "fr": ACCOUNT}
     stores = {"a": STORE, "b": STORE | {"account": "fr"}, "c": STORE}
-    (warning,) = config.shared_accounts(config.parse({"accounts": accounts, "stores": stores}, {}))
+    (warning,) = shared_accounts(config.parse({"accounts": accounts, "stores": stores}, {}))
     assert "stores a and c feed one account, es" in warning
-    assert config.shared_accounts(parse()) == []
+    assert shared_accounts(parse()) == []
 
 
 def test_stores_that_share_a_secret_are_named_without_it() -> None:
@@ -187,6 +188,6 @@ def test_stores_that_share_a_secret_are_named_without_it() -> None:
 
     accounts = {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}}
     stores = {"a": store("one", "old"), "b": store("two"), "c": store("old"), "d": store("own")}
-    (warning,) = config.shared_secrets(config.parse({"accounts": accounts, "stores": stores}, {}))
+    (warning,) = shared_secrets(config.parse({"accounts": accounts, "stores": stores}, {}))
     assert warning.startswith("stores a and c share a secret")
     assert "old" not in warning

@@ -17,6 +17,7 @@ from typer.main import get_command
 from pipeline import config
 from pipeline.cli import app
 from pipeline.config import Settings
+from pipeline.config_checks import shared_accounts
 from pipeline.local.artefacts import KAFKA_VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +126,7 @@ def test_no_port_is_open_to_other_machines(name: str) -> None:
 
 
 def test_each_account_is_fed_by_one_store(settings: Settings) -> None:
-    assert config.shared_accounts(settings) == []
+    assert shared_accounts(settings) == []
 
 
 def test_what_the_pipeline_keeps_lies_on_volumes(settings: Settings) -> None:

@@ -1,0 +1,45 @@
+"""What settings that can be read may still lack, or share where each should have its own."""
+
+from __future__ import annotations
+
+from pipeline.config import Settings
+from pipeline.errors import SettingsError
+
+
+def require_stores(settings: Settings) -> None:
+    """For what is of no use without a store.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not settings.stores:
+        raise SettingsError(
+            "there is no store in the settings", hint="add [stores.<name>], as `pipeline settings` shows it"
+        )
+
+
+def shared_accounts(settings: Settings) -> list[str]:
+    """A warning for each account that several stores feed."""
+    feeding: dict[str, list[str]] = {}
+    for name, store in settings.stores.items():
+        feeding.setdefault(store.account, []).append(name)
+    return [
+        f"stores {' and '.join(names)} feed one account, {account}: right only if no two of them ever give "
+        "the same id to an order or a product, since one would take the place of the other"
+        for account, names in feeding.items()
+        if len(names) > 1
+    ]
+
+
+def shared_secrets(settings: Settings) -> list[str]:
+    """A warning for each group of stores that one secret signs for."""
+    signing: dict[str, list[str]] = {}
+    for name, store in settings.stores.items():
+        for secret in store.secrets:
+            signing.setdefault(secret.get_secret_value(), []).append(name)
+    return [
+        f"stores {' and '.join(names)} share a secret: a webhook of one that is sent to the address of "
+        "another is taken for the other's; give each store a secret of its own where the shop allows it"
+        for names in dict.fromkeys(tuple(dict.fromkeys(names)) for names in signing.values())
+        if len(names) > 1
+    ]
