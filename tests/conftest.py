@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.broker import KafkaSettings, RunningKafka, running_kafka
+
+# How long one example takes depends on what else the machine does; bounds on time have tests of their own.
+hypothesis.settings.register_profile("pipeline", deadline=None)
+hypothesis.settings.load_profile("pipeline")
 
 
 @pytest.fixture(scope="session")
