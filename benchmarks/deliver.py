@@ -292,7 +292,7 @@ def memory(count: int) -> list[dict[str, object]]:
         {
             "pending": count,
             "index alone B/record": round(alone),
-            "purchases, all aside B/record": round(blocked),
+            "purchases, all blocked B/record": round(blocked),
             f"RSS MB at {tenth}": round(small),
             f"RSS MB at {count}": round(full),
             "worker B/record": round((full - small) * 1e6 / (count - tenth)),

@@ -19,7 +19,7 @@ WORDS = ("fraction", "whole seconds", "epoch", "epoch rounded down", "absurd", "
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Admission:
     """What became of a call, as the server saw it when it counted it."""
 
     admitted: bool
@@ -52,7 +52,7 @@ class Server:
     _used: int = 0
     _ends: float = -math.inf
 
-    def arrive(self, now: float) -> Verdict:
+    def arrive(self, now: float) -> Admission:
         """Count a call, or refuse it."""
         used, ends = self._window(now)
         burst = any(start <= now < end for start, end in self.bursts)
@@ -63,14 +63,14 @@ class Server:
             used += 1
         self.refused += not admitted
         left = 0 if burst else max(0, self.limit - used)
-        return Verdict(admitted, left, ends if ends > now else now + WINDOW)
+        return Admission(admitted, left, ends if ends > now else now + WINDOW)
 
-    def says(self, verdict: Verdict, now: float) -> Observation:
+    def says(self, admission: Admission, now: float) -> Observation:
         """What the headers of an answer tell."""
-        limited = not verdict.admitted
+        limited = not admission.admitted
         if self.words == "nothing":
             return Observation(limited=True) if limited else NOTHING_OBSERVED
-        return Observation(self.limit, verdict.left, self._reset_in(verdict.ends, now), limited=limited)
+        return Observation(self.limit, admission.left, self._reset_in(admission.ends, now), limited=limited)
 
     def _reset_in(self, ends: float, now: float) -> float | None:
         """Seconds, as they come out of `pipeline.connectif.rates`."""
@@ -136,7 +136,7 @@ class Client:
     _now: float = 0.0
     _number: int = 0
     #: (moment, order, what happens, call, what the server made of it)
-    _events: list[tuple[float, int, str, int, Verdict | None]] = field(default_factory=list)
+    _events: list[tuple[float, int, str, int, Admission | None]] = field(default_factory=list)
     _chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,8 +153,8 @@ class Client:
                 continue
             moment = self._now + wait if wait > 0 else math.inf
             if self._events and self._events[0][0] <= moment:
-                self._now, _, what, call, verdict = heapq.heappop(self._events)
-                self._happens(what, call, verdict)
+                self._now, _, what, call, admission = heapq.heappop(self._events)
+                self._happens(what, call, admission)
             else:
                 self._now = moment
         for _, _, what, _, _ in self._events:
@@ -178,7 +178,7 @@ class Client:
         self.calls[call] = (self._now, None)
         self._later(self._half(), "arrives", call)
 
-    def _happens(self, what: str, call: int, verdict: Verdict | None) -> None:
+    def _happens(self, what: str, call: int, admission: Admission | None) -> None:
         if what == "other":
             self.others_refused += not self.server.arrive(self._now).admitted
             self._next_other()
@@ -187,8 +187,8 @@ class Client:
             if counted.admitted:
                 self.lefts.append(counted.left)
             self._later(self._half(), "answered", call, counted)
-        elif verdict is not None:
-            seen = self.server.says(verdict, self._now)
+        elif admission is not None:
+            seen = self.server.says(admission, self._now)
             if seen.limited:
                 self.refused.append(self._now)
                 told = seen.reset_in is not None and 0 <= seen.reset_in <= WINDOW
@@ -202,9 +202,9 @@ class Client:
             if self._now + after < self.others_until:
                 self._later(after, "other")
 
-    def _later(self, after: float, what: str, call: int = 0, verdict: Verdict | None = None) -> None:
+    def _later(self, after: float, what: str, call: int = 0, admission: Admission | None = None) -> None:
         self._number += 1
-        heapq.heappush(self._events, (self._now + after, self._number, what, call, verdict))
+        heapq.heappush(self._events, (self._now + after, self._number, what, call, admission))
 
     def _half(self) -> float:
         return self._chance.uniform(*self.latency) / 2

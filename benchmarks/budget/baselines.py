@@ -65,9 +65,9 @@ class TokenBucket:
 class Sink:
     """Takes records in and makes their calls one after the other, each again until it is answered."""
 
-    def __init__(self, world: Environment, limit: Limit) -> None:
-        settings = world.settings.accounts["acme"]
-        self._client = ConnectifClient("acme", settings, transport=world.transport, wall=virtual.wall)
+    def __init__(self, environment: Environment, limit: Limit) -> None:
+        settings = environment.settings.accounts["acme"]
+        self._client = ConnectifClient("acme", settings, transport=environment.transport, wall=virtual.wall)
         self._limit = limit
         self._queue: deque[Record] = deque()
         self._bell = Notifier()
@@ -110,16 +110,16 @@ class Sink:
                 self._queue.popleft()
 
 
-def token_bucket(world: Environment) -> Sink:
+def token_bucket(environment: Environment) -> Sink:
     """What a generic HTTP sink does."""
-    account = world.settings.accounts["acme"]
-    return Sink(world, TokenBucket(account.calls_per_minute, account.window_seconds))
+    account = environment.settings.accounts["acme"]
+    return Sink(environment, TokenBucket(account.calls_per_minute, account.window_seconds))
 
 
-def one_by_one(world: Environment) -> Sink:
+def one_by_one(environment: Environment) -> Sink:
     """One call a record, within the pipeline's own limiter."""
-    account = world.settings.accounts["acme"]
-    return Sink(world, Limiter(account.calls_per_minute, account.window_seconds))
+    account = environment.settings.accounts["acme"]
+    return Sink(environment, Limiter(account.calls_per_minute, account.window_seconds))
 
 
 async def _tell(client: ConnectifClient, record: Record) -> Answer:
@@ -131,10 +131,10 @@ async def _tell(client: ConnectifClient, record: Record) -> Answer:
     assert body is not None
     given = body.model_dump(mode="json", exclude_none=True)
     if isinstance(record, ContactRecord):
-        told: dict[str, str] = {
+        fields: dict[str, str] = {
             name: given[name] for name in ("name", "surname", "mobile_phone", "newsletter") if name in given
         }
-        return await client.put_contact(record.id, contact_payload(told))
+        return await client.put_contact(record.id, contact_payload(fields))
     if isinstance(record, ProductRecord):
         return await client.put_product(record.id, product_payload(given))
     return await client.create_purchase(purchase_payload(given), trigger=True)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.budget.baselines import one_by_one, token_bucket
-from benchmarks.budget.workload import Deed
+from benchmarks.budget.workload import Action
 from pipeline.config import Settings, parse
 from pipeline.records import PurchaseRecord, Record
 from pipeline.sandbox.connectif.http.call_log import LoggedCall
 from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
-from tests.simulation import oracle, virtual
+from tests.simulation import expected_state, virtual
 from tests.simulation.environment import Environment, Life
 from tests.simulation.shop import Shop
 
@@ -46,9 +46,9 @@ class Program(Protocol):
 class Pipeline:
     """The deliver stage; its end is exact."""
 
-    def __init__(self, world: Environment) -> None:
-        self._world = world
-        self._life = Life(world, "w1")
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._life = Life(environment, "w1")
 
     async def start(self) -> None:
         """Begin."""
@@ -56,18 +56,18 @@ class Pipeline:
 
     def say(self, record: Record) -> None:
         """A record comes in."""
-        self._world.say(record)
+        self._environment.say(record)
 
     def finished(self) -> bool:
         """Whether every record has its receipt."""
         if self._life.errors:
             raise self._life.errors[0]
-        return self._world.finished(self._life)
+        return self._environment.finished(self._life)
 
     async def stop(self) -> None:
         """End; nothing is missing, twice or old, and every version is accounted for."""
-        oracle.judge(self._world)
-        self._world.accounted(self._life)
+        expected_state.check_state(self._environment)
+        self._environment.accounted(self._life)
         await self._life.stop()
 
 
@@ -132,16 +132,16 @@ class Story:
 
 
 def tell(
-    program: str, deeds: Sequence[Deed], switches: Mapping[str, Any], seed: int, **deliver: Any
+    program: str, actions: Sequence[Action], switches: Mapping[str, Any], seed: int, **deliver: Any
 ) -> Story:
     """Run `program` on `deeds` until all is done, with these settings of the deliver stage."""
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as directory:
-        said, world = virtual.run(
-            _tell(PROGRAMS[program], deeds, switches, seed, _settings(Path(directory), deliver))
+        said, environment = virtual.run(
+            _tell(PROGRAMS[program], actions, switches, seed, _settings(Path(directory), deliver))
         )
-    account = world.sandbox.accounts[ACCOUNT]
-    settings = world.settings.accounts[ACCOUNT]
+    account = environment.sandbox.accounts[ACCOUNT]
+    settings = environment.settings.accounts[ACCOUNT]
     began = said[0].at if said else 0.0
     calls = [call._replace(time=call.time - began) for call in account.log.page(0, account.log.total)]
     assert not account.log.forgotten
@@ -158,25 +158,25 @@ def tell(
 
 async def _tell(
     make: Callable[[Environment], Program],
-    deeds: Sequence[Deed],
+    actions: Sequence[Action],
     switches: Mapping[str, Any],
     seed: int,
     settings: Settings,
 ) -> tuple[list[Said], Environment]:
     loop = asyncio.get_running_loop()
-    world = Environment(settings, seed, ApiBehaviour().changed(switches))
-    program = make(world)
+    environment = Environment(settings, seed, ApiBehaviour().changed(switches))
+    program = make(environment)
     await program.start()
     ear, began = _Ear(program), loop.time()
     shop = Shop(ear)
-    for at, deed in deeds:
+    for at, action in actions:
         if began + at > loop.time():
             await asyncio.sleep(began + at - loop.time())
-        deed(shop)
+        action(shop)
     while not program.finished():  # noqa: ASYNC110 - time is virtual
         await asyncio.sleep(LOOK)
     await program.stop()
-    return ear.said, world
+    return ear.said, environment
 
 
 class _Ear:

@@ -51,8 +51,8 @@ def perform(job: Job) -> Row:
     return {"backlog": _backlog, "live": _live, "day": _day, "consent": _consent}[job.scenario](job)
 
 
-def _tell(job: Job, deeds: Sequence[workload.Deed]) -> Story:
-    return tell(job.program, deeds, WINDOWS[job.window], job.seed)
+def _tell(job: Job, actions: Sequence[workload.Action]) -> Story:
+    return tell(job.program, actions, WINDOWS[job.window], job.seed)
 
 
 def _common(job: Job, story: Story) -> Row:
@@ -72,7 +72,7 @@ def _common(job: Job, story: Story) -> Row:
 
 
 def _backlog(job: Job) -> Row:
-    """Everything waits at once: how long until it is told, beside the least that any program needs."""
+    """Everything waits at once: how long until it is sent, beside the least that any program needs."""
     lane, orders = Lane(job.given["lane"]), job.given["orders"]
     story = _tell(job, workload.backlog(job.seed, orders, lane))
     fewest = fewest_calls(said.record for said in story.said)
@@ -91,8 +91,8 @@ def _backlog(job: Job) -> Row:
 
 def _live(job: Job) -> Row:
     """How long a live order waits, alone or beside a backfill."""
-    deeds = workload.live(job.seed, job.given["per_minute"], job.given["hours"], job.given["backfill"])
-    story = _tell(job, deeds)
+    actions = workload.live(job.seed, job.given["per_minute"], job.given["hours"], job.given["backfill"])
+    story = _tell(job, actions)
     p50, p95, p99 = percentiles(waits(story, Lane.LIVE, since=SETTLED))
     return {
         "live/min": job.given["per_minute"],

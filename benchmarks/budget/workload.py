@@ -18,7 +18,7 @@ from pipeline.records import Origin, Subscription
 from tests.simulation.shop import Shop
 
 #: Something a shop says, and when: seconds from the beginning.
-Deed = tuple[float, Callable[[Shop], None]]
+Action = tuple[float, Callable[[Shop], None]]
 MINUTE, HOUR = 60.0, 3_600.0
 #: Orders of a sale day by the hour they are placed in; the twentieth hour is beyond any limit.
 CURVE = (6, 4, 2, 2, 2, 3, 6, 12, 20, 26, 30, 30, 29, 27, 25, 26, 28, 32, 40, 52, 180, 64, 34, 16)
@@ -118,52 +118,52 @@ def announce(number: int, price: Decimal | None = None) -> Callable[[Shop], None
     return lambda shop: shop.product(f"p{number}", **fields)
 
 
-def catalogue(products: int) -> list[Deed]:
+def catalogue(products: int) -> list[Action]:
     """Every product's own event, at the beginning."""
     return [(0.0, announce(number)) for number in range(products)]
 
 
-def backlog(seed: int, orders: int, lane: Lane) -> list[Deed]:
+def backlog(seed: int, orders: int, lane: Lane) -> list[Action]:
     """Orders that all wait at once: half of new customers, some changed or cancelled meanwhile."""
     market = Market(seed, products=1_500, new=0.5, lane=lane)
-    return [(0.0, deed) for _ in range(orders) for _, deed in _story(market, changes=0.03, cancels=0.02)]
+    return [(0.0, action) for _ in range(orders) for _, action in _story(market, changes=0.03, cancels=0.02)]
 
 
-def live(seed: int, per_minute: float, hours: float, backfill: int) -> list[Deed]:
+def live(seed: int, per_minute: float, hours: float, backfill: int) -> list[Action]:
     """Live orders as they come, half of new customers; beside them a backfill that comes all at once."""
     market = Market(seed, products=500, new=0.5)
     old = Market(seed, products=500, new=0.5, name="b", lane=Lane.BACKFILL)
-    deeds = catalogue(500)
-    deeds += [(10 * MINUTE, old.order().tell) for _ in range(backfill)]
-    deeds += [(at, market.order().tell) for at in _poisson(market.chance, per_minute, hours * HOUR)]
-    return sorted(deeds, key=_moment)
+    actions = catalogue(500)
+    actions += [(10 * MINUTE, old.order().tell) for _ in range(backfill)]
+    actions += [(at, market.order().tell) for at in _poisson(market.chance, per_minute, hours * HOUR)]
+    return sorted(actions, key=_moment)
 
 
-def customers(seed: int, count: int) -> list[Deed]:
+def customers(seed: int, count: int) -> list[Action]:
     """Customers' own records, brought in by a backfill at once: half of them subscribed, a year ago."""
     chance = random.Random(f"customers{seed}")  # noqa: S311 - repeatable chance is the point
     return [(0.0, _customer(number, chance.random() < 0.5)) for number in range(count)]
 
 
 def _customer(number: int, subscribed: bool) -> Callable[[Shop], None]:
-    def deed(shop: Shop) -> None:
+    def action(shop: Shop) -> None:
         newsletter: Subscription | None = "subscribed" if subscribed else None
         shop.in_lane(Lane.BACKFILL).customer(
             f"old{number}@example.com", name="Ana", newsletter=newsletter, ago=365 * 24 * HOUR
         )
 
-    return deed
+    return action
 
 
-def day(seed: int, orders: int) -> list[Deed]:
+def day(seed: int, orders: int) -> list[Action]:
     """A sale day: orders by the curve, updates of products, cancellations, changed totals."""
     market, products = Market(seed, products=2_000, new=0.5), 2_000
     chance = market.chance
     hours = chance.choices(range(len(CURVE)), CURVE, k=orders)
     sales = [
-        (at + later, deed)
+        (at + later, action)
         for at in sorted((hour + chance.random()) * HOUR for hour in hours)
-        for later, deed in _story(market, changes=0.03, cancels=0.03)
+        for later, action in _story(market, changes=0.03, cancels=0.03)
     ]
     updates = [
         (at, announce(chance.randrange(products), Decimal(chance.randint(5, 95))))
@@ -176,7 +176,7 @@ def day(seed: int, orders: int) -> list[Deed]:
     return list(heapq.merge(catalogue(products), sorted(sales, key=_moment), updates, hot, key=_moment))
 
 
-def _story(market: Market, *, changes: float, cancels: float) -> Iterable[Deed]:
+def _story(market: Market, *, changes: float, cancels: float) -> Iterable[Action]:
     """An order and what becomes of it, in seconds after it."""
     order, chance = market.order(), market.chance
     yield 0.0, order.tell
@@ -194,5 +194,5 @@ def _poisson(chance: random.Random, per_minute: float, seconds: float) -> Iterat
         at += chance.expovariate(per_minute / MINUTE)
 
 
-def _moment(deed: Deed) -> float:
-    return deed[0]
+def _moment(action: Action) -> float:
+    return action[0]

@@ -133,7 +133,7 @@ def consent(at: str, newsletter: str) -> Meaning:
     )
 
 
-def aside(topic: str, entity: str, ignored: str, kind: Kind) -> Meaning:
+def ignored_as(topic: str, entity: str, ignored: str, kind: Kind) -> Meaning:
     return Meaning(topic, entity, ignored=ignored, kind=kind)
 
 
@@ -190,7 +190,7 @@ EXPECTED: dict[str, Meaning | list[Meaning]] = {
     "anonymised-real-2025-04_orders_1": Meaning(
         "orders/updated", "123", rejected=("unknown_status", "financial_status")
     ),
-    "anonymised-real-2025-04_orders_2": aside("orders/edited", "123", "order_event_follows", Kind.ORDER),
+    "anonymised-real-2025-04_orders_2": ignored_as("orders/edited", "123", "order_event_follows", Kind.ORDER),
     "anonymised-real-2025-04_products_1": Meaning(
         "products/update",
         "123",
@@ -199,7 +199,9 @@ EXPECTED: dict[str, Meaning | list[Meaning]] = {
         ignored="unpublished",
         drafts=(hide("123"),),
     ),
-    "anonymised-real-2025-04_refunds_1": aside("refunds/create", "123", "order_event_follows", Kind.ORDER),
+    "anonymised-real-2025-04_refunds_1": ignored_as(
+        "refunds/create", "123", "order_event_follows", Kind.ORDER
+    ),
     "constructed-webhook-consent-subscribed": consent("2024-05-06T08:14:00Z", "subscribed"),
     "constructed-webhook-consent-unsubscribed": consent("2024-06-01T10:00:00Z", "unsubscribed"),
     "constructed-webhook-orders_cancelled": Meaning(
@@ -260,8 +262,12 @@ EXPECTED: dict[str, Meaning | list[Meaning]] = {
     ],
     "rest-product-shopify_python_api": ipod_event("632910392"),
     "rest-products-shopify_python_api": [ipod_event(str(number)) for number in (1, 2, 3, 4)],
-    "rest-refund-shopify_api_ruby": aside("refunds/create", "450789469", "order_event_follows", Kind.ORDER),
-    "rest-refund-shopify_python_api": aside("refunds/create", "450789469", "order_event_follows", Kind.ORDER),
+    "rest-refund-shopify_api_ruby": ignored_as(
+        "refunds/create", "450789469", "order_event_follows", Kind.ORDER
+    ),
+    "rest-refund-shopify_python_api": ignored_as(
+        "refunds/create", "450789469", "order_event_follows", Kind.ORDER
+    ),
     **{
         f"webhook-orders_{name}-{version}": sample_order(f"orders/{name}")
         for name in ("create", "updated", "paid", "cancelled")
@@ -281,13 +287,13 @@ EXPECTED: dict[str, Meaning | list[Meaning]] = {
         for name in ("create", "update")
         for version in ("2024-04", "2026-04")
     },
-    "webhook-customers_purchasing_summary-2026-04": aside(
+    "webhook-customers_purchasing_summary-2026-04": ignored_as(
         "customers/purchasing_summary", "1", "not_told", Kind.CUSTOMER
     ),
 }
 for _version in ("2024-04", "2026-04"):
     EXPECTED |= {
-        f"webhook-customer_tags_added-{_version}": aside(
+        f"webhook-customer_tags_added-{_version}": ignored_as(
             "customer.tags_added", "1", "not_told", Kind.CUSTOMER
         ),
         f"webhook-customers_delete-{_version}": Meaning(
@@ -300,17 +306,19 @@ for _version in ("2024-04", "2026-04"):
             kind=Kind.CUSTOMER,
             clock="consent",
         ),
-        f"webhook-customers_marketing_consent_update-{_version}": aside(
+        f"webhook-customers_marketing_consent_update-{_version}": ignored_as(
             "customers_marketing_consent/update", ROUNDED_CUSTOMER, "sms_consent", Kind.CUSTOMER
         ),
-        f"webhook-customers_merge-{_version}": aside("customers/merge", "1", "customer_merge", Kind.CUSTOMER),
-        f"webhook-customers_redact-{_version}": aside(
+        f"webhook-customers_merge-{_version}": ignored_as(
+            "customers/merge", "1", "customer_merge", Kind.CUSTOMER
+        ),
+        f"webhook-customers_redact-{_version}": ignored_as(
             "customers/redact", "191167", "erasure_request", Kind.CUSTOMER
         ),
         f"webhook-orders_delete-{_version}": Meaning(
             "orders/delete", ROUNDED_ORDER, RECEIVED, ignored="deleted", drafts=(retract(None),)
         ),
-        f"webhook-orders_edited-{_version}": aside(
+        f"webhook-orders_edited-{_version}": ignored_as(
             "orders/edited", ROUNDED_ORDER, "order_event_follows", Kind.ORDER
         ),
         f"webhook-products_delete-{_version}": Meaning(
@@ -321,10 +329,10 @@ for _version in ("2024-04", "2026-04"):
             kind=Kind.PRODUCT,
             drafts=(hide("788032119674292900"),),
         ),
-        f"webhook-refunds_create-{_version}": aside(
+        f"webhook-refunds_create-{_version}": ignored_as(
             "refunds/create", ROUNDED_ORDER, "order_event_follows", Kind.ORDER
         ),
-        f"webhook-variants_out_of_stock-{_version}": aside(
+        f"webhook-variants_out_of_stock-{_version}": ignored_as(
             "variants/out_of_stock", "788032119674292900", "product_event_follows", Kind.PRODUCT
         ),
     }

@@ -1,4 +1,4 @@
-"""Every field of every real Shopify body in odd forms: only what a verdict rests on may cost a record.
+"""Every field of every real Shopify body in odd forms: only what the meaning rests on may cost a record.
 
 Everything else is left out, and noted where it could be read before.
 """
@@ -29,7 +29,7 @@ ORDER, CUSTOMER, PRODUCT, CONSENT = (
 
 #: Samples that cannot be told at all: amounts in two currencies, and placeholders where amounts belong.
 UNTOLD = {"realistic-order-full-0-webhookdb", "anonymised-real-2025-04_orders_1"}
-#: What may refuse a record or change its verdict, and why. A path's `*` is any place in a list.
+#: What may refuse a record or change what it means, and why. A path's `*` is any place in a list.
 DECIDES: dict[str, dict[str, str]] = {
     ORDER: {
         "id": "identity: of the purchase",

@@ -246,7 +246,7 @@ def test_no_bytes_do_more_than_be_refused(body: bytes, topic: str, context: Shop
     [b"", b"{", b"[]", b"null", b"\xff\xfe{}", b'{"id":1', b"[" * 100_000, b'{"a":' * 100_000, b"{}" * 2],
     ids=["empty", "cut", "list", "null", "utf16", "half", "deep list", "deep object", "two"],
 )
-def test_a_body_that_is_no_object_is_stored_under_its_hash_and_told_to_nobody(
+def test_a_body_that_is_no_object_is_stored_under_its_hash_and_sent_to_nobody(
     topic: str, body: bytes
 ) -> None:
     event = delivered(topic, body)

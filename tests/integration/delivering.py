@@ -125,7 +125,7 @@ class Worker:
                     yield from family.samples
 
 
-class Scene:
+class Environment:
     """A broker, a sandbox, workers, and shops that talk.
 
     Args:
@@ -222,7 +222,7 @@ class Scene:
         consumer = Consumer(
             {
                 "bootstrap.servers": self.settings.kafka.bootstrap,
-                "group.id": "judge",
+                "group.id": "test",
                 "enable.auto.commit": False,
             }
         )
@@ -241,7 +241,7 @@ class Scene:
             consumer.close()
         return found
 
-    def witness(self, _account: str) -> None:
+    def consent_log(self, _account: str) -> None:
         """Nobody withdraws in Connectif."""
 
     def fresh(self) -> float:
@@ -265,15 +265,15 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(
+def running_environment(
     kafka: KafkaSettings,
     *accounts: str,
     per_minute: int = 200,
     speed: float = SPEED,
     broker: Mapping[str, Any] | None = None,
-) -> Iterator[Scene]:
+) -> Iterator[Environment]:
     """A scene that is cleared away."""
-    with Scene(kafka, *accounts, per_minute=per_minute, speed=speed, broker=broker) as made:
+    with Environment(kafka, *accounts, per_minute=per_minute, speed=speed, broker=broker) as made:
         yield made
 
 

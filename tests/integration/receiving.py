@@ -180,7 +180,7 @@ def events(settings: Settings, kind: Kind = Kind.ORDER, seconds: float = 30) -> 
     return found
 
 
-def judge(shops: Shops, arrived: list[RawEvent]) -> int:
+def check_arrived(shops: Shops, arrived: list[RawEvent]) -> int:
     """Nothing promised is missing, and each order's events came first in their order; how many came again."""
     numbers: dict[int, list[int]] = {}
     for event in arrived:

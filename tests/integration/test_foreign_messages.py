@@ -22,7 +22,7 @@ pytestmark = pytest.mark.kafka
 BIG = b"x" * 30_000_000
 
 
-class Stranger:
+class ForeignProducer:
     """Another program that writes to our topics."""
 
     def __init__(self, prefix: str, bootstrap: str | None) -> None:
@@ -72,66 +72,74 @@ ODD_NAME: Any = b"\xff\xfe"
 
 
 def test_deliver_goes_on_behind_whatever_lies_on_its_topics(kafka_settings: KafkaSettings) -> None:
-    with delivering.scene(kafka_settings, "acme") as play:
-        home = partition_of("acme", play.settings.kafka.account_partitions)
-        stranger = Stranger(play.settings.kafka.topic_prefix, play.settings.kafka.bootstrap)
-        worker = play.worker()
-        shop = Shop(play, "acme", wall=time.time)
+    with delivering.running_environment(kafka_settings, "acme") as environment:
+        home = partition_of("acme", environment.settings.kafka.account_partitions)
+        foreign = ForeignProducer(
+            environment.settings.kafka.topic_prefix, environment.settings.kafka.bootstrap
+        )
+        worker = environment.worker()
+        shop = Shop(environment, "acme", wall=time.time)
         shop.order("o1", "ann@example.com", "p1")
-        play.settle()
+        environment.settle()
         for topic in (*(kind.topic for kind in RecordKind), RECEIPTS):
-            stranger.put(topic, None, home)
-            stranger.put(topic, b"\xff{", home)
-            stranger.put(topic, BIG, home)
-            stranger.put(topic, b"x", home, headers=[(ODD_NAME, b"x")])
+            foreign.put(topic, None, home)
+            foreign.put(topic, b"\xff{", home)
+            foreign.put(topic, BIG, home)
+            foreign.put(topic, b"x", home, headers=[(ODD_NAME, b"x")])
         for offset in (10**12, 0):
             value = receipt(offset, "nobody@example.com").model_copy(
                 update={"record": receipt(offset).record.model_copy(update={"partition": home})}
             )
-            stranger.put(RECEIPTS, value.model_dump_json().encode(), home)
+            foreign.put(RECEIPTS, value.model_dump_json().encode(), home)
         for table in ("pending", "delivered", "tally"):
             name = changelog(DELIVER_APP, table)
             for key in (b"", b"junk", b"\x00position", b"acme|", b"acme|contact|\xff"):
-                stranger.put(name, b"[junk", home, key=key)
-        stranger.put_in_a_transaction(RECEIPTS, home, commit=True)
-        stranger.put_in_a_transaction(RECEIPTS, home, commit=False)
-        strangers_out = stranger.leave_a_transaction_open(changelog(DELIVER_APP, "pending"), home)
+                foreign.put(name, b"[junk", home, key=key)
+        foreign.put_in_a_transaction(RECEIPTS, home, commit=True)
+        foreign.put_in_a_transaction(RECEIPTS, home, commit=False)
+        foreign_out = foreign.leave_a_transaction_open(changelog(DELIVER_APP, "pending"), home)
         shop.order("o2", "bob@example.com", "p1")
         for _ in range(2):
             worker.kill()
             worker.restart()
             wait_until(lambda: worker.records()["accepted"] > 0, 60)
         shop.order("o3", "cid@example.com", "p1")
-        play.settle(90)
-        assert {item["key"] for item in play.connectif.ledger("acme", "purchases")} >= {"o1", "o2", "o3"}
+        environment.settle(90)
+        assert {item["key"] for item in environment.connectif.ledger("acme", "purchases")} >= {
+            "o1",
+            "o2",
+            "o3",
+        }
         assert worker.exit_code() is None
         assert "no worker of ours wrote" in worker.log()
-        del strangers_out
+        del foreign_out
 
 
 def test_translate_goes_on_behind_whatever_lies_on_its_topics(kafka_settings: KafkaSettings) -> None:
-    with translating.scene(kafka_settings) as play:
-        stranger = Stranger(play.settings.kafka.topic_prefix, play.settings.kafka.bootstrap)
-        worker = play.worker()
-        play.put([translating.product(number, 1) for number in range(6)])
-        play.settle()
-        for partition in range(play.settings.kafka.shop_partitions):
+    with translating.running_environment(kafka_settings) as environment:
+        foreign = ForeignProducer(
+            environment.settings.kafka.topic_prefix, environment.settings.kafka.bootstrap
+        )
+        worker = environment.worker()
+        environment.put([translating.product(number, 1) for number in range(6)])
+        environment.settle()
+        for partition in range(environment.settings.kafka.shop_partitions):
             for topic in ("shop.orders", "shop.customers", "shop.products"):
-                stranger.put(topic, None, partition)
-                stranger.put(topic, BIG, partition, headers=[("pipeline-store", b"\xff")])
-                stranger.put(topic, b"x", partition, headers=[(ODD_NAME, b"x")])
-                play.produced += 3
+                foreign.put(topic, None, partition)
+                foreign.put(topic, BIG, partition, headers=[("pipeline-store", b"\xff")])
+                foreign.put(topic, b"x", partition, headers=[(ODD_NAME, b"x")])
+                environment.produced += 3
             for table in ("entities", "tally"):
                 name = changelog(TRANSLATE_APP, table)
                 for key in (b"", b"junk", b"\x00position", b"acme-es|product|9000001"):
-                    stranger.put(name, b"[junk", partition, key=key)
-            stranger.put_in_a_transaction("shop.orders", partition, commit=False)
-            play.produced += 1
+                    foreign.put(name, b"[junk", partition, key=key)
+            foreign.put_in_a_transaction("shop.orders", partition, commit=False)
+            environment.produced += 1
         worker.kill()
         worker.restart()
-        play.put([translating.product(number, 2) for number in range(6)])
-        play.settle()
-        dead = [dict(message.headers()) for message in play.messages(DEADLETTERS)]
+        environment.put([translating.product(number, 2) for number in range(6)])
+        environment.settle()
+        dead = [dict(message.headers()) for message in environment.messages(DEADLETTERS)]
         places = {tuple(found[f"dead-{part}"] for part in ("topic", "partition", "offset")) for found in dead}
-        assert len(places) == play.produced - 12  # some twice: they were read again after the kill
+        assert len(places) == environment.produced - 12  # some twice: they were read again after the kill
         assert worker.stop() == 0

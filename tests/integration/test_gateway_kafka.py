@@ -13,7 +13,7 @@ import pytest
 from pipeline.config import Settings
 from pipeline.events import Kind
 from tests.broker import KafkaSettings, RunningKafka
-from tests.integration.receiving import PATH, GatewayProcess, Shops, events, judge
+from tests.integration.receiving import PATH, GatewayProcess, Shops, check_arrived, events
 from tests.processes import until
 from tests.webhooks import STORES, order, shopify, woocommerce
 
@@ -97,7 +97,7 @@ async def test_while_kafka_hangs_events_are_spooled_and_follow_in_order(
     await gateway.until_drained()
     assert gateway.end(signal.SIGTERM) == 0
     assert set(shops.answers) == {200}
-    assert judge(shops, events(settings)) < shops.kept / 10
+    assert check_arrived(shops, events(settings)) < shops.kept / 10
 
 
 async def test_without_kafka_the_spool_takes_all_and_the_next_process_delivers_it(
@@ -120,7 +120,7 @@ async def test_without_kafka_the_spool_takes_all_and_the_next_process_delivers_i
     async with shops.sending():
         await shops.until_kept(300)
     await gateway.until_drained()
-    judge(shops, events(settings))
+    check_arrived(shops, events(settings))
 
 
 async def test_kill_9_under_load_loses_nothing_that_was_answered(
@@ -143,7 +143,7 @@ async def test_kill_9_under_load_loses_nothing_that_was_answered(
         await shops.until_kept(200)
     await gateway.until_drained()
     assert gateway.end(signal.SIGTERM) == 0
-    judge(shops, events(settings))
+    check_arrived(shops, events(settings))
 
 
 async def test_sigterm_under_load_answers_what_it_took_and_exits_with_0(
@@ -158,4 +158,4 @@ async def test_sigterm_under_load_answers_what_it_took_and_exits_with_0(
             await gateway.start()
     assert gateway.metric("pipeline_gateway_spool_events") == 0
     assert set(shops.answers) <= {0, 200}
-    assert judge(shops, events(settings)) == 0
+    assert check_arrived(shops, events(settings)) == 0

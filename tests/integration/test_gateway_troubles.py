@@ -108,7 +108,7 @@ async def test_an_event_that_kafka_never_takes_is_kept_aside_and_said(
         assert post(gateway, large) == 200
         return gateway.metric("pipeline_gateway_refused_events") > 0
 
-    await until(refused)  # the broker takes a moment to heed its new limit
+    await until(refused)  # the broker takes a moment to apply its new limit
     assert post(gateway, order(1)) == 200
     assert gateway.metric("pipeline_gateway_kafka_up") == 1
     assert gateway.metric(SPOOLED) == gateway.metric("pipeline_gateway_refused_events")

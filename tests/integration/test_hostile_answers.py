@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.broker import KafkaSettings
-from tests.integration.delivering import scene
+from tests.integration.delivering import running_environment
 from tests.simulation.shop import Shop
 
 pytestmark = pytest.mark.kafka
@@ -39,23 +39,25 @@ HOSTILE: list[dict[str, Any]] = [
 
 
 def test_a_worker_outlives_every_answer_and_delivers_what_it_was_told(kafka_settings: KafkaSettings) -> None:
-    with scene(kafka_settings, "acme") as play:
-        worker = play.worker()
-        shop = Shop(play, "acme", wall=time.time)
+    with running_environment(kafka_settings, "acme") as environment:
+        worker = environment.worker()
+        shop = Shop(environment, "acme", wall=time.time)
         shop.order("first", "ann@example.com", "p1")
-        play.settle()
+        environment.settle()
         process = psutil.Process(worker._process.pid)
         before = process.memory_info().rss
-        play.connectif.faults(*({"method": "POST", "route": "/purchases/", **rule} for rule in HOSTILE))
+        environment.connectif.faults(
+            *({"method": "POST", "route": "/purchases/", **rule} for rule in HOSTILE)
+        )
         for number in range(20):
             shop.order(f"o{number}", "ann@example.com", "p1")
-        play.settle(120)
+        environment.settle(120)
         assert worker.exit_code() is None
         assert process.memory_info().rss - before < 100_000_000
-        held = play.connectif.ledger("acme", "purchases")
+        held = environment.connectif.ledger("acme", "purchases")
         assert {item["creates"] for item in held} == {1}
         assert len(held) == 21
-        assert play.accounted()["dead"] == 0
+        assert environment.accounted()["dead"] == 0
         log = worker.log()
         assert "Traceback" not in log
         assert "secret" not in log

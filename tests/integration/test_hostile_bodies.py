@@ -131,7 +131,7 @@ def bodies() -> Iterator[Hostile]:
     yield Hostile("good at last", good(), DELIVERED)
 
 
-class World:
+class Environment:
     """The processes, and what can be seen of them."""
 
     def __init__(self, wiring: Wiring, settings: Settings, client: httpx.AsyncClient) -> None:
@@ -218,24 +218,27 @@ async def test_every_hostile_body_ends_where_it_must_and_a_good_order_behind_the
         Wiring(settings, sandbox=True) as wiring,
         httpx.AsyncClient(timeout=30, trust_env=False) as client,
     ):
-        world = World(wiring, settings, client)
+        environment = Environment(wiring, settings, client)
         for number, case in enumerate(hostile):
-            assert (case.name, await world.post(case.body, case.topic, f"d-{number}")) == (case.name, 200)
-        assert await world.post(b"x" * 50_000_000, "orders/paid", "large") == 413
+            assert (case.name, await environment.post(case.body, case.topic, f"d-{number}")) == (
+                case.name,
+                200,
+            )
+        assert await environment.post(b"x" * 50_000_000, "orders/paid", "large") == 413
 
-        letters = await asyncio.to_thread(world.dead_letters, ends["dead"])
+        letters = await asyncio.to_thread(environment.dead_letters, ends["dead"])
         assert {case.name: letters.get(case.body) for case in hostile} == {
             case.name: None if case.end in (DELIVERED, IGNORED) else (case.end, case.field)
             for case in hostile
         }
         sold = {str(parse_json_object(case.body, [])["id"]) for case in hostile if case.end == DELIVERED}
         async with asyncio.timeout(30):
-            while await world.purchases() != sold:
+            while await environment.purchases() != sold:
                 await asyncio.sleep(0.1)
-            while (records := await world.account("deliver", "pipeline_account_records"))["pending"]:
+            while (records := await environment.account("deliver", "pipeline_account_records"))["pending"]:
                 await asyncio.sleep(0.1)
 
-        events = await world.account("translate", "pipeline_account_events")
+        events = await environment.account("translate", "pipeline_account_events")
         assert events == Counter(accepted=ends[DELIVERED], ignored=ends[IGNORED], rejected=ends["dead"])
         accepted = records.pop("accepted")
         assert accepted == records.total()

@@ -237,7 +237,7 @@ def test_records_deleted_before_they_were_read_end_the_reading_in_words(bench: B
         list(reader.read(ranges))
 
 
-def test_records_deleted_before_they_were_read_are_told_and_the_rest_is_read(bench: Bench) -> None:
+def test_records_deleted_before_they_were_read_are_reported_and_the_rest_is_read(bench: Bench) -> None:
     reader, ranges = deleting_reader(bench)
     lost: list[LostRange] = []
     with reader:
@@ -257,7 +257,7 @@ def test_a_partition_whose_range_was_deleted_altogether_is_done(bench: Bench) ->
     assert lost == [LostRange(bench.place(), 0, 10)]
 
 
-def test_a_partition_that_ends_earlier_than_it_did_is_told(bench: Bench) -> None:
+def test_a_partition_that_ends_earlier_than_it_did_is_reported(bench: Bench) -> None:
     bench.create()
     bench.put(b"0", b"1")
     with RangeReader(bench.config) as reader:
@@ -266,7 +266,7 @@ def test_a_partition_that_ends_earlier_than_it_did_is_told(bench: Bench) -> None
                 list(reader.read([OffsetRange(bench.place(), start, 9)]))
 
 
-def test_a_topic_that_is_not_there_is_told(bench: Bench) -> None:
+def test_a_topic_that_is_not_there_is_reported(bench: Bench) -> None:
     with RangeReader(bench.config, patience=10) as reader:
         with pytest.raises(TopicMissing, match="there is no topic"):
             reader.ranges(bench.topic)

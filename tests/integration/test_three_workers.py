@@ -11,11 +11,11 @@ import pytest
 from pipeline.events import Lane
 from pipeline.records import Outcome
 from tests.broker import KafkaSettings
-from tests.integration.delivering import Scene, scene
+from tests.integration.delivering import Environment, running_environment
 from tests.processes import wait_until
-from tests.simulation import oracle
+from tests.simulation import expected_state
 from tests.simulation.shop import Shop
-from tests.simulation.shop_actions import FaultRun
+from tests.simulation.shop_actions import ShopLoad
 
 pytestmark = pytest.mark.kafka
 
@@ -31,38 +31,43 @@ ORDERS, PEOPLE = 360, 40
 def test_three_workers_killed_in_turn_under_a_backfill_deliver_each_record_once(
     kafka_settings: KafkaSettings,
 ) -> None:
-    with scene(kafka_settings, *ACCOUNTS, per_minute=LIMIT, speed=SPEED, broker=BROKER) as play:
+    with running_environment(
+        kafka_settings, *ACCOUNTS, per_minute=LIMIT, speed=SPEED, broker=BROKER
+    ) as environment:
         for account in ACCOUNTS:
-            _backfill(Shop(play, account, Lane.BACKFILL, time.time))
-        lives = [FaultRun(Shop(play, account, wall=time.time), seed) for seed, account in enumerate(ACCOUNTS)]
+            _backfill(Shop(environment, account, Lane.BACKFILL, time.time))
+        lives = [
+            ShopLoad(Shop(environment, account, wall=time.time), seed)
+            for seed, account in enumerate(ACCOUNTS)
+        ]
         for number in range(1, 4):
-            play.worker(f"w{number}")
-        _wait_for_calls(play)
+            environment.worker(f"w{number}")
+        _wait_for_calls(environment)
 
-        for worker in play.workers:
-            _rage(lives)
+        for worker in environment.workers:
+            _act(lives)
             worker.kill()
             worker.restart()
-            _wait_for_calls(play)
+            _wait_for_calls(environment)
 
-        _rage(lives)
-        gone = play.workers.pop()
+        _act(lives)
+        gone = environment.workers.pop()
         gone.kill()
-        _wait_for_calls(play)
-        _rage(lives)
+        _wait_for_calls(environment)
+        _act(lives)
         gone.restart()
-        play.workers.append(gone)
+        environment.workers.append(gone)
         wait_until(lambda: gone.calls() > 0, 40, every=0.2)
         gone.kill()  # what was called by whom it has its accounts from counts all the same
         gone.restart()
-        assert play.records()["pending"] > 0, "the backfill must outlast all that"
+        assert environment.records()["pending"] > 0, "the backfill must outlast all that"
 
-        play.settle(90)
+        environment.settle(90)
         for account in ACCOUNTS:
-            oracle.judge(play, account)
-            play.limit_kept(account)
-        assert play.accounted()["dead"] == 0
-        _all_have_receipts(play)
+            expected_state.check_state(environment, account)
+            environment.limit_kept(account)
+        assert environment.accounted()["dead"] == 0
+        _all_have_receipts(environment)
 
 
 def _backfill(shop: Shop) -> None:
@@ -71,26 +76,26 @@ def _backfill(shop: Shop) -> None:
         say(f"old-{number}", f"old-{number % PEOPLE}@example.com", f"old-{number % 5}")
 
 
-def _rage(storms: Sequence[FaultRun]) -> None:
-    for storm in storms:
-        storm.rage_at_once(10)
+def _act(loads: Sequence[ShopLoad]) -> None:
+    for load in loads:
+        load.act(10)
 
 
-def _wait_for_calls(play: Scene) -> None:
+def _wait_for_calls(environment: Environment) -> None:
     """Wait until every account has been called again."""
-    before = play.connectif.calls()
-    wait_until(lambda: set(play.connectif.calls() - before) == set(ACCOUNTS), 40, every=0.2)
+    before = environment.connectif.calls()
+    wait_until(lambda: set(environment.connectif.calls() - before) == set(ACCOUNTS), 40, every=0.2)
 
 
-def _all_have_receipts(play: Scene) -> None:
+def _all_have_receipts(environment: Environment) -> None:
     """Each version that was said has one; where it repeats, after a crash, it says the same.
 
     But for one: superseded before the crash, with the receipt in Kafka and the merged record not yet, a
     version may be told by itself afterwards. That receipt was nobody's, and is the one that is not counted.
     """
     outcomes: dict[tuple[str, str, int], set[str]] = defaultdict(set)
-    for receipt in play.receipts():
+    for receipt in environment.receipts():
         outcomes[receipt.account, receipt.kind, receipt.record.offset].add(receipt.outcome)
-    assert len(outcomes) == len(play.said)
+    assert len(outcomes) == len(environment.said)
     differing = [said for said in outcomes.values() if len(said - {Outcome.SUPERSEDED}) > 1]
     assert not differing

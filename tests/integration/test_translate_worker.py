@@ -19,14 +19,14 @@ from pipeline.kafka.topics import TRANSLATE_APP
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.records import Record, RecordKind
 from tests.broker import KafkaSettings
-from tests.integration.translating import STORE, Scene, product, scene
+from tests.integration.translating import STORE, Environment, product, running_environment
 from tests.processes import wait_until
 from tests.shopify import delivered, load
 
 pytestmark = pytest.mark.kafka
 
 
-class Storm:
+class ProductLoad:
     """Products that change; deliveries late, twice and out of order; and what must be told in the end."""
 
     def __init__(self, seed: int, products: int = 60) -> None:
@@ -47,9 +47,9 @@ class Storm:
             self._chance.shuffle(late)
             yield from late
 
-    def judge(self, play: Scene) -> None:
+    def check(self, environment: Environment) -> None:
         """The newest of each product was told last."""
-        told = play.told("connectif.products")
+        told = environment.told("connectif.products")
         newest = {
             str(9_000_000 + number): f"v{version}" for number, version in self._versions.items() if version
         }
@@ -57,7 +57,7 @@ class Storm:
 
 
 def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: KafkaSettings) -> None:
-    with scene(kafka_settings) as play:
+    with running_environment(kafka_settings) as environment:
         order = load("webhook-orders_paid-2024-04") | {
             "cancelled_at": None,
             "test": False,
@@ -70,10 +70,10 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
             RawEvent("gone", "shopify", event.kind, event.entity, event.topic, event.delivery, 5, event.body),
             RawEvent("woo", "woocommerce", Kind.ORDER, "7", "order.updated", "d", 5, b'{"truncated'),
         ]
-        play.put(ours)
-        play.put_raw(Kind.CUSTOMER, None, b"\x00\xff", [("pipeline-store", None)])
-        worker = play.worker()
-        play.settle()
+        environment.put(ours)
+        environment.put_raw(Kind.CUSTOMER, None, b"\x00\xff", [("pipeline-store", None)])
+        worker = environment.worker()
+        environment.settle()
         assert +worker.account() == {"accepted": 1, "rejected": 3}
         assert +worker.account("pipeline_account_reasons", "reason") == {
             "retired_store": 1,
@@ -84,7 +84,7 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
         told = [
             records.validate_json(message.value() or b"")
             for kind in (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE)
-            for message in play.messages(kind.topic)
+            for message in environment.messages(kind.topic)
         ]
         assert {record.kind for record in told} == {
             RecordKind.CONTACT,
@@ -92,66 +92,71 @@ def test_every_message_ends_in_records_or_in_a_dead_letter(kafka_settings: Kafka
             RecordKind.PURCHASE,
         }
         assert {record.source.topic for record in told} == {"shop.orders"}
-        letters = {dict(message.headers() or [])["dead-reason"] for message in play.messages("deadletters")}
+        letters = {
+            dict(message.headers() or [])["dead-reason"] for message in environment.messages("deadletters")
+        }
         assert letters == {b"retired_store", b"invalid_json", b"not_an_event"}
         assert worker.stop() == 0
         worker.restart()
         wait_until(worker.is_ready, 60)
-        assert sum(worker.account().values()) == play.produced
-        assert len(list(play.messages("deadletters"))) == 3
+        assert sum(worker.account().values()) == environment.produced
+        assert len(list(environment.messages("deadletters"))) == 3
 
 
 def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(kafka_settings: KafkaSettings) -> None:
-    chance, storm = random.Random(3), Storm(3)  # noqa: S311 - not a secret
-    with scene(kafka_settings) as play:
-        worker = play.worker()
+    chance, products = random.Random(3), ProductLoad(3)  # noqa: S311 - not a secret
+    with running_environment(kafka_settings) as environment:
+        worker = environment.worker()
         for _ in range(3):
-            play.put(storm.events(1_500))
-            before = play.counted()
-            wait_until(lambda before=before: play.counted() > before, 60)  # type: ignore[misc]
+            environment.put(products.events(1_500))
+            before = environment.counted()
+            wait_until(lambda before=before: environment.counted() > before, 60)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.6))
             worker.kill()
             worker.restart()
-        play.put(storm.events(100))
-        play.settle()
-        storm.judge(play)
+        environment.put(products.events(100))
+        environment.settle()
+        products.check(environment)
         assert worker.stop() == 0
 
 
 def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings: KafkaSettings) -> None:
-    storm = Storm(5)
-    with scene(kafka_settings) as play:
-        first = play.worker("w1")
-        play.put(storm.events(1_000))
-        play.settle()
-        second = play.worker("w2")
+    products = ProductLoad(5)
+    with running_environment(kafka_settings) as environment:
+        first = environment.worker("w1")
+        environment.put(products.events(1_000))
+        environment.settle()
+        second = environment.worker("w2")
         wait_until(lambda: second.is_ready() and bool(second.account()), 90)
-        play.put(storm.events(1_000))
-        play.settle()
+        environment.put(products.events(1_000))
+        environment.settle()
         assert sum(first.account().values()) > 0
-        play.put(storm.events(300))
+        environment.put(products.events(300))
         second.kill()
-        play.workers.remove(second)
-        play.lose(second)
-        play.settle()
-        storm.judge(play)
+        environment.workers.remove(second)
+        environment.lose(second)
+        environment.settle()
+        products.check(environment)
 
         account = first.account()
         assert first.stop() == 0
-        play.lose(first)
+        environment.lose(first)
         first.restart()
         wait_until(first.is_ready, 60)
         assert first.account() == account
-        play.put([product(number, 1) for number in range(60)])
-        play.settle()
+        environment.put([product(number, 1) for number in range(60)])
+        environment.settle()
         again = first.account()
         assert again["stale"] + again["duplicate"] == account["stale"] + account["duplicate"] + 60
-        storm.judge(play)
+        products.check(environment)
 
 
 def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path) as kafka, scene(KafkaSettings(kafka.bootstrap, tmp_path)) as play:
-        worker = play.worker()
+    with (
+        EmbeddedKafka(tmp_path) as kafka,
+        running_environment(KafkaSettings(kafka.bootstrap, tmp_path)) as environment,
+    ):
+        worker = environment.worker()
         wait_until(worker.is_ready, 60)
         for pid in kafka.pids.values():
             os.kill(pid, signal.SIGSTOP)
@@ -166,40 +171,42 @@ def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> 
 def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(
     kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
-    with scene(kafka_settings) as play:
-        worker = play.worker()
+    with running_environment(kafka_settings) as environment:
+        worker = environment.worker()
         wait_until(worker.is_ready, 60)
-        assert play.worker().wait() == NameTakenError.exit_code  # in the same directory
-        assert play.worker(data_dir=tmp_path / "beside").wait() == NameTakenError.exit_code
-        assert play.worker(machine=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
-        play.workers = [worker]
-        play.put([product(1, 1)])
-        play.settle()
+        assert environment.worker().wait() == NameTakenError.exit_code  # in the same directory
+        assert environment.worker(data_dir=tmp_path / "beside").wait() == NameTakenError.exit_code
+        assert environment.worker(machine=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
+        environment.workers = [worker]
+        environment.put([product(1, 1)])
+        environment.settle()
         assert worker.stop() == 0
 
 
 def test_a_worker_that_lost_its_directory_gets_its_place_back_at_once(kafka_settings: KafkaSettings) -> None:
-    with scene(kafka_settings) as play:
-        worker = play.worker()
+    with running_environment(kafka_settings) as environment:
+        worker = environment.worker()
         wait_until(worker.is_ready, 60)
         worker.kill()
-        play.lose(worker)
+        environment.lose(worker)
         worker.restart()
-        wait_until(worker.is_ready, play.settings.kafka.session_timeout - 1)
+        wait_until(worker.is_ready, environment.settings.kafka.session_timeout - 1)
 
 
 def test_a_worker_whose_place_another_took_ends_for_good(
     kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
-    with scene(kafka_settings) as play:
-        worker = play.worker()
+    with running_environment(kafka_settings) as environment:
+        worker = environment.worker()
         wait_until(worker.is_ready, 60)
         mine = Path(TRANSLATE_APP) / worker.name / "member"
         copied = tmp_path / "elsewhere" / "data" / mine
         copied.parent.mkdir(parents=True)
-        shutil.copy(play.settings.data_dir / mine, copied)  # so it takes itself for the first one's next life
-        other = play.worker(machine=tmp_path / "elsewhere")
+        shutil.copy(
+            environment.settings.data_dir / mine, copied
+        )  # so it takes itself for the first one's next life
+        other = environment.worker(machine=tmp_path / "elsewhere")
         assert worker.wait() == NameTakenError.exit_code
-        play.workers = [other]
-        play.put([product(1, 1)])
-        play.settle()
+        environment.workers = [other]
+        environment.put([product(1, 1)])
+        environment.settle()

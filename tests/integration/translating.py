@@ -126,7 +126,7 @@ class Worker:
         return counts
 
 
-class Scene:
+class Environment:
     """A broker, workers, and what lies on the topics."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
@@ -180,7 +180,7 @@ class Scene:
     def messages(self, topic: str) -> Iterator[Message]:
         """Everything on a topic, partition by partition."""
         name = topics.full_name(self.settings, topic)
-        consumer = Consumer({**client_config(self.settings), "group.id": "judge"})
+        consumer = Consumer({**client_config(self.settings), "group.id": "test"})
         try:
             count = len(consumer.list_topics(name, 10).topics[name].partitions)
             for number in range(count):
@@ -204,7 +204,7 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(kafka: KafkaSettings) -> Iterator[Scene]:
+def running_environment(kafka: KafkaSettings) -> Iterator[Environment]:
     """A scene whose workers end with it."""
-    with Scene(kafka) as play:
-        yield play
+    with Environment(kafka) as environment:
+        yield environment

@@ -1,4 +1,4 @@
-"""The way of a case's events: signed, checked and kept as the gateway does, then judged by the rules."""
+"""A case's events: signed, checked and kept as the gateway does, then given to the rules."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Rules:
         self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
 
     def hear(self, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> tuple[Result, list[Record]]:
-        """Judge the next event of its topic: the verdict, and what is to be told."""
+        """Apply the rules to the next event of its topic: the result, and the records that follow."""
         kind = Kind(dict(headers)["pipeline-kind"].decode())
         event, feed = read(key, body, headers, kind, Stores(self._feeds))
         row = self._rows.get(event.key)
@@ -75,7 +75,7 @@ class Rules:
 
 
 class CaseShop:
-    """The shop of a case, and our stages up to the records that Connectif is to be told."""
+    """The shop of a case, and our stages up to the records that Connectif is to be sent."""
 
     def __init__(self, case: Case, settings: Settings) -> None:
         self._case = case
@@ -95,7 +95,7 @@ class CaseShop:
         return future
 
     def sends(self, event: Event) -> list[Record]:
-        """Send one event at its own time; what is to be told because of it."""
+        """Send one event at its own time; the records that follow from it."""
         self._now = event.received.timestamp()
         path = PREFIX + f"{self._case.platform}/{STORE}".encode()
         route = self._gateway.route(path)

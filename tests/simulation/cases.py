@@ -78,7 +78,7 @@ class Expected(_Part):
         answers: the status of the gateway's answer to each event, in the same way.
         lines: by purchase and product id: of all its lines, what is named.
         line_names: names of the lines of all purchases, in any order.
-        uses: what is told of coupon codes, in its order: the code, and whether it is used.
+        uses: what is recorded of coupon codes, in its order: the code, and whether it is used.
         readme_names: what step 3 of the README's set-up must name.
     """
 

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from pipeline.deliver.state.consent import CLOCKS_MS, WITHDRAWN
 from pipeline.records import ContactRecord, Op, Origin, Receipt, Record, RecordKind
-from tests.simulation.witness import Witness
+from tests.simulation.consent_log import ConsentLog
 
 #: So long after a question what rests on its answer may arrive: a call, or an export and imports.
 CALL_MS, EXPORT_MS = 90_000, 900_000
 STATUS = "_newsletterSubscriptionStatus"
 
 
-class Judged(Protocol):
+class Checked(Protocol):
     """What was said, and what Connectif holds."""
 
     said: list[Record]
@@ -26,14 +26,14 @@ class Judged(Protocol):
     def made(self, kind: str, account: str) -> dict[str, int]:
         """How often each key was created."""
 
-    def witness(self, account: str) -> Witness | None:
+    def consent_log(self, account: str) -> ConsentLog | None:
         """What was heard of consent; None where nobody withdraws in Connectif."""
 
     def receipts(self) -> list[Receipt]:
         """Every receipt."""
 
     def fresh(self) -> float:
-        """Seconds within which `subscribed` is told unasked."""
+        """Seconds within which `subscribed` is sent without a question."""
 
 
 class _Person:
@@ -60,28 +60,28 @@ class _Person:
         return self.words.get(Origin.CUSTOMER, self.words.get(Origin.ORDER))
 
 
-def judge_consent(world: Judged, account: str, said: Sequence[ContactRecord]) -> None:
+def check_consent(environment: Checked, account: str, said: Sequence[ContactRecord]) -> None:
     """Compare; asserts that nobody is subscribed, or was, against a withdrawal that is not older."""
-    held, witness = world.holds("contacts", account), world.witness(account)
+    held, consent_log = environment.holds("contacts", account), environment.consent_log(account)
     people: defaultdict[str, _Person] = defaultdict(_Person)
     for record in said:
         people[record.id].hear(record)
     for email, person in people.items():
         if email not in held:
-            continue  # deleted: judged elsewhere
+            continue  # deleted: checked elsewhere
         status = held[email].get(STATUS, "none")
-        left = [] if witness is None else _told_apart(world, email, witness.withdrawn[email])
-        crossed = witness is not None and _crossed(witness, left, email, person, world.fresh())
+        left = [] if consent_log is None else _distinct(environment, email, consent_log.withdrawn[email])
+        crossed = consent_log is not None and _crossed(consent_log, left, email, person, environment.fresh())
         wanted = _wanted(person, max(left, default=None))
         if crossed or wanted is None or status == wanted:
             continue
         # An answer that was lost, and a withdrawal that the shop had sent itself: the safe side is kept.
-        safe = status != "subscribed" and person.left and _kept_back(world, email)
+        safe = status != "subscribed" and person.left and _kept_back(environment, email)
         assert safe, f"{email} is {status}, not {wanted}; said {person.words}, left {left}"
 
 
-def _kept_back(world: Judged, email: str) -> bool:
-    receipts = (one for one in world.receipts() if one.kind is RecordKind.CONTACT and one.id == email)
+def _kept_back(environment: Checked, email: str) -> bool:
+    receipts = (one for one in environment.receipts() if one.kind is RecordKind.CONTACT and one.id == email)
     return any(WITHDRAWN in receipt.notes for receipt in receipts)
 
 
@@ -97,8 +97,8 @@ def _wanted(person: _Person, left: float | None) -> str | None:
     return "unsubscribed" if left >= moment else None
 
 
-def _told_apart(world: Judged, email: str, withdrawn: Sequence[float]) -> list[float]:
-    """Without those made just as Connectif was told of an older one: its date is the same for both."""
+def _distinct(environment: Checked, email: str, withdrawn: Sequence[float]) -> list[float]:
+    """Without those made just as Connectif was sent an older one: its date is the same for both."""
     if not withdrawn:
         return []
     ours = [
@@ -106,29 +106,31 @@ def _told_apart(world: Judged, email: str, withdrawn: Sequence[float]) -> list[f
             one.unsubscribing_ms,
             one.at_ms,
         )  # all clocks are one here: a withdrawal outside of it is the person's
-        for one in world.receipts()
+        for one in environment.receipts()
         if one.kind is RecordKind.CONTACT and one.id == email and one.unsubscribing_ms is not None
     ]
     return [left for left in withdrawn if not any(begin <= left <= end for begin, end in ours)]
 
 
 def _crossed(
-    witness: Witness, withdrawn: Sequence[float], email: str, person: _Person, seconds: float
+    consent_log: ConsentLog, withdrawn: Sequence[float], email: str, person: _Person, seconds: float
 ) -> bool:
     """Whether a withdrawal and `subscribed` crossed on their ways, as they may; asserts that they may."""
     crossed = False
     for left in withdrawn:
         newest = max(person.moments, default=0)
-        for told in (at for at in witness.subscribed[email] if at > left):
+        for sent_at in (at for at in consent_log.subscribed[email] if at > left):
             if newest > left:
                 continue  # a newer word, or a tie
-            fresh = told - newest <= seconds * 1_000 + CALL_MS
-            before = [asked for asked in witness.asked(email) if asked.at_ms <= told]
+            fresh = sent_at - newest <= seconds * 1_000 + CALL_MS
+            before = [asked for asked in consent_log.asked(email) if asked.at_ms <= sent_at]
             asked = any(
-                one.at_ms <= left and told - one.at_ms <= (EXPORT_MS if one.everybody else CALL_MS)
+                one.at_ms <= left and sent_at - one.at_ms <= (EXPORT_MS if one.everybody else CALL_MS)
                 for one in before[-1:] or ()
             )
-            words = f"{email} was subscribed at {told}, having left at {left}; newest word {newest}, {before}"
+            words = (
+                f"{email} was subscribed at {sent_at}, having left at {left}; newest word {newest}, {before}"
+            )
             assert fresh or asked, words
             crossed = True
     return crossed

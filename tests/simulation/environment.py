@@ -1,4 +1,4 @@
-"""The deliver stage against the sandbox: shops that talk, a worker that lives and dies, and a judge."""
+"""The deliver stage against the sandbox: shops, a worker that is killed, and what Connectif then holds."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from pipeline.sandbox.connectif.http.app import ConnectifSandbox
 from pipeline.sandbox.connectif.http.ledger import LedgerQuery, account_ledger
 from pipeline.sandbox.connectif.http.transport import SandboxTransport
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
+from tests.simulation.consent_log import ConsentLog
 from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
 from tests.simulation.virtual import LoopClock, wall
-from tests.simulation.witness import Witness
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 ROUND = 50
@@ -53,27 +53,27 @@ def settings_for(tmp: Path, accounts: Iterable[str] = ("acme",), **deliver: Any)
 class Life:
     """One process of the deliver worker, from its start to its end."""
 
-    def __init__(self, world: Environment, worker: str) -> None:
-        self._world = world
-        cluster = world.cluster
-        self._post = MemoryPost(cluster, world.chance)
+    def __init__(self, environment: Environment, worker: str) -> None:
+        self._environment = environment
+        cluster = environment.cluster
+        self._post = MemoryPost(cluster, environment.chance)
         names = ("pending", "delivered", "tally")
         self.tables = Tables(*(MemoryTable(name, cluster) for name in names))
-        self._receipt_writer = ReceiptWriter(world.settings, wall)
+        self._receipt_writer = ReceiptWriter(environment.settings, wall)
         self.partition_state = PartitionState(0, self.tables, self._receipt_writer)
         self.errors: list[BaseException] = []
         self.account_manager = AccountManager[MemoryStep](
-            world.settings,
+            environment.settings,
             ManagerDependencies(
                 worker=worker,
-                directory=Path(world.settings.data_dir) / worker,
+                directory=Path(environment.settings.data_dir) / worker,
                 committer=self._post,
                 receipt_writer=self._receipt_writer,
                 fatal=self.errors.append,
                 heard=lambda *_: None,
                 wall=wall,
-                random=world.chance.random,
-                transport=world.transport,
+                random=environment.chance.random,
+                transport=environment.transport,
             ),
         )
         self._processor = TwoPhaseProcessor[MemoryStep](self._post, self.account_manager.settled)
@@ -83,7 +83,7 @@ class Life:
     async def start(self) -> None:
         """Load, catch up with the receipts, and deliver."""
         await self.partition_state.load()
-        behind = len(self._world.cluster.topic(self._receipt_writer.receipts))
+        behind = len(self._environment.cluster.topic(self._receipt_writer.receipts))
         self._spawn(self._post.run())
         for kind in RecordKind:
             self._spawn(self._records(kind))
@@ -145,12 +145,12 @@ class Life:
 
     async def _next(self, topic: str) -> list[tuple[int, bytes]]:
         """The next round of a topic."""
-        log = self._world.cluster.topic(topic)
+        log = self._environment.cluster.topic(topic)
         place = f"at:{topic}"
-        start = self._read.setdefault(place, self._world.cluster.committed.get(topic, 0))
+        start = self._read.setdefault(place, self._environment.cluster.committed.get(topic, 0))
         self._read.setdefault(topic, start)
         while len(log) <= start:
-            await self._world.cluster.arrived.wait(math.inf)
+            await self._environment.cluster.arrived.wait(math.inf)
         values = log[start : start + ROUND]
         self._read[place] = start + len(values)
         return [(start + number, value or b"") for number, (_, value, _) in enumerate(values)]
@@ -160,7 +160,7 @@ class Life:
 
 
 class _Network(httpx.AsyncBaseTransport):
-    """A way to the sandbox that takes its time, there and back."""
+    """A network to the sandbox with a delay in both directions."""
 
     def __init__(
         self, inner: httpx.AsyncBaseTransport, chance: random.Random, step: Callable[[], None]
@@ -205,18 +205,18 @@ class Environment:
             SandboxTransport(self.sandbox), self.chance, self.cluster.step
         )
         self.said: list[Record] = []
-        self.witnesses = {name: Witness(account) for name, account in self.sandbox.accounts.items()}
+        self.consent_logs = {name: ConsentLog(account) for name, account in self.sandbox.accounts.items()}
 
     def withdraw(self, account: str, email: str) -> None:
         """A person unsubscribes by a mail of Connectif's; no shop hears of it."""
-        self.witnesses[account].withdraw(email)
+        self.consent_logs[account].withdraw(email)
 
-    def witness(self, account: str = "acme") -> Witness:
+    def consent_log(self, account: str = "acme") -> ConsentLog:
         """What was heard of consent."""
-        return self.witnesses[account]
+        return self.consent_logs[account]
 
     def fresh(self) -> float:
-        """Seconds within which `subscribed` is told unasked."""
+        """Seconds within which `subscribed` is sent without a question."""
         return self.settings.deliver.consent_fresh
 
     def say(self, record: Record) -> None:
@@ -242,12 +242,12 @@ class Environment:
         )
         return read and not +life.partition_state.versions and not self.cluster.table("pending")
 
-    # What the judge looks at.
+    # For the checks.
 
     def receipts(self) -> list[Receipt]:
         """Every receipt, repeats included."""
         topic = self.cluster.topic(ReceiptWriter(self.settings, wall).receipts)
-        unread = topic[len(self._receipts) :]  # each is parsed once, however often the judge looks
+        unread = topic[len(self._receipts) :]  # each is parsed once, however often they are asked for
         self._receipts += [Receipt.model_validate_json(value or b"") for _, value, _ in unread]
         return self._receipts.copy()
 

@@ -1,4 +1,4 @@
-"""A storm as a plan made from a seed before it begins, so that it can be told again with parts left out."""
+"""A fault scenario, planned from a seed before it begins: it can be repeated with parts left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAULTS = (
     FaultRule(effect="import_error", probability=0.2, rows=5, **IMPORTS),
     FaultRule(effect="import_cancelled", probability=0.1, **IMPORTS),
 )
-#: Seconds within which `subscribed` is told unasked.
+#: Seconds within which `subscribed` is sent without a question.
 FRESH = (0.0, 5.0, 5.0, 600.0)
 #: Unknown points of the API: any of these may be how it is.
 READINGS: Mapping[str, Sequence[Any]] = {
@@ -52,7 +52,7 @@ READINGS: Mapping[str, Sequence[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A rule in force from a moment on, in seconds from the beginning, until `ends`; None: until the calm."""
+    """A rule in force from a moment on, in seconds from the beginning; `ends` None: until the last action."""
 
     rule: FaultRule
     at: float = 0.0
@@ -100,7 +100,7 @@ class Plan:
         return [*self.turns, *self.faults, *self.actions, *([self.others] if self.others else [])]
 
     def only(self, kept: Sequence[int]) -> Plan:
-        """The plan with these parts, by their places in `parts`; what a deed left out waited is waited."""
+        """The plan with these parts, by their places in `parts`; the waits of actions left out are kept."""
         places = set(kept)
         numbers = itertools.count()
         turns = tuple(turn for turn in self.turns if next(numbers) in places)
@@ -116,7 +116,7 @@ class Plan:
 
 
 def plan_of(seed: int) -> Plan:
-    """The storm of a seed: each has some of everything that can go wrong, and a few have nothing of it."""
+    """The scenario of a seed: most have some of everything that can go wrong, and a few nothing of it."""
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
     switches = {name: chance.choice(values) for name, values in READINGS.items()}
     backfill, withdrawals = chance.choice((0.0, 0.0, 0.3, 0.7)), chance.choice((False, True, True))

@@ -1,4 +1,4 @@
-"""A shop's own bodies on a stage: each goes through the translate rules, and what follows is delivered."""
+"""A shop's own bodies in a scenario: each goes through the translate rules, and what follows is delivered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.shops.base import StoreContext
 from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import EventPosition, Feed, Outcome, apply
 from pipeline.translate.state import EntityState
-from tests.simulation.shop import Hearer
+from tests.simulation.shop import RecordSink
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -22,8 +22,8 @@ RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 class Front:
     """One store of the account `acme`; each of its deliveries is a new one."""
 
-    def __init__(self, world: Hearer, platform: AnyPlatform, store: StoreContext) -> None:
-        self._world = world
+    def __init__(self, environment: RecordSink, platform: AnyPlatform, store: StoreContext) -> None:
+        self._environment = environment
         self.store = store
         self._platform = platform
         self._states: dict[str, EntityState] = defaultdict(EntityState)
@@ -36,5 +36,5 @@ class Front:
         feed = Feed(self.store, self._platform, "acme")
         result = apply(event, EventPosition("shop.orders", 0, offset), self._states[event.entity], feed)
         for emission in result.emissions:
-            self._world.say(RECORD.validate_json(emission.value))
+            self._environment.say(RECORD.validate_json(emission.value))
         return result.outcome

@@ -1,7 +1,7 @@
-"""A store and Connectif without time and calls: what is told of each key waits in a list of one state.
+"""A store and Connectif without time and calls: what is to be sent of each key waits in a list of one state.
 
 The adapters, the rules and what deliver makes of two versions are the program's own; queues, calls and their
-failures are the storms' business.
+failures are what the fault scenarios test.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from tests.platforms import IN_TESTS
 from tests.simulation.case_shop import STORE, Rules, settings_of
 from tests.simulation.cases import Case, Event, Expected, Given
 
-#: 2023-11-14T22:00:00Z: minute 0 of these stories.
+#: 2023-11-14T22:00:00Z: minute 0 of these tests.
 BEGIN = 1_699_999_200
 
 Key = tuple[RecordKind, str]
 
 
 def moment(minute: float) -> datetime:
-    """Minutes of a story -> a moment, UTC."""
+    """Minutes of a test -> a moment, UTC."""
     return datetime.fromtimestamp(BEGIN + 60 * minute, UTC)
 
 
@@ -79,7 +79,7 @@ class OnLists:
         return result.outcome
 
     def deliver(self) -> None:
-        """All that waits is told, or found to be no news."""
+        """All that waits is sent, or found to be no news."""
         for (kind, record_id), state in self._waiting.items():
             told = self._told.get((kind, record_id))
             command = diff(told, state)
@@ -97,7 +97,7 @@ class OnLists:
         self._waiting[key] = state if known is None else merged(known, state)
 
     def _take(self, record_id: str, state: State, command: Command) -> None:
-        """What Connectif holds after a verdict."""
+        """What Connectif holds after a command."""
         match command:
             case PutContact(fields, delete_first):
                 if delete_first:

@@ -1,6 +1,6 @@
-"""A storm that failed, told again and made small: `python -m tests.simulation.rerun SEED`.
+"""A fault scenario that failed, repeated and made small: `python -m tests.simulation.rerun SEED`.
 
-Parts of its plan (deeds, faults, turns of workers) are left out, first many at a time, then one by one, for
+Parts of its plan (actions, faults, turns of workers) are left out, first many at a time, then one by one, for
 as long as it still fails in the same way; what remains is printed.
 """
 
@@ -52,8 +52,8 @@ def shown(part: object) -> str:
     """A part in a line, without what is as always."""
     match part:
         case (float(pause), ShopAction(what=what, args=args, given=given, lane=lane)):
-            told = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in given.items())])
-            return f"after {pause:.3f} s, {lane}: {what}({told})"
+            shown = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in given.items())])
+            return f"after {pause:.3f} s, {lane}: {what}({shown})"
         case Fault(rule=rule, at=at, ends=ends):
             return f"fault from {at:.3f} to {ends}: {rule.model_dump(exclude_defaults=True)}"
         case float(every):
@@ -71,7 +71,7 @@ def main() -> int:
     plan = plan_of(options.seed)
     error = failure(plan)
     if error is None:
-        print(f"storm {options.seed} leaves nothing missing, twice or old")
+        print(f"fault scenario {options.seed} leaves nothing missing, twice or old")
         return 0
     if not options.whole:
         first = place_of(error)
@@ -83,7 +83,7 @@ def main() -> int:
 
         plan = plan.only(shrink(len(plan.parts()), fails))
         error = failure(plan) or error
-    print(f"storm {options.seed}: switches {dict(plan.switches)}, settings {dict(plan.settings)}")
+    print(f"fault scenario {options.seed}: switches {dict(plan.switches)}, settings {dict(plan.settings)}")
     for part in plan.parts():
         print(f"  {shown(part)}")
     traceback.print_exception(error)

@@ -1,4 +1,4 @@
-"""A plan carried out on virtual time, and judged by the sandbox's ledger."""
+"""A plan carried out on virtual time, and checked against the sandbox's ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 
 from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
-from tests.simulation import oracle, virtual
+from tests.simulation import expected_state, virtual
 from tests.simulation.environment import Environment, Life, settings_for
 from tests.simulation.fault_scenario import Fault, Plan
 from tests.simulation.shop import Shop
@@ -32,30 +32,30 @@ def run_faults(plan: Plan, directory: Path) -> None:
 
 async def _run_faults(plan: Plan, directory: Path) -> None:
     settings = settings_for(directory, **plan.settings)
-    world = Environment(settings, plan.seed, ApiBehaviour().changed(plan.switches))
-    async with _trouble(world, plan):
-        raging = asyncio.create_task(_actions(world, plan))
-        life = await _lives(world, plan)
-        await raging
-    await world.settle(life, within=7_200)
-    oracle.judge(world)
-    world.accounted(life)
-    _limit_kept(world, alone=not plan.others)
+    environment = Environment(settings, plan.seed, ApiBehaviour().changed(plan.switches))
+    async with _faults_and_others(environment, plan):
+        acting = asyncio.create_task(_actions(environment, plan))
+        life = await _lives(environment, plan)
+        await acting
+    await environment.settle(life, within=7_200)
+    expected_state.check_state(environment)
+    environment.accounted(life)
+    _limit_kept(environment, alone=not plan.others)
     await life.stop()
 
 
-async def _actions(world: Environment, plan: Plan) -> None:
-    shop = Shop(world, withdraw=world.withdraw)
+async def _actions(environment: Environment, plan: Plan) -> None:
+    shop = Shop(environment, withdraw=environment.withdraw)
     for pause, action in plan.actions:
         await asyncio.sleep(pause)
         action.do(shop)
 
 
-async def _lives(world: Environment, plan: Plan) -> Life:
-    life = Life(world, "w1")
+async def _lives(environment: Environment, plan: Plan) -> Life:
+    life = Life(environment, "w1")
     starting = asyncio.create_task(life.start())
     for turn in plan.turns:
-        await world.cluster.steps(turn.steps, within=60.0)
+        await environment.cluster.steps(turn.steps, within=60.0)
         if life.errors:
             raise life.errors[0]
         if turn.how != "kill":
@@ -66,29 +66,29 @@ async def _lives(world: Environment, plan: Plan) -> Life:
             with contextlib.suppress(asyncio.CancelledError):
                 await starting
             await life.kill()
-        life = Life(world, turn.worker)
+        life = Life(environment, turn.worker)
         starting = asyncio.create_task(life.start())
     await starting
     return life
 
 
 @contextlib.asynccontextmanager
-async def _trouble(world: Environment, plan: Plan) -> AsyncIterator[None]:
+async def _faults_and_others(environment: Environment, plan: Plan) -> AsyncIterator[None]:
     """Faults and others, for as long as the shop speaks."""
-    tasks = [asyncio.create_task(_fault(world, fault)) for fault in plan.faults]
+    tasks = [asyncio.create_task(_fault(environment, fault)) for fault in plan.faults]
     if plan.others:
-        tasks.append(asyncio.create_task(_others(world, plan.others)))
+        tasks.append(asyncio.create_task(_others(environment, plan.others)))
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        world.sandbox.simulation.faults.clear()
+        environment.sandbox.simulation.faults.clear()
 
 
-async def _fault(world: Environment, fault: Fault) -> None:
-    faults = world.sandbox.simulation.faults
+async def _fault(environment: Environment, fault: Fault) -> None:
+    faults = environment.sandbox.simulation.faults
     await asyncio.sleep(fault.at)
     faults.add([fault.rule])
     number = max(int(str(rule["id"])) for rule in faults.report())
@@ -97,22 +97,22 @@ async def _fault(world: Environment, fault: Fault) -> None:
         faults.clear(number)
 
 
-async def _others(world: Environment, every: float) -> None:
-    key = world.settings.accounts["acme"].api_key.get_secret_value()
+async def _others(environment: Environment, every: float) -> None:
+    key = environment.settings.accounts["acme"].api_key.get_secret_value()
     headers = {"Authorization": f"apiKey {key}"}
-    async with httpx.AsyncClient(transport=world.transport, headers=headers) as client:
+    async with httpx.AsyncClient(transport=environment.transport, headers=headers) as client:
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 await client.get(f"http://localhost{OTHERS}")
             await asyncio.sleep(every)
 
 
-def _limit_kept(world: Environment, *, alone: bool) -> None:
+def _limit_kept(environment: Environment, *, alone: bool) -> None:
     """No call was refused for our own calls: alone none at all, and never more in a window than the limit."""
     if alone:
-        world.limit_kept()
+        environment.limit_kept()
         return
-    account = world.sandbox.accounts["acme"]
+    account = environment.sandbox.accounts["acme"]
     recent: deque[float] = deque()
     times = sorted(
         call.time
@@ -121,6 +121,6 @@ def _limit_kept(world: Environment, *, alone: bool) -> None:
     )
     for time in times:
         recent.append(time)
-        while recent[0] <= time - world.settings.accounts["acme"].window_seconds:
+        while recent[0] <= time - environment.settings.accounts["acme"].window_seconds:
             recent.popleft()
         assert len(recent) <= account.limit, f"{len(recent)} calls of ours in one window"

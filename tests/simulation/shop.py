@@ -26,8 +26,8 @@ from pipeline.records import (
 from tests.simulation import virtual
 
 
-class Hearer(Protocol):
-    """Where a shop's words go."""
+class RecordSink(Protocol):
+    """What takes a shop's records."""
 
     def say(self, record: Record) -> None:
         """A record comes out of the translate stage."""
@@ -51,13 +51,13 @@ class Shop:
 
     def __init__(
         self,
-        world: Hearer,
+        environment: RecordSink,
         account: str = "acme",
         lane: Lane = Lane.LIVE,
         wall: Callable[[], float] = virtual.wall,
         withdraw: Callable[[str, str], None] = lambda _account, _email: None,
     ) -> None:
-        self._world = world
+        self._environment = environment
         self._account = account
         self._lane = lane
         self._offsets = itertools.count()
@@ -89,12 +89,12 @@ class Shop:
             newsletter_ms=common["version"] - int(ago * 1_000) if newsletter else None,
             **fields,
         )
-        self._world.say(ContactRecord(**common, body=body))
+        self._environment.say(ContactRecord(**common, body=body))
 
     def customer_without_address(self, external_id: str, **fields: Any) -> None:
         """A customer known by the shop's id alone."""
         body = Contact(email="", external_id=external_id, **fields)
-        self._world.say(ContactRecord(**self._common(external_id, Origin.CUSTOMER), body=body))
+        self._environment.say(ContactRecord(**self._common(external_id, Origin.CUSTOMER), body=body))
 
     def withdraw(self, email: str) -> None:
         """The person unsubscribes by a mail of Connectif's: the shop hears nothing."""
@@ -105,23 +105,23 @@ class Shop:
         record = ContactRecord(
             **self._common(email, Origin.CUSTOMER), op=Op.RETRACT, body=Contact(email=email)
         )
-        self._world.say(record)
+        self._environment.say(record)
 
     def product(self, product_id: str, **fields: Any) -> None:
         """A product's own event."""
         body = Product(product_id=product_id, **(_product(product_id) | {"is_blacklisted": False} | fields))
-        self._world.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), body=body))
+        self._environment.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), body=body))
 
     def stub(self, product_id: str, **fields: Any) -> None:
         """A product as an order names it."""
         known = _product(product_id, name="from an order") | {"is_blacklisted": True} | fields
         body = Product(product_id=product_id, **known)
-        self._world.say(ProductRecord(**self._common(product_id, Origin.ORDER), body=body))
+        self._environment.say(ProductRecord(**self._common(product_id, Origin.ORDER), body=body))
 
     def patch(self, product_id: str, op: Op = Op.PATCH, **fields: Any) -> None:
         """Some fields of a product."""
         body = Product(product_id=product_id, **fields)
-        self._world.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), op=op, body=body))
+        self._environment.say(ProductRecord(**self._common(product_id, Origin.CATALOGUE), op=op, body=body))
 
     def order(self, order_id: str, email: str, *products: str, total: str = "10.00") -> None:
         """A sold order: its contact, its products, its purchase."""
@@ -160,12 +160,12 @@ class Shop:
             total_quantity=len(lines),
             lines=lines,
         )
-        self._world.say(PurchaseRecord(**self._common(order_id, Origin.ORDER), body=body))
+        self._environment.say(PurchaseRecord(**self._common(order_id, Origin.ORDER), body=body))
 
     def cancel(self, order_id: str) -> None:
         """A cancelled order."""
         record = PurchaseRecord(**self._common(order_id, Origin.ORDER), op=Op.RETRACT, body=None)
-        self._world.say(record)
+        self._environment.say(record)
 
     def _common(self, record_id: str, origin: Origin) -> dict[str, Any]:
         version = self._clock.next()

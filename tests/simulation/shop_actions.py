@@ -1,4 +1,4 @@
-"""A shop that says everything at once, for a while, while things go wrong."""
+"""What a shop does in a fault scenario: a seeded order of statements of every kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.events import Lane
 from pipeline.records import Op, Origin, Subscription
 from tests.simulation.shop import Shop
 
-#: How old a word is when it is told, in seconds.
+#: How old a statement is when the shop makes it, in seconds.
 AGO = (0.0, 0.0, 8.0, 30.0, 3_600.0)
 SAID: tuple[Subscription | None, ...] = ("subscribed", "unsubscribed", None)
 
@@ -38,8 +38,8 @@ class ShopActions:
         chance: decides.
         people: how many buy.
         products: how many are sold.
-        backfill: share of the deeds that come in the backfill's lane.
-        withdrawals: whether people unsubscribe by Connectif's mails as well, and old consent is told again.
+        backfill: share of the actions that come in the backfill's lane.
+        withdrawals: whether people unsubscribe by Connectif's mails as well, and old consent is stated again.
     """
 
     def __init__(
@@ -111,14 +111,14 @@ class ShopActions:
         return f"{self._chance.randint(1, 99)}.{self._chance.randint(0, 99):02d}"
 
 
-class FaultRun:
-    """Deeds done to a shop."""
+class ShopLoad:
+    """A seeded load of one shop."""
 
     def __init__(self, shop: Shop, seed: int) -> None:
         self._shop = shop
         self._actions = ShopActions(random.Random(seed))  # noqa: S311 - repeatable chance is the point
 
-    def rage_at_once(self, actions: int) -> None:
-        """So many deeds at once."""
+    def act(self, actions: int) -> None:
+        """So many actions at once."""
         for _ in range(actions):
             self._actions.next().do(self._shop)

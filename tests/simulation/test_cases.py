@@ -58,30 +58,30 @@ async def _played(case: Case, directory: Path, *, together: bool) -> End:
         directory: for the workers' files.
         together: whether nothing is delivered before the last event has arrived.
     """
-    world = Environment(settings_of(case, directory))
-    _hold(world, case)
-    life = Life(world, "w1")
+    environment = Environment(settings_of(case, directory))
+    _hold(environment, case)
+    life = Life(environment, "w1")
     await life.start()
-    shop = CaseShop(case, world.settings)
+    shop = CaseShop(case, environment.settings)
     waiting: list[Record] = []
     for event in case.events:
         await asyncio.sleep(max(0.0, event.received.timestamp() - virtual.wall()))
         waiting += shop.sends(event)
         if not together or event is case.events[-1]:
             for record in waiting:
-                world.say(record)
+                environment.say(record)
             waiting.clear()
-            await world.settle(life, within=SETTLED_WITHIN)
-    world.limit_kept()
+            await environment.settle(life, within=SETTLED_WITHIN)
+    environment.limit_kept()
     await life.stop()
-    return End({kind: world.holds(kind) for kind in ("contacts", "products", "purchases")}, shop)
+    return End({kind: environment.holds(kind) for kind in ("contacts", "products", "purchases")}, shop)
 
 
-def _hold(world: Environment, case: Case) -> None:
+def _hold(environment: Environment, case: Case) -> None:
     """Let Connectif hold what it held before."""
-    account, at = world.sandbox.accounts[ACCOUNT], virtual.wall() - BEFORE
+    account, at = environment.sandbox.accounts[ACCOUNT], virtual.wall() - BEFORE
     for email, fields in case.given.connectif.contacts.items():
-        account.data.contacts.patch("email", email, fields, at, world.sandbox.simulation.behaviour)
+        account.data.contacts.patch("email", email, fields, at, environment.sandbox.simulation.behaviour)
     for product_id, fields in case.given.connectif.products.items():
         account.data.products.patch(product_id, fields, at)
 
@@ -127,7 +127,7 @@ def _step_three() -> str:
     ("case", "purchase_id"),
     [("woocommerce/order-renumbered", "2023-15"), ("shopify/renamed-order", "#ES1001")],
 )
-def test_the_workflows_of_an_order_that_was_told_do_not_run_again_under_its_new_id(
+def test_the_workflows_of_an_order_that_was_sent_do_not_run_again_under_its_new_id(
     case: str, purchase_id: str, tmp_path: Path
 ) -> None:
     end = _play(read(FOLDER / case), tmp_path)

@@ -88,23 +88,23 @@ async def heard(history: list[Said], directory: Path, *, ticks: bool) -> tuple[s
     first = event("customers/update", hello, 0.5, 0)
     given = Given(store={"consent_from_orders": ticks})
     case = Case(platform="shopify", name="", events=[first], given=given, expected=Expected())
-    world = Environment(settings_of(case, directory))
-    life, shop = Life(world, "w1"), CaseShop(case, world.settings)
+    environment = Environment(settings_of(case, directory))
+    life, shop = Life(environment, "w1"), CaseShop(case, environment.settings)
     await life.start()
     words: list[Word] = []
 
     def send(sent: Event) -> None:
         for record in shop.sends(sent):
-            world.say(record)
+            environment.say(record)
 
     send(first)
-    await world.settle(life, within=600)
+    await environment.settle(life, within=600)
     for number, said in enumerate(history, 1):
         arrival = number * APART
         at = arrival - said.delay + number / 60  # no two at one second
         await asyncio.sleep(max(0.0, BEGIN + 60 * arrival + 60 - virtual.wall()))
         if said.what == "left":
-            words += _leave(world, (virtual.wall() - BEGIN) / 60)
+            words += _leave(environment, (virtual.wall() - BEGIN) / 60)
         elif said.what == "tick":
             send(event("orders/paid", order(number, at), arrival + 1, number))
             words += [Word(at, subscribed=True, of="order")] if ticks else []
@@ -114,19 +114,21 @@ async def heard(history: list[Said], directory: Path, *, ticks: bool) -> tuple[s
             if said.what != "pending":
                 words.append(Word(at, said.what == "subscribed", "shop"))
         if said.delivered:
-            await world.settle(life, within=600)
-    await world.settle(life, within=600)
+            await environment.settle(life, within=600)
+    await environment.settle(life, within=600)
     await life.stop()
-    return world.holds("contacts")[ANA].get(STATUS), words
+    return environment.holds("contacts")[ANA].get(STATUS), words
 
 
-def _leave(world: Environment, minute: float) -> list[Word]:
+def _leave(environment: Environment, minute: float) -> list[Word]:
     """The link in a mail of Connectif's, where Ana gets any."""
-    contacts = world.sandbox.accounts[ACCOUNT].data.contacts
+    contacts = environment.sandbox.accounts[ACCOUNT].data.contacts
     entry = contacts.find("email", ANA)
     if entry is None or entry.body.get(STATUS) == "unsubscribed":
         return []
-    contacts.patch("email", ANA, {STATUS: "unsubscribed"}, virtual.wall(), world.sandbox.simulation.behaviour)
+    contacts.patch(
+        "email", ANA, {STATUS: "unsubscribed"}, virtual.wall(), environment.sandbox.simulation.behaviour
+    )
     return [Word(minute, subscribed=False, of="connectif")]
 
 

@@ -10,245 +10,245 @@ import pytest
 
 from pipeline.records import Outcome
 from tests.simulation import virtual
-from tests.simulation.scenario import Stage, minutes, play
+from tests.simulation.scenario import Scenario, minutes, run_scenario
 
 GONE, LOST = "DELETE /purchases/purchase-id/{purchaseId}", "timeout_after_store"
 
 
-async def _told(stage: Stage) -> int:
+async def _told(scenario: Scenario) -> int:
     """An order of 10.00 that Connectif holds; returns the calls so far."""
-    stage.shop.order("o1", "ann@example.com", "p1", total="10.00")
-    await stage.settle()
-    return len(stage.calls())
+    scenario.shop.order("o1", "ann@example.com", "p1", total="10.00")
+    await scenario.settle()
+    return len(scenario.calls())
 
 
-def _since(stage: Stage, before: int) -> list[tuple[str, int]]:
-    return [(method, status) for method, _, status in stage.calls()[before:]]
+def _since(scenario: Scenario, before: int) -> list[tuple[str, int]]:
+    return [(method, status) for method, _, status in scenario.calls()[before:]]
 
 
-def _total(stage: Stage) -> float | None:
-    held = stage.world.holds("purchases").get("o1", {})
+def _total(scenario: Scenario) -> float | None:
+    held = scenario.environment.holds("purchases").get("o1", {})
     total: float | None = held.get("totalPrice")
     return total
 
 
 @pytest.mark.parametrize("effect", ["timeout", LOST])
 def test_a_replacement_whose_post_is_not_answered_is_not_deleted_again(tmp_path: Path, effect: str) -> None:
-    async def story(stage: Stage) -> None:
-        before = await _told(stage)
-        stage.fault(effect, method="POST", route="/purchases*", count=1)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
-        await stage.settle()
-        assert _total(stage) == 20
-        assert stage.world.made("purchases") == {"o1": 2}
+    async def steps(scenario: Scenario) -> None:
+        before = await _told(scenario)
+        scenario.fault(effect, method="POST", route="/purchases*", count=1)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        await scenario.settle()
+        assert _total(scenario) == 20
+        assert scenario.environment.made("purchases") == {"o1": 2}
         lost = [("POST", 409), ("GET", 200)]
-        assert _since(stage, before) == [
+        assert _since(scenario, before) == [
             ("DELETE", 204),
             ("POST", 0),
             *(lost if effect == LOST else [("POST", 201)]),
         ]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("effect", ["timeout", LOST])
-def test_an_order_that_returns_to_what_was_told_while_its_delete_is_not_answered_is_there(
+def test_an_order_that_returns_to_what_was_sent_while_its_delete_is_not_answered_is_there(
     tmp_path: Path, effect: str
 ) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        stage.fault(effect, method="DELETE", route="/purchases*", count=1)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        scenario.fault(effect, method="DELETE", route="/purchases*", count=1)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
         await asyncio.sleep(32)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="10.00")
-        await stage.settle()
-        assert _total(stage) == 10
-        assert stage.world.made("purchases")["o1"] == (2 if effect == LOST else 1)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="10.00")
+        await scenario.settle()
+        assert _total(scenario) == 10
+        assert scenario.environment.made("purchases")["o1"] == (2 if effect == LOST else 1)
 
-    play(tmp_path, story, retry_min=60.0)
+    run_scenario(tmp_path, steps, retry_min=60.0)
 
 
 def test_a_cancellation_whose_answer_is_lost_is_asked_for_again(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        before = await _told(stage)
-        stage.fault(LOST, method="DELETE", route="/purchases*", count=1)
-        stage.shop.cancel("o1")
-        await stage.settle()
-        assert _total(stage) is None
-        assert _since(stage, before) == [("DELETE", 0), ("DELETE", 204)]
+    async def steps(scenario: Scenario) -> None:
+        before = await _told(scenario)
+        scenario.fault(LOST, method="DELETE", route="/purchases*", count=1)
+        scenario.shop.cancel("o1")
+        await scenario.settle()
+        assert _total(scenario) is None
+        assert _since(scenario, before) == [("DELETE", 0), ("DELETE", 204)]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("then", ["cancelled", "changed", "as before"])
 def test_what_is_said_after_a_crash_between_delete_and_post_counts(tmp_path: Path, then: str) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        stage.fault("timeout", method="POST", route="/purchases*", seconds=300)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        scenario.fault("timeout", method="POST", route="/purchases*", seconds=300)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
         await asyncio.sleep(5)
-        assert _total(stage) is None
+        assert _total(scenario) is None
         if then == "cancelled":
-            stage.shop.cancel("o1")
+            scenario.shop.cancel("o1")
         else:
-            stage.shop.purchase("o1", "ann@example.com", "p1", total="30" if then == "changed" else "10")
-        await stage.restart()
-        stage.heal()
-        await stage.settle()
-        assert _total(stage) == {"cancelled": None, "changed": 30, "as before": 10}[then]
+            scenario.shop.purchase("o1", "ann@example.com", "p1", total="30" if then == "changed" else "10")
+        await scenario.restart()
+        scenario.heal()
+        await scenario.settle()
+        assert _total(scenario) == {"cancelled": None, "changed": 30, "as before": 10}[then]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("moment", range(0, 60, 4))
 def test_killed_at_any_moment_of_a_replacement_it_ends_as_the_shop_said(tmp_path: Path, moment: int) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
         await asyncio.sleep(moment / 100)
-        await stage.restart()
-        await stage.settle()
-        assert _total(stage) == 20
-        assert stage.world.holds("purchases")["o1"]["triggerPurchaseEvent"] is False
+        await scenario.restart()
+        await scenario.settle()
+        assert _total(scenario) == 20
+        assert scenario.environment.holds("purchases")["o1"]["triggerPurchaseEvent"] is False
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_an_order_cancelled_while_its_answer_is_lost_and_sold_again_triggers_once(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault(LOST, method="POST", route="/purchases*", count=1)
-        stage.shop.order("o1", "ann@example.com", "p1")
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault(LOST, method="POST", route="/purchases*", count=1)
+        scenario.shop.order("o1", "ann@example.com", "p1")
         await asyncio.sleep(32)
-        assert _total(stage) == 10
-        stage.shop.cancel("o1")
-        await stage.settle()
-        assert stage.routes()[GONE] == 1
-        stage.shop.purchase("o1", "ann@example.com", "p1")
-        await stage.settle()
-        assert stage.world.holds("purchases")["o1"]["triggerPurchaseEvent"] is False
+        assert _total(scenario) == 10
+        scenario.shop.cancel("o1")
+        await scenario.settle()
+        assert scenario.routes()[GONE] == 1
+        scenario.shop.purchase("o1", "ann@example.com", "p1")
+        await scenario.settle()
+        assert scenario.environment.holds("purchases")["o1"]["triggerPurchaseEvent"] is False
 
-    play(tmp_path, story, retry_min=60.0)
+    run_scenario(tmp_path, steps, retry_min=60.0)
 
 
 def test_where_an_id_cannot_be_used_again_a_changed_order_is_dead_after_seven_calls(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        before = await _told(stage)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
-        await stage.settle()
-        assert stage.ends("purchase", "o1")[-1] == (Outcome.DEAD, "id_used_up")
-        assert _since(stage, before) == [("DELETE", 204), *[("POST", 409), ("GET", 404)] * 3]
+    async def steps(scenario: Scenario) -> None:
+        before = await _told(scenario)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        await scenario.settle()
+        assert scenario.ends("purchase", "o1")[-1] == (Outcome.DEAD, "id_used_up")
+        assert _since(scenario, before) == [("DELETE", 204), *[("POST", 409), ("GET", 404)] * 3]
 
-    play(tmp_path, story, switches={"reuse_deleted_purchase_id": False})
+    run_scenario(tmp_path, steps, switches={"reuse_deleted_purchase_id": False})
 
 
-def test_where_an_id_cannot_be_used_again_an_order_sold_again_is_dead_and_not_taken_for_told(
+def test_where_an_id_cannot_be_used_again_an_order_sold_again_is_dead_and_not_taken_for_sent(
     tmp_path: Path,
 ) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        stage.shop.cancel("o1")
-        await stage.settle()
-        stage.shop.purchase("o1", "ann@example.com", "p1")
-        await stage.settle()
-        assert stage.ends("purchase", "o1")[-1] == (Outcome.DEAD, "id_used_up")
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        scenario.shop.cancel("o1")
+        await scenario.settle()
+        scenario.shop.purchase("o1", "ann@example.com", "p1")
+        await scenario.settle()
+        assert scenario.ends("purchase", "o1")[-1] == (Outcome.DEAD, "id_used_up")
 
-    play(tmp_path, story, switches={"reuse_deleted_purchase_id": False})
+    run_scenario(tmp_path, steps, switches={"reuse_deleted_purchase_id": False})
 
 
 @pytest.mark.parametrize("lost", ["contact", "product"])
 def test_what_connectif_lost_before_a_replacement_is_made_again_between_its_calls(
     tmp_path: Path, lost: str
 ) -> None:
-    async def story(stage: Stage) -> None:
-        before = await _told(stage)
-        _lose(stage, lost)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
-        await stage.settle()
-        assert _total(stage) == 20
-        assert _since(stage, before) == [("DELETE", 204), ("POST", 400), ("PATCH", 200), ("POST", 201)]
+    async def steps(scenario: Scenario) -> None:
+        before = await _told(scenario)
+        _lose(scenario, lost)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        await scenario.settle()
+        assert _total(scenario) == 20
+        assert _since(scenario, before) == [("DELETE", 204), ("POST", 400), ("PATCH", 200), ("POST", 201)]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_a_repair_is_remembered_though_a_newer_version_takes_the_place_of_the_one_that_made_it(
     tmp_path: Path,
 ) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        _lose(stage, "contact")
-        stage.fault("error", method="POST", route="/purchases*", after=1, count=1)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        _lose(scenario, "contact")
+        scenario.fault("error", method="POST", route="/purchases*", after=1, count=1)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
         await asyncio.sleep(3)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="30.00")
-        await stage.settle()
-        assert stage.ends("purchase", "o1")[1] == (Outcome.SUPERSEDED, "newer")
-        assert stage.receipt("purchase", "o1").repaired == ("contact|ann@example.com",)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="30.00")
+        await scenario.settle()
+        assert scenario.ends("purchase", "o1")[1] == (Outcome.SUPERSEDED, "newer")
+        assert scenario.receipt("purchase", "o1").repaired == ("contact|ann@example.com",)
 
-    play(tmp_path, story, retry_min=60.0)
+    run_scenario(tmp_path, steps, retry_min=60.0)
 
 
-def test_a_replacement_stands_aside_for_a_lost_product_that_an_import_carries(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
+def test_a_replacement_waits_for_a_lost_product_that_an_import_carries(tmp_path: Path) -> None:
+    async def steps(scenario: Scenario) -> None:
         for number in range(1_000):
-            stage.shop.product(f"p{number}")
-        await stage.settle()
-        await _told(stage)
-        _lose(stage, "product")
-        stage.fault("import_stuck", count=1)
+            scenario.shop.product(f"p{number}")
+        await scenario.settle()
+        await _told(scenario)
+        _lose(scenario, "product")
+        scenario.fault("import_stuck", count=1)
         for number in range(1_000):
-            stage.shop.product(f"p{number}", name="new")
+            scenario.shop.product(f"p{number}", name="new")
         await asyncio.sleep(15)
-        before = len(stage.calls())
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        before = len(scenario.calls())
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
         await minutes(3)
         # Asked again and again, it would use up every call that the import's polls leave.
-        assert Counter(_since(stage, before))["POST", 400] == 1
-        stage.heal()
-        await stage.settle()
-        assert _total(stage) == 20
-        assert stage.routes()[GONE] == 1
+        assert Counter(_since(scenario, before))["POST", 400] == 1
+        scenario.heal()
+        await scenario.settle()
+        assert _total(scenario) == 20
+        assert scenario.routes()[GONE] == 1
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_a_version_refused_for_good_leaves_no_purchase_until_the_next_one(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        await _told(stage)
-        stage.fault("error", status=422, method="POST", route="/purchases*", count=1)
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
-        await stage.settle()
-        assert stage.ends("purchase", "o1")[-1] == (Outcome.DEAD, "invalid")
-        assert _total(stage) is None
-        stage.shop.purchase("o1", "ann@example.com", "p1", total="10.00")
-        await stage.settle()
-        assert _total(stage) == 10
+    async def steps(scenario: Scenario) -> None:
+        await _told(scenario)
+        scenario.fault("error", status=422, method="POST", route="/purchases*", count=1)
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="20.00")
+        await scenario.settle()
+        assert scenario.ends("purchase", "o1")[-1] == (Outcome.DEAD, "invalid")
+        assert _total(scenario) is None
+        scenario.shop.purchase("o1", "ann@example.com", "p1", total="10.00")
+        await scenario.settle()
+        assert _total(scenario) == 10
 
-    play(tmp_path, story)
-
-
-def test_a_customer_deleted_and_refused_anew_is_told_by_the_next_event(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.shop.customer("ann@example.com", name="Ann")
-        await stage.settle()
-        stage.shop.forget("ann@example.com")
-        stage.fault("error", method="PATCH", route="/contacts*", status=422, count=1)
-        stage.shop.customer("ann@example.com", name="Anne")
-        await stage.settle()
-        assert stage.ends("contact", "ann@example.com")[-1] == (Outcome.DEAD, "invalid")
-        stage.shop.customer("ann@example.com", name="Ann")
-        await stage.settle()
-        assert stage.world.holds("contacts")["ann@example.com"]["_name"] == "Ann"
-
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
-def _lose(stage: Stage, what: str) -> None:
+def test_a_customer_deleted_and_refused_anew_is_sent_by_the_next_event(tmp_path: Path) -> None:
+    async def steps(scenario: Scenario) -> None:
+        scenario.shop.customer("ann@example.com", name="Ann")
+        await scenario.settle()
+        scenario.shop.forget("ann@example.com")
+        scenario.fault("error", method="PATCH", route="/contacts*", status=422, count=1)
+        scenario.shop.customer("ann@example.com", name="Anne")
+        await scenario.settle()
+        assert scenario.ends("contact", "ann@example.com")[-1] == (Outcome.DEAD, "invalid")
+        scenario.shop.customer("ann@example.com", name="Ann")
+        await scenario.settle()
+        assert scenario.environment.holds("contacts")["ann@example.com"]["_name"] == "Ann"
+
+    run_scenario(tmp_path, steps)
+
+
+def _lose(scenario: Scenario, what: str) -> None:
     """Somebody deletes it in Connectif."""
     if what == "contact":
-        contact = stage.connectif.data.contacts.find("email", "ann@example.com")
+        contact = scenario.connectif.data.contacts.find("email", "ann@example.com")
         assert contact is not None
-        stage.connectif.data.contacts.delete(contact, virtual.wall())
+        scenario.connectif.data.contacts.delete(contact, virtual.wall())
     else:
-        product = stage.connectif.data.products.storage.find("p1")
+        product = scenario.connectif.data.products.storage.find("p1")
         assert product is not None
-        stage.connectif.data.products.storage.delete(product, virtual.wall())
+        scenario.connectif.data.products.storage.delete(product, virtual.wall())

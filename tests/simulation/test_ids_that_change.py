@@ -116,7 +116,7 @@ class Trading:
         """Whose it is now."""
         return next((ident for ident, one in self.people.items() if one.address == address), None)
 
-    def play(self, ident: int, step: str) -> None:
+    def run_scenario(self, ident: int, step: str) -> None:
         """One step of one customer, where the shop allows it: an address, a statement, or the deletion."""
         self.minute += 1
         person, at = self.people[ident], moment(self.minute).isoformat()
@@ -169,7 +169,7 @@ def played(history: Steps, *, prompt: bool) -> Trading:
     """The end of a history; `prompt`: all is delivered before the next step, else where a step says so."""
     trading = Trading()
     for ident, step, delivered in history:
-        trading.play(ident, step)
+        trading.run_scenario(ident, step)
         if delivered or prompt:
             trading.store.deliver()
     trading.store.deliver()

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
-from tests.simulation.scenario import Stage, play
+from tests.simulation.scenario import Scenario, run_scenario
 
 POST = "POST /imports/"
 
 
-def _customers(stage: Stage, count: int, bad: tuple[int, ...] = ()) -> None:
+def _customers(scenario: Scenario, count: int, bad: tuple[int, ...] = ()) -> None:
     for number in range(count):
-        stage.shop.customer(_address(number, bad), name=f"Ann {number}", birthdate="1990-02-03")
+        scenario.shop.customer(_address(number, bad), name=f"Ann {number}", birthdate="1990-02-03")
 
 
 def _address(number: int, bad: tuple[int, ...] = ()) -> str:
@@ -25,167 +25,167 @@ def _address(number: int, bad: tuple[int, ...] = ()) -> str:
 
 
 def test_a_thousand_customers_cost_a_handful_of_calls(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        _customers(stage, 1_000)
-        await stage.settle()
-        assert len(stage.world.holds("contacts")) == 1_000
+    async def steps(scenario: Scenario) -> None:
+        _customers(scenario, 1_000)
+        await scenario.settle()
+        assert len(scenario.environment.holds("contacts")) == 1_000
         # A few go singly: before the rest is here, and in the places that nothing else can use meanwhile.
-        assert len(stage.calls()) < 30
-        assert stage.receipt("contact", "c900@example.com").reason == "imported"
+        assert len(scenario.calls()) < 30
+        assert scenario.receipt("contact", "c900@example.com").reason == "imported"
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("report", ["full", "row", "cells"])
 def test_refused_rows_are_found_and_answered_one_by_one(tmp_path: Path, report: str) -> None:
-    async def story(stage: Stage) -> None:
-        _customers(stage, 120, bad=(3, 40))
-        await stage.settle()
+    async def steps(scenario: Scenario) -> None:
+        _customers(scenario, 120, bad=(3, 40))
+        await scenario.settle()
         dead = [
             number
             for number in range(120)
-            if stage.ends("contact", _address(number, (3, 40)))[-1][0] is Outcome.DEAD
+            if scenario.ends("contact", _address(number, (3, 40)))[-1][0] is Outcome.DEAD
         ]
         assert dead == [3, 40]
-        assert stage.receipt("contact", _address(3, (3,))).status == 422
-        assert len(stage.world.holds("contacts")) == 118
-        assert len(stage.calls()) < 35
+        assert scenario.receipt("contact", _address(3, (3,))).status == 422
+        assert len(scenario.environment.holds("contacts")) == 118
+        assert len(scenario.calls()) < 35
 
-    play(tmp_path, story, switches={"error_report": report})
+    run_scenario(tmp_path, steps, switches={"error_report": report})
 
 
 def test_a_file_without_a_readable_report_is_halved_until_every_row_is_known(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("expired_url")
-        _customers(stage, 128, bad=(5,))
-        await stage.settle(within=1_800)
-        assert len(stage.world.holds("contacts")) == 127
-        assert stage.ends("contact", _address(5, (5,))) == [(Outcome.DEAD, "invalid")]
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("expired_url")
+        _customers(scenario, 128, bad=(5,))
+        await scenario.settle(within=1_800)
+        assert len(scenario.environment.holds("contacts")) == 127
+        assert scenario.ends("contact", _address(5, (5,))) == [(Outcome.DEAD, "invalid")]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("effect", ["import_error", "import_cancelled"])
 def test_an_import_that_comes_to_nothing_is_sent_again(tmp_path: Path, effect: str) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault(effect, method="POST", route="/imports*", count=2, rows=7)
-        _customers(stage, 120)
-        await stage.settle(within=1_800)
-        assert len(stage.world.holds("contacts")) == 120
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault(effect, method="POST", route="/imports*", count=2, rows=7)
+        _customers(scenario, 120)
+        await scenario.settle(within=1_800)
+        assert len(scenario.environment.holds("contacts")) == 120
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_an_import_stuck_for_too_long_is_sent_again(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("import_stuck", method="POST", route="/imports*", count=1)
-        _customers(stage, 120)
-        await stage.settle(within=3_600)
-        assert len(stage.world.holds("contacts")) == 120
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("import_stuck", method="POST", route="/imports*", count=1)
+        _customers(scenario, 120)
+        await scenario.settle(within=3_600)
+        assert len(scenario.environment.holds("contacts")) == 120
 
-    play(tmp_path, story, import_stuck_after=120.0, switches={"import_parallel": 4})
+    run_scenario(tmp_path, steps, import_stuck_after=120.0, switches={"import_parallel": 4})
 
 
 def test_a_full_queue_of_imports_is_waited_for_while_single_calls_go_on(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.shop.product("p1")
-        await stage.settle()
-        stage.fault("import_stuck", method="POST", route="/imports*", count=1)
-        stage.world.sandbox.simulation.behaviour = stage.world.sandbox.simulation.behaviour.changed(
-            {"max_imports": 1}
+    async def steps(scenario: Scenario) -> None:
+        scenario.shop.product("p1")
+        await scenario.settle()
+        scenario.fault("import_stuck", method="POST", route="/imports*", count=1)
+        scenario.environment.sandbox.simulation.behaviour = (
+            scenario.environment.sandbox.simulation.behaviour.changed({"max_imports": 1})
         )
         for number in range(120):
-            stage.shop.product(f"q{number}")
+            scenario.shop.product(f"q{number}")
         await asyncio.sleep(10)
-        _customers(stage, 30)
-        stage.shop.order("o1", "c1@example.com", "p1")
+        _customers(scenario, 30)
+        scenario.shop.order("o1", "c1@example.com", "p1")
         await asyncio.sleep(60)
-        assert stage.world.holds("purchases").keys() == {"o1"}
-        stage.heal()
-        await stage.settle(within=900)
-        assert len(stage.world.holds("products")) == 121
+        assert scenario.environment.holds("purchases").keys() == {"o1"}
+        scenario.heal()
+        await scenario.settle(within=900)
+        assert len(scenario.environment.holds("products")) == 121
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_after_a_lost_answer_newer_data_waits_for_the_import_of_unknown_fate(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("timeout_after_store", method="POST", route="/imports*", count=1, seconds=300)
-        _customers(stage, 120)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("timeout_after_store", method="POST", route="/imports*", count=1, seconds=300)
+        _customers(scenario, 120)
         await asyncio.sleep(20)
-        stage.shop.customer("c1@example.com", name="Beatrice")
-        await stage.settle(within=900)
-        assert stage.world.holds("contacts")["c1@example.com"]["_name"] == "Beatrice"
+        scenario.shop.customer("c1@example.com", name="Beatrice")
+        await scenario.settle(within=900)
+        assert scenario.environment.holds("contacts")["c1@example.com"]["_name"] == "Beatrice"
 
-    play(tmp_path, story, switches={"import_queue_seconds": 60.0})
+    run_scenario(tmp_path, steps, switches={"import_queue_seconds": 60.0})
 
 
 def test_after_a_restart_newer_data_waits_for_the_import_under_way(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        _customers(stage, 120)
+    async def steps(scenario: Scenario) -> None:
+        _customers(scenario, 120)
         await asyncio.sleep(8)
-        assert stage.routes()[POST] >= 1
-        await stage.restart()
-        stage.shop.customer("c1@example.com", name="Beatrice")
-        await stage.settle(within=900)
-        assert stage.world.holds("contacts")["c1@example.com"]["_name"] == "Beatrice"
+        assert scenario.routes()[POST] >= 1
+        await scenario.restart()
+        scenario.shop.customer("c1@example.com", name="Beatrice")
+        await scenario.settle(within=900)
+        assert scenario.environment.holds("contacts")["c1@example.com"]["_name"] == "Beatrice"
 
-    play(tmp_path, story, switches={"import_queue_seconds": 60.0})
+    run_scenario(tmp_path, steps, switches={"import_queue_seconds": 60.0})
 
 
 def test_an_empty_cell_never_clears_what_connectif_holds(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
+    async def steps(scenario: Scenario) -> None:
         for number in range(120):
             fields: dict[str, Any] = {"surname": "Jones"} if number % 2 else {"mobile_phone": "+34600000001"}
-            stage.shop.customer(f"c{number}@example.com", name="Ann", **fields)
-        await stage.settle()
+            scenario.shop.customer(f"c{number}@example.com", name="Ann", **fields)
+        await scenario.settle()
         for number in range(120):
             fields = {"mobile_phone": "+34600000001"} if number % 2 else {"surname": "Jones"}
-            stage.shop.customer(f"c{number}@example.com", name="Bea", **fields)
-        await stage.settle()
-        for body in stage.world.holds("contacts").values():
+            scenario.shop.customer(f"c{number}@example.com", name="Bea", **fields)
+        await scenario.settle()
+        for body in scenario.environment.holds("contacts").values():
             assert (body["_surname"], body["_mobilePhone"]) == ("Jones", "+34600000001")
 
-    play(tmp_path, story, switches={"import_empty_cell": "clear"})
+    run_scenario(tmp_path, steps, switches={"import_empty_cell": "clear"})
 
 
 def test_names_hostile_to_csv_arrive_as_they_are(tmp_path: Path) -> None:
     names = ['Ann "the, best"\r\nJones', "=cmd()", "Zoë 👩‍🚀", "שלום", ";|,", "'", " padded "]
 
-    async def story(stage: Stage) -> None:
+    async def steps(scenario: Scenario) -> None:
         for number in range(120):
-            stage.shop.product(f"p{number}", name=names[number % len(names)])
-        await stage.settle()
-        held = stage.world.holds("products")
-        assert stage.routes()[POST] > 0
+            scenario.shop.product(f"p{number}", name=names[number % len(names)])
+        await scenario.settle()
+        held = scenario.environment.holds("products")
+        assert scenario.routes()[POST] > 0
         for number in range(120):
             assert held[f"p{number}"]["name"] == names[number % len(names)]
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_coupons_reach_their_set_each_once(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        set_id = stage.connectif.data.coupon_sets.all()[0].id
+    async def steps(scenario: Scenario) -> None:
+        set_id = scenario.connectif.data.coupon_sets.all()[0].id
         for number in range(30):
-            _coupon(stage, set_id, f"CODE{number}", number)
-        await stage.settle()
+            _coupon(scenario, set_id, f"CODE{number}", number)
+        await scenario.settle()
         for number in range(5):
-            _coupon(stage, set_id, f"CODE{number}", 30 + number)
-        _coupon(stage, "0" * 24, "LOST", 40)
-        await stage.settle(within=900)
-        assert len(stage.connectif.data.coupon_sets.codes) == 30
-        assert stage.ends("coupon", f"{set_id}/CODE1") == [
+            _coupon(scenario, set_id, f"CODE{number}", 30 + number)
+        _coupon(scenario, "0" * 24, "LOST", 40)
+        await scenario.settle(within=900)
+        assert len(scenario.connectif.data.coupon_sets.codes) == 30
+        assert scenario.ends("coupon", f"{set_id}/CODE1") == [
             (Outcome.DELIVERED, "imported"),
             (Outcome.UNCHANGED, "same"),
         ]
-        assert stage.ends("coupon", f"{'0' * 24}/LOST")[-1][0] is Outcome.DEAD
+        assert scenario.ends("coupon", f"{'0' * 24}/LOST")[-1][0] is Outcome.DEAD
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
-def _coupon(stage: Stage, set_id: str, code: str, version: int) -> None:
-    stage.world.say(
+def _coupon(scenario: Scenario, set_id: str, code: str, version: int) -> None:
+    scenario.environment.say(
         CouponRecord(
             account="acme",
             store="acme-shop",
@@ -200,18 +200,18 @@ def _coupon(stage: Stage, set_id: str, code: str, version: int) -> None:
 
 
 def test_a_live_order_does_not_wait_for_an_import_that_is_late(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.shop.product("p1")
-        await stage.settle()
-        stage.fault("import_stuck", method="POST", route="/imports*", count=1)
-        _customers(stage, 120)
-        stage.shop.purchase("o1", "c60@example.com", "p1")
+    async def steps(scenario: Scenario) -> None:
+        scenario.shop.product("p1")
+        await scenario.settle()
+        scenario.fault("import_stuck", method="POST", route="/imports*", count=1)
+        _customers(scenario, 120)
+        scenario.shop.purchase("o1", "c60@example.com", "p1")
         await asyncio.sleep(60)
-        held = stage.world.holds("contacts")
-        assert stage.world.holds("purchases").keys() == {"o1"}
+        held = scenario.environment.holds("contacts")
+        assert scenario.environment.holds("purchases").keys() == {"o1"}
         assert "_name" not in held["c60@example.com"]
-        stage.heal()
-        await stage.settle(within=900)
-        assert stage.world.holds("contacts")["c60@example.com"]["_name"] == "Ann 60"
+        scenario.heal()
+        await scenario.settle(within=900)
+        assert scenario.environment.holds("contacts")["c60@example.com"]["_name"] == "Ann 60"
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)

@@ -72,25 +72,25 @@ def _is_of(answer: bytes, own: str, sent: bytes) -> bool:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_answer_that_is_not_its_own_delivers_or_buries_a_purchase(tmp_path: Path, seed: int) -> None:
-    async def told() -> None:
-        world = Environment(settings_for(tmp_path), seed)
-        network = _MixedUp(world.transport, random.Random(seed))  # noqa: S311 - repeatable chance
-        world.transport = network
-        life = Life(world, "w1")
+    async def run() -> None:
+        environment = Environment(settings_for(tmp_path), seed)
+        network = _MixedUp(environment.transport, random.Random(seed))  # noqa: S311 - repeatable chance
+        environment.transport = network
+        life = Life(environment, "w1")
         await life.start()
-        shop = Shop(world)
+        shop = Shop(environment)
         for number in range(COUNT):
             shop.order(f"order-{number}", f"c{number}@example.com", f"product-{number}")
         await asyncio.sleep(1_800)
-        held = world.holds("purchases")
-        ended = {r.id: r.outcome for r in world.receipts() if r.kind == "purchase"}
+        held = environment.holds("purchases")
+        ended = {r.id: r.outcome for r in environment.receipts() if r.kind == "purchase"}
         assert all(name in held for name, outcome in ended.items() if outcome is Outcome.DELIVERED)
         network.on = False
-        await world.settle(life, within=7_200)
-        assert len(world.holds("purchases")) == COUNT
-        assert set(world.made("purchases").values()) == {1}
-        assert not [r for r in world.receipts() if r.outcome is Outcome.DEAD]
-        world.accounted(life)
+        await environment.settle(life, within=7_200)
+        assert len(environment.holds("purchases")) == COUNT
+        assert set(environment.made("purchases").values()) == {1}
+        assert not [r for r in environment.receipts() if r.outcome is Outcome.DEAD]
+        environment.accounted(life)
         await life.stop()
 
-    virtual.run(told())
+    virtual.run(run())

@@ -1,4 +1,4 @@
-"""A proxy or a page for maintenance in Connectif's place: nothing is delivered, and nothing is buried."""
+"""A proxy or a page for maintenance in Connectif's place: nothing is delivered, nothing dead-lettered."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipeline.deliver.explain.explanation import explain_delivery
 from pipeline.records import Outcome
 from tests.simulation import virtual
 from tests.simulation.environment import Environment, Life, settings_for
-from tests.simulation.scenario import Stage, minutes, play
+from tests.simulation.scenario import Scenario, minutes, run_scenario
 from tests.simulation.shop import Shop
 
 PURCHASES = "/purchases/"
 
 
-def _orders(stage: Stage, count: int = 20) -> None:
+def _orders(scenario: Scenario, count: int = 20) -> None:
     for number in range(count):
-        stage.shop.order(f"o{number}", f"c{number}@example.com", "p1")
+        scenario.shop.order(f"o{number}", f"c{number}@example.com", "p1")
 
 
-def _nothing_is_dead(stage: Stage) -> None:
-    assert not [receipt for receipt in stage.world.receipts() if receipt.outcome is Outcome.DEAD]
+def _nothing_is_dead(scenario: Scenario) -> None:
+    assert not [receipt for receipt in scenario.environment.receipts() if receipt.outcome is Outcome.DEAD]
 
 
 @pytest.mark.parametrize("carried_out", [False, True])
@@ -36,18 +36,18 @@ def _nothing_is_dead(stage: Stage) -> None:
 def test_a_proxy_that_answers_every_purchase_delivers_and_buries_none(
     tmp_path: Path, status: int, effect: dict[str, Any], *, carried_out: bool
 ) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault(**effect, status=status, method="POST", route=PURCHASES, carried_out=carried_out)
-        _orders(stage)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault(**effect, status=status, method="POST", route=PURCHASES, carried_out=carried_out)
+        _orders(scenario)
         await minutes(30)
-        assert not stage.world.outcomes()["purchase", "delivered"]
-        stage.heal()
-        await stage.settle(within=3_600)
-        assert len(stage.world.holds("purchases")) == 20
-        assert set(stage.world.made("purchases").values()) == {1}
-        _nothing_is_dead(stage)
+        assert not scenario.environment.outcomes()["purchase", "delivered"]
+        scenario.heal()
+        await scenario.settle(within=3_600)
+        assert len(scenario.environment.holds("purchases")) == 20
+        assert set(scenario.environment.made("purchases").values()) == {1}
+        _nothing_is_dead(scenario)
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("status", [200, 206, 404, 409, 422])
@@ -55,73 +55,75 @@ def test_a_proxy_that_answers_every_purchase_delivers_and_buries_none(
 def test_a_page_for_contacts_products_and_imports_delivers_and_buries_none(
     tmp_path: Path, route: str, status: int
 ) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("page", status=status, route=route)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("page", status=status, route=route)
         for number in range(60):
-            stage.shop.customer(f"c{number}@example.com", name="Ann")
-            stage.shop.product(f"p{number}")
+            scenario.shop.customer(f"c{number}@example.com", name="Ann")
+            scenario.shop.product(f"p{number}")
         await minutes(30)
-        stage.heal()
-        await stage.settle(within=7_200)
-        assert len(stage.world.holds("contacts")) == 60
-        assert len(stage.world.holds("products")) == 60
-        _nothing_is_dead(stage)
+        scenario.heal()
+        await scenario.settle(within=7_200)
+        assert len(scenario.environment.holds("contacts")) == 60
+        assert len(scenario.environment.holds("products")) == 60
+        _nothing_is_dead(scenario)
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_page_in_the_place_of_a_deletion_takes_nothing_back(tmp_path: Path, status: int) -> None:
-    async def story(stage: Stage) -> None:
-        stage.shop.order("o1", "ann@example.com", "p1")
-        await stage.settle()
-        stage.fault("page", status=status, method="DELETE")
-        stage.shop.cancel("o1")
+    async def steps(scenario: Scenario) -> None:
+        scenario.shop.order("o1", "ann@example.com", "p1")
+        await scenario.settle()
+        scenario.fault("page", status=status, method="DELETE")
+        scenario.shop.cancel("o1")
         await minutes(30)
-        assert len(stage.ends("purchase", "o1")) == 1
-        stage.heal()
-        await stage.settle(within=1_800)
-        assert not stage.world.holds("purchases")
+        assert len(scenario.ends("purchase", "o1")) == 1
+        scenario.heal()
+        await scenario.settle(within=1_800)
+        assert not scenario.environment.holds("purchases")
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_every_purchase_refused_stops_the_account_though_contacts_are_taken(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("error", status=422, method="POST", route=PURCHASES)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("error", status=422, method="POST", route=PURCHASES)
         for number in range(260):
-            stage.shop.order(f"o{number}", f"c{number}@example.com", f"p{number}")
+            scenario.shop.order(f"o{number}", f"c{number}@example.com", f"p{number}")
         await minutes(60)
-        dead = stage.world.outcomes()["purchase", "dead"]
-        settings = stage.world.settings.deliver
+        dead = scenario.environment.outcomes()["purchase", "dead"]
+        settings = scenario.environment.settings.deliver
         assert settings.dead_in_a_row <= dead <= settings.dead_in_a_row + settings.concurrency
-        assert dict(stage.life.account_manager.accounts())["acme"].admission.health.stopped == "dead_in_a_row"
-        stage.heal()
-        await stage.restart()
-        await stage.settle(within=3_600)
-        assert len(stage.world.holds("purchases")) == 260 - dead
+        assert (
+            dict(scenario.life.account_manager.accounts())["acme"].admission.health.stopped == "dead_in_a_row"
+        )
+        scenario.heal()
+        await scenario.restart()
+        await scenario.settle(within=3_600)
+        assert len(scenario.environment.holds("purchases")) == 260 - dead
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 def test_an_outage_is_said_once_with_its_cause_and_once_when_it_is_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("bad_gateway")
-        _orders(stage)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("bad_gateway")
+        _orders(scenario)
         await minutes(120)
-        admission = dict(stage.life.account_manager.accounts())["acme"].admission
+        admission = dict(scenario.life.account_manager.accounts())["acme"].admission
         assert admission.call_failures.failing is not None
         assert admission.call_failures.failing.cause == "server_error"
-        explained = explain_delivery(dict(stage.life.account_manager.accounts())["acme"])
+        explained = explain_delivery(dict(scenario.life.account_manager.accounts())["acme"])
         assert "502" in explained["state"]
-        stage.heal()
-        await stage.settle(within=1_800)
+        scenario.heal()
+        await scenario.settle(within=1_800)
         assert admission.call_failures.failing is None
 
     caplog.set_level(logging.WARNING, "pipeline.deliver")
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
     began, ended = [record.getMessage() for record in caplog.records]
     assert "acme" in began
     assert "502" in began
@@ -132,46 +134,46 @@ def test_an_outage_is_said_once_with_its_cause_and_once_when_it_is_over(
 def test_an_absurd_retry_after_is_said_and_one_call_asks_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, after: str
 ) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("too_many_requests", count=1, headers={"Retry-After": after})
-        _orders(stage)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("too_many_requests", count=1, headers={"Retry-After": after})
+        _orders(scenario)
         await minutes(12)
-        assert len(stage.world.holds("purchases")) == 20
+        assert len(scenario.environment.holds("purchases")) == 20
 
     caplog.set_level(logging.WARNING, "pipeline.deliver")
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
     assert [record for record in caplog.records if "Retry-After" in record.getMessage()]
 
 
 def test_a_proxy_that_takes_no_large_files_gets_small_ones(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        stage.fault("page", status=413, method="POST", route="/imports/", count=6)
+    async def steps(scenario: Scenario) -> None:
+        scenario.fault("page", status=413, method="POST", route="/imports/", count=6)
         for number in range(2_000):
-            stage.shop.customer(f"c{number}@example.com", name=f"Ann {number}")
-        await stage.settle(within=7_200)
-        assert len(stage.world.holds("contacts")) == 2_000
-        admission = dict(stage.life.account_manager.accounts())["acme"].admission
+            scenario.shop.customer(f"c{number}@example.com", name=f"Ann {number}")
+        await scenario.settle(within=7_200)
+        assert len(scenario.environment.holds("contacts")) == 2_000
+        admission = dict(scenario.life.account_manager.accounts())["acme"].admission
         assert admission.health.failure == ""
 
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
 
 
 @pytest.mark.parametrize("link", [".evil.example/", "//evil.example/", "https://evil.example/", ":99999/"])
 def test_a_list_of_imports_that_goes_on_elsewhere_holds_up_no_contact(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, link: str
 ) -> None:
-    async def story(stage: Stage) -> None:
+    async def steps(scenario: Scenario) -> None:
         body = json.dumps({"results": [], "links": {"next": link}})
-        stage.fault("reply", status=200, body=body, method="GET", route="/imports/")
-        stage.shop.customer("ann@example.com", name="Ann")
-        await stage.settle()
-        await stage.restart()
-        stage.shop.customer("bea@example.com", name="Bea")
-        await stage.settle(within=120)
-        assert len(stage.world.holds("contacts")) == 2
+        scenario.fault("reply", status=200, body=body, method="GET", route="/imports/")
+        scenario.shop.customer("ann@example.com", name="Ann")
+        await scenario.settle()
+        await scenario.restart()
+        scenario.shop.customer("bea@example.com", name="Bea")
+        await scenario.settle(within=120)
+        assert len(scenario.environment.holds("contacts")) == 2
 
     caplog.set_level(logging.WARNING, "pipeline.deliver")
-    play(tmp_path, story)
+    run_scenario(tmp_path, steps)
     assert "is read no further" in caplog.text
     assert "evil" not in caplog.text
 
@@ -198,22 +200,22 @@ class _Uplink(httpx.AsyncBaseTransport):
 def test_a_slow_uplink_gets_there_and_is_no_outage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     uplink: list[_Uplink] = []
 
-    async def told() -> None:
-        world = Environment(settings_for(tmp_path))
-        uplink.append(_Uplink(world.transport, rate=5_000))
-        world.transport = uplink[0]
-        life = Life(world, "w1")
+    async def run() -> None:
+        environment = Environment(settings_for(tmp_path))
+        uplink.append(_Uplink(environment.transport, rate=5_000))
+        environment.transport = uplink[0]
+        life = Life(environment, "w1")
         await life.start()
-        shop = Shop(world)
+        shop = Shop(environment)
         for number in range(10_000):
             shop.customer(f"customer-{number}@example.com", name=f"Ann Marie {number}")
-        await world.settle(life, within=7_200)
-        assert len(world.holds("contacts")) == 10_000
-        world.accounted(life)
+        await environment.settle(life, within=7_200)
+        assert len(environment.holds("contacts")) == 10_000
+        environment.accounted(life)
         await life.stop()
 
     caplog.set_level(logging.WARNING, "pipeline.deliver")
-    virtual.run(told())
+    virtual.run(run())
     assert not caplog.records
     sizes = uplink[0].sizes
     assert max(sizes) > 200_000

@@ -1,4 +1,4 @@
-"""A failing storm is made small: what is left out does not matter, and what remains does."""
+"""A failing fault scenario is made small: what is left out does not matter, and what remains does."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class FakeLink:
 
 
 class Bench:
-    """An intake with its surroundings."""
+    """An intake with its dependencies."""
 
     def __init__(self, path: Path, kafka: FakeKafka, max_bytes: int = 1_000_000) -> None:
         self.path = path

@@ -23,7 +23,7 @@ def _told(*seen: Observation) -> list[tuple[int | None, float | None]]:
     return told
 
 
-def test_a_lower_limit_than_ours_is_told_once() -> None:
+def test_a_lower_limit_than_ours_is_reported_once() -> None:
     assert _told(
         Observation(limit=100),
         Observation(limit=60),
@@ -34,7 +34,7 @@ def test_a_lower_limit_than_ours_is_told_once() -> None:
     assert _told(Observation(limit=60), Observation(limit=1)) == [(60, None), (1, None)]
 
 
-def test_a_time_away_that_is_longer_than_is_obeyed_is_told_once_until_it_is_over() -> None:
+def test_a_time_away_that_is_longer_than_is_obeyed_is_reported_once_until_it_is_over() -> None:
     absurd = Observation(limited=True, retry_after=60_000)
     assert _told(absurd, absurd, Observation(limited=True), absurd) == [(None, 60_000)]
     assert len(_told(absurd, Observation(), absurd)) == 2

@@ -18,7 +18,7 @@ class _Account:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.wall = 1_000.0
-        self.trouble = CallFailures(self._tell)
+        self.failures = CallFailures(self._tell)
 
     def _tell(self, now: Failing | None, before: Failing | None) -> None:
         self.told.append(now.cause if now else f"over: {before.cause if before else ''}")
@@ -26,7 +26,7 @@ class _Account:
     def hear(self, *answers: Answer, route: str = "purchases", sign: Sign = Sign.AWAY) -> None:
         for answer in answers:
             heard = Sign.WELL if answer is WELL else sign
-            self.trouble.answered(route, heard, answer, self.wall, self.wall + 0.5)
+            self.failures.answered(route, heard, answer, self.wall, self.wall + 0.5)
             self.wall += 1
 
 
@@ -34,33 +34,33 @@ def test_one_failure_is_none() -> None:
     account = _Account()
     for _ in range(10):
         account.hear(DOWN, WELL)
-    assert (account.told, account.trouble.failing) == ([], None)
+    assert (account.told, account.failures.failing) == ([], None)
 
 
-def test_an_outage_is_told_once_and_its_end_once() -> None:
+def test_an_outage_is_reported_once_and_its_end_once() -> None:
     account = _Account()
     account.hear(*[DOWN] * 50)
-    failing = account.trouble.failing
+    failing = account.failures.failing
     assert failing == Failing("server_error", "503; a web page", 1_000.0, ("purchases",))
     assert "503" in failing.sentence
     account.hear(WELL, WELL)
-    assert (account.told, account.trouble.failing) == (["server_error", "over: server_error"], None)
+    assert (account.told, account.failures.failing) == (["server_error", "over: server_error"], None)
 
 
-def test_each_cause_of_one_outage_is_told_once_and_begins_with_it() -> None:
+def test_each_cause_of_one_outage_is_reported_once_and_begins_with_it() -> None:
     account = _Account()
     account.hear(*[DOWN, SILENT] * 20)
     assert account.told == ["timeout", "server_error"]
-    assert account.trouble.failing is not None
-    assert account.trouble.failing.since == 1_000.0
+    assert account.failures.failing is not None
+    assert account.failures.failing.since == 1_000.0
 
 
 def test_what_fails_on_every_route_is_over_with_the_first_success() -> None:
     account = _Account()
     for route in ("contacts", "purchases", "imports"):
         account.hear(DOWN, DOWN, route=route)
-    assert account.trouble.failing is not None
-    assert account.trouble.failing.routes == ("contacts", "imports", "purchases")
+    assert account.failures.failing is not None
+    assert account.failures.failing.routes == ("contacts", "imports", "purchases")
     account.hear(WELL, route="contacts")
     assert account.told == ["server_error", "over: server_error"]
 
@@ -71,8 +71,8 @@ def test_a_route_that_fails_while_others_succeed_is_trouble_until_it_succeeds_it
         account.hear(PAGE)
         account.hear(WELL, route="contacts")
     assert account.told == ["foreign"]
-    assert account.trouble.failing is not None
-    assert account.trouble.failing.routes == ("purchases",)
+    assert account.failures.failing is not None
+    assert account.failures.failing.routes == ("purchases",)
     account.hear(WELL)
     assert account.told == ["foreign", "over: foreign"]
 
@@ -99,15 +99,15 @@ def test_a_route_that_is_called_no_more_is_forgotten() -> None:
 def test_a_volley_that_fails_together_is_one_failure() -> None:
     account = _Account()
     for _ in range(8):
-        account.trouble.answered("purchases", Sign.AWAY, SILENT, 1_000.0, 1_030.0)
+        account.failures.answered("purchases", Sign.AWAY, SILENT, 1_000.0, 1_030.0)
     assert account.told == []
 
 
 def test_a_refused_key_is_known_at_once() -> None:
     account = _Account()
     account.hear(Answer(AnswerKind.UNAUTHORISED, 401, "401"), sign=Sign.REFUSED)
-    assert account.trouble.failing is not None
-    assert account.trouble.failing.sentence == "it does not accept the API key (401)"
+    assert account.failures.failing is not None
+    assert account.failures.failing.sentence == "it does not accept the API key (401)"
 
 
 @pytest.mark.parametrize("sign", [Sign.LIMITED, Sign.NOTHING])
@@ -121,8 +121,8 @@ def test_the_limit_and_the_size_of_a_file_are_no_trouble(sign: Sign) -> None:
 def test_every_cause_has_its_sentence(cause: Cause) -> None:
     account = _Account()
     account.hear(*[Answer(AnswerKind.UNAVAILABLE, cause=cause)] * 2)
-    assert account.trouble.failing is not None
-    assert account.trouble.failing.sentence != cause.value
+    assert account.failures.failing is not None
+    assert account.failures.failing.sentence != cause.value
 
 
 def test_a_route_that_is_not_there_tells_of_the_address() -> None:

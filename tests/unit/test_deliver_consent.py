@@ -97,7 +97,7 @@ def test_a_withdrawal_that_was_found_makes_every_word_that_is_not_newer_no_news(
         assert diff(told, newer) == PutContact({"newsletter": "subscribed"})
 
 
-def test_when_an_unsubscription_was_told_stays_known_as_connectif_keeps_its_date() -> None:
+def test_when_an_unsubscription_was_sent_stays_known_as_connectif_keeps_its_date() -> None:
     left = LastSentContact(consent={SEEN: (NOON, True)})
     told = remembered(left, withdrawn_ms=None, unsubscribing_ms=NOON, at_ms=NOON + 5)
     assert LastSentContact.from_json(told.to_json()).withdrew == (NOON, NOON + 5)
@@ -193,12 +193,12 @@ def test_nothing_is_given_after_it_was_received() -> None:
         (0, Lane.RETRY, False, True),
     ],
 )
-def test_only_a_live_word_of_late_is_told_unasked(age: int, lane: Lane, doubtful: bool, fresh: bool) -> None:
+def test_only_a_live_word_of_late_is_sent_unasked(age: int, lane: Lane, doubtful: bool, fresh: bool) -> None:
     waiting = _waiting(NOON, lane=lane)
     assert is_fresh(NOON, waiting, NOON + age * 1_000, 600.0, doubtful=doubtful) is fresh
 
 
-def test_a_word_that_may_have_been_told_against_a_withdrawal_is_taken_back() -> None:
+def test_a_word_that_may_have_been_sent_against_a_withdrawal_is_taken_back() -> None:
     command = PutContact({"name": "Ann", "newsletter": "subscribed"})
     there = Said("subscribed", NOON)
     assert without_consent(command, there, may_be_sent=False) == PutContact({"name": "Ann"})

@@ -204,7 +204,7 @@ def test_new_codes_for_a_set_that_has_enough_change_nothing() -> None:
     assert not bench.due(599.0)
 
 
-def test_a_code_that_the_worker_before_us_told_is_not_let_go() -> None:
+def test_a_code_that_the_worker_before_us_sent_is_not_let_go() -> None:
     bench = Bench()
     bench.add("a", "b")
     bench.take()

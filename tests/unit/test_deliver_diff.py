@@ -69,15 +69,15 @@ def _told(*states: Any) -> LastSent:
 
 
 class TestContacts:
-    def test_a_first_word_is_told_even_if_it_is_only_the_address(self) -> None:
+    def test_a_first_word_is_sent_even_if_it_is_only_the_address(self) -> None:
         assert diff(None, _contact(1)) == PutContact({})
 
-    def test_only_what_changed_is_told(self) -> None:
+    def test_only_what_changed_is_sent(self) -> None:
         told = _told(_contact(1, name="Ann", surname="Jones"))
         assert diff(told, _contact(2, name="Anna", surname="Jones")) == PutContact({"name": "Anna"})
         assert diff(told, _contact(2, name="Ann")) == Unchanged("same")
 
-    def test_what_is_older_than_told_is_left_out(self) -> None:
+    def test_what_is_older_than_sent_is_left_out(self) -> None:
         told = _told(_contact(5, name="Ann"))
         assert diff(told, _contact(4, name="Old", surname="Jones")) == PutContact({"surname": "Jones"})
 
@@ -85,7 +85,7 @@ class TestContacts:
         told = _told(_contact(1, name="Ann"), _contact(3, name="Ann"))
         assert diff(told, _contact(2, name="Bea")) == Unchanged("same")
 
-    def test_after_an_unclear_attempt_what_looks_the_same_is_told_again(self) -> None:
+    def test_after_an_unclear_attempt_what_looks_the_same_is_sent_again(self) -> None:
         told = _told(_contact(1, name="Ann", consent=(1, False)))
         again = diff(told, _contact(3, name="Ann", consent=(1, False)), maybe_sent=True)
         assert again == PutContact({"name": "Ann", "newsletter": "subscribed"})
@@ -109,7 +109,7 @@ class TestContacts:
 
 
 class TestProducts:
-    def test_a_stub_is_told_once_and_the_catalogue_after_it(self) -> None:
+    def test_a_stub_is_sent_once_and_the_catalogue_after_it(self) -> None:
         stub, own = _product(5, SEEN, name="s"), _product(1, name="Shirt")
         assert diff(None, stub) == PutProduct({"name": "s"})
         assert diff(_told(stub), _product(9, SEEN, name="t")) == Unchanged("known")
@@ -171,7 +171,7 @@ class TestPurchases:
         told = _told(_purchase(1, 0, BODY), _purchase(2, 0, None))
         assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
-    def test_what_may_have_been_told_is_remembered_once_it_was_deleted(self) -> None:
+    def test_what_may_have_been_sent_is_remembered_once_it_was_deleted(self) -> None:
         gone = _purchase(2, 0, None)
         assert apply(None, gone, delivered=False) is None  # never sent: a later sale is the first
         told = apply(None, gone, delivered=True)

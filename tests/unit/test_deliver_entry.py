@@ -76,7 +76,7 @@ def test_a_repeated_receipt_ends_nothing_twice() -> None:
     assert entry.settle(receipt) == (entry, None, None)
 
 
-def test_a_superseded_receipt_never_takes_out_what_is_to_be_told() -> None:
+def test_a_superseded_receipt_never_takes_out_what_is_to_be_sent() -> None:
     """It may have been written before a crash that lost the version which superseded this one."""
     entry, _ = NOTHING.accept(_purchase(0, 1), busy=False)
     assert entry.current is not None

@@ -140,7 +140,7 @@ def test_a_missing_route_is_no_answer_and_a_missing_element_is_one() -> None:
     assert sign_of(Answer(AnswerKind.INVALID, 422), may_be_absent=False) is Sign.WELL
 
 
-def test_each_change_of_a_stop_is_told_once() -> None:
+def test_each_change_of_a_stop_is_reported_once() -> None:
     told: list[tuple[str, str]] = []
     settings = DeliverSettings(dead_in_a_row=2)
     health = Health(settings, lambda: 1.0, lambda stopped, detail: told.append((stopped, detail)))

@@ -39,7 +39,7 @@ def test_where_it_does_not_say_the_looks_teach_it(took: float) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 50_000), st.floats(0, 1e4), st.floats(0, 1e4), st.integers(1, 40))))
-def test_nothing_it_is_told_makes_it_useless(told: list[tuple[int, float, float, int]]) -> None:
+def test_no_observation_makes_it_useless(told: list[tuple[int, float, float, int]]) -> None:
     durations = ImportDurations.unknown(60.0)
     for rows, one, other, polls in told:
         durations.learn(rows, longer_than=min(one, other), at_most=max(one, other), polls=polls)

@@ -87,21 +87,21 @@ def _beside_a_backfill(per_minute: float, seed: int) -> tuple[float, float]:
     """Live calls beside a backfill without end: the wait of 95 of 100, and the share of places used."""
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
     lanes, now, free, unused = Lanes(FLOORS, WINDOW), 0.0, LIMIT, 0.0
-    cooling: list[float] = []
+    expiring: list[float] = []
     queue: list[float] = []
     waits: list[float] = []
     arrival = chance.expovariate(per_minute / 60)
     end = 3_600.0
     while now < end:
-        while cooling and cooling[0] <= now:
-            heapq.heappop(cooling)
+        while expiring and expiring[0] <= now:
+            heapq.heappop(expiring)
             free += 1
         while arrival <= now:
             queue.append(arrival)
             arrival += chance.expovariate(per_minute / 60)
-        moments = [arrival, *cooling[:1]]
+        moments = [arrival, *expiring[:1]]
         if free:
-            returning = sorted(moment - now for moment in cooling)
+            returning = sorted(moment - now for moment in expiring)
             lane = LIVE if queue else BACKFILL
             pause = 0.0 if queue else lanes.wait(now, free=free, returning=returning, spacing=SPACING)
             if pause <= 1e-9:
@@ -109,7 +109,7 @@ def _beside_a_backfill(per_minute: float, seed: int) -> tuple[float, float]:
                     waits.append(now - queue.pop(0))
                 lanes.took(lane, {lane, BACKFILL}, now)
                 free -= 1
-                heapq.heappush(cooling, now + WINDOW + chance.uniform(0.1, 0.2))
+                heapq.heappush(expiring, now + WINDOW + chance.uniform(0.1, 0.2))
                 continue
             moments.append(now + pause)
         step = min(moment for moment in moments if moment > now)

@@ -179,7 +179,7 @@ class TestAPurchaseId:
         again = purchase("order|1", 3, "2.00", trigger=False)
         assert diff(None, again) == CreatePurchase(trigger=False, compare=False)
 
-    def test_told_before_orders_were_named_is_anyones(self) -> None:
+    def test_sent_before_orders_were_named_is_anyones(self) -> None:
         known = last_sent_from_json(purchase("", 1, "1.00").kind, [1, "00"])
         assert diff(known, purchase("order|1", 3, None)) == DeletePurchase()
 
@@ -196,7 +196,7 @@ class TestAVariant:
         assert diff(known, product("product|1", 9, Op.RETRACT)) == Unchanged("another_owner")
         assert diff(known, product("product|2", 9, Op.RETRACT)) == DeleteProduct()
 
-    def test_that_moved_while_it_waits_is_told_as_the_new_product_says(self) -> None:
+    def test_that_moved_while_it_waits_is_sent_as_the_new_product_says(self) -> None:
         hide = product("product|1", 9, Op.HIDE, availability="outofstock", is_blacklisted=True)
         moved = product("product|2", 5, name="Mug", availability="instock")
         assert diff(None, hide.merge(moved)) == PutProduct({"name": "Mug", "availability": "instock"})

@@ -129,36 +129,37 @@ def test_who_returns_out_of_turn_stands_where_it_is_told_to() -> None:
     assert queue.take(RETRY) == "c"
 
 
-def _do(queue: PendingQueue, deed: str, record_id: str, lane: Lane, number: int) -> None:
-    following = (lane, number) if deed == "renewed" else None
-    deeds: dict[str, Callable[[], object]] = {
+def _do(queue: PendingQueue, action: str, record_id: str, lane: Lane, number: int) -> None:
+    following = (lane, number) if action == "renewed" else None
+    actions: dict[str, Callable[[], object]] = {
         "add": lambda: queue.add(record_id, lane, number),
         "take": lambda: queue.take(lane),
         "pull": lambda: queue.pull(record_id),
         "hold": lambda: queue.hold(record_id),
         "back": lambda: queue.back(record_id),
         "release": lambda: queue.release(record_id, lane=lane),
-        "landed": lambda: queue.receipt_written(record_id),
+        "receipt": lambda: queue.receipt_written(record_id),
         "settled": lambda: queue.settled(record_id, following, certain=True),
         "renewed": lambda: queue.settled(record_id, following, certain=False),
         "at_once": lambda: queue.settle_at_once(record_id, lane, number),
     }
-    deeds[deed]()
+    actions[action]()
 
 
-_DEEDS = ("add", "take", "pull", "hold", "back", "release", "landed", "settled", "renewed", "at_once")
+_ACTIONS = ("add", "take", "pull", "hold", "back", "release", "receipt", "settled", "renewed", "at_once")
 
 
 @settings(max_examples=200)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(_DEEDS), st.sampled_from("abcd"), st.sampled_from(list(Lane))), max_size=40
+        st.tuples(st.sampled_from(_ACTIONS), st.sampled_from("abcd"), st.sampled_from(list(Lane))),
+        max_size=40,
     )
 )
-def test_the_counts_are_right_and_nobody_is_lost(deeds: list[tuple[str, str, Lane]]) -> None:
+def test_the_counts_are_right_and_nobody_is_lost(actions: list[tuple[str, str, Lane]]) -> None:
     queue = PendingQueue()
-    for number, (deed, record_id, lane) in enumerate(deeds):
-        _do(queue, deed, record_id, lane, number)
+    for number, (action, record_id, lane) in enumerate(actions):
+        _do(queue, action, record_id, lane, number)
     waiting = [record_id for record_id in "abcd" if queue.phase(record_id) is Phase.WAITING]
     assert queue.waiting == len(waiting)
     assert sum(map(queue.pending, LANES)) == len(queue)
@@ -200,7 +201,7 @@ def test_what_moves_to_a_faster_lane_leaves_no_stale_entries() -> None:
     assert [queue.take(LIVE) for _ in range(3)] == ["a0", "a1", "a2"]
 
 
-def test_what_is_superseded_while_held_and_hastened_is_told_once() -> None:
+def test_what_is_superseded_while_held_and_promoted_is_sent_once() -> None:
     queue = PendingQueue()
     for number in range(1_000):
         queue.add("a", BACKFILL, number)

@@ -42,7 +42,7 @@ def test_contacts_and_products_cost_a_handful_of_imports() -> None:
     assert 1 <= found.ratio < 1.02
 
 
-def test_customers_and_products_that_no_order_needs_are_told_as_well() -> None:
+def test_customers_and_products_that_no_order_needs_are_sent_as_well() -> None:
     found = forecast(_account(), DeliverSettings(), Volume(0, customers=2_000, products=300))
     assert found.orders == 0
     assert found.calls_per_order is None
@@ -63,7 +63,7 @@ def test_the_bound_is_the_windows_before_the_last(calls: int, seconds: float) ->
     assert least_seconds(calls, 100, 60) == seconds
 
 
-def test_the_bound_counts_the_live_orders_that_were_told_and_no_others() -> None:
+def test_the_bound_counts_the_live_orders_that_were_sent_and_no_others() -> None:
     # The volume is older than the live orders of its lane, so it may end before they are told.
     volume = Volume(3, Lane.LIVE, new_customers=0, customers=1, products=2, corrections=1, live_per_minute=1)
     found = forecast(_account(calls_per_minute=4), DeliverSettings(), volume)

@@ -24,7 +24,7 @@ CONTACT = RecordKind.CONTACT
 
 
 class Bench:
-    """A desk and a clerk; steps are confirmed at once."""
+    """A partition state and its two-phase processor; steps are confirmed at once."""
 
     def __init__(self, tmp_path: Any) -> None:
         self.said: list[Any] = []

@@ -270,7 +270,7 @@ def test_a_ledger_as_it_must_be_has_no_differences() -> None:
     assert differences("acme", WANTED, LEDGER) == []
 
 
-def test_every_way_to_be_wrong_is_told() -> None:
+def test_every_way_to_be_wrong_is_reported() -> None:
     wrong = LedgerContents(
         purchases={
             "7": {**LEDGER.purchases["7"], "totalPrice": 10.4, "totalQuantity": 2},

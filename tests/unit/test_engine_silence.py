@@ -26,7 +26,7 @@ def test_a_worker_that_hears_from_kafka_has_nothing_to_complain_of() -> None:
 
 
 @pytest.mark.parametrize(("group", "sender"), [(12.4, 0), (0, 12.4)])
-def test_silence_of_either_side_is_told_with_its_length(group: float, sender: float) -> None:
+def test_silence_of_either_side_is_reported_with_its_length(group: float, sender: float) -> None:
     assert complaint(group=group, sender=sender) == "Kafka has not answered for 12 s"
 
 

@@ -62,8 +62,8 @@ def test_a_damaged_store_is_set_aside_and_an_empty_one_takes_its_place(
     DAMAGE[kind](path)
     opened = PartitionStore(path, MEMORY)
     assert opened.position is None
-    (aside,) = tmp_path.glob("*.damaged-*")
-    assert aside.name in caplog.text
+    (kept,) = tmp_path.glob("*.damaged-*")
+    assert kept.name in caplog.text
     opened.apply({b"a": b"1"}, offset=0, at=99)
     assert dict(opened.items()) == {b"a": b"1"}
     opened.close()
@@ -109,7 +109,7 @@ def _reads(opened: PartitionStore) -> dict[str, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("read", ["get", "multi_get", "items"])
-def test_a_block_that_cannot_be_read_is_told_and_the_next_opening_starts_anew(
+def test_a_block_that_cannot_be_read_is_reported_and_the_next_opening_starts_anew(
     tmp_path: Path, read: str
 ) -> None:
     path = filled(tmp_path / "entities-3.db")

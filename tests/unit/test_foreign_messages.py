@@ -111,7 +111,7 @@ class Post:
 
 
 class DeliverStage:
-    """A partition's desk and clerk on tables in memory."""
+    """A partition's state and its two-phase processor, on tables in memory."""
 
     def __init__(self) -> None:
         self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
@@ -121,7 +121,7 @@ class DeliverStage:
         self.processor = TwoPhaseProcessor[MemoryStep](self.post, lambda _receipt: None)
 
     def restarted(self) -> PartitionState:
-        """The desk as a new process builds it."""
+        """The partition state as a new process builds it."""
         return PartitionState(0, self.tables, self.receipt_writer)
 
     async def goes_on(self) -> None:

@@ -104,7 +104,7 @@ def test_a_message_that_was_read_is_not_read_again() -> None:
     assert offsets(state.take(A, at(1, 2, 3))) == [3]
 
 
-def test_what_was_deleted_before_it_was_read_is_told_and_skipped() -> None:
+def test_what_was_deleted_before_it_was_read_is_reported_and_skipped() -> None:
     state = RangeProgress([OffsetRange(A, 0, 5), OffsetRange(B, 0, 5)])
     assert state.skip(A, PartitionExtent(0, 9)) is None
     assert state.skip(A, PartitionExtent(3, 9)) == LostRange(A, 0, 3)

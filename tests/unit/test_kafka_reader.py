@@ -74,7 +74,7 @@ def test_a_reading_that_waits_is_called_off(mock: Mock) -> None:
         values(reader, OffsetRange(PLACE, 0, 1), stop=lambda: True)
 
 
-def test_a_partition_that_ends_earlier_than_it_did_is_told(mock: Mock) -> None:
+def test_a_partition_that_ends_earlier_than_it_did_is_reported(mock: Mock) -> None:
     with (
         mock.reader() as reader,
         pytest.raises(RecordsGone, match="ends at 1, but ended at 9 before"),

@@ -74,7 +74,7 @@ def test_beside_others_in_a_sliding_window_it_is_seldom_refused(
 
 @pytest.mark.parametrize("others", [5, 40])
 @pytest.mark.parametrize("words", TOLD)
-def test_beside_others_in_a_sliding_window_a_place_of_ours_that_comes_back_is_used(
+def test_beside_others_in_a_sliding_window_a_slot_of_ours_that_comes_back_is_used(
     words: str, others: int
 ) -> None:
     """Calls spread over the window, as live orders come: none of them stands still for a whole window."""

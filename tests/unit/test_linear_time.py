@@ -39,7 +39,7 @@ PATIENCE = 3.0
 RECORD = 2_000_000
 
 
-def _judge(heavy: Heavy, body: bytes) -> Result:
+def _meaning(heavy: Heavy, body: bytes) -> Result:
     """All that happens to a delivery: its signature, its arrival at the gateway, and its meaning."""
     settings = settings_of(heavy.platform, **heavy.settings)
     platform = PLATFORMS[heavy.platform]
@@ -83,7 +83,7 @@ def _grows_too_fast(work: Callable[[bytes], object], given: Callable[[int], byte
 @pytest.mark.parametrize("name", HEAVY)
 def test_a_deliverys_time_grows_no_faster_than_its_body(name: str) -> None:
     heavy = HEAVY[name]
-    assert _grows_too_fast(lambda body: _judge(heavy, body), heavy.body) is None
+    assert _grows_too_fast(lambda body: _meaning(heavy, body), heavy.body) is None
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_no_delivery_of_the_largest_size_takes_long(name: str) -> None:
     heavy = HEAVY[name]
     body = heavy.body(LARGEST)
     assert len(body) < 2.5 * LARGEST
-    assert _seconds(lambda given: _judge(heavy, given), body, enough=PATIENCE) < PATIENCE
+    assert _seconds(lambda given: _meaning(heavy, given), body, enough=PATIENCE) < PATIENCE
 
 
 #: The costliest of the largest bodies, before they were bounded.
@@ -110,7 +110,7 @@ WORST = (
 def test_the_worst_deliveries_of_the_largest_size_take_a_bounded_time(name: str) -> None:
     heavy = HEAVY[name]
     body = heavy.body(LARGEST)
-    assert _seconds(lambda given: _judge(heavy, given), body, enough=PATIENCE) < PATIENCE
+    assert _seconds(lambda given: _meaning(heavy, given), body, enough=PATIENCE) < PATIENCE
 
 
 REAL: dict[str, tuple[Heavy, Any]] = {
@@ -146,7 +146,7 @@ def test_nothing_that_grows_in_any_place_of_a_real_body_takes_long(topic: str) -
         filled = filler(30_000)
         for path, grown, (node, key) in swept(body):
             node[key] = filled
-            taken = _seconds(lambda given: _judge(heavy, given), orjson.dumps(grown), enough=0.1)
+            taken = _seconds(lambda given: _meaning(heavy, given), orjson.dumps(grown), enough=0.1)
             if taken > 0.1:
                 slow[name, path] = taken
     assert slow == {}

@@ -58,7 +58,7 @@ def test_shopify_is_asked_for_every_topic_that_is_read_and_says_something_of_its
     assert set(elsewhere.values()) <= asked
 
 
-def test_woocommerce_is_asked_for_every_action_on_what_is_told() -> None:
+def test_woocommerce_is_asked_for_every_action_on_what_is_read() -> None:
     asked = {row.name for row in WOOCOMMERCE.topics.asked_for()}
     actions = {kind: {"created", "updated", "deleted", "restored"} for kind in Kind}
     actions[Kind.CUSTOMER].remove("restored")  # users have no trash

@@ -130,7 +130,7 @@ def test_a_stub_has_the_price_before_discounts_and_stays_out_of_recommendations(
     ("amount", "plain"),
     [("1E+2", "100"), ("0.30000000000000004", "0.3000"), ("12.5", "12.5"), ("0.0000", "0.0000")],
 )
-def test_an_amount_is_told_without_exponent_and_with_four_decimals_at_most(amount: str, plain: str) -> None:
+def test_an_amount_is_sent_without_exponent_and_with_four_decimals_at_most(amount: str, plain: str) -> None:
     assert str(tidy(Decimal(amount))) == plain
 
 
@@ -195,7 +195,7 @@ def test_a_contact_is_known_by_its_address_in_lower_case() -> None:
     assert draft.body == Contact(email="ada@example.com")
 
 
-def test_the_customer_id_is_told_only_where_it_may_identify() -> None:
+def test_the_customer_id_is_sent_only_where_it_may_identify() -> None:
     by_id = store(guests_without_email="external_id").settings
     assert contact_draft(Buyer("a@example.com", "5"), by_id, Origin.ORDER).body == Contact(
         email="a@example.com", external_id="5"
@@ -218,7 +218,7 @@ def test_an_impossible_address_is_refused() -> None:
         contact_draft(Buyer("x" * 300 + "@example.com"), store().settings, Origin.ORDER)
 
 
-def test_the_first_number_that_can_be_one_is_told() -> None:
+def test_the_first_number_that_can_be_one_is_sent() -> None:
     assert first_phone([("612 345 678", "ES")]) == ("+34612345678", ())
     assert first_phone([("12", "ES"), ("+44 20 7946 0958", None)]) == ("+442079460958", ("phone_invalid",))
     assert first_phone([("call me", "XX")]) == (None, ("phone_invalid",))
@@ -280,7 +280,7 @@ def test_letters_of_any_script_stand_in_a_url_as_they_are() -> None:
     assert url_part("a b/c?d#e%f") == "a%20b%2Fc%3Fd%23e%25f"
 
 
-def test_outside_a_sale_the_discount_is_told_as_zero() -> None:
+def test_outside_a_sale_the_discount_is_sent_as_zero() -> None:
     assert discount(Decimal("19.99"), Decimal("24.99")) == (Decimal("5.00"), Decimal("20.01"))
     assert discount(Decimal(0), Decimal(3)) == (Decimal(3), Decimal("100.00"))
     for original in (Decimal("19.99"), Decimal(1), Decimal(0)):

@@ -58,7 +58,7 @@ def test_a_statement_without_its_time_was_made_when_the_event_happened() -> None
     assert triggered.version == ms("2026-05-06T08:15:01Z")
 
 
-def test_a_statement_of_nobody_is_parked_or_told_by_id() -> None:
+def test_a_statement_of_nobody_is_parked_or_sent_by_id() -> None:
     with pytest.raises(Rejected, match="no_email"):
         said(consent("unsubscribed", email_address=None))
     by_id = said(consent("unsubscribed", email_address=None), store(guests_without_email="external_id"))
@@ -157,7 +157,7 @@ def test_a_customer_without_address_or_id_is_refused() -> None:
         ("carts/update", "unknown_topic"),
     ],
 )
-def test_what_connectif_is_not_told_has_its_reason_and_leaves_the_clock_alone(
+def test_what_connectif_is_not_sent_has_its_reason_and_leaves_the_clock_alone(
     topic: str, reason: str
 ) -> None:
     for body in ({"customer": {"id": 5}}, b"not even JSON"):

@@ -114,7 +114,7 @@ def test_a_line_without_price_or_quantity_is_refused(
     assert refusal_of("orders/paid", cut_line(*fields)) == refusal
 
 
-def test_a_line_cut_of_its_discounts_is_told_and_noted() -> None:
+def test_a_line_cut_of_its_discounts_is_sent_and_noted() -> None:
     body = cut_line("discount_allocations", "total_discount")
     assert purchase_draft(translate("orders/paid", body)).notes == ("discount_missing",)
 
@@ -129,7 +129,7 @@ def test_an_order_without_currency_passes_where_the_account_names_none() -> None
     assert "currency_missing" in purchase_draft(translate("orders/paid", body)).notes
 
 
-def test_a_cut_order_can_be_told_under_the_name_it_was_told_under_before() -> None:
+def test_a_cut_order_can_be_sent_under_the_name_it_was_sent_under_before() -> None:
     body = without(paid_order(financial_status="voided"), "name")
     assert translate("orders/updated", body, store(purchase_id="name")).drafts == (retract(None),)
 
@@ -148,7 +148,7 @@ def test_a_product_cut_of_its_variants_is_refused_and_not_without_a_price() -> N
 
 
 @pytest.mark.parametrize("wanted", ["variant", "sku"])
-def test_a_withdrawn_product_cut_of_its_variants_hides_all_that_were_told(wanted: str) -> None:
+def test_a_withdrawn_product_cut_of_its_variants_hides_all_that_were_sent(wanted: str) -> None:
     [draft] = translate(
         "products/update", product("variants", status="draft"), store(product_id=wanted)
     ).drafts

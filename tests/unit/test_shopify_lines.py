@@ -131,7 +131,7 @@ def test_a_refund_to_a_gift_card_leaves_what_remains() -> None:
         ({"sku": ["SHIRT"]}, "770", ("sku_missing", "sku_unreadable")),
     ],
 )
-def test_products_can_be_told_by_sku_and_where_there_is_none_by_the_id(
+def test_products_can_be_sent_by_sku_and_where_there_is_none_by_the_id(
     changes: dict[str, Any], told_as: str, notes: tuple[str, ...]
 ) -> None:
     purchase, found = told(order_line(**changes), context=store(product_id="sku"))

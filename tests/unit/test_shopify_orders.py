@@ -115,7 +115,7 @@ def test_a_deletion_is_as_new_as_the_shop_says_it_happened() -> None:
     assert event.version == ms("2026-05-06T08:15:01Z") + 123
 
 
-def test_a_test_order_is_told_only_where_the_store_wants_it() -> None:
+def test_a_test_order_is_sent_only_where_the_store_wants_it() -> None:
     ignored = translate("orders/paid", paid_order(test=True))
     assert (ignored.drafts, ignored.ignored) == ((), "test_order")
     assert bought(store(accept_test_orders=True), test=True).purchase_id == ORDER
@@ -288,7 +288,7 @@ def test_an_order_without_what_its_purchase_id_comes_from_is_refused() -> None:
     assert refusal_of(store(purchase_id="name"), name="  ") == ("missing_field", "name")
 
 
-def test_products_can_be_told_by_variant() -> None:
+def test_products_can_be_sent_by_variant() -> None:
     context = store(product_id="variant")
     told = line_of(order_line(), context)
     assert (told.product_id, told.name) == ("770", "Shirt - M")

@@ -101,7 +101,7 @@ def anonymous_order(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["park", "external_id"])
-def test_the_order_of_an_erased_person_is_ignored_and_what_was_told_stays(mode: str) -> None:
+def test_the_order_of_an_erased_person_is_ignored_and_what_was_sent_stays(mode: str) -> None:
     translation = translate(
         "orders/updated", anonymous_order(updated_at=LATER), store(guests_without_email=mode)
     )

@@ -51,7 +51,7 @@ def refusal_of(body: dict[str, Any]) -> tuple[str, str]:
     return refusal.value.reason, refusal.value.field
 
 
-def test_the_lowest_price_is_told_with_its_own_price_before() -> None:
+def test_the_lowest_price_is_sent_with_its_own_price_before() -> None:
     cheap = variant(price="15.00", compare_at_price="18.00")
     found = told(product(variant(compare_at_price="99.00"), cheap))
     assert (found.unit_price, found.unit_price_original) == (Decimal("15.00"), Decimal("18.00"))
@@ -127,7 +127,7 @@ def test_an_unpublished_product_is_hidden_not_created(changes: dict[str, Any]) -
     assert (translation.drafts, translation.ignored) == ((hide("77"),), "unpublished")
 
 
-def test_old_bodies_without_a_status_are_judged_by_their_publication() -> None:
+def test_old_bodies_without_a_status_are_read_by_their_publication() -> None:
     assert told(product(status=None)).name == "Shirt"
     body = product(status=None)
     del body["published_at"]
@@ -141,7 +141,7 @@ def test_a_deleted_product_is_hidden_or_deleted_by_the_settings() -> None:
     assert (deleted.op, deleted.id, deleted.body) == (Op.RETRACT, "77", Product(product_id="77"))
 
 
-def test_the_deletion_of_a_product_told_by_variant_names_none() -> None:
+def test_the_deletion_of_a_product_sent_by_variant_names_none() -> None:
     [draft] = translate("products/delete", {"id": 77}, store(product_id="variant")).drafts
     assert (draft.op, draft.id, draft.body, draft.if_emitted) == (Op.HIDE, None, None, True)
 
@@ -196,7 +196,7 @@ def test_categories_are_the_taxonomy_and_the_type() -> None:
     assert told(product(category=None, product_type="")).categories == ()
 
 
-def test_tags_are_split_trimmed_and_told_once() -> None:
+def test_tags_are_split_trimmed_and_sent_once() -> None:
     assert told(product(tags="new,  summer ,, new")).tags == ("new", "summer")
     assert told(product(tags=["new", 5, None, "new"])).tags == ("new", "5")
 
@@ -217,14 +217,14 @@ def test_tags_are_split_trimmed_and_told_once() -> None:
         ),
     ],
 )
-def test_the_first_picture_with_an_address_is_told(
+def test_the_first_picture_with_an_address_is_sent(
     pictures: dict[str, Any], url: str | None, note: tuple[str, ...]
 ) -> None:
     assert told(product(**pictures)).image_url == url
     assert notes(product(**pictures)) == note
 
 
-def test_the_description_is_told_as_text() -> None:
+def test_the_description_is_sent_as_text() -> None:
     body = product(body_html="<p>Soft &amp; <b>warm</b></p><script>alert(1)</script><!-- x --> cotton")
     assert told(body).description == "Soft & warm cotton"
     assert notes(product(body_html="a" * 3_000)) == ("description_cut",)

@@ -52,7 +52,7 @@ def test_a_product_that_is_active_again_is_recommended_again() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["variant", "sku"])
-def test_the_variants_of_an_unlisted_product_are_told_the_same_way(wanted: str) -> None:
+def test_the_variants_of_an_unlisted_product_are_sent_the_same_way(wanted: str) -> None:
     found = told(store(product_id=wanted), status="unlisted", variants=[variant()])
     assert (found.availability, found.is_blacklisted) == ("instock", True)
 

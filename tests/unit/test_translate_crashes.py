@@ -61,7 +61,7 @@ def said(entities: list[list[str | None]], entity: int, version: int) -> Any:
     return {"version": version + 1, "drafts": ids}
 
 
-class World:
+class Environment:
     """A log, what was emitted from it, and every state each entity ever had."""
 
     def __init__(self, entities: list[list[str | None]], log: list[tuple[int, int]]) -> None:
@@ -101,24 +101,24 @@ class World:
 
 @settings(max_examples=300, deadline=None)
 @given(logs(), CRASHES)
-def test_the_newest_of_each_record_is_told_last_and_every_event_is_counted_once(
+def test_the_newest_of_each_record_is_sent_last_and_every_event_is_counted_once(
     made: tuple[list[list[str | None]], list[tuple[int, int]]], crashes: list[Crash]
 ) -> None:
     entities, log = made
-    world = World(entities, log)
+    environment = Environment(entities, log)
     start = 0
     for crash in crashes:
         read = start + round(crash.read * (len(log) - start))
-        world.read(start, read)
+        environment.read(start, read)
         committed = start + round(crash.committed * (read - start))
         sent, *stored = (
             committed + round(share * (read - committed)) for share in (crash.sent, *crash.stored)
         )
-        world.die(committed, sent, stored)
+        environment.die(committed, sent, stored)
         start = committed
-    world.read(start, len(log))
+    environment.read(start, len(log))
 
-    last = {(kind, record_id): what for _, kind, record_id, what in world.emitted}
+    last = {(kind, record_id): what for _, kind, record_id, what in environment.emitted}
     for entity, contents in enumerate(entities):
         purchase = last.get((RecordKind.PURCHASE, str(entity)))
         if contents[-1] is None:
@@ -127,19 +127,19 @@ def test_the_newest_of_each_record_is_told_last_and_every_event_is_counted_once(
             assert purchase is not None
             assert (purchase[0], purchase[1]["cart_id"]) == ("upsert", contents[-1])
             assert last[RecordKind.CONTACT, f"{entity}@b.example"][1]["name"] == contents[-1]
-    assert EventTotals.of([world.tally]).received == len(log)
+    assert EventTotals.of([environment.tally]).received == len(log)
 
 
 @settings(max_examples=100, deadline=None)
 @given(logs())
-def test_without_a_crash_nothing_is_told_twice_in_a_row(
+def test_without_a_crash_nothing_is_sent_twice_in_a_row(
     made: tuple[list[list[str | None]], list[tuple[int, int]]],
 ) -> None:
     entities, log = made
-    world = World(entities, log)
-    world.read(0, len(log))
+    environment = Environment(entities, log)
+    environment.read(0, len(log))
     last: dict[tuple[RecordKind, str], Any] = {}
-    for _, kind, record_id, what in world.emitted:
+    for _, kind, record_id, what in environment.emitted:
         assert last.get((kind, record_id)) != what
         last[kind, record_id] = what
 
@@ -174,7 +174,7 @@ def test_a_state_of_the_first_format_is_read() -> None:
     assert EntityState.decode(raw) == EntityState(newest={"entity": Newest(9, 4, True)})
 
 
-def test_what_an_earlier_format_says_was_told_is_of_the_account_the_store_has_now() -> None:
+def test_what_an_earlier_format_says_was_sent_is_of_the_account_the_store_has_now() -> None:
     raw = orjson.dumps([2, [], ["u", "7001", "00", 4], []])
     state = EntityState.decode(raw)
     assert state.emitted_to("acme") == {(RecordKind.PURCHASE, "7001"): EmittedMark("00", 4)}

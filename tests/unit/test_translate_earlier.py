@@ -87,7 +87,7 @@ def test_a_store_that_moves_tells_the_new_account_and_takes_back_in_both() -> No
     ]
 
 
-def test_an_order_cancelled_after_its_store_moved_is_taken_back_where_it_was_told() -> None:
+def test_an_order_cancelled_after_its_store_moved_is_taken_back_where_it_was_sent() -> None:
     order = Order()
     order.says(SALE)
     order.account = "acme-new"

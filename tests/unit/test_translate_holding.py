@@ -1,4 +1,4 @@
-"""An event of a store that the settings do not have holds its partition, and nothing of it is buried."""
+"""An event of a store that the settings do not have holds its partition and makes no dead letter."""
 
 from __future__ import annotations
 

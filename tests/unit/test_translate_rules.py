@@ -131,7 +131,7 @@ def test_a_mark_of_a_later_offset_does_not_count() -> None:
     assert shop.state.newest["entity"].version == 9
 
 
-def test_a_retraction_of_what_was_never_told_is_ignored_for_its_reason() -> None:
+def test_a_retraction_of_what_was_never_sent_is_ignored_for_its_reason() -> None:
     gone = [["purchase", "7", None, "retract"]]
     result = apply(
         event({"version": 5, "drafts": [["purchase", None, None, "retract"]], "ignored": "cancelled"}),
@@ -143,7 +143,7 @@ def test_a_retraction_of_what_was_never_told_is_ignored_for_its_reason() -> None
     assert told(Shop().says(5, gone)) == [("purchase", "7", "retract")]
 
 
-def test_a_draft_without_an_id_takes_every_id_that_was_told() -> None:
+def test_a_draft_without_an_id_takes_every_id_that_was_sent() -> None:
     shop = Shop()
     shop.says(5, [["contact", "old@b.example", "Ann"]])
     shop.says(6, [["contact", "new@b.example", "Ann"]])
@@ -278,7 +278,7 @@ def test_an_order_from_before_the_accounts_purchases_begin_is_ignored_whole() ->
     assert Shop(date(2026, 1, 1)).says(5, SOLD).outcome is Outcome.ACCEPTED
 
 
-def test_an_order_that_was_told_before_it_became_too_old_is_still_taken_back() -> None:
+def test_an_order_that_was_sent_before_it_became_too_old_is_still_taken_back() -> None:
     shop = Shop()
     shop.says(5, SOLD)
     shop.feed = feed(purchases_since=date(2027, 1, 1))
@@ -288,7 +288,7 @@ def test_an_order_that_was_told_before_it_became_too_old_is_still_taken_back() -
     assert told(gone) == [("purchase", "7", "retract")]
 
 
-def test_a_customers_word_is_told_again_after_it_was_repeated_in_a_newer_event() -> None:
+def test_a_customers_word_is_sent_again_after_it_was_repeated_in_a_newer_event() -> None:
     """Another customer with the same address may have said something else meanwhile."""
     state, said = EntityState(), Feed(shopify.store(), SHOPIFY, "acme")
     outcomes = []

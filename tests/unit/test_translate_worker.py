@@ -114,7 +114,7 @@ async def test_the_account_holds_every_event_once_with_its_outcome() -> None:
     }
 
 
-async def test_messages_read_again_are_counted_once_and_told_again() -> None:
+async def test_messages_read_again_are_counted_once_and_sent_again() -> None:
     stage = Stage()
     messages = [stage.message(event({**SOLD, "version": n}, delivery=f"d{n}")) for n in range(1, 4)]
     await stage.engine.read(*messages)

@@ -66,7 +66,7 @@ def test_the_stores_own_list_of_statuses_replaces_the_default() -> None:
 
 
 @pytest.mark.parametrize("status", ["cancelled", "refunded", "failed", "trash"])
-def test_an_undone_order_takes_its_purchase_back_if_it_was_told(status: str) -> None:
+def test_an_undone_order_takes_its_purchase_back_if_it_was_sent(status: str) -> None:
     translation = sold(order(status=status, billing={"email": ""}, currency="XXX"), currency="EUR")
     assert (translation.drafts, translation.ignored) == ((GONE,), status)
 

@@ -52,7 +52,7 @@ def test_without_a_card_the_total_is_the_orders(cards: Any) -> None:
 @pytest.mark.parametrize(
     "cards", ["GIFT", 7, [7], ["GIFT"], [CARD | {"amount": "ten"}], [CARD | {"amount": [1]}]]
 )
-def test_a_card_that_cannot_be_read_is_noted_and_the_order_told(cards: Any) -> None:
+def test_a_card_that_cannot_be_read_is_noted_and_the_order_sent(cards: Any) -> None:
     translation = told(order(gift_cards=cards))
     assert purchase_of(translation).total_price == Decimal("16.00")
     assert notes(translation) == ("gift_card_unreadable",)

@@ -117,7 +117,7 @@ def test_availability(stock: dict[str, Any], expected: str | None) -> None:
     assert product_of(told(product(**stock))).availability == expected
 
 
-def test_stock_counts_are_not_told_since_every_sale_would_cost_a_call() -> None:
+def test_stock_counts_are_not_sent_since_every_sale_would_cost_a_call() -> None:
     seven, six = (product_of(told(product(manage_stock=True, stock_quantity=left))) for left in (7, 6))
     assert seven == six
 
@@ -164,7 +164,7 @@ def test_the_long_description_stands_in_for_the_short_one() -> None:
     assert product_of(told(product())).description == "Long"
 
 
-def test_of_several_brands_the_first_is_told() -> None:
+def test_of_several_brands_the_first_is_sent() -> None:
     translation = told(product(brands=[{"name": "Acme"}, {"name": "Other"}]))
     assert (product_of(translation).brand, notes(translation)) == ("Acme", ("further_brands_left_out",))
 

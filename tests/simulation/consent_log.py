@@ -1,4 +1,4 @@
-"""Who withdrew in Connectif, what it was told of consent, and when it was asked; epoch ms."""
+"""Who withdrew in Connectif, what it was sent of consent, and when it was asked; epoch ms."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Asked:
     everybody: bool
 
 
-class Witness:
+class ConsentLog:
     """One account's.
 
     Attributes:
         withdrawn: e-mail -> when the person unsubscribed by a mail of Connectif's.
-        subscribed: e-mail -> when Connectif was told `subscribed`.
+        subscribed: e-mail -> when Connectif was sent `subscribed`.
     """
 
     def __init__(self, account: SimulatedAccount) -> None:

@@ -13,17 +13,17 @@ from pipeline.records import (
     ProductRecord,
     PurchaseRecord,
 )
-from tests.simulation.consents import Judged, judge_consent
+from tests.simulation.consents import Checked, check_consent
 
 
-def judge(world: Judged, account: str = "acme") -> None:
+def check_state(environment: Checked, account: str = "acme") -> None:
     """Compare the sandbox with what was said; asserts that nothing is missing, twice or old."""
-    said = [record for record in world.said if record.account == account]
-    _judge_purchases(world, account, [r for r in said if isinstance(r, PurchaseRecord)])
+    said = [record for record in environment.said if record.account == account]
+    _check_purchases(environment, account, [r for r in said if isinstance(r, PurchaseRecord)])
     contacts = [record for record in said if isinstance(record, ContactRecord)]
-    _judge_contacts(world.holds("contacts", account), contacts)
-    judge_consent(world, account, contacts)
-    _judge_products(world.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
+    _check_contacts(environment.holds("contacts", account), contacts)
+    check_consent(environment, account, contacts)
+    _check_products(environment.holds("products", account), [r for r in said if isinstance(r, ProductRecord)])
 
 
 def _same_keys(held: Mapping[str, object], wanted: Mapping[str, object]) -> None:
@@ -31,8 +31,8 @@ def _same_keys(held: Mapping[str, object], wanted: Mapping[str, object]) -> None
     assert (missing, unwanted) == ([], []), f"missing: {missing}; should not be there: {unwanted}"
 
 
-def _judge_purchases(world: Judged, account: str, said: list[PurchaseRecord]) -> None:
-    held, made = world.holds("purchases", account), world.made("purchases", account)
+def _check_purchases(environment: Checked, account: str, said: list[PurchaseRecord]) -> None:
+    held, made = environment.holds("purchases", account), environment.made("purchases", account)
     newest = {record.id: record for record in said}
     versions = Counter(record.id for record in said)
     wanted = {key: record.body for key, record in newest.items() if record.body is not None}
@@ -45,7 +45,7 @@ def _judge_purchases(world: Judged, account: str, said: list[PurchaseRecord]) ->
         assert count == 1 or versions[key] > 1, f"{key} was made {count} times for one version"
 
 
-def _judge_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) -> None:
+def _check_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) -> None:
     names: dict[str, str | None] = {}
     for record in said:
         if record.op is Op.RETRACT:
@@ -57,7 +57,7 @@ def _judge_contacts(held: dict[str, dict[str, Any]], said: list[ContactRecord]) 
         assert held[key].get("_name") == name, key
 
 
-def _judge_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) -> None:
+def _check_products(held: dict[str, dict[str, Any]], said: list[ProductRecord]) -> None:
     own: dict[str, dict[str, Any]] = {}
     stubs: dict[str, dict[str, Any]] = {}
     for record in said:
