@@ -41,23 +41,14 @@ from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.address import answers
 from pipeline.kafka.topics import full_name
+from tests.settings_trees import store_tree, stores_tree
 
 SECRET = "benchmark-secret"
 POOL = 300
 #: More than this share of the processors taken by other programs spoils a round.
 OTHERS = 0.1
 BARE, OURS, SPOOLING = "bare ASGI", "gateway", "gateway, Kafka away"
-STORES = {
-    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
-    "stores": {
-        "acme": {
-            "platform": "shopify",
-            "account": "acme",
-            "domain": "acme.example",
-            "secrets": [SECRET],
-        }
-    },
-}
+STORES = stores_tree(acme=store_tree(secrets=[SECRET]))
 
 
 def order(size: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.events import Kind, RawEvent
+from tests.settings_trees import store_tree, stores_tree
 
 #: (platform, store, file, kind, topic, weight): what shops send, by how often they send it.
 MIX = (
@@ -25,21 +26,10 @@ MIX = (
 )
 
 #: Settings for these events, but for where Kafka is.
-STORES = {
-    "accounts": {
-        "acme-es": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"},
-        "acme-pt": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"},
-    },
-    "stores": {
-        "north": {"platform": "shopify", "account": "acme-es", "domain": "north.example", "secrets": ["s"]},
-        "south": {
-            "platform": "woocommerce",
-            "account": "acme-pt",
-            "domain": "south.example",
-            "secrets": ["s"],
-        },
-    },
-}
+STORES = stores_tree(
+    north=store_tree(account="acme-es", domain="north.example"),
+    south=store_tree("woocommerce", "acme-pt", domain="south.example"),
+)
 
 
 @dataclass(frozen=True, slots=True)

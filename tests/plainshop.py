@@ -17,6 +17,7 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.translate.rules import Feed
+from tests.settings_trees import store_tree
 
 
 def _translate(event: RawEvent, store: StoreContext) -> Translation:  # noqa: ARG001 - as `Platform` has it
@@ -102,8 +103,6 @@ PLAIN_SHOP: AnyPlatform = replace(
 
 def feed(*, recent_deliveries: int = 8, purchases_since: date | None = None) -> Feed:
     """The plain shop's only store."""
-    settings = StoreSettings.model_validate(
-        {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
-    )
+    settings = StoreSettings.model_validate(store_tree(domain="plain.example"))
     context = PLAIN_SHOP.store("plain", settings, purchases_since=purchases_since)
     return Feed(context, PLAIN_SHOP, "acme", recent_deliveries)

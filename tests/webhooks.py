@@ -9,28 +9,18 @@ from typing import Any
 import orjson
 
 from tests.platforms import IN_TESTS
+from tests.settings_trees import store_tree, stores_tree
 
 SECRET = "shop-secret"
 ROTATED = "shop-secret-before"
 
 #: One account and two stores on a sandbox, as a tree of settings.
-STORES: dict[str, Any] = {
-    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
-    "stores": {
-        "acme-es": {
-            "platform": "shopify",
-            "account": "acme",
-            "domain": "acme.example",
-            "secrets": [SECRET, ROTATED],
-        },
-        "woo-fr": {
-            "platform": "woocommerce",
-            "account": "acme",
-            "domain": "woo.example",
-            "secrets": [SECRET],
-        },
-    },
-}
+STORES: dict[str, Any] = stores_tree(
+    **{
+        "acme-es": store_tree(secrets=[SECRET, ROTATED]),
+        "woo-fr": store_tree("woocommerce", domain="woo.example", secrets=[SECRET]),
+    }
+)
 
 
 def order(ident: int, padding: int = 0) -> bytes:

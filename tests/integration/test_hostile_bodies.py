@@ -23,6 +23,7 @@ from pipeline.local.wiring import Wiring
 from pipeline.shops.values import parse_json_object
 from tests.broker import KafkaSettings
 from tests.processes import until
+from tests.settings_trees import store_tree
 from tests.shopify import order_line, paid_order
 from tests.webhooks import SECRET, signature
 
@@ -194,7 +195,7 @@ def tree() -> dict[str, Any]:
         "window_seconds": 60 / SPEED,
         "currency": "EUR",
     }
-    store = {"platform": "shopify", "account": "es", "domain": "acme.example", "secrets": [SECRET]}
+    store = store_tree(account="es", secrets=[SECRET])
     deliver = {"import_poll": 0.2, "retry_min": 0.05, "retry_max": 1.0}
     return {
         "sandbox": {"speed": SPEED},

@@ -21,6 +21,7 @@ from pipeline.local.wiring import Wiring
 from pipeline.observe import bound_socket
 from tests.broker import KafkaSettings
 from tests.processes import is_alive, until
+from tests.settings_trees import ACCOUNT
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +56,7 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def accounts(**base_urls: str) -> dict[str, object]:
-    return {"accounts": {name: {"api_key": "id:secret", "base_url": url} for name, url in base_urls.items()}}
+    return {"accounts": {name: ACCOUNT | {"base_url": url} for name, url in base_urls.items()}}
 
 
 async def test_every_process_is_started_and_stopped_upstream_first(kafka_settings: KafkaSettings) -> None:

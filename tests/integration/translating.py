@@ -27,17 +27,14 @@ from pipeline.kafka.settings import client_config
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 from tests.processes import wait_until
+from tests.settings_trees import store_tree, stores_tree
 from tests.shopify import load
 
 STORE = "acme-es"
 TREE: dict[str, Any] = {
     "kafka": {"session_timeout": 6.0},
     "translate": {"retired_stores": ["gone"]},
-    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
-    "stores": {
-        STORE: {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]},
-        "woo": {"platform": "woocommerce", "account": "acme", "domain": "woo.example", "secrets": ["s"]},
-    },
+    **stores_tree(**{STORE: store_tree(), "woo": store_tree("woocommerce", domain="woo.example")}),
 }
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _PRODUCT = load("webhook-products_update-2024-04")

@@ -23,13 +23,14 @@ from pipeline.deliver.state.commands import (
     Unchanged,
 )
 from pipeline.deliver.state.diff import apply, diff
-from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
+from pipeline.deliver.state.last_sent import LastSent
 from pipeline.deliver.state.states import PurchaseState, State, merged, state_of
 from pipeline.records import Record, RecordKind
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import Outcome
+from tests.last_sent import stored
 from tests.platforms import IN_TESTS
 from tests.simulation.case_shop import STORE, Rules, settings_of
 from tests.simulation.cases import Case, Event, Expected, Given
@@ -60,7 +61,7 @@ class OnLists:
         self._rules = Rules(settings_of(case, Path("unused")))
         self._platform = platform
         self._waiting: dict[Key, State] = {}
-        self._told: dict[Key, LastSent] = {}
+        self._sent: dict[Key, LastSent] = {}
         self._deliveries = 0
         self.contacts: dict[str, dict[str, Any]] = {}
         self.products: dict[str, dict[str, Any]] = {}
@@ -81,14 +82,12 @@ class OnLists:
     def deliver(self) -> None:
         """All that waits is sent, or found to be no news."""
         for (kind, record_id), state in self._waiting.items():
-            told = self._told.get((kind, record_id))
-            command = diff(told, state)
+            sent = self._sent.get((kind, record_id))
+            command = diff(sent, state)
             self._take(record_id, state, command)
-            after = apply(told, state, delivered=not isinstance(command, Unchanged))
+            after = apply(sent, state, delivered=not isinstance(command, Unchanged))
             if after is not None:
-                self._told[kind, record_id] = last_sent_from_json(
-                    kind, orjson.loads(orjson.dumps(after.to_json()))
-                )
+                self._sent[kind, record_id] = stored(after)
         self._waiting.clear()
 
     def _wait(self, record: Record) -> None:

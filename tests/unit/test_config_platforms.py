@@ -15,8 +15,8 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from tests.settings_trees import ACCOUNT
 
-ACCOUNT = {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}
 STORE: dict[str, Any] = {"account": "es", "domain": "acme.example", "secrets": ["s"]}
 
 

@@ -24,7 +24,6 @@ from pipeline.deliver.state.last_sent import (
     LastSentContact,
     LastSentProduct,
     LastSentPurchase,
-    last_sent_from_json,
 )
 from pipeline.deliver.state.owners import Owners
 from pipeline.deliver.state.states import (
@@ -37,6 +36,7 @@ from pipeline.deliver.state.states import (
     ProductState,
     PurchaseState,
 )
+from tests.last_sent import last_sent
 
 BODY = {"purchase_id": "o1", "total_price": "1.00", "lines": []}
 
@@ -60,87 +60,79 @@ def _purchase(
     return PurchaseState({owner: Claim(version, offset, body, heard)})
 
 
-def _told(*states: Any) -> LastSent:
-    told: LastSent | None = None
-    for state in states:
-        told = apply(told, state)
-    assert told is not None
-    return last_sent_from_json(told.kind, told.to_json())
-
-
 class TestContacts:
     def test_a_first_word_is_sent_even_if_it_is_only_the_address(self) -> None:
         assert diff(None, _contact(1)) == PutContact({})
 
     def test_only_what_changed_is_sent(self) -> None:
-        told = _told(_contact(1, name="Ann", surname="Jones"))
+        told = last_sent(_contact(1, name="Ann", surname="Jones"))
         assert diff(told, _contact(2, name="Anna", surname="Jones")) == PutContact({"name": "Anna"})
         assert diff(told, _contact(2, name="Ann")) == Unchanged("same")
 
     def test_what_is_older_than_sent_is_left_out(self) -> None:
-        told = _told(_contact(5, name="Ann"))
+        told = last_sent(_contact(5, name="Ann"))
         assert diff(told, _contact(4, name="Old", surname="Jones")) == PutContact({"surname": "Jones"})
 
     def test_what_was_no_news_still_makes_what_is_older_stale(self) -> None:
-        told = _told(_contact(1, name="Ann"), _contact(3, name="Ann"))
+        told = last_sent(_contact(1, name="Ann"), _contact(3, name="Ann"))
         assert diff(told, _contact(2, name="Bea")) == Unchanged("same")
 
     def test_after_an_unclear_attempt_what_looks_the_same_is_sent_again(self) -> None:
-        told = _told(_contact(1, name="Ann", consent=(1, False)))
+        told = last_sent(_contact(1, name="Ann", consent=(1, False)))
         again = diff(told, _contact(3, name="Ann", consent=(1, False)), maybe_sent=True)
         assert again == PutContact({"name": "Ann", "newsletter": "subscribed"})
 
     def test_consent_is_never_said_twice(self) -> None:
-        told = _told(_contact(1, consent=(1, False)))
+        told = last_sent(_contact(1, consent=(1, False)))
         assert diff(told, _contact(2, name="Ann", consent=(1, False))) == PutContact({"name": "Ann"})
         assert diff(told, _contact(2, consent=(2, True))) == PutContact({"newsletter": "unsubscribed"})
 
     def test_an_order_never_overrides_the_customers_own_consent(self) -> None:
-        told = _told(_contact(1, consent=(1, True)))
+        told = last_sent(_contact(1, consent=(1, True)))
         assert diff(told, _contact(9, SEEN, consent=(9, False))) == Unchanged("same")
 
     def test_a_deletion_goes_first_and_makes_everything_news(self) -> None:
-        told = _told(_contact(1, name="Ann"))
+        told = last_sent(_contact(1, name="Ann"))
         gone = ContactState(True, owners=Owners(gone={"": 2}))
         assert diff(told, gone) == PutContact(None, delete_first=True)
         again = gone.merge(_contact(3, name="Ann"))
         assert diff(told, again) == PutContact({"name": "Ann"}, delete_first=True)
-        assert diff(_told(_contact(1, name="Ann"), gone), _contact(1, name="Ann")) == Unchanged("same")
+        assert diff(last_sent(_contact(1, name="Ann"), gone), _contact(1, name="Ann")) == Unchanged("same")
 
 
 class TestProducts:
     def test_a_stub_is_sent_once_and_the_catalogue_after_it(self) -> None:
         stub, own = _product(5, SEEN, name="s"), _product(1, name="Shirt")
         assert diff(None, stub) == PutProduct({"name": "s"})
-        assert diff(_told(stub), _product(9, SEEN, name="t")) == Unchanged("known")
-        assert diff(_told(stub), own) == PutProduct({"name": "Shirt"})
-        assert diff(_told(stub, own), stub) == Unchanged("known")
+        assert diff(last_sent(stub), _product(9, SEEN, name="t")) == Unchanged("known")
+        assert diff(last_sent(stub), own) == PutProduct({"name": "Shirt"})
+        assert diff(last_sent(stub, own), stub) == Unchanged("known")
 
     def test_the_same_or_an_older_whole_is_no_news(self) -> None:
-        told = _told(_product(3, name="Shirt"))
+        told = last_sent(_product(3, name="Shirt"))
         assert diff(told, _product(4, name="Shirt")) == Unchanged("same")
         assert diff(told, _product(2, name="Skirt")) == Unchanged("older")
 
     def test_single_fields_reach_known_products_only(self) -> None:
         assert diff(None, _patch(1, stock=3)) == Unchanged("unknown_product")
-        told = _told(_product(1, name="Shirt", stock=5))
+        told = last_sent(_product(1, name="Shirt", stock=5))
         assert diff(told, _patch(2, stock=3)) == PutProduct({"stock": 3})
-        told = _told(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
+        told = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
         assert diff(told, _patch(3, stock=3)) == Unchanged("known")
         assert diff(told, _patch(1, stock=4)) == Unchanged("known")
 
     def test_a_whole_that_equals_the_last_whole_is_news_once_a_field_changed_between(self) -> None:
-        told = _told(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
+        told = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
         assert diff(told, _product(3, name="Shirt", stock=5)) == PutProduct({"name": "Shirt", "stock": 5})
 
     def test_a_late_whole_leaves_alone_what_changed_after_it(self) -> None:
-        told = _told(_product(1, name="Shirt", stock=5), _patch(3, stock=3))
+        told = last_sent(_product(1, name="Shirt", stock=5), _patch(3, stock=3))
         assert diff(told, _product(2, name="Skirt", stock=5)) == PutProduct({"name": "Skirt"})
 
     def test_a_deleted_product_is_known_to_nobody(self) -> None:
         gone = ProductState(Base(OWN, 2, None))
-        told = _told(_product(1, name="Shirt"), gone)
-        assert diff(_told(_product(1, name="Shirt")), gone) == DeleteProduct()
+        told = last_sent(_product(1, name="Shirt"), gone)
+        assert diff(last_sent(_product(1, name="Shirt")), gone) == DeleteProduct()
         assert diff(told, gone) == Unchanged("same")
         assert diff(told, _patch(3, stock=1)) == Unchanged("unknown_product")
         assert diff(told, _product(1, name="Shirt")) == Unchanged("older")
@@ -154,7 +146,7 @@ class TestPurchases:
         assert diff(None, state, trigger=False) == CreatePurchase(trigger=False, compare=False)
 
     def test_equal_is_unchanged_different_is_replaced_and_older_is_left(self) -> None:
-        told = _told(_purchase(2, 0, BODY))
+        told = last_sent(_purchase(2, 0, BODY))
         other = {**BODY, "total_price": "2.00"}
         assert diff(told, _purchase(3, 0, BODY)) == Unchanged("same")
         assert diff(told, _purchase(3, 0, other)) == ReplacePurchase(verify=False)
@@ -164,11 +156,11 @@ class TestPurchases:
         gone = _purchase(3, 0, None)
         assert diff(None, gone) == Unchanged("never_sent")
         assert diff(None, gone, maybe_sent=True) == DeletePurchase()
-        assert diff(_told(_purchase(2, 0, BODY)), gone) == DeletePurchase()
-        assert diff(_told(_purchase(2, 0, BODY), gone), gone) == Unchanged("same")
+        assert diff(last_sent(_purchase(2, 0, BODY)), gone) == DeletePurchase()
+        assert diff(last_sent(_purchase(2, 0, BODY), gone), gone) == Unchanged("same")
 
     def test_sold_again_it_is_created_without_its_trigger(self) -> None:
-        told = _told(_purchase(1, 0, BODY), _purchase(2, 0, None))
+        told = last_sent(_purchase(1, 0, BODY), _purchase(2, 0, None))
         assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_what_may_have_been_sent_is_remembered_once_it_was_deleted(self) -> None:
@@ -178,7 +170,7 @@ class TestPurchases:
         assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_in_doubt_connectif_is_asked(self) -> None:
-        told = _told(_purchase(2, 0, BODY))
+        told = last_sent(_purchase(2, 0, BODY))
         assert diff(None, _purchase(3, 0, BODY), maybe_sent=True) == CreatePurchase(True, True)
         assert diff(told, _purchase(3, 0, BODY), maybe_sent=True) == ReplacePurchase(verify=True)
 
@@ -186,7 +178,7 @@ class TestPurchases:
 def test_a_coupon_is_added_once() -> None:
     state = CouponState("s", "c")
     assert diff(None, state) == AddCoupon()
-    assert diff(_told(state), state) == Unchanged("same")
+    assert diff(last_sent(state), state) == Unchanged("same")
 
 
 def test_what_was_told_of_one_kind_says_nothing_of_another() -> None:
@@ -214,6 +206,6 @@ def test_connectif_ends_with_the_newest_value_of_each_field(said: list[tuple[int
 
 
 def test_memory_of_a_product_is_small() -> None:
-    told = _told(_product(1, name="Shirt" * 100, description="x" * 2_000))
+    told = last_sent(_product(1, name="Shirt" * 100, description="x" * 2_000))
     assert isinstance(told, LastSentProduct)
     assert len(str(told.to_json())) < 60

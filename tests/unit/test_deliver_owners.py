@@ -15,8 +15,8 @@ from pipeline.deliver.state.commands import (
     ReplacePurchase,
     Unchanged,
 )
-from pipeline.deliver.state.diff import apply, diff
-from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
+from pipeline.deliver.state.diff import diff
+from pipeline.deliver.state.last_sent import last_sent_from_json
 from pipeline.deliver.state.states import ContactState, ProductState, PurchaseState, state_of
 from pipeline.records import (
     Contact,
@@ -29,6 +29,7 @@ from pipeline.records import (
     PurchaseRecord,
     Source,
 )
+from tests.last_sent import last_sent
 
 ANA, OLD, BEA, GUEST = "customer|3001", "customer|3001", "customer|3002", "guest"
 
@@ -100,33 +101,26 @@ def product(owner: str, version: int, op: Op = Op.UPSERT, **body: Any) -> Produc
     return state
 
 
-def told(*states: Any) -> LastSent:
-    """What Connectif was told, stored and read again."""
-    known: LastSent | None = None
-    for state in states:
-        known = apply(known, state)
-    assert known is not None
-    return last_sent_from_json(known.kind, known.to_json())
-
-
 class TestAnAddress:
     def test_that_its_customer_left_is_unsubscribed(self) -> None:
-        assert diff(told(subscribed(ANA, 1)), has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
+        assert diff(last_sent(subscribed(ANA, 1)), has_left(ANA, 5)) == PutContact(
+            {"newsletter": "unsubscribed"}
+        )
 
     def test_is_left_alone_once_it_is_another_customers(self) -> None:
-        known = told(subscribed(ANA, 1), subscribed(BEA, 4))
+        known = last_sent(subscribed(ANA, 1), subscribed(BEA, 4))
         assert diff(known, has_left(ANA, 5)) == Unchanged("another_owner")
 
     def test_that_a_guest_used_meanwhile_is_unsubscribed_all_the_same(self) -> None:
-        known = told(subscribed(ANA, 1), contact(GUEST, 4, name="Ana"))
+        known = last_sent(subscribed(ANA, 1), contact(GUEST, 4, name="Ana"))
         assert diff(known, has_left(ANA, 5)) == PutContact({"newsletter": "unsubscribed"})
 
     def test_stays_unsubscribed_when_another_customer_comes_without_a_word(self) -> None:
-        known = told(subscribed(ANA, 1), has_left(ANA, 5))
+        known = last_sent(subscribed(ANA, 1), has_left(ANA, 5))
         assert diff(known, contact(BEA, 7, name="Bea")) == PutContact({"name": "Bea"})
 
     def test_is_subscribed_again_by_who_comes_and_says_so(self) -> None:
-        known = told(subscribed(ANA, 1), has_left(ANA, 5))
+        known = last_sent(subscribed(ANA, 1), has_left(ANA, 5))
         assert diff(known, subscribed(BEA, 7)) == PutContact({"newsletter": "subscribed"})
 
     def test_that_waits_is_not_told_to_be_subscribed_once_it_was_left(self) -> None:
@@ -135,44 +129,46 @@ class TestAnAddress:
 
     @pytest.mark.parametrize("later", [contact(BEA, 4, name="Bea"), contact(GUEST, 4, name="Ana")])
     def test_is_not_deleted_with_who_had_it_before(self, later: ContactState) -> None:
-        assert diff(told(contact(ANA, 1, name="Ana"), later), deleted(ANA, 9)) == Unchanged("another_owner")
+        assert diff(last_sent(contact(ANA, 1, name="Ana"), later), deleted(ANA, 9)) == Unchanged(
+            "another_owner"
+        )
 
     def test_is_deleted_with_the_last_who_had_it_whoever_went_first(self) -> None:
-        known = told(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"))
+        known = last_sent(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"))
         gone = PutContact(None, delete_first=True)
         assert diff(known, deleted(BEA, 9)) == gone
-        known = told(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"), deleted(ANA, 8))
+        known = last_sent(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"), deleted(ANA, 8))
         assert diff(known, deleted(BEA, 9)) == gone
 
     def test_is_deleted_though_its_own_orders_named_it_since(self) -> None:
-        known = told(contact(ANA, 1, name="Ana"), contact(ANA, 7, name="Ana"))
+        known = last_sent(contact(ANA, 1, name="Ana"), contact(ANA, 7, name="Ana"))
         assert diff(known, deleted(ANA, 9)) == PutContact(None, delete_first=True)
 
     def test_that_was_deleted_comes_back_with_who_had_taken_it_over_before(self) -> None:
-        known = told(contact(ANA, 1, name="Ana"), deleted(ANA, 9))
+        known = last_sent(contact(ANA, 1, name="Ana"), deleted(ANA, 9))
         assert diff(known, contact(BEA, 4, name="Bea")) == PutContact({"name": "Bea"})
 
     def test_that_was_deleted_does_not_come_back_by_an_older_word_of_the_same_customer(self) -> None:
-        known = told(contact(ANA, 4, name="Ana"), deleted(ANA, 9))
+        known = last_sent(contact(ANA, 4, name="Ana"), deleted(ANA, 9))
         assert diff(known, contact(ANA, 3, name="Anna")) == Unchanged("same")
 
 
 class TestAPurchaseId:
     def test_given_to_another_order_is_replaced_and_not_taken_back_by_the_first(self) -> None:
-        known = told(purchase("order|1", 10, "1.00"))
+        known = last_sent(purchase("order|1", 10, "1.00"))
         second = purchase("order|2", 3, "2.00", heard=20)
         assert diff(known, second) == ReplacePurchase(verify=False)
-        known = told(purchase("order|1", 10, "1.00"), second)
+        known = last_sent(purchase("order|1", 10, "1.00"), second)
         assert diff(known, purchase("order|1", 30, None)) == Unchanged("another_owner")
 
     def test_taken_back_and_given_to_another_order_is_a_first_sale(self) -> None:
-        known = told(purchase("order|1", 10, "1.00"), purchase("order|1", 11, None))
+        known = last_sent(purchase("order|1", 10, "1.00"), purchase("order|1", 11, None))
         first = diff(known, purchase("order|2", 3, "2.00", heard=20))
         assert first == CreatePurchase(trigger=True, compare=True)
 
     def test_waiting_for_both_orders_ends_with_the_one_that_has_it(self) -> None:
         both = purchase("order|1", 11, None, heard=21).merge(purchase("order|2", 3, "2.00", heard=20))
-        assert diff(told(purchase("order|1", 10, "1.00")), both) == ReplacePurchase(verify=False)
+        assert diff(last_sent(purchase("order|1", 10, "1.00")), both) == ReplacePurchase(verify=False)
         assert diff(None, both) == CreatePurchase(trigger=True, compare=False)
 
     def test_renumbered_starts_no_workflow(self) -> None:
@@ -190,7 +186,7 @@ class TestAPurchaseId:
 
 class TestAVariant:
     def test_that_moved_is_neither_hidden_nor_deleted_with_its_former_product(self) -> None:
-        known = told(product("product|1", 1, name="Mug"), product("product|2", 5, name="Mug"))
+        known = last_sent(product("product|1", 1, name="Mug"), product("product|2", 5, name="Mug"))
         hide = product("product|1", 9, Op.HIDE, availability="outofstock", is_blacklisted=True)
         assert diff(known, hide) == Unchanged("another_owner")
         assert diff(known, product("product|1", 9, Op.RETRACT)) == Unchanged("another_owner")
@@ -205,6 +201,6 @@ class TestAVariant:
         )
 
     def test_is_patched_by_other_events_than_its_own(self) -> None:
-        known = told(product("product|1", 1, name="Mug"))
+        known = last_sent(product("product|1", 1, name="Mug"))
         patch = product("product|77", 9, Op.PATCH, availability="instock")
         assert diff(known, patch) == PutProduct({"availability": "instock"})

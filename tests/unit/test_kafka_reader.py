@@ -93,7 +93,7 @@ async def test_headers_that_the_client_cannot_read_are_told_as_such(mock: Mock) 
 
 
 def test_a_broker_that_is_away_is_told_with_its_address() -> None:
-    with RangeReader({"bootstrap.servers": "127.0.0.1:1"}, patience=1.5) as reader:
+    with RangeReader({"bootstrap.servers": "127.0.0.1:1"}, patience=0.7) as reader:
         with pytest.raises(KafkaUnreachable, match=r"127\.0\.0\.1:1\): .*Connection refused"):
             reader.ranges("t")
         with pytest.raises(KafkaUnreachable, match=r"127\.0\.0\.1:1\): .*Connection refused"):

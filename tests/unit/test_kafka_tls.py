@@ -66,7 +66,7 @@ def complaint(servers: str, **security: str) -> str:
         **{name.replace("_", "."): value for name, value in security.items()},
     }
     with pytest.raises(BrokerError) as caught:
-        Cluster(config, timeout=4).names()
+        Cluster(config, timeout=2).names()
     return str(caught.value)
 
 

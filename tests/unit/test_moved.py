@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipeline import config, moved
+from tests.settings_trees import ACCOUNT, store_tree
 
 
 def settings(directory: Path, **accounts: str) -> config.Settings:
     """Settings of stores, each with its account."""
-    account = {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}
-    store = {"platform": "shopify", "domain": "acme.example", "secrets": ["s"]}
     tree = {
         "data_dir": str(directory),
-        "accounts": dict.fromkeys(("old", "new"), account),
-        "stores": {name: {**store, "account": to} for name, to in accounts.items()},
+        "accounts": dict.fromkeys(("old", "new"), ACCOUNT),
+        "stores": {name: store_tree(account=to) for name, to in accounts.items()},
     }
     return config.parse(tree, {})
 

@@ -14,13 +14,9 @@ from tomli_w import dumps
 from pipeline.local.ports import free_port
 from pipeline.metrics import ROOMS, Room, exposition
 from tests.processes import wait_until
+from tests.settings_trees import store_tree, stores_tree
 
-STORE = {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["hush"]}
-TREE = {
-    "kafka": {"bootstrap": "127.0.0.1:9"},
-    "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:9"}},
-    "stores": {"acme-es": STORE},
-}
+TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store_tree()})}
 
 
 @pytest.mark.parametrize(

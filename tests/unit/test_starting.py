@@ -14,6 +14,7 @@ from pipeline.gateway import run
 from pipeline.observe import bound_socket
 from pipeline.translate.worker import Translator
 from tests.plainshop import PLAIN_SHOP
+from tests.settings_trees import store_tree, stores_tree
 from tests.stubengine import StubEngine
 from tests.webhooks import STORES
 
@@ -31,9 +32,7 @@ SHARED = "stores north and south feed one account, acme: right only if no two of
 
 @pytest.fixture(name="shared")
 def _shared(tmp_path: Path) -> Settings:
-    store = {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]}
-    account = {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}
-    tree = {"accounts": {"acme": account}, "stores": {"north": store, "south": store}}
+    tree = stores_tree(north=store_tree(), south=store_tree())
     return config.parse({"data_dir": str(tmp_path / "data"), **tree}, {})
 
 

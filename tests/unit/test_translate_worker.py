@@ -20,6 +20,7 @@ from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.totals import AccountCollector
 from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
 from tests.plainshop import PLAIN_SHOP, event
+from tests.settings_trees import store_tree, stores_tree
 from tests.stubengine import Message, StubEngine
 
 NOW = 2_000.0
@@ -28,14 +29,8 @@ SOLD = {"version": 5, "drafts": [["contact", "a@b.example", "Ann"], ["purchase",
 
 def settings_of(**kafka: Any) -> Settings:
     """One store of the plain shop."""
-    tree = {
-        "kafka": {"topic_prefix": "x-", **kafka},
-        "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1"}},
-        "stores": {
-            "plain": {"platform": "shopify", "account": "acme", "domain": "plain.example", "secrets": ["s"]}
-        },
-    }
-    return config.parse(tree, {})
+    stores = stores_tree(plain=store_tree(domain="plain.example"))
+    return config.parse({"kafka": {"topic_prefix": "x-", **kafka}, **stores}, {})
 
 
 class Stage:
