@@ -15,7 +15,7 @@ import pytest
 from pipeline.events import RawEvent
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.shopify import SHOPIFY
-from tests.contract.test_shopify_bodies import CASES
+from tests.contract.shopify_meanings import CASES
 from tests.shopify import delivered, order_line, paid_order, store
 
 #: The samples of orders are tests, cancelled or unpaid; sold they have the most to lose.

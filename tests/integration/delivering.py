@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -14,13 +13,12 @@ from typing import Any, Self
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from pipeline.kafka.topics import RECEIPTS
 from pipeline.local.ports import free_port
 from pipeline.records import Receipt, Record, partition_of, record_key
 from tests.broker import KafkaSettings
+from tests.integration.worker_process import WorkerProcess
 from tests.processes import wait_until
 
 #: Connectif's minute is a second: the worker is told so, and the sandbox.
@@ -69,34 +67,15 @@ class Connectif:
         self._process.wait()
 
 
-class Worker:
+class Worker(WorkerProcess):
     """A deliver worker as a process."""
 
     def __init__(self, config_path: Path, name: str) -> None:
         self._config, self.name = config_path, name
-        self.port = free_port()
-        self._process = self._start()
+        super().__init__()
 
     def _start(self) -> subprocess.Popen[bytes]:
         return _pipeline("worker", self._config, self.port, "--worker", self.name, "deliver")
-
-    def kill(self) -> None:
-        """Kill -9."""
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self) -> None:
-        """Start it again under its name."""
-        self._process = self._start()
-
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(40)
-
-    def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return self._process.poll()
 
     def log(self) -> str:
         """What it said."""
@@ -105,7 +84,7 @@ class Worker:
     def records(self) -> Counter[str]:
         """The account of records by outcome, with what is pending."""
         counts: Counter[str] = Counter()
-        for sample in self._samples("pipeline_account_records"):
+        for sample in self.samples("pipeline_account_records"):
             counts[sample.labels["outcome"]] += int(sample.value)
         return counts
 
@@ -113,16 +92,9 @@ class Worker:
         """Calls it has made since it started."""
         return sum(
             int(sample.value)
-            for sample in self._samples("pipeline_deliver_calls")
+            for sample in self.samples("pipeline_deliver_calls")
             if sample.name.endswith("_total")
         )
-
-    def _samples(self, name: str) -> Iterator[Sample]:
-        with contextlib.suppress(httpx.HTTPError):
-            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
-            for family in text_string_to_metric_families(page):
-                if family.name == name:
-                    yield from family.samples
 
 
 class Environment:

@@ -14,7 +14,7 @@ from tests.broker import KafkaSettings
 from tests.integration import delivering, translating
 from tests.processes import wait_until
 from tests.simulation.shop import Shop
-from tests.unit.test_deliver_two_phase_processor import receipt
+from tests.unit.receipts import receipt
 
 pytestmark = pytest.mark.kafka
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -18,14 +17,13 @@ from typing import Any, Self
 import httpx
 import orjson
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka import topic_check, topics
 from pipeline.kafka.settings import client_config
-from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
+from tests.integration.worker_process import WorkerProcess
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 from tests.shopify import load
@@ -56,7 +54,7 @@ def product(number: int, version: int) -> RawEvent:
     )
 
 
-class Worker:
+class Worker(WorkerProcess):
     """A translate worker as a process."""
 
     def __init__(
@@ -68,8 +66,7 @@ class Worker:
             self._data_dir = machine / "data"
             (machine / "tmp").mkdir(parents=True)
             self._elsewhere["TMPDIR"] = str(machine / "tmp")
-        self.port = free_port()
-        self._process = self._start()
+        super().__init__()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pipeline", "worker", "translate", "--config", str(self._config)]
@@ -78,28 +75,6 @@ class Worker:
             elsewhere["PIPELINE__DATA_DIR"] = str(self._data_dir)
         command += ["--port", str(self.port), "--worker", self.name]
         return subprocess.Popen(command, env={**os.environ, **elsewhere})
-
-    def kill(self) -> None:
-        """Kill -9."""
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self) -> None:
-        """Start it again under its name."""
-        self._process = self._start()
-
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
-
-    def wait(self, seconds: float = 60) -> int:
-        """Its exit code, once it ends by itself."""
-        return self._process.wait(seconds)
-
-    def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
-        return self._process.poll()
 
     def is_ready(self) -> bool:
         """Whether it holds its partitions and their tables, and hears from Kafka."""
@@ -114,12 +89,8 @@ class Worker:
     def account(self, series: str = "pipeline_account_events", label: str = "outcome") -> Counter[str]:
         """The exact account by one label; empty where nobody answers."""
         counts: Counter[str] = Counter()
-        with contextlib.suppress(httpx.HTTPError):
-            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
-            for family in text_string_to_metric_families(page):
-                if family.name == series:
-                    for sample in family.samples:
-                        counts[sample.labels[label]] += int(sample.value)
+        for sample in self.samples(series):
+            counts[sample.labels[label]] += int(sample.value)
         return counts
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.spool import Spool
-from pipeline.kafka.messages import SentHeaders
 from pipeline.kafka.producer import Refused, Report
+from tests.unit.queued_link import QueuedLink
 
 TIMEOUT = 2.0
 TOPIC = "shop.orders"
@@ -38,37 +38,26 @@ class FakeKafka:
         return self.links[-1]
 
 
-class FakeLink:
+class FakeLink(QueuedLink):
     """As librdkafka: a queue that is sent in order while the broker is up, reported from `poll`."""
 
     def __init__(self, kafka: FakeKafka) -> None:
+        super().__init__()
         self.kafka = kafka
-        self._queue: list[tuple[Message, Report]] = []
         self._unconfirmed: list[Report] = []
         self.closed = False
 
-    def send(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        _partition: int | None,
-        headers: SentHeaders | None,
-        report: Report | None,
-    ) -> None:
-        assert report is not None
-        message = Message(topic, key or b"", value or b"", list(headers or ()))
+    def refuse(self, message: Message) -> None:
         if self.kafka.refuses:
             raise Refused("the queue is full")
         if message.body == self.kafka.never and self.kafka.locally:
             raise Refused("too large", for_good=True)
-        self._queue.append((message, report))
 
     def poll(self) -> None:
         if not self.kafka.up:
             return
-        sent = [one for one in self._queue if one[0].key != self.kafka.stuck]
-        self._queue = [one for one in self._queue if one[0].key == self.kafka.stuck]
+        sent = [one for one in self.queue if one[0].key != self.kafka.stuck]
+        self.queue = [one for one in self.queue if one[0].key == self.kafka.stuck]
         if self.kafka.error is None:
             good = [one for one in sent if one[0].body != self.kafka.never]
             self.kafka.log += [message.body for message, _ in good]
@@ -84,7 +73,7 @@ class FakeLink:
                 report(self.kafka.error, None)
 
     def purge(self) -> None:
-        self._queue.clear()
+        self.queue.clear()
         self._unconfirmed.clear()
 
     def refuses(self, error: object) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.records import Origin, Purchase, PurchaseRecord, RecordKind, Source, partition_of
 from tests.simulation.shop import Shop
-from tests.unit.test_deliver_two_phase_processor import receipt
+from tests.unit.receipts import receipt
 
 PARTITIONS, MAX_BYTES = 8, 1_000_000
 HOME = partition_of("acme", PARTITIONS)

@@ -15,10 +15,11 @@ from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.state.entry import Entry
 from pipeline.deliver.state.key import Key
-from pipeline.records import Outcome, Receipt, RecordKind, Source
+from pipeline.records import Receipt, RecordKind
 from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
+from tests.unit.receipts import receipt
 
 CONTACT = RecordKind.CONTACT
 
@@ -87,23 +88,6 @@ class Bench:
         return {
             what: count for _, _, tally in self.partition_state.tallies() for _, what, count in tally.rows()
         }
-
-
-def receipt(offset: int, record_id: str = "ann@example.com", store: str = "acme-shop") -> Receipt:
-    """A receipt of a contact."""
-    return Receipt(
-        account="acme",
-        store=store,
-        kind=CONTACT,
-        id=record_id,
-        version=1,
-        source=Source(topic="t", partition=0, offset=0),
-        record=Source(topic="connectif.contacts", partition=0, offset=offset),
-        outcome=Outcome.DELIVERED,
-        lane="live",
-        received_ms=1,
-        at_ms=1,
-    )
 
 
 async def test_a_receipt_of_no_record_is_refused_and_those_beside_it_count(tmp_path: Any) -> None:

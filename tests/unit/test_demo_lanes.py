@@ -20,10 +20,9 @@ from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
-from pipeline.kafka.messages import SentHeaders
-from pipeline.kafka.producer import Report
 from pipeline.records import Outcome, Receipt, RecordKind, Source
 from pipeline.shops.registry import PLATFORMS
+from tests.unit.queued_link import QueuedLink
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -68,29 +67,16 @@ class Refusal:
         return "too large"
 
 
-class StubLink:
+class StubLink(QueuedLink):
     """A link whose broker decides two messages a look."""
 
     def __init__(self, refused: Sequence[bytes] = ()) -> None:
+        super().__init__()
         self.decided: list[bytes] = []
         self._refused = refused
-        self._queued: list[tuple[Message, Report]] = []
-
-    def send(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        _partition: int | None,
-        headers: SentHeaders | None,
-        report: Report | None,
-    ) -> None:
-        assert report is not None
-        message = Message(topic, key or b"", value or b"", list(headers or ()))
-        self._queued.append((message, report))
 
     def poll(self) -> None:
-        now, self._queued = self._queued[:2], self._queued[2:]
+        now, self.queue = self.queue[:2], self.queue[2:]
         for message, report in now:
             self.decided.append(message.key)
             report(Refusal() if message.key in self._refused else None, None)

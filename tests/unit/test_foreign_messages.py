@@ -26,8 +26,8 @@ from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
 from tests.stubengine import Message
-from tests.unit.test_deliver_two_phase_processor import receipt
-from tests.unit.test_translate_worker import SOLD, Stage
+from tests.unit.receipts import receipt
+from tests.unit.translate_stage import SOLD, TranslateStage
 
 MAX_BYTES = 1_000_000
 ODD = st.one_of(
@@ -94,7 +94,7 @@ def _json(tree: Any) -> bytes:
     return json.dumps(tree).encode()
 
 
-class Post:
+class MemoryCommitter:
     """Steps are confirmed at once."""
 
     def __init__(self) -> None:
@@ -115,10 +115,10 @@ class DeliverStage:
 
     def __init__(self) -> None:
         self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
-        self.post = Post()
+        self.committer = MemoryCommitter()
         self.receipt_writer = ReceiptWriter(settings_for(Path(tempfile.gettempdir())), lambda: 1_000.0)
         self.partition_state = self.restarted()
-        self.processor = TwoPhaseProcessor[MemoryStep](self.post, lambda _receipt: None)
+        self.processor = TwoPhaseProcessor[MemoryStep](self.committer, lambda _receipt: None)
 
     def restarted(self) -> PartitionState:
         """The partition state as a new process builds it."""
@@ -226,7 +226,7 @@ def test_rows_that_no_worker_wrote_do_not_keep_translate_from_starting(rows: dic
 @given(_ROW)
 def test_an_entity_s_row_that_no_worker_wrote_is_taken_for_none(row: bytes) -> None:
     async def translate() -> None:
-        stage = Stage()
+        stage = TranslateStage()
         raw = event(SOLD)
         stage.engine.table("entities").rows[3] = {raw.key: row}
         await stage.reads(raw)
@@ -246,7 +246,7 @@ def test_any_message_to_translate_ends_and_the_next_is_translated(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], mixed: bool
 ) -> None:
     async def translate() -> None:
-        stage = Stage()
+        stage = TranslateStage()
         ours = list(event(SOLD, delivery="d0").to_kafka_headers()) if mixed else []
         await stage.reads(event(SOLD), key=key, value=value, headers=(*ours, *headers))
         await stage.reads(event(SOLD, delivery="d9"))

@@ -12,7 +12,7 @@ from pipeline.metrics import TRANSLATE_HELD
 from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.worker import Translator
 from tests.plainshop import PLAIN_SHOP, event
-from tests.unit.test_translate_worker import SOLD, Stage, settings_of
+from tests.unit.translate_stage import SOLD, TranslateStage, settings_of
 
 PLACE = TopicPartition("x-shop.orders", 3)
 
@@ -23,9 +23,9 @@ def held() -> float:
     return family.samples[0].value
 
 
-def with_settings(old: Stage, **translate: Any) -> Stage:
+def with_settings(old: TranslateStage, **translate: Any) -> TranslateStage:
     """A worker with other settings, on the tables of another one."""
-    stage = Stage()
+    stage = TranslateStage()
     stage.offset = old.offset
     stage.engine.tables = old.engine.tables
     tree = settings_of().model_copy(
@@ -39,7 +39,7 @@ def with_settings(old: Stage, **translate: Any) -> Stage:
 async def test_what_comes_before_it_is_dealt_with_and_what_comes_behind_it_waits(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.engine.read(
         stage.message(event(SOLD, delivery="d1")),
         stage.message(event(SOLD, store="newcomer")),
@@ -57,7 +57,7 @@ async def test_what_comes_before_it_is_dealt_with_and_what_comes_behind_it_waits
 
 
 async def test_other_partitions_go_on() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event(SOLD, store="newcomer"))
     other = stage.message(event(SOLD))
     other.partition = 4
@@ -66,7 +66,7 @@ async def test_other_partitions_go_on() -> None:
 
 
 async def test_a_retired_store_s_events_are_dead_letters() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     message = stage.message(event(SOLD, store="newcomer"))
     await stage.engine.read(message)
     again = with_settings(stage, retired_stores=frozenset({"newcomer"}))
@@ -80,14 +80,14 @@ async def test_a_retired_store_s_events_are_dead_letters() -> None:
     [{"platform": "magento"}, {"entity": ""}, {"store": "a|b"}, {"store": "N" * 80}, {"delivery": ""}],
 )
 async def test_what_no_gateway_let_through_holds_nothing(change: dict[str, Any]) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(dataclasses.replace(event(SOLD, store="newcomer"), **change))
     assert [letter["dead-reason"] for letter in stage.letters] == ["unknown_store"]
     assert stage.engine.withheld == []
 
 
 async def test_a_partition_that_is_read_again_from_what_it_waited_for_is_held_again() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     message = stage.message(event(SOLD, store="newcomer"))
     await stage.engine.read(message)
     await stage.engine.read(message)

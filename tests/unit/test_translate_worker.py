@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import config
-from pipeline.config import Settings
 from pipeline.engine.rounds import Round
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.deadletters import HEADERS
@@ -20,52 +18,11 @@ from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.totals import AccountCollector
 from pipeline.translate.worker import BUGS_IN_A_ROW, Translator
 from tests.plainshop import PLAIN_SHOP, event
-from tests.settings_trees import store_tree, stores_tree
-from tests.stubengine import Message, StubEngine
-
-NOW = 2_000.0
-SOLD = {"version": 5, "drafts": [["contact", "a@b.example", "Ann"], ["purchase", "7", "c1"]]}
-
-
-def settings_of(**kafka: Any) -> Settings:
-    """One store of the plain shop."""
-    stores = stores_tree(plain=store_tree(domain="plain.example"))
-    return config.parse({"kafka": {"topic_prefix": "x-", **kafka}, **stores}, {})
-
-
-class Stage:
-    """A translator, and the next offset of its only partition."""
-
-    def __init__(self, **kafka: Any) -> None:
-        self.engine = StubEngine(settings_of(**kafka))
-        self.translator = Translator(self.engine.as_engine(), {"shopify": PLAIN_SHOP}, clock=lambda: NOW)
-        self.offset = -1
-
-    def message(self, raw: RawEvent, **change: Any) -> Message:
-        """The event as a message at the next offset."""
-        self.offset += 1
-        parts = {"key": raw.key, "value": raw.body, "headers": tuple(raw.to_kafka_headers()), **change}
-        return Message("x-shop.orders", 3, parts.pop("offset", self.offset), **parts)
-
-    async def reads(self, raw: RawEvent, **change: Any) -> None:
-        """One message."""
-        await self.engine.read(self.message(raw, **change))
-
-    @property
-    def letters(self) -> list[dict[str, str]]:
-        """The headers of the dead letters."""
-        sent = self.engine.to("x-deadletters")
-        return [{name: value.decode(errors="replace") for name, value in letter.headers} for letter in sent]
-
-    def account(self, series: str) -> dict[tuple[str, ...], float]:
-        """A series of the exact account, by its labels, as far as anything was counted."""
-        families = {family.name: family for family in AccountCollector(self.translator.books).collect()}
-        samples = families[series].samples
-        return {tuple(sample.labels.values()): sample.value for sample in samples if sample.value}
+from tests.unit.translate_stage import SOLD, TranslateStage
 
 
 async def test_records_go_to_the_partition_of_their_account() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event(SOLD))
     contact, purchase = stage.engine.sent
     assert (contact.topic, purchase.topic) == ("x-connectif.contacts", "x-connectif.purchases")
@@ -75,7 +32,7 @@ async def test_records_go_to_the_partition_of_their_account() -> None:
 
 
 async def test_a_store_is_accounted_for_before_it_says_anything() -> None:
-    collector = AccountCollector(Stage().translator.books, ["plain"])
+    collector = AccountCollector(TranslateStage().translator.books, ["plain"])
     [events] = [family for family in collector.collect() if family.name == "pipeline_account_events"]
     zeros = {(s.labels["kind"], s.labels["outcome"]): s.value for s in events.samples}
     assert zeros["order", "rejected"] == zeros["customer", "accepted"] == 0
@@ -83,7 +40,7 @@ async def test_a_store_is_accounted_for_before_it_says_anything() -> None:
 
 
 async def test_the_account_holds_every_event_once_with_its_outcome() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event(SOLD, delivery="d1"))
     await stage.reads(event(SOLD, delivery="d1"))
     await stage.reads(event({"version": 4}, delivery="d2"))
@@ -110,7 +67,7 @@ async def test_the_account_holds_every_event_once_with_its_outcome() -> None:
 
 
 async def test_messages_read_again_are_counted_once_and_sent_again() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     messages = [stage.message(event({**SOLD, "version": n}, delivery=f"d{n}")) for n in range(1, 4)]
     await stage.engine.read(*messages)
     first, stage.engine.sent = stage.engine.sent, []
@@ -120,9 +77,9 @@ async def test_messages_read_again_are_counted_once_and_sent_again() -> None:
 
 
 async def test_the_account_survives_a_restart() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event(SOLD))
-    restarted = Stage()
+    restarted = TranslateStage()
     restarted.engine.tables = stage.engine.tables
     again = Translator(restarted.engine.as_engine(), {"shopify": PLAIN_SHOP})
     again.books.load(3, stage.engine.tables["tally"].items(3))
@@ -130,7 +87,7 @@ async def test_the_account_survives_a_restart() -> None:
 
 
 async def test_two_events_of_one_entity_in_one_round_see_each_other() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.engine.read(
         stage.message(event(SOLD, delivery="d1")), stage.message(event({"version": 4}, delivery="d2"))
     )
@@ -138,7 +95,7 @@ async def test_two_events_of_one_entity_in_one_round_see_each_other() -> None:
 
 
 async def test_a_rejected_body_becomes_a_dead_letter_with_its_reason_and_place() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event({"rejected": "no_email"}))
     letter = stage.letters[0]
     assert set(HEADERS) <= set(letter)
@@ -161,7 +118,7 @@ async def test_a_rejected_body_becomes_a_dead_letter_with_its_reason_and_place()
 
 
 async def test_a_letter_that_died_before_has_one_reason() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     raw = event({"rejected": "no_email"})
     headers = (*raw.to_kafka_headers(), ("dead-reason", b"old"), ("dead-stage", b"deliver"))
     await stage.reads(raw, headers=headers)
@@ -182,7 +139,7 @@ async def test_a_letter_that_died_before_has_one_reason() -> None:
 async def test_a_message_that_is_not_ours_becomes_a_dead_letter(
     reason: str, store: str, change: dict[str, Any]
 ) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event(SOLD), **change)
     assert [letter["dead-reason"] for letter in stage.letters] == [reason]
     assert stage.account("pipeline_account_events") == {(store, "order", "rejected"): 1}
@@ -201,7 +158,7 @@ async def test_a_message_that_is_not_ours_becomes_a_dead_letter(
 async def test_an_event_that_cannot_be_translated_becomes_a_dead_letter(
     reason: str, store: str, raw: RawEvent
 ) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(raw)
     assert [letter["dead-reason"] for letter in stage.letters] == [reason]
     assert stage.account("pipeline_account_events") == {(store, "order", "rejected"): 1}
@@ -209,7 +166,7 @@ async def test_an_event_that_cannot_be_translated_becomes_a_dead_letter(
 
 
 async def test_failures_of_ours_in_a_row_end_the_worker_before_a_night_is_buried() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     for number in range(BUGS_IN_A_ROW - 1):
         await stage.reads(event({"bug": "x"}, delivery=f"d{number}"))
     await stage.reads(event(SOLD))
@@ -220,7 +177,7 @@ async def test_failures_of_ours_in_a_row_end_the_worker_before_a_night_is_buried
 
 
 async def test_a_record_too_large_for_a_message_is_refused_whole() -> None:
-    stage = Stage(max_message_bytes=1_000_000)
+    stage = TranslateStage(max_message_bytes=1_000_000)
     drafts = [["contact", "a@b.example", "Ann"], ["purchase", "7", "x" * 1_000_000]]
     await stage.reads(event({"version": 5, "drafts": drafts}))
     assert stage.letters[0]["dead-reason"] == "record_too_large"
@@ -229,7 +186,7 @@ async def test_a_record_too_large_for_a_message_is_refused_whole() -> None:
 
 
 async def test_an_event_of_too_many_records_is_refused() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     drafts = [["product", f"p{number}", "x"] for number in range(MAX_RECORDS + 1)]
     await stage.reads(event({"version": 5, "drafts": drafts}))
     assert stage.letters[0]["dead-reason"] == "too_many_records"
@@ -237,7 +194,7 @@ async def test_an_event_of_too_many_records_is_refused() -> None:
 
 @pytest.mark.parametrize("change", [{"value": b"x" * 999_000}, {"key": b"k" * 999_000}])
 async def test_a_message_too_large_for_a_copy_is_left_where_it_lies(change: dict[str, Any]) -> None:
-    stage = Stage(max_message_bytes=1_000_000)
+    stage = TranslateStage(max_message_bytes=1_000_000)
     await stage.reads(event({"rejected": "no_email"}), **{"headers": (), **change})
     letter = stage.engine.to("x-deadletters")[0]
     assert (letter.key, letter.value) == (None, None)
@@ -250,6 +207,8 @@ HEADER = st.tuples(
     ),
     st.none() | st.binary(max_size=12) | st.sampled_from([b"plain", b"order", b"live", b"7"]),
 )
+
+
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -267,7 +226,7 @@ ANY = st.recursive(
 async def test_no_message_stops_the_worker(
     key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...], genuine: bool
 ) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     raw = event(SOLD)
     if genuine:
         headers = (*raw.to_kafka_headers(), *headers)
@@ -284,7 +243,7 @@ async def test_no_message_stops_the_worker(
 async def test_a_request_that_a_person_must_see_to_is_said_with_its_place_and_nothing_of_whom(
     reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = Stage()
+    stage = TranslateStage()
     await stage.reads(event({"version": 1, "ignored": "nothing_to_tell"}, delivery="d1"))
     wanted = {"version": 1, "ignored": reason, "customer": "ann@example.com"}
     await stage.reads(event(wanted, entity="8", delivery="d2"))
@@ -296,7 +255,7 @@ async def test_a_request_that_a_person_must_see_to_is_said_with_its_place_and_no
 
 
 async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before_a_pause() -> None:
-    stage = Stage()
+    stage = TranslateStage()
     heavy = stage.message(event({"version": 5, "rejected": "x" * 100_000}))
     light = stage.message(event(SOLD, delivery="d2"))
     light.partition = 4
@@ -309,7 +268,7 @@ async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before
 async def test_others_have_their_turn_between_events_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.translate.worker.BREATH_SECONDS", 0.0)
     monkeypatch.setattr("pipeline.translate.worker.STEP_SECONDS", 0.0)
-    stage = Stage()
+    stage = TranslateStage()
     turns: list[int] = []
 
     async def other() -> None:
