@@ -134,7 +134,7 @@ class Story:
 def tell(
     program: str, actions: Sequence[Action], switches: Mapping[str, Any], seed: int, **deliver: Any
 ) -> Story:
-    """Run `program` on `deeds` until all is done, with these settings of the deliver stage."""
+    """Run `program` on `actions` until all is done, with these settings of the deliver stage."""
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as directory:
         said, environment = virtual.run(
@@ -167,8 +167,8 @@ async def _tell(
     environment = Environment(settings, seed, ApiBehaviour().changed(switches))
     program = make(environment)
     await program.start()
-    ear, began = _Ear(program), loop.time()
-    shop = Shop(ear)
+    sink, began = _TimedSink(program), loop.time()
+    shop = Shop(sink)
     for at, action in actions:
         if began + at > loop.time():
             await asyncio.sleep(began + at - loop.time())
@@ -176,10 +176,10 @@ async def _tell(
     while not program.finished():  # noqa: ASYNC110 - time is virtual
         await asyncio.sleep(LOOK)
     await program.stop()
-    return ear.said, environment
+    return sink.said, environment
 
 
-class _Ear:
+class _TimedSink:
     """Remembers what it passes on."""
 
     def __init__(self, program: Program) -> None:

@@ -33,9 +33,9 @@ ORDERS, CUSTOMERS, WOO_ORDERS = (SHOPIFY, "order"), (SHOPIFY, "customer"), (WOO,
 class Run:
     """The scripted run, and what is known of it from outside the pipeline."""
 
-    def __init__(self, play: Site, prometheus: Prometheus) -> None:
-        self.site, self.prometheus = play, prometheus
-        self.calls_before = play.connectif.calls()
+    def __init__(self, running: Site, prometheus: Prometheus) -> None:
+        self.site, self.prometheus = running, prometheus
+        self.calls_before = running.connectif.calls()
 
     def sum(self, expression: str) -> float:
         """Of all series; 0 where there is none."""
@@ -60,7 +60,7 @@ class Run:
         """How many Connectif has, by its own ledger."""
         return sum(not item["deleted"] for item in self.site.connectif.ledger(account, kind))
 
-    def play(self) -> None:
+    def carry_out(self) -> None:
         """What a day brings, in half a minute."""
         shop, connectif = self.site, self.site.connectif
         for number in range(1, GOOD + 1):
@@ -90,12 +90,12 @@ class Run:
 def run(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     directory = tmp_path_factory.mktemp("site")
     settings = KafkaSettings(kafka.bootstrap, directory)
-    with site(directory, settings.tree()) as play:
-        play.keep_filled("acme", "spring", low=5, batch=BATCH, every=10)
-        play.start()
-        with Prometheus(directory / "prometheus", play.urls) as prometheus:
-            made = Run(play, prometheus)
-            made.play()
+    with site(directory, settings.tree()) as running:
+        running.keep_filled("acme", "spring", low=5, batch=BATCH, every=10)
+        running.start()
+        with Prometheus(directory / "prometheus", running.urls) as prometheus:
+            made = Run(running, prometheus)
+            made.carry_out()
             yield made
     settings.remove_topics()
 
@@ -302,7 +302,7 @@ def test_connectif_away_is_said_once_with_its_cause_and_once_when_it_is_over(run
 def test_kafka_away_is_spooled_and_said_and_nothing_is_lost(run: Run, kafka: RunningKafka) -> None:
     if kafka.embedded is None:
         pytest.skip("the broker is not ours to stop")
-    play, orders = run.site, run.site.tree["kafka"]["topic_prefix"] + Kind.ORDER.topic
+    running, orders = run.site, run.site.tree["kafka"]["topic_prefix"] + Kind.ORDER.topic
     delivered = 'pipeline_account_records{account="acme",kind="purchase",outcome="delivered"}'
     before, held = run.sum(delivered), run.held("acme", "purchases")
     pids = list(kafka.embedded.pids.values())
@@ -310,21 +310,21 @@ def test_kafka_away_is_spooled_and_said_and_nothing_is_lost(run: Run, kafka: Run
         os.kill(pid, signal.SIGSTOP)
     try:
         for number in (91, 92):
-            assert play.shopify("orders/paid", shopify_order(number)) == 200
+            assert running.shopify("orders/paid", shopify_order(number)) == 200
         run.until("sum(pipeline_gateway_spool_events)", 2)
         assert run.sum("min(pipeline_gateway_kafka_up)") == 0
         run.until_alert("KafkaAway")
-        assert play.ready("gateway")[0] == 200, "it keeps what it is sent"
-        assert f"Kafka does not take {orders}" in play.log("gateway")
-        wait_until(lambda: play.ready("translate")[0] == 503, 60, every=0.5)
-        assert "Kafka has not answered" in play.ready("translate")[1]
+        assert running.ready("gateway")[0] == 200, "it keeps what it is sent"
+        assert f"Kafka does not take {orders}" in running.log("gateway")
+        wait_until(lambda: running.ready("translate")[0] == 503, 60, every=0.5)
+        assert "Kafka has not answered" in running.ready("translate")[1]
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
     run.until("sum(pipeline_gateway_spool_events)", 0, 60)
     run.until(delivered, before + 2, 60)
-    wait_until(lambda: play.ready("translate")[0] == 200, 60, every=0.5)
-    assert f"Kafka takes {orders} directly" in play.log("gateway")
+    wait_until(lambda: running.ready("translate")[0] == 200, 60, every=0.5)
+    assert f"Kafka takes {orders} directly" in running.log("gateway")
     assert run.held("acme", "purchases") == held + 2
     assert run.sum("min(pipeline_gateway_kafka_up)") == 1
 

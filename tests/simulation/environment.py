@@ -25,7 +25,7 @@ from pipeline.sandbox.connectif.http.ledger import LedgerQuery, account_ledger
 from pipeline.sandbox.connectif.http.transport import SandboxTransport
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation.consent_log import ConsentLog
-from tests.simulation.log import Cluster, MemoryPost, MemoryStep, MemoryTable
+from tests.simulation.log import Cluster, CrashableCommitter, MemoryStep, MemoryTable
 from tests.simulation.virtual import LoopClock, wall
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
@@ -56,7 +56,7 @@ class Life:
     def __init__(self, environment: Environment, worker: str) -> None:
         self._environment = environment
         cluster = environment.cluster
-        self._post = MemoryPost(cluster, environment.chance)
+        self._committer = CrashableCommitter(cluster, environment.chance)
         names = ("pending", "delivered", "tally")
         self.tables = Tables(*(MemoryTable(name, cluster) for name in names))
         self._receipt_writer = ReceiptWriter(environment.settings, wall)
@@ -67,7 +67,7 @@ class Life:
             ManagerDependencies(
                 worker=worker,
                 directory=Path(environment.settings.data_dir) / worker,
-                committer=self._post,
+                committer=self._committer,
                 receipt_writer=self._receipt_writer,
                 fatal=self.errors.append,
                 heard=lambda *_: None,
@@ -76,7 +76,7 @@ class Life:
                 transport=environment.transport,
             ),
         )
-        self._processor = TwoPhaseProcessor[MemoryStep](self._post, self.account_manager.settled)
+        self._processor = TwoPhaseProcessor[MemoryStep](self._committer, self.account_manager.settled)
         self._read: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -84,7 +84,7 @@ class Life:
         """Load, catch up with the receipts, and deliver."""
         await self.partition_state.load()
         behind = len(self._environment.cluster.topic(self._receipt_writer.receipts))
-        self._spawn(self._post.run())
+        self._spawn(self._committer.run())
         for kind in RecordKind:
             self._spawn(self._records(kind))
         self._spawn(self._receipts())
@@ -98,7 +98,7 @@ class Life:
         for _, account in self.account_manager.accounts():
             account.admission._call_journal = _Silent()
         running = [account.task for account in self.account_manager._accounts.values() if account.task]
-        self._post.crash()
+        self._committer.crash()
         for task in [*self._tasks, *running]:
             task.cancel()
         await asyncio.gather(*self._tasks, *running, return_exceptions=True)

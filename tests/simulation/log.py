@@ -112,7 +112,7 @@ class MemoryStep:
         self.commits[topic] = offset + 1
 
 
-class MemoryPost:
+class CrashableCommitter:
     """Confirms steps one by one, each some milliseconds after it was handed over.
 
     A crash leaves, for each destination, any number of the messages on their way to it, in their order.

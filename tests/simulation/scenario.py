@@ -75,22 +75,27 @@ class Scenario:
         return [found[offset] for offset in sorted(found)]
 
 
+async def carry_out(environment: Environment, steps: Steps) -> Scenario:
+    """Do the steps with a worker of its own; at their end nothing failed in it, and the limit was kept."""
+    life = Life(environment, "w1")
+    await life.start()
+    scenario = Scenario(environment, life)
+    await steps(scenario)
+    if scenario.life.errors:
+        raise scenario.life.errors[0]
+    environment.limit_kept()
+    return scenario
+
+
 def run_scenario(
     tmp_path: Path, steps: Steps, *, seed: int = 0, switches: Any = None, **deliver: Any
 ) -> None:
-    """Carry out the steps on virtual time; then the limit was kept and every version is accounted for."""
+    """Carry the steps out on virtual time; then every version is accounted for."""
 
     async def run() -> None:
-        environment = Environment(
-            settings_for(tmp_path, **deliver), seed, ApiBehaviour().changed(switches or {})
-        )
-        life = Life(environment, "w1")
-        await life.start()
-        scenario = Scenario(environment, life)
-        await steps(scenario)
-        if scenario.life.errors:
-            raise scenario.life.errors[0]
-        environment.limit_kept()
+        behaviour = ApiBehaviour().changed(switches or {})
+        environment = Environment(settings_for(tmp_path, **deliver), seed, behaviour)
+        scenario = await carry_out(environment, steps)
         environment.accounted(scenario.life)
         await scenario.life.stop()
 

@@ -13,8 +13,8 @@ from pipeline.records import Coupon, CouponRecord, Origin, Outcome, Source
 from pipeline.sandbox.connectif.model.coupons import CouponSet
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import virtual
-from tests.simulation.environment import Environment, Life, settings_for
-from tests.simulation.scenario import Scenario, Steps, minutes
+from tests.simulation.environment import Environment, settings_for
+from tests.simulation.scenario import Scenario, Steps, carry_out, minutes
 
 LOOK = "GET /coupon-sets/{id}"
 
@@ -73,7 +73,7 @@ class CouponSetOwner:
         return delivery.scheduler.coupons.sets["spring"]
 
 
-def run_scenario(
+def run_with_coupon_set(
     tmp_path: Path, steps: Steps, *, switches: Any = None, wrong_id: str = "", low: int = 20, batch: int = 50
 ) -> None:
     """As `scenario.run_scenario`, with a coupon set; codes of its inventory may wait at the end."""
@@ -85,13 +85,7 @@ def run_scenario(
         environment.settings = _with_coupon_set(
             base, {"set_id": set_id, "low": low, "batch": batch, "every": 60}
         )
-        life = Life(environment, "w1")
-        await life.start()
-        scenario = Scenario(environment, life)
-        await steps(scenario)
-        if scenario.life.errors:
-            raise scenario.life.errors[0]
-        environment.limit_kept()
+        scenario = await carry_out(environment, steps)
         environment.balanced(scenario.life)
         await scenario.life.stop()
 
@@ -128,7 +122,7 @@ def test_a_set_is_topped_up_a_batch_at_a_time_as_it_runs_low(tmp_path: Path) -> 
         assert (owner.inventory.waiting, owner.inventory.trouble) == (0, "")
         assert scenario.environment.outcomes() == {("coupon", "delivered"): 120}
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_counters_that_lag_and_imports_that_last_cause_no_second_top_up(tmp_path: Path) -> None:
@@ -139,7 +133,7 @@ def test_counters_that_lag_and_imports_that_last_cause_no_second_top_up(tmp_path
         assert owner.codes() == set(numbered(50))
 
     slow = {"coupon_lag_seconds": 10.0, "import_queue_seconds": 150.0}
-    run_scenario(tmp_path, steps, switches=slow)
+    run_with_coupon_set(tmp_path, steps, switches=slow)
 
 
 def test_a_batch_smaller_than_what_is_missing_is_followed_by_another(tmp_path: Path) -> None:
@@ -149,7 +143,7 @@ def test_a_batch_smaller_than_what_is_missing_is_followed_by_another(tmp_path: P
         await minutes(10)
         assert owner.codes() == set(numbered(25))
 
-    run_scenario(tmp_path, steps, low=25, batch=5)
+    run_with_coupon_set(tmp_path, steps, low=25, batch=5)
 
 
 def test_looking_costs_a_call_a_look_and_nothing_else_waits_for_it(tmp_path: Path) -> None:
@@ -161,7 +155,7 @@ def test_looking_costs_a_call_a_look_and_nothing_else_waits_for_it(tmp_path: Pat
         await minutes(60)
         assert scenario.routes() - before == {LOOK: 60}
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_other_sets_are_filled_at_once_beside_it(tmp_path: Path) -> None:
@@ -174,7 +168,7 @@ def test_other_sets_are_filled_at_once_beside_it(tmp_path: Path) -> None:
         await minutes(1)
         assert other.held == 2
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_brought_again_codes_go_once(tmp_path: Path) -> None:
@@ -194,7 +188,7 @@ def test_brought_again_codes_go_once(tmp_path: Path) -> None:
         assert sum(ends.values()) == 240
         assert set(ends) == {("coupon", end) for end in ("delivered", "superseded", "unchanged")}
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 @pytest.mark.parametrize("after", [0.5, 5.0, 15.2, 16.0, 17.5, 19.0, 22.0, 31.0, 45.0])
@@ -216,7 +210,7 @@ def test_a_crash_at_any_moment_neither_loses_a_code_nor_tops_up_twice(
         assert owner.inventory.trouble == ""
         assert scenario.environment.outcomes() == {("coupon", "delivered"): 120}
 
-    run_scenario(tmp_path, steps, switches={"duplicate_coupon": duplicate})
+    run_with_coupon_set(tmp_path, steps, switches={"duplicate_coupon": duplicate})
 
 
 def test_after_a_crash_an_import_under_way_is_waited_for(tmp_path: Path) -> None:
@@ -229,7 +223,7 @@ def test_after_a_crash_an_import_under_way_is_waited_for(tmp_path: Path) -> None
         await minutes(10)
         assert owner.codes() == set(numbered(50))
 
-    run_scenario(tmp_path, steps, switches={"import_queue_seconds": 90.0})
+    run_with_coupon_set(tmp_path, steps, switches={"import_queue_seconds": 90.0})
 
 
 @pytest.mark.parametrize("effect", ["import_error", "import_cancelled"])
@@ -242,7 +236,7 @@ def test_a_top_up_whose_import_fails_is_sent_again(tmp_path: Path, effect: str) 
         assert owner.codes() == set(numbered(50))
         assert scenario.environment.outcomes() == {("coupon", "delivered"): 50}
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_a_full_queue_of_imports_is_waited_for(tmp_path: Path) -> None:
@@ -259,7 +253,7 @@ def test_a_full_queue_of_imports_is_waited_for(tmp_path: Path) -> None:
         await minutes(10)
         assert (owner.spring.held, other.held) == (50, 2)
 
-    run_scenario(tmp_path, steps, switches={"max_imports": 1})
+    run_with_coupon_set(tmp_path, steps, switches={"max_imports": 1})
 
 
 def test_a_set_that_does_not_exist_gets_nothing_and_loses_nothing(tmp_path: Path) -> None:
@@ -274,7 +268,7 @@ def test_a_set_that_does_not_exist_gets_nothing_and_loses_nothing(tmp_path: Path
         await minutes(2)
         assert scenario.environment.holds("purchases").keys() == {"o1"}
 
-    run_scenario(tmp_path, steps, wrong_id="0" * 24)
+    run_with_coupon_set(tmp_path, steps, wrong_id="0" * 24)
 
 
 def test_a_key_that_may_not_read_sets_stops_the_set_and_not_the_account(tmp_path: Path) -> None:
@@ -291,7 +285,7 @@ def test_a_key_that_may_not_read_sets_stops_the_set_and_not_the_account(tmp_path
         await minutes(3)
         assert owner.codes() == set(numbered(50))
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_codes_that_somebody_else_put_there_end_dead_and_stop_no_account(tmp_path: Path) -> None:
@@ -310,7 +304,7 @@ def test_codes_that_somebody_else_put_there_end_dead_and_stop_no_account(tmp_pat
         imports = scenario.routes()["POST /imports/"]
         assert imports == 3, "a file that is refused whole says all there is to know"
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)
 
 
 def test_of_a_file_refused_in_part_the_rest_is_delivered(tmp_path: Path) -> None:
@@ -324,4 +318,4 @@ def test_of_a_file_refused_in_part_the_rest_is_delivered(tmp_path: Path) -> None
         assert scenario.ends("coupon", f"{owner.spring.id}/SPRING0") == [(Outcome.DEAD, "refused_row")]
         assert scenario.routes()["POST /imports/"] <= 2
 
-    run_scenario(tmp_path, steps)
+    run_with_coupon_set(tmp_path, steps)

@@ -52,7 +52,7 @@ def _lose_products(scenario: Scenario, *ids: str) -> None:
         storage.delete(found, virtual.wall())
 
 
-async def _backfill_aside(scenario: Scenario) -> None:
+async def _blocked_backfill(scenario: Scenario) -> None:
     """150 orders `b0` ... that are blocked by contacts in an import that does not end."""
     backfill = scenario.shop.in_lane(Lane.BACKFILL)
     scenario.shop.product("p1")
@@ -66,7 +66,9 @@ async def _backfill_aside(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("effect", ["slow", "timeout"])
-def test_a_contact_that_a_live_order_hastens_flies_once(tmp_path: Path, effect: str) -> None:
+def test_a_contact_that_a_live_order_promotes_is_sent_by_one_call_at_a_time(
+    tmp_path: Path, effect: str
+) -> None:
     async def steps(scenario: Scenario) -> None:
         backfill, who = scenario.shop.in_lane(Lane.BACKFILL), "b5@example.com"
         scenario.shop.product("p1")
@@ -117,7 +119,7 @@ def test_a_delay_does_not_outlive_the_version_it_was_for(tmp_path: Path, pause: 
 
 def test_a_live_order_goes_early_however_many_of_a_backfill_are_blocked(tmp_path: Path) -> None:
     async def steps(scenario: Scenario) -> None:
-        await _backfill_aside(scenario)
+        await _blocked_backfill(scenario)
         scenario.shop.purchase("live", "c0@example.com", "p1")
         await minutes(1)
         assert "live" in scenario.environment.holds("purchases")
@@ -128,7 +130,7 @@ def test_a_live_order_goes_early_however_many_of_a_backfill_are_blocked(tmp_path
 
 def test_what_a_backfilled_order_waits_for_is_urgent_once_a_live_change_of_it_comes(tmp_path: Path) -> None:
     async def steps(scenario: Scenario) -> None:
-        await _backfill_aside(scenario)
+        await _blocked_backfill(scenario)
         scenario.shop.purchase("b7", "c7@example.com", "p1", total="7.00")
         await minutes(1)
         assert scenario.environment.holds("purchases")["b7"]["totalPrice"] == 7.0

@@ -1,4 +1,4 @@
-"""What the gate tells of a server's word, and of files that their size keeps from getting there."""
+"""What admission control reports of a server's limit, and of files that are too large to get there."""
 
 from __future__ import annotations
 

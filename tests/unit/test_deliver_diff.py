@@ -1,4 +1,4 @@
-"""A record against what Connectif was told: what is news, and what is remembered of it."""
+"""A record against what Connectif was sent: what is news, and what is remembered of it."""
 
 from __future__ import annotations
 
@@ -65,38 +65,38 @@ class TestContacts:
         assert diff(None, _contact(1)) == PutContact({})
 
     def test_only_what_changed_is_sent(self) -> None:
-        told = last_sent(_contact(1, name="Ann", surname="Jones"))
-        assert diff(told, _contact(2, name="Anna", surname="Jones")) == PutContact({"name": "Anna"})
-        assert diff(told, _contact(2, name="Ann")) == Unchanged("same")
+        sent = last_sent(_contact(1, name="Ann", surname="Jones"))
+        assert diff(sent, _contact(2, name="Anna", surname="Jones")) == PutContact({"name": "Anna"})
+        assert diff(sent, _contact(2, name="Ann")) == Unchanged("same")
 
     def test_what_is_older_than_sent_is_left_out(self) -> None:
-        told = last_sent(_contact(5, name="Ann"))
-        assert diff(told, _contact(4, name="Old", surname="Jones")) == PutContact({"surname": "Jones"})
+        sent = last_sent(_contact(5, name="Ann"))
+        assert diff(sent, _contact(4, name="Old", surname="Jones")) == PutContact({"surname": "Jones"})
 
     def test_what_was_no_news_still_makes_what_is_older_stale(self) -> None:
-        told = last_sent(_contact(1, name="Ann"), _contact(3, name="Ann"))
-        assert diff(told, _contact(2, name="Bea")) == Unchanged("same")
+        sent = last_sent(_contact(1, name="Ann"), _contact(3, name="Ann"))
+        assert diff(sent, _contact(2, name="Bea")) == Unchanged("same")
 
     def test_after_an_unclear_attempt_what_looks_the_same_is_sent_again(self) -> None:
-        told = last_sent(_contact(1, name="Ann", consent=(1, False)))
-        again = diff(told, _contact(3, name="Ann", consent=(1, False)), maybe_sent=True)
+        sent = last_sent(_contact(1, name="Ann", consent=(1, False)))
+        again = diff(sent, _contact(3, name="Ann", consent=(1, False)), maybe_sent=True)
         assert again == PutContact({"name": "Ann", "newsletter": "subscribed"})
 
     def test_consent_is_never_said_twice(self) -> None:
-        told = last_sent(_contact(1, consent=(1, False)))
-        assert diff(told, _contact(2, name="Ann", consent=(1, False))) == PutContact({"name": "Ann"})
-        assert diff(told, _contact(2, consent=(2, True))) == PutContact({"newsletter": "unsubscribed"})
+        sent = last_sent(_contact(1, consent=(1, False)))
+        assert diff(sent, _contact(2, name="Ann", consent=(1, False))) == PutContact({"name": "Ann"})
+        assert diff(sent, _contact(2, consent=(2, True))) == PutContact({"newsletter": "unsubscribed"})
 
     def test_an_order_never_overrides_the_customers_own_consent(self) -> None:
-        told = last_sent(_contact(1, consent=(1, True)))
-        assert diff(told, _contact(9, SEEN, consent=(9, False))) == Unchanged("same")
+        sent = last_sent(_contact(1, consent=(1, True)))
+        assert diff(sent, _contact(9, SEEN, consent=(9, False))) == Unchanged("same")
 
     def test_a_deletion_goes_first_and_makes_everything_news(self) -> None:
-        told = last_sent(_contact(1, name="Ann"))
+        sent = last_sent(_contact(1, name="Ann"))
         gone = ContactState(True, owners=Owners(gone={"": 2}))
-        assert diff(told, gone) == PutContact(None, delete_first=True)
+        assert diff(sent, gone) == PutContact(None, delete_first=True)
         again = gone.merge(_contact(3, name="Ann"))
-        assert diff(told, again) == PutContact({"name": "Ann"}, delete_first=True)
+        assert diff(sent, again) == PutContact({"name": "Ann"}, delete_first=True)
         assert diff(last_sent(_contact(1, name="Ann"), gone), _contact(1, name="Ann")) == Unchanged("same")
 
 
@@ -109,34 +109,34 @@ class TestProducts:
         assert diff(last_sent(stub, own), stub) == Unchanged("known")
 
     def test_the_same_or_an_older_whole_is_no_news(self) -> None:
-        told = last_sent(_product(3, name="Shirt"))
-        assert diff(told, _product(4, name="Shirt")) == Unchanged("same")
-        assert diff(told, _product(2, name="Skirt")) == Unchanged("older")
+        sent = last_sent(_product(3, name="Shirt"))
+        assert diff(sent, _product(4, name="Shirt")) == Unchanged("same")
+        assert diff(sent, _product(2, name="Skirt")) == Unchanged("older")
 
     def test_single_fields_reach_known_products_only(self) -> None:
         assert diff(None, _patch(1, stock=3)) == Unchanged("unknown_product")
-        told = last_sent(_product(1, name="Shirt", stock=5))
-        assert diff(told, _patch(2, stock=3)) == PutProduct({"stock": 3})
-        told = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
-        assert diff(told, _patch(3, stock=3)) == Unchanged("known")
-        assert diff(told, _patch(1, stock=4)) == Unchanged("known")
+        sent = last_sent(_product(1, name="Shirt", stock=5))
+        assert diff(sent, _patch(2, stock=3)) == PutProduct({"stock": 3})
+        sent = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
+        assert diff(sent, _patch(3, stock=3)) == Unchanged("known")
+        assert diff(sent, _patch(1, stock=4)) == Unchanged("known")
 
     def test_a_whole_that_equals_the_last_whole_is_news_once_a_field_changed_between(self) -> None:
-        told = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
-        assert diff(told, _product(3, name="Shirt", stock=5)) == PutProduct({"name": "Shirt", "stock": 5})
+        sent = last_sent(_product(1, name="Shirt", stock=5), _patch(2, stock=3))
+        assert diff(sent, _product(3, name="Shirt", stock=5)) == PutProduct({"name": "Shirt", "stock": 5})
 
     def test_a_late_whole_leaves_alone_what_changed_after_it(self) -> None:
-        told = last_sent(_product(1, name="Shirt", stock=5), _patch(3, stock=3))
-        assert diff(told, _product(2, name="Skirt", stock=5)) == PutProduct({"name": "Skirt"})
+        sent = last_sent(_product(1, name="Shirt", stock=5), _patch(3, stock=3))
+        assert diff(sent, _product(2, name="Skirt", stock=5)) == PutProduct({"name": "Skirt"})
 
     def test_a_deleted_product_is_known_to_nobody(self) -> None:
         gone = ProductState(Base(OWN, 2, None))
-        told = last_sent(_product(1, name="Shirt"), gone)
+        sent = last_sent(_product(1, name="Shirt"), gone)
         assert diff(last_sent(_product(1, name="Shirt")), gone) == DeleteProduct()
-        assert diff(told, gone) == Unchanged("same")
-        assert diff(told, _patch(3, stock=1)) == Unchanged("unknown_product")
-        assert diff(told, _product(1, name="Shirt")) == Unchanged("older")
-        assert diff(told, _product(9, SEEN, name="s")) == PutProduct({"name": "s"})
+        assert diff(sent, gone) == Unchanged("same")
+        assert diff(sent, _patch(3, stock=1)) == Unchanged("unknown_product")
+        assert diff(sent, _product(1, name="Shirt")) == Unchanged("older")
+        assert diff(sent, _product(9, SEEN, name="s")) == PutProduct({"name": "s"})
 
 
 class TestPurchases:
@@ -146,11 +146,11 @@ class TestPurchases:
         assert diff(None, state, trigger=False) == CreatePurchase(trigger=False, compare=False)
 
     def test_equal_is_unchanged_different_is_replaced_and_older_is_left(self) -> None:
-        told = last_sent(_purchase(2, 0, BODY))
+        sent = last_sent(_purchase(2, 0, BODY))
         other = {**BODY, "total_price": "2.00"}
-        assert diff(told, _purchase(3, 0, BODY)) == Unchanged("same")
-        assert diff(told, _purchase(3, 0, other)) == ReplacePurchase(verify=False)
-        assert diff(told, _purchase(1, 0, other)) == Unchanged("older")
+        assert diff(sent, _purchase(3, 0, BODY)) == Unchanged("same")
+        assert diff(sent, _purchase(3, 0, other)) == ReplacePurchase(verify=False)
+        assert diff(sent, _purchase(1, 0, other)) == Unchanged("older")
 
     def test_a_retraction_needs_a_call_only_if_connectif_may_have_it(self) -> None:
         gone = _purchase(3, 0, None)
@@ -160,19 +160,19 @@ class TestPurchases:
         assert diff(last_sent(_purchase(2, 0, BODY), gone), gone) == Unchanged("same")
 
     def test_sold_again_it_is_created_without_its_trigger(self) -> None:
-        told = last_sent(_purchase(1, 0, BODY), _purchase(2, 0, None))
-        assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
+        sent = last_sent(_purchase(1, 0, BODY), _purchase(2, 0, None))
+        assert diff(sent, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_what_may_have_been_sent_is_remembered_once_it_was_deleted(self) -> None:
         gone = _purchase(2, 0, None)
         assert apply(None, gone, delivered=False) is None  # never sent: a later sale is the first
-        told = apply(None, gone, delivered=True)
-        assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
+        sent = apply(None, gone, delivered=True)
+        assert diff(sent, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)
 
     def test_in_doubt_connectif_is_asked(self) -> None:
-        told = last_sent(_purchase(2, 0, BODY))
+        sent = last_sent(_purchase(2, 0, BODY))
         assert diff(None, _purchase(3, 0, BODY), maybe_sent=True) == CreatePurchase(True, True)
-        assert diff(told, _purchase(3, 0, BODY), maybe_sent=True) == ReplacePurchase(verify=True)
+        assert diff(sent, _purchase(3, 0, BODY), maybe_sent=True) == ReplacePurchase(verify=True)
 
 
 def test_a_coupon_is_added_once() -> None:
@@ -192,20 +192,20 @@ def test_what_was_told_of_one_kind_says_nothing_of_another() -> None:
 def test_connectif_ends_with_the_newest_value_of_each_field(said: list[tuple[int, str, str]]) -> None:
     """Told one by one in any order, as a PATCH each."""
     held: dict[str, str] = {}
-    told: LastSent | None = None
+    sent: LastSent | None = None
     newest: dict[str, tuple[int, str]] = {}
     for version, name, value in said:
         state = ContactState(True, {name: (version, OWN, value)})
-        command = diff(told, state)
+        command = diff(sent, state)
         if isinstance(command, PutContact):
             held |= command.fields or {}
-        told = apply(told, state)
+        sent = apply(sent, state)
         if version >= newest.get(name, (0, ""))[0]:
             newest[name] = (version, value)
     assert held == {name: value for name, (_, value) in newest.items()}
 
 
 def test_memory_of_a_product_is_small() -> None:
-    told = last_sent(_product(1, name="Shirt" * 100, description="x" * 2_000))
-    assert isinstance(told, LastSentProduct)
-    assert len(str(told.to_json())) < 60
+    sent = last_sent(_product(1, name="Shirt" * 100, description="x" * 2_000))
+    assert isinstance(sent, LastSentProduct)
+    assert len(str(sent.to_json())) < 60

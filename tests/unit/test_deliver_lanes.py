@@ -47,7 +47,7 @@ def test_who_wants_nothing_saves_nothing_up() -> None:
     assert lanes.order(set(Lane))[0] is LIVE
 
 
-def test_where_places_come_back_evenly_a_slower_lane_may_take_each() -> None:
+def test_where_slots_come_back_evenly_a_slower_lane_may_take_each() -> None:
     returning = [SPACING * (number + 0.5) for number in range(LIMIT - 1)]
     assert Lanes(FLOORS, WINDOW).wait(0.0, free=1, returning=returning, spacing=SPACING) == 0
 
@@ -84,7 +84,7 @@ def test_the_more_live_orders_of_late_the_more_is_kept_for_them() -> None:
 
 
 def _beside_a_backfill(per_minute: float, seed: int) -> tuple[float, float]:
-    """Live calls beside a backfill without end: the wait of 95 of 100, and the share of places used."""
+    """Live calls beside a backfill without end: the wait of 95 of 100, and the share of slots used."""
     chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
     lanes, now, free, unused = Lanes(FLOORS, WINDOW), 0.0, LIMIT, 0.0
     expiring: list[float] = []
@@ -120,7 +120,7 @@ def _beside_a_backfill(per_minute: float, seed: int) -> tuple[float, float]:
     return waits[int(0.95 * len(waits))], 1 - unused / (LIMIT * (end - 120))
 
 
-def test_beside_a_backfill_without_end_a_live_call_waits_for_a_moment_and_no_place_for_long() -> None:
+def test_beside_a_backfill_without_end_a_live_call_waits_for_a_moment_and_no_slot_for_long() -> None:
     for per_minute, least in ((5, 0.995), (30, 0.985), (50, 0.975)):
         wait, used = _beside_a_backfill(per_minute, seed=1)
         assert wait < 1.0, (per_minute, wait)

@@ -1,4 +1,4 @@
-"""Ids that change hands: only whose id it is by now takes back what was told, or withdraws."""
+"""Ids that change hands: only whose id it is by now takes back what was sent, or withdraws."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_a_delivery_takes_the_doubt_away_and_a_refusal_does_not() -> None:
         assert queue.doubtful("a") is not told
 
 
-def test_a_receipt_of_the_worker_before_us_waits_for_our_own_call_to_land() -> None:
+def test_a_receipt_of_the_worker_before_us_waits_for_our_own_call_to_be_answered() -> None:
     queue = PendingQueue()
     queue.add("a", LIVE, 1)
     queue.take(LIVE)
@@ -90,7 +90,7 @@ def test_what_comes_while_a_repair_writes_is_held_until_it_is_done() -> None:
     assert queue.take(LIVE) == "p"
 
 
-def test_what_is_lent_flies_for_nobody_until_the_last_repair_is_done() -> None:
+def test_what_is_reserved_is_sent_by_nobody_until_the_last_repair_is_done() -> None:
     queue = PendingQueue()
     queue.reserve("p")
     queue.reserve("p")
@@ -105,7 +105,7 @@ def test_what_is_lent_flies_for_nobody_until_the_last_repair_is_done() -> None:
     assert queue.take(LIVE) == "p"
 
 
-def test_who_holds_an_id_does_not_put_it_in_line_while_it_flies_for_another() -> None:
+def test_who_holds_an_id_does_not_queue_it_while_it_is_in_flight_for_another() -> None:
     queue = PendingQueue()
     queue.add("a", LIVE, 1)
     queue.take(LIVE)
@@ -116,7 +116,7 @@ def test_who_holds_an_id_does_not_put_it_in_line_while_it_flies_for_another() ->
     assert queue.take(RETRY) is None
 
 
-def test_who_returns_out_of_turn_stands_where_it_is_told_to() -> None:
+def test_who_returns_out_of_turn_waits_where_it_is_put() -> None:
     queue = PendingQueue()
     for record_id in "abc":
         queue.add(record_id, LIVE, 1)

@@ -15,7 +15,7 @@ UNKNOWN = Key(RecordKind.CONTACT, "ann@example.com")
 WALL = 1_700_000_000
 
 
-class _Clerk:
+class _Purchases:
     """Purchases of one account, each of which needs a contact that nobody has announced."""
 
     def __init__(self) -> None:
@@ -38,45 +38,45 @@ class _Clerk:
 
 @pytest.mark.parametrize("ahead", [0, 1, 600, 86_400])
 def test_a_purchase_waits_two_seconds_for_its_contact_however_far_our_clock_was_ahead(ahead: int) -> None:
-    processor = _Clerk()
-    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL + ahead)
-    assert processor.look(10.0, WALL) == 0
-    assert processor.later == [10.0 + GRACE]
-    assert processor.look(10.0 + GRACE, WALL + GRACE) == 1
+    account = _Purchases()
+    account.index[PURCHASE].add("o1", Lane.LIVE, WALL + ahead)
+    assert account.look(10.0, WALL) == 0
+    assert account.later == [10.0 + GRACE]
+    assert account.look(10.0 + GRACE, WALL + GRACE) == 1
 
 
 def test_a_purchase_is_looked_at_again_once_its_contact_comes() -> None:
-    processor = _Clerk()
-    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL)
-    processor.look(10.0, WALL)
-    processor.purchases.announced(10.2)
-    assert processor.later == [10.0 + GRACE]
-    processor.index[CONTACT].add(UNKNOWN.id, Lane.LIVE, WALL)
-    processor.purchases.announced(10.3)
-    processor.purchases.announced(10.4)
-    assert processor.later == [10.0 + GRACE, 10.3]
-    assert processor.look(10.3, WALL) == 0
-    assert processor.purchases.missing(Lane.LIVE) == {CONTACT: 1}
-    processor.index[CONTACT].take(Lane.LIVE)
-    processor.index[CONTACT].receipt_written(UNKNOWN.id)
-    processor.index[CONTACT].settled(UNKNOWN.id, None, certain=True)
-    processor.purchases.settled(UNKNOWN)
-    assert processor.purchases.ready(Lane.LIVE) == 1
+    account = _Purchases()
+    account.index[PURCHASE].add("o1", Lane.LIVE, WALL)
+    account.look(10.0, WALL)
+    account.purchases.announced(10.2)
+    assert account.later == [10.0 + GRACE]
+    account.index[CONTACT].add(UNKNOWN.id, Lane.LIVE, WALL)
+    account.purchases.announced(10.3)
+    account.purchases.announced(10.4)
+    assert account.later == [10.0 + GRACE, 10.3]
+    assert account.look(10.3, WALL) == 0
+    assert account.purchases.missing(Lane.LIVE) == {CONTACT: 1}
+    account.index[CONTACT].take(Lane.LIVE)
+    account.index[CONTACT].receipt_written(UNKNOWN.id)
+    account.index[CONTACT].settled(UNKNOWN.id, None, certain=True)
+    account.purchases.settled(UNKNOWN)
+    assert account.purchases.ready(Lane.LIVE) == 1
 
 
 def test_nothing_is_kept_of_what_was_waited_for() -> None:
-    processor = _Clerk()
-    line = processor.index[PURCHASE]
+    account = _Purchases()
+    queue = account.index[PURCHASE]
     for number in range(50):
-        line.add(f"o{number}", Lane.LIVE, WALL)
-    processor.purchases.look(Lane.LIVE, 10.0, WALL, ahead=100)
+        queue.add(f"o{number}", Lane.LIVE, WALL)
+    account.purchases.look(Lane.LIVE, 10.0, WALL, ahead=100)
     for number in range(50):
-        line.pull(f"o{number}")
-        line.receipt_written(f"o{number}")
-        line.settled(f"o{number}", None, certain=True)
-        processor.purchases.settled(Key(PURCHASE, f"o{number}"))
-    purchases = processor.purchases
-    assert (purchases._kept_away, purchases._unannounced, processor.index[CONTACT]._expected) == (
+        queue.pull(f"o{number}")
+        queue.receipt_written(f"o{number}")
+        queue.settled(f"o{number}", None, certain=True)
+        account.purchases.settled(Key(PURCHASE, f"o{number}"))
+    purchases = account.purchases
+    assert (purchases._kept_away, purchases._unannounced, account.index[CONTACT]._expected) == (
         {},
         {},
         set(),
@@ -84,19 +84,19 @@ def test_nothing_is_kept_of_what_was_waited_for() -> None:
 
 
 def test_one_that_waited_elsewhere_goes_at_once() -> None:
-    processor = _Clerk()
-    processor.index[PURCHASE].add("o1", Lane.LIVE, WALL - 60)
-    assert processor.look(10.0, WALL) == 1
+    account = _Purchases()
+    account.index[PURCHASE].add("o1", Lane.LIVE, WALL - 60)
+    assert account.look(10.0, WALL) == 1
 
 
 def test_purchases_that_come_and_go_while_nothing_is_sent_leave_nothing_behind() -> None:
-    processor = _Clerk()
-    line = processor.index[PURCHASE]
-    line.add("first", Lane.LIVE, WALL - 90)
+    account = _Purchases()
+    queue = account.index[PURCHASE]
+    queue.add("first", Lane.LIVE, WALL - 90)
     for number in range(2_000):
-        line.add("o1", Lane.LIVE, WALL - 60 + number % 10)
-        processor.purchases.look(Lane.LIVE, 10.0, WALL, ahead=10)
-        line.settle_at_once("o1", Lane.LIVE, WALL)
-        line.settled("o1", None, certain=True)
-        processor.purchases.settled(Key(PURCHASE, "o1"))
-    assert len(processor.purchases._heaps[Lane.LIVE]) < 200
+        queue.add("o1", Lane.LIVE, WALL - 60 + number % 10)
+        account.purchases.look(Lane.LIVE, 10.0, WALL, ahead=10)
+        queue.settle_at_once("o1", Lane.LIVE, WALL)
+        queue.settled("o1", None, certain=True)
+        account.purchases.settled(Key(PURCHASE, "o1"))
+    assert len(account.purchases._heaps[Lane.LIVE]) < 200

@@ -35,7 +35,7 @@ GONE = {"status": 404, "title": "Not Found"}
 
 
 class _Permit:
-    """A pass that is never held up."""
+    """A permit that never waits."""
 
     async def call(
         self,
@@ -91,9 +91,9 @@ def _held(total: str) -> Any:
 
 def _sent_before() -> PendingIndex:
     index = PendingIndex()
-    line = index[RecordKind.PURCHASE]
-    line.add("o1", Lane.LIVE, 0)
-    line.mark_tried("o1")
+    queue = index[RecordKind.PURCHASE]
+    queue.add("o1", Lane.LIVE, 0)
+    queue.mark_tried("o1")
     return index
 
 
