@@ -52,7 +52,7 @@ async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_read
     assert None not in (*seen, engine.not_ready)
 
 
-class _Desk:
+class _PartitionState:
     """An index of what the tables hold at the moment it is built."""
 
     def __init__(self, partition: int, tables: dict[str, str], _receipt_writer: object) -> None:
@@ -64,7 +64,7 @@ class _Desk:
 
 
 def _worker(monkeypatch: pytest.MonkeyPatch, tables: dict[str, str], held: frozenset[int]) -> Any:
-    monkeypatch.setattr(worker, "Desk", _Desk)
+    monkeypatch.setattr(worker, "PartitionState", _PartitionState)
 
     async def nothing(*_args: object, **_options: object) -> None:
         return
@@ -118,7 +118,7 @@ async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_
     said: list[str] = []
     silence = 11.0
 
-    class _Deliveries:
+    class _AccountManager:
         running = True
 
         async def pause(self, *, leave: bool) -> None:
@@ -134,7 +134,7 @@ async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_
         return
 
     stage = _worker(monkeypatch, {}, frozenset())
-    stage.account_manager, stage._open_partitions = _Deliveries(), open_partitions
+    stage.account_manager, stage._open_partitions = _AccountManager(), open_partitions
     stage._settings = SimpleNamespace(kafka=SimpleNamespace(session_timeout=15.0))
     consumer = SimpleNamespace(silence=lambda: silence)
     stage._engine = SimpleNamespace(not_ready=None, consumer=consumer)
