@@ -133,5 +133,6 @@ def test_no_store_is_set_aside_and_nothing_is_an_error(found: Opened) -> None:
 
 
 def test_the_disk_has_the_same_stores_topics_and_files_as_before(found: Opened) -> None:
-    assert found.after - found.before == set()
     assert found.before - found.after == set()
+    # Written every 30 seconds and at the end: a gateway that was killed may have none.
+    assert found.after - found.before <= {"f gateway/last-events.json"}

@@ -68,7 +68,7 @@ def main() -> None:
                 "version": options.version,
                 "commit": _commit(code),
             }
-            Path(directory, "expected.json").write_bytes(orjson.dumps(expected, option=orjson.OPT_INDENT_2))
+            Path(directory, "expected.json").write_bytes(orjson.dumps(expected, list, orjson.OPT_INDENT_2))
             archive = FOLDER / f"{options.version}-{how}.tar.xz"
             _pack(Path(directory), archive)
             print(f"{archive}: {archive.stat().st_size:,} bytes")

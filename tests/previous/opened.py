@@ -115,7 +115,9 @@ def layout(data: Path) -> set[str]:
     """
     argv = ["find", str(data), "-printf", "%y %P\n"]
     found = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
-    passing = re.compile(r". (logs(/.*)?|kafka/broker-\d+/tmp/.*|kafka/bootstrap|.*\.spool|.*/position)|d ")
+    passing = re.compile(
+        r". (logs(/.*)?|kafka/broker-\d+/tmp(/.*)?|kafka/bootstrap|.*\.spool|.*/position)|d "
+    )
     inside = re.compile(r"f (kafka/|.*\.db/).*")
     return {line for line in found if not passing.fullmatch(line) and not inside.fullmatch(line)}
 
