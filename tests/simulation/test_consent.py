@@ -280,7 +280,7 @@ def test_a_backfill_asks_for_all_its_people_at_once(tmp_path: Path, kill: bool) 
     run_scenario(tmp_path, steps)
 
 
-@pytest.mark.parametrize("trouble", ["forbidden", "error", "file"])
+@pytest.mark.parametrize("failure", ["forbidden", "error", "file"])
 def test_without_an_export_people_are_asked_for_one_by_one(tmp_path: Path, failure: str) -> None:
     async def steps(scenario: Scenario) -> None:
         if failure == "error":
