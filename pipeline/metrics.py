@@ -82,7 +82,8 @@ GATEWAY_SPOOL_DAMAGED = Counter(
     "Places in spool files that cannot be read. The files are kept as *.damaged.",
 )
 GATEWAY_SPOOL_LOST = Counter(
-    "pipeline_gateway_spool_lost_total", "Events known to have been in damaged places: answered 2xx, and lost."
+    "pipeline_gateway_spool_lost_total",
+    "Events known to have been in damaged places: answered 2xx, and lost.",
 )
 GATEWAY_REFUSED_EVENTS = Gauge(
     "pipeline_gateway_refused_events",
@@ -158,8 +159,8 @@ SANDBOX_CALLS = Counter(
 
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
-    "Calls of Connectif's API by HTTP status (none: no answer; foreign: not in a form of Connectif's, such as "
-    "a proxy's). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
+    "Calls of Connectif's API by HTTP status (none: no answer; foreign: not in a form of Connectif's, as of "
+    "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
     "purpose: tell, sends a record; without, sends it again without refused fields; consent, asks who has "
     "withdrawn; look, polls imports; compare, reads a purchase; repair; stock, checks coupon sets.",
     ["account", "route", "purpose", "status"],

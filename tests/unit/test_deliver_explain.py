@@ -193,7 +193,7 @@ def _says(what: str, action: Action) -> bool:
         case Import(batch=batch):
             return what.startswith(f"import of {len(batch.ids)} ")
         case Poll():
-            return what.startswith("look at an import")
+            return what.startswith("poll of an import")
     return False
 
 
@@ -319,7 +319,7 @@ def test_nothing_is_only_said_where_nothing_is_pending() -> None:
     world.order("o1", Lane.LIVE)
     action = world.next()
     assert isinstance(action, Send)
-    assert world.explained()["why_none"] == "No call is foreseen; pending are 1 under way."
+    assert world.explained()["why_none"] == "No call is foreseen; pending are 1 in flight."
     world.index[PURCHASE].receipt_written("o1")
     assert world.explained()["why_none"] == "No call is foreseen; pending are 1 waiting for their receipts."
     world.index[COUPON].add("spring/A", Lane.LIVE, int(WALL))
@@ -365,7 +365,7 @@ def _away(world: _World) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "said", "calls"),
-    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "One call asks again in", 1)],
+    [(_refused, "api_key", 1), (_buried, "dead letters", 0), (_away, "One call tries again in", 1)],
 )
 def test_trouble_is_told_with_what_to_do_and_without_addresses(
     trouble: Callable[[_World], None], said: str, calls: int
@@ -389,7 +389,7 @@ def test_every_rule_has_its_sentence(why: Rule) -> None:
 @pytest.mark.parametrize(
     ("counters", "said"),
     [
-        (None, "was not looked at yet; 0 codes wait"),
+        (None, "was not checked yet; 0 codes wait"),
         (Counters(available=4, quantity=20), "has 4 codes left and no more wait for it; add some by"),
         (Counters(available=1_200, quantity=2_000), "has 1,200 codes left, and 0 wait"),
         *((Counters(trouble=trouble), f"({trouble})") for trouble in (ABSENT, FORBIDDEN, NOT_MULTIPLE)),

@@ -139,5 +139,5 @@ def _import(job: Mapping[str, Any]) -> str:
     return (
         f"import {job['id']}: {job['rows']:,} {job['kind']} rows ({job['lane']}), "
         f"{job['age_seconds']:.0f} s old, {end}{', late' if job['late'] else ''}; "
-        f"next look {look}, {job['looks']} so far"
+        f"next poll {look}, {job['looks']} so far"
     )

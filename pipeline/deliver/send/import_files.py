@@ -23,7 +23,7 @@ class Group:
 
 @dataclass(slots=True)
 class Sorted:
-    """What became of the ids.
+    """The ids by what is done with them.
 
     Attributes:
         groups: rows by file, each with its id.
