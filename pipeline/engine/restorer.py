@@ -34,7 +34,7 @@ class Restorer:
         jobs = await asyncio.shield(self._running)
         for table in chosen:
             await table.restored(jobs)
-        # The thread may have been past its last look: what waits for its end must not find us ready.
+        # The thread may have been past its last check: what waits for its end must not find the worker ready.
         if self._stop.is_set():
             raise Stopped
 

@@ -57,16 +57,16 @@ def _error(outcome: str, status: int, hint: str, **headers: str) -> HttpAnswer:
     return HttpAnswer(outcome, status, {"error": outcome, "hint": hint}, **headers)
 
 
-#: The metric's label where no store of ours is named.
+#: The metric's label if no store of the settings is named.
 NO_STORE = "-"
-#: A refusal is sent this long after the body was read, so that its time tells nothing of what was found.
+#: A refusal is sent this long after the body was read, so that its time does not reveal what was found.
 REFUSAL_SECONDS = 0.1
-#: After this many seconds a shop that is told to come again may find Kafka back or the spool drained.
+#: `Retry-After` in seconds: by then Kafka may be back or the spool drained.
 RETRY_AFTER = "10"
 
 KEPT = {stored: HttpAnswer(stored.value, 200, {"ok": True}) for stored in Stored}
 PING = HttpAnswer("ping", 200, {"ok": True})
-#: Longest text that is given back to a request that nobody signed.
+#: Longest text that is repeated in an answer to a request that is not signed.
 GREETING_LIMIT = 1_000
 NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
 METHOD = _error("method_not_allowed", 405, "webhooks are sent with POST", allow="POST")

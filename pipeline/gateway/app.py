@@ -1,6 +1,6 @@
 """The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, and what every process serves.
 
-Under `pipeline.gateway.fast_path` the usual delivery takes a shorter way; every other request comes here.
+With `pipeline.gateway.fast_path` the usual delivery is answered without it; every other request comes here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When each store last sent something, over restarts: a store that fell silent must not look new."""
+"""When each store last sent something, over restarts: a store without events for long must not look new."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LastEvents:
                 "%s cannot be read, so no store is known to have sent anything: %s", self._path, error
             )
             return
-        # A moment that is yet to come is a clock's that was wrong: the store would look alive until then.
+        # A moment in the future comes from a wrong clock: the store would count as active until then.
         now = time.time()
         for store, route in self._routes.items():
             route.last_kept = max(route.last_kept, min(moments.get(store, 0.0), now))

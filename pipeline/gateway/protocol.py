@@ -27,7 +27,7 @@ HARD_LIMIT_BYTES = 2_000_000
 TURN_BYTES = 64_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
-#: Of so many connections one that nothing comes from gives way to a new one.
+#: With so many connections, an idle one is closed for a new one.
 _LOOKED_AT = 100
 _OF_THE_OFFER = (b"upgrade", b"connection", b"http2-settings")
 
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        """Its next turn, unless it has been told to wait."""
+        """Read on, unless reading is paused."""
         if not self.flow.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
@@ -171,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers_dropped = self._upgrading = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. A trailer behind the body never takes a header's place."""
+        """A header. A trailer behind the body never replaces a header."""
         if self._in_headers:
             self.headers.append((name.lower(), value))
 
@@ -206,7 +206,7 @@ class LimitedProtocol(HttpToolsProtocol):
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
         if self.expect_100_continue:
-            # A peer that is refused may send the body or leave it out: what follows cannot be told apart.
+            # A peer that is refused may send the body or leave it out: what follows is ambiguous.
             headers.append((b"connection", b"close"))
         super().on_headers_complete()
         if self.expect_100_continue:
@@ -279,7 +279,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end_with(answers.OVERLOADED if self._is_half_read else None)
 
     def _end_with(self, last_word: HttpAnswer | None) -> None:
-        """Read no more; answer what came whole, in its order, then say the last word and close."""
+        """Read no more; answer the complete requests, in order, then send the last answer and close."""
         self._deaf = True
         self._last_word = last_word
         outstanding = self.is_answering

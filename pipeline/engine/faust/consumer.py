@@ -22,7 +22,7 @@ from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.kafka.messages import TopicPartition as Place
 
-#: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
+#: Seconds a fetch takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
 #: A difference to the end of a partition that need not be of records: what ends a transaction has an offset.
 MARKERS = 16
@@ -42,9 +42,9 @@ class RoundConsumer(driver.Consumer):
     pause: Callable[[], Awaitable[None]]
     #: Ends the process; set by the runtime.
     on_fatal: Callable[[BaseException], None]
-    #: Told, in another thread, the member id under which the group knows us no more; set by the runtime.
+    #: Called, in another thread, with the member id that the group has dropped; set by the runtime.
     on_lost: Callable[[str], None]
-    #: Told the member id under which we joined; set by the runtime.
+    #: Called with the member id under which the worker joined; set by the runtime.
     on_joined: Callable[[str], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,7 +59,7 @@ class RoundConsumer(driver.Consumer):
         self._last_contact = time.monotonic()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        # On asyncio's own loop: aiokafka takes no notice of what uvloop raises when a broker dies in the
+        # On asyncio's own loop: aiokafka does not catch what uvloop raises when a broker dies in the
         # middle of a write, and is without metadata, coordinator and heartbeats ever after.
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -102,7 +102,7 @@ class RoundConsumer(driver.Consumer):
 
     @contextlib.contextmanager
     def _fatal_errors(self) -> Iterator[None]:
-        """Aiokafka logs what a rebalance callback raises, and goes on without partitions: end instead."""
+        """Aiokafka logs what a rebalance callback raises, and continues without partitions: end instead."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is
@@ -112,7 +112,7 @@ class RoundConsumer(driver.Consumer):
         self._thread._ensure_consumer().pause(*tps)
 
     async def verify_all_partitions_active(self) -> None:
-        """Faust's own watch looks at events per partition, which rounds do not have; see the lag metric."""
+        """Faust's own monitor watches events per partition, which rounds do not have; see the lag metric."""
 
     # Nothing is read without a heartbeat in time: the partitions may be another worker's already.
 
@@ -156,7 +156,7 @@ class RoundConsumer(driver.Consumer):
                 self._reached[tp] = position
 
     async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[ReceivedMessage]]:
-        """What there is; a partition that filled a whole look lets the others go first at the next.
+        """The records there are; a partition that filled a whole fetch comes after the others in the next.
 
         aiokafka empties what it has of one partition before it turns to another: behind a backlog of one,
         records of all others would wait for dozens of rounds.
@@ -199,7 +199,7 @@ class RoundConsumer(driver.Consumer):
     def _put(self, queue: Any, new: Round, generation: int) -> None:
         """Behind the rounds that wait, or into the last of them.
 
-        A round costs its agent a confirmation whatever is in it: as many as there are looks would pile up.
+        A round costs its agent a confirmation whatever is in it: one per fetch would pile up.
         """
         waiting: deque[Any] = queue._queue
         last = waiting[-1] if waiting else None
