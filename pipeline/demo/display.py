@@ -135,8 +135,8 @@ def _events(run: RunResult) -> Table:
 
 
 def _records(run: RunResult) -> Table:
-    title = "What Connectif was sent (records; unchanged: the event changed nothing of them)"
-    table = _table(title, "store", "kind", "unchanged", "accepted", *RECORD_OUTCOMES)
+    title = "What Connectif was sent (records; same: none was made, the event changed nothing)"
+    table = _table(title, "store", "kind", "same", "accepted", *RECORD_OUTCOMES)
     for _, store, kind, told, counts in run.rows():
         figures = [told["unchanged"], *(counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES))]
         table.add_row(store, kind, *map(_figure, figures))
