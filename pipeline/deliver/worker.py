@@ -226,7 +226,7 @@ class DeliverWorker:
         return frozenset.intersection(*(table.partitions for table in tables))
 
     async def _pause(self) -> None:
-        """Partitions may go, or the end has come: call no one, and finish the rounds in hand."""
+        """Partitions may be revoked, or the worker stops: make no calls, and finish rounds in progress."""
         async with self._opening:
             self._processor.call_off()
             # After a long silence the partitions may be another worker's already, and it makes calls.
@@ -238,7 +238,7 @@ class DeliverWorker:
     # Rounds.
 
     def _handler(self, work: Callable[[Round], Awaitable[None]]) -> Callable[[Round], Awaitable[None]]:
-        """Rounds in hand are known; one that is called off is not acknowledged, so it is read again."""
+        """Count rounds in progress; one that is called off is not acknowledged, so it is read again."""
 
         async def handle(messages: Round) -> None:
             self._rounds += 1

@@ -33,7 +33,7 @@ from pipeline.observe import Page
 
 log = logging.getLogger(__name__)
 
-#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): a store away for longer is read anew.
+#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): an older store is restored from the start.
 DAY_SECONDS = 86_400.0
 #: Seconds between two checks of the group, and how long it may be silent: longer than a rebalance takes.
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0
@@ -221,7 +221,7 @@ class Engine:
                     raise MembershipLost("the group has not answered for minutes, though Kafka does")
 
     def _lost_name(self, member_id: str) -> None:
-        """The group knows us no more: say why, and end. It blocks the loop: nothing is done meanwhile."""
+        """The group has dropped this worker: log why, and end. It blocks the loop: nothing else runs."""
         self.fatal(self._name.lost(member_id))
 
     def _kafka_answers(self) -> bool:
@@ -243,7 +243,7 @@ class Engine:
             )
 
     async def stop(self) -> None:
-        """Stop reading, finish and confirm the work in hand, commit, and let go of everything."""
+        """Stop reading, finish and confirm the rounds in progress, commit, and close everything."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -314,7 +314,7 @@ class LagCollector(Collector):
         """Read at every scrape."""
         family = GaugeMetricFamily(
             "pipeline_lag_messages",
-            "Messages not dealt with yet; rising for minutes means the worker is too slow or stuck.",
+            "Messages not processed yet; rising for minutes means the worker is too slow or stuck.",
             labels=["topic", "partition"],
         )
         if self._engine.not_ready is None:

@@ -31,7 +31,7 @@ ASK, LOOK, GRACE = 10.0, 0.5, 3.0
 ASK_AT_THE_END = 3.0
 
 
-class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ours
+class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a defect
     """The group has dropped this worker: its partitions are another one's now."""
 
 
@@ -108,7 +108,7 @@ class GroupName:
             time.sleep(LOOK)
 
     def lost(self, member_id: str) -> PipelineError:
-        """Why the group knows us no more under this id. Blocks."""
+        """Why the group has dropped this member id. Blocks."""
         holder = self._holder(ASK_AT_THE_END)
         if holder is not None and holder.member_id != member_id:
             return self._taken(holder)

@@ -1,7 +1,7 @@
 """Changelog -> local store in bulk: thousands of records at a time, outside of the event loop.
 
 Faust reads a changelog record by record on the loop (6,300 keys/s measured); a lost data directory of a
-million keys kept a worker away for minutes.
+million keys kept a worker from starting for minutes.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def restore(
     Args:
         config: librdkafka settings: where Kafka is and how to reach it.
         jobs: what to restore; `applied` of each counts what it took.
-        stale_seconds: a store away for longer than this is read again from the start.
+        stale_seconds: a store not updated for longer than this is restored from the start.
         stop: ends it early.
 
     Raises:

@@ -44,7 +44,7 @@ class Restorer:
         return jobs
 
     async def cancel(self) -> None:
-        """Call off a running restore and wait until its thread has let go of the stores."""
+        """Cancel a running restore and wait until its thread no longer uses the stores."""
         self._stop.set()
         if self._running is not None:
             await asyncio.wait([self._running])

@@ -46,7 +46,7 @@ class GroupConsumer(Protocol):
         """Read no more of a partition until it is assigned again: then from what is committed."""
 
     def lag(self) -> dict[TopicPartition, int]:
-        """Messages not dealt with yet, by partition; without the tables' changelogs."""
+        """Messages not processed yet, by partition; without the tables' changelogs."""
 
     def silence(self) -> float:
         """Seconds since the group last acknowledged this worker."""
@@ -78,4 +78,4 @@ class Runtime(Protocol):
         """Commit what was released, now."""
 
     async def stop(self) -> None:
-        """Leave, without waiting for anything in hand."""
+        """Leave, without waiting for rounds in progress."""

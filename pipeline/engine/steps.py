@@ -95,7 +95,7 @@ class Step:
         changes[key] = value
 
     def done(self, tp: TopicPartition, offset: int) -> None:
-        """Everything up to and including this offset is dealt with by this step and those before it."""
+        """Everything up to and including this offset is processed by this step and those before it."""
         self._done[tp] = offset + 1
 
     def seal(self) -> None:

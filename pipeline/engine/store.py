@@ -267,7 +267,7 @@ class PartitionStore:
     def wipe(self) -> None:
         """Forget everything: the changelog has it."""
         self.close()
-        # Away in one move: killed halfway through, there would be a store that cannot be opened.
+        # Renamed in one move: a kill halfway through a deletion would leave a store that cannot be opened.
         self.path.rename(self._gone)
         self._db = self._open()
 
@@ -280,7 +280,7 @@ class PartitionStore:
         return self.path.with_suffix(".damaged")
 
     def close(self) -> None:
-        """Close the files; the object is of no use afterwards."""
+        """Close the files; the object cannot be used afterwards."""
         # An iterator keeps the files open, and their lock: one that is still used raises.
         for scan in self._scans:
             scan.let_go()

@@ -93,7 +93,7 @@ class StateTable:
         """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`.
 
         Raises:
-            NotAssigned: the partition is not held, or goes away meanwhile.
+            NotAssigned: the partition is not held, or is revoked meanwhile.
         """
         try:
             yield from self._store(partition).items()
@@ -129,7 +129,7 @@ class StateTable:
                 unstored[key] = cast("bytes | None", was)
 
     def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
-        """Write what the changelog now holds up to `offset`."""
+        """Store what the changelog now holds up to `offset`."""
         if partition not in self._loaded:
             return  # lost meanwhile: the changelog has it, and the new owner of the partition reads it there
         self._stores[partition].apply(changes, offset, int(time.time()))
@@ -149,7 +149,7 @@ class StateTable:
         ]
 
     def see_end(self, partition: int, before: int, end: int) -> None:
-        """The changelog of a partition at rest was found to end here; `ends_at_rest` had said `before`."""
+        """The changelog of an idle partition was found to end here; `ends_at_rest` had said `before`."""
         if end > before and self._ends.get(partition) == before and not self._unstored.get(partition):
             self._foreign.append((partition, before, end))
             self._ends[partition] = end
@@ -160,7 +160,7 @@ class StateTable:
         return found
 
     async def hold(self, partitions: set[int]) -> None:
-        """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""
+        """Keep exactly these partitions: close those revoked; new ones are opened by the restore."""
         gone = self._held - partitions
         lost = frozenset(gone & self._loaded)
         if lost and self._on_lost is not None:

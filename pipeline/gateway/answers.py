@@ -43,7 +43,7 @@ class HttpAnswer:
         self.body: MutableMapping[str, Any] = {"type": "http.response.body", "body": content}
 
     def as_bytes(self, first_headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
-        """The whole response; made anew only when `first_headers` (the date) is another list."""
+        """The whole response; rebuilt only when `first_headers` (the date) is another list."""
         if self._made_for is not first_headers:
             self._made_for = first_headers
             status = http.HTTPStatus(self.start["status"])
@@ -88,7 +88,7 @@ OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_
 
 
 def greeting(text: str) -> HttpAnswer:
-    """The answer to a platform's hello; `text` is what it wants to read, "" where any 200 will do."""
+    """The answer to a platform's test of the address; `text` is what it expects, "" if any 200 is enough."""
     if not text:
         return PING
     return HttpAnswer(PING.outcome, 200, text[:GREETING_LIMIT], x_content_type_options="nosniff")

@@ -110,7 +110,7 @@ class FastPathProtocol(LimitedProtocol):
             self._ready = delivery
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The peer has gone; what it has sent whole is kept all the same."""
+        """The peer has disconnected; a complete request is kept all the same."""
         delivery = self.cycle
         if type(delivery) is _Delivery and delivery.more_body:
             self._release(delivery)

@@ -302,7 +302,7 @@ class Intake:
             self._spool.append(message, future)
 
     async def _drain(self) -> None:
-        """Bring the spool to Kafka, then turn direct; for as long as the gateway runs."""
+        """Drain the spool to Kafka, then send directly; for as long as the gateway runs."""
         while not self._closing:
             link = self._link
             if link is None:

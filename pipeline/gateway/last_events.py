@@ -24,7 +24,7 @@ MOST_BYTES = 1_000_000
 
 
 class LastEvents:
-    """The file with the moments of `Route.last_kept`; what cannot be read or written is said, and no more."""
+    """The file with the moments of `Route.last_kept`; what cannot be read or written is logged only."""
 
     def __init__(self, path: Path, routes: Mapping[str, Route]) -> None:
         self._path = path

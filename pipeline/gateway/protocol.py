@@ -23,7 +23,7 @@ USUAL_HEADER_BYTES = 8_192
 HEADERS_PART = 4
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
-#: So many bytes at once, and another connection has its turn: libuv would read 8 MB of one before.
+#: Bytes read before another connection is read: libuv would read 8 MB of one before.
 TURN_BYTES = 64_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
@@ -65,7 +65,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._has_begun = self._in_headers = False
         self._headers_dropped = False
         self._upgrading = False
-        #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
+        #: Nothing more is read: complete requests are answered, then `_last_word` is sent, and it is closed.
         self._deaf = False
         self._last_word: HttpAnswer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
@@ -241,7 +241,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """We speak HTTP/1.1 alone: a request that offers more is read again without the offer.
+        """Only HTTP/1.1 is spoken: a request that offers an upgrade is read again without the offer.
 
         The parser takes what follows such a head for another protocol's: its body would be read as a request.
         """
@@ -260,7 +260,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._end_with(answers.BAD_REQUEST)
 
     def _drop_headers(self) -> None:
-        """Too many or too long, or a body in crumbs, or endless trailers: hold none of it in memory."""
+        """Too many or long headers, a body in tiny chunks, or endless trailers: keep none of it in memory."""
         if self._in_headers:
             self._headers_dropped = True
             self.headers.clear()

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 SPOOL = "gateway/spool"
 SPOOL_BEFORE = "gateway/spool.sqlite"
 LAST_EVENTS = "gateway/last-events.json"
-#: Open files that are none of a connection: Kafka's, the spool's, the program's own.
+#: Open files that are not connections: Kafka's, the spool's, the program's own.
 OTHER_FILES = 128
 
 

@@ -50,7 +50,7 @@ class Spool:
     Made and used on a running event loop.
 
     Args:
-        directory: the spool's own; its lock keeps a second gateway out, which would turn order round.
+        directory: the spool's own; its lock keeps a second gateway out, which would break the order.
         max_bytes: the sum of sizes above which no event is taken.
         topics: those there is a lane for; topics found on the disk have one, too.
         shared: whether several stores share it; then each leaves room for the others.
@@ -243,7 +243,7 @@ class TopicSpool:
         self._thread.shutdown()
 
     def _write_soon(self) -> None:
-        """At the end of this turn of the loop, so that its other events share the commit."""
+        """At the end of this iteration of the loop, so that its other events share the commit."""
         if not self._writing and not self._closed:
             self._writing = True
             self._quiet.clear()

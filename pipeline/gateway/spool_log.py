@@ -42,7 +42,7 @@ _MOST_NUMBER = 1 << 62
 
 
 class LogPosition(NamedTuple):
-    """After an event: the file it lies in, where it ends in it, and its number."""
+    """The position after an event: its file, where it ends in it, and its number."""
 
     file: int
     offset: int
@@ -280,7 +280,7 @@ class SpoolLog:
         return self._directory / f"{file:020}{_SUFFIX}"
 
     def _read_position(self) -> LogPosition:
-        """How far all was in Kafka; where that is not to be believed, what is there comes again."""
+        """How far everything was in Kafka; if that is not plausible, all files are sent again."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             *numbers, checksum = orjson.loads(read_own(self._directory / _POSITION, _POSITION_BYTES))
             place = LogPosition(*numbers)

@@ -278,7 +278,7 @@ def all_kept(futures: list[asyncio.Future[Stored]]) -> asyncio.Future[Stored]:
 
     for future in futures:
         future.add_done_callback(one_done)
-    if not futures:  # a batch of nothing says nothing that could be lost
+    if not futures:  # an empty batch holds no event that could be lost
         whole.set_result(Stored.KAFKA)
     return whole
 

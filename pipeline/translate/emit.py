@@ -82,7 +82,7 @@ def emit(  # noqa: PLR0917 - positional: once per event
     """Make the records of an event's drafts; the state remembers what was emitted.
 
     Raises:
-        Rejected: `too_many_records`; the state is of no use then.
+        Rejected: `too_many_records`; the state must not be used then.
     """
     teller = _Emitter(event, source, feed, version)
     moved_from = _moved_from(state, feed.account)
@@ -176,7 +176,7 @@ class _Emitter:
     def tell(
         self, draft: Draft, record_id: str, account: str, emitted: EmittedMarks, *, quietly: bool
     ) -> None:
-        """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`.
+        """Emit a record; one without a change counts as unchanged, unless it is emitted `quietly`.
 
         Raises:
             Rejected: `too_many_records`.

@@ -29,7 +29,7 @@ class Outcome(enum.StrEnum):
     ACCEPTED = "accepted"  # its records were emitted, but for those that are unchanged
     DUPLICATE = "duplicate"  # this delivery was processed before
     STALE = "stale"  # a newer version of the entity was processed before
-    IGNORED = "ignored"  # understood, and nothing follows from it
+    IGNORED = "ignored"  # understood, and makes no record
     REJECTED = "rejected"  # cannot be understood; it becomes a dead letter
 
 
@@ -113,7 +113,7 @@ _offset = attrgetter("offset")
 
 
 def _believed(translation: Translation, received_ms: int) -> Translation:
-    """Moments far in the future as if they were the arrival: believed, one makes all true ones stale."""
+    """Replace moments far in the future by the arrival: otherwise one makes all true ones stale."""
     latest = received_ms + AHEAD_MS
     drafts = tuple(_of_today(draft, latest, received_ms) for draft in translation.drafts)
     if translation.version <= latest:

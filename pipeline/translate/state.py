@@ -31,7 +31,7 @@ EmittedMarks = dict[tuple[RecordKind, str], "EmittedMark"]
 
 
 class NewerFormatError(PipelineError):
-    """A row of a newer release: it must not be taken for none, or duplicates would go out."""
+    """A row of a newer release: it must not count as absent, or duplicates would be emitted."""
 
 
 class Newest(NamedTuple):

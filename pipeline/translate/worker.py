@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 BUGS_IN_A_ROW = 25
 #: An event that takes longer than this is logged and counted.
 SLOW_SECONDS = 1.0
-#: After so long at work others have their turn: health checks, confirmations, the group's callbacks.
+#: After this long other tasks run: health checks, confirmations, the group's callbacks.
 BREATH_SECONDS = 0.1
 #: After so long a step is submitted: the events of other partitions do not wait for the whole round.
 STEP_SECONDS = 0.5
@@ -244,7 +244,7 @@ class Translator:
             for note in notes:
                 work.noted[event.store, kind, note] += 1
         for use in result.uses:
-            # An order's own partition, so that what is said of a code stays in order.
+            # The order's own partition, so that the messages about a code stay in order.
             key = f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode()
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used

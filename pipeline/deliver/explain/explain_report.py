@@ -114,7 +114,7 @@ def _figure(count: int) -> str:
 
 
 def _holding_back(lane: Mapping[str, Any]) -> Iterator[str]:
-    """What keeps a lane besides its turn."""
+    """What else holds a lane up."""
     if lane["purchases_aside"]:
         yield _aside(lane)
     if lane["floor_owed"]:

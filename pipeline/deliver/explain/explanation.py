@@ -173,7 +173,7 @@ def _earliest(account: ExplainedAccount, now: float) -> float:
 
 
 def _retries(account: ExplainedAccount, now: float, earliest: float) -> Iterator[dict[str, Any]]:
-    """What is kept away until it is tried again, by lane and kind."""
+    """What waits for a retry, by lane and kind."""
     groups: dict[tuple[Lane, RecordKind], list[tuple[float, Retries | None]]] = {}
     for key, until in account.scheduler.delays():
         lane = account.index[key.kind].lane(key.id)

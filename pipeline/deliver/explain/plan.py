@@ -1,6 +1,6 @@
 """How long a volume would take, in a simulation of the scheduler and the limiter that deliver it.
 
-Records are ids and nothing else; calls and imports take as long as they are said to.
+Records are ids and nothing else; calls and imports take as long as the options say.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class _Run:
         """What came of it."""
         limit, window = self._limiter.limit_now, self._limiter.window
         bound = least_seconds(fewest_calls(self._volume) + len(self._waits), limit, window)
-        # A slot is taken for a window: those of the last calls are there until a window after the end.
+        # A slot is taken for a window: those of the last calls are taken until a window after the end.
         used = self._calls.total() / (limit * (self._last + window) / window)
         return Forecast(self._last, self._calls, self._orders, bound, used, sorted(self._waits))
 

@@ -17,7 +17,7 @@ from pipeline.events import Lane
 
 #: The counters of a set may be 10 s old: so long after the last change they are true.
 LAG = 15.0
-#: Codes kept back in one decision, at most: others get their turn.
+#: Codes moved in one decision, at most: other tasks run in between.
 AT_ONCE = 5_000
 #: So many top-ups in a row that left a set as it was are the last.
 FRUITLESS = 3
@@ -81,7 +81,7 @@ class CouponSetInventory:
         return self.is_low and not self.waiting
 
     def may_go(self, record_id: str) -> bool:
-        """Whether a code was let go."""
+        """Whether a code was released."""
         return record_id in self._let_go
 
     def keep(self, record_id: str) -> None:

@@ -43,7 +43,7 @@ class ImportJob:
         polls: of it so far.
         retries: attempts at its error report.
         numbered: whether each row is one line, so that a line's number is a row's.
-        consent_ms: when it was sent, epoch ms, where its rows speak of consent.
+        consent_ms: when it was sent, epoch ms, if its rows include consent.
     """
 
     kind: RecordKind
@@ -72,7 +72,7 @@ class ImportQueue:
 
     Attributes:
         batches: what goes by import next, ahead of what waits in queues.
-        asking: whether Connectif is being asked who has withdrawn; batches that rest on it wait.
+        asking: whether an export of withdrawals is running; batches that need it wait.
         durations: what was learned of each kind.
     """
 
@@ -186,7 +186,7 @@ class ImportQueue:
         yield from self._jobs.values()
 
     def queue_full(self, now: float) -> None:
-        """Connectif takes no more imports for now."""
+        """Connectif accepts no more imports for now."""
         self._not_before = now + self.durations[RecordKind.CONTACT].fixed
 
     def poll_due(self, now: float) -> ImportJob | None:

@@ -33,7 +33,7 @@ class Lanes:
     """One account's.
 
     Args:
-        floors: the share of calls a lane has for certain while it wants them.
+        floors: the share of calls a lane gets at least while it needs them.
         window: of the limit, in seconds.
     """
 
@@ -55,7 +55,7 @@ class Lanes:
         """Who goes first, second and so on, if the first cannot."""
         for lane in LANES:
             if lane not in wanting:
-                self._credits[lane] = 0.0  # who wants nothing saves nothing up
+                self._credits[lane] = 0.0  # a lane that needs no calls accumulates none
         return sorted(wanting, key=lambda lane: (not self.owed(lane), LANES.index(lane)))
 
     def owed(self, lane: Lane) -> bool:
@@ -63,7 +63,7 @@ class Lanes:
         return self._credits[lane] > 1.0 - ROUNDING
 
     def took(self, lane: Lane, wanting: Collection[Lane], now: float) -> None:
-        """This one had its turn while those wanted one."""
+        """This lane got a call while the others needed one."""
         for other in wanting:
             self._credits[other] = min(self._credits[other] + self._floors[other], OWED)
         self._credits[lane] = max(0.0, self._credits[lane] - 1.0)

@@ -34,7 +34,7 @@ class PurchaseReadiness:
         index: what waits.
         needs: the contact and products of a purchase.
         was_sent: whether a key was ever sent to Connectif.
-        delay: keeps a purchase away until a moment.
+        delay: holds a purchase until a moment.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class PurchaseReadiness:
                         self._delay(Key(RecordKind.PURCHASE, purchase), now)
 
     def refused(self, purchase: str, needs: Sequence[Key]) -> None:
-        """One in flight was refused for want of these, which wait themselves: it is blocked by them."""
+        """One in flight was refused as these are missing, which are pending: it is blocked by them."""
         self._queue.hold(purchase)
         if self._queue.phase(purchase) is Phase.HELD:
             self._block(purchase, needs)
@@ -212,7 +212,7 @@ class PurchaseReadiness:
             self._index[key.kind].expect(key.id)
 
     def _back(self, purchase: str) -> None:
-        """It is not kept away any more."""
+        """It is not held any more."""
         for key in self._kept_away.pop(purchase, ()):
             waiting = self._unannounced[key]
             waiting.pop(purchase, None)

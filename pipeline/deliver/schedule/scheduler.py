@@ -2,7 +2,7 @@
 
 Lane by lane (`lanes`), within a lane the oldest first, a purchase after the contact and products it needs.
 Contacts and products go one by one where what waits can go before an import would be finished; where the
-budget is short they go by import, made just in time: when the purchases that are ready will soon be gone, or
+budget is short they go by import, made just in time: when the purchases that are ready will soon be sent, or
 when something has waited as long as it may. Why that is near the best there is: docs/adr/0007.
 """
 
@@ -49,7 +49,7 @@ AHEAD = 200
 PATIENT = 10
 #: Windows a slower lane's import may take: a live order may come to need one of its rows.
 SPAN = 1.0
-#: Seconds by which acceptance may lie ahead of a clock that was not set.
+#: Seconds by which acceptance may lie ahead of a clock that was not set back.
 CLOCK_SET = 1.0
 #: Share of the free slots that may be spent on freshness: more live records may follow.
 SPENT = 0.5
@@ -191,7 +191,7 @@ class Scheduler:
         self.purchases.settled(key)
 
     def delays(self) -> Iterator[tuple[Key, float]]:
-        """The ids that are kept away for a while, each with the moment of its return."""
+        """The ids that are delayed, each with the moment of its return."""
         for until, number, key, _ in self._later:
             if self._delayed.get(key) == number:
                 yield key, until

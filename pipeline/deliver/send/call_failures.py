@@ -33,7 +33,7 @@ _SENTENCES = {
     AnswerKind.UNAUTHORISED: "it does not accept the API key",
     AnswerKind.FORBIDDEN: "it refuses the account, or the API key lacks a permission",
 }
-#: These stop the account, which is said where that is decided.
+#: These stop the account, which `health` reports.
 REFUSED = (AnswerKind.UNAUTHORISED.value, AnswerKind.FORBIDDEN.value)
 
 
@@ -113,7 +113,7 @@ class CallFailures:
             self._routes[route] = _Route(started, wall, cause, answer.detail, failures)
             return
         known.cause, known.words = cause, answer.detail
-        if started > known.last:  # else it went out with the one before, and says nothing new
+        if started > known.last:  # else it started before the last failure, and adds nothing
             known.failures += 1
         known.alone |= known.others_work
         known.last, known.others_work = wall, False

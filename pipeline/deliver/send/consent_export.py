@@ -1,7 +1,7 @@
 """Who has withdrawn, read for all contacts at once: an export that counts for a while.
 
 Thousands of people cost a few calls that way, where each would cost one. Column names of exports are not
-documented: a file without those that the API's contacts have says nothing, and people are asked for singly.
+documented: a file without those of the API's contacts is unusable, and consent is read one by one.
 """
 
 from __future__ import annotations

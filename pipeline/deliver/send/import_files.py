@@ -30,7 +30,7 @@ class Sorted:
         singly: ids whose record no file can carry exactly.
         asked: ids of people of whom Connectif is to be asked first whether they have withdrawn.
         unchanged: records of which there is nothing to send, with the reason.
-        gone: ids that have no record any more.
+        gone: ids without a record by now.
     """
 
     groups: dict[Group, list[tuple[str, Row]]] = field(default_factory=dict)

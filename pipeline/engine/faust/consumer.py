@@ -38,7 +38,7 @@ class RoundConsumer(driver.Consumer):
 
     #: Records an agent may have waiting; set by the runtime.
     buffer: int = 4_000
-    #: Ends work in hand before partitions are given back; set by the runtime.
+    #: Ends rounds in progress before partitions are revoked; set by the runtime.
     pause: Callable[[], Awaitable[None]]
     #: Ends the process; set by the runtime.
     on_fatal: Callable[[BaseException], None]
@@ -66,7 +66,7 @@ class RoundConsumer(driver.Consumer):
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
     def release(self, done: Mapping[Place, int]) -> None:
-        """Everything before these offsets is dealt with and may be committed."""
+        """Everything before these offsets is processed and may be committed."""
         self._next.update({TP(*place): offset for place, offset in done.items()})
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002
@@ -76,7 +76,7 @@ class RoundConsumer(driver.Consumer):
         return self._next.get(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish and commit what is in hand while the group still waits for us."""
+        """Finish and commit the rounds in progress while the group waits."""
         with self._fatal_errors():
             self.stop_flow()
             self.app.flow_control.suspend()
@@ -210,7 +210,7 @@ class RoundConsumer(driver.Consumer):
             waiting[-1] = self._event(last.value.joined(new), generation)
 
     def _event(self, value: Round, generation: int) -> faust.Event:
-        """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""
+        """A round in the form of Faust's streams; the generation lets them drop it after a rebalance."""
         place, records = value.batches[0]
         first, tp = records[0], TP(*place)
         message = ConsumerMessage(
@@ -228,10 +228,10 @@ class RoundConsumer(driver.Consumer):
         )
         return faust.Event(self.app, None, value, None, message)
 
-    # What an operator wants to know.
+    # For operators.
 
     def lag(self) -> dict[Place, int]:
-        """Messages not dealt with yet, by partition."""
+        """Messages not processed yet, by partition."""
         found: dict[Place, int] = {}
         with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
             for tp in self.assignment():

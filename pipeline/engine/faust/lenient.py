@@ -1,7 +1,7 @@
 """Messages whose header names are no UTF-8: aiokafka cannot read them, and with them nothing behind them.
 
 Kafka takes any bytes as a header's name. Where aiokafka's reader of a batch fails, the batch is read again
-here, with the names' bytes replaced where they are none of UTF-8: the stage then sees a message that is not
+here, with bytes of names that are no UTF-8 replaced: the stage then sees a message that is not
 foreign, and continues.
 """
 

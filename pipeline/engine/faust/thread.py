@@ -1,4 +1,4 @@
-"""Faust's thread around aiokafka's consumer: what it is asked, and whether the group still knows us."""
+"""Faust's thread around aiokafka's consumer: how it fetches, and whether the group has this member."""
 
 # ruff: noqa: SLF001 - one of the modules where Faust's private parts are used (docs/adr/0002)
 
