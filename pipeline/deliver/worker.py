@@ -246,7 +246,7 @@ class DeliverWorker:
             try:
                 await work(messages)
             except (NotAssigned, CalledOff):
-                log.info("a round is left to the next owner of its partitions")
+                log.info("a round is left to whoever holds its partitions next")
             finally:
                 self._rounds -= 1
                 if not self._rounds:

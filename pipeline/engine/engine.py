@@ -33,7 +33,7 @@ from pipeline.observe import Page
 
 log = logging.getLogger(__name__)
 
-#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): an older store is restored from the start.
+#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): older stores are restored from scratch.
 DAY_SECONDS = 86_400.0
 #: Seconds between two checks of the group, and how long it may be silent: longer than a rebalance takes.
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0

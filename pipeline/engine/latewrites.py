@@ -69,7 +69,7 @@ class LateWrites:
                     rows = await asyncio.to_thread(self._read, place, start, end)
                     await self._make_good(table, partition, rows)
         except BrokerError as error:
-            log.warning("cannot read the changelogs' end offsets: %s", error)
+            log.warning("cannot look at the changelogs' ends: %s", error)
 
     async def _look_at_ends(self) -> None:
         resting = {

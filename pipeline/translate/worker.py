@@ -151,7 +151,7 @@ class Translator:
             emitted = self._strange.happened((topic, reason), count)
             if emitted:
                 log.warning(
-                    "%s: %d messages are not events of a store of the settings (%s): dead letters",
+                    "%s: %d messages are no events of a store of the settings (%s): dead letters",
                     topic,
                     emitted,
                     reason,

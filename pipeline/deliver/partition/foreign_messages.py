@@ -54,7 +54,7 @@ class ForeignMessages:
             count = self._log_limit.happened((topic, reason.reason))
             if count:
                 log.warning(
-                    "%s: %d foreign messages (%s): dead letters; the last at partition %d offset %d",
+                    "%s: %d messages are none of ours (%s): dead letters; the last at partition %d offset %d",
                     topic,
                     count,
                     reason,
