@@ -105,16 +105,14 @@ def _messages() -> Node:
     )
     records = {
         f"{kind}-record": _message(
-            f"What Connectif is to be told of a {kind}.", _KEYS["record"], payload=f"{kind}-record.json"
+            f"What Connectif should hold of a {kind}.", _KEYS["record"], payload=f"{kind}-record.json"
         )
         for kind in RecordKind
     }
     return {
         "raw-event": raw,
         **records,
-        "receipt": _message(
-            "How the way of one version of one record ended.", _KEYS["record"], payload="receipt.json"
-        ),
+        "receipt": _message("How one version of one record ended.", _KEYS["record"], payload="receipt.json"),
         "coupon-use": _message(
             "A discount code that a sold order used, or does not use any more.",
             _KEYS["use"],
@@ -161,7 +159,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
-        **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
+        **_each("translate", "send", records, "Says what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
         **_each("translate", "send", tables[translate], "Keeps its tables."),

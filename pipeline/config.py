@@ -140,7 +140,7 @@ class DeliverSettings(Section):
     consent_fresh: float = Field(
         default=600.0,
         ge=0,
-        description="older words that subscribe somebody are told only once Connectif was asked",
+        description="an older `subscribed` is sent only once consent was read from Connectif",
     )
     import_min_rows: int = Field(default=4, ge=2, description="fewer waiting rows go as single calls")
     imports_at_once: int = Field(
@@ -153,7 +153,7 @@ class DeliverSettings(Section):
         default=45_000_000, ge=1_000, le=50_000_000, description="largest file of an import"
     )
     import_max_rows: int = Field(default=50_000, ge=2, description="most rows of an import")
-    import_poll: float = Field(default=2.0, gt=0, description="shortest time between looks at an import")
+    import_poll: float = Field(default=2.0, gt=0, description="shortest time between polls of an import")
     import_stuck_after: float = Field(
         default=3_600.0,
         gt=0,
@@ -162,7 +162,7 @@ class DeliverSettings(Section):
     retry_min: float = Field(default=1.0, gt=0, description="wait before a first retry; it doubles each time")
     retry_max: float = Field(default=300.0, gt=0, description="longest wait before a retry")
     retry_for: float = Field(
-        default=3_600.0, ge=0, description="how long a record is tried whose own answers make no sense"
+        default=3_600.0, ge=0, description="how long a record is tried whose answers cannot be used"
     )
     retry_away_for: float = Field(
         default=86_400.0,
@@ -173,8 +173,8 @@ class DeliverSettings(Section):
     dead_share: float = Field(
         default=0.5, gt=0, le=1, description="this share of dead among the last dead_window stops it, too"
     )
-    dead_window: int = Field(default=200, ge=10, description="records whose endings are looked at for that")
-    state_days: int = Field(default=400, ge=1, description="how long what Connectif was told is remembered")
+    dead_window: int = Field(default=200, ge=10, description="records whose endings are counted for that")
+    state_days: int = Field(default=400, ge=1, description="how long what was last sent is remembered")
 
 
 class CouponSetSettings(Section):
@@ -183,7 +183,7 @@ class CouponSetSettings(Section):
     set_id: CouponSetId = Field(description="its id in Connectif", examples=["6072374b4d3ceb76e44d4323"])
     low: int = Field(ge=1, description="top it up when fewer codes are available", examples=[200])
     batch: int = Field(default=500, ge=1, description="codes of one top-up")
-    every: float = Field(default=600.0, ge=10, description="seconds between looks; each costs a call")
+    every: float = Field(default=600.0, ge=10, description="seconds between checks; each costs a call")
 
 
 class AccountSettings(Section):
@@ -219,7 +219,7 @@ class AccountSettings(Section):
     )
     coupon_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9]\w{0,99}$")] | None = Field(
         default=None,
-        description="id of the contact field that is told which codes an order used; it must be there",
+        description="id of the contact field that gets the codes an order used; it must exist",
         examples=["last_coupon"],
     )
     coupons: dict[Name, CouponSetSettings] = Field(
@@ -275,7 +275,7 @@ class Settings(Section):
             if store.account not in self.accounts:
                 raise ValueError(f"stores.{name}.account: no account {store.account!r} in the settings")
             if name in NOT_NAMES_OF_STORES:
-                raise ValueError(f"stores.{name}: {name!r} stands for no store; choose another name")
+                raise ValueError(f"stores.{name}: {name!r} is reserved; choose another name")
         return self
 
     @model_validator(mode="after")

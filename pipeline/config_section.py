@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-#: Beyond it a number is a typing error, or stands for "without end"; no setting has a use for that.
+#: A greater number is a typing error, or means "without end"; no setting has a use for that.
 LARGEST = 1e12
 MOST_SECONDS = 1e8
 

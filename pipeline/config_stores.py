@@ -1,4 +1,4 @@
-"""A store's table is read by the model of its platform; what is wrong in it is said in words of the store."""
+"""A store's table is read by the model of its platform; errors name the store's settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.shops.settings import StoreSettings
 
 #: The settings of a store that are secrets, by platform.
 SECRETS_OF_STORES = {name: platform.secret_settings for name, platform in PLATFORMS.items()}
-#: Where in the place of an error the platform stands: after `stores` and the store's name.
+#: Position of the platform in an error's location: after `stores` and the store's name.
 _PLATFORM = 2
 
 
@@ -36,7 +36,7 @@ def _platform_of(store: object) -> str | None:
 
 
 def in_words_of_the_store(error: ErrorDetails) -> ErrorDetails:
-    """An error, which in a store's table must not name the platform as a part of its place.
+    """An error, whose location in a store's table must not include the platform.
 
     A setting of other platforms is refused as that.
     """

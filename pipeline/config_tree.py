@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config_values import BY_REFERENCE, SECURITY_FILES, SECURITY_SECRETS, is_loopback
 from pipeline.errors import SettingsError
 
-#: pydantic's errors in the words of a settings file.
+#: pydantic's errors in the terms of a settings file.
 _WORDS = {
     "extra_forbidden": "there is no such setting",
     "missing": "must be set",

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 MAX_PORT = 65_535
 #: In the validation's context: False where no secret is needed, and none is looked for.
 READ_SECRETS = "read_secrets"
-#: Stands for a secret that was not looked for; has the form of an API key.
+#: A placeholder for a secret that was not read; has the form of an API key.
 UNREAD = "not:read"
 BY_REFERENCE = 'use { env = "NAME" } or { file = "path" }'
 
@@ -72,7 +72,7 @@ def _named(value: Mapping[Any, Any]) -> str:
 
 
 def _not_empty(secret: SecretStr) -> SecretStr:
-    """Whoever knows that a secret is empty can sign for it."""
+    """Refuse an empty secret: anybody could sign with it."""
     if not secret.get_secret_value().strip():
         raise ValueError("the secret is empty")
     return secret
@@ -121,7 +121,7 @@ def web_address(url: str) -> str:
         raise ValueError("must be an address such as https://api.connectif.cloud")
     if parts.scheme == "http" and not is_private(parts.hostname or ""):
         raise ValueError(
-            "must begin with https://, or the API key could be read on the way; http:// is for a sandbox on "
+            "must begin with https://, or the API key could be read in transit; http:// is for a sandbox on "
             "this machine or in a private network"
         )
     return url

@@ -1,7 +1,7 @@
 """What a shop said: the raw event, as it lies in the `shop.*` topics.
 
 The message key is `store|kind|id`, the value is the shop's body byte for byte, and everything else is in
-the Kafka headers: ours with the prefix `pipeline-`, the shop's own under their lower-case names.
+the Kafka headers: the pipeline's with the prefix `pipeline-`, the shop's under their lower-case names.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class RawEvent:
         """Read an event back from its Kafka message.
 
         Raises:
-            ValueError: a header of ours is missing or has a value we never write; the message is not ours.
+            ValueError: a foreign message: a header of the pipeline's is missing or has an impossible value.
         """
         ours: dict[str, str] = {}
         shops: dict[str, str] = {}

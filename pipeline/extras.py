@@ -11,7 +11,7 @@ Extra = Literal["local", "sandbox", "dev"]
 
 
 def require(extra: Extra, *modules: str, by: str) -> None:
-    """Look whether what a command needs is there; nothing is imported.
+    """Check whether a command's dependencies are installed; nothing is imported.
 
     Args:
         extra: of pyproject.toml, that brings the modules.

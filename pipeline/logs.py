@@ -21,7 +21,7 @@ QUIET = 10.0
 MOST_REMEMBERED = 1_000
 #: The environment's name for the format, so that processes started by a process have the same.
 VARIABLE = "PIPELINE_LOG_FORMAT"
-#: Words of a message that make the name of its event.
+#: How many words of a message make the name of its event.
 EVENT_WORDS = 6
 
 _PLACEHOLDER = re.compile(r"%(?:\([^)]*\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]")
@@ -83,7 +83,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class OnceInAWhile(logging.Filter):
-    """Lets a line of a Kafka client pass once every `QUIET` seconds, whatever numbers it mentions.
+    """Lets a line of a Kafka client through once every `QUIET` seconds, whatever numbers it has.
 
     One broker that is away would otherwise be sixty lines a second. What a client calls an error it tries
     again by itself: that is a warning. What comes of it, our own lines say.
@@ -95,7 +95,7 @@ class OnceInAWhile(logging.Filter):
         self._passed: dict[tuple[str, object], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line passes."""
+        """Whether the line is logged."""
         if record.name.startswith("aiokafka"):
             gist: object = record.msg
         elif record.name.startswith("librdkafka"):
@@ -114,7 +114,7 @@ class OnceInAWhile(logging.Filter):
 
 
 class Sparingly:
-    """Counts what happens often, so that one line a while tells how often it happened."""
+    """Counts frequent events, so that one log line now and then says how often they happened."""
 
     def __init__(self, every: float = QUIET, clock: Callable[[], float] = time.monotonic) -> None:
         self._every = every
@@ -123,7 +123,7 @@ class Sparingly:
         self._untold: Counter[Hashable] = Counter()
 
     def happened(self, what: Hashable, count: int = 1) -> int:
-        """How many times to tell of now; 0: not yet. `what` is one of a bounded set."""
+        """How many times to report now; 0: not yet. `what` is one of a bounded set."""
         self._untold[what] += count
         now = self._clock()
         if now - self._told.get(what, -self._every) < self._every:

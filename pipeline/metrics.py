@@ -1,11 +1,11 @@
-"""Every series this program exports, in one place: its meaning, and what a bad value tells.
+"""Every series this program exports, in one place: its meaning, and what a bad value means.
 
 Counters start at 0 with each process: use `rate()`. The account of records (`pipeline_account_*`) is read
 from the stages' tables instead, so it survives crashes and is exact; sum it over instances.
 Labels are bounded: stores and accounts come from the settings, reasons from the code.
 
-A process exports its own room's series alone (`exposition`): a series of another room would be 0 there, and
-look as if it had been measured.
+A process exports the series of its own stage only (`exposition`): a series of another stage would be 0 there,
+as if it had been measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
-#: When each counter began would be a second series of each, which nobody reads.
+#: No `_created` series: they would double the counters' series, and nothing reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -37,7 +37,7 @@ READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes 
 GATEWAY_REQUESTS = Counter(
     "pipeline_gateway_requests_total",
     "Answers by outcome. confirmed, spooled: kept. unauthorized of a known store: its secret is wrong here "
-    "or there. overloaded: nothing could keep the event, the shop must send again. store - : none known.",
+    "or there. overloaded: nothing could keep the event, the shop must send again. store -: unknown.",
     ["store", "outcome"],
 )
 GATEWAY_BODY_BYTES = Counter("pipeline_gateway_body_bytes_total", "Bytes of the bodies kept.", ["store"])
@@ -55,7 +55,7 @@ GATEWAY_HELD_BYTES = Gauge("pipeline_gateway_held_bytes", "Bodies in memory, bei
 GATEWAY_LAST_EVENT = Gauge(
     "pipeline_gateway_last_event_timestamp_seconds",
     "When the gateway last kept an event of a store, epoch seconds; 0: none yet. Long ago for a store that "
-    "usually sends: its webhooks are switched off, or do not get here.",
+    "usually sends: its webhooks are switched off, or do not arrive here.",
     ["store"],
 )
 GATEWAY_KAFKA_UP = Gauge(
@@ -82,11 +82,12 @@ GATEWAY_SPOOL_DAMAGED = Counter(
     "Places in spool files that cannot be read. The files are kept as *.damaged.",
 )
 GATEWAY_SPOOL_LOST = Counter(
-    "pipeline_gateway_spool_lost_total", "Events known to have been in such places: answered 2xx, and lost."
+    "pipeline_gateway_spool_lost_total",
+    "Events known to have been in damaged places: answered 2xx, and lost.",
 )
 GATEWAY_REFUSED_EVENTS = Gauge(
     "pipeline_gateway_refused_events",
-    "Events kept aside since Kafka never takes them (too large): raise the topic's max.message.bytes and "
+    "Events kept on disk as Kafka never takes them (too large): raise the topic's max.message.bytes and "
     "start the gateway again.",
     ["topic"],
 )
@@ -94,35 +95,35 @@ GATEWAY_CONNECTIONS = Gauge(
     "pipeline_gateway_connections", "Open connections. At pipeline_gateway_connections_max: new ones get 503."
 )
 GATEWAY_CONNECTIONS_MAX = Gauge(
-    "pipeline_gateway_connections_max", "Most connections at once, as the descriptor limit leaves room for."
+    "pipeline_gateway_connections_max", "Most connections at once, by the limit on open files."
 )
 GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
 
 STATE_REBUILT = Counter(
     "pipeline_state_rebuilt_total",
-    "State stores whose files were damaged: set aside, and restored from the changelog. See to the disk.",
+    "State stores whose files were damaged: kept as copies, restored from the changelog. Check the disk.",
     ["table"],
 )
 STATE_LATE_WRITES = Counter(
     "pipeline_state_late_writes_total",
     "Keys another process wrote into the changelog of a partition held here, written again as they are. A "
-    "worker stood still for longer than its session, or somebody else writes to Kafka.",
+    "worker stood still for longer than its session, or another program writes to the topic.",
     ["table"],
 )
 STATE_FOREIGN = Counter(
     "pipeline_state_foreign_total",
-    "Rows of a changelog or a table that no worker of ours wrote, left out. Somebody else writes to Kafka.",
+    "Rows of a changelog or a table that no worker wrote, left out. Another program writes to the topic.",
     ["table"],
 )
 
 TRANSLATE_EVENTS = Counter(
     "pipeline_translate_events_total",
-    "Events by what became of them: for rates; `pipeline_account_events` is the exact account.",
+    "Events by outcome: for rates; `pipeline_account_events` has the exact counts.",
     ["store", "kind", "outcome"],
 )
 TRANSLATE_HELD = Gauge(
     "pipeline_translate_held_partitions",
-    "Partitions that are not read on: the next event is of a store that this worker's settings do not have.",
+    "Partitions that are paused: the next event is of a store that this worker's settings do not have.",
 )
 TRANSLATE_SLOW = Counter(
     "pipeline_translate_slow_events_total",
@@ -144,8 +145,8 @@ TRANSLATE_ROUND_SECONDS = Histogram(
 )
 COUPONS_USED = Counter(
     "pipeline_coupons_used_total",
-    "Discount codes that sold orders used, each once an order. At rest while codes are given out: nobody "
-    "uses them, or the shop's orders do not name them.",
+    "Discount codes that sold orders used, each once an order. Not rising while codes are given out: no "
+    "customer uses them, or the shop's orders do not name them.",
     ["account", "store"],
 )
 
@@ -158,10 +159,10 @@ SANDBOX_CALLS = Counter(
 
 DELIVER_CALLS = Counter(
     "pipeline_deliver_calls_total",
-    "Calls of Connectif's API by HTTP status (none: no answer; foreign: one in no form of Connectif's, as of "
+    "Calls of Connectif's API by HTTP status (none: no answer; foreign: not in a form of Connectif's, as of "
     "a proxy). 429: others share the limit, or it is set too high. 401, 403: the account is stopped. "
-    "purpose: tell; without, told again without what it refuses; consent, asked whether people have "
-    "withdrawn; look, at imports; compare, repair, stock.",
+    "purpose: tell, sends a record; without, sends it again without refused fields; consent, asks who has "
+    "withdrawn; look, polls imports; compare, reads a purchase; repair; stock, checks coupon sets.",
     ["account", "route", "purpose", "status"],
 )
 DELIVER_CALL_SECONDS = Histogram(
@@ -172,7 +173,7 @@ DELIVER_CALL_SECONDS = Histogram(
 )
 DELIVER_RECORDS = Counter(
     "pipeline_deliver_records_total",
-    "Versions of records by how they ended: for rates; `pipeline_account_records` is the exact account.",
+    "Versions of records by how they ended: for rates; `pipeline_account_records` has the exact counts.",
     ["account", "store", "kind", "outcome", "reason"],
 )
 DELIVER_FRESHNESS_SECONDS = Histogram(
@@ -191,13 +192,13 @@ DELIVER_REPAIRS = Counter(
 )
 DELIVER_NOTES = Counter(
     "pipeline_deliver_notes_total",
-    "Departures in telling a record. consent_withdrawn_in_connectif: people who left in Connectif's mails "
-    "are left alone. phone_refused and the like: Connectif takes less than the shop.",
+    "What was left out when a record was sent. consent_withdrawn_in_connectif: the person unsubscribed in "
+    "Connectif's mails. phone_refused and the like: Connectif accepts less than the shop.",
     ["account", "kind", "note"],
 )
 DELIVER_INVALID = Counter(
     "pipeline_deliver_invalid_total",
-    "Messages on connectif.* that are no records or receipts of ours; they go to dead letters.",
+    "Messages on connectif.* that this pipeline did not write; they go to dead letters.",
 )
 DELIVER_UNCOUNTED = Counter(
     "pipeline_deliver_uncounted_total",
@@ -205,10 +206,10 @@ DELIVER_UNCOUNTED = Counter(
     ["account", "kind"],
 )
 
-#: A process by what it does: whose series it exports.
+#: A kind of process: whose series it exports.
 Room = Literal["gateway", "translate", "deliver", "sandbox"]
 
-#: The rooms with series of their own, and how the names of these begin.
+#: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used"),
@@ -218,10 +219,10 @@ ROOMS: dict[Room, tuple[str, ...]] = {
 
 
 class _Own(Collector):
-    """All there is but the series of other rooms."""
+    """All series but those of other kinds of process."""
 
     def __init__(self, room: Room) -> None:
-        if room not in ROOMS:  # all series would count as others', and the page be empty
+        if room not in ROOMS:  # all series would be left out, and the page empty
             raise ValueError(f"there is no room {room!r}")
         self._foreign = tuple(
             beginning for other, names in ROOMS.items() if other != room for beginning in names
@@ -234,7 +235,7 @@ class _Own(Collector):
 
 
 def exposition(room: Room) -> bytes:
-    """What a process of a room exports, as Prometheus reads it."""
+    """What a process of a kind exports, as Prometheus reads it."""
     return generate_latest(_Own(room))
 
 

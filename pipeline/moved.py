@@ -1,4 +1,4 @@
-"""Notices a store that tells another account than it did before: what the old one was told stays there."""
+"""Notices a store that feeds another account than before: what the old one holds stays there."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def look(settings: Settings) -> list[str]:
     moved = sorted(name for name, account in now.items() if before.get(name, account) != account)
     for name in moved:
         log.warning(
-            "store %s told account %s until now, and tells %s from now on: what %s was told stays there and "
-            "is not corrected any more, what waits for it still goes there, and %s hears of an order, a "
+            "store %s fed account %s until now, and feeds %s from now on: what %s holds stays there and "
+            "is not corrected any more, what waits for it is still sent there, and %s gets an order, a "
             "customer or a product when it changes",
             name,
             before[name],

@@ -65,7 +65,7 @@ def observe_app(room: Room, readiness: Readiness, pages: Mapping[str, Page] = NO
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a taken port is an error of ours before anything else starts.
+    """A listening socket, so that a taken port is reported before anything else starts.
 
     Raises:
         PipelineError: the address cannot be bound.

@@ -17,7 +17,7 @@ from pipeline.errors import PipelineError
 
 log = logging.getLogger(__name__)
 
-#: Nobody else reads, writes or enters what a process makes.
+#: Files and directories that a process makes are accessible to its user only.
 UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
@@ -35,7 +35,7 @@ class InUse(PipelineError):  # noqa: N818 - a state
 
 
 def directory(path: Path) -> Path:
-    """Make a directory that only this user can enter, or close one of ours to others; returns it.
+    """Make a directory that only this user can enter, or close the user's own to others; returns it.
 
     Raises:
         PipelineError: it cannot be made or used.

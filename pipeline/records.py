@@ -1,4 +1,4 @@
-"""What Connectif is told: canonical records on the `connectif.*` topics, and a receipt for each.
+"""What Connectif should hold: canonical records on the `connectif.*` topics, and a receipt for each.
 
 The message key is `account|kind|id`; the partition is chosen by the account alone (`partition_of`), so one
 worker owns an account's budget and its records keep their order.
@@ -104,7 +104,7 @@ class Product(Frozen):
     brand: str | None = None
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    # No shop fills it, but it is in every record: without it, all products would be news to translate once.
+    # No shop fills it, but it is in every record: without it, translate would emit all products once more.
     related: tuple[str, ...] = ()
     published_at: str | None = Field(default=None, description="ISO 8601, UTC")
     is_blacklisted: bool | None = None
@@ -193,7 +193,7 @@ class PurchaseRecord(RecordBase):
     kind: Literal[RecordKind.PURCHASE] = RecordKind.PURCHASE
     body: Purchase | None
     trigger: bool = Field(
-        default=True, description="false: it was told under another id before, so its workflows have run"
+        default=True, description="false: it was sent under another id before, so its workflows have run"
     )
 
 
@@ -227,11 +227,11 @@ class CouponUse(Frozen):
 
 
 class Outcome(enum.StrEnum):
-    """How a record's way ended. Every accepted record ends in exactly one of these."""
+    """How a record ended. Every accepted record ends in exactly one of these."""
 
     DELIVERED = "delivered"  # Connectif confirmed it, or holds it already (409)
-    UNCHANGED = "unchanged"  # Connectif was told the same before: no call was made
-    SUPERSEDED = "superseded"  # a newer version took its place before it went out
+    UNCHANGED = "unchanged"  # the same was sent before: no call was made
+    SUPERSEDED = "superseded"  # a newer version replaced it before it was sent
     DEAD = "dead"  # refused for good; it lies in dead letters with the answer
 
 
@@ -247,28 +247,28 @@ class Receipt(Frozen):
     id: str
     version: Int
     source: Source = Field(description="the raw event the record came from")
-    record: Source = Field(description="the record's own place in its connectif.* topic")
+    record: Source = Field(description="the record's own position in its connectif.* topic")
     outcome: Outcome
     reason: str = Field(default="", description="created, already, imported, ... or why it is dead")
     detail: str = Field(default="", description="Connectif's answer, shortened; no personal data")
     status: Int | None = Field(default=None, description="HTTP status of the deciding answer")
     calls: Int = Field(default=0, description="calls of the budget spent on this record alone")
-    fingerprint: str = Field(default="", description="of what Connectif was told")
+    fingerprint: str = Field(default="", description="of what was sent")
     repaired: tuple[str, ...] = Field(
         default=(), description="kind|id of what Connectif had lost and was made again from this purchase"
     )
     lane: Lane
     notes: tuple[str, ...] = Field(
-        default=(), description="the record's, and what was left out in telling it"
+        default=(), description="the record's, and what was left out in sending it"
     )
     withdrawn_ms: Int | None = Field(
         default=None,
         description="when the person withdrew in Connectif, epoch ms; with the note "
-        "consent_withdrawn_in_connectif `subscribed` was not told, else what was told is newer",
+        "consent_withdrawn_in_connectif `subscribed` was not sent, else what was sent is newer",
     )
     unsubscribing_ms: Int | None = Field(
         default=None,
-        description="an unsubscription was told by a call that began then, epoch ms, and ended by at_ms",
+        description="an unsubscription was sent by a call that began then, epoch ms, and ended by at_ms",
     )
     received_ms: Int
     at_ms: Int

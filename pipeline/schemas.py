@@ -68,7 +68,7 @@ def drifted(directory: Path) -> list[str]:
 
 
 def event_headers() -> Schema:
-    """The headers of a `shop.*` message: ours, all of them texts, and the shop's own."""
+    """The headers of a `shop.*` message: the pipeline's, all of them texts, and the shop's own."""
     said = _attributes(RawEvent)
     ours: dict[str, Schema] = {}
     for item in dataclasses.fields(RawEvent):
@@ -83,7 +83,7 @@ def event_headers() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "Headers of a raw event",
-        "description": "Ours have the prefix `pipeline-`; the shop's own have their lower-case names. "
+        "description": "The pipeline's have the prefix `pipeline-`, the shop's own their lower-case names. "
         "Kafka holds them as UTF-8 bytes.",
         "type": "object",
         "properties": ours,
@@ -110,7 +110,7 @@ def dead_letter_headers() -> Schema:
 
 
 def _of_model(model: type[Any]) -> Schema:
-    """The schema of what is written: decimals are texts, so that none passes through a float."""
+    """The schema of what is written: decimals are texts, so that none becomes a float."""
     return {"$schema": DIALECT, **TypeAdapter(model).json_schema(mode="serialization")}
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 MINUTE, HOUR = 60, 3_600
-#: What may be an e-mail address, in Connectif's words or in a URL.
+#: What may be an e-mail address, in Connectif's messages or in a URL.
 _ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
 
 

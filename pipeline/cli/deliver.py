@@ -52,13 +52,14 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
         int, typer.Option("--new-products", min=0, help="Products Connectif lacks, which the orders need.")
     ] = 0,
     customers: Annotated[
-        int, typer.Option("--customers", min=0, help="Customers told besides, for whom no order waits.")
+        int, typer.Option("--customers", min=0, help="Customers sent besides, for whom no order waits.")
     ] = 0,
     products: Annotated[
-        int, typer.Option("--products", min=0, help="Products told besides, for which no order waits.")
+        int, typer.Option("--products", min=0, help="Products sent besides, for which no order waits.")
     ] = 0,
     corrections: Annotated[
-        float, typer.Option("--corrections", min=0, max=1, help="Share of orders that change once told.")
+        float,
+        typer.Option("--corrections", min=0, max=1, help="Share of orders that change once they were sent."),
     ] = 0.02,
     live_per_minute: Annotated[
         float, typer.Option("--live-per-minute", min=0, help="Live orders that come in beside them.")

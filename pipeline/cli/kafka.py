@@ -28,7 +28,7 @@ def kafka(
     ] = 0,
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
-    """Run a real Apache Kafka on this machine, on 127.0.0.1, until it is told to stop."""
+    """Run a real Apache Kafka on this machine, on 127.0.0.1, until it is stopped."""
     from pipeline import process  # noqa: PLC0415 - start fast
     from pipeline.local import broker, foreground  # noqa: PLC0415
 

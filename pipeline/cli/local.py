@@ -68,7 +68,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data and logs when all went well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
     kill: Annotated[
-        bool, typer.Option("--kill", help="Kill -9 gateway, workers and broker on the way.")
+        bool, typer.Option("--kill", help="Kill -9 gateway, workers and broker while it runs.")
     ] = False,
 ) -> None:
     """Send thousands of webhooks through everything, to a simulated Connectif, and check the outcome."""

@@ -28,7 +28,7 @@ WorkerOption = Annotated[
 
 
 def _choose_format(chosen: LogFormat | None) -> LogFormat | None:
-    """Processes that this one starts are to log alike, so it is told them by the environment."""
+    """Set in the environment, so that processes that this one starts log alike."""
     if chosen is not None:
         os.environ[logs.VARIABLE] = chosen.value
     return chosen

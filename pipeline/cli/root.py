@@ -52,7 +52,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command; an error of ours becomes one message and its exit code."""
+    """Run the command; an error of this program becomes one message and its exit code."""
     try:
         app()
     except PipelineError as error:

@@ -31,7 +31,7 @@ def worker_translate(
     name: WorkerOption = "1",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
-    """Turn the shops' events into what Connectif is to be told."""
+    """Turn the shops' events into records of what Connectif should hold."""
     from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
 
     settings = started("worker translate", config_path)
@@ -46,7 +46,7 @@ def worker_deliver(
     name: WorkerOption = "1",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
-    """Tell Connectif, within the limit of each account, and write a receipt for every record."""
+    """Send records to Connectif, within the limit of each account, and write a receipt for every record."""
     from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
 
     settings = started("worker deliver", config_path)

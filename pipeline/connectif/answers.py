@@ -51,7 +51,7 @@ class AnswerKind(enum.StrEnum):
     LIMITED = "limited"  # 429
     UNAUTHORISED = "unauthorised"  # 401
     FORBIDDEN = "forbidden"  # 403
-    UNAVAILABLE = "unavailable"  # 5xx, redirects, network errors, what a proxy says in its place
+    UNAVAILABLE = "unavailable"  # 5xx, redirects, network errors, answers of a proxy
     TIMEOUT = "timeout"  # no answer in time
 
 
@@ -88,7 +88,7 @@ _REFUSALS = {
     415: AnswerKind.INVALID,
     422: AnswerKind.INVALID,
 }
-#: Of these the reference names no body. They bury nothing: the account waits.
+#: The reference names no body for these. They dead-letter nothing: the account waits.
 _BARE = {401: AnswerKind.UNAUTHORISED, 429: AnswerKind.LIMITED}
 
 
@@ -99,7 +99,7 @@ class Answer:
     Attributes:
         kind: what it means.
         status: the HTTP status; None where there was no response.
-        detail: Connectif's words, shortened, without what was sent and the key (`blanks`).
+        detail: Connectif's message, shortened, without what was sent and the key (`blanks`).
         rate: what the headers say of the limit.
         carried_out: whether Connectif did what was asked: None where that cannot be known (time-outs, 5xx,
             answers in no form of Connectif's).
@@ -109,7 +109,7 @@ class Answer:
         body: the JSON body of a good answer; None where it was empty. Decimals stay exact.
         cause: why there is no answer that counts.
         perhaps_taken: whether it is a 409 in part of Connectif's form or of another purchase, or a good
-            answer that does not say of which purchase it is: nothing follows from it but a look.
+            answer that does not say of which purchase it is: the purchase has to be read.
     """
 
     kind: AnswerKind
@@ -160,7 +160,7 @@ def read_answer(response: httpx.Response, wall: float, form: Form = ANY, clean: 
         response: it.
         wall: epoch seconds.
         form: of a good answer to the call.
-        clean: takes from Connectif's words what must not be kept.
+        clean: removes from Connectif's messages what must not be kept.
     """
     try:
         return _read(response, wall, form, clean)
@@ -228,13 +228,13 @@ def _read(response: httpx.Response, wall: float, form: Form, clean: Clean) -> An
 
 
 def _foreign(status: int, what: str) -> Answer:
-    """Somebody else's answer, whose limit is not ours; Connectif may have carried the call out behind it."""
+    """An answer of another server: its rate headers do not count; Connectif may have carried the call out."""
     detail = f"{status}; {what}, in no form of Connectif's"
     return Answer(AnswerKind.UNAVAILABLE, status, detail, carried_out=None, cause=Cause.FOREIGN)
 
 
 def _looks(response: httpx.Response, body: Any) -> str:
-    """What an answer looks like that is not Connectif's; nothing of what it says is kept."""
+    """A description of an answer that is not Connectif's; nothing of its content is kept."""
     if not response.content:
         return "without a body"
     if response.is_redirect:
@@ -266,7 +266,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _detail(status: int, error: Mapping[str, Any], clean: Clean) -> str:
-    """Status and code as they are; the words without what must not be kept."""
+    """Status and code as they are; the message without what must not be kept."""
     code, detail, title = (error.get(name) for name in ("code", "detail", "title"))
     parts = [str(status)]
     if isinstance(code, str) and _CODE.fullmatch(code):

@@ -1,8 +1,8 @@
-"""What is kept of Connectif's words: one short line, without what was sent to it, and without our key.
+"""What is kept of Connectif's messages: one short line, without what was sent to it, and without our key.
 
-An API that says what is wrong often repeats what it was given. These words go to logs, receipts and the
+An API that says what is wrong often repeats what it was given. These messages go to logs, receipts and the
 headers of dead letters, where neither a customer's data nor a key may stand. What stands there as it was sent
-is blanked; where it stands there in disguise (`readings`), the words as a whole are not kept.
+is blanked; if it is there in another encoding (`readings`), nothing of the message is kept.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from urllib.parse import quote, quote_plus
 from pipeline.connectif.readings import Hidden
 
 DETAIL_LIMIT = 300
-#: Characters of a text that are looked at; what a repeated value of this length leaves is still one line.
+#: Characters of a text that are read; what a repeated value of this length leaves is still one line.
 TEXT_LIMIT = 3_000
-#: Of a longer file it would take too long to look for every cell: nothing is kept of what is said of it.
+#: Searching for every cell of a longer file would take too long: no message about it is kept.
 FILE_LIMIT = 20_000
 KEY, SENT = "<key>", "<sent>"
-#: A shorter value is found only where it stands alone, and a shorter word of a longer one not at all.
+#: A shorter value is only found as a whole word, and a shorter word of a longer value not at all.
 LONG, WORD = 4, 3
 
 _TOKEN = re.compile(r"[^\s\"'<>]+")
@@ -45,7 +45,7 @@ class Sent:
         ids: of its path.
         payload: its JSON.
         file: its CSV.
-        person: whether it tells of a person: then single words count, too.
+        person: whether it is about a person: then single words count, too.
     """
 
     ids: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Sent:
 
     @property
     def too_long(self) -> bool:
-        """Whether it is too much to look for."""
+        """Whether there is too much to search for."""
         return len(self.file) + len(self.payload) > FILE_LIMIT
 
     def values(self) -> set[str]:

@@ -170,7 +170,7 @@ class ConnectifClient:
         if url is None:
             return Answer(
                 AnswerKind.UNAVAILABLE,
-                detail="the list of imports goes on elsewhere: its link leaves the account's address",
+                detail="the next page of the list of imports is at another address than the account's",
                 cause=Cause.FOREIGN,
             )
         return await self._send("GET", url, forms.LISTED)
@@ -264,12 +264,12 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _report_size(rows: int) -> int:
-    """Bytes a report of so many rows may have: their own, some words on each, and a head."""
+    """Bytes a report of so many rows may have: the rows, a message on each, and a head."""
     return min(REPORT_MAX_BYTES, REPORT_HEAD_BYTES + rows * REPORT_ROW_BYTES)
 
 
 def _quoted(value: str) -> str:
-    """One path segment; dots alone would be taken for a way up."""
+    """One path segment; dots alone would be taken for a parent directory."""
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
 
 

@@ -1,4 +1,4 @@
-"""Files that Connectif names by their addresses: those may lie anywhere, and get nothing of ours."""
+"""Files that Connectif names by their addresses: on any host, and fetched without our API key."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def _fetch(plain: httpx.AsyncClient, url: str, most: int, *, local: bool) 
 
 
 def _allowed(url: str, *, local: bool) -> httpx.URL:
-    """The address, if it may be asked: by https, and not in a network of ours."""
+    """The address, if it may be fetched: by https, and not in a private network."""
     parsed = httpx.URL(url if len(url) <= ADDRESS_MAX else "")
     try:
         address = ipaddress.ip_address(parsed.host)

@@ -1,4 +1,4 @@
-"""The forms in which Connectif answers, after its reference. What has none of them is somebody else's answer.
+"""The forms in which Connectif answers, after its reference. All other answers are another server's.
 
 A status says nothing by itself: a proxy, a firewall or a page for maintenance gives any of them. Where the
 reference leaves a form open, every reading of it is taken, and nothing that no reading allows.
@@ -38,7 +38,7 @@ class Form:
         bare: whether an object without members is.
         own: the member that holds the id asked for, and which must be it where the object has one.
         asked: that id; empty: any.
-        look: whether an object without `own` is to be followed by a look at what was made.
+        look: whether what was made must be read after an object without `own`.
     """
 
     members: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def speaks_of_another(form: Form, error: Mapping[str, Any]) -> bool:
 
 
 def says_something(body: Any) -> bool:
-    """Whether JSON has the words of an HttpError, if not all of it."""
+    """Whether JSON has the fields of an HttpError, if not all of them."""
     return isinstance(body, Mapping) and any(
         isinstance(body.get(name), str) and body[name] for name in _WORDS
     )

@@ -33,13 +33,13 @@ TYPES = {
     RecordKind.PRODUCT: ImportType.PRODUCTS,
     RecordKind.COUPON: ImportType.COUPONS,
 }
-#: Stands for what is no count, such as a text: it is none that adds up.
+#: For what is no count, such as a text: it never adds up.
 ODD = -1
-#: Columns of an error report that are looked at; our rows have fewer.
+#: Columns of an error report that are read; our rows have fewer.
 COLUMNS = 100
 #: Rows of a report for each row sent, at most, besides a few; and characters of one of its rows.
 REPEATS, MORE_ROWS, ROW_MAX = 2, 10, 200_000
-#: A number of a row: a longer one is of no file of ours.
+#: Digits of a row's number: our files have fewer rows.
 _ROW_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _NUMBERED = re.compile(r"row|line|fila|l[ií]nea|n[uú]m|index|position|^#$", re.IGNORECASE)
 
@@ -133,7 +133,7 @@ def suspects(
         numbered: whether each row sent is one line, so that a line's number is a row's.
 
     Returns:
-        At least the refused rows; None where the report does not tell.
+        At least the refused rows; None if the report does not say.
     """
     known = {key.casefold(): key for key in keys}
     text = report.decode("utf-8-sig", "replace").replace("\0", "")
@@ -208,7 +208,7 @@ def _at(numbers: Iterable[int], keys: Sequence[str]) -> set[str]:
 
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """The rows of a report, cut to the columns that are looked at; none where it has more than `most`."""
+    """The rows of a report, cut to the columns that are read; none if it has more than `most`."""
     rows: list[list[str]] = []
     try:
         for number, row in enumerate(read_csv(io.StringIO(text, newline=""), delimiter, ROW_MAX)):

@@ -37,12 +37,12 @@ CONNECT_SECONDS = 20.0
 LINE_MAX_BYTES = 32_768
 
 
-#: Where the words of an error begin to repeat what came.
+#: From where an error's message repeats what came.
 _QUOTED = re.compile(r"[:'\"(<]")
 
 
 class CertificateError(httpx.ConnectError):
-    """Whoever answers does not prove by a certificate to be the host asked for."""
+    """The server's certificate does not prove that it is the requested host."""
 
 
 class UnknownHostError(httpx.ConnectError):
@@ -50,7 +50,7 @@ class UnknownHostError(httpx.ConnectError):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Never uses a connection again on which something came that nobody asked for.
+    """Never reuses a connection on which unrequested data came.
 
     It would be taken for the answer to the next request, and each answer after it for that of the one behind.
     """

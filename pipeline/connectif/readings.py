@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-#: So often what was decoded is decoded again, and so many characters are looked at in all.
+#: How often what was decoded is decoded again, and how many characters are read in all.
 ROUNDS, MOST = 3, 60_000
 #: Letters and digits that a text has at least to be looked for: shorter ones stand in any text by chance.
 SHORTEST = 5
@@ -38,10 +38,10 @@ _TEXT = 0.9
 
 
 class Hidden:
-    """Looks for some texts.
+    """Searches for some texts.
 
     Args:
-        texts: to be found; those too short to be told from others are not looked for.
+        texts: to be found; those too short to be distinctive are not searched for.
         backwards: whether they count when they are written backwards, too.
     """
 

@@ -1,6 +1,6 @@
 """`pipeline coupons add`: codes into `connectif.coupons`, from where the deliver stage takes them.
 
-A code's key is its set and itself, and deliver tells a key once: the command may be repeated, or killed.
+A code's key is its set and itself, and deliver sends a key once: the command may be repeated, or killed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.kafka.reader import MessageBatch, RangeReader
 from pipeline.kafka.settings import client_config
 from pipeline.records import Coupon, CouponRecord, Origin, RecordKind, Source, partition_of, record_key
 
-#: What stands for a store where codes are of none.
+#: The store of codes that belong to none.
 STORE = "coupons"
 #: Findings that are shown one by one.
 SHOWN = 20

@@ -20,7 +20,7 @@ _DELIMITERS = (",", ";", "\t")
 
 
 class Given(NamedTuple):
-    """A code as it was given; `place` is a line's number, or where a message lies."""
+    """A code as it was given; `place` is a line's number, or a message's partition and offset."""
 
     place: str
     text: str

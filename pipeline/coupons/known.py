@@ -10,7 +10,7 @@ from pipeline.connectif.client import ConnectifClient
 from pipeline.coupons.add import Target
 from pipeline.errors import PipelineError
 
-#: Seconds the answer may take: somebody waits for the command.
+#: Seconds the answer may take: a person waits for the command.
 TIMEOUT = 10.0
 
 

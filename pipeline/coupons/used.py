@@ -30,7 +30,7 @@ def used(uses: Iterable[CouponUse], account: str, since: date | None = None) -> 
     """What an account's orders use now, each code once an order; the oldest order first.
 
     Args:
-        uses: in any order, and some of them twice; the newest word of each counts.
+        uses: in any order, and some of them twice; the newest message of each counts.
         account: its name.
         since: leaves out orders placed before it, by the day in UTC.
     """
@@ -96,5 +96,7 @@ def _read(settings: Settings, console: Console) -> list[CouponUse]:
                 foreign += 1
                 place = f"partition {message.partition} offset {message.offset}"
     if foreign:
-        console.print(f"{topic}: {foreign} messages are no uses of a code and left out, the last at {place}")
+        console.print(
+            f"{topic}: {foreign} messages are not uses of a code and are left out, the last at {place}"
+        )
     return found

@@ -80,8 +80,8 @@ class DeliverCollector(Collector):
         )
         oldest = GaugeMetricFamily(
             "pipeline_pending_oldest_seconds",
-            "Age of the oldest of them, wherever it is: in line, delayed for a retry, held, or under way. "
-            "Rising for live: too small a budget, the account is stopped, or a record fails again and again.",
+            "Age of the oldest of them, whatever its phase: queued, delayed for a retry, held, or in flight. "
+            "Rising for live: too small a budget, the account is stopped, or a record keeps failing.",
             labels=["account", "kind", "lane"],
         )
         now = time.time()
@@ -103,7 +103,7 @@ class DeliverCollector(Collector):
         )
         limit = GaugeMetricFamily(
             "pipeline_budget_limit_calls",
-            "Calls a window has for us: by our settings and Connectif's word, less the reserve.",
+            "Calls of a window: by the settings and Connectif's headers, less the reserve.",
             labels=["account"],
         )
         stopped = GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""Wakes those who wait for something to change, or for a moment to come."""
+"""Wakes tasks that wait for a change, or until a time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import math
 
 
 class Notifier:
-    """Rung for all who wait at that moment; who is not waiting must look before waiting."""
+    """Wakes all tasks that wait at that moment; one that is not waiting must check before it waits."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
     def notify(self) -> None:
-        """Wake everyone."""
+        """Wake every waiting task."""
         for future in self._waiting:
             _finish(future)
 
     async def wait(self, seconds: float) -> None:
-        """Until `notify` is called or so much time has passed; infinity: for `notify` alone."""
+        """Return once `notify` is called or `seconds` have passed; infinity: only on `notify`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._waiting.add(future)

@@ -1,4 +1,4 @@
-"""The deliver stage on the engine: an agent per topic, three tables, and the accounts' deliveries."""
+"""The deliver stage on the engine: an agent per topic, three tables, and the account manager."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ from pipeline.records import Outcome, Receipt, Record, RecordKind
 
 log = logging.getLogger(__name__)
 
-#: Seconds between looks at whether a new partition's receipts are read back.
+#: Seconds between checks whether a new partition's receipts are read back.
 LOOK = 0.1
 #: Messages in one round.
 ROUND = 500
-#: Messages an agent may have waiting: live records stand behind what a backfill has put there.
+#: Messages an agent may have buffered: live records wait behind what a backfill has put there.
 BUFFER = 1_500
-#: Share of the session's time-out after which a worker that hears nothing of its group makes no more calls.
+#: Share of the session time-out after which a worker without heartbeats makes no more calls.
 CUT_OFF = 0.7
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
@@ -66,7 +66,7 @@ _RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
 class DeliverWorker:
-    """Declares the stage on an engine, and connects it with the accounts' deliveries.
+    """Declares the stage on an engine, and connects it with the account manager.
 
     Args:
         engine: a worker's engine that has not started.
@@ -226,7 +226,7 @@ class DeliverWorker:
         return frozenset.intersection(*(table.partitions for table in tables))
 
     async def _pause(self) -> None:
-        """Partitions may go, or the end has come: call no one, and finish the rounds in hand."""
+        """Partitions may be revoked, or the worker stops: make no calls, and finish rounds in progress."""
         async with self._opening:
             self._processor.call_off()
             # After a long silence the partitions may be another worker's already, and it makes calls.
@@ -238,7 +238,7 @@ class DeliverWorker:
     # Rounds.
 
     def _handler(self, work: Callable[[Round], Awaitable[None]]) -> Callable[[Round], Awaitable[None]]:
-        """Rounds in hand are known; one that is called off is not acknowledged, so it is read again."""
+        """Count rounds in progress; one that is called off is not acknowledged, so it is read again."""
 
         async def handle(messages: Round) -> None:
             self._rounds += 1

@@ -1,4 +1,4 @@
-"""Kills processes of the running pipeline with SIGKILL, at moments nobody can foresee."""
+"""Kills processes of the running pipeline with SIGKILL, at random moments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Chaos:
     """Kills one process after another.
 
     Args:
-        statuses: tells the processes and their ids.
+        statuses: the processes and their ids.
         rng: chooses who and when.
         kill: how; for tests.
     """

@@ -1,4 +1,4 @@
-"""The demo on the terminal: what goes on while it runs, and the account at its end."""
+"""The demo on the terminal: its progress, and the comparison at its end."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _COLOURS = {
 _MOST_AGAINST = 12
 _BAR = 30
 
-#: What somebody who saw it wants to do now.
+#: What to try next.
 NEXT = """\
 What next?
-  pipeline demo --kill              the same, with kill -9 of gateway, workers and broker on the way
+  pipeline demo --kill              the same, with kill -9 of gateway, workers and broker
   pipeline settings > pipeline.toml a settings file for a store of your own; README.md, "Your first store"
   pipeline up --sandbox             that store's webhooks, to a simulated Connectif on this machine"""
 
@@ -60,11 +60,11 @@ class DemoProgress:
 
     @property
     def eta(self) -> str:
-        """In words: what is known of the rest."""
+        """A sentence: what is known of the rest."""
         if self.posted < self.events:
             return f"{in_words(self.posting.remaining(self.events))} of webhooks left, records after them"
         if self.account.received < self.kept:
-            return f"{self.kept - self.account.received} events to be judged, records after them"
+            return f"{self.kept - self.account.received} events to be translated, records after them"
         return f"{in_words(self.settling.remaining(self.records))} left"
 
     @property
@@ -84,11 +84,11 @@ class DemoProgress:
 
 
 def live(progress: DemoProgress) -> RenderableType:
-    """All of it, to be drawn again and again."""
+    """The whole display, drawn anew each time."""
     bars = Table.grid(padding=(0, 2))
     for name, done, total in (
         ("webhooks posted", progress.posted, progress.events),
-        ("events judged", progress.account.received, progress.kept),
+        ("events translated", progress.account.received, progress.kept),
         ("records settled", progress.account.settled, progress.records),
     ):
         bar = ProgressBar(total=max(1, total), completed=done, width=_BAR)
@@ -115,7 +115,7 @@ def result(run: RunResult, console: Console) -> None:
         if len(check.against) > _MOST_AGAINST:
             console.print(f"    and {len(check.against) - _MOST_AGAINST} more", style="red")
     spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in run.seconds.items())
-    killed = f"; killed on the way: {', '.join(run.killed)}" if run.killed else ""
+    killed = f"; killed meanwhile: {', '.join(run.killed)}" if run.killed else ""
     console.print(f"\n{spent}{killed}", style="dim", highlight=False)
     if run.agrees:
         console.print(
@@ -135,8 +135,8 @@ def _events(run: RunResult) -> Table:
 
 
 def _records(run: RunResult) -> Table:
-    title = "What Connectif was told (records; no news: the event changed nothing of them)"
-    table = _table(title, "store", "kind", "no news", "accepted", *RECORD_OUTCOMES)
+    title = "What Connectif was sent (records; same: none was made, the event changed nothing)"
+    table = _table(title, "store", "kind", "same", "accepted", *RECORD_OUTCOMES)
     for _, store, kind, told, counts in run.rows():
         figures = [told["unchanged"], *(counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES))]
         table.add_row(store, kind, *map(_figure, figures))

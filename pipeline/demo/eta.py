@@ -33,7 +33,7 @@ class Eta:
         return (last - first) / (now - began)
 
     def remaining(self, total: int) -> float | None:
-        """Seconds until `total` are done at that rate; None where nobody can know."""
+        """Seconds until `total` are done at that rate; None if it cannot be estimated."""
         if not self._past or total <= self._past[-1][1]:
             return 0.0 if self._past else None
         rate = self.rate

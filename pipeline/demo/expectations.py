@@ -1,7 +1,7 @@
 """What a webhook of the demo states, and what Connectif must hold once all of them have arrived.
 
 Webhooks arrive late, twice and out of order, so of two statements about one thing the newest counts. A
-statement that was overtaken may or may not have been told in between: what it alone would create is allowed,
+statement that was overtaken may or may not have been sent in between: what it alone would create is allowed,
 but not required.
 """
 
@@ -74,7 +74,7 @@ F = TypeVar("F", OrderStatement, PersonStatement, ConsentStatement, ArticleState
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContact:
-    """`names` and `newsletter` are what it may have; "none" stands for nothing said."""
+    """`names` and `newsletter` are what it may have; "none": no statement."""
 
     names: frozenset[NameOfPerson]
     newsletter: frozenset[str]
@@ -84,7 +84,7 @@ class ExpectedContact:
 class ExpectedProduct:
     """A product of the catalogue, a stub known from orders (`listed` is False), or one that is hidden.
 
-    `title` and `price` are None where it is hidden: what it kept depends on what was told before.
+    `title` and `price` are None where it is hidden: what it kept depends on what was sent before.
     """
 
     title: str | None
@@ -153,7 +153,7 @@ def _contacts(
         told = [(statement.at, statement.name) for statement in final if statement.buyer == email]
         told += [(own[email].at, own[email].name)] if email in own else []
         newest = max(told, default=None)
-        # A sold order that was cancelled later may have told a name in between.
+        # A sold order that was cancelled later may have sent a name in between.
         perhaps = {
             statement.name
             for statement in sold
@@ -165,7 +165,7 @@ def _contacts(
 
 
 def _newsletter(email: str, said: Mapping[str, ConsentStatement]) -> frozenset[str]:
-    """The customer's own newest word, however old."""
+    """The customer's own newest statement, however old."""
     if email not in said:
         return frozenset({"none"})
     return frozenset({"subscribed" if said[email].subscribed else "unsubscribed"})

@@ -1,4 +1,4 @@
-"""How old what Connectif was told was by then, lane by lane: exact, from the receipts."""
+"""How old records were when they were delivered, lane by lane: exact, from the receipts."""
 
 from __future__ import annotations
 

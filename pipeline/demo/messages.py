@@ -1,4 +1,4 @@
-"""How each platform words what happens: topics, bodies, signatures, and oddities of its own."""
+"""How each platform reports what happens: topics, bodies, signatures, and oddities of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Said = tuple[str, Body]
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A delivery that tells Connectif nothing; `kind` as the gateway takes it in, None where it does not."""
+    """A delivery that makes no record; `kind` as the gateway takes it in, None where it does not."""
 
     kind: str | None
     headers: Headers
@@ -27,7 +27,7 @@ class Odd:
 
 
 class Messages(Protocol):
-    """One platform's way of telling.
+    """One platform's messages.
 
     Attributes:
         tells_consent: whether newsletters have events of their own.
@@ -61,7 +61,7 @@ class Messages(Protocol):
         """The headers of a delivery."""
 
     def oddities(self, shop: Shop, order: Order) -> Iterator[Odd]:
-        """Deliveries that only this platform has; `order` is one that was told nowhere else."""
+        """Deliveries that only this platform has; `order` is one that no other delivery has."""
 
 
 class ShopifyMessages:
@@ -85,7 +85,7 @@ class ShopifyMessages:
         return f"{kind}s/{'updated' if (kind, verb) == ('order', 'update') else verb}"
 
     def order(self, shop: Shop, order: Order, *, again: bool = False) -> list[Said]:
-        """Most changes are told twice: under their own topic, and as `orders/updated`."""
+        """Most changes are sent twice: under their own topic, and as `orders/updated`."""
         if order.status == "deleted":
             return [("orders/delete", {"id": order.id})]
         body = shopify.order_body(shop, order)
@@ -119,7 +119,7 @@ class ShopifyMessages:
         return shopify.signed(shop, topic, body, self._rng, at)
 
     def oddities(self, shop: Shop, order: Order) -> Iterator[Odd]:
-        """The admin's test notification, a deleted customer, and a topic nobody asked for."""
+        """The admin's test notification, a deleted customer, and a topic that was not subscribed to."""
         raw = self.encode(shopify.order_body(shop, order))
         headers = self.signed(shop, "orders/paid", raw, order.updated)
         yield Odd("order", (*headers, ("X-Shopify-Test", "true")), raw)

@@ -43,7 +43,7 @@ class RunResult:
         seconds: name of a part -> how long it took.
         posted: what the gateway answered.
         replayed: (shop, kind) -> events of the history that were put into Kafka.
-        rejected: (shop, kind, reason) -> webhooks that nobody can translate.
+        rejected: (shop, kind, reason) -> webhooks that cannot be translated.
         account: the workers' account.
         budgets: account -> how its calls were used.
         differences: between the sandbox's accounts and what must be there.
@@ -77,7 +77,7 @@ class RunResult:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """What must hold, in the order of an event's way."""
+        """What must hold, in the order of an event's path."""
         held = sum(counts.get("purchases", 0) for counts in self.held.values())
         return (
             Check("every record was settled in time", (self.complaint,) if self.complaint else ()),
@@ -87,7 +87,7 @@ class RunResult:
                 "gateway said it kept and were replayed",
                 tuple(self._received()),
             ),
-            Check("rejected are those that nobody can translate, and no others", tuple(self._rejected())),
+            Check("rejected are those that cannot be translated, and no others", tuple(self._rejected())),
             Check(
                 "records accepted = delivered + unchanged + superseded + pending + dead",
                 tuple(self.account.unbalanced(repeats=bool(self.killed))),
@@ -141,7 +141,7 @@ class RunResult:
                 yield f"{name}: {budget.most} calls in a minute, {budget.limit} are allowed"
 
     def _lanes(self) -> Iterator[Check]:
-        """Live orders beside a backfill: judged where both had enough, and no kill held up either."""
+        """Live orders beside a backfill: checked if there were enough of both, and no kill held up either."""
         purchases = {row.lane: row for row in self.freshness if row.kind == RecordKind.PURCHASE}
         live, backfill = purchases.get(Lane.LIVE), purchases.get(Lane.BACKFILL)
         if self.killed or not live or not backfill or min(live.records, backfill.records) < ENOUGH:

@@ -1,4 +1,4 @@
-"""`pipeline demo`: start everything, replay and post, wait until all of it is settled, and judge."""
+"""`pipeline demo`: start everything, replay and post, wait until all of it is settled, and compare."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def run(options: DemoOptions) -> int:
     os.environ["TMPDIR"] = str(directory)  # what its processes leave for others of their name goes with it
     try:
         done = asyncio.run(_until_signal(_demo(options, made, directory, console)))
-    except KeyboardInterrupt:  # before, or after, the signals were ours
+    except KeyboardInterrupt:  # before, or after, this process handled the signals
         done = None
     except BaseException:
         console.print(f"Logs and data: {directory}", style="dim", highlight=False, soft_wrap=True)
@@ -138,7 +138,7 @@ async def _demo(options: DemoOptions, made: Traffic, directory: Path, console: C
         wiring = Wiring(settings, sandbox=True, say=say)
         async with parts.timed("start"):
             await stack.enter_async_context(wiring)
-        # Asked for now: a broker that was killed may be on its way back at the end.
+        # Read now: a broker that was killed may be restarting at the end.
         kafka = client_config(settings)
         session = _Session(options, made, wiring, kafka, settings=settings, console=console, parts=parts)
         return await session.run()
@@ -173,7 +173,7 @@ class _Session:
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
     async def run(self) -> RunResult:
-        """Replay, post, wait, judge."""
+        """Replay, post, wait, compare."""
         work = asyncio.create_task(self._work())
         others = self._wiring.watch(), self._display(), self._until_one_fails()
         watching = [asyncio.create_task(other) for other in others]
@@ -191,7 +191,7 @@ class _Session:
 
     async def _until_one_fails(self) -> None:
         """Raises: PipelineError, where a process ended for good: nothing would come of waiting."""
-        while not (failed := self._wiring.failed):  # noqa: ASYNC110 - a look at processes
+        while not (failed := self._wiring.failed):  # noqa: ASYNC110 - polls processes
             await asyncio.sleep(LIVE_SECONDS)
         raise self._wiring.complaint(failed[0])
 

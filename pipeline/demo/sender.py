@@ -27,8 +27,8 @@ class SendResults:
         done: deliveries that got their answer.
         kept: (shop, kind) -> how many the gateway said it kept.
         answers: status -> how many.
-        unanswered: attempts whose fate nobody knows: the connection broke, or a 5xx came.
-        surprises: deliveries that got another answer than they should, in words.
+        unanswered: attempts with an unknown result: the connection broke, or a 5xx came.
+        surprises: sentences about deliveries that got another answer than they should.
     """
 
     done: int = 0
@@ -97,7 +97,7 @@ class WebhookSender:
         return self.posted
 
     async def _work(self, began: float) -> None:
-        # A client for each: httpx looks through all connections of a pool for every request.
+        # A client for each: httpx scans all connections of a pool for every request.
         async with httpx.AsyncClient(
             base_url=self._gateway, timeout=ANSWER_SECONDS, transport=self._transport, trust_env=False
         ) as client:

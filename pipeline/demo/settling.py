@@ -1,4 +1,4 @@
-"""Reads the workers' account again and again, until every record has its receipt."""
+"""Polls the workers' counts until every record has its receipt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.demo import totals as account
 from pipeline.demo.totals import PipelineTotals
 
 LOOK_SECONDS = 0.5
-#: Looks in a row that must find everything at rest: a record between two workers is in neither's figures.
+#: Polls in a row that must find everything at rest: a record between two workers is in neither's figures.
 _LOOKS_AT_REST = 3
 
 
@@ -22,7 +22,7 @@ class SettlementWatch:
 
     Args:
         urls: of the processes' HTTP sides.
-        note: is told each new account.
+        note: called with each new state of the counts.
         transport: where requests go; None is the network.
     """
 
@@ -46,16 +46,16 @@ class SettlementWatch:
         return all(answered)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def until_rest(self, kept: Counter[tuple[str, str]], patience: float) -> str:
-        """Look until every event kept is judged and every record settled.
+        """Poll until every event kept is translated and every record settled.
 
         Args:
-            kept: (store, kind) -> events that must have been judged at least.
+            kept: (store, kind) -> events that must have been translated at least.
             patience: seconds without any progress that end the wait.
 
         Returns:
@@ -72,7 +72,7 @@ class SettlementWatch:
             elif not looks and time.monotonic() - since > patience:
                 return (
                     f"nothing moved for {patience:g} s: {self.account.received} of {kept.total()} events "
-                    f"judged, {self.account.settled} of {self.account.accepted} records settled"
+                    f"translated, {self.account.settled} of {self.account.accepted} records settled"
                 )
             await asyncio.sleep(LOOK_SECONDS)
         return ""

@@ -1,4 +1,4 @@
-"""What happens at one shop: its catalogue, its customers, and the lives of its orders, told by webhooks."""
+"""What happens at one shop: its catalogue, its customers and its orders, as webhooks."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Delivery:
         headers: with the signature.
         body: the raw bytes.
         kind: what the gateway takes it in as (`order`, `customer`, `product`); None: not at all.
-        answer: the status it is to get: 200 stands for any 2xx.
+        answer: the status it should get; 200: any 2xx.
         statements: what it states.
-        rejected: why nobody can translate it; empty for all others.
+        rejected: why it cannot be translated; empty for all others.
         spare: whether nothing else rests on it.
     """
 
@@ -54,12 +54,12 @@ class Delivery:
 
 
 class ShopHistory:
-    """Tells one shop's stories; `told` has (when it was sent, the delivery) of each so far.
+    """Makes one shop's deliveries; `told` has (when it was sent, the delivery) of each so far.
 
     Args:
         shop: the shop.
         rng: of all that is left to chance.
-        start: of the time that is told of.
+        start: of the time that is covered.
         end: the same; an id alone, without a clock, counts as newer than all of it.
     """
 
@@ -87,7 +87,7 @@ class ShopHistory:
         self._specialities()
 
     def order(self) -> None:
-        """The life of one order, from the checkout to whatever became of it."""
+        """One order, from the checkout to its end."""
         order = self._checkout(self._rng.choice(self._crowd))
         for status in self._fate():
             self._turn(order, status)
@@ -132,7 +132,7 @@ class ShopHistory:
         )
 
     def _turn(self, order: Order, status: Status, *, again: bool = False) -> None:
-        """The order gets into a state, and the shop tells of it."""
+        """The order gets into a state, and the shop sends a webhook."""
         order.updated += timedelta(seconds=self._rng.randrange(2, 5_000))
         order.status = status
         if status == "partly_refunded" and not again:
@@ -222,7 +222,7 @@ class ShopHistory:
             self.told.append((at, self._delivery(odd.kind, odd.headers, odd.body)))
 
     def _refuse(self, reason: str, buyer: Person, *, email: str | None = "", currency: str = "") -> None:
-        """A sold order that nobody can translate."""
+        """A sold order that cannot be translated."""
         order = replace(self._checkout(buyer), status="paid")
         if email != "":
             order.email = email
@@ -231,7 +231,7 @@ class ShopHistory:
         self._tell("order", topic, body, order.updated, rejected=reason)
 
     def _withdraw(self) -> None:
-        """Products that nobody bought: one sold out, one deleted."""
+        """Products that no order has: one sold out, one deleted."""
         number = 5_000
         for verb in ("update", "delete"):
             number += 1

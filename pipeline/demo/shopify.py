@@ -30,7 +30,7 @@ _STATUS = {
     "partly_refunded": "partially_refunded",
     "cancelled": "refunded",
 }
-#: What a buyer abroad saw, per unit of the shop's currency: to be ignored by whoever reads the body.
+#: What a buyer abroad saw, per unit of the shop's currency: to be ignored by readers of the body.
 _ABROAD = {"USD": Decimal("1.08"), "GBP": Decimal("0.86")}
 
 
@@ -55,7 +55,7 @@ def encode(body: Any) -> bytes:
 
 
 def order_body(shop: Shop, order: Order) -> Body:
-    """The order as Shopify would tell it now."""
+    """The order as Shopify would send it now."""
     body = template("shopify", _ORDERS[order.template % len(_ORDERS)])
     _forget(body)
     _recount(body, shop.currency, order.presentment or shop.currency)
@@ -152,7 +152,7 @@ def product_body(shop: Shop, article: Article, at: datetime, *, old: bool) -> Bo
 
 
 def refund_body(shop: Shop, order: Order) -> Body:
-    """The refund that an order's own update tells of too."""
+    """The refund that an order's own update has, too."""
     body = template("shopify", "webhook-refunds_create-2026-04")
     at = _local(shop, order.updated)
     return body | {"id": order.id + 7, "order_id": order.id, "created_at": at, "processed_at": at}
@@ -257,7 +257,7 @@ def _buyer(pattern: Any, shop: Shop, order: Order) -> Body | None:
         "first_name": person.first,
         "last_name": person.last,
     }
-    # Older bodies repeat consent here; this buyer's is told by events of its own.
+    # Older bodies repeat consent here; this buyer's comes by events of its own.
     for name in ("email_marketing_consent", "accepts_marketing", "accepts_marketing_updated_at"):
         body.pop(name, None)
     if isinstance(body.get("default_address"), dict):

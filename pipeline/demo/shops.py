@@ -34,7 +34,7 @@ SHOPS = (
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who buys, maybe at several shops of one account, and may marry on the way.
+    """A buyer, maybe at several shops of one account, who may change names meanwhile.
 
     `accounts` has their customer id at each shop that knows them as more than a guest.
     """
@@ -61,7 +61,7 @@ class Person:
 
 @dataclass(slots=True)
 class Article:
-    """Something for sale. `announced` is False where no product event ever tells of it."""
+    """Something for sale. `announced` is False if no product event has it."""
 
     id: int
     title: str
@@ -151,7 +151,7 @@ _LAST = (
     "Rossi",
     "Šimek",
 )
-#: Names that broke somebody's export, import or terminal.
+#: Names that are known to break exports, imports or terminals.
 HOSTILE = (
     ("=HYPERLINK(1,2)", '"Quote"; DROP TABLE contacts;--'),
     ("O'Brien, Jr.", "semi;colon|pipe,comma"),

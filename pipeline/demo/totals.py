@@ -41,7 +41,7 @@ class PipelineTotals:
         lag: topic -> messages that are not dealt with yet.
         ready: process -> whether it processes events.
         answers: outcome -> the gateway's answers since it started.
-        waiting: lane -> contacts, products and purchases that are still to be told.
+        waiting: lane -> contacts, products and purchases that are still to be sent.
     """
 
     events: dict[EventRow, Counter[str]] = field(default_factory=dict)
@@ -80,12 +80,12 @@ class PipelineTotals:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nothing is on its way and every record has its receipt."""
+        """Whether nothing is in flight and every record has its receipt."""
         on_the_way = self.emitted > self.accepted or self.lag.total() > 0 or self.pending > 0
         return not on_the_way and self.accepted == self.settled and all(self.ready.values())
 
     def unbalanced(self, *, repeats: bool = False) -> Iterator[str]:
-        """Rows whose figures do not fit together, in words.
+        """Sentences about rows whose figures do not add up.
 
         Args:
             repeats: whether a worker was killed: then translate may have sent a record again that it had
@@ -130,5 +130,5 @@ def read(pages: Iterable[str]) -> PipelineTotals:
 
 
 def _add(rows: dict[Row, Counter[str]], row: Row, outcome: str, count: int) -> None:
-    if count:  # what can happen is told as 0 before it does
+    if count:  # what can happen is exported as 0 before it does
         rows.setdefault(row, Counter())[outcome] += count

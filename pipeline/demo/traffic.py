@@ -1,6 +1,6 @@
 """The webhooks of the demo: pure, seeded, and each with the statement it makes.
 
-They come as they do in life: stories of orders, customers and products, interleaved; some deliveries twice,
+They come as in a real shop: changes of orders, customers and products, interleaved; some deliveries twice,
 some late, so that an older version arrives after a newer one; and here and there one that is broken. The
 older part is history: it is replayed, while the rest comes from the shops.
 """
@@ -51,7 +51,7 @@ class Traffic:
 
     @property
     def rejected(self) -> Counter[tuple[str, str, str]]:
-        """(shop, kind, reason) -> how many nobody can translate; a repeat is refused again."""
+        """(shop, kind, reason) -> how many cannot be translated; a repeat is refused again."""
         return Counter(
             (one.shop, one.kind, one.rejected) for one in self.deliveries if one.kind and one.rejected
         )
@@ -63,7 +63,7 @@ def make(events: int, seed: int, now: datetime) -> Traffic:
     Args:
         events: how many; below about 150 the special cases fill most of it.
         seed: of all that is left to chance.
-        now: a UTC moment after all that the webhooks tell of.
+        now: a UTC moment after everything in the webhooks.
 
     Raises:
         ValueError: too few to have every special case once.
@@ -81,7 +81,7 @@ def make(events: int, seed: int, now: datetime) -> Traffic:
 
 
 def _divided(deliveries: Sequence[Delivery]) -> Traffic:
-    """History and the present; pings and forgeries are kept by nobody, so no history has them."""
+    """History and the present; pings and forgeries are not kept, so no history has them."""
     old, new = deliveries[: int(len(deliveries) * HISTORY)], deliveries[int(len(deliveries) * HISTORY) :]
     never_kept = [one for one in old if one.kind is None]
     return Traffic(tuple(one for one in old if one.kind is not None), (*never_kept, *new))

@@ -62,7 +62,7 @@ def encode(body: Any) -> bytes:
 
 
 def order_body(shop: Shop, order: Order) -> Body:
-    """The order as WooCommerce would tell it now."""
+    """The order as WooCommerce would send it now."""
     body = template("woocommerce", ("order-processing-paid-docs", "order-completed-docs")[order.template % 2])
     lines = [_line(body["line_items"][0], index, one) for index, one in enumerate(order.lines, start=1)]
     tax = sum((Decimal(line["total_tax"]) for line in lines), Decimal(0))

@@ -1,4 +1,4 @@
-"""One worker of a stage: its place in the group, the producer, the steps and the tables, wired together."""
+"""One worker of a stage: its group membership, the producer, the steps and the tables, wired together."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from pipeline.observe import Page
 
 log = logging.getLogger(__name__)
 
-#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): a store away for longer is read anew.
+#: Deletions stay in a changelog this long (pipeline/kafka/topics.py): older stores are restored from scratch.
 DAY_SECONDS = 86_400.0
-#: Seconds between two looks at the group, and how long it may be silent: longer than a rebalance takes.
+#: Seconds between two checks of the group, and how long it may be silent: longer than a rebalance takes.
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0
-#: Seconds without a word from Kafka after which a worker says so; a heartbeat is due every 3 s.
+#: Seconds without an answer from Kafka after which a worker reports it; a heartbeat is due every 3 s.
 SILENT_AFTER = 10.0
 #: Exit code of a worker that stopped because something was wrong.
 FATAL = 70
@@ -127,9 +127,9 @@ class Engine:
 
         Args:
             name: its name.
-            ttl_days: how long an entry lives after its last write; None: for ever.
-            on_loaded: told the partitions whose content was (re)loaded, before their first event.
-            on_lost: told the partitions that went to another worker, before their files are closed.
+            ttl_days: how long an entry is kept after its last write; None: for ever.
+            on_loaded: called with the partitions whose content was (re)loaded, before their first event.
+            on_lost: called with the partitions that went to another worker, before their files are closed.
         """
         ttl = None if ttl_days is None else int(ttl_days * DAY_SECONDS)
         table = StateTable(
@@ -173,7 +173,7 @@ class Engine:
         return self.steps.begin()
 
     async def submit(self, step: Step) -> None:
-        """Give a step to be confirmed, stored and acknowledged; waits while several are on their way."""
+        """Submit a step to be confirmed, stored and acknowledged; waits while several are in flight."""
         await self.steps.submit(step)
 
     async def confirm(self, step: Step) -> None:
@@ -189,7 +189,7 @@ class Engine:
 
     @property
     def complaint(self) -> str | None:
-        """What an operator is told: as `not_ready`, and that Kafka is silent. None when all is well."""
+        """A message for the operator: as `not_ready`, and that Kafka is silent. None when all is well."""
         silence = max(self.consumer.silence(), self.producer.silence())
         if self.not_ready is None and silence > SILENT_AFTER:
             return f"Kafka has not answered for {silence:.0f} s"
@@ -212,7 +212,7 @@ class Engine:
             self._tasks.append(asyncio.create_task(self._guard(work)))
 
     async def _watch_group(self) -> None:
-        """End a worker that hears nothing from its group while Kafka answers others: a restart helps."""
+        """End a worker that gets no answer from its group while Kafka answers others: a restart helps."""
         while True:
             await asyncio.sleep(WATCH_EVERY)
             if self.consumer.silence() > LOST_AFTER and await asyncio.to_thread(self._kafka_answers):
@@ -221,7 +221,7 @@ class Engine:
                     raise MembershipLost("the group has not answered for minutes, though Kafka does")
 
     def _lost_name(self, member_id: str) -> None:
-        """The group knows us no more: say why, and end. It blocks the loop: nothing is done meanwhile."""
+        """The group has dropped this worker: log why, and end. It blocks the loop: nothing else runs."""
         self.fatal(self._name.lost(member_id))
 
     def _kafka_answers(self) -> bool:
@@ -243,7 +243,7 @@ class Engine:
             )
 
     async def stop(self) -> None:
-        """Stop reading, finish and confirm the work in hand, commit, and let go of everything."""
+        """Stop reading, finish and confirm the rounds in progress, commit, and close everything."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -267,7 +267,7 @@ class Engine:
         self.consumer.withhold(place)
 
     async def pause(self) -> None:
-        """Call off a restore, tell the stage, and finish every submitted step."""
+        """Cancel a restore, notify the stage, and finish every submitted step."""
         self._ready = False
         await self._restorer.cancel()
         for hook in self._pause_hooks:
@@ -314,7 +314,7 @@ class LagCollector(Collector):
         """Read at every scrape."""
         family = GaugeMetricFamily(
             "pipeline_lag_messages",
-            "Messages not dealt with yet; rising for minutes means the worker is too slow or stuck.",
+            "Messages not processed yet; rising for minutes means the worker is too slow or stuck.",
             labels=["topic", "partition"],
         )
         if self._engine.not_ready is None:

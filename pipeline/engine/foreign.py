@@ -1,4 +1,4 @@
-"""Rows of a table that no worker of ours wrote: left out, counted, and told of."""
+"""Rows of a table that no worker wrote: left out, counted and logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _told = Sparingly()
 
 
 def foreign_row(table: str, partition: int) -> None:
-    """Somebody else wrote into the table's changelog; the row is taken for none."""
+    """Another program wrote into the table's changelog; the row counts as absent."""
     STATE_FOREIGN.labels(table).inc()
     count = _told.happened((table, partition))
     if count:

@@ -1,9 +1,9 @@
-"""What another process wrote into the changelogs of partitions this worker holds, and how it is made good.
+"""Repairs what another process wrote into the changelogs of partitions that this worker holds.
 
-A worker that stood still for longer than its session may still send what it had in hand, after the new owner
+A worker that stood still for longer than its session may still send what it had queued, after the new owner
 of its partitions has begun to write. Its values are older, and a restore, and compaction, would take them for
 the newest. The owner knows by count what offset its own writes must have: a gap, or an end of the changelog
-beyond its last write, is somebody else's. It then writes the keys found there once more, as it holds them.
+beyond its last write, is another process's. It then writes the keys found there once more, as it holds them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.metrics import STATE_LATE_WRITES
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the changelogs' ends, and one question to a broker.
+#: Seconds between two checks of the changelogs' ends, and the time-out of a request.
 LOOK_EVERY, ASK = 10.0, 10.0
 
 Row = tuple[bytes, bytes | None]
@@ -54,13 +54,13 @@ class LateWrites:
         self._offsets: Offsets | None = None
 
     async def watch(self) -> None:
-        """Look every few seconds, until cancelled."""
+        """Check every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             await self.look()
 
     async def look(self) -> None:
-        """Find what others wrote since the last look, and write our own values after it."""
+        """Find what others wrote since the last check, and write our own values after it."""
         try:
             await self._look_at_ends()
             for table in self._tables:
@@ -103,7 +103,7 @@ class LateWrites:
                     if key and key[0] and table.get(partition, key) != value
                 }
             except NotAssigned:
-                return  # whoever holds it now looks for itself
+                return  # its new owner checks for itself
             if not wrong:
                 return
             for key, value in wrong.items():

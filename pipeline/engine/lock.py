@@ -14,14 +14,14 @@ PATIENCE, LOOK = 3.0, 0.1
 
 
 def hold(path: Path, worker: str) -> TextIO:
-    """Hold a worker's file for as long as the process lives and keeps what is returned.
+    """Lock a worker's file for as long as the process runs and keeps the returned object.
 
     Args:
         path: made where it is missing.
         worker: its name, for the message.
 
     Raises:
-        NameTakenError: another process holds it, and goes on to; which one.
+        NameTakenError: another process holds it, and keeps it; which one.
     """
     until = time.monotonic() + PATIENCE
     while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-#: Entries lie in blocks; each part of one has a checksum, its length and its type.
+#: Entries are in blocks; each part of one has a checksum, its length and its type.
 _BLOCK, _PART = 32_768, struct.Struct("<IHB")
 _NONE, _FULL, _LAST = 0, 1, 4
 

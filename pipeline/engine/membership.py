@@ -1,8 +1,8 @@
 """One worker for each name in a consumer group, wherever it runs.
 
-Kafka lets whoever joins last take the place of a member with the same instance id. That is what brings a
-worker back at once after kill -9; two that run under one name would take each other's place for ever. So a
-worker asks before it joins who holds its name, and joins only where that is its own former life, or is gone.
+With Kafka, the last to join replaces a member with the same instance id. So a worker is back at once after
+kill -9; but two that run under one name would replace each other for ever. So before it joins a worker asks
+who has its name, and joins only if that is an earlier process of its own, or is gone.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds: one question, the time between two, and what the coordinator may take beyond the session.
 ASK, LOOK, GRACE = 10.0, 0.5, 3.0
-#: Seconds a question may take once the place is lost: nothing else runs meanwhile.
+#: Seconds a request may take once the membership is lost: nothing else runs meanwhile.
 ASK_AT_THE_END = 3.0
 
 
-class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a failure of ours
-    """The group goes on without this worker: what it still has in hand is another one's now."""
+class MembershipLost(PipelineError):  # noqa: N818 - a fact, not a defect
+    """The group has dropped this worker: its partitions are another one's now."""
 
 
 def instance_id(settings: Settings, app_id: str, worker: str) -> str:
@@ -69,7 +69,7 @@ class GroupName:
         self._group = group
         self._instance = instance
         self._session = session
-        #: Where the member id of the last life is kept: with the data, and, as that may be lost, beside it.
+        #: Where the last process's member id is kept: with the data, and, as that may be lost, beside it.
         self._files = [directory / "member"]
         shared = _shared(f"{config['bootstrap.servers']} {instance}")
         if shared is not None:
@@ -87,7 +87,7 @@ class GroupName:
                 log.warning("%s cannot be written: a restart may wait for the session's end: %s", file, error)
 
     def wait_until_free(self) -> None:
-        """Return once the name is ours to take. Blocks, for as long as a session where its holder is silent.
+        """Return once the name is free. Blocks, for up to a session if its holder is silent.
 
         Raises:
             NameTakenError: another worker runs under it.
@@ -108,7 +108,7 @@ class GroupName:
             time.sleep(LOOK)
 
     def lost(self, member_id: str) -> PipelineError:
-        """Why the group knows us no more under this id. Blocks."""
+        """Why the group has dropped this member id. Blocks."""
         holder = self._holder(ASK_AT_THE_END)
         if holder is not None and holder.member_id != member_id:
             return self._taken(holder)
@@ -135,7 +135,7 @@ class GroupName:
 
 
 def _shared(name: str) -> Path | None:
-    """A file of this machine for a name in a cluster; None where there is no place for it."""
+    """A file of this machine for a name in a cluster; None if it cannot be made."""
     base = Path(tempfile.gettempdir()) / f"pipeline-{os.getuid()}"
     try:
         base.mkdir(mode=0o700, exist_ok=True)

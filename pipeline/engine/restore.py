@@ -1,7 +1,7 @@
 """Changelog -> local store in bulk: thousands of records at a time, outside of the event loop.
 
 Faust reads a changelog record by record on the loop (6,300 keys/s measured); a lost data directory of a
-million keys kept a worker away for minutes.
+million keys kept a worker from starting for minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.metrics import STATE_FOREIGN
 
 log = logging.getLogger(__name__)
 
-#: Seconds by which a moment of ours, or of the broker's, may lie ahead of the clock.
+#: Seconds by which a time stamp of ours, or of the broker's, may lie ahead of the clock.
 CLOCKS_DIFFER = 3_600.0
 
 
@@ -115,15 +115,15 @@ def restore(
 
     Args:
         config: librdkafka settings: where Kafka is and how to reach it.
-        jobs: what to restore; `applied` of each tells how much it took.
-        stale_seconds: a store away for longer than this is read again from the start.
+        jobs: what to restore; `applied` of each counts what it took.
+        stale_seconds: a store not updated for longer than this is restored from the start.
         stop: ends it early.
 
     Raises:
         Stopped: `stop` was set.
         BrokerError: a broker refused, or did not answer.
     """
-    # Nobody writes transactions here; one left open by another program must not hide what follows.
+    # There are no transactions here; one left open by another program must not hide what follows.
     with RangeReader(config, uncommitted=True) as reader:
         _restore(reader, jobs, stale_seconds, stop)
 

@@ -34,7 +34,7 @@ class Restorer:
         jobs = await asyncio.shield(self._running)
         for table in chosen:
             await table.restored(jobs)
-        # The thread may have been past its last look: what waits for its end must not find us ready.
+        # The thread may have been past its last check: what waits for its end must not find the worker ready.
         if self._stop.is_set():
             raise Stopped
 
@@ -44,7 +44,7 @@ class Restorer:
         return jobs
 
     async def cancel(self) -> None:
-        """Call off a running restore and wait until its thread has let go of the stores."""
+        """Cancel a running restore and wait until its thread no longer uses the stores."""
         self._stop.set()
         if self._running is not None:
             await asyncio.wait([self._running])

@@ -1,6 +1,6 @@
-"""What the engine asks of whoever holds its place in the group, and what it is told.
+"""What the engine needs of a client of its consumer group, and which events it gets from it.
 
-`engine.faust` does it with Faust; docs/adr/0002 says what another one would have to do.
+`engine.faust` implements it with Faust; docs/adr/0002 says what another one would have to do.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipeline.kafka.messages import TopicPartition
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEvents:
-    """What the runtime tells the engine.
+    """The callbacks of a runtime to the engine.
 
     Attributes:
-        pause: finish what is in hand: awaited before partitions may go, while the group still waits for us.
+        pause: finish the rounds in progress: awaited before partitions are revoked, while the group waits.
         restore: awaited after an assignment, before the first message of it; cancelled by the next one.
         fatal: end the process: nothing may be committed any more.
-        joined: under which member id we are in the group.
-        lost: the group does not know this member id any more; called in any thread.
+        joined: the member id in the group.
+        lost: the group has dropped this member id; called in any thread.
     """
 
     pause: Callable[[], Awaitable[None]]
@@ -37,7 +37,7 @@ class GroupConsumer(Protocol):
     """What is read of the partitions that the group assigned."""
 
     def release(self, done: Mapping[TopicPartition, int]) -> None:
-        """Everything before these offsets is dealt with: commit them with the next commit."""
+        """Everything before these offsets is processed: commit them with the next commit."""
 
     def dealt_with(self, place: TopicPartition) -> int:
         """The offset before which no message of a partition waits; 0 where that is not known yet."""
@@ -46,21 +46,21 @@ class GroupConsumer(Protocol):
         """Read no more of a partition until it is assigned again: then from what is committed."""
 
     def lag(self) -> dict[TopicPartition, int]:
-        """Messages not dealt with yet, by partition; without the tables' changelogs."""
+        """Messages not processed yet, by partition; without the tables' changelogs."""
 
     def silence(self) -> float:
         """Seconds since the group last acknowledged this worker."""
 
 
 class Runtime(Protocol):
-    """A worker's place in its group: membership, assignment, reading in rounds, committing."""
+    """A worker's membership in its group: assignment, reading in rounds, committing."""
 
     @property
     def consumer(self) -> GroupConsumer:
         """What is read now."""
 
     def add_table(self, table: StateTable) -> None:
-        """Assign its changelog's partitions with those of the topics, and tell it: `StateTable.hold`."""
+        """Assign its changelog's partitions with those of the topics, and call `StateTable.hold`."""
 
     def add_agent(self, name: str, topics: Sequence[str], handle: Callable[[Round], Awaitable[None]]) -> None:
         """Give the topics' messages to `handle`, round by round; `topics` are full names.
@@ -78,4 +78,4 @@ class Runtime(Protocol):
         """Commit what was released, now."""
 
     async def stop(self) -> None:
-        """Leave, without waiting for anything in hand."""
+        """Leave, without waiting for rounds in progress."""

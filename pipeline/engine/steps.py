@@ -23,7 +23,7 @@ class Step:
     """One piece of work: messages, table writes, and the offsets that are done once all of it is confirmed.
 
     Made by `Steps.begin`, given back by `Steps.submit`; until then nothing leaves the process. As a context
-    it takes its writes back where it was not submitted, whether it was left, failed or was cancelled: nobody
+    it rolls back its writes if it was not submitted, whether it was left, failed or was cancelled: nothing
     then sees what was never logged. Submitted or taken back, it takes nothing more.
     From its first write to its submission nothing else may run (no `await`), or two steps could reach a
     changelog in another order than they were seen by readers.
@@ -95,7 +95,7 @@ class Step:
         changes[key] = value
 
     def done(self, tp: TopicPartition, offset: int) -> None:
-        """Everything up to and including this offset is dealt with by this step and those before it."""
+        """Everything up to and including this offset is processed by this step and those before it."""
         self._done[tp] = offset + 1
 
     def seal(self) -> None:
@@ -129,7 +129,7 @@ class Steps:
     """The queue of submitted steps, finished one by one in the order of submission.
 
     So an offset is released only after every step submitted before it, whatever their partitions. Several
-    steps are on their way at once: while the broker confirms one, the next is being made.
+    steps are in flight at once: while the broker confirms one, the next is being made.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Steps:
         A caller that is cancelled meanwhile leaves it submitted.
 
         Raises:
-            Refused: Kafka never takes one of its messages. Some may be on their way: the process ends.
+            Refused: Kafka never takes one of its messages. Some may be in flight: the process ends.
         """
         try:
             step.seal()

@@ -38,11 +38,11 @@ _MACHINE = re.compile(
     r"|transport endpoint is not connected|no such device",
     re.IGNORECASE,
 )
-#: What it says where another process has the store. A damaged block is told of in words with `lock` in them.
+#: Its message if another process has the store. Messages about damaged blocks contain `lock`, too.
 _IN_USE = re.compile(r"while lock file|lock hold by", re.IGNORECASE)
-#: Damaged stores of a worker that are kept for whoever wants to look at them; older ones are deleted.
+#: Damaged stores of a worker that are kept for an examination; older ones are deleted.
 KEPT_ASIDE = 3
-#: The key that holds the store's position; keys of ours never start with a zero byte.
+#: The key that holds the store's position; keys of tables never start with a zero byte.
 POSITION_KEY = b"\x00position"
 _POSITION = struct.Struct(">qq")
 
@@ -90,7 +90,7 @@ class Position:
 
 
 class Damaged(PipelineError):  # noqa: N818 - a fact about files
-    """A store whose files cannot be read. It is marked: opened again it is set aside, and restored anew."""
+    """A store whose files cannot be read. It is marked: the next opening renames it, and it is restored."""
 
 
 class Closed(PipelineError):  # noqa: N818 - a fact, not a failure
@@ -101,8 +101,8 @@ class PartitionStore:
     """One partition's keys and values.
 
     A write and the position it reaches are one atomic write, so a crash leaves the store at some position,
-    never between two. Files that are damaged are set aside when the store is opened, and an empty store takes
-    their place: the changelog has everything.
+    never between two. Damaged files are renamed when the store is opened, and replaced by an empty store: the
+    changelog has everything.
     """
 
     def __init__(self, path: Path, memory: Memory, ttl: int | None = None) -> None:
@@ -145,7 +145,7 @@ class PartitionStore:
         )
 
     def _set_aside(self, why: str) -> None:
-        """Rename what is there, so that an empty store takes its place, and keep only the newest of such."""
+        """Rename what is there, so that an empty store replaces it, and keep only the newest of such."""
         if not self.path.exists():
             return
         aside = self.path.with_suffix(f".damaged-{time.time_ns()}")
@@ -162,13 +162,13 @@ class PartitionStore:
             _delete(old)
 
     def start_anew(self) -> None:
-        """Set a damaged store aside while it is open; it is empty afterwards."""
+        """Rename a damaged store while it is open; it is empty afterwards."""
         self.close()
         self._db = self._open()
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Mark the store where its files cannot be read, so that the next opening sets it aside.
+        """Mark the store if its files cannot be read, so that the next opening renames it.
 
         Raises:
             Damaged: instead of what RocksDB said.
@@ -195,7 +195,7 @@ class PartitionStore:
         """How far the store has come; None where it is new.
 
         Raises:
-            Damaged: as every other way to read or write.
+            Damaged: as for every read or write.
         """
         with self._readable():
             raw = self._db.get(POSITION_KEY)
@@ -267,7 +267,7 @@ class PartitionStore:
     def wipe(self) -> None:
         """Forget everything: the changelog has it."""
         self.close()
-        # Away in one move: killed halfway through, there would be a store that cannot be opened.
+        # Renamed in one move: a kill halfway through a deletion would leave a store that cannot be opened.
         self.path.rename(self._gone)
         self._db = self._open()
 
@@ -280,15 +280,15 @@ class PartitionStore:
         return self.path.with_suffix(".damaged")
 
     def close(self) -> None:
-        """Close the files; the object is of no use afterwards."""
-        # An iterator keeps the files open, and their lock: whoever still looks through it is told.
+        """Close the files; the object cannot be used afterwards."""
+        # An iterator keeps the files open, and their lock: one that is still used raises.
         for scan in self._scans:
             scan.let_go()
         self._db.close()
 
 
 class _Scan:
-    """The rows of a store, which can be let go of while somebody is looking through them."""
+    """The rows of a store, which can be closed while they are iterated."""
 
     def __init__(self, db: Rdict) -> None:
         self.let_go_of = False

@@ -12,9 +12,9 @@ from pipeline.engine.store import Closed, Memory, PartitionStore
 from pipeline.errors import PipelineError
 
 Changes = dict[bytes, bytes | None]
-#: In the place of a value that no step on its way has set.
+#: For a key that no step in flight has set.
 NOTHING_UNSTORED = object()
-#: Told which partitions came or went.
+#: Called with the partitions that came or went.
 Hook = Callable[[frozenset[int]], Awaitable[None]]
 
 
@@ -33,9 +33,9 @@ class StateTable:
         changelog: the full name of its topic.
         directory: the worker's own.
         memory: shared by all stores.
-        ttl: seconds an entry lives after its last write; None: for ever.
-        on_loaded: told the partitions whose content was (re)loaded, before their first event.
-        on_lost: told the partitions that went to another worker, before their files are closed.
+        ttl: seconds an entry is kept after its last write; None: for ever.
+        on_loaded: called with the partitions whose content was (re)loaded, before their first event.
+        on_lost: called with the partitions that went to another worker, before their files are closed.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class StateTable:
         """All keys and values as stored, without what is not confirmed yet; meant for `on_loaded`.
 
         Raises:
-            NotAssigned: the partition is not held, or goes away meanwhile.
+            NotAssigned: the partition is not held, or is revoked meanwhile.
         """
         try:
             yield from self._store(partition).items()
@@ -108,7 +108,7 @@ class StateTable:
     # What follows is called by the engine.
 
     def put_unstored(self, partition: int, key: bytes, value: bytes | None) -> object:
-        """Let reads see a value whose changelog record is on its way; returns what `take_back` needs."""
+        """Let reads see a value whose changelog record is in flight; returns what `take_back` needs."""
         if partition not in self._loaded:
             raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")
         unstored = self._unstored.setdefault(partition, {})
@@ -129,9 +129,9 @@ class StateTable:
                 unstored[key] = cast("bytes | None", was)
 
     def store_confirmed(self, partition: int, changes: Changes, offset: int) -> None:
-        """Write what the changelog now holds up to `offset`."""
+        """Store what the changelog now holds up to `offset`."""
         if partition not in self._loaded:
-            return  # lost meanwhile: the changelog has it, and whoever holds the partition reads it there
+            return  # lost meanwhile: the changelog has it, and the new owner of the partition reads it there
         self._stores[partition].apply(changes, offset, int(time.time()))
         end = self._ends[partition]
         if offset + 1 - len(changes) > end:
@@ -149,7 +149,7 @@ class StateTable:
         ]
 
     def see_end(self, partition: int, before: int, end: int) -> None:
-        """The changelog of a partition at rest was found to end here; `ends_at_rest` had said `before`."""
+        """The changelog of an idle partition was found to end here; `ends_at_rest` had said `before`."""
         if end > before and self._ends.get(partition) == before and not self._unstored.get(partition):
             self._foreign.append((partition, before, end))
             self._ends[partition] = end
@@ -160,7 +160,7 @@ class StateTable:
         return found
 
     async def hold(self, partitions: set[int]) -> None:
-        """Keep exactly these partitions: close what is gone; what is new is opened by the restore."""
+        """Keep exactly these partitions: close those revoked; new ones are opened by the restore."""
         gone = self._held - partitions
         lost = frozenset(gone & self._loaded)
         if lost and self._on_lost is not None:
@@ -178,7 +178,7 @@ class StateTable:
         return [RestoreJob(self.changelog, number, self._stores[number]) for number in sorted(self._held)]
 
     async def restored(self, jobs: Sequence[RestoreJob]) -> None:
-        """These partitions are complete. One that already was, and had fallen behind, is told again."""
+        """These partitions are complete. For one that had fallen behind, `on_loaded` is called again."""
         mine = [job for job in jobs if job.topic == self.changelog and job.partition in self._held]
         fresh = frozenset(job.partition for job in mine if job.applied or job.partition not in self._loaded)
         self._loaded.update(job.partition for job in mine)

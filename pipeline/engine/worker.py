@@ -1,4 +1,4 @@
-"""Runs a worker as a process: signals, the HTTP side, and an exit code that tells."""
+"""Runs a worker as a process: signals, the HTTP side, and the exit code."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """A task or callback failed where nobody waits for it: that is no state to go on from."""
+    """A task or callback failed with nothing awaiting it: end the process."""
     error = context.get("exception")
     if isinstance(error, Exception):
         end_process(error)

@@ -43,7 +43,7 @@ class HttpAnswer:
         self.body: MutableMapping[str, Any] = {"type": "http.response.body", "body": content}
 
     def as_bytes(self, first_headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
-        """The whole response; made anew only when `first_headers` (the date) is another list."""
+        """The whole response; rebuilt only when `first_headers` (the date) is another list."""
         if self._made_for is not first_headers:
             self._made_for = first_headers
             status = http.HTTPStatus(self.start["status"])
@@ -57,16 +57,16 @@ def _error(outcome: str, status: int, hint: str, **headers: str) -> HttpAnswer:
     return HttpAnswer(outcome, status, {"error": outcome, "hint": hint}, **headers)
 
 
-#: The metric's label where no store of ours is named.
+#: The metric's label if no store of the settings is named.
 NO_STORE = "-"
-#: A refusal is sent this long after the body was read, so that its time tells nothing of what was found.
+#: A refusal is sent this long after the body was read, so that its time does not reveal what was found.
 REFUSAL_SECONDS = 0.1
-#: After this many seconds a shop that is told to come again may find Kafka back or the spool drained.
+#: `Retry-After` in seconds: by then Kafka may be back or the spool drained.
 RETRY_AFTER = "10"
 
 KEPT = {stored: HttpAnswer(stored.value, 200, {"ok": True}) for stored in Stored}
 PING = HttpAnswer("ping", 200, {"ok": True})
-#: Longest text that is given back to a request that nobody signed.
+#: Longest text that is repeated in an answer to a request that is not signed.
 GREETING_LIMIT = 1_000
 NOT_FOUND = _error("not_found", 404, "webhooks go to /webhooks/{platform}/{store}")
 METHOD = _error("method_not_allowed", 405, "webhooks are sent with POST", allow="POST")
@@ -88,7 +88,7 @@ OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_
 
 
 def greeting(text: str) -> HttpAnswer:
-    """The answer to a platform's hello; `text` is what it wants to read, "" where any 200 will do."""
+    """The answer to a platform's test of the address; `text` is what it expects, "" if any 200 is enough."""
     if not text:
         return PING
     return HttpAnswer(PING.outcome, 200, text[:GREETING_LIMIT], x_content_type_options="nosniff")

@@ -1,6 +1,6 @@
 """The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, and what every process serves.
 
-Under `pipeline.gateway.fast_path` the usual delivery takes a shorter way; every other request comes here.
+With `pipeline.gateway.fast_path` the usual delivery is answered without it; every other request comes here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Gateway:
         return answers.KEPT[stored]
 
     async def _read(self, route: Route, receive: Receive) -> bytes | HttpAnswer | None:
-        """The body, counted as held; else the refusal, or None where the sender has gone."""
+        """The body, counted as held; else the refusal, or None if the sender has disconnected."""
         webhooks, chunks, size = self._webhooks, list[bytes](), 0
         while True:
             message = await receive()

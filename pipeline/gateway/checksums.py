@@ -32,7 +32,7 @@ class Checksums:
         return self._before(end) ^ _followed_by(self._before(begin), end - begin)
 
     def _before(self, end: int) -> int:
-        """Of all bytes before a place."""
+        """Of all bytes before a position."""
         steps, rest = divmod(end, _STEP)
         wanted = range((len(self._kept) - 1) * _STEP, steps * _STEP + 1, _STEP)
         for start, stop in pairwise(wanted):

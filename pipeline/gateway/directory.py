@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 
-#: A link that lies where a file of ours should is not followed, and a pipe is not waited for.
+#: A link in the place of a file of the spool is not followed, and a pipe is not waited for.
 OURS_ALONE = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def make_directory(path: Path) -> None:
-    """A directory of ours alone; its entry is on the disk, or a power cut would take the files with it."""
+    """A directory of this user only; its entry is synced, or a power cut would lose the files in it."""
     if path.is_dir():
         return
     if not path.parent.is_dir():
@@ -46,10 +46,10 @@ def can_be_written(directory: Path) -> str | None:
 
 
 def read_own(path: Path, most: int) -> bytes:
-    """The first `most` bytes of a small file of ours.
+    """The first `most` bytes of a small file.
 
     Raises:
-        OSError: there is none, or something else in its place.
+        OSError: it is missing, or no regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | OURS_ALONE)
     try:

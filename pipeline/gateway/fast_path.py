@@ -1,8 +1,8 @@
-"""The short way for the usual delivery: from the parser to Kafka and back without a task, in one write.
+"""The fast path for the usual delivery: from the parser to Kafka and back without a task, in one write.
 
 ASGI under uvicorn has a task, an event, a scope and two writes for each request: a quarter of all that a
 delivery costs (benchmarks/RESULTS.md). So a POST of JSON that declares its length, one at a time on its
-connection, is answered from here; all else goes uvicorn's way to `pipeline.gateway.app`. The checks and the
+connection, is answered from here; all else goes through uvicorn to `pipeline.gateway.app`. The checks and the
 answers are the same objects.
 """
 
@@ -29,7 +29,7 @@ class _NoEvent:
 
 
 class _Delivery:
-    """Stands where uvicorn has its request-response cycle, with the fields it looks at."""
+    """Replaces uvicorn's request-response cycle, with the fields that uvicorn reads."""
 
     __slots__ = (
         "began",
@@ -61,7 +61,7 @@ _NO_EVENT = _NoEvent()
 
 
 class FastPathProtocol(LimitedProtocol):
-    """The limited protocol with the short way. A subclass sets `webhooks`: `fast_path_protocol`."""
+    """The limited protocol with the fast path. A subclass sets `webhooks`: `fast_path_protocol`."""
 
     webhooks: Webhooks
     #: uvicorn's request-response cycle, or a `_Delivery`.
@@ -76,7 +76,7 @@ class FastPathProtocol(LimitedProtocol):
         super().data_received(data)
         delivery, self._ready = self._ready, None
         if delivery is not None:
-            # Not from within the parser: it would take a defect of ours for a bad request.
+            # Not from within the parser: it would take an error of this program for a bad request.
             self._take(delivery)
 
     def start_request(self) -> None:
@@ -110,7 +110,7 @@ class FastPathProtocol(LimitedProtocol):
             self._ready = delivery
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The peer has gone; what it has sent whole is kept all the same."""
+        """The peer has disconnected; a complete request is kept all the same."""
         delivery = self.cycle
         if type(delivery) is _Delivery and delivery.more_body:
             self._release(delivery)

@@ -21,7 +21,7 @@ _LENGTH = struct.Struct(">I")
 
 
 class Frame(NamedTuple):
-    """A whole frame: its number, its payload, and where in the data it lies."""
+    """A whole frame: its number, its payload, and its position in the data."""
 
     number: int
     payload: bytes

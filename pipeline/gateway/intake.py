@@ -13,7 +13,7 @@ none of it arrives late. Spooling ends when Kafka has confirmed something since,
 at least been queued: the producer keeps the order between that and what follows directly.
 
 A spooled event is deleted once it and all before it are confirmed. A crash in between repeats some. An event
-that Kafka refuses for what it is (too large, not valid) is set aside, and the next one has its turn.
+that Kafka refuses for good (too large, not valid) is moved to `refused`, and the next one is sent.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Direct:
 
 
 class _Drained:
-    """A message of the spool on its way to Kafka."""
+    """A message of the spool in flight to Kafka."""
 
     __slots__ = ("confirmed", "intake", "link", "refused", "row")
 
@@ -79,7 +79,7 @@ class _Drained:
 
 
 class Intake:
-    """Takes the messages of one topic and keeps them; lives on one event loop.
+    """Takes the messages of one topic and keeps them; runs on one event loop.
 
     Args:
         spool: for what Kafka does not take; this becomes its only user.
@@ -160,7 +160,7 @@ class Intake:
         return self._spool.unrefused - len(self._draining)
 
     async def close(self) -> None:
-        """Wait for what is on its way as long as Kafka may take, spool the rest, close the connection."""
+        """Wait for messages in flight as long as Kafka may take, spool the rest, close the connection."""
         self._closing = True
         self._wake.set()
         await self.task
@@ -173,7 +173,7 @@ class Intake:
         await asyncio.gather(*self._retired)
 
     def on_direct(self, entry: _Direct, error: Any) -> None:
-        """Kafka's word on a message a shop waits for."""
+        """Kafka's answer for a message that a shop waits for."""
         if entry.link is not self._link:
             return  # it moved to the spool
         if error is not None:
@@ -190,7 +190,7 @@ class Intake:
             entry.future.set_result(Stored.KAFKA)
 
     def on_drained(self, entry: _Drained, error: Any) -> None:
-        """Kafka's word on a message of the spool."""
+        """Kafka's answer for a message of the spool."""
         if entry.link is not self._link:
             return  # it will be read again
         if error is None:
@@ -302,7 +302,7 @@ class Intake:
             self._spool.append(message, future)
 
     async def _drain(self) -> None:
-        """Bring the spool to Kafka, then turn direct; for as long as the gateway runs."""
+        """Drain the spool to Kafka, then send directly; for as long as the gateway runs."""
         while not self._closing:
             link = self._link
             if link is None:

@@ -61,7 +61,7 @@ class Intakes:
         return None if None in complaints else complaints[0]
 
     async def close(self) -> None:
-        """Wait for what is on its way as long as Kafka may take, spool the rest, close everything."""
+        """Wait for messages in flight as long as Kafka may take, spool the rest, close everything."""
         ended = await asyncio.gather(
             *(intake.close() for intake in self._all.values()), return_exceptions=True
         )

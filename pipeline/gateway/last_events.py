@@ -1,4 +1,4 @@
-"""When each store last sent something, over restarts: a store that fell silent must not look new."""
+"""When each store last sent something, over restarts: a store without events for long must not look new."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BYTES = 1_000_000
 
 
 class LastEvents:
-    """The file with the moments of `Route.last_kept`; what cannot be read or written is said, and no more."""
+    """The file with the moments of `Route.last_kept`; what cannot be read or written is logged only."""
 
     def __init__(self, path: Path, routes: Mapping[str, Route]) -> None:
         self._path = path
@@ -44,7 +44,7 @@ class LastEvents:
                 "%s cannot be read, so no store is known to have sent anything: %s", self._path, error
             )
             return
-        # A moment that is yet to come is a clock's that was wrong: the store would look alive until then.
+        # A moment in the future comes from a wrong clock: the store would count as active until then.
         now = time.time()
         for store, route in self._routes.items():
             route.last_kept = max(route.last_kept, min(moments.get(store, 0.0), now))

@@ -1,4 +1,4 @@
-"""A Kafka message on its way: what the gateway has promised to keep."""
+"""A message to be sent to Kafka: what the gateway acknowledges."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Message(NamedTuple):
 
 
 class Stored(enum.StrEnum):
-    """Where a message is safe: the shop may be told so."""
+    """Where a message is stored durably: the shop may get 2xx."""
 
     KAFKA = "confirmed"
     SPOOL = "spooled"
 
 
-class Overloaded(Exception):  # noqa: N818 - a state of ours the shop is told, not a defect
+class Overloaded(Exception):  # noqa: N818 - a state that the shop is answered with, not a defect
     """The message can be kept nowhere at the moment; the shop must send it again."""

@@ -23,11 +23,11 @@ USUAL_HEADER_BYTES = 8_192
 HEADERS_PART = 4
 #: Headers are read to their end, so that the sender gets its answer; but not without end.
 HARD_LIMIT_BYTES = 2_000_000
-#: So many bytes at once, and another connection has its turn: libuv would read 8 MB of one before.
+#: Bytes read before another connection is read: libuv would read 8 MB of one before.
 TURN_BYTES = 64_000
 #: Requests that wait behind the one that is answered, at most; shops send none.
 MAX_PIPELINED = 16
-#: Of so many connections one that nothing comes from gives way to a new one.
+#: With so many connections, an idle one is closed for a new one.
 _LOOKED_AT = 100
 _OF_THE_OFFER = (b"upgrade", b"connection", b"http2-settings")
 
@@ -65,7 +65,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._has_begun = self._in_headers = False
         self._headers_dropped = False
         self._upgrading = False
-        #: Nothing more is read: what came whole is answered, `_last_word` is said, and it is closed.
+        #: Nothing more is read: complete requests are answered, then `_last_word` is sent, and it is closed.
         self._deaf = False
         self._last_word: HttpAnswer | None = None
         #: Bytes of this request that are not body: headers, framing, trailers.
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        """Its next turn, unless it has been told to wait."""
+        """Read on, unless reading is paused."""
         if not self.flow.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
@@ -171,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers_dropped = self._upgrading = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. A trailer behind the body never takes a header's place."""
+        """A header. A trailer behind the body never replaces a header."""
         if self._in_headers:
             self.headers.append((name.lower(), value))
 
@@ -206,7 +206,7 @@ class LimitedProtocol(HttpToolsProtocol):
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
         if self.expect_100_continue:
-            # A peer that is refused may send the body or leave it out: what follows cannot be told apart.
+            # A peer that is refused may send the body or leave it out: what follows is ambiguous.
             headers.append((b"connection", b"close"))
         super().on_headers_complete()
         if self.expect_100_continue:
@@ -241,7 +241,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """We speak HTTP/1.1 alone: a request that offers more is read again without the offer.
+        """Only HTTP/1.1 is spoken: a request that offers an upgrade is read again without the offer.
 
         The parser takes what follows such a head for another protocol's: its body would be read as a request.
         """
@@ -260,7 +260,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._end_with(answers.BAD_REQUEST)
 
     def _drop_headers(self) -> None:
-        """Too many or too long, or a body in crumbs, or endless trailers: hold none of it in memory."""
+        """Too many or long headers, a body in tiny chunks, or endless trailers: keep none of it in memory."""
         if self._in_headers:
             self._headers_dropped = True
             self.headers.clear()
@@ -279,7 +279,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end_with(answers.OVERLOADED if self._is_half_read else None)
 
     def _end_with(self, last_word: HttpAnswer | None) -> None:
-        """Read no more; answer what came whole, in its order, then say the last word and close."""
+        """Read no more; answer the complete requests, in order, then send the last answer and close."""
         self._deaf = True
         self._last_word = last_word
         outstanding = self.is_answering

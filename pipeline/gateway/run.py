@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 SPOOL = "gateway/spool"
 SPOOL_BEFORE = "gateway/spool.sqlite"
 LAST_EVENTS = "gateway/last-events.json"
-#: Open files that are none of a connection: Kafka's, the spool's, the program's own.
+#: Open files that are not connections: Kafka's, the spool's, the program's own.
 OTHER_FILES = 128
 
 
@@ -67,7 +67,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             )
         for warning in shared_secrets(settings):
             log.warning("%s", warning, extra={"event": "settings.shared"})
-        # Requests make no cycles; what the process started with need not be looked through again and again.
+        # Requests make no cycles; the objects of the start need not be scanned by each collection.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         uvloop.run(_serve(settings, sock, most))

@@ -50,7 +50,7 @@ class Spool:
     Made and used on a running event loop.
 
     Args:
-        directory: the spool's own; its lock keeps a second gateway out, which would turn order round.
+        directory: the spool's own; its lock keeps a second gateway out, which would break the order.
         max_bytes: the sum of sizes above which no event is taken.
         topics: those there is a lane for; topics found on the disk have one, too.
         shared: whether several stores share it; then each leaves room for the others.
@@ -200,7 +200,7 @@ class TopicSpool:
     def append(self, message: Message, future: asyncio.Future[Stored], refused: str = "") -> None:
         """Keep a message; `future` gets `Stored.SPOOL` once it is on disk, else `Overloaded`.
 
-        `refused`: why Kafka will not take it; then it is kept aside until the next start.
+        `refused`: why Kafka will not take it; then it is kept in `refused` until the next start.
         """
         size = message.size
         reason = self._spool.refusal(_store(message), size)
@@ -215,7 +215,7 @@ class TopicSpool:
     def delete_through(self, row: Row, refused: str = "") -> None:
         """Delete the oldest events up to and with this one; to be called for each, in order.
 
-        `refused`: why Kafka does not take this one; then it is kept aside until the next start.
+        `refused`: why Kafka does not take this one; then it is kept in `refused` until the next start.
         """
         self._through = row.place
         if refused:
@@ -226,7 +226,7 @@ class TopicSpool:
         self._write_soon()
 
     async def read(self, after: LogPosition, max_rows: int, max_bytes: int) -> list[Row]:
-        """The first events on disk after a place, in order."""
+        """The first events on disk after a position, in order."""
         rows = await self._loop.run_in_executor(self._thread, self._log.read, after, max_rows, max_bytes)
         lost, self._log.lost = self._log.lost, 0
         if lost:
@@ -243,7 +243,7 @@ class TopicSpool:
         self._thread.shutdown()
 
     def _write_soon(self) -> None:
-        """At the end of this turn of the loop, so that its other events share the commit."""
+        """At the end of this iteration of the loop, so that its other events share the commit."""
         if not self._writing and not self._closed:
             self._writing = True
             self._quiet.clear()
@@ -287,7 +287,7 @@ class TopicSpool:
         if defect is None and (error is not None or written):
             self._spool.not_written(None if error is None else error.strerror or str(error))
         again = through is not None and not deleted
-        if again:  # what Kafka refused could not be set aside: no room
+        if again:  # what Kafka refused could not be moved to `refused`: no room
             self._aside = aside[refused:] + self._aside
             self._through = self._through or through
             self._loop.call_later(RETRY_SECONDS, self._write_soon)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE})
 #: A file this large is followed by another.
 FILE_BYTES = 8_000_000
-#: No file of ours is larger: one message of Kafka's largest may follow the last that fits.
+#: Largest possible file: a message of Kafka's largest size may follow the last that fits.
 MOST_BYTES = FILE_BYTES + 1_100_000_000
 _SUFFIX = ".spool"
 _NAME = re.compile(r"[0-9]{20}")
@@ -42,7 +42,7 @@ _MOST_NUMBER = 1 << 62
 
 
 class LogPosition(NamedTuple):
-    """After an event: the file it lies in, where it ends in it, and its number."""
+    """The position after an event: its file, where it ends in it, and its number."""
 
     file: int
     offset: int
@@ -60,7 +60,7 @@ def files_in(directory: Path) -> list[int]:
 
 
 class Row(NamedTuple):
-    """A spooled message, and where it ends; places grow in the order of arrival."""
+    """A spooled message, and where it ends; positions grow in the order of arrival."""
 
     place: LogPosition
     size: int
@@ -93,7 +93,7 @@ class SpoolLog:
         self.lost = 0
 
     def rows(self, after: LogPosition) -> Iterator[Row]:
-        """What lies after a place, in order; passes over damage and says so."""
+        """The messages after a position, in order; skips and logs damage."""
         number = after.number
         known = number > 0  # what lay before the first file may have been drained
         for file in list(self._files):
@@ -108,7 +108,7 @@ class SpoolLog:
                 try:
                     message = decode(frame.payload)
                 except (ValueError, TypeError, AttributeError, struct.error):
-                    continue  # whole, but none of ours: the next one finds it damaged
+                    continue  # whole, but not of this program: the next one finds it damaged
                 if begin + frame.begin > reached:
                     self._damaged_at(file, reached, begin + frame.begin - reached)
                 if frame.number > number + 1:
@@ -122,7 +122,7 @@ class SpoolLog:
         self._last = max(self._last, number)
 
     def read(self, after: LogPosition, max_rows: int, max_bytes: int) -> list[Row]:
-        """The first rows after a place; at least one where there is one, whatever its size."""
+        """The first rows after a position; at least one if there is one, whatever its size."""
         found: list[Row] = []
         size = 0
         for row in self.rows(after):
@@ -144,7 +144,7 @@ class SpoolLog:
         return written, None
 
     def delete_through(self, place: LogPosition) -> None:
-        """Delete all up to and with a place."""
+        """Delete everything up to and including a position."""
         done = [file for file in self._files if file < place.file]
         if place.file in self._files and self._is_last_of(place):
             done.append(place.file)
@@ -204,7 +204,7 @@ class SpoolLog:
                 self._path(self._files.pop()).unlink()
 
     def _contents(self, file: int, begin: int) -> bytes:
-        """A file's bytes from a place on; one that cannot be read is set aside.
+        """A file's bytes from a position on; one that cannot be read is kept as `*.damaged`.
 
         Raises:
             PipelineError: the machine does not let it be read; the process ends with it, and reads it again.
@@ -280,7 +280,7 @@ class SpoolLog:
         return self._directory / f"{file:020}{_SUFFIX}"
 
     def _read_position(self) -> LogPosition:
-        """How far all was in Kafka; where that is not to be believed, what is there comes again."""
+        """How far everything was in Kafka; if that is not plausible, all files are sent again."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             *numbers, checksum = orjson.loads(read_own(self._directory / _POSITION, _POSITION_BYTES))
             place = LogPosition(*numbers)
@@ -292,7 +292,7 @@ class SpoolLog:
         return START
 
     def _write_position(self, place: LogPosition) -> None:
-        """In place and without waiting for the disk: what a power cut takes of it comes again, no more."""
+        """In place and without a sync: what a power cut loses of it is only sent to Kafka again."""
         data = orjson.dumps([*place, zlib.crc32(orjson.dumps(list(place)))]).ljust(_POSITION_BYTES)
         with contextlib.suppress(OSError):
             descriptor = os.open(self._directory / _POSITION, os.O_WRONLY | os.O_CREAT | OURS_ALONE, 0o600)

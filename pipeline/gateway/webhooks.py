@@ -1,6 +1,6 @@
 """What the gateway asks of a delivery: is it for us, is it genuine, may it be kept now.
 
-What it means is not looked at here; a body that is not JSON but rightly signed is kept, and the translate
+Its meaning is not examined here; a body that is not JSON but rightly signed is kept, and the translate
 stage dead-letters it.
 """
 
@@ -50,11 +50,11 @@ class EventSink(Protocol):
 
 
 class Route:
-    """What a path means; where it names no store of ours, the secret is one that nobody has.
+    """What a path names; if that is no store of the settings, the secret is a random one.
 
     Args:
         store: its name, else `NO_STORE`.
-        platform: whose path it is; None where the path names no platform that any store of ours has.
+        platform: whose path it is; None if the path names no platform that any store has.
         settings: the store's; of a path without a store, any store's of its platform.
         keys: its secrets.
     """
@@ -118,7 +118,7 @@ MAX_DOCUMENTS = 1_000
 
 
 class Webhooks:
-    """The checks, in the order a request is read; whoever reads it gives the answers.
+    """The checks, in the order a request is read; the caller sends the answers.
 
     Args:
         settings: stores and limits.
@@ -166,7 +166,7 @@ class Webhooks:
     def overloaded(self, route: Route, size: int) -> bool:
         """Whether a body of which so many bytes have come is to be refused: the large ones first.
 
-        Whoever sends many large ones that never end, signed or not, leaves room for those of every day; and
+        Many large bodies that never end, signed or not, leave room for those of usual size; and
         what comes to one store's path leaves room for the others.
         """
         free = self._max_held * (1.0 if size <= SMALL_BYTES else LARGE_SHARE) - self.held
@@ -238,7 +238,7 @@ class Webhooks:
         return Message(self._topics[event.kind], event.key, request.body, event.to_kafka_headers())
 
     def _resolve(self, path: bytes) -> Route | None:
-        """The route of a path not spelt as ours are."""
+        """The route of a path in an unusual spelling."""
         parts = path.removeprefix(PREFIX).split(b"/")
         if len(parts) != _PARTS or not all(parts):
             return None
@@ -278,7 +278,7 @@ def all_kept(futures: list[asyncio.Future[Stored]]) -> asyncio.Future[Stored]:
 
     for future in futures:
         future.add_done_callback(one_done)
-    if not futures:  # a batch of nothing says nothing that could be lost
+    if not futures:  # an empty batch holds no event that could be lost
         whole.set_result(Stored.KAFKA)
     return whole
 

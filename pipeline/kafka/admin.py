@@ -194,7 +194,7 @@ class Cluster:
             raise BrokerError(f"{what}: no answer from {self._servers}") from error
 
     def _broken(self, what: str, error: KafkaException) -> BrokerError:
-        """Where nothing answers, the connection's last complaint (a failed handshake) tells most."""
+        """If nothing answers, the connection's last error (a failed handshake) says most."""
         self._admin.poll(0)  # hands over the complaints
         return in_words(what, error.args[0], self._servers, self._complaint.text)
 

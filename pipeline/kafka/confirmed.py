@@ -17,12 +17,12 @@ from pipeline.kafka.producer import Producer, QueueFull, Refused, Report
 #: As `Producer.send` takes it.
 _Queued = tuple[str, bytes | None, bytes | None, int | None, SentHeaders | None, Report]
 
-#: Between two looks at the confirmations, in seconds: short against the broker's own few milliseconds.
+#: Seconds between two polls for confirmations: short against the broker's own few milliseconds.
 POLL_EVERY = 0.002
 LINGER_MS = 5
 
 
-class Unconfirmed(Exception):  # noqa: N818 - the broker's verdict, fatal to the process
+class Unconfirmed(Exception):  # noqa: N818 - the broker's answer, fatal to the process
     """A message was not taken by the broker: nothing may be acknowledged after it."""
 
 
@@ -111,7 +111,7 @@ class MessageSet:
 
 
 class AsyncProducer:
-    """A producer on the event loop: nobody waits in it, and its messages are confirmed set by set.
+    """A producer on the event loop: no call blocks, and its messages are confirmed set by set.
 
     Its callbacks run inside `poll` in this thread. A thread of its own would be slower: librdkafka's binding
     takes the interpreter lock once per message, and a busy loop gives it away only every 5 ms.
@@ -126,7 +126,7 @@ class AsyncProducer:
         self._producer = Producer(
             config, max_message_bytes=max_message_bytes, linger_ms=LINGER_MS, quiet=False
         )
-        #: What librdkafka's queue has no room for, in order. Bounded: few steps are on their way at once.
+        #: What librdkafka's queue has no room for, in order. Bounded: few steps are in flight at once.
         self._overflow: deque[_Queued] = deque()
         self._expected = 0
         self._last_heard = 0.0

@@ -13,7 +13,7 @@ MAX_DETAIL = 1_000
 
 #: Header -> meaning. Values are UTF-8 text.
 HEADERS: Mapping[str, str] = {
-    "dead-reason": "why, as one of a bounded set of snake_case words: the label of metrics",
+    "dead-reason": "why, as one of a bounded set of snake_case names: the label of metrics",
     "dead-field": "the body's field or the setting it concerns, as a dotted path; empty where none",
     "dead-detail": "a sentence for the operator, or Connectif's answer, shortened; no personal data",
     "dead-store": "the store in the settings; empty where the message does not say",
@@ -50,7 +50,7 @@ class DeadLetter(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-def dead_letter(  # noqa: D417 - the headers are told of above
+def dead_letter(  # noqa: D417 - the headers are described above
     message: Content,
     *,
     max_bytes: int,
@@ -67,7 +67,7 @@ def dead_letter(  # noqa: D417 - the headers are told of above
 ) -> DeadLetter:
     """The dead letter of a message.
 
-    A message too large to be copied is left where it lies: the letter has its place, and nothing else of it.
+    A message too large to be copied is left where it is: the dead letter has its position only.
 
     Args:
         message: what is given up.
@@ -75,13 +75,13 @@ def dead_letter(  # noqa: D417 - the headers are told of above
         The others are the headers without `dead-`: see `HEADERS`.
     """
     key, value = message.key, message.value
-    # A name that is no text would end the process: librdkafka's binding does not look.
+    # A name that is no valid text would end the process: librdkafka's binding does not check it.
     named = ((name.encode(errors="replace").decode(), text or b"") for name, text in message.headers)
     own = [(name, text) for name, text in named if not name.startswith("dead-")]
     size = len(key or b"") + len(value or b"")
     size += sum(len(name.encode()) + len(text) + 10 for name, text in own)
     if size + LETTER_OVERHEAD > max_bytes:
-        detail = f"too large to be copied here, it lies at its place; {detail}"
+        detail = f"too large to be copied here, it stays in its topic; {detail}"
         key, value, own = None, None, []
     said = dead_headers(
         reason=reason,

@@ -1,4 +1,4 @@
-"""What Kafka's clients complain of: in words, with what it means, as errors of this program."""
+"""Errors of Kafka's clients as errors of this program, with what they mean and what to do."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def meaning(complaint: str) -> str:
     return next((said for pattern, said in _MEANINGS if re.search(pattern, complaint)), "")
 
 
-class KafkaUnreachable(BrokerError):  # noqa: N818 - a fact, not a failure of ours
+class KafkaUnreachable(BrokerError):  # noqa: N818 - a fact, not a defect
     """No broker answers, or none lets us in."""
 
 
@@ -68,7 +68,7 @@ class RecordsGone(BrokerError):  # noqa: N818 - a fact
     """Records that were to be read are not there any more: deleted meanwhile, or the topic was made anew."""
 
 
-#: Codes that mean nobody answers, or nobody we can talk to.
+#: Codes that mean that no broker answers, or none that lets us in.
 SILENT = frozenset(
     {
         KafkaError._TRANSPORT,  # noqa: SLF001 - the names librdkafka gives them
@@ -93,7 +93,7 @@ MISSING = frozenset(
 class LastComplaint:
     """What a client complained of last; `remember` is its `error_cb`.
 
-    Where nothing answers, a failed handshake tells more than the time-out that follows it.
+    If nothing answers, a failed handshake says more than the time-out that follows it.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ def in_words(what: str, error: KafkaError, servers: str, complaint: str = "") ->
         return KafkaUnreachable(f"{what} ({servers}): {reason}", hint=hint)
     if code in MISSING:
         return TopicMissing(
-            f"{what} ({servers}): {error.str()}", hint="`pipeline topics` makes those of ours"
+            f"{what} ({servers}): {error.str()}", hint="`pipeline topics` makes the pipeline's topics"
         )
     return ReadRefused(f"{what} ({servers}): {error.str()}")
 

@@ -12,7 +12,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 SentHeaders = Sequence[tuple[str, bytes]]
 
 
-#: In the place of headers that the client cannot read: a name of them is no UTF-8.
+#: Instead of headers that the client cannot read: one of their names is no UTF-8.
 UNREADABLE: Headers = (("headers-unreadable", None),)
 
 
@@ -46,7 +46,7 @@ class ReceivedMessage(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """Epoch milliseconds: of its arrival on topics of ours."""
+        """Epoch milliseconds: of its arrival, on the pipeline's topics."""
 
     @property
     def key(self) -> bytes | None:

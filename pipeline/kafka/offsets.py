@@ -59,11 +59,11 @@ class Offsets:
             try:
                 there = self._admin.list_topics(topic, timeout=self._timeout).topics[topic]
             except KafkaException as error:
-                raise self._error(f"{topic} cannot be looked at", error) from error
+                raise self._error(f"{topic} cannot be read", error) from error
             if there.error is not None and there.error.code() in MISSING:
                 raise TopicMissing(f"there is no topic {topic}", hint="name one that exists")
             if there.error is not None:
-                raise in_words(f"{topic} cannot be looked at", there.error, self._servers)
+                raise in_words(f"{topic} cannot be read", there.error, self._servers)
             found += [TopicPartition(topic, number) for number in sorted(there.partitions)]
         return found
 
@@ -82,7 +82,7 @@ class Offsets:
 
         Args:
             places: the partitions.
-            at_ms: epoch milliseconds. On topics of ours messages lie in the order of their times; on others,
+            at_ms: epoch milliseconds. Messages of the pipeline's topics are in the order of time; on others,
                 whose producers set them, later ones may be older.
         """
         found = self._ask(list(places), OffsetSpec.for_timestamp(at_ms))
@@ -102,7 +102,7 @@ class Offsets:
                 for place, answer in asked.items()
             }
         except KafkaException as error:
-            raise self._error(f"the offsets of {_names(places)} cannot be looked up", error) from error
+            raise self._error(f"the offsets of {_names(places)} cannot be read", error) from error
         except FutureTimeoutError as error:
             raise KafkaUnreachable(f"{_names(places)}: no answer from {self._servers}") from error
 

@@ -23,7 +23,7 @@ Report = Callable[[Any, Any], None]
 BY_KEY = -1
 #: Seconds a question to the cluster may take.
 ASK = 30.0
-#: Kafka's word on a message itself: it is not taken today, nor tomorrow, while others of its topic are.
+#: Errors of a message itself: it is never taken, while others of its topic are.
 _FOR_GOOD = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -88,7 +88,7 @@ class _Confirmed:
             self.failed.append(error)
 
     def tell(self, advance: Callable[[int], object] | None, told: int) -> int:
-        """Tell what was confirmed since; returns what is told now."""
+        """Report what was confirmed since; returns what was reported in all."""
         if advance is not None and self.count > told:
             advance(self.count - told)
         return self.count
@@ -98,12 +98,12 @@ class Producer:
     """One librdkafka producer.
 
     Args:
-        config: librdkafka settings, from `kafka.settings.client_config`; they have the last word.
+        config: librdkafka settings, from `kafka.settings.client_config`; they override the defaults.
         max_message_bytes: what the topics take.
         linger_ms: how long a message may wait for others to share its request.
         timeout_ms: how long a message is tried.
         queue_messages, queue_kilobytes: the most that waits to be sent.
-        quiet: leave failed connections out of the log: whoever uses it tells of them.
+        quiet: do not log failed connections: the caller reports them.
 
     Raises:
         BrokerError: the client refuses its settings.
@@ -121,7 +121,7 @@ class Producer:
         quiet: bool = True,
     ) -> None:
         self._servers = str(config.get("bootstrap.servers", ""))
-        # Not a part of this object: a ring of references would keep its threads and open files.
+        # Not a part of this object: a reference cycle would keep its threads and open files.
         self._complaint = LastComplaint()
         settings = {
             **DEFAULTS,
@@ -184,7 +184,7 @@ class Producer:
 
         Args:
             messages: any number.
-            advance: told now and then how many more are confirmed.
+            advance: called now and then with how many more are confirmed.
 
         Raises:
             BrokerError: not all were taken; those before it may be there.

@@ -52,7 +52,7 @@ class MessageBatch:
 
     Attributes:
         place: the partition.
-        raw: the client's own, with methods instead of attributes: for whoever reads 100,000 a second.
+        raw: the client's own, with methods instead of attributes: for readers of 100,000 a second.
         next: the offset after the last.
     """
 
@@ -142,7 +142,7 @@ class RangeProgress:
         return place not in self._open
 
     def skip(self, place: TopicPartition, extent: PartitionExtent) -> LostRange | None:
-        """A partition turned out to begin later than the next offset to read: go on there; what is lost."""
+        """A partition turned out to begin behind the next offset: continue there; returns what is lost."""
         start, end = self._open[place]
         if extent.low <= start:
             return None

@@ -30,7 +30,7 @@ from pipeline.kafka.ranges import LostRange, MessageBatch, OffsetRange, RangePro
 
 log = logging.getLogger(__name__)
 
-#: Seconds one look for messages takes at most.
+#: Seconds one fetch takes at most.
 LOOK = 0.1
 #: Seconds without a message after which a broker counts as silent.
 PATIENCE = 30.0
@@ -40,7 +40,7 @@ _OUTSIDE = frozenset(
 )
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: whoever asked for the reading called it off
+class Stopped(Exception):  # noqa: N818 - not an error: the caller stopped the reading
     """The reading was called off."""
 
 
@@ -73,7 +73,7 @@ class RangeReader:
             "group.id": group or "pipeline-reader",  # required by the client, never joined
             "enable.auto.commit": False,
             "enable.partition.eof": True,
-            # A position that is gone is told of, never moved in silence.
+            # A position that no longer exists is reported, never moved in silence.
             "auto.offset.reset": "error",
             "isolation.level": "read_uncommitted" if uncommitted else "read_committed",
             # Between two batches the caller may take its time; the group it is not in cannot expel it.
@@ -141,9 +141,9 @@ class RangeReader:
 
         Args:
             ranges: at most one of each partition.
-            progress: told after each look how many offsets are dealt with, and how many there are in all.
-            stop: asked several times a second whether to go on.
-            on_lost: told which offsets were deleted before they were read, and the reading goes on behind
+            progress: called after each fetch with how many offsets are read, and how many there are in all.
+            stop: called several times a second; True ends the reading.
+            on_lost: called with the offsets that were deleted before they were read; reading continues behind
                 them; None: it ends.
 
         Raises:
@@ -164,7 +164,7 @@ class RangeReader:
                 done = state.done
                 for place, messages in _by_partition(found).items():
                     yield from self._taken(state, place, messages, on_lost)
-                # What is found need be no message: a client tells of failed connections now and then.
+                # What is found may be no message: a client reports failed connections that way.
                 if state.done > done:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > self._patience:
@@ -191,7 +191,7 @@ class RangeReader:
         messages: Sequence[Any],
         on_lost: Callable[[LostRange], object] | None,
     ) -> Iterator[MessageBatch]:
-        """What one look found of a partition. An error stands behind the messages that came before it."""
+        """What one fetch found of a partition. An error comes after the messages before it."""
         good: list[Any] = []
         for message in messages:
             error = message.error()
@@ -242,7 +242,7 @@ class RangeReader:
     def _go_on(
         self, state: RangeProgress, place: TopicPartition, on_lost: Callable[[LostRange], object] | None
     ) -> None:
-        """The next offset is outside of what the partition holds: go on with what there is."""
+        """The next offset is outside of what the partition holds: continue with what there is."""
         self._compare(state, place)
         extent = self.offsets.extents([place])[place]
         lost = state.skip(place, extent)
@@ -259,7 +259,7 @@ class RangeReader:
             self._assign(state)
 
     def _silence(self, state: RangeProgress) -> BrokerError:
-        """Nothing came for too long: whoever does not answer, or that there is nothing to give."""
+        """Nothing came for too long: the broker that does not answer, or that there are no messages."""
         try:
             self.offsets.partitions(*{place.topic for place in state.open})
             self.offsets.extents(state.open)

@@ -16,7 +16,7 @@ from pipeline.kafka.admin import Cluster, ExistingTopic, Facts
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import MESSAGE_OVERHEAD, Topic, table
 
-#: How long brokers may take to hear of a topic that was made.
+#: How long brokers may take to know a topic that was made.
 SETTLE_SECONDS = 15.0
 #: A group that is down for less must find its position again.
 LEAST_OFFSETS_RETENTION_MINUTES = 24 * 60
@@ -59,10 +59,10 @@ class TopicResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a look at the cluster found.
+    """The result of checking the cluster.
 
     `refusals` are settings of the cluster, or of ours for it, that would lose data; `notes` what could not be
-    looked at.
+    checked.
     """
 
     verdicts: tuple[TopicResult, ...]
@@ -184,7 +184,7 @@ def _good_enough(setting: str, value: str, wanted: str) -> bool:
 def _keeping(wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[TopicDifference]:
     """Cleanup and retention: safe to change only where Kafka then deletes nothing that it keeps today."""
     safe = _kept_ms(found) <= _kept_ms(wanted)
-    why = "" if safe else "it would delete what is kept today; do it by hand: kafka-configs --alter"
+    why = "" if safe else "it would delete what is kept today; do it yourself: kafka-configs --alter"
     old, new = (set(config.get("cleanup.policy", "delete").split(",")) for config in (found, wanted))
     if old != new:
         yield TopicDifference("cleanup.policy", ",".join(sorted(old)), ",".join(sorted(new)), safe, why)
@@ -209,7 +209,7 @@ def examine(settings: Settings, facts: Facts) -> Report:
         verdicts.append(TopicResult(topic, state, wrong))
     hidden = [str(broker) for broker, config in facts.brokers.items() if config is None]
     notes = (
-        [f"the settings of broker(s) {', '.join(hidden)} may not be read; look at them yourself"]
+        [f"the settings of broker(s) {', '.join(hidden)} may not be read; check them yourself"]
         if hidden
         else []
     )
@@ -217,7 +217,7 @@ def examine(settings: Settings, facts: Facts) -> Report:
 
 
 def verify(settings: Settings) -> Report:
-    """Look whether the cluster has every topic as it must be; changes nothing.
+    """Check that the cluster has every topic as it must be; changes nothing.
 
     Raises:
         TopicsError: something is missing, differs, or would lose data.
@@ -249,7 +249,7 @@ def ensure(settings: Settings, *, apply: bool = False) -> Report:
     until = time.monotonic() + SETTLE_SECONDS
     while True:
         after = examine(settings, cluster.facts(names))
-        # Another broker may answer this time, one that has not heard of the change yet.
+        # Another broker may answer this time, one that does not know of the change yet.
         if not _outstanding(after, changes) or time.monotonic() > until:
             return _passed(_told(before, after))
         time.sleep(0.05)

@@ -40,7 +40,7 @@ class Journal:
         self._calls = _read(path) if self.existed else {}
         # After the newest, which stands last: numbers begin anew once they are used up.
         self._next = next(reversed(self._calls), 0) + 1
-        #: On their way from here: kept whatever the wall clock says.
+        #: In flight from this process: kept whatever the wall clock says.
         self._in_flight: set[int] = set()
         self._size = 0
         self._file = -1
@@ -58,7 +58,7 @@ class Journal:
         return list(self._counting(wall).values())
 
     def inherit(self, answers: Iterable[float], wall: float) -> None:
-        """Calls of another process count as ours, and nothing else that is here; their answers' moments."""
+        """Replace the calls by those of another process, which count as ours; their answers' moments."""
         self._in_flight.clear()
         self._calls = {number: (answer, answer) for number, answer in enumerate(answers, 1)}
         self._next = len(self._calls) + 1

@@ -1,9 +1,9 @@
 """The limit of calls, as an algorithm: no clock, no waiting, no files.
 
-A call takes a place from its start until one window after its answer. The server counts it somewhere
+A call takes a slot from its start until one window after its answer. The server counts it somewhere
 between start and answer, so whatever its window's kind (fixed or sliding) and however long calls take, it
-never counts more of ours in one window than there are places. What its headers say can only lower that:
-others may share the limit.
+never counts more of ours in one window than there are slots. Its headers can only lower that: others may
+share the limit.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pipeline.limiter.state import NOTHING_OBSERVED, LimiterState, Observation
 
 #: Seconds added to a window: two clocks run differently, and an interval's ends may both count.
 GUARD = 0.005
-#: For so many windows after others' calls were seen, what the server says is left is heeded. Where nobody
-#: else calls, it is no less than our own count leaves, but soon too little: places come back meanwhile.
+#: For so many windows after others' calls were seen, what the server says is left is taken into account. If
+#: no others call, it is no less than our own count leaves, but soon too low: slots come back meanwhile.
 SHARED = 10
-#: While others share the limit, so many places are left to what they call before it can be seen.
+#: While others share the limit, so many slots are left for calls of theirs that cannot be seen yet.
 MARGIN = 2
-#: For so many windows no call is made by the server's word, at most; then one asks again.
+#: For so many windows at most a server's `Retry-After` is obeyed; then one call probes.
 LONGEST_AWAY = 10
-#: Seconds by which a reset may be told too early, and as a share of the window the most that is allowed for:
+#: Seconds by which a reset may be sent too early, and as a share of the window the most that is allowed for:
 #: servers round to whole seconds, some of them down.
 ROUNDING, MOST_ROUNDING = 1.0, 0.02
 #: Shares of a window: by how much a server's idea of its beginning and ours may differ, and two resets of one
@@ -34,7 +34,7 @@ BEGINNING, SAME_RESET = 0.05, 0.1
 
 @dataclass(slots=True)
 class Limiter:
-    """The places of one limit.
+    """The slots of one limit.
 
     Args:
         limit: calls per window.
@@ -50,7 +50,7 @@ class Limiter:
     state: LimiterState = field(default_factory=LimiterState)
 
     def copy(self) -> Limiter:
-        """One that stands as this one does."""
+        """A copy."""
         state = self.state
         return replace(
             self, state=replace(state, in_flight=state.in_flight.copy(), expiring=state.expiring.copy())
@@ -60,18 +60,18 @@ class Limiter:
 
     @property
     def limit_now(self) -> int:
-        """Places per window: ours, or fewer by the server's word, less the reserve; one at least."""
+        """Slots per window: ours, or fewer by the server's headers, less the reserve; at least one."""
         served = self.state.server_limit
         return max(1, (self.limit if served is None else min(self.limit, served)) - self.reserve)
 
     @property
     def spacing(self) -> float:
-        """Seconds of a window per place."""
+        """Seconds of a window per slot."""
         return self.window / self.limit_now
 
     @property
     def longest_away(self) -> float:
-        """Seconds for which a `Retry-After` is obeyed, at most: one call asks again after that."""
+        """Seconds for which a `Retry-After` is obeyed, at most: one call probes after that."""
         return LONGEST_AWAY * self.window
 
     @property
@@ -80,12 +80,12 @@ class Limiter:
         return len(self.state.in_flight)
 
     def used(self, now: float) -> int:
-        """Places taken."""
+        """Slots taken."""
         self._refresh(now)
         return self._taken
 
     def free(self, now: float) -> int:
-        """Places to be had now; 0 exactly while there is something to wait for."""
+        """Free slots; 0 exactly while `wait` is above 0."""
         if self.wait(now) > 0:
             return 0
         if self.state.probing:
@@ -94,7 +94,7 @@ class Limiter:
         return left if self.state.remaining is None else min(left, self._left_by_server)
 
     def returning(self, now: float) -> list[float]:
-        """Seconds until each place of an answered call comes back, the next first."""
+        """Seconds until each slot of an answered call comes back, the next first."""
         self._refresh(now)
         return [moment - now for moment in self.state.expiring]
 
@@ -111,7 +111,7 @@ class Limiter:
     # Calls.
 
     def start(self, now: float) -> int:
-        """Take a place for a call that starts now; returns what `finish` needs."""
+        """Take a slot for a call that starts now; returns what `finish` needs."""
         self.state.number += 1
         self._refresh(now)
         self.state.in_flight[self.state.number] = (now, self.state.returned)
@@ -148,7 +148,7 @@ class Limiter:
     # Calls of other processes.
 
     def restore(self, calls: Iterable[tuple[float, float | None]], now: float) -> None:
-        """Take places for calls made before this process began: (start, answer) on the present clock.
+        """Take slots for calls made before this process began: (start, answer) on the present clock.
 
         A call without an answer ended with the process that made it, at the latest now.
         """
@@ -178,7 +178,7 @@ class Limiter:
 
         Args:
             seen: the answer.
-            returned: places that came back while the call flew.
+            returned: slots that came back while the call was in flight.
             now: when it came.
         """
         most, slack = self._taken + returned, BEGINNING * self.window
@@ -205,7 +205,7 @@ class Limiter:
         remaining, reset_at = seen.remaining or 0, now + self._until_reset(seen)
         if state.remaining is None or started >= state.heard_at:
             state.remaining, state.reset_at, state.heard_at = remaining, reset_at, now
-            # Of the places that come back while a call flies, the server may have spoken already.
+            # Slots that came back while a call was in flight may be in what the server said is left.
             state.credit, state.credit_from = 0, now + (now - started)
         else:
             # Answers to calls made side by side overtake each other: the most careful reading counts.
@@ -213,14 +213,14 @@ class Limiter:
             state.reset_at = min(state.reset_at, reset_at)
 
     def _until_reset(self, seen: Observation) -> float:
-        """In a sliding window the reset told is that of one place; all it told of is over in a window."""
+        """In a sliding window a reset is that of one slot; all counted calls have expired a window later."""
         if self.state.sliding:
             return self.window
         return self._plausible(seen.reset_in) + min(ROUNDING, MOST_ROUNDING * self.window)
 
     def _cool(self, answer: float) -> None:
         moment, expiring = answer + self.window + GUARD, self.state.expiring
-        # In order, though an answer be told of late.
+        # Kept in order, though an answer may be reported late.
         expiring.append(max(moment, expiring[-1]) if expiring else moment)
 
     def _refresh(self, now: float) -> None:
@@ -228,7 +228,7 @@ class Limiter:
         while state.expiring and state.expiring[0] <= now:
             moment = state.expiring.popleft()
             state.returned += 1
-            # Where the window slides, a place of ours that comes back is one more than the server told of.
+            # If the window slides, a slot of ours that comes back is one more than the server said is left.
             state.credit += state.sliding and moment > state.credit_from
         if state.remaining is not None and now >= state.reset_at:
             # All of it is back: one call asks.
@@ -258,7 +258,7 @@ class Limiter:
             asked = min(seen.retry_after, self.longest_away)
             span = asked if seen.reset_in is None else max(span, asked)
         state = self.state
-        # In a sliding window the next place is free in a moment, and others may be faster: not for ever.
+        # In a sliding window the next slot is free in a moment, and others may be faster: back off.
         span = max(span, min(self.window, self.spacing * 2**state.refusals))
         state.refusals = min(state.refusals + 1, 30)
         state.blocked_until = max(state.blocked_until, now + span + GUARD)
@@ -268,9 +268,9 @@ class Limiter:
             state.remaining, state.reset_at, state.heard_at = 0, now + self.window, now
             state.credit, state.credit_from = 0, now
         state.probing, state.probing_from = True, state.blocked_until
-        # Our own count allowed it: somebody else used the place.
+        # Our own count allowed it: another program used the slot.
         state.shared_until = now + SHARED * self.window
 
     def _plausible(self, span: float | None) -> float:
-        """A moment on a clock unlike ours says nothing: then it is a full window."""
+        """A moment of a clock that differs from ours is not used: then it is a full window."""
         return self.window if span is None or not 0 <= span <= self.window else span

@@ -12,7 +12,7 @@ class Observation:
     """What one answer said of the limit.
 
     Attributes:
-        limit: calls per window by the server's word.
+        limit: calls per window, as the server said.
         remaining: calls left in its window when it answered.
         reset_in: seconds until its window ends.
         retry_after: seconds to stay away, with a 429.
@@ -36,21 +36,21 @@ class LimiterState:
     Attributes:
         in_flight: calls that have started, or are about to, and have no answer, by number: the start, and
             `returned` then.
-        expiring: when each answered call gives its place back, the next first.
-        returned: places given back so far.
-        server_limit: calls per window by the server's word; None: it did not say.
+        expiring: when each answered call's slot comes back, the next first.
+        returned: slots that came back so far.
+        server_limit: calls per window, as the server said; None: it did not.
         shared_until: until when others are taken to share the limit: the server counted more calls than ours.
-        clock_ahead: whether a reset was told further away than a window: no beginning follows from it.
+        clock_ahead: whether a reset was further away than a window: the window's beginning is then unknown.
         sliding: whether the server's window was seen to slide.
-        anchor: the reset it told, or the first of several that lie close together.
+        anchor: the reset it sent, or the first of several that lie close together.
         remaining: calls the server had left, where others share it.
         heard_at: when it said so.
         reset_at: until when that counts.
-        credit: places of ours that came back since, where the window slides.
+        credit: slots of ours that came back since, if the window slides.
         credit_from: only those that came back later than this.
         blocked_until: after a 429, when calls may be made again.
         refusals: 429s in a row.
-        probing: calls go one at a time: nobody knows how many are left.
+        probing: calls go one at a time, as it is unknown how many are left.
         probing_from: the answer to a call that started then or later ends it.
         number: of the newest call.
     """

@@ -16,7 +16,7 @@ from pipeline.errors import BrokerError
 from pipeline.local.java import INSTALL_HINT
 
 KAFKA_VERSION = "4.3.0"
-#: kafka-clients is named too: without it the resolver takes 3.9.1 from log4j's parent, and the broker dies.
+#: kafka-clients is named too: without it the resolver takes 3.9.1 from log4j's parent: the broker fails.
 ENDPOINT = "+".join(
     (
         f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
@@ -27,7 +27,7 @@ ENDPOINT = "+".join(
 
 
 def cache_dir() -> Path:
-    """Where this program keeps what it can fetch again: `PIPELINE_CACHE`, else the platform's place."""
+    """Where this program caches downloads: `PIPELINE_CACHE`, else the platform's cache directory."""
     if named := os.environ.get("PIPELINE_CACHE"):
         return Path(named)
     home = Path.home()
@@ -39,7 +39,7 @@ def cache_dir() -> Path:
 
 
 def class_path(say: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """The jars of the broker; `say` is told when they have to be fetched, which takes 20 s and more.
+    """The jars of the broker; `say` is called when they have to be fetched, which takes 20 s and more.
 
     Raises:
         BrokerError: they are not cached and cannot be fetched.
@@ -63,7 +63,7 @@ def class_path(say: Callable[[str], None] = lambda _: None) -> list[Path]:
     except OSError as error:
         raise BrokerError(
             f"the cache {directory} cannot be used: {error.strerror}",
-            hint="make room there or name another place in PIPELINE_CACHE",
+            hint="make room there or name another directory in PIPELINE_CACHE",
         ) from error
     return jars
 

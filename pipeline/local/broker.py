@@ -41,7 +41,7 @@ class EmbeddedKafka:
         java: which Java is preferred.
         flush_each_message: whether each message is on the disk before it is confirmed.
         heap: Java's heap, for each broker.
-        say: is told what takes long.
+        say: called with what takes long.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class EmbeddedKafka:
 
         Raises:
             BrokerError: a port is taken, the directory is in use or cannot be written, the disk is full,
-                there is no Java, Kafka cannot be fetched, or a broker stopped: with its own last words.
+                there is no Java, Kafka cannot be fetched, or a broker stopped: with the end of its log.
         """
         with contextlib.ExitStack() as undo:
             undo.callback(self._abandon)
@@ -155,10 +155,10 @@ class EmbeddedKafka:
         return "\n".join(ended) or "Kafka's broker stopped"
 
     def check(self) -> None:
-        """Look whether every broker still runs.
+        """Check that every broker still runs.
 
         Raises:
-            BrokerError: one stopped by itself, with its last words.
+            BrokerError: one stopped by itself, with the last lines of its log.
         """
         for node in self._nodes.values():
             if node.pid is None:

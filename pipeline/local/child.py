@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-#: Sets the leash, then becomes the command, so the pid is the command's own. A parent that died before the
-#: leash was set is noticed by its pid.
+#: Sets the parent-death signal, then becomes the command, so the pid is the command's own. A parent that died
+#: before the signal was set is noticed by its pid.
 _PARENT_DEATH_SIGNAL = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -44,7 +44,7 @@ class Child:
     Args:
         argv: the command; found on PATH where it has no slash.
         log: its output is appended to this file, and lost where that cannot be opened.
-        env: its whole environment; None: ours.
+        env: its whole environment; None: this process's.
 
     Raises:
         OSError: the command cannot be run (on Linux it then ends with `CANNOT_RUN` instead).
@@ -115,9 +115,9 @@ _lasting_lock = threading.Lock()
 def _on_lasting_thread(
     argv: list[str], output: int, env: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
-    """Start the command from a thread that lives as long as the process.
+    """Start the command from a thread that runs as long as the process.
 
-    The kernel's leash is tied to the thread that forked: one of a pool would take the child with it.
+    The parent-death signal is tied to the thread that forked: with one of a pool, the child would end early.
     """
     if threading.current_thread() is threading.main_thread():
         return _popen(argv, output, env)
@@ -141,7 +141,7 @@ def _serve_orders() -> None:
 
 
 def _popen(argv: list[str], output: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - commands of ours, never of a request
+    return subprocess.Popen(  # noqa: S603 - commands of this program, never of a request
         argv,
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -154,5 +154,5 @@ def _popen(argv: list[str], output: int, env: Mapping[str, str] | None) -> subpr
 @atexit.register
 def _kill_all() -> None:
     for child in list(_alive):
-        if child.parent == os.getpid():  # a fork of ours that ends must not take our children with it
+        if child.parent == os.getpid():  # a fork of this process that ends must not end our children
             child.kill()

@@ -15,11 +15,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _Stop(BaseException):
-    """SIGTERM or SIGINT; like KeyboardInterrupt, nothing on the way may take it for an error."""
+    """SIGTERM or SIGINT; like KeyboardInterrupt no Exception, so that no handler takes it for an error."""
 
 
 def serve(kafka: EmbeddedKafka, announce: Callable[[str], None]) -> None:
-    """Run the broker until a signal or the end of the terminal; `announce` hears its address once it answers.
+    """Run the broker until a signal or the end of the terminal; `announce` gets its address once it answers.
 
     Raises:
         BrokerError: it cannot be started, or stopped by itself.

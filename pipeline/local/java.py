@@ -56,11 +56,11 @@ def java_version(java: Path) -> int:
     except OSError as error:
         raise BrokerError(f"{java} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise BrokerError(f"{java} does not tell its version within 30 s") from error
+        raise BrokerError(f"{java} does not print its version within 30 s") from error
     # openjdk version "17.0.15" 2025-04-15; before Java 9 it was "1.8.0_392".
     found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
     if not found:
-        raise BrokerError(f"{java} does not tell its version (exit code {done.returncode})")
+        raise BrokerError(f"{java} does not print its version (exit code {done.returncode})")
     return int(found[1])
 
 

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 LOG_MAX_BYTES = 10_000_000
-#: How much of the end is looked at.
+#: How much of the end is read.
 _TAIL_BYTES = 64_000
 #: A line is quoted so far.
 _QUOTED = 300
@@ -39,7 +39,7 @@ class LogFile:
     def cut(self) -> bool:
         """Keep the content in `.old` and empty the file, if it is too long; whether that was done.
 
-        The child goes on writing to the same file: it appends, so it goes on at the new end. What it writes
+        The child keeps writing to the same file: it appends, so it continues at the new end. What it writes
         between the copy and the cut is lost, a few lines at most; on a full disk all of it is, and the room
         is won back.
         """
@@ -82,7 +82,7 @@ class LogFile:
 
 
 def _said(line: str) -> tuple[str, bool]:
-    """A line as a person reads it, and whether it tells of an error."""
+    """A line as a person reads it, and whether it is an error."""
     if line.startswith("{"):
         with contextlib.suppress(ValueError):
             tree = json.loads(line)

@@ -166,7 +166,7 @@ class Node:
             self._child.kill()
 
     def failure(self, what: str = "stopped") -> BrokerError:
-        """Why it does not run, in the words of its own log."""
+        """Why it does not run, from its own log."""
         lines: list[str] = []
         for log, start in zip(self._logs, self._log_starts, strict=True):
             if log.exists():

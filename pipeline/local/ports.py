@@ -25,7 +25,7 @@ def is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port(taken: set[int] | frozenset[int] = frozenset()) -> int:
-    """A free port that stays ours while its server is down.
+    """A free port that stays reserved while its server is down.
 
     It lies below those the kernel hands to outgoing connections: a client that keeps trying to reach a killed
     server on such a port is in the end connected to itself, and the server cannot come back.

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
 READY_LOOK_SECONDS = 1.0
-#: Between two looks at how long its log is.
+#: Seconds between two checks of the length of its log.
 LOG_LOOK_SECONDS = 2.0
 #: Exit codes after which starting again would change nothing.
 _HOPELESS = {
@@ -41,8 +41,8 @@ _ENDINGS = {
     1: "it could not go on",
     BrokerError.exit_code: "Kafka cannot be reached, or would lose data",
     70: "it met something it did not expect",
-    -signal.SIGKILL: "killed, by hand or because memory ran out",
-    -signal.SIGTERM: "told to stop by another than us",
+    -signal.SIGKILL: "killed, by a person or because memory ran out",
+    -signal.SIGTERM: "stopped by another program",
 }
 
 
@@ -66,7 +66,7 @@ class Command:
 
 
 class ProcessPhase(enum.StrEnum):
-    """Where a process is in its life."""
+    """The state of a process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -159,7 +159,7 @@ class Supervisor:
             await asyncio.sleep(LOOK_SECONDS)
 
     def check(self) -> None:
-        """Look whether every command is still one worth starting.
+        """Check whether every command is still worth starting.
 
         Raises:
             PipelineError: one is not: with the end of its log.

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a long run, which goes on where nobody is there any more."""
+"""The display of a long run at a terminal; the run continues when the terminal is gone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Voice:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody may look at it."""
+        """Whether a person may see it."""
         return self.console.is_terminal and not self._mute and self.kind is LogFormat.TEXT
 
     def print(self, text: str, style: str | None = None) -> None:

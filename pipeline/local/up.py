@@ -1,4 +1,4 @@
-"""`pipeline up`: everything on one machine, with a live display, until it is told to stop."""
+"""`pipeline up`: everything on one machine, with a live display, until it is stopped."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(
         sandbox: also run the simulated Connectif.
         host: where the gateway listens.
         port: the gateway's; the workers' follow.
-        program: the `pipeline` command; None: ours.
+        program: the `pipeline` command; None: this one's.
 
     Raises:
         SettingsError: they cannot be used, or there is no store.
@@ -125,7 +125,7 @@ def _on_signals(stop: Callable[[], object], voice: Voice) -> None:
 
 
 async def _ready(wiring: Wiring) -> None:
-    """Wait for the processes; one that does not come is said, and the others go on without it.
+    """Wait for the processes; one that does not start is reported, and the others continue without it.
 
     Raises:
         PipelineError: the gateway cannot run at all.

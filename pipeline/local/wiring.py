@@ -44,7 +44,7 @@ class Wiring:
         sandbox: also run the simulated Connectif where the accounts' `base_url` says.
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
-        say: is told what takes long.
+        say: called with what takes long.
         program: the `pipeline` command.
 
     Raises:
@@ -117,7 +117,7 @@ class Wiring:
             PipelineError: a port is taken, or the data directory cannot be written.
         """
         snapshot.write(self._settings)
-        for url in self.urls.values():  # else whoever has the port would answer in the process's place
+        for url in self.urls.values():  # else another program on the port would answer instead of the process
             place = urlsplit(url)
             bound_socket(place.hostname or HOST, place.port or 0).close()
         if self.kafka:
@@ -156,7 +156,7 @@ class Wiring:
     async def watch(self) -> None:
         """Bring the broker back whenever it ends, however often; never returns.
 
-        The other processes go on meanwhile: the gateway has its spool.
+        The other processes continue meanwhile: the gateway has its spool.
         """
         failures = 0
         while True:
@@ -185,7 +185,7 @@ class Wiring:
         said, self._kafka_phase, self._kafka_detail = self._kafka_detail, ProcessPhase.WAITING, error.message
         if said != error.message:
             log.error(
-                "Kafka's broker cannot be started, tried again and again; the gateway keeps what comes: %s",
+                "Kafka's broker cannot be started, and is tried again; the gateway keeps what comes: %s",
                 error,
                 extra={"event": "broker.failed"},
             )

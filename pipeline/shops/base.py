@@ -1,4 +1,4 @@
-"""What goes into a platform's functions and comes out of them: requests, arrivals, translations, verdicts."""
+"""The arguments and results of a platform's functions: requests, arrivals, translations, rejections."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ENTITY_CLOCK = "entity"
 CONSENT_CLOCK = "consent"
 
 
-class Rejected(Exception):  # noqa: N818 - a verdict, not a failure of ours
+class Rejected(Exception):  # noqa: N818 - about a body, not a failure of ours
     """A body that cannot become records; it goes to dead letters.
 
     Args:
-        reason: one of a bounded set of snake_case words (`invalid_json`, `no_email`, `missing_field`,
+        reason: one of a bounded set of snake_case names (`invalid_json`, `no_email`, `missing_field`,
             `invalid_money`, `invalid_date`, `currency_mismatch`, ...): a metric label.
         field: the body's field, as a dotted path.
         detail: a sentence for the operator, without personal data.
@@ -75,7 +75,7 @@ class StoreOf(Generic[SettingsT_co]):
         settings: the store's, of its platform's own model.
         currency: of its account, as are the next two.
         purchases_since: orders placed before make no purchase.
-        coupon_field: the contact field that is told an order's codes.
+        coupon_field: the contact field that gets an order's codes.
         product_page: the form of pages of products that only orders named: the store's, else its platform's.
     """
 
@@ -98,7 +98,7 @@ class Draft:
     `id` is None where the body does not say it (deletions name only the shop's id): the stage takes every id
     of that kind that it emitted for this entity, one draft each, and makes the smallest body that holds it.
     `if_emitted` drafts are dropped where this entity never emitted such a record.
-    `coupons` are the discount codes a purchase was made with: Connectif is not told them with it.
+    `coupons` are the discount codes a purchase was made with; they are not part of the purchase in Connectif.
     `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
     its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
     order describes its buyer as of its placement.

@@ -13,12 +13,12 @@ from pipeline.shops import values
 from pipeline.shops.base import Draft, StoreContext
 from pipeline.shops.settings import StoreSettings
 
-#: Notes of a body that does not name all that a product was told under.
+#: Notes of a body that does not list all variants.
 PARTIAL = frozenset({"variants_cut", "variant_without_price", "variant_unreadable"})
 _UNSAFE = re.compile(r"[^\w.~-]+")
 _BLANKS = re.compile(r"\s+")
 _TAG = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
-#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others part words. Their form is looked at
+#: Tags that stand within a word, such as `H<sub>2</sub>O`; all others separate words. Their form is checked
 #: before their names, which takes a tenth of the time over what is none.
 _WITHIN_WORDS = re.compile(
     r"<(?=/?[a-z]{1,6}\b[^<>]*>)/?"
@@ -35,7 +35,7 @@ _CENTS = Decimal("0.01")
 _MAX_HTML = 20_000
 _MAX_TEXT = 2_000
 _MAX_NAME_MARKUP = 4_000
-#: Tags and the like of one product that are told; shops allow 250. Each variant repeats them.
+#: Tags and the like of one product that are sent; shops allow 250. Each variant repeats them.
 MAX_NAMES = 1_000
 
 
@@ -62,7 +62,7 @@ def _filled(template: str, domain: str, product_id: str, sku: str) -> str:
 
 
 def discount(price: Decimal, original: Decimal) -> tuple[Decimal, Decimal]:
-    """The discounted amount and percentage; told as 0 outside a sale, or an ended sale's would remain."""
+    """The discounted amount and percentage; sent as 0 outside a sale, or an ended sale's would remain."""
     if original <= price:
         return Decimal(0), Decimal(0)
     amount = original - price

@@ -119,7 +119,7 @@ def quantity(value: object, field: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Rejected("invalid_quantity", field, f"a {type(value).__name__} is not a quantity")
     written = str(value).strip()
-    if "_" in written or len(written) > values.MAX_NUMBER:  # Python's own way to write numbers, no shop's
+    if "_" in written or len(written) > values.MAX_NUMBER:  # Python's notation of numbers, no shop's
         raise Rejected("invalid_quantity", field, "not a number")
     try:
         number = Decimal(written)
@@ -269,9 +269,9 @@ def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
 def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said_ms: int = 0) -> Draft:
     """The person as a contact: by e-mail, or by the shop's customer id where the settings allow that.
 
-    `said_ms` is given with an order's word: it describes the person as of its placement.
+    `said_ms` is given with an order's statement: it describes the person as of its placement.
 
-    The customer id is told only under that setting: it is unique in Connectif, so a customer who changed
+    The customer id is sent only under that setting: it is unique in Connectif, so a customer who changed
     the e-mail would be refused.
 
     Raises:
@@ -301,14 +301,14 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
 
 
 def given_name(first: str | None, middle: str | None = None) -> str | None:
-    """The first name with the middle name. "Guest" is what shops write where nobody gave one."""
+    """The first name with the middle name. "Guest" is what shops write if none was given."""
     if first is not None and first.casefold() == "guest":
         first = None
     return f"{first} {middle}" if first and middle else first or middle
 
 
 def first_phone(candidates: Iterable[tuple[str, str | None]]) -> tuple[str | None, tuple[str, ...]]:
-    """The first number that is valid, in E.164; a note where a number was dropped on the way."""
+    """The first number that is valid, in E.164; a note if a number was dropped."""
     dropped: tuple[str, ...] = ()
     for number, country in candidates:
         phone = values.phone(number, country)
@@ -339,7 +339,7 @@ def coupon_codes(entries: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def order_drafts(
     sale: OrderSummary, buyer: Buyer, items: Iterable[Item], store: StoreContext
 ) -> tuple[Draft, ...]:
-    """All that a sold order tells Connectif: its contact, its products, then the purchase.
+    """The records of a sold order: its contact, its products, then the purchase.
 
     Raises:
         Rejected: `no_email`, `invalid_email`, `no_products`, `invalid_money`.
@@ -382,7 +382,7 @@ def _with_coupons(contact: Draft, sale: OrderSummary, store: StoreContext) -> Dr
 
 
 def retract_draft(purchase_id: str | None, notes: tuple[str, ...] = ()) -> Draft:
-    """The purchase is to go, if it was ever told; None takes the id it was told under."""
+    """The purchase is to be deleted, if it was ever sent; None: under the id it was sent with."""
     return Draft(
         RecordKind.PURCHASE, purchase_id, Origin.ORDER, None, Op.RETRACT, notes=notes, if_emitted=True
     )

@@ -25,11 +25,11 @@ class TopicMeaning(enum.StrEnum):
     DELETION = "deletion"  # the entity is gone
     CONSENT = "consent"  # what a person said of newsletters, on a clock of its own
     NOTIFICATION = "notification"  # names an entity only; its document is fetched, and follows as an event
-    PRIVACY = "privacy"  # a request to erase or to show what is kept of somebody; for a person to answer
+    PRIVACY = "privacy"  # a request to erase or to show a person's data; for an operator to answer
     IGNORED = "ignored"  # nothing follows from it
 
 
-#: Topics of these meanings are told to nobody; each says why.
+#: Topics of these meanings make no records; each says why.
 WITHOUT_RECORDS = frozenset({TopicMeaning.NOTIFICATION, TopicMeaning.PRIVACY, TopicMeaning.IGNORED})
 
 
@@ -94,7 +94,7 @@ class Ability(enum.StrEnum):
 
     RECEIVE = "receive"  # take its webhooks
     PULL = "pull"  # read orders, customers and products from its API
-    WRITE_BACK = "write back"  # tell the shop who unsubscribed
+    WRITE_BACK = "write back"  # write unsubscriptions back to the shop
     REGISTER = "register"  # make the webhooks in the shop
 
 
@@ -179,8 +179,8 @@ def _holds_secrets(annotation: object) -> bool:
 AnyPlatform = Platform[Any]
 
 
-#: Longest topic, delivery and header that is kept: no platform's come near, and whoever holds a signed body
-#: can put anything into the headers, which nobody signs.
+#: Longest topic, delivery and header that is kept: no platform's come near, and the headers are not signed: a
+#: sender that has a signed body can put anything into them.
 TEXT_LIMIT = 500
 
 

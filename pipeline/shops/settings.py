@@ -16,7 +16,7 @@ class StoreSettings(Section):
     """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
 
     platform: str = Field(description="what the shop runs on")
-    account: Name = Field(description="name of the account that is told", examples=["acme-es"])
+    account: Name = Field(description="name of the account that it feeds", examples=["acme-es"])
     domain: Annotated[str, AfterValidator(config_values.shop_address)] = Field(
         description="where buyers see products, without https://", examples=["acme.example"]
     )
@@ -37,7 +37,7 @@ class StoreSettings(Section):
         description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
     )
     tax: Literal["as_shown", "included", "excluded"] = Field(
-        default="as_shown", description="whether prices are told with tax"
+        default="as_shown", description="whether prices are sent with tax"
     )
     sold_statuses: frozenset[str] | None = Field(
         default=None, description="of orders that are sold; left out, the platform's own", examples=[["paid"]]

@@ -31,7 +31,7 @@ _NEWEST = datetime(2100, 1, 1, tzinfo=UTC)
 def signed_base64(secrets: Sequence[bytes], signature: str, body: bytes) -> bool:
     """Whether `signature` is base64(HMAC-SHA256(body)) under one of the secrets.
 
-    Every secret is tried whatever the result, so the time tells nothing.
+    Every secret is tried whatever the result, so the time reveals nothing.
     """
     given = signature.encode("latin-1", "replace")
     genuine = False
@@ -112,7 +112,7 @@ def _character(pair: re.Match[bytes]) -> bytes:
 
 
 def money(value: object, field: str) -> Decimal:
-    """A price or total as Decimal, whatever JSON type carries it; never by way of float arithmetic.
+    """A price or total as Decimal, whatever JSON type carries it; never by float arithmetic.
 
     Raises:
         Rejected: `invalid_money` for anything that is not a finite, non-negative, plausible amount.
@@ -123,7 +123,7 @@ def money(value: object, field: str) -> Decimal:
         raise Rejected("invalid_money", field, f"a {type(value).__name__} is not an amount")
     else:
         written = str(value)
-    if "_" in written or len(written) > MAX_NUMBER:  # Python's own way to write numbers, no shop's
+    if "_" in written or len(written) > MAX_NUMBER:  # Python's notation of numbers, no shop's
         raise Rejected("invalid_money", field, "not a number")
     try:
         amount = Decimal(written)
@@ -215,7 +215,7 @@ def _with_odd_dots(value: str) -> str | None:
 
 
 def belongs_to_nobody(address: str | None) -> bool:
-    """Whether the address is one that a shop writes in place of an erased person's.
+    """Whether the address is one that a shop writes instead of an erased person's.
 
     The top-level domain `.invalid` is reserved and never anybody's: WordPress writes `deleted@site.invalid`.
     """

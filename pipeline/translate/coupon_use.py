@@ -1,6 +1,6 @@
 """Which discount codes an order uses: said once each, and taken back when it uses them no more. Pure.
 
-Remembered among what was told of the order, by the same rule: a mark counts only for events after the offset
+Remembered with the order's emitted records, by the same rule: a mark counts only for events after the offset
 that made it.
 """
 
@@ -30,7 +30,7 @@ def uses_of(draft: Draft, use_source: CouponUseSource, emitted: EmittedMarks) ->
     Args:
         draft: the purchase, or its retraction.
         use_source: see there.
-        emitted: what the account was told of the order; changed in place.
+        emitted: what was emitted for the order to the account; changed in place.
     """
     offset = use_source.source.offset
     known = {

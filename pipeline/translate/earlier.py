@@ -1,8 +1,8 @@
-"""What an event means for what its entity was told under before: numbers given up, addresses left. Pure.
+"""What an event means for the ids that its entity had before: numbers given up, addresses left. Pure.
 
 An order has one purchase, whatever its number was before, and a product the ids it has now. A customer has
-one address; Connectif cannot rename a contact, so the old one stays, and is told that no newsletters go there
-any more. What was told is remembered with the offset of its event, and counts only for later ones.
+one address; Connectif cannot rename a contact, so the old one stays, and is unsubscribed. What was emitted is
+remembered with the offset of its event, and counts only for later ones.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pipeline.shops.catalogue import PARTIAL, hide_draft
 from pipeline.shops.orders import retract_draft
 from pipeline.translate.state import Address, EmittedMarks, EntityState, digest
 
-#: Stands for what was told of an address that its customer has left.
+#: The digest of what was emitted for an address that its customer has left.
 LEFT = digest(b"left")
 
 
 def given_up(
     event: RawEvent, drafts: Iterable[Draft], emitted: EmittedMarks, offset: int, *, deletes: bool
 ) -> list[Draft]:
-    """What takes back the ids that an order or a product was told under before and is not any more.
+    """The drafts that take back ids that an order or a product had before and has no more.
 
     Args:
         event: the event.
         drafts: what it means.
-        emitted: what the account was told.
+        emitted: what was emitted to the account.
         offset: the event's.
-        deletes: whether it says that the entity is gone.
+        deletes: whether it says that the entity was deleted.
     """
     if event.kind is Kind.ORDER:
         return [
@@ -45,9 +45,9 @@ def given_up(
 
 
 def _products_given_up(drafts: Sequence[Draft], emitted: EmittedMarks, offset: int) -> list[Draft]:
-    """A product or variant with another SKU now, a variant taken out, or what another setting told.
+    """A product or variant with another SKU now, a variant taken out, or ids of another setting.
 
-    Nothing of a body that does not name all variants. A deletion says itself what it means.
+    None for a body that does not list all variants. A deletion is handled as one.
     """
     if any(note in PARTIAL for draft in drafts if draft.op is not Op.HIDE for note in draft.notes):
         return []
@@ -56,7 +56,7 @@ def _products_given_up(drafts: Sequence[Draft], emitted: EmittedMarks, offset: i
 
 
 def _other_ids(kind: RecordKind, drafts: Iterable[Draft], emitted: EmittedMarks, offset: int) -> list[str]:
-    """Ids that were told before and that no draft names, where one names any."""
+    """Ids that were emitted before and that no draft has, if any draft has one."""
     now = {draft.id for draft in drafts if draft.kind is kind and draft.id is not None}
     if not now:
         return []
@@ -68,7 +68,7 @@ def _other_ids(kind: RecordKind, drafts: Iterable[Draft], emitted: EmittedMarks,
 
 
 def was_sold(record_id: str, emitted: EmittedMarks, offset: int) -> bool:
-    """Whether the order was told as a purchase of another id before: its workflows have run."""
+    """Whether the order was emitted as a purchase of another id before: its workflows have run."""
     return any(
         kind is RecordKind.PURCHASE and other != record_id and was.offset <= offset
         for (kind, other), was in emitted.items()
@@ -79,7 +79,7 @@ class Heard(NamedTuple):
     """An event of a customer.
 
     Attributes:
-        offset: its place.
+        offset: its own.
         when: the customer had the address that the event names, epoch ms.
         moment: the customer's newest version on any clock, epoch ms.
     """
@@ -94,14 +94,14 @@ def at_addresses(
 ) -> tuple[Draft, ...]:
     """A customer's drafts, with what they mean for the customer's other addresses.
 
-    A statement of an address that the customer has left since subscribes nobody there. A withdrawal is the
+    A statement about an address that the customer has left since subscribes no one there. A withdrawal is the
     person's: it goes to the address of today as well, and addresses that were left are unsubscribed.
 
     Args:
         drafts: of the event.
         heard: the event.
         state: the customer's; its address is brought up to date.
-        emitted: what the account was told.
+        emitted: what was emitted to the account.
     """
     found: list[Draft] = []
     for draft in drafts:
@@ -127,7 +127,7 @@ def _at_address(
 
 
 def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
-    """A late statement of an address that the customer has left: it subscribes nobody."""
+    """A late statement about an address that the customer has left: it subscribes no one."""
     body = draft.body
     if not isinstance(body, Contact):
         return
@@ -142,7 +142,7 @@ def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
 
 
 def left_drafts(emitted: EmittedMarks, offset: int, moment: int, *, but: str) -> Iterator[Draft]:
-    """That no newsletters go to the customer's addresses any more, but for one; each is told once."""
+    """Unsubscribe the customer's addresses but for one; each once."""
     if len(emitted) == 1 and (RecordKind.CONTACT, but) in emitted:
         return
     for (kind, address), was in emitted.items():

@@ -1,4 +1,4 @@
-"""What an event says, as records, for every id and account that is to hear it and has not heard it before."""
+"""An event's drafts -> records, for every id and account that needs them and does not have them already."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GUEST = "guest"
 
 
 class Emission(NamedTuple):
-    """One record to be told: `value` is the JSON of a record of pipeline/records.py."""
+    """One record to be sent: `value` is the JSON of a record of pipeline/records.py."""
 
     account: str
     kind: RecordKind
@@ -42,7 +42,7 @@ class Emission(NamedTuple):
 
 
 class Version(NamedTuple):
-    """Which version an event stands for.
+    """The version of an event's records.
 
     Attributes:
         shop: by the shop's clock; 0 where it has none.
@@ -59,10 +59,10 @@ class Emitted(NamedTuple):
     """What an event says.
 
     Attributes:
-        emissions: what is to be told, in this order.
+        emissions: the records, in this order.
         unchanged: kinds of the records that say what was said before.
         uses: what is new of the discount codes an order was made with.
-        moved_from: the account that was told of the entity before, where the store's account never was.
+        moved_from: the account that had the entity before, if the store's account never had it.
     """
 
     emissions: tuple[Emission, ...]
@@ -79,10 +79,10 @@ def emit(  # noqa: PLR0917 - positional: once per event
     drafts: tuple[Draft, ...],
     version: Version,
 ) -> Emitted:
-    """Make the records of an event's drafts; the state remembers what was told.
+    """Make the records of an event's drafts; the state remembers what was emitted.
 
     Raises:
-        Rejected: `too_many_records`; the state is of no use then.
+        Rejected: `too_many_records`; the state must not be used then.
     """
     teller = _Emitter(event, source, feed, version)
     moved_from = _moved_from(state, feed.account)
@@ -124,7 +124,7 @@ def _most_recent(records: EmittedMarks) -> EmittedMarks:
 
 
 def _moved_from(state: EntityState, account: str) -> str:
-    """The account that was told of the entity before, where this one never was: the store has moved."""
+    """The account that had the entity before, if this one never had it: the store has moved."""
     if account in state.emitted or "" in state.emitted:
         return ""
     return next(iter(state.emitted), "")
@@ -133,7 +133,7 @@ def _moved_from(state: EntityState, account: str) -> str:
 def _taken_back(
     drafts: Iterable[Draft], emitted: EmittedMarks, moment: int, offset: int
 ) -> Iterator[tuple[Draft, str]]:
-    """What an account that the store fed before is still told: what is taken back, and who withdrew."""
+    """What an account that the store fed before still gets: deletions, and withdrawals of consent."""
     for draft in drafts:
         body = draft.body
         if draft.op in {Op.RETRACT, Op.HIDE}:
@@ -147,7 +147,7 @@ def _taken_back(
 def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> bool:
     """Whether another entity's event may have changed the record since this one's said the same.
 
-    Then only deliver knows whether it is news; that costs no call.
+    Then only deliver can compare it with what was last sent; that costs no call.
     """
     if draft.kind is RecordKind.CONTACT:
         return draft.origin is Origin.CUSTOMER
@@ -176,7 +176,7 @@ class _Emitter:
     def tell(
         self, draft: Draft, record_id: str, account: str, emitted: EmittedMarks, *, quietly: bool
     ) -> None:
-        """Emit a record; one that says nothing new counts as unchanged, unless it goes `quietly`.
+        """Emit a record; one without a change counts as unchanged, unless it is emitted `quietly`.
 
         Raises:
             Rejected: `too_many_records`.
@@ -191,7 +191,7 @@ class _Emitter:
             if self._size > MAX_BYTES:
                 raise Rejected("too_many_records", detail=f"they have more than {MAX_BYTES:,} bytes")
         is_left = draft.kind is RecordKind.CONTACT and draft.op is Op.PATCH
-        # With the moment of a consent, which Connectif is not told: repeated, it is news to a tie-break.
+        # With the moment of a consent, which is not sent to Connectif: a repeat can matter in a tie.
         said = LEFT if is_left else digest(what + body)
         key = (draft.kind, record_id)
         was = emitted.get(key)
@@ -241,7 +241,7 @@ class _Emitter:
 
 
 def _named(drafts: Iterable[Draft], known: EmittedMarks, offset: int) -> Iterator[tuple[Draft, str]]:
-    """Each draft under its id, or under every id this entity's records had; without those not to be told."""
+    """Each draft with its id, or with every id this entity's records had; without those not to be sent."""
     for draft in drafts:
         if draft.id is not None:
             emitted = known.get((draft.kind, draft.id)) if draft.if_emitted else None
@@ -285,7 +285,7 @@ def _head(event: RawEvent, source: EventPosition, account: str, version: int) ->
 def _clock(event: RawEvent, version: Version) -> int:
     """The version that stands on what an event says: of what has none, when it was said.
 
-    The shop's clocks are of whole seconds: what it says twice in one is told apart by milliseconds.
+    The shop's clocks are of whole seconds: two versions within one differ by milliseconds.
     """
     return version.shop + version.ties if version.shop else event.triggered_ms or event.received_ms
 

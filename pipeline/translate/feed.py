@@ -22,11 +22,11 @@ class Feed:
     """A store as the rules see it.
 
     Attributes:
-        context: what its platform is told of it.
+        context: for its platform.
         platform: that it runs on.
         account: where its records go.
         recent_deliveries: how many deliveries are remembered of each entity.
-        accounts: every account there is; one that the store fed before is told what is taken back.
+        accounts: all accounts; one that the store fed before still gets deletions.
     """
 
     context: StoreContext

@@ -48,7 +48,7 @@ class HeldPartitions:
             self.release(tp)
 
     def complaint(self) -> str | None:
-        """What an operator is told; None where nothing is held."""
+        """A message for the operator; None if nothing is held."""
         if not self._held:
             return None
         stores = sorted({store for _, store in self._held.values()})

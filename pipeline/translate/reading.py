@@ -16,16 +16,16 @@ from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import EventPosition, Feed
 
-#: The store of what cannot be told to be any store's, in the account and in metrics.
+#: The store, in tallies and metrics, of events whose store cannot be determined.
 UNKNOWN = "unknown"
-#: No clock of ours or of a shop's shows more milliseconds; the state keeps 64 bits.
+#: Largest plausible moment, in epoch milliseconds; the state keeps 64 bits.
 MAX_MS = 2**53
 
 #: As the settings allow them (pipeline/config.py): no gateway lets an event of another name through.
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-class UnknownStore(Exception):  # noqa: N818 - a verdict on a message, not a failure of ours
+class UnknownStore(Exception):  # noqa: N818 - about a message, not a failure of ours
     """An event that a gateway accepted, of a store that these settings do not have (yet)."""
 
     def __init__(self, store: str) -> None:

@@ -1,7 +1,7 @@
-"""Event + memory of its entity -> verdict, records, new memory. Pure; nothing here knows of Kafka or time.
+"""Event + state of its entity -> outcome, records, new state. Pure: no Kafka, no clock.
 
 Three filters: a delivery seen before is a duplicate; a version older than the newest is stale; a record that
-says what was last said of it is unchanged. Each compares only with marks made by earlier offsets.
+equals the last one of it is unchanged. Each compares only with marks made by earlier offsets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
-#: Versions of one second that are told apart: the next second is a version of its own.
+#: Most versions of one second that are kept apart: the next second is a version of its own.
 MOST_TIES = 999
 
 
@@ -29,23 +29,23 @@ class Outcome(enum.StrEnum):
     ACCEPTED = "accepted"  # its records were emitted, but for those that are unchanged
     DUPLICATE = "duplicate"  # this delivery was processed before
     STALE = "stale"  # a newer version of the entity was processed before
-    IGNORED = "ignored"  # understood, and nothing follows from it
-    REJECTED = "rejected"  # cannot be understood; it lies in dead letters
+    IGNORED = "ignored"  # understood, and makes no record
+    REJECTED = "rejected"  # cannot be understood; it becomes a dead letter
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The verdict on one event.
+    """The result for one event.
 
     Attributes:
         outcome: what became of it.
         reason: of an ignored or rejected event.
-        emissions: what is to be told, in this order.
+        emissions: the records, in this order.
         unchanged: kinds of the records that were not emitted because they say nothing new.
         uses: what is new of the discount codes an order was made with.
         rejection: of a rejected event.
         remember: whether the entity's state is to be kept.
-        moved_from: the account that was told of the entity before, where the store's account never was.
+        moved_from: the account that had the entity before, if the store's account never had it.
     """
 
     outcome: Outcome
@@ -59,11 +59,11 @@ class Result:
 
 
 def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
-    """Judge one event and bring the state up to date.
+    """Process one event and bring the state up to date.
 
     Args:
         event: the event.
-        source: its place; offsets of one entity's events come from one partition.
+        source: its position; an entity's events come from one partition.
         state: the entity's; changed in place where anything is to be remembered.
         feed: its store.
     """
@@ -113,7 +113,7 @@ _offset = attrgetter("offset")
 
 
 def _believed(translation: Translation, received_ms: int) -> Translation:
-    """Moments far in the future as if they were the arrival: believed, one makes all true ones stale."""
+    """Replace moments far in the future by the arrival: otherwise one makes all true ones stale."""
     latest = received_ms + AHEAD_MS
     drafts = tuple(_of_today(draft, latest, received_ms) for draft in translation.drafts)
     if translation.version <= latest:
@@ -136,7 +136,7 @@ def _of_today(draft: Draft, latest: int, received_ms: int) -> Draft:
 
 
 def _too_old(translation: Translation, state: EntityState, offset: int, feed: Feed) -> bool:
-    """Whether an order was placed before the account's purchases begin, and was never told of."""
+    """Whether an order was placed before the account's purchases begin, and was never emitted."""
     since = feed.context.purchases_since
     if since is None:
         return False
@@ -150,7 +150,7 @@ def _too_old(translation: Translation, state: EntityState, offset: int, feed: Fe
 def _version(
     event: RawEvent, translation: Translation, state: EntityState, offset: int, *, deletes: bool
 ) -> int | None:
-    """The version the event stands for; None where a newer one was processed before it."""
+    """The version of the event's records; None if a newer one was processed before it."""
     version = translation.version
     newest = state.newest.get(translation.clock)
     if version == 0 or newest is None or version > newest.version:

@@ -20,10 +20,10 @@ from pipeline.shops.base import CONSENT_CLOCK, ENTITY_CLOCK
 _CLOCKS = (ENTITY_CLOCK, CONSENT_CLOCK)
 _KINDS = {RecordKind.CONTACT: "c", RecordKind.PRODUCT: "p", RecordKind.PURCHASE: "u", RecordKind.COUPON: "k"}
 _LETTERS = {letter: kind for kind, letter in _KINDS.items()}
-#: 1 had no `said` and `ties`; 1 and 2 did not say which account was told.
+#: 1 had no `said` and `ties`; 1 and 2 did not say to which account records were emitted.
 _FORMAT = 3
 _NEWER = range(_FORMAT + 1, _FORMAT + 5)
-#: The account of what was told before accounts were remembered: that of the store when it is next heard of.
+#: The account of records emitted before accounts were remembered: the store's account at the next event.
 _ANY_ACCOUNT = ""
 
 #: Record kind and id -> what was last emitted of it.
@@ -31,7 +31,7 @@ EmittedMarks = dict[tuple[RecordKind, str], "EmittedMark"]
 
 
 class NewerFormatError(PipelineError):
-    """A row of a newer release: it must not be taken for none, or duplicates would go out."""
+    """A row of a newer release: it must not count as absent, or duplicates would be emitted."""
 
 
 class Newest(NamedTuple):
@@ -41,7 +41,7 @@ class Newest(NamedTuple):
         version: of the shop's clock, often of whole seconds.
         offset: the first that made it.
         deleted: whether it is a deletion.
-        said: the latest moment at which the shop sent it (epoch ms); 0 where it does not tell.
+        said: the latest moment at which the shop sent it (epoch ms); 0 if it does not say.
         ties: how many others with the same version came after the first.
     """
 
@@ -60,7 +60,7 @@ class EmittedMark(NamedTuple):
 
 
 class Address(NamedTuple):
-    """The contact of a customer: its id, when it was last heard of (epoch ms), and by which offset."""
+    """The contact of a customer: its id, the time of its last event (epoch ms), and that event's offset."""
 
     id: str
     since: int

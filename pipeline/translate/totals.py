@@ -65,7 +65,7 @@ class AccountCollector(Collector):
 
     Args:
         books: what was counted.
-        stores: those of the settings, told as 0 before anything is counted: whoever watches sees the first.
+        stores: of the settings, exported as 0 before anything is counted, so that an alert sees the first.
     """
 
     def __init__(self, books: StoreTallies, stores: Collection[str] = ()) -> None:

@@ -46,13 +46,13 @@ from pipeline.translate.totals import AccountCollector, StoreTallies
 
 log = logging.getLogger(__name__)
 
-#: This many failures of ours in a row, and it is not the bodies: stop before a night's orders are buried.
+#: After this many unexpected errors in a row the bodies are not the cause: end, make no more dead letters.
 BUGS_IN_A_ROW = 25
-#: One event that takes longer than this is told of.
+#: An event that takes longer than this is logged and counted.
 SLOW_SECONDS = 1.0
-#: After so long at work others have their turn: health checks, confirmations, the group's callbacks.
+#: After this long other tasks run: health checks, confirmations, the group's callbacks.
 BREATH_SECONDS = 0.1
-#: After so long what is done so far goes out: the events of other partitions do not wait for all of a round.
+#: After so long a step is submitted: the events of other partitions do not wait for the whole round.
 STEP_SECONDS = 0.5
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
@@ -110,7 +110,7 @@ class Translator:
         await self._holding.forget(partitions)
 
     async def _finish_round(self) -> None:
-        """Wait for the round in hand: its partitions must not go while it takes a breath."""
+        """Wait for the round in progress: its partitions must not be revoked while it yields to the loop."""
         async with self._in_hand:
             pass
 
@@ -147,12 +147,12 @@ class Translator:
             await self._engine.submit(step)
 
     def _announce(self, work: _Work) -> None:
-        """Say in the log what is counted for no store of the settings."""
+        """Log what is counted for no store of the settings."""
         for (topic, reason), count in work.strange.items():
             emitted = self._strange.happened((topic, reason), count)
             if emitted:
                 log.warning(
-                    "%s: %d messages are no events of a store of ours (%s): dead letters",
+                    "%s: %d messages are no events of a store of the settings (%s): dead letters",
                     topic,
                     emitted,
                     reason,
@@ -230,9 +230,9 @@ class Translator:
     def _event(
         self, work: _Work, event: RawEvent, place: EventPosition, states: _States, feed: Feed
     ) -> Result:
-        """Judge one event, send its records, and keep its entity's new state."""
+        """Process one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
-        result = self._judge(event, place, state, feed)
+        result = self._result(event, place, state, feed)
         topic = full_name(self._engine.settings, place.topic)
         log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
         if result.remember:
@@ -245,19 +245,19 @@ class Translator:
             for note in notes:
                 work.noted[event.store, kind, note] += 1
         for use in result.uses:
-            # An order's own partition, so that what is said of a code stays in order.
+            # The order's own partition, so that the messages about a code stay in order.
             key = f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode()
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used
         return result
 
     def _say_moved(self, store: str, before: str, account: str) -> None:
-        """Once per store and account: what it told there stays, and is not told again here by itself."""
+        """Log once per store and account that the store has moved."""
         if (store, before) not in self._moved:
             self._moved.add((store, before))
             log.warning(
-                "store %s: moved from account %s to %s. What it told %s stays there; cancellations and "
-                "withdrawals still reach it. %s is told of each entity with its next event.",
+                "store %s: moved from account %s to %s. What %s holds stays there; cancellations and "
+                "withdrawals still reach it. %s gets each entity with its next event.",
                 store,
                 before,
                 account,
@@ -265,8 +265,8 @@ class Translator:
                 account,
             )
 
-    def _judge(self, event: RawEvent, place: EventPosition, state: EntityState, feed: Feed) -> Result:
-        """The verdict. A failure of ours is no reason to lose an event, or to stall those behind it."""
+    def _result(self, event: RawEvent, place: EventPosition, state: EntityState, feed: Feed) -> Result:
+        """The event's result. An unexpected error must not lose the event, nor stall those behind it."""
         try:
             result = apply(event, place, state, feed)
         except Exception as bug:

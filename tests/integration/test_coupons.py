@@ -165,7 +165,7 @@ def test_used_codes_are_exported(counter: Counter) -> None:
     write(counter.kafka, topic, *said, b"\xff{", use("B", "2", 5, used=False), b'{"version": 1e99}')
     code, output, told = counter("used", "--account", "acme", "--json")
     assert code == 0
-    assert "2 messages are no uses of a code and left out" in " ".join(told.split())
+    assert "2 messages are not uses of a code and are left out" in " ".join(told.split())
     assert json.loads(output) == [
         {"code": "A", "purchase_id": "1", "store": "shop", "purchase_date": "2026-03-01T10:00:00Z"},
         {"code": "C", "purchase_id": "3", "store": "shop", "purchase_date": "2026-03-03T10:00:00Z"},

@@ -365,6 +365,6 @@ def test_a_stopped_account_says_why_and_what_to_do(run: Run) -> None:
     run.until_alert("AccountStopped", account="woo", reason="unauthorised")
     found = run.site.explain("woo")
     assert found["stopped"] == "unauthorised"
-    assert "look at its api_key" in found["state"]
+    assert "check its api_key" in found["state"]
     assert "account woo: stopped, Connectif refuses its key" in run.site.log("deliver")
     assert "ConnectifFails" not in run.prometheus.alerts()

@@ -118,7 +118,7 @@ def test_a_stopped_account_says_why(tmp_path: Path) -> None:
         await asyncio.sleep(10)
         found = _said(scenario)
         assert found["stopped"] == "unauthorised"
-        assert "One call asks again" in str(found["state"])
+        assert "One call tries again" in str(found["state"])
         assert len(found["next"]) == 1
         scenario.heal()
         await scenario.settle(within=600)

@@ -138,7 +138,7 @@ def test_nothing_is_only_said_where_nothing_is_pending() -> None:
     account.order("o1", Lane.LIVE)
     action = account.next()
     assert isinstance(action, Send)
-    assert account.explained()["why_none"] == "No call is foreseen; pending are 1 under way."
+    assert account.explained()["why_none"] == "No call is foreseen; pending are 1 in flight."
     account.index[PURCHASE].receipt_written("o1")
     assert account.explained()["why_none"] == "No call is foreseen; pending are 1 waiting for their receipts."
     account.index[COUPON].add("spring/A", Lane.LIVE, int(WALL))
@@ -184,7 +184,7 @@ def _away(account: LimitedAccount) -> None:
 
 @pytest.mark.parametrize(
     ("failure", "said", "calls"),
-    [(_refused, "api_key", 1), (_dead_letters, "dead letters", 0), (_away, "One call asks again in", 1)],
+    [(_refused, "api_key", 1), (_dead_letters, "dead letters", 0), (_away, "One call tries again in", 1)],
 )
 def test_a_failure_is_shown_with_what_to_do_and_without_addresses(
     failure: Callable[[LimitedAccount], None], said: str, calls: int
@@ -208,7 +208,7 @@ def test_every_rule_has_its_sentence(why: Rule) -> None:
 @pytest.mark.parametrize(
     ("counters", "said"),
     [
-        (None, "was not looked at yet; 0 codes wait"),
+        (None, "was not checked yet; 0 codes wait"),
         (Counters(available=4, quantity=20), "has 4 codes left and no more wait for it; add some by"),
         (Counters(available=1_200, quantity=2_000), "has 1,200 codes left, and 0 wait"),
         *((Counters(trouble=trouble), f"({trouble})") for trouble in (ABSENT, FORBIDDEN, NOT_MULTIPLE)),

@@ -106,7 +106,7 @@ def _says(what: str, action: Action) -> bool:
         case Import(batch=batch):
             return what.startswith(f"import of {len(batch.ids)} ")
         case Poll():
-            return what.startswith("look at an import")
+            return what.startswith("poll of an import")
     return False
 
 

@@ -25,7 +25,7 @@ def test_a_store_that_tells_another_account_is_named_once(
 ) -> None:
     assert moved.look(settings(tmp_path, north="old", south="old")) == []
     assert moved.look(settings(tmp_path, north="new", south="old")) == ["north"]
-    assert "store north told account old until now, and tells new from now on" in caplog.text
+    assert "store north fed account old until now, and feeds new from now on" in caplog.text
     assert moved.look(settings(tmp_path, north="new", south="old")) == []
 
 

@@ -114,7 +114,7 @@ def _figure(count: int) -> str:
 
 
 def _holding_back(lane: Mapping[str, Any]) -> Iterator[str]:
-    """What keeps a lane besides its turn."""
+    """What else holds a lane up."""
     if lane["purchases_aside"]:
         yield _aside(lane)
     if lane["floor_owed"]:
@@ -139,5 +139,5 @@ def _import(job: Mapping[str, Any]) -> str:
     return (
         f"import {job['id']}: {job['rows']:,} {job['kind']} rows ({job['lane']}), "
         f"{job['age_seconds']:.0f} s old, {end}{', late' if job['late'] else ''}; "
-        f"next look {look}, {job['looks']} so far"
+        f"next poll {look}, {job['looks']} so far"
     )

@@ -1,4 +1,4 @@
-"""What the next calls of an account are for, and why: for whoever is on call. It looks and changes nothing.
+"""What the next calls of an account are for, and why: for the engineer on call. Read-only.
 
 The scheduler, its pending index and its limiter are copied, and the next calls are simulated on the copies.
 Contacts are counted and never named: their ids are e-mail addresses.
@@ -167,13 +167,13 @@ def _in_phases(index: PendingIndex, lane: Lane, *phases: Phase) -> int:
 
 
 def _earliest(account: ExplainedAccount, now: float) -> float:
-    """When the next call may be made; while an answer is waited for, nobody knows for how long: now."""
+    """When the next call may be made; now, if that depends on an answer, as its time is unknown."""
     wait = account.admission.wait(now)
     return now if wait == math.inf else now + wait
 
 
 def _retries(account: ExplainedAccount, now: float, earliest: float) -> Iterator[dict[str, Any]]:
-    """What is kept away until it is tried again, by lane and kind."""
+    """What waits for a retry, by lane and kind."""
     groups: dict[tuple[Lane, RecordKind], list[tuple[float, Retries | None]]] = {}
     for key, until in account.scheduler.delays():
         lane = account.index[key.kind].lane(key.id)
@@ -264,7 +264,7 @@ def _next(account: ExplainedAccount, now: float, wall: float) -> Iterator[dict[s
     durations = copied.scheduler.imports.durations
     times = Times(LATENCY, lambda kind, rows: durations[kind].expected(rows), admission.at_once)
     wait = admission.wait(now)
-    # Where an answer is waited for, nobody knows for how long; and a call that probes is the only one.
+    # If an answer is waited for, its time is unknown; and a call that probes is the only one.
     begin = now + (LATENCY if wait == math.inf else wait)
     most = 1 if admission.health.careful else CALLS
     simulation = Simulation(

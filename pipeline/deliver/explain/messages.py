@@ -1,4 +1,4 @@
-"""The sentences of `explain`: read at three in the morning, by somebody who did not write the scheduler."""
+"""The sentences of `explain`, for an engineer on call who does not know the scheduler."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def state(admission: AdmissionControl, now: float) -> str:
     if health.stopped in ENDED_BY_RESTART:
         return (
             f"Stopped: too many records were refused ({detail}). Nothing is sent until the worker is "
-            "restarted; look at the dead letters first, else more are made."
+            "restarted; read the dead letters first, else more are made."
         )
     if health.stopped:
         return (
-            f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); look at its api_key. "
+            f"Stopped: Connectif refuses the account ({health.stopped}: {detail}); check its api_key. "
             f"{_again(wait)}"
         )
     failing = admission.call_failures.failing
@@ -48,15 +48,15 @@ def state(admission: AdmissionControl, now: float) -> str:
     if health.careful:
         return f"A call failed ({health.failure}). {_again(max(wait, admission.budget.wait(now)))}"
     if admission.wait(now) == math.inf and admission.budget.wait(now) <= 0:
-        return "As many calls as may be are under way: the next one starts with an answer."
+        return "As many calls as allowed are in flight: the next one starts with an answer."
     return "It runs."
 
 
 def _again(wait: float) -> str:
-    """When the one call is made that finds out whether Connectif answers; nobody knows how long it takes."""
+    """When the one call is made that probes whether Connectif answers."""
     if wait <= 0 or wait == math.inf:
-        return "One call asks again now."
-    return f"One call asks again in {span(wait)}."
+        return "One call tries again now."
+    return f"One call tries again in {span(wait)}."
 
 
 def budget(limiter: Limiter, now: float) -> str:
@@ -64,8 +64,8 @@ def budget(limiter: Limiter, now: float) -> str:
     wait, remembered = limiter.wait(now), limiter.state
     if now < remembered.blocked_until:
         return (
-            f"Connectif answered 429: no call for {span(wait)}. Our own count allowed the call, so somebody "
-            "else uses the same limit."
+            f"Connectif answered 429: no call for {span(wait)}. Our own count allowed the call, so another "
+            "program uses the same limit."
         )
     if remembered.probing:
         return "One call at a time, until an answer says how many are left."
@@ -81,7 +81,7 @@ def pause(scheduler: Scheduler, now: float) -> str:
     """Why a slower lane leaves slots unused."""
     rate = scheduler.lanes.live_rate(now) * MINUTE
     return (
-        f"It keeps slots for live orders, of which {rate:.1f} calls a minute came of late: what is left and "
+        f"It keeps slots for live orders, of which {rate:.1f} calls a minute came lately: what is left and "
         "what comes back meanwhile must be enough for them."
     )
 
@@ -93,7 +93,7 @@ def gated(kind: RecordKind, rows: int) -> str:
     """Why rows wait, whatever their number."""
     return (
         f"{counted(kind, rows)} wait: after a restart or a lost answer an import of unknown content may be "
-        "under way, which would overwrite newer data."
+        "in flight, which would overwrite newer data."
     )
 
 
@@ -102,7 +102,7 @@ def decision(kind: RecordKind, made: Decision, *, full: bool = False) -> str:
     what = {
         Method.SINGLY: f"{counted(kind, made.rows)} one by one",
         Method.IMPORT: f"{counted(kind, made.rows)} by import"
-        + (", once one of those under way is over" if full else ", now"),
+        + (", once one of those in flight is over" if full else ", now"),
         Method.WAIT: f"{counted(kind, made.rows)} wait for the next import",
     }[made.method]
     return f"{what}: {_rule(made)}."
@@ -115,14 +115,14 @@ def _rule(made: Decision) -> str:
         Rule.FEW: f"an import costs fewer calls only from {made.worth} rows on",
         Rule.FITS: f"all {made.load} calls that wait in this lane fit into the {made.slots} slots that come "
         f"before an import would be over (about {takes})",
-        Rule.GATHERS: f"it shall be no smaller than what is under way, {made.under_way:,} rows",
+        Rule.GATHERS: f"it shall be no smaller than what is in flight, {made.under_way:,} rows",
         Rule.RUNS_DRY: f"{ready}, and an import takes about {takes}, in which {made.ahead} could be sent",
         Rule.WAITED: f"the oldest has waited {span(made.age)}, longer than {span(made.patience)}",
         Rule.NOT_YET: f"{ready}, enough to keep the budget busy while it runs (about {takes}, {made.ahead} "
         f"purchases); the oldest row has waited {span(made.age)} of at most {span(made.patience)}",
-        Rule.NO_OTHER: "codes have no other way",
+        Rule.NO_OTHER: "codes can only be imported",
         Rule.AGAIN: "they were left over from an earlier file",
-        Rule.LEFT_OVER: "an import could not tell it",
+        Rule.LEFT_OVER: "an import cannot express it",
         Rule.WANTED: "nothing else can use this slot, and a purchase waits for it",
         Rule.SPARE: "nothing else can use this slot, and no import can take it yet",
         Rule.EARLY: "its contact is in an import that is late: it is made with the purchase",
@@ -134,13 +134,13 @@ def _rule(made: Decision) -> str:
 
 
 def retry(kind: RecordKind, count: int, tries: Sequence[Retries], again: float) -> str:
-    """Why records of a kind are kept away, and until when."""
+    """Why records of a kind are not sent yet, and until when."""
     when = f"in {span(again)}" if again > 0 else "now"
     wait = "waits" if count == 1 else "wait"
     if not tries:
         return (
-            f"{counted(kind, count)} {wait} for a contact or product that has not been announced yet; looked "
-            f"at again {when}."
+            f"{counted(kind, count)} {wait} for a contact or product of which no record has come yet; "
+            f"checked again {when}."
         )
     most, last = max(one.count for one in tries), max(tries, key=lambda one: one.last)
     failed = "1 try" if most == 1 else f"{most} tries"
@@ -160,7 +160,7 @@ def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
         stock: of what waits in queues, how many are codes kept for a coupon set.
     """
     parts = {
-        "under way": counts[Phase.IN_FLIGHT],
+        "in flight": counts[Phase.IN_FLIGHT],
         "waiting for their receipts": counts[Phase.LOADED] + counts[Phase.AWAITING_RECEIPT],
         "waiting to be tried again": delayed,
         "held back for others that go first": counts[Phase.HELD] - delayed,
@@ -176,19 +176,19 @@ def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
 #: The call before a contact's own.
 QUESTION = {
     "what": "question about a contact",
-    "why": "The word that subscribes this person is old, or may have been told before: Connectif is asked "
-    "first whether the person has withdrawn by one of its mails (GET).",
+    "why": "The `subscribed` of this person is old, or may have been sent before: first it is read whether "
+    "the person has unsubscribed in one of Connectif's mails (GET).",
 }
 
 
 def consent(imports: ImportQueue) -> str:
-    """What is done to learn who has withdrawn; empty where nobody waits for that."""
+    """What is done to learn who has withdrawn; empty if no contact waits for that."""
     people = sum(len(batch.ids) for batch in imports.batches[RecordKind.CONTACT] if batch.asks)
     if not imports.asking:
         return ""
     return (
-        f"An export of contacts is under way: {counted(RecordKind.CONTACT, people)} wait to hear whether the "
-        "person has withdrawn by one of Connectif's mails."
+        f"An export of contacts is running: {counted(RecordKind.CONTACT, people)} wait for it, as it shows "
+        "who has unsubscribed in Connectif's mails."
     )
 
 
@@ -206,14 +206,14 @@ def call(action: Action, waited: float, now: float) -> tuple[str, str]:
         case Poll(job=job):
             rows = counted(job.kind, len(job.batch.ids))
             late = "late" if now > job.late_at else "expected to be over"
-            return f"look at an import of {rows}", f"After {span(now - job.posted_at)} it is {late}."
+            return f"poll of an import of {rows}", f"After {span(now - job.posted_at)} it is {late}."
         case ListImports():
             return (
                 "list of imports",
-                "Some of unknown content may be under way; newer data waits for them.",
+                "Some of unknown content may be in flight; newer data waits for them.",
             )
         case CheckCouponSet(name=name):
-            return f"look at coupon set {name}", "It is time to see how many codes it has left."
+            return f"check of coupon set {name}", "It is time to see how many codes it has left."
     return "nothing", "Nothing is due."
 
 

@@ -1,6 +1,6 @@
 """How long a volume would take, in a simulation of the scheduler and the limiter that deliver it.
 
-Records are ids and nothing else; calls and imports take as long as they are said to.
+Records are ids and nothing else; calls and imports take as long as the options say.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EPOCH = 1_700_000_000
 CONTACT_SHAPES = 4
 #: Ids of live orders and their contacts begin so; what does not is of the volume.
 LIVE = "live"
-#: Calls between two words of progress.
+#: Calls between two reports of progress.
 STEP = 500
 
 
@@ -134,7 +134,7 @@ def forecast(
 
 
 def fewest_calls(volume: Volume) -> int:
-    """Calls that any schedule needs for the volume: a file a kind at least, and one look for all."""
+    """Calls that any schedule needs for the volume: one file per kind at least, and one poll for all."""
     rows = contacts(volume) + volume.customers, volume.new_products + volume.products
     purchases = volume.orders + 2 * corrections(volume)
     return purchases + sum(min(one, 1) for one in rows) + int(max(rows) > 1)
@@ -161,7 +161,7 @@ def _is_new(number: int, share: float) -> bool:
 
 
 class _Run:
-    """One plan under way."""
+    """One simulation in progress."""
 
     def __init__(self, account: AccountSettings, deliver: DeliverSettings, volume: Volume) -> None:
         self._volume = volume
@@ -215,7 +215,7 @@ class _Run:
             self._order(f"o{number}", number, volume.lane)
 
     def step(self) -> bool:
-        """Make the next call, or go on to when something happens; whether a call was made."""
+        """Make the next call, or advance to the next event; returns whether a call was made."""
         now = self._simulation.now
         while self._live_at <= now:
             name = f"{LIVE}{len(self._live)}"
@@ -233,7 +233,7 @@ class _Run:
         """What came of it."""
         limit, window = self._limiter.limit_now, self._limiter.window
         bound = least_seconds(fewest_calls(self._volume) + len(self._waits), limit, window)
-        # A slot is taken for a window: those of the last calls are there until a window after the end.
+        # A slot is taken for a window: those of the last calls are taken until a window after the end.
         used = self._calls.total() / (limit * (self._last + window) / window)
         return Forecast(self._last, self._calls, self._orders, bound, used, sorted(self._waits))
 

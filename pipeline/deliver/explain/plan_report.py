@@ -76,7 +76,7 @@ def _numbers(orders: Sequence[str]) -> dict[str, int]:
         name, _, number = word.rpartition("=")
         if not number.isascii() or not number.isdigit():
             raise SettingsError(
-                f"{word!r} is no number of orders",
+                f"{word!r} is not a number of orders",
                 field="--orders",
                 hint="--orders 100000, or --orders acme-es=100000 for one account",
             )

@@ -1,4 +1,4 @@
-"""Messages on this stage's topics that no stage of ours wrote: dead letters, counted and logged."""
+"""Messages on this stage's topics that this pipeline did not write: dead letters, counted and logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.metrics import DELIVER_INVALID
 
 log = logging.getLogger(__name__)
 
-#: A message, and why it is none.
+#: A message, and why it is foreign.
 ForeignMessage = tuple[Message, Unreadable]
 
 
@@ -24,19 +24,19 @@ class ForeignMessages:
     """Writes them to the dead letters.
 
     Args:
-        receipt_writer: knows the topic and the time.
+        receipt_writer: for the topic and the time.
         max_bytes: of a dead letter.
     """
 
     def __init__(self, receipt_writer: ReceiptWriter, max_bytes: int) -> None:
         self._receipt_writer = receipt_writer
         self._max_bytes = max_bytes
-        self._last_sent = Sparingly()
+        self._log_limit = Sparingly()
 
     def dead_letter(
         self, step: Step, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
     ) -> None:
-        """Put the dead letters of one partition's strangers into a step; `topic` is without the prefix."""
+        """Put the dead letters of a partition's foreign messages into a step; `topic` has no prefix."""
         for message, reason in foreign:
             DELIVER_INVALID.inc()
             letter = dead_letter(
@@ -51,7 +51,7 @@ class ForeignMessages:
                 at_ms=self._receipt_writer.now_ms(),
             )
             step.send(self._receipt_writer.dead_letters, letter.value, letter.key, None, letter.headers)
-            count = self._last_sent.happened((topic, reason.reason))
+            count = self._log_limit.happened((topic, reason.reason))
             if count:
                 log.warning(
                     "%s: %d messages are none of ours (%s): dead letters; the last at partition %d offset %d",
@@ -64,6 +64,6 @@ class ForeignMessages:
 
 
 def refuse(foreign: list[ForeignMessage], values: Sequence[Message], offset: int, why: str) -> None:
-    """Add the message at an offset, which turned out to belong to no record."""
+    """Add the message at an offset, for which there is no record."""
     message = next(message for message in values if message.offset == offset)
     foreign.append((message, Unreadable("unknown_record", why)))

@@ -1,4 +1,4 @@
-"""One partition's records: what comes in, what is settled, and with it the index and the account of it all.
+"""One partition's records: accepting and settling them, with the pending index and the tallies.
 
 Each of the two agents works in two phases, and the second is written once the first is confirmed: `accept`,
 then `count`; `send`, then `clear`. With that order a crash at any point neither loses a record nor counts one
@@ -46,7 +46,7 @@ from pipeline.records import Outcome, Receipt, Record, RecordKind, record_key
 
 log = logging.getLogger(__name__)
 
-#: Entries taken into the index before others get their turn.
+#: Entries loaded into the index before other tasks run.
 LOADED_AT_ONCE = 5_000
 
 
@@ -57,12 +57,12 @@ class PartitionState:
     Args:
         partition: its number.
         tables: the stage's.
-        receipt_writer: writes receipts.
+        receipt_writer: see there.
 
     Attributes:
-        indexes: account -> what waits.
-        versions: (account, store, kind) -> counted versions that have not ended; together with the tallies
-            the second identity, at every moment.
+        indexes: account -> its pending index.
+        versions: (account, store, kind) -> counted versions that have not ended: with them and the tallies,
+            accepted = delivered + unchanged + superseded + pending + dead at every moment.
     """
 
     partition: int
@@ -84,7 +84,7 @@ class PartitionState:
     # After a start.
 
     async def load(self) -> None:
-        """Build the index from the tables; others get their turn in between."""
+        """Build the index from the tables; other tasks run in between."""
         read_tallies(
             self.tables.tally.items(self.partition), self.partition, self._tallies, self._last_callers
         )
@@ -115,7 +115,7 @@ class PartitionState:
                 self.versions[account, store, key.kind] += 1
 
     def open(self, step: Step) -> None:
-        """All receipts are read back: what is owed is written again, and what waits is queued."""
+        """All receipts are read back: write those still owed, and queue what waits."""
         for raw_key in self._owed:
             account, key = _split(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
@@ -124,11 +124,11 @@ class PartitionState:
             index.open()
 
     def last_caller(self, account: str) -> LastCaller | None:
-        """Who last made calls for an account; None where nobody ever did."""
+        """The worker that last made calls for an account; None if none ever did."""
         return self._last_callers.get(tally_key(account, ""))
 
     def set_last_caller(self, account: str, last_caller: LastCaller, step: Step) -> None:
-        """Who makes them from here on, or has stopped."""
+        """Store which worker makes them from here on, or has stopped."""
         key = tally_key(account, "")
         self._last_callers[key] = last_caller
         step.write(self.tables.tally, self.partition, key, last_caller.encode())
@@ -136,7 +136,7 @@ class PartitionState:
     # Records.
 
     def accept(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
-        """Phase one: take records in, each with its offset in its topic, in their order."""
+        """Phase one: accept records, each with its offset in its topic, in order."""
         keys = [record_key(record.account, kind, record.id) for _, record in records]
         entries = self._entries(kind, keys)
         last_sent = dict(zip(keys, self.tables.delivered.multi_get(self.partition, keys), strict=True))
@@ -178,7 +178,7 @@ class PartitionState:
     def _enqueue(
         self, step: Step, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
     ) -> None:
-        """Into its queue, or straight to a receipt where it was sent before."""
+        """Queue a record, or write its receipt at once if nothing needs to be sent."""
         queue = self.index(account)[key.kind]
         accepted = waiting.accepted_ms // 1_000
         if key.id in queue:
@@ -186,7 +186,7 @@ class PartitionState:
             command = self.diff(account, key, waiting, last_sent)
         else:
             command = self.diff(account, key, waiting, last_sent)
-            # A subscription that is only said again keeps no order waiting for a slot.
+            # A subscription that is only repeated must not take the slot of an order.
             later = waiting.lane is Lane.LIVE and is_repeated_subscription(last_sent, command)
             queue.add(key.id, Lane.RETRY if later else waiting.lane, accepted)
         if isinstance(command, Unchanged):
@@ -205,10 +205,10 @@ class PartitionState:
         ]
 
     def count_late(self, receipts: Sequence[tuple[int, Receipt]]) -> set[int]:
-        """Count the records of receipts that nobody else will count any more; `send` writes it down.
+        """Count the records of receipts that `count` will never count; `send` writes the tally.
 
         Returns:
-            The offsets of the receipts that have no entry here: they are not ours.
+            The offsets of the receipts without an entry: foreign messages.
         """
         foreign: set[int] = set()
         for offset, receipt in sorted(receipts, key=lambda row: row[1].record.offset):
@@ -231,7 +231,7 @@ class PartitionState:
         return foreign
 
     def send(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
-        """Phase one: remember what Connectif was sent, and count how the records ended."""
+        """Phase one: store what was sent, and count how the records ended."""
         entries: dict[bytes, Entry] = {}
         touched: dict[bytes, Tally] = {}
         for offset, receipt in receipts:
@@ -250,7 +250,7 @@ class PartitionState:
         self._write_tallies(touched, step)
 
     def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[Receipt]:
-        """Phase two: take the records out; returns the receipts that are no repeats."""
+        """Phase two: delete the entries; returns the receipts that are no repeats."""
         endings: list[Receipt] = []
         for _, receipt in receipts:
             key = Key(receipt.kind, receipt.id)
@@ -276,12 +276,12 @@ class PartitionState:
             after = apply(last_sent, was.state, delivered=delivered)
             self._write_last_sent(step, account, key, _remembered(after, receipt))
         elif isinstance(was.state, PurchaseState) and last_sent is None and receipt.reason == UNAVAILABLE:
-            # No answer ever came: it may be there or not.
+            # No clear answer ever came: Connectif may have it or not.
             claim = was.state.claim
             unclear = LastSentPurchase(claim.version, "", was.state.owner, claim.heard)
             self._write_last_sent(step, account, key, unclear)
         elif isinstance(last_sent, LastSentPurchase):
-            # It may have been deleted to be replaced: nothing can be taken for the same any more.
+            # It may have been deleted to be replaced: no later version may count as the same.
             self._write_last_sent(step, account, key, replace(last_sent, fingerprint=""))
         elif (
             isinstance(last_sent, LastSentContact)
@@ -310,7 +310,7 @@ class PartitionState:
         return [found[key] for key in keys]
 
     def last_sent(self, account: str, key: Key) -> LastSent | None:
-        """What was last sent of a key."""
+        """What was last sent for a key."""
         raw = self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id))
         return last_sent_of(key.kind, raw, self.partition)
 
@@ -319,7 +319,7 @@ class PartitionState:
         return self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id)) is not None
 
     def diff(self, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None) -> Command:
-        """What is to be done for a record."""
+        """The command for a record."""
         queue: PendingQueue = self.index(account)[key.kind]
         return diff(last_sent, waiting.state, trigger=not waiting.quiet, maybe_sent=queue.doubtful(key.id))
 
@@ -387,7 +387,7 @@ def _remembered(last_sent: LastSent | None, receipt: Receipt) -> LastSent | None
 
 
 def _repaired(key: Key, before: LastSent | None, state: State) -> LastSent | None:
-    """What was sent when the element was made again from a purchase."""
+    """What was sent when a contact or product was made again from a purchase."""
     if key.kind is RecordKind.CONTACT:
         return before.lost() if isinstance(before, LastSentContact) else LastSentContact()
     if isinstance(state, PurchaseState) and state.body is not None and key in products_of(state.body):

@@ -1,4 +1,4 @@
-"""Kafka messages of `connectif.*` -> records and receipts; what no stage of ours wrote is unreadable."""
+"""Kafka messages of `connectif.*` -> records and receipts; foreign messages raise `Unreadable`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
 #: Stores and accounts as the settings allow them (pipeline/config.py): what keys and labels are made of.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-#: An entry holds two versions of a record and their stamps, in one message: a record has a third of it.
+#: An entry holds two versions of a record and their stamps in one message: a record may fill a third of it.
 ROOM = 3
-#: A record smaller than this share of a message fits whatever it becomes in an entry.
+#: A record smaller than this share of a message fits however large it becomes in an entry.
 _SMALL = 64
-#: Pydantic lets through what Decimal raises of a list in the place of a number.
+#: Pydantic does not catch what Decimal raises for a list instead of a number.
 _NOT_VALID = (ValueError, TypeError, ArithmeticError, RecursionError)
-#: Decimal places before and after the point: written out, a price has no more digits.
+#: Digits of a price before and after the decimal point.
 MAX_PLACES = 40
-#: Errors of a message that are looked at.
+#: With more errors than this, only their number is reported.
 MAX_ERRORS = 1_000
-#: No clock of ours or of a shop's shows more milliseconds.
+#: Largest plausible moment, in epoch milliseconds.
 MAX_MS = 2**53
 #: Characters of all notes of a record together, and of a topic's name.
 MAX_NOTES, MAX_TOPIC = 4_096, 249
 
 
-class Unreadable(Exception):  # noqa: N818 - a judgement of a message, not a failure of ours
+class Unreadable(Exception):  # noqa: N818 - about a message, not a failure of ours
     """A message that is no record of its topic; it goes to dead letters.
 
     Args:
-        reason: one of a bounded set of snake_case words.
+        reason: one of a bounded set of snake_case names.
         detail: a sentence for the operator, without personal data.
     """
 
@@ -53,9 +53,9 @@ def read_record(
     Args:
         value: the message's.
         kind: of the topic.
-        partition: where the message lies, of so many `partitions`.
-        partitions: see there.
-        max_bytes: the largest message of Kafka.
+        partition: the message's.
+        partitions: how many the topic has.
+        max_bytes: of the largest Kafka message.
 
     Raises:
         Unreadable: `invalid_record`, `wrong_topic`, `wrong_partition`, `no_contact`, `record_too_large`.
@@ -79,7 +79,7 @@ def read_record(
         if bool(body.contact_email) == bool(body.contact_external_id):
             raise Unreadable("no_contact", "a purchase names its contact by exactly one of the two ways")
         if body.purchase_id != record.id:
-            # Connectif would take it under one id, and be asked for it by the other.
+            # It would be created under one id and looked up under the other.
             raise Unreadable("invalid_record", "the purchase has another id than its record")
     return record
 
@@ -107,11 +107,11 @@ _KINDS = frozenset(kind.value for kind in RecordKind)
 
 
 def _first(error: Exception) -> str:
-    """Where the first thing wrong is, and what: no value of the message."""
+    """Where the first error is, and which: without any value of the message."""
     if not isinstance(error, ValidationError):
         return type(error).__name__
     count = error.error_count()
-    if count > MAX_ERRORS:  # the list of them takes seconds
+    if count > MAX_ERRORS:  # listing them takes seconds
         return f"{count:,} things are wrong with it"
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = ".".join(
@@ -131,7 +131,7 @@ def _check_sizes(record: Record, size: int, max_bytes: int) -> None:
     if sum(map(len, record.notes)) > MAX_NOTES or len(record.source.topic) > MAX_TOPIC:
         raise Unreadable("invalid_record", "its notes or its source's topic are too long")
     if size > max_bytes // _SMALL:
-        # Many small fields become several times as large: each gets its version.
+        # Many small fields become several times as large, as each gets a version.
         becomes = len(orjson.dumps(state_of(record).to_json())) + 2 * len(record.id.encode())
         if becomes > max_bytes // ROOM:
             raise Unreadable("record_too_large", f"it becomes {becomes:,} bytes")
@@ -163,5 +163,5 @@ def _check_names(account: str, store: str) -> None:
 
 def _check_partition(account: str, partition: int, partitions: int) -> None:
     if partition_of(account, partitions) != partition:
-        # Another worker's budget would be spent here, and its order lost.
+        # It would use another worker's call budget, and lose its order.
         raise Unreadable("wrong_partition", "the account's records belong to another partition")

@@ -1,4 +1,4 @@
-"""Writes receipts and dead letters into steps, under the topics' full names."""
+"""Puts receipts and dead letters into steps, with the topics' full names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.deliver.state.key import Key
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
 from pipeline.records import Outcome, record_key
 
-#: A record that has come to its end.
+#: A record and how it ended.
 EndedRecord = tuple[Key, Waiting, Ending]
 
 

@@ -1,4 +1,4 @@
-"""The messages that end a record's way: its receipt and, where Connectif refused it, its dead letter."""
+"""The messages written when a record ends: its receipt and, if Connectif refused it, its dead letter."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def receipt_of(
 
 
 def record_of(account: str, key: Key, waiting: Waiting) -> Record:
-    """The record as it would have been sent, with everything merged into it: what a redrive sends again."""
+    """The record as it would have been sent, with all versions merged: what a redrive sends again."""
     stamp, state = waiting.stamp, waiting.state
     common = {
         "account": account,

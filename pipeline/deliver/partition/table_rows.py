@@ -1,4 +1,4 @@
-"""Rows of this stage's tables; what no worker of ours wrote is taken for none."""
+"""Rows of this stage's tables; foreign rows count as absent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.deliver.state.tally import Tally
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.records import RecordKind
 
-#: So many entries are kept as they were read, and none that has more bytes: an entry is read again when its
-#: call is made, when its receipt is told and when it is cleared, mostly within a second or two.
+#: Decoded entries in the cache, and the largest of them: an entry is read again when its call is made, when
+#: its receipt is read back and when it is deleted, mostly within a second or two.
 ENTRIES, ENTRY_BYTES = 1_024, 4_096
 
 
@@ -32,12 +32,12 @@ def entry_of(kind: RecordKind, raw: bytes | None, partition: int) -> Entry:
 
 @functools.lru_cache(ENTRIES)
 def _decoded(kind: RecordKind, raw: bytes) -> Entry:
-    """An entry; nobody changes one, so all may have the same."""
+    """An entry, cached: entries are immutable."""
     return Entry.decode(kind, raw)
 
 
 def last_sent_of(kind: RecordKind, raw: bytes | None, partition: int) -> LastSent | None:
-    """A row of `delivered`; where it cannot be read, the record is sent again."""
+    """A row of `delivered`; if it cannot be read, the record is sent again."""
     try:
         return None if raw is None else last_sent_from_json(kind, orjson.loads(raw))
     except JUNK:
@@ -51,7 +51,7 @@ def read_tallies(
     tallies: dict[bytes, Tally],
     last_callers: dict[bytes, LastCaller],
 ) -> None:
-    """The rows of `tally`: `account|store` counts, and `account|` says whose the account is."""
+    """The rows of `tally`: `account|store` has counts, `account|` the last caller."""
     for raw_key, raw in rows:
         try:
             account, bar, store = raw_key.decode().partition("|")

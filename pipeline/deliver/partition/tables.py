@@ -1,4 +1,4 @@
-"""The stage's tables, as its rules read them; `pipeline.engine` keeps them."""
+"""The stage's tables as the partition state reads them; `pipeline.engine` stores them."""
 
 from __future__ import annotations
 

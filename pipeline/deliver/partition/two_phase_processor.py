@@ -1,4 +1,4 @@
-"""The two agents' rounds: records in, receipts back, each in two confirmed phases."""
+"""Processes the two agents' rounds: records in, receipts back, each in two confirmed phases."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.records import Receipt, Record, RecordKind
 
 log = logging.getLogger(__name__)
 
-#: Seconds between looks at whether a receipt's record has been counted; a notification mostly comes first.
+#: Seconds between checks whether a receipt's record has been counted; a notification mostly comes first.
 COUNT_LOOK = 0.1
-#: Seconds after which Kafka is asked whether there is such a record at all.
+#: Seconds after which Kafka is asked whether such a record exists.
 DOUBT = 5.0
 
 S = TypeVar("S", bound=Step)
@@ -27,15 +27,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PartitionBatch(Generic[T, S]):
-    """What one partition gave: values with their offsets.
+    """One partition's share of a round.
 
     Attributes:
         partition_state: the partition's.
         values: with their offsets.
-        done: puts into a step that they are dealt with.
-        refuse: called with the offset of a value that turned out to be foreign, and why.
-        passed: the offset before which every record of a kind was dealt with.
-        end: asks for the end of a kind's topic, in this partition.
+        done: marks them as processed, in a step.
+        refuse: called with the offset of a foreign value, and why it is foreign.
+        passed: the offset before which every record of a kind was processed.
+        end: asks Kafka for the end offset of a kind's topic, in this partition.
     """
 
     partition_state: PartitionState
@@ -47,11 +47,11 @@ class PartitionBatch(Generic[T, S]):
 
 
 class CalledOff(Exception):  # noqa: N818 - not an error: a rebalance or the end of the process
-    """A round was not begun; it will be read again."""
+    """A round was not processed; it will be read again."""
 
 
 class TwoPhaseProcessor(Generic[S]):
-    """Does the rounds of one worker.
+    """Processes the rounds of one worker.
 
     Args:
         committer: makes and confirms steps.
@@ -65,16 +65,16 @@ class TwoPhaseProcessor(Generic[S]):
         self._called_off = False
 
     def call_off(self) -> None:
-        """Rounds that wait for others to be counted are not begun: those others may never come."""
+        """Abandon rounds that wait for records to be counted: those records may never come."""
         self._called_off = True
         self._counted.notify()
 
     def go_on(self) -> None:
-        """Rounds wait again."""
+        """Let rounds wait again."""
         self._called_off = False
 
     async def take(self, kind: RecordKind, batches: Sequence[PartitionBatch[Record, S]]) -> None:
-        """Records of one kind came in."""
+        """Process a round of records of one kind."""
         with self._committer.begin() as step:
             for batch in batches:
                 batch.partition_state.accept(kind, batch.values, step)
@@ -87,11 +87,11 @@ class TwoPhaseProcessor(Generic[S]):
             await self._committer.submit(step)
 
     async def settle(self, batches: Sequence[PartitionBatch[Receipt, S]]) -> None:
-        """Receipts were read back.
+        """Process a round of receipts.
 
-        A record is counted after it may be sent, so its receipt can come first, and waits for that. Where
-        the records up to it were all dealt with and it was not counted, or where there is no such record, it
-        never will be: an entry that is there nevertheless is counted now, a receipt without one is not ours.
+        A record may be sent before it is counted, so its receipt can come first, and waits until it is. If
+        all records up to it were processed and it was not counted, or if there is no such record, it never
+        will be: then a record with an entry is counted now, and a receipt without one is foreign.
 
         Raises:
             CalledOff: see `call_off`.
@@ -114,7 +114,7 @@ class TwoPhaseProcessor(Generic[S]):
             await self._committer.submit(step)
 
     async def _wait_until_counted(self, batch: PartitionBatch[Receipt, S]) -> Sequence[tuple[int, Receipt]]:
-        """The receipts whose records never will be."""
+        """Wait until the receipts' records are counted; returns the receipts whose records never will be."""
         loop = asyncio.get_running_loop()
         began, ends = loop.time(), dict[RecordKind, int]()
         while waiting := batch.partition_state.uncounted(batch.values):
@@ -125,7 +125,7 @@ class TwoPhaseProcessor(Generic[S]):
                 or receipt.record.offset >= ends.get(receipt.kind, sys.maxsize)
                 for _, receipt in waiting
             ):
-                # Looked at again: one may have been counted between the two looks.
+                # Checked again: one may have been counted between the two checks.
                 return batch.partition_state.uncounted(batch.values)
             await self._counted.wait(COUNT_LOOK)
             if not ends and batch.end is not None and loop.time() - began > DOUBT:

@@ -1,4 +1,4 @@
-"""What this stage asks of the engine: steps to write into, and somebody who confirms them in order."""
+"""What this stage asks of the engine: steps to write into, confirmed in order."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Protocol, Self, TypeVar
 class Step(Protocol):
     """What the stage writes into; `pipeline.engine.steps.Step` is one.
 
-    A context: left without having been handed over, it takes back what was written.
+    A context: if it is left without having been submitted, its writes are rolled back.
     """
 
     def __enter__(self) -> Self:
-        """Begin to write."""
+        """Begin the step."""
 
     def __exit__(self, *_: object) -> None:
-        """Take back what was not handed over."""
+        """Roll back what was not submitted."""
 
     def write(self, table: Any, partition: int, key: bytes, value: bytes | None) -> None:
         """Set a key of a table, or delete it."""
@@ -36,13 +36,13 @@ S = TypeVar("S", bound=Step)
 
 
 class Committer(Protocol[S]):
-    """Makes steps and has them confirmed; `pipeline.engine` behind it."""
+    """Makes steps and has them confirmed; implemented by `pipeline.engine`."""
 
     def begin(self) -> S:
         """A new step."""
 
     async def confirm(self, step: S) -> None:
-        """Hand a step over; return once all of it, and all of those before it, is confirmed."""
+        """Submit a step; return once it and all steps before it are confirmed."""
 
     async def submit(self, step: S) -> None:
-        """Hand a step over; it will be confirmed after those before it."""
+        """Submit a step; it will be confirmed after those before it."""

@@ -1,4 +1,4 @@
-"""Coupon sets that are kept filled: which codes wait, when to look at a set, how many to release.
+"""Coupon sets that are kept filled: which codes wait, when to check a set, how many to release.
 
 A code of such a set waits as any record does, but in no queue: codes are on disk with all that is
 pending. Nothing here has to survive a crash. Pure: clock and what Connectif says are passed in.
@@ -17,7 +17,7 @@ from pipeline.events import Lane
 
 #: The counters of a set may be 10 s old: so long after the last change they are true.
 LAG = 15.0
-#: Codes kept back in one decision, at most: others get their turn.
+#: Codes moved in one decision, at most: other tasks run in between.
 AT_ONCE = 5_000
 #: So many top-ups in a row that left a set as it was are the last.
 FRUITLESS = 3
@@ -32,7 +32,7 @@ NOT_MULTIPLE, UNREADABLE, REFUSED = "not_multiple", "unreadable", "refused"
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What Connectif says of a set; or `trouble`, why it says nothing of use."""
+    """A set's counters in Connectif; or `trouble`, why there are none."""
 
     available: int = 0
     quantity: int = 0
@@ -46,7 +46,7 @@ class CouponSetInventory:
     Attributes:
         available: codes to be had, as Connectif last said; None before it did.
         trouble: why it is not topped up; empty while it is.
-        look_at: when to look at it next.
+        look_at: when to check it next.
     """
 
     settings: CouponSetSettings
@@ -81,24 +81,24 @@ class CouponSetInventory:
         return self.is_low and not self.waiting
 
     def may_go(self, record_id: str) -> bool:
-        """Whether a code was let go."""
+        """Whether a code was released."""
         return record_id in self._let_go
 
     def keep(self, record_id: str) -> None:
-        """Another code waits; a set that went without is looked at soon."""
+        """Another code waits; a set that had none is checked soon."""
         if not self._kept and self.is_low:
             self.look_at = min(self.look_at, self._looked_at + LAG)
         self._kept.append(record_id)
 
     def is_due(self, now: float, queue: PendingQueue, *, unsure: bool) -> bool:
-        """Whether to look now; while codes are on their way, and until the counters have them, it is put off.
+        """Whether to check now; not while codes are in flight, nor until the counters include them.
 
         After a start as well: the worker before us may have seen its last codes arrive a moment ago.
 
         Args:
             now: the clock.
             queue: where codes are.
-            unsure: whether codes of unknown content may be on their way.
+            unsure: whether imports of unknown content may be in flight.
         """
         if self._looking or now < self.look_at:
             return False
@@ -112,7 +112,7 @@ class CouponSetInventory:
         return False
 
     def seen(self, counters: Counters | None, now: float, queue: PendingQueue) -> int:
-        """What a look found, None where there was no answer; returns how many codes are let go."""
+        """Take a check's result, None if there was no answer; returns how many codes are released."""
         self._looking, self._looked_at = False, now
         if counters is None:
             self.look_at = now + LAG
@@ -158,10 +158,10 @@ class CouponInventory:
 
     def copy(self, queue: PendingQueue) -> CouponInventory:
         """A copy; `queue` is a copy of its queue."""
-        twin = CouponInventory({}, queue)
-        twin.sets = {name: coupon_set.copy() for name, coupon_set in self.sets.items()}
-        twin._by_id = {coupon_set.settings.set_id: coupon_set for coupon_set in twin.sets.values()}
-        return twin
+        copied = CouponInventory({}, queue)
+        copied.sets = {name: coupon_set.copy() for name, coupon_set in self.sets.items()}
+        copied._by_id = {coupon_set.settings.set_id: coupon_set for coupon_set in copied.sets.values()}
+        return copied
 
     def take(self, lane: Lane, most: int) -> list[str]:
         """The next codes of a lane that may go, now in flight; others that come before them are held."""
@@ -179,7 +179,7 @@ class CouponInventory:
         return taken
 
     def due(self, now: float, *, unsure: bool) -> str | None:
-        """The name of a set to look at now; `unsure`: see `CouponSetInventory.is_due`."""
+        """The name of a set to check now; `unsure`: see `CouponSetInventory.is_due`."""
         due = (
             name
             for name, coupon_set in self.sets.items()
@@ -192,7 +192,7 @@ class CouponInventory:
         return self.sets[name].seen(counters, now, self._queue)
 
     def next_moment(self) -> float:
-        """When there is something to look at next."""
+        """When a set is to be checked next."""
         return min((coupon_set.look_at for coupon_set in self.sets.values()), default=math.inf)
 
 

@@ -1,4 +1,4 @@
-"""Why a call is made, or rows wait: what the scheduler's decisions rest on, so that they can be explained."""
+"""Why a call is made, or rows wait: the scheduler's decisions with their figures, for `explain`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Rule(enum.Enum):
 
     FEW = "few"  # an import costs no fewer calls
     FITS = "fits"  # all of it can go before an import would be over
-    GATHERS = "gathers"  # the next import shall be larger than what is under way
-    RUNS_DRY = "runs_dry"  # the purchases that are ready will be gone before it is over
+    GATHERS = "gathers"  # the next import shall be larger than what is in flight
+    RUNS_DRY = "runs_dry"  # the purchases that are ready will be sent before it is over
     WAITED = "waited"  # as long as it may
     NOT_YET = "not_yet"  # enough purchases are ready
     AGAIN = "again"  # rows of an import that said nothing of them, or of a file that was too large
     NO_OTHER = "no_other"  # coupons go by import only
-    LEFT_OVER = "left_over"  # what an import could not tell
+    LEFT_OVER = "left_over"  # what an import cannot express
     TURN = "turn"  # the oldest purchase that is ready
     WANTED = "wanted"  # nothing else can use the slot, and a purchase waits for it
     SPARE = "spare"  # nothing else can use the slot
@@ -34,7 +34,7 @@ class Rule(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision and its figures; those that its rule does not look at are 0.
+    """A decision and its figures; those that its rule does not use are 0.
 
     Attributes:
         rule: the rule.
@@ -42,11 +42,11 @@ class Decision:
         rows: that wait.
         worth: from how many rows on an import costs fewer calls.
         takes: seconds an import of them is expected to take.
-        load: calls, if all that this lane and those before it want went one by one.
+        load: calls, if all that waits in this lane and those before it went one by one.
         slots: to be had before an import would be over.
         under_way: rows of this kind and lane in imports.
         ahead: purchases that keep the budget busy until an import would be over.
-        ready: purchases that may go, of those looked at.
+        ready: purchases that may go, of those checked.
         age: seconds the oldest row has waited.
         patience: seconds it may.
     """

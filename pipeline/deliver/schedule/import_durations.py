@@ -1,4 +1,4 @@
-"""How long imports take, learned from those that finished, and when to look at one."""
+"""How long imports take, learned from those that finished, and when to poll one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Self
 FIXED, PER_ROW = 1 / 12, 1 / 60_000
 #: Seconds below which nothing is learned.
 LEAST = 0.01
-#: An import found finished at its first look may have been so for long: the guess is lowered by this.
+#: An import found finished at its first poll may have finished long before: the estimate is lowered by this.
 SHORTER = 0.7
-#: Between two looks at one import passes at least this share of the time it has taken.
+#: Between two polls of one import passes at least this share of the time it has taken.
 PATIENCE = 0.25
 #: and never more seconds than these.
 LONGEST = 120.0
-#: The first look comes this much later than expected: one that comes too early is a call for nothing.
+#: The first poll comes this much later than expected: one that comes too early is a wasted call.
 LATER = 1.05
 #: Of the polls an import needs, so much of the mean is the newest one's.
 NEWEST = 0.2
@@ -28,7 +28,7 @@ class ImportDurations:
     Attributes:
         fixed: seconds of an import, whatever its size.
         per_row: seconds of each row.
-        polls: looks an import needed, on average.
+        polls: that an import needed, on average.
     """
 
     fixed: float
@@ -50,7 +50,7 @@ class ImportDurations:
 
     @property
     def calls(self) -> float:
-        """Calls of one import, its looks included."""
+        """Calls of one import, its polls included."""
         return 1.0 + self.polls
 
     def learn(self, rows: int, *, longer_than: float, at_most: float, polls: int) -> None:
@@ -67,10 +67,10 @@ class ImportDurations:
             self.fixed = max(LEAST, took - size)
 
     def first_look(self, rows: int) -> float:
-        """Seconds from the start of an import to the first look at it."""
+        """Seconds from the start of an import to its first poll."""
         return LATER * self.expected(rows)
 
     @staticmethod
     def next_look(took: float, shortest: float) -> float:
-        """Seconds to the next look at an import that has taken `took` seconds so far."""
+        """Seconds to the next poll of an import that has taken `took` seconds so far."""
         return max(shortest, min(LONGEST, PATIENCE * took))

@@ -1,4 +1,4 @@
-"""The imports of one account: those under way, those to come, and those of unknown content to wait for."""
+"""The imports of one account: those in flight, those to come, and those of unknown content to wait for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.deliver.schedule.import_durations import ImportDurations
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
-#: An import is late after so many times the time to its first look.
+#: An import is late after so many times the time to its first poll.
 LATE = 4
-#: So many imports of ours are remembered once they are over.
+#: How many of our imports are remembered once they are over.
 KNOWN = 1_000
 
 
@@ -34,16 +34,16 @@ class ImportBatch:
 
 @dataclass(slots=True)
 class ImportJob:
-    """An import under way.
+    """An import in flight.
 
     Attributes:
         unfinished_at: when it was last seen unfinished.
         late_at: when it takes much longer than was expected.
-        alone: whether no other of ours was under way when it was made.
-        polls: looks at it so far.
+        alone: whether no other of ours was in flight when it was made.
+        polls: of it so far.
         retries: attempts at its error report.
         numbered: whether each row is one line, so that a line's number is a row's.
-        consent_ms: when it was sent, epoch ms, where its rows speak of consent.
+        consent_ms: when it was sent, epoch ms, if its rows include consent.
     """
 
     kind: RecordKind
@@ -72,7 +72,7 @@ class ImportQueue:
 
     Attributes:
         batches: what goes by import next, ahead of what waits in queues.
-        asking: whether Connectif is being asked who has withdrawn; batches that rest on it wait.
+        asking: whether an export of withdrawals is running; batches that need it wait.
         durations: what was learned of each kind.
     """
 
@@ -120,7 +120,7 @@ class ImportQueue:
         return max(self.settings.import_min_rows, math.floor(self.durations[kind].calls) + 1)
 
     def rows(self, kind: RecordKind, lane: Lane) -> int:
-        """Rows of a lane that are under way; 1 at least while a file of it is being made."""
+        """Rows of a lane that are in flight; 1 at least while a file of it is being made."""
         under_way = sum(len(job.batch.ids) for job in self._jobs.values() if _is(job, kind, lane))
         return under_way + self._starting[kind, lane]
 
@@ -186,16 +186,16 @@ class ImportQueue:
         yield from self._jobs.values()
 
     def queue_full(self, now: float) -> None:
-        """Connectif takes no more imports for now."""
+        """Connectif accepts no more imports for now."""
         self._not_before = now + self.durations[RecordKind.CONTACT].fixed
 
     def poll_due(self, now: float) -> ImportJob | None:
-        """An import to look at now."""
+        """An import to poll now."""
         due = (job for job in self._jobs.values() if not job.in_flight and job.poll_at <= now)
         return min(due, key=lambda job: job.poll_at, default=None)
 
     def poll_again(self, job: ImportJob, now: float) -> None:
-        """It is not finished: the longer it takes, the longer until the next look."""
+        """It is not finished: the longer it takes, the longer until the next poll."""
         job.unfinished_at = now
         job.poll_at = now + ImportDurations.next_look(now - job.posted_at, self.settings.import_poll)
 
@@ -216,7 +216,7 @@ class ImportQueue:
     # Others', or our own of which we do not know.
 
     def doubt(self, kinds: Iterable[RecordKind], now: float) -> None:
-        """Imports of these kinds may be on their way unknown to us: look, before newer data is sent."""
+        """Imports of these kinds may be in flight unknown to us: list them before newer data is sent."""
         for kind in kinds:
             self._gates[kind] = now + self.settings.import_stuck_after
         self._doubted_at = self._list_at = now
@@ -226,7 +226,7 @@ class ImportQueue:
         return kind in self._gates
 
     def list_due(self, now: float) -> bool:
-        """Whether to look at the list of imports now; the next look is planned at once."""
+        """Whether to list the imports now; also plans when to list them next."""
         if now < self._list_at:
             return False
         self._list_at = now + ImportDurations.next_look(now - self._doubted_at, self.settings.import_poll)
@@ -248,7 +248,7 @@ class ImportQueue:
             self._list_at = math.inf
 
     def next_moment(self, now: float) -> float:
-        """When there is something to look at next."""
+        """When there is something to poll next."""
         moments = [job.poll_at for job in self._jobs.values() if not job.in_flight]
         if any(self.batches.values()) and self._not_before > now:
             moments.append(self._not_before)

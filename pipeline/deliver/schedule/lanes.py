@@ -1,4 +1,4 @@
-"""Whose turn it is: live before retry before backfill, each with a floor, the slower ones at a pace.
+"""Which lane is next: live before retry before backfill, each with a floor, the slower ones paced.
 
 A slower lane could use every slot at once, and a live order would wait for most of a window. So it takes one
 only while enough will be left, or come back in time, for what the live lane may ask for meanwhile. That look
@@ -15,17 +15,17 @@ from pipeline.events import Lane
 
 #: Windows over which live calls are averaged.
 MEMORY = 2.0
-#: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it asks for less.
+#: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it needs less.
 SURE = 2.5
 #: Spacings for which a live call may wait for a slot. With none, one is always kept and never used: 1 %.
 MOMENT = 1.0
-#: Nobody may have said anything for long: slots still come back at most so many spacings apart,
+#: If there were no calls for long, slots still come back at most so many spacings apart,
 EVENLY = 1.1
 #: for which at most this share of a window is kept.
 KEPT = 0.2
-#: Calls a lane is owed at most: it may want them and be unable to use them for a while.
+#: Calls a lane is owed at most: it may be unable to use them for a while.
 OWED = 5.0
-#: Shares are added up, and a tenth ten times is not quite one.
+#: Floating-point error of sums of shares.
 ROUNDING = 1e-9
 
 
@@ -33,7 +33,7 @@ class Lanes:
     """One account's.
 
     Args:
-        floors: the share of calls a lane has for certain while it wants them.
+        floors: the share of calls a lane gets at least while it needs them.
         window: of the limit, in seconds.
     """
 
@@ -46,16 +46,16 @@ class Lanes:
 
     def copy(self) -> Lanes:
         """A copy."""
-        twin = Lanes(self._floors, self._memory / MEMORY)
-        twin._credits = self._credits.copy()
-        twin._live, twin._live_at = self._live, self._live_at
-        return twin
+        copied = Lanes(self._floors, self._memory / MEMORY)
+        copied._credits = self._credits.copy()
+        copied._live, copied._live_at = self._live, self._live_at
+        return copied
 
     def order(self, wanting: Collection[Lane]) -> list[Lane]:
         """Who goes first, second and so on, if the first cannot."""
         for lane in LANES:
             if lane not in wanting:
-                self._credits[lane] = 0.0  # who wants nothing saves nothing up
+                self._credits[lane] = 0.0  # a lane that needs no calls accumulates none
         return sorted(wanting, key=lambda lane: (not self.owed(lane), LANES.index(lane)))
 
     def owed(self, lane: Lane) -> bool:
@@ -63,7 +63,7 @@ class Lanes:
         return self._credits[lane] > 1.0 - ROUNDING
 
     def took(self, lane: Lane, wanting: Collection[Lane], now: float) -> None:
-        """This one had its turn while those wanted one."""
+        """This lane got a call while the others needed one."""
         for other in wanting:
             self._credits[other] = min(self._credits[other] + self._floors[other], OWED)
         self._credits[lane] = max(0.0, self._credits[lane] - 1.0)
@@ -72,7 +72,7 @@ class Lanes:
             self._live_at = now
 
     def live_rate(self, now: float) -> float:
-        """Live calls per second of late."""
+        """Live calls per second in the last minutes."""
         return self._live * math.exp((self._live_at - now) / self._memory)
 
     def wait(self, now: float, *, free: int, returning: Sequence[float], spacing: float) -> float:

@@ -33,5 +33,5 @@ class PendingIndex:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits or is under way."""
+        """Whether nothing waits or is in flight."""
         return not any(len(queue) for queue in self._queues.values())

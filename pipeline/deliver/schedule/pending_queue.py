@@ -21,7 +21,7 @@ class Phase(enum.IntEnum):
     WAITING = 1  # in the queue of its lane
     HELD = 2  # in no queue: a delay, a missing dependency, a file being split
     IN_FLIGHT = 3  # a call or an import carries it
-    AWAITING_RECEIPT = 4  # its receipt is written and on the way back
+    AWAITING_RECEIPT = 4  # its receipt is written and not yet read back
 
 
 _PHASE, _WAITING = 7, int(Phase.WAITING)
@@ -34,10 +34,10 @@ _LANE_SHIFT, _LANE = 5, 3 << 5
 _ACCEPTED_SHIFT = 7
 _LANE_AND_PHASE = _LANE | _PHASE
 _IN_LANE = {lane: number << _LANE_SHIFT for number, lane in enumerate(LANES)}
-#: What waits in a lane, as packed; all that a lane has, wherever it is.
+#: Packed lane and phase of what waits in a lane; of all that a lane has, in every phase.
 _WAITS_IN = {lane: bits | _WAITING for lane, bits in _IN_LANE.items()}
 _ALL_IN = {lane: tuple(bits | int(phase) for phase in Phase) for lane, bits in _IN_LANE.items()}
-#: A queue is swept once it is this much longer than twice what waits in it.
+#: Stale entries are dropped from a queue once it is this much longer than twice what waits in it.
 _SWEEP = 64
 
 
@@ -52,7 +52,7 @@ class PendingQueue:
         #: How many repairs write to each id.
         self._reserved: Counter[str] = Counter()
         self._promoted: dict[str, None] = {}
-        #: Ids that are not here and that somebody waits for; those of them that came.
+        #: Ids that have no record yet and that a purchase waits for; those of them that came in.
         self._expected: set[str] = set()
         self._came: list[str] = []
         #: Lane and phase, as packed -> how many ids; lane -> epoch second of acceptance -> how many.
@@ -67,17 +67,17 @@ class PendingQueue:
 
     def copy(self) -> PendingQueue:
         """A copy; of a million ids in 30 ms or so."""
-        twin = PendingQueue()
-        twin._states = self._states.copy()
-        twin._queues = {lane: queue.copy() for lane, queue in self._queues.items()}
-        twin._meanwhile = self._meanwhile.copy()
-        twin._reserved = self._reserved.copy()
-        twin._promoted = self._promoted.copy()
-        twin._expected = self._expected.copy()
-        twin._came = self._came.copy()
-        twin._counts = self._counts.copy()
-        twin._ages = {lane: ages.copy() for lane, ages in self._ages.items()}
-        return twin
+        copied = PendingQueue()
+        copied._states = self._states.copy()
+        copied._queues = {lane: queue.copy() for lane, queue in self._queues.items()}
+        copied._meanwhile = self._meanwhile.copy()
+        copied._reserved = self._reserved.copy()
+        copied._promoted = self._promoted.copy()
+        copied._expected = self._expected.copy()
+        copied._came = self._came.copy()
+        copied._counts = self._counts.copy()
+        copied._ages = {lane: ages.copy() for lane, ages in self._ages.items()}
+        return copied
 
     # Coming in.
 
@@ -124,7 +124,7 @@ class PendingQueue:
                 self._promoted[record_id] = None
 
     def promoted(self) -> list[str]:
-        """Ids that moved to a faster lane while they were held, since the last time somebody asked."""
+        """Ids that moved to a faster lane while they were held, since the last call."""
         found, self._promoted = self._promoted, {}
         return [record_id for record_id in found if record_id in self._states]
 
@@ -136,7 +136,7 @@ class PendingQueue:
             self._expected.discard(record_id)
 
     def came(self) -> list[str]:
-        """Expected ids that came in since the last time somebody asked."""
+        """Expected ids that came in since the last call."""
         found, self._came = self._came, []
         return found
 
@@ -158,7 +158,7 @@ class PendingQueue:
         return True
 
     def hold(self, record_id: str) -> None:
-        """Keep an id that is in flight in no queue until `release` or `pull`."""
+        """Hold an id that is in flight: in no queue until `release` or `pull`."""
         if self.phase(record_id) is Phase.IN_FLIGHT and not self._caught_up(record_id):
             self._leave(record_id, Phase.HELD)
 
@@ -171,7 +171,7 @@ class PendingQueue:
     def release(self, record_id: str, *, lane: Lane | None = None) -> None:
         """Queue a held id: at the end of `lane`, or for None at the head of its own.
 
-        One that is in flight stays so: whoever held it may not know that it was taken meanwhile.
+        One that is in flight stays so: the caller may not know that it was taken meanwhile.
         """
         if self.phase(record_id) is not Phase.HELD or record_id in self._reserved:
             return
@@ -206,7 +206,7 @@ class PendingQueue:
         self._set(record_id, state & ~_PHASE | Phase.AWAITING_RECEIPT)
 
     def settled(self, record_id: str, following: tuple[Lane, int] | None, *, certain: bool) -> None:
-        """A receipt was read back: the id goes, or is queued with what came meanwhile.
+        """A receipt was read back: the id is removed, or queued with what came meanwhile.
 
         Args:
             record_id: the id.
@@ -222,7 +222,7 @@ class PendingQueue:
             self._replace(record_id, following, doubt=not certain)
 
     def drop(self, record_id: str) -> None:
-        """An id in flight has no record any more: a worker before this one has sent it."""
+        """An id in flight has no record any more: an earlier worker has sent it."""
         self._meanwhile.pop(record_id, None)
         self._set(record_id, None)
 
@@ -234,7 +234,7 @@ class PendingQueue:
         return None if state is None else _PHASES[state & _PHASE]
 
     def busy(self, record_id: str) -> bool:
-        """Whether its record must stay as it is: it is under way, or was before a restart."""
+        """Whether its record must stay as it is: it is in flight, or may have been before a restart."""
         return self.phase(record_id) in (Phase.LOADED, Phase.IN_FLIGHT, Phase.AWAITING_RECEIPT)
 
     def doubtful(self, record_id: str) -> bool:
@@ -246,7 +246,7 @@ class PendingQueue:
         return bool(self._states.get(record_id, 0) & (_DOUBT | _TRIED))
 
     def lanes(self) -> list[Lane]:
-        """The lanes in which someone waits, the most urgent first."""
+        """The lanes in which ids wait, the most urgent first."""
         return [lane for lane in LANES if self._head(lane) is not None]
 
     @property
@@ -256,7 +256,7 @@ class PendingQueue:
 
     def waiting_in(self, lane: Lane) -> int:
         """How many wait in a lane."""
-        # Of a key that a Counter does not have it asks Python code.
+        # For a missing key a Counter calls a Python method, which is slower.
         return self._counts.get(_WAITS_IN[lane], 0)
 
     def count(self, lane: Lane, phase: Phase) -> int:
@@ -264,14 +264,14 @@ class PendingQueue:
         return self._counts.get(_IN_LANE[lane] | phase, 0)
 
     def pending(self, lane: Lane) -> int:
-        """How many ids a lane has, wherever they are."""
+        """How many ids a lane has, in every phase."""
         counts = self._counts
         return sum([counts.get(place, 0) for place in _ALL_IN[lane]])
 
     def oldest_pending(self, lane: Lane) -> int | None:
-        """When the oldest of a lane was accepted, in epoch seconds, wherever it is; None where there is none.
+        """When the oldest of a lane was accepted, in epoch seconds, in every phase; None if there is none.
 
-        For whoever looks, not for who decides: it goes through a lane's seconds.
+        For reports only: its cost grows with the number of distinct seconds in a lane.
         """
         return min(self._ages[lane], default=None)
 
@@ -291,7 +291,7 @@ class PendingQueue:
     # Inside.
 
     def _set(self, record_id: str, state: int | None) -> None:
-        """Every change of a state passes here, so that the counts are right."""
+        """All changes of a state are made here, so that the counts are right."""
         before = self._states.get(record_id)
         if before is not None:
             self._counts[before & _LANE_AND_PHASE] -= 1

@@ -1,6 +1,6 @@
 """Which purchases may go, and what the others wait for.
 
-Purchases are looked at ahead of their turn, lane by lane: those whose contact and products Connectif knows
+Purchases are checked ahead of their turn, lane by lane: those whose contact and products Connectif knows
 are ready, the others are blocked until the last of what they miss is settled. So it is known for how long the
 ready ones will keep the budget busy, and the import that makes the next ones ready can start just in time.
 """
@@ -18,12 +18,12 @@ from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
 from pipeline.records import RecordKind
 
-#: Purchases looked at for one decision, and purchases of a lane that may be blocked at once.
+#: Purchases checked for one decision, and purchases of a lane that may be blocked at once.
 AT_ONCE, BLOCKED = 100, 5_000
-#: A heap is swept once it is this much longer than twice what is ready.
+#: Stale entries are dropped from a heap once it is this much longer than twice what is ready.
 SWEEP = 64
-#: Seconds a purchase waits for a contact or product nobody has announced yet (topics are read side by
-#: side); less where it is announced meanwhile.
+#: Seconds a purchase waits for a contact or product without a record so far (topics are read side by side);
+#: less if the record comes meanwhile.
 GRACE = 2.0
 
 
@@ -34,7 +34,7 @@ class PurchaseReadiness:
         index: what waits.
         needs: the contact and products of a purchase.
         was_sent: whether a key was ever sent to Connectif.
-        delay: keeps a purchase away until a moment.
+        delay: holds a purchase until a moment.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class PurchaseReadiness:
         #: What each blocked one waits for; per lane, the longest blocked first.
         self._missing: dict[Lane, dict[str, set[Key]]] = {lane: {} for lane in LANES}
         self._blocked_by: dict[Key, dict[str, None]] = {}
-        #: Of those accepted ahead of our clock, when they were first seen to wait for nobody announced.
+        #: Of those accepted ahead of our clock, when they were first seen to wait for a record yet to come.
         self._seen: dict[str, float] = {}
-        #: What nobody has announced yet -> the purchases kept away for it; and the other way round.
+        #: Key without a record yet -> the purchases that wait for it; and purchase -> those keys.
         self._unannounced: dict[Key, dict[str, None]] = {}
         self._kept_away: dict[str, Sequence[Key]] = {}
 
@@ -156,7 +156,7 @@ class PurchaseReadiness:
                     self._make_ready(purchase)
 
     def announced(self, now: float) -> None:
-        """Whoever is kept away for a contact or product that has come in since is looked at again now."""
+        """Check again the purchases that waited for a contact or product that has come in since."""
         for kind in (RecordKind.CONTACT, RecordKind.PRODUCT):
             for record_id in self._index[kind].came():
                 for purchase in list(self._unannounced.get(Key(kind, record_id), ())):
@@ -165,7 +165,7 @@ class PurchaseReadiness:
                         self._delay(Key(RecordKind.PURCHASE, purchase), now)
 
     def refused(self, purchase: str, needs: Sequence[Key]) -> None:
-        """One in flight was refused for want of these, which wait themselves: it is blocked by them."""
+        """One in flight was refused as these are missing, which are pending: it is blocked by them."""
         self._queue.hold(purchase)
         if self._queue.phase(purchase) is Phase.HELD:
             self._block(purchase, needs)
@@ -188,7 +188,7 @@ class PurchaseReadiness:
         self._back(purchase)
         missing, unknown = list[Key](), list[Key]()
         for key in self._needs(purchase):
-            # One that Connectif has heard of may have newer data waiting: that holds up no purchase.
+            # One that was sent before may have newer data waiting: that holds up no purchase.
             if self._was_sent(key):
                 continue
             if key.id in self._index[key.kind]:
@@ -212,7 +212,7 @@ class PurchaseReadiness:
             self._index[key.kind].expect(key.id)
 
     def _back(self, purchase: str) -> None:
-        """It is not kept away any more."""
+        """It is not held any more."""
         for key in self._kept_away.pop(purchase, ()):
             waiting = self._unannounced[key]
             waiting.pop(purchase, None)

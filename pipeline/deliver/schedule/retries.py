@@ -1,10 +1,10 @@
-"""What was tried in vain for a record: for its back-off, and for whoever asks why it waits."""
+"""Failed attempts for a record: for its back-off, and for `explain`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Characters of an answer's words that are kept for each record.
+#: Characters of an answer's message that are kept for each record.
 WORDS = 200
 
 
@@ -16,7 +16,7 @@ class Retries:
         count: how many.
         since: when the first ended, in epoch seconds.
         last: when the last ended.
-        words: what the last one came to.
+        words: the result of the last one.
     """
 
     count: int

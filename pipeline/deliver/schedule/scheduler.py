@@ -2,7 +2,7 @@
 
 Lane by lane (`lanes`), within a lane the oldest first, a purchase after the contact and products it needs.
 Contacts and products go one by one where what waits can go before an import would be finished; where the
-budget is short they go by import, made just in time: when the purchases that are ready will soon be gone, or
+budget is short they go by import, made just in time: when the purchases that are ready will soon be sent, or
 when something has waited as long as it may. Why that is near the best there is: docs/adr/0007.
 """
 
@@ -43,17 +43,17 @@ from pipeline.records import RecordKind
 CONTACT, PRODUCT, PURCHASE, COUPON = RecordKind
 #: By this share of a window an import is started before it is needed.
 MARGIN = 1 / 30
-#: Purchases of a lane looked at ahead, at most.
+#: Purchases of a lane checked ahead, at most.
 AHEAD = 200
 #: A slower lane's rows may wait so many times longer for an import than the live lane's.
 PATIENT = 10
 #: Windows a slower lane's import may take: a live order may come to need one of its rows.
 SPAN = 1.0
-#: Seconds by which acceptance may lie ahead of a clock that was not set.
+#: Seconds by which acceptance may lie ahead of a clock that was not set back.
 CLOCK_SET = 1.0
-#: Share of the free slots that may be spent on freshness: more may be on its way than is here.
+#: Share of the free slots that may be spent on freshness: more live records may follow.
 SPENT = 0.5
-#: Another look after this share of a window, where nothing but time has to pass.
+#: Check again after this share of a window, if nothing but time has to pass.
 LOOK = 1 / 60
 
 
@@ -191,7 +191,7 @@ class Scheduler:
         self.purchases.settled(key)
 
     def delays(self) -> Iterator[tuple[Key, float]]:
-        """The ids that are kept away for a while, each with the moment of its return."""
+        """The ids that are delayed, each with the moment of its return."""
         for until, number, key, _ in self._later:
             if self._delayed.get(key) == number:
                 yield key, until
@@ -229,7 +229,7 @@ class Scheduler:
             if load <= slots:
                 return made(Rule.FITS)
         under_way = self.imports.rows(kind, lane)
-        if rows < under_way:  # the next one will be larger: that way their number stays small
+        if rows < under_way:  # the next one will be larger: so their number stays small
             return made(Rule.GATHERS, Method.WAIT, under_way=under_way)
         ahead = self.ahead(kind, rows)
         self.purchases.look(lane, now, wall, ahead=ahead)
@@ -309,7 +309,7 @@ class Scheduler:
         return None
 
     def _single(self, lane: Lane) -> Send | None:
-        """What an import could not tell."""
+        """A record that an import cannot express."""
         singles = self._singles[lane]
         for _ in range(len(singles)):
             key = singles.popleft()

@@ -20,7 +20,7 @@ from pipeline.deliver.state.key import Key
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
 
-#: Two moments that floats cannot tell apart must not hold the clock still.
+#: The least step of the clock: floats cannot distinguish closer moments.
 TICK = 1e-3
 
 
@@ -100,7 +100,7 @@ class Simulation:
         self._take_over()
 
     def step(self, until: float = math.inf) -> SimulatedCall | None:
-        """Make the next call, or else go on to the next answer, or to `until`; a call, if one was made."""
+        """Make the next call, or else advance to the next answer, or to `until`; returns the call made."""
         wait = self._limiter.wait(self.now)
         if self._going_on:
             if wait <= 0:
@@ -118,7 +118,7 @@ class Simulation:
         return None
 
     def _take_over(self) -> None:
-        """Calls and looks that are under way at the beginning have their answers after a call's time."""
+        """Calls and polls in flight at the beginning are answered after the duration of a call."""
         for call in list(self._limiter.state.in_flight):
             self._await(call, Idle(self.now), left=0)
         for job in self._scheduler.imports.under_way():

@@ -1,4 +1,4 @@
-"""One account's delivery: asks the scheduler what is next, makes the calls, writes down how each ended."""
+"""One account's delivery: asks the scheduler what is next, makes the calls, writes receipts."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from pipeline.deliver.state.purchase_parts import contact_of, products_of
 from pipeline.deliver.state.states import ContactState, PurchaseState
 from pipeline.records import Outcome, Receipt, RecordKind
 
-#: Answers that make no sense are asked for again this often at least, however long ago the first was.
+#: A record is sent this often at least before unusable answers make it a dead letter.
 SENSELESS = 5
-#: Seconds calls may take to end when the account's delivery is to stop.
+#: Seconds that calls in flight may take when the account's delivery stops.
 STOP_GRACE = 10.0
 
 
@@ -52,7 +52,7 @@ class Outbox(Protocol):
     """Where endings are written: receipts, and dead letters for what was refused."""
 
     def write(self, place: AccountPartition, endings: Sequence[EndedRecord]) -> None:
-        """Take them; while this process lives they cannot be lost."""
+        """Queue endings to be written; they are written unless the process ends first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class AccountDelivery:
         account: its name.
         settings: the stage's.
         deps: see there.
-        known: whether calls may have been made before this process, by it or by another worker.
+        known: whether calls may have been made for the account before, by this worker or another one.
     """
 
     def __init__(
@@ -111,22 +111,22 @@ class AccountDelivery:
             end=self._end,
         )
         self.retries: dict[Key, Retries] = {}
-        #: Answers that can only be the record's own fault: how many, when the first came, and how many
-        #: purchases had been sent by the last; those that say that Connectif is away are counted apart.
+        #: Unusable answers to a record: how many, when the first came, and how many purchases had been sent
+        #: by the last; those that say that Connectif is unavailable are counted apart.
         self._senseless: dict[tuple[Key, bool], tuple[int, float, int]] = {}
         self._purchases_sent = 0
-        #: Of purchases that are not told yet.
+        #: Of purchases that are not sent yet.
         self._progress: dict[Key, SyncProgress] = {}
         self._stopping = asyncio.Event()
         self._known = known
 
     def ready(self) -> None:
-        """Before each `run`: a `stop` from here on ends it, even one that comes before its first step."""
+        """Call before each `run`: a `stop` from here on ends it, even one before its first step."""
         self._stopping.clear()
         self.admission.open()
 
     async def run(self) -> None:
-        """Deliver until `stop`; an unexpected exception ends it and everything under way."""
+        """Deliver until `stop`; an unexpected exception ends it and all tasks in flight."""
         if self._known:
             imported = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.COUPON)
             self.scheduler.imports.doubt(imported, self.now())
@@ -143,7 +143,7 @@ class AccountDelivery:
                 task.cancel()
 
     def stop(self) -> None:
-        """Start nothing more; `run` returns once what is under way has ended, or was called off."""
+        """Start nothing more; `run` returns once the tasks in flight have ended or were cancelled."""
         self._stopping.set()
         self.admission.close()
 
@@ -252,7 +252,7 @@ class AccountDelivery:
                 if isinstance(result, Ending):
                     return _complete(result, waiting, permit, tuple(dict.fromkeys(progress.repaired)))
             case _:
-                raise TypeError(f"a {key.kind} cannot be told by calls of its own: {type(command).__name__}")
+                raise TypeError(f"a {key.kind} cannot be sent by calls of its own: {type(command).__name__}")
         return _complete(result, waiting, permit) if isinstance(result, Ending) else result
 
     def _conclude(self, key: Key, waiting: Waiting, result: Result) -> None:
@@ -272,10 +272,10 @@ class AccountDelivery:
                 self._end([(key, waiting, result)])
 
     def _hopeless(self, key: Key, sign: Sign) -> bool:
-        """Whether another answer of no sense is one too many; the account's troubles are not counted.
+        """Whether to give a record up after another unusable answer; failures of the account do not count.
 
-        That Connectif is away is the account's trouble, unless other purchases were sent meanwhile. Of a
-        contact or product it would not be known what Connectif holds then: they are tried for ever.
+        That Connectif is unavailable is a failure of the account, unless other purchases were sent
+        meanwhile. Contacts and products are retried for ever, as what Connectif holds of them is unknown.
         """
         away = sign is not Sign.WELL
         if away and key.kind is not RecordKind.PURCHASE:
@@ -289,13 +289,13 @@ class AccountDelivery:
         return before >= SENSELESS and self.now() - since >= longest
 
     def _ended(self, key: Key) -> None:
-        """A version of it is dealt with: the next one begins anew."""
+        """A version has ended: forget its retries."""
         self.retries.pop(key, None)
         for away in (True, False):
             self._senseless.pop((key, away), None)
 
     def _delay(self, key: Key, result: Retry) -> None:
-        """Full jitter on an exponential back-off of the record's own: one bad record holds up no other."""
+        """Exponential back-off with full jitter per record: one bad record holds up no other."""
         words = result.detail or result.reason or result.sign.value
         tries = self.retries[key] = Retries.after(self.retries.get(key), words, self.wall())
         longest = min(self._settings.retry_max, self._settings.retry_min * 2.0 ** min(tries.count, 30))
@@ -306,12 +306,12 @@ class AccountDelivery:
     # Endings.
 
     def _end(self, endings: Sequence[EndedRecord]) -> None:
-        """Write endings down; from here on the records wait for their receipts to be read back."""
+        """Write endings; from here on the records wait for their receipts to be read back."""
         for key, _, ending in endings:
             self._ended(key)
             self._contacts.ended(key)
             if key.kind is RecordKind.COUPON:
-                continue  # a set that has its codes already says nothing of the account's health
+                continue  # a set that has the code already says nothing of the account's health
             if ending.outcome is Outcome.DELIVERED:
                 self._purchases_sent += key.kind is RecordKind.PURCHASE
                 self.admission.health.delivered(key.kind)
@@ -337,7 +337,7 @@ class AccountDelivery:
         return waiting is not None and self._asks_first(key, waiting, self._command_for(key, waiting))
 
     def _asks_first(self, key: Key, waiting: Waiting, command: Command) -> bool:
-        """Whether Connectif is to be asked before the command is carried out."""
+        """Whether consent must be read from Connectif before the command is carried out."""
         if key.kind is not RecordKind.CONTACT:
             return False
         return self._contacts.asks(key, waiting, command) and self._contacts.known(key, waiting) is None
@@ -356,7 +356,7 @@ class AccountDelivery:
 
 
 def _why(kind: RecordKind, ending: Ending) -> str:
-    """For logs: Connectif's own words may tell more of people than what the call sent."""
+    """For logs: Connectif's messages may hold more personal data than the call sent."""
     status = "" if ending.status is None else f", {ending.status}"
     return f"{kind} {ending.reason}{status}"
 

@@ -1,4 +1,4 @@
-"""The accounts of one worker: made as partitions come, run side by side, put away as partitions go."""
+"""The accounts of one worker: opened, run concurrently, and closed with their partitions."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ S = TypeVar("S", bound=Step)
 
 @dataclass(frozen=True, slots=True)
 class ManagerDependencies(Generic[S]):
-    """What the deliveries get from outside.
+    """The dependencies of all account deliveries.
 
     Attributes:
         worker: this worker's name, the same after a restart.
         directory: of the call journals; persists.
         committer: makes and confirms steps.
         receipt_writer: puts endings into a step, as receipts and dead letters.
-        fatal: called with an exception nobody expected.
-        heard: called with each call: account, route, what it was for, answer, seconds.
+        fatal: called with an unexpected exception.
+        heard: called with each call: account, route, purpose, answer, seconds.
         wall: epoch seconds.
         random: uniform in [0, 1).
         transport: where calls go; None is the network.
@@ -84,11 +84,10 @@ class AccountManager(Generic[S]):
     # Partitions.
 
     async def open(self, partition_state: PartitionState) -> None:
-        """A partition's receipts are all read back: its accounts can be delivered to.
+        """Open a partition's accounts, once all its receipts are read back.
 
-        The calls made before this process count: those that the last caller recorded, or those in the
-        journal where that was this worker, else a whole window's. An account that nobody ever delivered to
-        starts at once.
+        Calls made before this process count: those that the last caller recorded, or those in the journal
+        if that was this worker, else a whole window. An account without a last caller starts at once.
         """
         self._partition_states[partition_state.partition] = partition_state
         with self._deps.committer.begin() as step:
@@ -112,10 +111,10 @@ class AccountManager(Generic[S]):
             account.task = asyncio.create_task(self._run(account), name=f"deliver {name}")
 
     async def pause(self, *, leave: bool = True) -> None:
-        """Stop delivering; returns once every call has ended or was called off.
+        """Stop delivering; returns once every call has ended or was cancelled.
 
         Args:
-            leave: whether the next caller is to know which calls were made; only where there is none yet.
+            leave: whether to record the last window's calls for the next caller; only while there is none.
         """
         for account in self._accounts.values():
             account.delivery.stop()
@@ -130,11 +129,11 @@ class AccountManager(Generic[S]):
             await self._mark([name for name in self._accounts if not self._has_left(name)], left=True)
 
     async def close(self, partitions: Sequence[int], *, moved: bool) -> None:
-        """Put away the accounts of these partitions, after a pause.
+        """Close the accounts of these partitions, after a pause.
 
         Args:
             partitions: their numbers.
-            moved: whether another worker goes on with them, whose calls our journals will not have.
+            moved: whether another worker takes them over: its calls will not be in our journals.
         """
         for name in [name for name in self._accounts if self._partition(name) in partitions]:
             account = self._accounts.pop(name)
@@ -179,7 +178,7 @@ class AccountManager(Generic[S]):
     # Inside.
 
     async def _mark(self, names: Sequence[str], *, left: bool) -> None:
-        """Write down that these accounts are ours, or that we have left them and with which calls."""
+        """Record that this worker makes these accounts' calls, or has stopped and with which calls."""
         if not names:
             return
         wall = self._deps.wall()
@@ -225,7 +224,7 @@ class AccountManager(Generic[S]):
         return _OpenAccount(delivery, client, journal)
 
     def _count_before(self, last_caller: LastCaller | None, journal: Journal, budget: Limiter) -> None:
-        """Take slots for calls made before; in the journal too, as we may be killed the next moment."""
+        """Reserve slots for calls made before; also in the journal, as this worker may be killed next."""
         if last_caller is None:
             return
         now, wall = asyncio.get_running_loop().time(), self._deps.wall()
@@ -247,7 +246,7 @@ class AccountManager(Generic[S]):
     async def _run(self, account: _OpenAccount) -> None:
         try:
             await account.delivery.run()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the worker must not go on as if delivered
+        except Exception as error:  # noqa: BLE001 - after any error the worker must not continue as if delivered
             self._deps.fatal(error)
 
     def _partition(self, account: str) -> int:
@@ -255,7 +254,7 @@ class AccountManager(Generic[S]):
 
 
 class _Outbox(Generic[S]):
-    """Writes endings as steps; what comes while one is being handed over goes with the next."""
+    """Writes endings as steps; those that come while one is submitted go with the next."""
 
     def __init__(self, deps: ManagerDependencies[S]) -> None:
         self._deps = deps
@@ -269,7 +268,7 @@ class _Outbox(Generic[S]):
                 self._task = asyncio.create_task(self._hand_over(), name="endings")
 
     async def empty(self) -> None:
-        """Return once everything is handed over."""
+        """Return once everything is submitted."""
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
 

@@ -1,4 +1,4 @@
-"""Every call of an account passes here: the budget, the journal, the account's health, the calls at once."""
+"""Every call of an account is admitted here: by limit, health and concurrency, and written to the journal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from pipeline.deliver.send.health import Health, Sign, of_its_size, sign_of
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Observation
 
-#: What calls are for, as metric labels: sending records, or again without fields that were refused; asking
-#: whether people have withdrawn.
+#: Purposes of calls, as metric labels: sending a record, or again without refused fields; reading consent.
 TELL, WITHOUT, CONSENT = "tell", "without", "consent"
-#: Looking at imports, or at what Connectif holds; making again what it has lost; looking at coupon sets.
+#: Polling imports; reading a purchase to compare it; repairs; counters of coupon sets.
 LOOK, COMPARE, REPAIR, STOCK = "look", "compare", "repair", "stock"
 
 
 class CallJournal(Protocol):
-    """Where calls are written down before they are made; `journal.Journal` is one."""
+    """Where calls are recorded before they are made; `journal.Journal` is one."""
 
     def started(self, wall: float) -> int:
         """A call is about to be made; returns what `answered` needs."""
@@ -32,11 +31,11 @@ class CallJournal(Protocol):
 
 
 class ServerLimits:
-    """Reports once each word of the server's that leaves fewer calls than the settings do.
+    """Reports each lower limit of the server once.
 
     Args:
-        notify: of a limit per window, or of seconds to stay away that are longer than is obeyed; the other
-            is None.
+        notify: called with a limit per window, or with a `Retry-After` that is longer than is obeyed, in
+            seconds; the other is None.
     """
 
     def __init__(
@@ -63,12 +62,12 @@ class AdmissionControl:
 
     Args:
         budget: the limit.
-        health: whether calls make sense.
+        health: whether calls may be made at all.
         call_journal: survives the process.
         wall: epoch seconds.
         at_once: the most tasks at a time.
-        heard: called with each answer: route, what the call was for, answer, seconds it took.
-        slowed: called with a server's word that leaves fewer calls than the settings do; see `ServerLimits`.
+        heard: called with each answer: route, purpose, answer, seconds it took.
+        slowed: called with a limit of the server that is lower than the settings'; see `ServerLimits`.
 
     Attributes:
         call_failures: whether calls fail, since when and why.
@@ -95,7 +94,7 @@ class AdmissionControl:
         self._wall = wall
         self.at_once = at_once
         self._heard = heard
-        self._passes = 0
+        self._permits = 0
         self._queue = 0
         self._closed = False
 
@@ -104,23 +103,23 @@ class AdmissionControl:
         self._closed = False
 
     def close(self) -> None:
-        """No call starts any more: tasks that wait for one are called off."""
+        """No call starts any more: tasks that wait for one are cancelled."""
         self._closed = True
         self.notifier.notify()
 
     def wait(self, now: float) -> float:
         """Seconds until a new task may start; infinity: not before something changes."""
-        if self._passes >= self.at_once or self._queue:
+        if self._permits >= self.at_once or self._queue:
             return math.inf
         return self._wait_for_call(now)
 
     def enter(self, now: float) -> Permit:
         """Start a task, with a slot of the limit for its first call."""
-        self._passes += 1
+        self._permits += 1
         return Permit(self, self.budget.start(now))
 
     def used(self) -> int:
-        """Places of the budget that are taken now."""
+        """Slots taken now."""
         return self.budget.used(asyncio.get_running_loop().time())
 
     def _wait_for_call(self, now: float) -> float:
@@ -178,7 +177,7 @@ class AdmissionControl:
         size: int,
     ) -> None:
         if answer is None:
-            self.budget.finish(slot, now)  # cancelled: it may have been counted, and says nothing
+            self.budget.finish(slot, now)  # cancelled: the server may have counted it
             return
         sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
         if size and of_its_size(answer, size):
@@ -195,13 +194,13 @@ class AdmissionControl:
         """Wait; another task may start meanwhile."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        self._passes -= 1
+        self._permits -= 1
         self.notifier.notify()
         try:
             while (left := end - loop.time()) > 0 and not self._closed:
                 await self.notifier.wait(left)
         finally:
-            self._passes += 1
+            self._permits += 1
         if self._closed:
             raise asyncio.CancelledError
 
@@ -209,15 +208,15 @@ class AdmissionControl:
         """A task has ended; an unused slot is free again."""
         if slot is not None:
             self.budget.cancel(slot)
-        self._passes -= 1
+        self._permits -= 1
         self.notifier.notify()
 
 
 class Permit:
-    """One task's right to make calls, one after the other. `calls` counts them."""
+    """The right of one task to make calls, one after the other. `calls` counts them."""
 
     def __init__(self, admission: AdmissionControl, slot: int) -> None:
-        self._gate = admission
+        self._admission = admission
         self._slot: int | None = slot
         self._open = True
         self.calls = 0
@@ -237,23 +236,23 @@ class Permit:
             route: of the API, as a metric label.
             make: sends it.
             may_be_absent: whether a 404 is an answer to it.
-            size: bytes of the file it sends: that may be all that is wrong.
+            size: bytes of the file it sends: a failure may be due to it.
             purpose: as a metric label.
         """
-        slot = await self._gate.slot() if self._slot is None else self._slot
+        slot = await self._admission.slot() if self._slot is None else self._slot
         self._slot = None
         self.calls += 1
-        return await self._gate.call(
+        return await self._admission.call(
             slot, route, make, may_be_absent=may_be_absent, size=size, purpose=purpose
         )
 
     async def pause(self, seconds: float) -> None:
-        """Wait without keeping others from starting; called off where no call may start any more."""
-        await self._gate.pause(seconds)
+        """Wait while other tasks may start; cancelled if no call may start any more."""
+        await self._admission.pause(seconds)
 
     def leave(self) -> None:
         """The task makes no more calls; harmless when repeated."""
         if self._open:
             self._open = False
-            self._gate.left(self._slot)
+            self._admission.left(self._slot)
             self._slot = None

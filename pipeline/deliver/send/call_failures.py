@@ -1,4 +1,4 @@
-"""Whether calls to Connectif fail, since when and why: the one place that knows it of an account.
+"""Whether an account's calls to Connectif fail, since when and why.
 
 Pure: moments are passed in. One failure is none: calls fail now and then. What fails twice in a row on one
 route fails, whatever succeeds on others; and what fails on all of them is over with the first success on any.
@@ -22,28 +22,28 @@ _SENTENCES = {
     Cause.TIMEOUT: "it does not answer in time",
     Cause.UNREACHABLE: "no connection to it can be made",
     Cause.UNKNOWN_HOST: "its name cannot be resolved (DNS)",
-    Cause.CERTIFICATE: "its certificate is not valid: look at the clock of this machine, its certificate "
+    Cause.CERTIFICATE: "its certificate is not valid: check the clock of this machine, its certificate "
     "authorities, base_url, and a proxy that opens TLS",
     Cause.PROXY: "the proxy in front of us does not let us through",
     Cause.BROKEN: "connections to it break",
     Cause.SERVER_ERROR: "it answers with an error of its own",
-    Cause.FOREIGN: "something else answers in its place, such as a proxy or a page for maintenance",
+    Cause.FOREIGN: "something else answers instead of it, such as a proxy or a maintenance page",
     Cause.TOO_LARGE: "its answers are larger than any of its own",
-    WRONG_ADDRESS: "its routes are not there: look at base_url",
+    WRONG_ADDRESS: "its routes are not there: check base_url",
     AnswerKind.UNAUTHORISED: "it does not accept the API key",
     AnswerKind.FORBIDDEN: "it refuses the account, or the API key lacks a permission",
 }
-#: These stop the account, which is said where that is decided.
+#: These stop the account, which `health` reports.
 REFUSED = (AnswerKind.UNAUTHORISED.value, AnswerKind.FORBIDDEN.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """What is the matter with an account's calls.
+    """Why an account's calls fail.
 
     Attributes:
         cause: a label: a `Cause` of the last answer, `wrong_address`, `unauthorised` or `forbidden`.
-        words: the last failure itself, such as `503; a web page`.
+        words: the last failure, such as `503; a web page`.
         since: when the first failed, in epoch seconds.
         routes: of the API that fail, by the labels of the metrics.
     """
@@ -113,7 +113,7 @@ class CallFailures:
             self._routes[route] = _Route(started, wall, cause, answer.detail, failures)
             return
         known.cause, known.words = cause, answer.detail
-        if started > known.last:  # else it went out with the one before, and says nothing new
+        if started > known.last:  # else it started before the last failure, and adds nothing
             known.failures += 1
         known.alone |= known.others_work
         known.last, known.others_work = wall, False

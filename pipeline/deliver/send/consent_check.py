@@ -1,4 +1,4 @@
-"""Contacts that go by import: whose consent is asked for first, and what is left out of their rows."""
+"""Contacts that go by import: whose consent is read first, and what is left out of their rows."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Asking:
         self._imports = scheduler.imports
         self._client = client
         self._contacts = contacts
-        #: Of people whose row was decided by what Connectif knows: what it leaves out, and why.
+        #: People whose row depends on Connectif's consent: what it leaves out, and why.
         self._decided: dict[str, ConsentDecision] = {}
 
     def diff(self, key: Key, waiting: Waiting) -> Command | None:
-        """What a row is to send; None where Connectif is to be asked first."""
+        """The command for a row; None if consent must be read from Connectif first."""
         command = self._partition_state.diff(
             self._account, key, waiting, self._partition_state.last_sent(self._account, key)
         )
@@ -68,7 +68,7 @@ class Asking:
         return Unchanged(decision.note) if decision.tells_nothing(said) else decision.command
 
     def unsubscribes(self, key: Key) -> bool:
-        """Whether a row takes a `subscribed` back that Connectif was sent against a withdrawal it knows."""
+        """Whether a row undoes a `subscribed` that was sent against a withdrawal in Connectif."""
         decision = self._decided.get(key.id) if key.kind is RecordKind.CONTACT else None
         fields = decision.command.fields if decision and isinstance(decision.command, PutContact) else None
         return (fields or {}).get("newsletter") == UNSUBSCRIBED
@@ -79,9 +79,9 @@ class Asking:
         return ending if decision is None else decision.on(ending)
 
     def set_aside(self, kind: RecordKind, batch: ImportBatch, people: Sequence[str]) -> bool:
-        """Hold people until Connectif was asked; whether the caller is to ask, by `ask`.
+        """Hold people until their consent was read; returns whether the caller must do so, by `ask`.
 
-        A few go singly: then each is asked for.
+        A few people go singly: then each one's consent is read.
         """
         if not people:
             return False
@@ -105,12 +105,12 @@ class Asking:
         return self._contacts.withdrawals.worth(people, asyncio.get_running_loop().time())
 
     async def ask(self, permit: Permit) -> None:
-        """Ask who has withdrawn; whoever waits for that goes on, whatever comes of it."""
+        """Read who has withdrawn; whatever the result, the people held for it are released."""
         try:
             await self._contacts.withdrawals.ask(self._client, permit)
         finally:
             self.over()
 
     def over(self) -> None:
-        """Nobody asks any more."""
+        """No export is running any more."""
         self._imports.asking = False

@@ -1,7 +1,7 @@
-"""Who has withdrawn, asked of everybody at once: an export of the account's contacts, for a while.
+"""Who has withdrawn, read for all contacts at once: an export that counts for a while.
 
 Thousands of people cost a few calls that way, where each would cost one. Column names of exports are not
-documented: a file without those that the API's contacts have says nothing, and people are asked for singly.
+documented: a file without those of the API's contacts is unusable, and consent is read one by one.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from pipeline.deliver.state.consent import DATE, NOBODY, STATUS, UNSUBSCRIBED, S
 
 log = logging.getLogger(__name__)
 
-#: From so many people on an export costs fewer calls than they would one by one.
+#: From this many people on an export costs fewer calls than reading them one by one.
 WORTH = 10
-#: Seconds to the first look at an export, the least between two, and after which it is given up.
+#: Seconds to the first poll of an export, the least between two, and after which it is given up.
 FIRST_LOOK, SHORTEST, LONGEST = 10.0, 5.0, 1_800.0
-#: Seconds without another one after an export that came to nothing.
+#: Seconds until another export after one that failed.
 PAUSE = 600.0
-#: Rows read before others get their turn, and characters of one file.
+#: Rows read before other tasks run, and characters of one file.
 CHUNK, MAX_CHARACTERS = 2_000, 4_000_000_000
-#: People who withdrew that are kept, and characters of a person's row.
+#: Most withdrawals kept, and most characters of a row.
 MOST, ROW_MAX = 2_000_000, 1_000_000
 EMAIL, EXTERNAL_ID = "_email", "_externalId"
 
 
-class Unusable(Exception):  # noqa: N818 - not an error: people are asked for one by one
-    """An export that says nothing; the text says why."""
+class Unusable(Exception):  # noqa: N818 - not an error: consent is then read one by one
+    """An export that cannot be used; the message says why."""
 
 
 class Withdrawals:
@@ -53,23 +53,23 @@ class Withdrawals:
         self._account = account
         self._fresh = fresh
         self._read_at = self._not_before = -math.inf
-        #: By column and key: everybody who ever withdrew. All others of the columns read did not.
+        #: By column and key: everybody who ever withdrew. All other keys of these columns did not.
         self._left: dict[tuple[str, str], Said] = {}
         self._columns: frozenset[str] = frozenset()
 
     def said(self, key: str, now: float, *, by_email: bool) -> Said | None:
-        """What the last export says of a person; None where it does not count, or any more."""
+        """A person's consent in the last export; None if it has none or is too old."""
         column = EMAIL if by_email else EXTERNAL_ID
         if now - self._read_at > self._fresh or column not in self._columns:
             return None
         return self._left.get((column, key.casefold()), NOBODY)
 
     def worth(self, people: int, now: float) -> bool:
-        """Whether so many people are asked for by an export."""
+        """Whether an export is made for this many people."""
         return people >= WORTH and self._fresh > 0 and now >= self._not_before
 
     async def ask(self, client: ConnectifClient, permit: Permit) -> None:
-        """Make an export and read it; where that comes to nothing, none is made for a while."""
+        """Make an export and read it; if that fails, none is made for a while."""
         try:
             self._left, self._columns = await _read(await _file(client, permit))
         except Unusable as reason:
@@ -110,18 +110,18 @@ async def _file(client: ConnectifClient, permit: Permit) -> bytes:
 
 
 async def _made(client: ConnectifClient) -> Answer:
-    """Without the right to export it is the export that is not to be had, and not the account."""
+    """A missing right to export makes the export unusable; it is no failure of the account."""
     answer = await client.create_contacts_export()
     return replace(answer, kind=AnswerKind.ABSENT) if answer.kind is AnswerKind.FORBIDDEN else answer
 
 
 async def _read(content: bytes) -> tuple[dict[tuple[str, str], Said], frozenset[str]]:
-    """Everybody who withdrew, and the key columns there are."""
+    """Everybody who withdrew, and the key columns of the file."""
     try:
         return await _people(content)
     except Unusable:
         raise
-    except Exception as error:  # whatever lies there: a file decides what goes wrong
+    except Exception as error:  # a file can raise anything
         raise Unusable(f"it cannot be read: {type(error).__name__}") from error
 
 
@@ -150,7 +150,7 @@ def _rows(content: bytes) -> Iterator[list[str]]:
         if not names or archive.getinfo(names[0]).file_size > MAX_CHARACTERS:
             raise Unusable("there is no file in it, or one too large")
         if archive.getinfo(names[0]).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Unusable("it is packed in an unusual way")  # others name the memory that they take
+            raise Unusable("its compression is not supported")  # others name the memory that they take
         with archive.open(names[0]) as raw:
             text = io.TextIOWrapper(raw, "utf-8-sig", errors="replace", newline="")
             yield from read_csv(text, ",", ROW_MAX)

@@ -43,10 +43,10 @@ from pipeline.records import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ConsentDecision:
-    """What is sent of a contact once Connectif was asked.
+    """What is sent of a contact once consent was read from Connectif.
 
     Attributes:
-        command: what is left to do.
+        command: what remains to be done.
         note: why its `subscribed` is left out; empty where it is sent.
         withdrawn_ms: when the person withdrew in Connectif, see `Receipt`.
     """
@@ -56,29 +56,29 @@ class ConsentDecision:
     withdrawn_ms: int | None = None
 
     def tells_nothing(self, said: Said) -> bool:
-        """Whether nothing is left to send of somebody whom Connectif, which said this, has already."""
+        """Whether nothing is left to send of a contact that Connectif has already."""
         return bool(self.note) and self.command == PutContact({}) and said is not NOBODY
 
     def on(self, ending: Ending) -> Ending:
-        """The ending, with what was left out on it, and what Connectif knows."""
+        """The ending, with a note of what was left out, and the withdrawal in Connectif."""
         if self.withdrawn_ms is None and not self.note:
             return ending  # most
         notes = (*ending.notes, self.note) if self.note else ending.notes
         withdrawn_ms = max(
             self.withdrawn_ms or 0, ending.withdrawn_ms or 0
-        )  # the answer may know a newer one
+        )  # the answer may show a newer one
         return replace(ending, notes=notes, withdrawn_ms=withdrawn_ms or None)
 
 
 @dataclass(slots=True)
-class _Kept:
-    """What earlier tasks came to know, for this version or one that it stands for.
+class _Findings:
+    """What earlier tasks found out, for this version or one merged into it.
 
     Attributes:
-        said: Connectif's word that kept `subscribed` back: after a deletion it says nothing more.
+        said: the consent in Connectif that kept `subscribed` back: after a deletion it cannot be read again.
         unsubscribing_ms: when the first call began that sent an unsubscription, epoch ms.
         refused: values it refused, by field.
-        words: with which it did.
+        words: Connectif's message.
     """
 
     said: Said | None = None
@@ -94,7 +94,7 @@ class ContactSync:
         account: its name.
         partition_state: its records.
         client: its API.
-        fresh: seconds within which `subscribed` is sent unasked.
+        fresh: seconds within which `subscribed` is sent without reading Connectif's consent.
         wall: epoch seconds.
     """
 
@@ -113,17 +113,17 @@ class ContactSync:
         self._fresh = fresh
         self._wall = wall
         self.withdrawals = Withdrawals(account, fresh)
-        self._kept: dict[Key, _Kept] = {}
+        self._kept: dict[Key, _Findings] = {}
 
     async def send(
         self, key: Key, waiting: Waiting, state: ContactState, command: PutContact, permit: Permit
     ) -> Result:
         """Write a contact, or delete it, or one after the other."""
-        task = _Errand(self, key, waiting, self._kept.setdefault(key, _Kept()), permit, state.by_email)
-        return await task.send(command)
+        findings = self._kept.setdefault(key, _Findings())
+        return await _ContactCalls(self, key, waiting, findings, permit, state.by_email).send(command)
 
     def ended(self, key: Key) -> None:
-        """It is dealt with: what was kept for it goes."""
+        """The record has ended: forget what was kept for it."""
         self._kept.pop(key, None)
 
     # Deciding.
@@ -146,7 +146,7 @@ class ContactSync:
         return not is_fresh(moment, waiting, self.now_ms(), self._fresh, doubtful=self._doubtful(key))
 
     def decide(self, key: Key, waiting: Waiting, said: Said) -> ConsentDecision:
-        """Judge a record by what Connectif said, and by what came in while it was asked."""
+        """Decide what is sent, by Connectif's consent and by what came in while it was read."""
         last_sent = self.last_sent(key)
         command = self._partition_state.diff(self._account, key, waiting, last_sent)
         moment = moment_of(last_sent, waiting, command)
@@ -197,13 +197,13 @@ class ContactSync:
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _ContactCalls:
     """One contact's."""
 
     contacts: ContactSync
     key: Key
     waiting: Waiting
-    kept: _Kept
+    kept: _Findings
     permit: Permit
     by_email: bool
 
@@ -290,8 +290,8 @@ class _Errand:
     async def _give_address(self, external_id: str) -> Retry | None:
         """Give a contact without an address, known by the shop's id alone, the one it has now.
 
-        One that has an address keeps it: that one may be somebody else's by now. So does one that Connectif
-        refuses it, where the address is a contact already: nothing makes one of two.
+        One that has an address keeps it, as it may be another person's by now. So does one whose new address
+        Connectif refuses because that is a contact already: two contacts cannot be merged.
         """
         client, spoken = self.contacts.client, contact_payload({"email": self.key.id})
         found = await self.permit.call(
@@ -310,7 +310,7 @@ class _Errand:
         return None if sign is Sign.WELL else Retry(sign, tried=True, detail=found.detail)
 
     async def _confirm(self, command: PutContact, said: Said, last_sent: Ending) -> Result:
-        """`subscribed` was sent, and the answer names a withdrawal nobody had heard of: that one counts."""
+        """`subscribed` was sent, and the answer shows a withdrawal that was not known: that one counts."""
         before = self.contacts.last_sent(self.key)
         moment = moment_of(before, self.waiting, command)
         if moment is None or said.withdrawn_ms is None:

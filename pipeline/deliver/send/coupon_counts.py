@@ -1,4 +1,4 @@
-"""The work of a coupon set that is kept filled: one call, and a log line where it matters."""
+"""Checks a coupon set that is kept filled: one call, and a log line if something changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORBIDDEN_STATUS = 403
 async def look(
     account: str, name: str, inventory: CouponInventory, client: ConnectifClient, permit: Permit
 ) -> None:
-    """Ask for a set's counters, and let codes go where it has become low."""
+    """Read a set's counters, and release codes if it has run low."""
     coupon_set, counters = inventory.sets[name], None
     before = (coupon_set.trouble, coupon_set.is_empty)
     try:
@@ -49,13 +49,13 @@ async def look(
 
 
 async def _get(client: ConnectifClient, set_id: str) -> Answer:
-    """Without the right to read sets, it is the set that is not served, and not the account."""
+    """A missing right to read sets affects the set only, not the account."""
     answer = await client.get_coupon_set(set_id)
     return replace(answer, kind=AnswerKind.ABSENT) if answer.kind is AnswerKind.FORBIDDEN else answer
 
 
 def _counters(answer: Answer) -> Counters | None:
-    """What an answer says of the set; None where it says nothing: the account has a trouble."""
+    """The set's counters in an answer; None if there are none, as calls of the account fail."""
     if answer.good:
         return read_counters(answer.body)
     if answer.kind is AnswerKind.ABSENT:

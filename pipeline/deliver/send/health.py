@@ -1,4 +1,4 @@
-"""Whether an account may be called at all: back-off while Connectif is away, a stop where it refuses us.
+"""Whether calls may be made for an account: back-off while Connectif is unavailable, a stop if it refuses us.
 
 Pure: clock and randomness are passed in. While anything is wrong, calls go one at a time.
 """
@@ -15,18 +15,18 @@ from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.records import RecordKind
 
-#: Seconds between looks at whether a refused account is let in again.
+#: Seconds between probes of an account that Connectif refuses.
 PROBE_EVERY = 60.0
 DEAD_IN_A_ROW = "dead_in_a_row"
 TOO_MANY_DEAD = "too_many_dead"
-#: Nothing but a start of the worker, after a look at the dead letters, ends these: a probe buries a record.
+#: Only a restart of the worker ends these, after a person read the dead letters: a probe would make another.
 ENDED_BY_RESTART = (DEAD_IN_A_ROW, TOO_MANY_DEAD)
 
 
 class Sign(enum.Enum):
-    """What an answer says of the account, whatever it says of the record.
+    """What an answer says about the account, apart from the record.
 
-    `NOTHING`: it may speak of a file's size alone.
+    `NOTHING`: it may be about the size of the file only.
     """
 
     WELL = "well"
@@ -36,24 +36,24 @@ class Sign(enum.Enum):
     AWAY = "away"
 
 
-#: The file is too large, by Connectif's word or a proxy's.
+#: The file is too large for Connectif or for a proxy.
 TOO_LARGE = 413
-#: A file of so many bytes takes no time to speak of on any uplink.
+#: A file up to this many bytes is sent at once on any uplink.
 QUICK = 20_000
 
 
 def of_its_size(answer: Answer, size: int) -> bool:
-    """Whether a file of so many bytes may have failed for its size: it took too long, or is too large."""
+    """Whether a file of `size` bytes may have failed for its size: it took too long, or is too large."""
     return answer.status == TOO_LARGE or (answer.kind is AnswerKind.TIMEOUT and size > QUICK)
 
 
 def sign_of(answer: Answer, *, may_be_absent: bool) -> Sign:
-    """Read an answer for the account's sake.
+    """What an answer says about the account.
 
     Args:
         answer: the answer.
-        may_be_absent: whether a 404 is an answer to this call; on a route that always exists it tells of a
-            wrong address, or of a proxy without its server.
+        may_be_absent: whether a 404 is a valid answer to this call; on a route that always exists it means a
+            wrong address, or a proxy without its server.
     """
     match answer.kind:
         case AnswerKind.LIMITED:
@@ -74,17 +74,17 @@ class Health:
     Args:
         settings: back-off bounds and the limits of dead letters.
         random: uniform in [0, 1).
-        last_sent: of each change of `stopped`: its value, and `detail`.
+        on_stopped: called with each change of `stopped`: its value, and `detail`.
 
     Attributes:
         stopped: why the account is stopped, as a metric label; empty while it is not.
-        detail: Connectif's words.
-        failure: of the last call that got no answer of Connectif's.
+        detail: Connectif's message.
+        failure: of the last call without an answer of Connectif's.
     """
 
     settings: DeliverSettings
     random: Callable[[], float]
-    last_sent: Callable[[str, str], None] = lambda _stopped, _detail: None
+    on_stopped: Callable[[str, str], None] = lambda _stopped, _detail: None
     stopped: str = ""
     detail: str = ""
     failure: str = ""
@@ -101,7 +101,7 @@ class Health:
 
     @property
     def careful(self) -> bool:
-        """Whether one call at a time is made, until one is answered well."""
+        """Whether calls are made one at a time, until one succeeds."""
         return self._careful
 
     def wait(self, now: float, in_flight: int) -> float:
@@ -131,7 +131,7 @@ class Health:
         self._endings[kind].append(False)
 
     def died(self, kind: RecordKind, detail: str) -> None:
-        """A record was refused for good; too many of a kind are a mistake of ours, not of theirs.
+        """A record was refused for good; too many of a kind point to a mistake here, not in the records.
 
         Args:
             kind: the record's.
@@ -150,7 +150,7 @@ class Health:
         changed = stopped != self.stopped
         self.stopped, self.detail = stopped, detail
         if changed:
-            self.last_sent(stopped, detail)
+            self.on_stopped(stopped, detail)
 
     def _fail(self, started: float, now: float) -> None:
         self._careful = True

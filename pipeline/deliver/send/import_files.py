@@ -23,14 +23,14 @@ class Group:
 
 @dataclass(slots=True)
 class Sorted:
-    """What became of the ids.
+    """The ids by what is done with them.
 
     Attributes:
         groups: rows by file, each with its id.
         singly: ids whose record no file can carry exactly.
         asked: ids of people of whom Connectif is to be asked first whether they have withdrawn.
         unchanged: records of which there is nothing to send, with the reason.
-        gone: ids that have no record any more.
+        gone: ids without a record by now.
     """
 
     groups: dict[Group, list[tuple[str, Row]]] = field(default_factory=dict)

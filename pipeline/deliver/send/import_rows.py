@@ -1,4 +1,4 @@
-"""Where the rows of imports go: to their receipts, to calls of their own, or into another file."""
+"""What is done with the rows of imports: a receipt, a call of its own, or another file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.deliver.state.entry import Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome, RecordKind
 
-#: Records read, or receipts written, before others get their turn.
+#: Records read, or receipts written, before other tasks run.
 CHUNK = 500
 #: A coupon's import that never says anything of its row is given up after so many.
 COUPON_TRIES = 10
@@ -34,7 +34,7 @@ class ImportRows:
         partition_state: its records.
         scheduler: its imports.
         asking: knows what Connectif was asked of people's consent.
-        end: writes endings down.
+        end: writes endings.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ImportRows:
         return Ending(Outcome.DEAD, "refused_row", detail)
 
     async def singly(self, kind: RecordKind, ids: Sequence[str], ending: Ending) -> None:
-        """By calls of their own, for an answer to each; coupons, which have none, end here."""
+        """Send rows by calls of their own, for an answer to each; coupons, which have none, end here."""
         if kind is not RecordKind.COUPON:
             self._scheduler.singly(kind, ids)
             return
@@ -114,18 +114,18 @@ class ImportRows:
             self.set_aside(kind, part)
 
     def set_aside(self, kind: RecordKind, batch: ImportBatch) -> None:
-        """Queue rows for another file; too few go by calls of their own."""
+        """Queue rows for another file; if they are too few, they go by calls of their own."""
         if self.too_few(kind, len(batch.ids)):
             self._scheduler.singly(kind, batch.ids)
         elif batch.ids:
             self._scheduler.batch(kind, batch)
 
     def too_few(self, kind: RecordKind, count: int) -> bool:
-        """Whether so many rows cost fewer calls one by one."""
+        """Whether this many rows cost fewer calls one by one."""
         return kind is not RecordKind.COUPON and count < self._scheduler.imports.worth(kind)
 
     def put_back(self, kind: RecordKind, batch: ImportBatch) -> None:
-        """Called off: what is not yet written down is sent again."""
+        """Cancelled: rows without a written ending are sent again."""
         queue = self._partition_state.index(self._account)[kind]
         left = [record_id for record_id in batch.ids if queue.phase(record_id) is Phase.IN_FLIGHT]
         self.mark_tried(kind, batch)
@@ -146,7 +146,7 @@ class ImportRows:
             await self.again(job.kind, part_of(job.batch, list(ids)), split=True)
 
     async def end_all(self, endings: Sequence[tuple[Key, Waiting, Ending]]) -> None:
-        """Write endings down, some at a time."""
+        """Write endings, some at a time."""
         for start in range(0, len(endings), CHUNK):
             self._end(endings[start : start + CHUNK])
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The work of imports: make a file, send it, look at it until it is finished, and settle every row."""
+"""Imports: make a file, send it, poll the job until it is finished, and settle every row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from pipeline.records import Outcome, RecordKind
 
 log = logging.getLogger(__name__)
 
-#: Pages of the list of imports that are read; the unfinished ones are new.
+#: Pages of the list of imports that are read: the unfinished ones are on the first pages.
 PAGES = 5
 #: Attempts at one error report.
 REPORT_TRIES = 3
@@ -54,7 +54,7 @@ class Importer:
         client: its API.
         contacts: what is sent of people.
         settings: sizes.
-        end: writes endings down.
+        end: writes endings.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Importer:
         self._size = FileSize(settings.import_max_bytes)
 
     async def send(self, kind: RecordKind, batch: ImportBatch, permit: Permit) -> None:
-        """Send as much of a batch as one file carries; the rest is for later files, or goes singly."""
+        """Send as much of a batch as one file holds; the rest goes into later files, or singly."""
         ask = False
         try:
             found = await self._sort(kind, batch.ids)
@@ -198,7 +198,7 @@ class Importer:
             await self._rows.singly(kind, batch.ids, ending)
 
     async def poll(self, job: ImportJob, permit: Permit) -> None:
-        """Look at an import; settle its rows once it is finished."""
+        """Poll an import; settle its rows once it is finished."""
         try:
             await self._poll(job, permit)
         except asyncio.CancelledError:
@@ -251,7 +251,7 @@ class Importer:
                 named = self._suspects(job, report, progress.errors or 0)
             elif job.retries < REPORT_TRIES:
                 job.retries += 1
-                self._imports.poll_again(job, self._now())  # each look gives a fresh address
+                self._imports.poll_again(job, self._now())  # each poll gives a fresh address
                 return
         self._imports.ended(job)
         if named is None:
@@ -270,7 +270,7 @@ class Importer:
         return named and {record_id for record_id, key in zip(ids, keys, strict=True) if key in named}
 
     async def list(self, permit: Permit) -> None:
-        """Look for imports of unknown content."""
+        """List imports of unknown content."""
         found: list[ImportProgress] = []
         link: str | None = None
         for _ in range(PAGES):
@@ -278,7 +278,7 @@ class Importer:
             answer = await permit.call("imports", page, purpose=LOOK)
             if not answer.good:
                 if link is None:
-                    return  # the next look is planned
+                    return  # the next poll is planned
                 # The unfinished ones are new: those on the first page are all there can be.
                 log.warning(
                     "account %s: the list of imports is read no further: %s",

@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 def stopped(account: str, reason: str, detail: str) -> None:
-    """Tell the operator that an account is stopped, and the way out, or that it goes on."""
+    """Log that an account is stopped and what to do about it, or that it continues."""
     if not reason:
         log.info("account %s: delivered to again", account)
     elif reason in ENDED_BY_RESTART:
         log.error(
             "account %s: stopped, too many records were refused (%s, the last: %s); see its dead letters, "
-            "and start this worker again to go on",
+            "and start this worker again to continue",
             account,
             reason,
             detail,
@@ -83,18 +83,18 @@ _WAYS_OUT = {
     ABSENT: "Connectif has no such set; correct set_id",
     FORBIDDEN: "the API key may not read coupon sets; give it that permission",
     NOT_MULTIPLE: "only sets of type multiple take codes; correct set_id",
-    UNREADABLE: "the answer makes no sense",
+    UNREADABLE: "the answer cannot be understood",
     CODES_REFUSED: "Connectif takes none of the codes; see its dead letters, and start this worker again "
-    "to go on",
+    "to continue",
 }
 
 
 def coupon_set(name: str, inventory: CouponSetInventory) -> str:
-    """How a set that is kept filled fares."""
+    """The state of a set that is kept filled."""
     if inventory.trouble:
         return f"coupon set {name} is not topped up ({inventory.trouble}): {_WAYS_OUT[inventory.trouble]}"
     if inventory.available is None:
-        return f"coupon set {name} was not looked at yet; {inventory.waiting:,} codes wait for it"
+        return f"coupon set {name} was not checked yet; {inventory.waiting:,} codes wait for it"
     if inventory.is_empty:
         return (
             f"coupon set {name} has {inventory.available:,} codes left and no more wait for it; add some by "

@@ -1,9 +1,9 @@
-"""A purchase's calls: POST, or DELETE and POST, with what Connectif has lost made again on the way.
+"""A purchase's calls: POST, or DELETE and POST, and repairs of contacts and products that Connectif has lost.
 
-There is no update, and no bulk. A repeat is answered 409, so a POST may be repeated whenever its answer was
-lost; that the purchase exists is then a success, unless another version of it may be what exists, or it was
-deleted: then it is read and compared. Where nothing of ours can be what exists, it is read as well: it counts
-once it was seen. What each correction costs, what a crash leaves: docs/corrections.md.
+There is no update, and no bulk. A repeated POST is answered 409, so it may be repeated when an answer was
+lost. A 409 is then a success, unless another version may exist or the purchase was deleted: then it is read
+and compared. If we cannot have sent what exists, it is read as well before it counts. What each correction
+costs and what a crash leaves: docs/corrections.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.records import Outcome, RecordKind
 
 #: A purchase lacks its contact once and its products once; more rounds mean something undoes the repair.
 REPAIRS = 4
-#: So often an id is found taken by nothing before it is believed: news of a deletion may be late.
+#: How often an id is found taken with nothing there before it is given up: a deletion may take effect late.
 ID_TRIES = 3
 
 
@@ -55,7 +55,7 @@ class PurchaseSync:
 
     Args:
         client: the account's.
-        permit: its pass.
+        permit: to make calls.
         index: what else waits.
         purchase: the purchase's id.
         body: the purchase; None where it is only deleted.
@@ -96,7 +96,7 @@ class PurchaseSync:
                 return await self._create(trigger=trigger, compare=compare)
 
     async def _create(self, *, trigger: bool, compare: bool) -> Result:
-        posted = await self._committer(trigger=trigger)
+        posted = await self._post(trigger=trigger)
         if not isinstance(posted, Answer):
             return posted
         if not _says_taken(posted):
@@ -108,7 +108,7 @@ class PurchaseSync:
         return await self._see(posted)
 
     async def _see(self, taken: Answer) -> Result:
-        """Somebody else has sent it, such as web tracking: what is there stays, if it is there."""
+        """Another program has sent it, such as web tracking: if it exists, it stays as it is."""
         answer = await self._read()
         if answer.kind is AnswerKind.ABSENT:
             return self._taken(taken)
@@ -117,11 +117,11 @@ class PurchaseSync:
         same = same_purchase(self._body, answer.body)
         if taken.good and same:
             return result_of(taken, "created")
-        detail = "" if same else "others have told of it, with other values, which stay"
+        detail = "" if same else "another program sent it with other values, which stay"
         return Ending(Outcome.DELIVERED, "already", detail, answer.status)
 
     async def _compare(self, taken: Answer | None = None) -> Result:
-        """Connectif may hold any version, or none: look. `taken` says that the id is."""
+        """Connectif may hold any version, or none: read it. `taken`: the answer that the id is taken."""
         answer = await self._read()
         if answer.kind is AnswerKind.ABSENT:
             return await self._post_anew("created") if taken is None else self._taken(taken)
@@ -142,7 +142,7 @@ class PurchaseSync:
         )
 
     def _taken(self, refusal: Answer) -> Result:
-        """The id is taken, and nothing is there: it cannot be used again, unless that is old news."""
+        """The id is taken, and nothing is there: not usable again, unless a deletion takes effect late."""
         if refusal.good:
             return Retry(
                 Sign.AWAY, tried=True, reason="unreadable", detail="said to be made, and is not there"
@@ -173,14 +173,14 @@ class PurchaseSync:
 
     async def _post_anew(self, reason: str) -> Result:
         """Workflows that start on a purchase have run when it was sent first."""
-        posted = await self._committer(trigger=False)
+        posted = await self._post(trigger=False)
         if not isinstance(posted, Answer):
             return posted
         if _says_taken(posted):
             return await self._compare(posted)
         return result_of(posted, reason, touched=self._progress.deleted)
 
-    async def _committer(self, *, trigger: bool) -> Answer | Result:
+    async def _post(self, *, trigger: bool) -> Answer | Result:
         """The answer to the POST, once nothing is missing; or what keeps it from being made."""
         payload = purchase_payload(self._body)
         for _ in range(REPAIRS):
@@ -201,8 +201,8 @@ class PurchaseSync:
     async def _repair_contact(self, refusal: Answer) -> Result | None:
         """Its address is written, and its consent: the rest was sent before and is not kept.
 
-        Of one that is on its way only the address, and only where it was never sent: a repair
-        must not go over newer words.
+        If the contact is in flight, only its address, and only if it was never sent: a repair must not
+        overwrite newer statements.
         """
         key, by_email = contact_of(self._body)
         phase, last_sent = self._index[key.kind].phase(key.id), self._last_sent_contact(key)
@@ -239,7 +239,7 @@ class PurchaseSync:
             if waiting := self._waiting(missing):
                 return Blocked(waiting, tried=self._progress.deleted)
             if key not in reserved:
-                continue  # it was under way, and has been sent since
+                continue  # it was in flight, and has been sent since
             answer = await put_product(self._client, self._permit, key, stub_of(lines[key]), purpose=REPAIR)
             obstacle = self._repaired(key, answer, refusal)
             if obstacle is not None:
@@ -250,7 +250,7 @@ class PurchaseSync:
 
     @contextlib.contextmanager
     def _reserved(self, keys: Sequence[Key]) -> Iterator[None]:
-        """What comes of them meanwhile is held: a repair must not go over what it says."""
+        """Hold records of these keys that come in meanwhile: a repair must not overwrite them."""
         for key in keys:
             self._index[key.kind].reserve(key.id)
         try:
@@ -263,7 +263,7 @@ class PurchaseSync:
         return tuple(key for key in keys if key.id in self._index[key.kind])
 
     async def _absent(self, keys: Sequence[Key]) -> list[Key] | Retry:
-        """Where the refusal names ids that are not ours: which products Connectif does not have."""
+        """The products that Connectif does not have, for a refusal that names none of the purchase's."""
         absent: list[Key] = []
         for key in keys:
             get = functools.partial(self._client.get_product, key.id)
@@ -281,7 +281,7 @@ class PurchaseSync:
         result = result_of(answer, "", touched=self._progress.deleted)
         if isinstance(result, Retry):
             return result
-        # What the purchase needs cannot be made: that is why it is dead, and this is what was said of it.
+        # What the purchase needs cannot be made: the receipt has the refusal's reason, the repair's detail.
         return Ending(Outcome.DEAD, refusal.kind.value, result.detail, result.status)
 
     def _unclear(self, answer: Answer) -> Retry:
@@ -290,5 +290,5 @@ class PurchaseSync:
 
 
 def _says_taken(answer: Answer) -> bool:
-    """Whether a purchase is said to exist, or perhaps so: then it is looked for."""
+    """Whether a purchase is said to exist, or perhaps does: then it is read."""
     return answer.kind is AnswerKind.ALREADY or answer.perhaps_taken

@@ -22,10 +22,10 @@ class Retry:
     """The record is to be sent again.
 
     Attributes:
-        sign: what kept it: the account's trouble, or for `WELL` an answer that makes no sense yet.
+        sign: what kept it: a failure of the account, or for `WELL` an answer that cannot be used yet.
         tried: whether Connectif may hold this version, or something else than before.
-        reason: why it is given up where it makes no sense for too long.
-        detail: Connectif's words.
+        reason: of the dead letter, if answers cannot be used for too long.
+        detail: Connectif's message.
     """
 
     sign: Sign
@@ -36,7 +36,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Records that this one needs wait themselves: they go first. `tried` as in `Retry`."""
+    """Records that this one needs are pending: they go first. `tried` as in `Retry`."""
 
     needs: tuple[Key, ...]
     tried: bool = False
@@ -46,7 +46,7 @@ Result = Ending | Retry | Blocked
 
 
 def result_of(answer: Answer, reason: str, *, touched: bool = False, deletes: bool = False) -> Ending | Retry:
-    """What a write's answer makes of its record.
+    """How a record ends by the answer to a write, or that it is sent again.
 
     Args:
         answer: the answer.

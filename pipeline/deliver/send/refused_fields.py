@@ -32,7 +32,7 @@ def refused_fields(answer: Answer, fields: Mapping[str, str]) -> set[str]:
 
 
 def is_anothers_id(answer: Answer, fields: Mapping[str, str]) -> bool:
-    """Whether an address is refused the external id it is told with: each is one contact's."""
+    """Whether a contact is refused for its external id, which another contact has."""
     if "external_id" not in fields:
         return False
     if answer.kind is AnswerKind.ALREADY:

@@ -1,4 +1,4 @@
-"""What is to be done so that Connectif holds a record: the answers of `diff`."""
+"""What to do so that Connectif holds a record: the results of `diff`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Nothing is to be sent; `reason` goes on the receipt."""
+    """Nothing to send; `reason` goes on the receipt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PutContact:
-    """Delete the contact first where asked, then write the fields; None: there is nothing to write."""
+    """Delete the contact first if `delete_first`, then write `fields`; None: nothing to write."""
 
     fields: dict[str, str] | None
     delete_first: bool = False
@@ -35,7 +35,7 @@ class DeleteProduct:
 
 @dataclass(frozen=True, slots=True)
 class CreatePurchase:
-    """POST the purchase. `compare`: where it exists already, an older version of it may be what exists."""
+    """POST the purchase. `compare`: if it exists already, that may be an older version, to be compared."""
 
     trigger: bool
     compare: bool

@@ -1,7 +1,7 @@
-"""A shop's `subscribed` against what Connectif itself knows. Pure.
+"""A shop's `subscribed` against the consent that Connectif itself has. Pure.
 
-People unsubscribe in Connectif's own mails, and no shop hears of it. So what says `subscribed` counts from
-the moment it was given, and Connectif is asked before one that is not fresh is sent (docs/adr/0009).
+People unsubscribe in Connectif's own mails, and shops are not notified. So a `subscribed` counts from the
+moment it was given, and consent is read from Connectif before one that is not fresh is sent (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pipeline.deliver.state.last_sent import LastSentContact
 from pipeline.events import Lane
 
 SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"
-#: On a receipt: `subscribed` was left out, as Connectif knows of a withdrawal that is not older.
+#: On a receipt: `subscribed` was left out, as Connectif has a withdrawal that is not older.
 WITHDRAWN = "consent_withdrawn_in_connectif"
-#: On a receipt: `subscribed` was left out, as a withdrawal came in while Connectif was asked.
+#: On a receipt: `subscribed` was left out, as a withdrawal came in while consent was read from Connectif.
 OVERTAKEN = "consent_overtaken"
 STATUS, DATE = "_newsletterSubscriptionStatus", "_emailLastUnsubscribedDate"
-#: The shop's clock and Connectif's may differ by so much: a withdrawal up to this much older still counts.
+#: The shop's clock and Connectif's may differ by this: a withdrawal up to this much older still counts.
 CLOCKS_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What Connectif says of a person's consent.
+    """A person's consent as Connectif has it.
 
     Attributes:
         status: subscribed, unsubscribed, none; empty where it does not say.
@@ -40,12 +40,12 @@ class Said:
     withdrawn_ms: int | None = None
 
 
-#: Of somebody whom Connectif does not know.
+#: Of a person who is no contact in Connectif.
 NOBODY = Said("")
 
 
 def read_said(contact: Mapping[str, Any]) -> Said:
-    """What a contact says, as GET, PATCH or an export shows it; a date nobody can read is one not known."""
+    """The consent of a contact, as GET, PATCH or an export shows it; an unreadable date counts as unknown."""
     status, date = str(contact.get(STATUS) or "").casefold(), contact.get(DATE)
     if not date:
         return Said(status)
@@ -58,14 +58,14 @@ def read_said(contact: Mapping[str, Any]) -> Said:
 
 
 def sends_subscribed(command: Command) -> TypeGuard[PutContact]:
-    """Whether a verdict tells `subscribed`."""
+    """Whether a command sends `subscribed`."""
     return isinstance(command, PutContact) and (command.fields or {}).get("newsletter") == SUBSCRIBED
 
 
 def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Command) -> int | None:
     """When the `subscribed` that a command sends was given, epoch ms; None where it sends none.
 
-    Nothing is given after it was received: a shop's clock that runs ahead beats no withdrawal.
+    It is never later than the event's arrival: a shop's clock that runs ahead does not win over a withdrawal.
     """
     state = waiting.state
     if not sends_subscribed(command) or not isinstance(state, ContactState):
@@ -78,9 +78,9 @@ def moment_of(last_sent: LastSentContact | None, waiting: Waiting, command: Comm
 
 
 def is_fresh(moment: int, waiting: Waiting, now_ms: int, bound: float, *, doubtful: bool) -> bool:
-    """Whether a `subscribed` may be sent unasked.
+    """Whether a `subscribed` may be sent without reading Connectif's consent first.
 
-    Where it lies ahead of our clock, that one was set back, and how old it is is not known.
+    If it lies ahead of our clock, the clock was set back, and its age is not known: it is not fresh.
 
     Args:
         moment: when it was given, epoch ms.
@@ -94,15 +94,15 @@ def is_fresh(moment: int, waiting: Waiting, now_ms: int, bound: float, *, doubtf
 
 
 def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | None:
-    """Since when the person has withdrawn, where that counts more than a `subscribed`; None: it may be sent.
+    """When the person withdrew, if that counts more than a `subscribed`; None: `subscribed` may be sent.
 
-    An unsubscription wins a tie of seconds, and what the clocks may differ by.
+    An unsubscription wins within the same second, and within what the clocks may differ by.
 
     Args:
         said: by Connectif.
         moment: when `subscribed` was given, epoch ms.
-        ours: between which moments we sent an unsubscription, which it dates itself: that
-            one is the shop's word, which is older than `subscribed`.
+        ours: start and end of the call by which we sent an unsubscription, which Connectif dates itself: that
+            one is the shop's statement, which is older than `subscribed`.
     """
     if said.withdrawn_ms is None:
         return moment if said.status == UNSUBSCRIBED and ours is None else None
@@ -113,7 +113,7 @@ def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | N
 
 
 def known_withdrawal(last_sent: LastSentContact | None, moment: int) -> int | None:
-    """As `withdrawal`, by what Connectif was seen to know before: its date may be another one by now."""
+    """As `withdrawal`, by the newest one that Connectif showed before: it may have another date by now."""
     left_ms = 0 if last_sent is None else last_sent.left_ms
     return withdrawal(Said(UNSUBSCRIBED, left_ms), moment, None) if left_ms else None
 
@@ -128,12 +128,12 @@ def left_before(said: Said, ours: tuple[int, int] | None) -> int | None:
 def is_of_an_order(
     last_sent: LastSentContact | None, moment: int, said: Said, ours: tuple[int, int] | None
 ) -> bool:
-    """Whether we sent `subscribed` for an order's word that counts no more, as the customer said it before.
+    """Whether we sent an order's `subscribed` that no longer counts, as the customer's own is older.
 
     Args:
         last_sent: what was last sent.
         moment: when the `subscribed` that counts was given, epoch ms: a newer one sent is an order's.
-        said: by Connectif: who left after the order's word too, and is subscribed, is so by another hand.
+        said: by Connectif: a withdrawal after the order's statement, too, was undone by another program.
         ours: see `withdrawal`.
     """
     before = None if last_sent is None else statement_of(last_sent.consent)
@@ -143,7 +143,7 @@ def is_of_an_order(
 
 
 def _within(moment: int, ours: tuple[int, int]) -> bool:
-    """Whether a date lies in a call of ours; where clocks differ it does not, and a withdrawal is safer."""
+    """Whether a date lies within a call of ours; if clocks differ it does not: then the withdrawal counts."""
     begins = ours[0] if moment % 1_000 else ours[0] - ours[0] % 1_000
     return begins <= moment <= ours[1]
 
@@ -151,7 +151,7 @@ def _within(moment: int, ours: tuple[int, int]) -> bool:
 def without_consent(command: PutContact, said: Said, *, may_be_sent: bool) -> PutContact:
     """The command without its `subscribed`.
 
-    Where one that does not count may have been sent before, and Connectif has it so, the withdrawal is sent.
+    If one that does not count may have been sent before, and Connectif shows it, the withdrawal is sent.
     """
     fields = {name: value for name, value in (command.fields or {}).items() if name != "newsletter"}
     if may_be_sent and said.status == SUBSCRIBED:
@@ -166,8 +166,8 @@ def remembered(
 
     Args:
         last_sent: with the record on it.
-        withdrawn_ms: the withdrawal that Connectif knew of: from here on only a newer statement is news, and
-            no older one of the customer's counts against it, whatever an order says meanwhile.
+        withdrawn_ms: the withdrawal that Connectif had: from here on only a newer statement is sent, and no
+            older one of the customer's counts against it, whatever an order says meanwhile.
         unsubscribing_ms: when the call began that sent an unsubscription, if one did.
         at_ms: when it had its answer.
     """

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pipeline.deliver.state.owners import NOBODY, UNNAMED, Owners
 from pipeline.records import ContactRecord, Op, Origin, RecordKind
 
-#: Who is believed: the element's own event over an order that names it in passing.
+#: Which statement counts more: the entity's own event, or an order that mentions it.
 OWN, SEEN = 1, 0
 
 #: Rank -> (moment in epoch ms, whether it is an unsubscription).
@@ -16,22 +16,22 @@ Consent = dict[int, tuple[int, bool]]
 
 
 def rank_of(origin: Origin) -> int:
-    """`OWN` for the element's own event, `SEEN` for an order's mention."""
+    """`OWN` for the entity's own event, `SEEN` for an order's mention."""
     return SEEN if origin is Origin.ORDER else OWN
 
 
 @dataclass(frozen=True, slots=True)
 class ContactState:
-    """Field by field the newest version wins, then the customer's own word.
+    """Field by field the newest version wins; of equal versions, the customer's own statement.
 
-    Consent is ordered apart from it: per rank the newest statement, an unsubscription winning ties; the
-    customer's own statement is believed over any order's, however new.
+    Consent is ordered separately: per rank the newest statement, an unsubscription winning ties; the
+    customer's own statement counts more than any order's, however new.
 
     Attributes:
-        by_email: whether the contact is found by e-mail, or by external id.
-        fields: name -> (version, rank, value), deleted ones too: what counts is decided when it is sent.
+        by_email: whether the contact is identified by e-mail, or by external id.
+        fields: name -> (version, rank, value), deleted ones too: which count is decided when they are sent.
         consent: rank -> statement, as with `fields`.
-        owners: whose address it is, and who has left it or is gone.
+        owners: the customers of the address, those who have left it, and those deleted.
     """
 
     kind: ClassVar = RecordKind.CONTACT
@@ -42,7 +42,7 @@ class ContactState:
 
     @classmethod
     def of(cls, record: ContactRecord) -> Self:
-        """The state one record makes. Consent that has no moment of its own is as old as the record."""
+        """The state of one record. Consent without a moment of its own has the record's version."""
         body, rank, version = record.body, rank_of(record.origin), record.version
         by_email = bool(body.email)
         owner = f"{record.store}|{record.owner}" if record.owner else UNNAMED
@@ -94,7 +94,7 @@ class ContactState:
 
 
 def consent_of(consent: Consent, owners: Owners) -> Consent:
-    """The statements that count: none older than a deletion, nor of who has left the address or is gone."""
+    """The statements that count: none older than a deletion, nor of owners who left or were deleted."""
     withdrawn, forgotten, retracted = owners.withdrawn, owners.forgotten, owners.retracted
     if withdrawn:
         consent = newest(consent, {OWN: (withdrawn, True)})
@@ -104,7 +104,7 @@ def consent_of(consent: Consent, owners: Owners) -> Consent:
 
 
 def statement_of(consent: Consent) -> tuple[int, int, bool] | None:
-    """The statement that counts, as (rank, moment, unsubscribed); None where nobody made one."""
+    """The statement that counts, as (rank, moment, unsubscribed); None if there is none."""
     if not consent:
         return None
     rank = max(consent)
@@ -112,11 +112,11 @@ def statement_of(consent: Consent) -> tuple[int, int, bool] | None:
 
 
 def word_of(consent: Consent) -> str | None:
-    """The statement that counts, as Connectif is sent it."""
+    """The statement that counts, as it is sent to Connectif."""
     counts = statement_of(consent)
     return None if counts is None else "unsubscribed" if counts[2] else "subscribed"
 
 
 def newest(one: dict[Any, Any], two: dict[Any, Any]) -> dict[Any, Any]:
-    """The greater value of each key of either."""
+    """The greater value of each key of both."""
     return {key: max(value, two.get(key, value)) for key, value in (two | one).items()}

@@ -1,4 +1,4 @@
-"""A record against what Connectif was sent: what of it is news, and what was sent once it is delivered."""
+"""A record against what was last sent: the command for what differs, and what is last sent after it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from pipeline.deliver.state.states import (
 def diff(
     last_sent: LastSent | None, state: State, *, trigger: bool = True, maybe_sent: bool = False
 ) -> Command:
-    """What of a state is news, and how it is sent.
+    """The command that brings what was last sent to a state.
 
     Args:
         last_sent: what was last sent of this key, if anything.
         state: what it is to hold.
         trigger: whether a purchase sent for the first time may start workflows.
-        maybe_sent: whether another version may have reached Connectif without our knowing: then it may hold
-            something else than it was sent, and what looks the same is sent again.
+        maybe_sent: whether another version may have reached Connectif without our knowing: then what was last
+            sent is uncertain, and what looks the same is sent again.
     """
     match state, last_sent:
         case ContactState(), LastSentContact() | None:
@@ -61,11 +61,11 @@ def diff(
             return _diff_purchase(last_sent, state, trigger, maybe_sent)
         case CouponState(), _:
             return Unchanged("same") if last_sent is not None else AddCoupon()
-    raise TypeError(f"a {state.kind} was never told as that")
+    raise TypeError(f"what was last sent is no {state.kind}")
 
 
 def apply(last_sent: LastSent | None, state: State, *, delivered: bool = True) -> LastSent | None:
-    """What Connectif has been sent once the state is delivered, or found to be no news."""
+    """What was last sent, once the state is delivered or found to be unchanged."""
     match state, last_sent:
         case ContactState(), LastSentContact() | None:
             return _apply_contact(last_sent or LastSentContact(), state)
@@ -75,11 +75,11 @@ def apply(last_sent: LastSent | None, state: State, *, delivered: bool = True) -
             return _apply_purchase(last_sent, state, delivered)
         case CouponState(), _:
             return LastSentCoupon()
-    raise TypeError(f"a {state.kind} was never told as that")
+    raise TypeError(f"what was last sent is no {state.kind}")
 
 
 def fingerprint_of(state: State) -> str:
-    """What stands for a state on its receipt."""
+    """The fingerprint of a state, for its receipt."""
     if isinstance(state, PurchaseState):
         body = state.body
         return RETRACTED if body is None else digest(body)
@@ -87,7 +87,7 @@ def fingerprint_of(state: State) -> str:
 
 
 def is_repeated_subscription(last_sent: LastSent | None, command: Command) -> bool:
-    """Whether all that is told is the subscription that was told before: the person may have left since."""
+    """Whether a command only sends the subscription that was sent before: the person may have left since."""
     return (
         isinstance(command, PutContact)
         and isinstance(last_sent, LastSentContact)
@@ -125,16 +125,17 @@ def _diff_contact(
 
 
 def _speaks_of_another(state: ContactState) -> bool:
-    """Whether all that was said is of somebody who has left the address, or is gone."""
+    """Whether the state holds only statements of owners who left the address or were deleted."""
     owners = state.owners
     return bool(owners.left or owners.gone) and not (state.fields or state.consent or owners.claims)
 
 
 def _is_other_consent(known: LastSentContact, after: Consent) -> bool:
-    """Whether Connectif may hold something else: the person may have left there in between.
+    """Whether Connectif may hold another consent: the person may have unsubscribed there in between.
 
-    Who subscribes again may have left after the statement before. A customer's own `subscribed` that takes
-    the place of an order's newer one may be older than a withdrawal that the order's was newer than.
+    A person who subscribes again may have unsubscribed after the statement before. A customer's own
+    `subscribed` that replaces an order's newer one may be older than a withdrawal that the order's was newer
+    than.
     """
     if known.newsletter != word_of(after):
         return True
@@ -192,7 +193,7 @@ def _diff_product(
 
 
 def _why_not(last_sent: LastSentProduct, state: ProductState) -> str:
-    """The reason of a statement about a known product that is no news."""
+    """Why a statement about a known product changes nothing."""
     said = [owner for _, owner in state.overlay]
     if state.base is not None and state.base.fields is None:
         said.append(state.base.owner)
@@ -260,7 +261,7 @@ def _diff_purchase(
         nothing = Unchanged("never_sent" if last_sent is None else "same")
         return nothing if gone and not maybe_sent else DeletePurchase()
     if gone:
-        # Sold again after it was retracted: its workflows have run before, and "exists" may mean "existed".
+        # Sold again after it was retracted: its workflows have run, and a 409 may be about the deleted one.
         # Another order under the same id was never sold before.
         first = last_sent is None or not _is_owner(last_sent, owner)
         return CreatePurchase(
@@ -279,14 +280,14 @@ def _apply_purchase(
         return last_sent
     owner, claim = counts
     if claim.body is None:
-        # Deleted though never sent for certain: an answer was lost, and its workflows may have run.
+        # Deleted though it may never have been sent: an answer was lost, and its workflows may have run.
         known = last_sent is not None or delivered
         return LastSentPurchase(claim.version, RETRACTED, owner, claim.heard) if known else None
     return LastSentPurchase(claim.version, digest(claim.body), owner, claim.heard)
 
 
 def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple[str, Claim] | str:
-    """The order that counts and what it says; or why nothing that was said does."""
+    """The order that counts and its claim; or the reason why none does."""
     owner = state.owner
     claim = state.claims[owner]
     if last_sent is None:
@@ -306,5 +307,5 @@ def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple
 
 
 def _is_owner(last_sent: LastSentPurchase, owner: str) -> bool:
-    """Whether what was sent is this order's; releases before named none."""
+    """Whether what was last sent is this order's; earlier releases named no owner."""
     return UNNAMED in {last_sent.owner, owner} or last_sent.owner == owner

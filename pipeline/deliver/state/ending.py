@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pipeline.deliver.state.key import Key
 from pipeline.records import Outcome
 
-#: A reason is a metric label; what Connectif says stands in the detail.
+#: A reason is a metric label; Connectif's own message is in the detail.
 SUPERSEDED = "newer"
-#: Of a dead purchase on which Connectif failed whenever it was sent.
+#: Of a dead purchase that Connectif answered with failures only.
 UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a record's way ended, before it is written down.
+    """How a record ended, before its receipt is written.
 
     `repaired` names contacts and products that Connectif had lost and that were made again for it; `notes`
-    says what was left out in sending it. The others: see `Receipt`.
+    says what was left out when it was sent. The others: see `Receipt`.
     """
 
     outcome: Outcome

@@ -1,8 +1,8 @@
-"""What Connectif does not have yet: one entry per key, and exactly one end for every version that came in.
+"""What Connectif does not have yet: one entry per key, and exactly one ending for every version.
 
 An entry holds every version whose receipt has not been read back: the one to be sent, the one that came while
-that was under way, and those that were superseded. So a receipt that repeats after a crash finds nothing and
-is not counted twice, and a receipt that was never written is owed still.
+that was in flight, and those that were superseded. So a receipt that repeats after a crash finds nothing and
+is not counted twice, and a receipt that was never written is still owed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _CURRENT, _MORE = 4, 8
 class Stamp:
     """One accepted version of a record: what its receipt must say.
 
-    `offset` is its place in its `connectif.*` topic, and so its name; `source` is topic, partition and offset
-    of the raw event.
+    `offset` is its offset in its `connectif.*` topic, which identifies it; `source` is topic, partition and
+    offset of the raw event.
     """
 
     store: str
@@ -60,7 +60,7 @@ class Stamp:
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """Which of two versions stands for both; the other is superseded."""
+        """The greater of two versions goes on the receipt of both; the other is superseded."""
         return rank_of(self.origin), self.version, self.offset
 
     def to_json(self) -> list[Any]:
@@ -94,10 +94,11 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record to be sent: the versions merged into it, and the stamp that stands for them.
+    """A record to be sent: the versions merged into it, and the stamp for their receipt.
 
-    `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses its position.
-    `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may follow.
+    `lane` is the most urgent of theirs, `accepted_ms` the earliest: merging never loses the position in the
+    queue. `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may
+    follow.
     """
 
     stamp: Stamp
@@ -108,7 +109,7 @@ class Waiting:
 
     def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
         """Both as one, and the stamp that is superseded by it."""
-        # Only for products does the catalogue's word beat an order's whatever its version.
+        # Only for products the catalogue's statement counts more than an order's, whatever its version.
         by_rank = self.state.kind is RecordKind.PRODUCT
         order = (lambda stamp: stamp.order) if by_rank else (lambda stamp: stamp.order[1:])
         loser, winner = sorted((self.stamp, other.stamp), key=order)
@@ -122,7 +123,7 @@ class Waiting:
     @classmethod
     def from_json(cls, kind: RecordKind, data: list[Any]) -> Waiting:
         stamp, state, lane, accepted_ms, *rest = data
-        quiet = rest[0] if rest else lane == Lane.BACKFILL  # it was not kept at first
+        quiet = rest[0] if rest else lane == Lane.BACKFILL  # 0.1 did not store it
         return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet)
 
 
@@ -142,7 +143,7 @@ class Entry:
 
     @property
     def empty(self) -> bool:
-        """Whether the key can go from the table."""
+        """Whether the key can be deleted from the table."""
         return self.current is None and not self.owed
 
     def stamps(self) -> tuple[Stamp, ...]:
@@ -151,10 +152,10 @@ class Entry:
         return (*waiting, *self.owed)
 
     def accept(self, new: Waiting, *, busy: bool) -> tuple[Entry, tuple[Stamp, ...]]:
-        """Take a new version in.
+        """Add a new version.
 
         Args:
-            new: the version; one that is here already changes nothing.
+            new: the version; one that the entry has already changes nothing.
             busy: whether `current` is being sent: then it stays as it is and the new version waits.
 
         Returns:
@@ -177,7 +178,7 @@ class Entry:
         return Entry(new, None, owed), tuple(superseded)
 
     def settle(self, receipt: Receipt) -> tuple[Entry, Stamp | None, Waiting | None]:
-        """Take the version a receipt names out.
+        """Remove the version that a receipt names.
 
         Returns:
             The entry; the version, or None where the receipt repeats an older one; and what was sent, where
@@ -194,7 +195,7 @@ class Entry:
         return Entry(self.next, None, self.owed), current.stamp, current
 
     def encode(self) -> bytes:
-        """The bytes of the table; begins with what `peek` reads."""
+        """The table's value; begins with the head that `peek` reads."""
         current = self.current
         store = current.stamp.store.encode() if current else b""
         holds = _LANES.index(current.lane) | _CURRENT if current else 0

@@ -1,4 +1,4 @@
-"""What a record is found by within its account."""
+"""What identifies a record within its account."""
 
 from __future__ import annotations
 

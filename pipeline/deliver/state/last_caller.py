@@ -1,4 +1,4 @@
-"""Whose an account is: the mark by which a worker knows what calls were made before its own."""
+"""Which worker last made an account's calls: so that the next one knows the calls made before its own."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class LastCaller:
 
     Attributes:
         worker: its name.
-        left: where it stopped in order, when the calls of its last window were answered, in epoch seconds:
-            nobody has called since. None: it may be calling.
+        left: if it stopped in order, when the calls of its last window were answered, in epoch seconds: no
+            calls since. None: it may still be making calls.
     """
 
     worker: str
     left: tuple[float, ...] | None = None
 
     def encode(self) -> bytes:
-        """The bytes of the table."""
+        """The table's value."""
         return orjson.dumps([self.worker, self.left])
 
     @classmethod
     def decode(cls, raw: bytes) -> LastCaller:
-        """The mark `encode` wrote.
+        """What `encode` wrote.
 
         Raises:
-            ValueError, TypeError: no mark.
+            ValueError, TypeError: it is something else.
         """
         worker, left = orjson.loads(raw)
         if not isinstance(worker, str):

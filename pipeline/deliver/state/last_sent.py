@@ -1,6 +1,6 @@
-"""What Connectif was last sent, one small value per key.
+"""What was last sent to Connectif, one small value per key.
 
-Hashes stand for values: enough to see that nothing changed, and no second copy of personal data.
+Hashes instead of values: enough to see that nothing changed, and no second copy of personal data.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class LastSentContact:
 
     Attributes:
         fields: name -> (version, hash).
-        consent: the statements sent or found to be no news; what was withdrawn for an address that its
-            customer left stays withdrawn in them.
+        consent: the statements sent or found unchanged; a withdrawal for an address that its customer left
+            stays in them.
         retracted: version of the newest deletion that Connectif was sent, 0 for none.
-        owners: whose address it is.
+        owners: the owners of the address.
         withdrew: the last unsubscription sent: when that call began and when it had its answer, epoch ms.
-            Connectif dates it in between, whenever the person said it, and keeps that date.
-        left_ms: the newest withdrawal in Connectif that it was seen to know of, epoch ms; 0 for none. An
-            order's newer word may have been sent since, and Connectif may have another date by now.
+            Connectif dates it in between, whenever the person unsubscribed, and keeps that date.
+        left_ms: the newest withdrawal that Connectif ever showed, epoch ms; 0 for none. An order's newer
+            statement may have been sent since, and Connectif may have another date by now.
     """
 
     kind: ClassVar = RecordKind.CONTACT
@@ -55,11 +55,11 @@ class LastSentContact:
 
     @property
     def newsletter(self) -> str | None:
-        """The consent that was sent; None where nobody said anything of it."""
+        """The consent that was sent; None if there was no statement."""
         return word_of(self.consent)
 
     def lost(self) -> LastSentContact:
-        """What is known of one that was made again: its fields are gone, and nothing that was said is."""
+        """What is known of a contact that was made again: its fields are lost, its statements are kept."""
         return LastSentContact(
             consent=self.consent, retracted=self.retracted, owners=self.owners, left_ms=self.left_ms
         )
@@ -70,7 +70,7 @@ class LastSentContact:
         return retracted if retracted > self.retracted else 0
 
     def with_consent(self, state: ContactState) -> Consent:
-        """What counts of both."""
+        """The consent that counts once the state is merged in."""
         return consent_of(newest(self.consent, state.consent), self.owners.merge(state.owners))
 
     def to_json(self) -> list[Any]:
@@ -80,7 +80,7 @@ class LastSentContact:
     @classmethod
     def from_json(cls, data: list[Any]) -> LastSentContact:
         fields, consent, retracted, *rest = data
-        # Releases before did not know the owners: a deletion then is nobody's, and stands.
+        # Earlier releases had no owners: a deletion of theirs has none, and counts.
         owners = Owners.from_json(rest[0] if rest else retracted)
         withdrew = rest[1] if len(rest) > 1 else None
         return cls(
@@ -89,20 +89,20 @@ class LastSentContact:
             retracted,
             owners,
             tuple(withdrew) if withdrew else None,
-            rest[2] if len(rest) > 2 else 0,  # noqa: PLR2004 - the third of those that came later
+            rest[2] if len(rest) > 2 else 0,  # noqa: PLR2004 - the third of the fields added later
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LastSentProduct:
-    """The statement sent whole, and the single fields sent after it.
+    """The whole statement last sent, and the single fields sent after it.
 
     Attributes:
         rank: whether it was the product's own event, or only a stub from orders.
         version: its version.
         fingerprint: of its fields; `RETRACTED` where the product was deleted.
         overlay: name -> (version, hash) of the fields changed since.
-        owner: the shop's product whose word it is.
+        owner: the shop's product that made the statement.
     """
 
     kind: ClassVar = RecordKind.PRODUCT
@@ -118,7 +118,7 @@ class LastSentProduct:
         return self.fingerprint == RETRACTED
 
     def takes(self, base: Base) -> bool:
-        """Whether a whole statement counts more than the one sent: no stub does for a known product."""
+        """Whether a whole statement counts more than the one sent; a stub never does for a known product."""
         if base.rank != OWN:
             return self.gone
         if base.fields is None and self.is_anothers(base.owner):
@@ -126,7 +126,7 @@ class LastSentProduct:
         return self.rank != OWN or base.version >= self.version
 
     def is_anothers(self, owner: str) -> bool:
-        """Whether a deletion or `HIDE` by `owner` is of a product that is another's by now."""
+        """Whether a deletion or `HIDE` by `owner` names a product id that another product owns by now."""
         return not self.gone and is_anothers(owner, Base(self.rank, self.version, {}, self.owner))
 
     def to_json(self) -> list[Any]:
@@ -144,7 +144,7 @@ class LastSentPurchase:
     """The purchase as a whole.
 
     Attributes:
-        version: by the clock of the order's shop.
+        version: by the shop's clock.
         fingerprint: `RETRACTED` once it was deleted, empty where it is not known.
         owner: the order that has this id, or had it.
         heard: when what was sent arrived, epoch ms.

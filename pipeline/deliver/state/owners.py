@@ -1,8 +1,8 @@
-"""Whose an address is: customers move from one address to another, and somebody else takes the old one over.
+"""The owners of an address: a customer changes to another address, and another customer gets the old one.
 
 A contact in Connectif is an address, a customer in a shop is a person. What a customer's event says of an
-address the customer has left, or of a deleted customer's addresses, counts only while nobody else has named
-the address since.
+address the customer has left, or of a deleted customer's addresses, counts only while no other owner has
+named the address since.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-#: Owners remembered of one address, those that named it last: families and call centres share one.
+#: Owners kept per address, those that named it last: families and call centres share one.
 MAX_OWNERS = 16
 
-#: An owner that records of earlier releases do not name.
+#: The owner of records of earlier releases, which name none.
 UNNAMED = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """What the owners of one address said of it; a join semilattice like the states it is part of.
+    """The statements of the owners of one address; a join semilattice like the states it is part of.
 
     Attributes:
         claims: owner -> newest version at which its own event named the address, and at which its order did.
-        left: owner -> moment (epoch ms) at which it had withdrawn its consent or the address; it counts while
-            the owner has not named the address since, against its own words once another customer has.
-        gone: owner -> version of its deletion; it counts while nobody else has named the address since, and
-            then against its own words.
+        left: owner -> moment (epoch ms) at which it withdrew its consent or left the address. Counts while
+            the owner has not named the address since; only against its own statements once another has.
+        gone: owner -> version of its deletion. Counts while no other owner has named the address since, and
+            after that against its own statements.
     """
 
     claims: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Owners:
     gone: Mapping[str, int] = field(default_factory=dict)
 
     def merge(self, other: Self) -> Self:
-        """Both."""
+        """The statements of both."""
         if not other.claims and not other.left and not other.gone:
             return self
         claims = {**self.claims}
@@ -49,7 +49,7 @@ class Owners:
 
     @property
     def retracted(self) -> int:
-        """Version of the newest deletion that counts, 0 for none: what is older is gone with it."""
+        """Version of the newest deletion that counts, 0 for none: what is older is deleted with it."""
         if not self.gone:
             return 0
         return max(
@@ -58,21 +58,21 @@ class Owners:
 
     @property
     def withdrawn(self) -> int:
-        """Moment up to which those who have left the address have withdrawn what was said; 0 for none."""
+        """Moment up to which owners who left the address have withdrawn consent; 0 for none."""
         if not self.left:
             return 0
         return max((self._withdrawn_by(owner, moment) for owner, moment in self.left.items()), default=0)
 
     @property
     def forgotten(self) -> int:
-        """Moment up to which those who are gone said anything of the address; 0 for none."""
+        """Moment of the latest statement of a deleted owner about the address; 0 for none."""
         if not self.gone:
             return 0
         said = ((self.claims.get(owner, (0, 0))[0], version) for owner, version in self.gone.items())
         return max((own for own, version in said if own <= version), default=0)
 
     def _is_anothers(self, owner: str) -> bool:
-        """Whether somebody else, who is not gone, named the address after the owner did."""
+        """Whether another owner, who is not deleted, named the address after this one did."""
         if owner == UNNAMED:
             return False
         since = max(self.claims.get(owner, (0, 0)))
@@ -83,10 +83,10 @@ class Owners:
         )
 
     def _withdrawn_by(self, owner: str, moment: int) -> int:
-        """The owner's withdrawal; 0 where it came back.
+        """The moment of the owner's withdrawal; 0 if the owner named the address again.
 
-        Once another customer has come after it, it reaches only what the owner said itself: who comes after
-        is not subscribed by that, and keeps what was said since.
+        Once another customer has named the address after it, it withdraws only the owner's own statements:
+        the other customer keeps its own.
         """
         own = self.claims.get(owner, (0, 0))[0]
         if own > moment:
@@ -95,12 +95,12 @@ class Owners:
         return own if followed else moment
 
     def to_json(self) -> list[Any]:
-        """As stored; empty where nothing is known."""
+        """As stored; empty if nothing is known."""
         return [self.claims, self.left, self.gone] if self.claims or self.left or self.gone else []
 
     @classmethod
     def from_json(cls, data: list[Any] | int) -> Self:
-        """What `to_json` wrote, or the version of a deletion, as releases before wrote it."""
+        """What `to_json` wrote, or the version of a deletion, as earlier releases wrote it."""
         if isinstance(data, int):
             return cls(gone={UNNAMED: data} if data else {})
         if not data:

@@ -1,4 +1,4 @@
-"""What shops say of one product: the state that waiting versions merge into."""
+"""A shop's statements about one product: the state that waiting versions merge into."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def canonical(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A product as one event states it whole: the catalogue's word beats any stub, then the newest wins.
+    """A whole statement of a product: the catalogue's counts more than any stub, then the newest.
 
-    `fields` is None where the product is to be deleted. `owner` is the shop's product that says so; a variant
-    moves from one to another, whose word it is then.
+    `fields` is None if the product is to be deleted. `owner` is the shop's product that made the statement; a
+    variant may move from one product to another, which owns it then.
     """
 
     rank: int
@@ -37,7 +37,7 @@ class Base:
 
 
 def is_anothers(owner: str, base: Base | None) -> bool:
-    """Whether a deletion or `HIDE` by `owner` is of a product that is another's by now."""
+    """Whether a deletion or `HIDE` by `owner` names a product id that another product owns by now."""
     return (
         base is not None
         and base.rank == OWN
@@ -52,9 +52,9 @@ class ProductState:
     """A product: the statement that counts, and single fields changed since (`PATCH`, `HIDE`).
 
     Attributes:
-        base: None where only single fields are known; they reach Connectif only if it knows the product.
-        overlay: (name, owner where only the owner may say so) -> (version, value). Whose word counts is known
-            once it is sent.
+        base: None if only single fields are known; they are sent only if Connectif has the product.
+        overlay: (name, owner if only the owner may change it) -> (version, value). Which changes count is
+            decided when they are sent.
     """
 
     kind: ClassVar = RecordKind.PRODUCT
@@ -63,7 +63,7 @@ class ProductState:
 
     @classmethod
     def of(cls, record: ProductRecord) -> Self:
-        """The state one record makes."""
+        """The state of one record."""
         given = record.body.model_dump(mode="json", exclude_none=True, exclude={"product_id"})
         fields = {name: value for name, value in given.items() if value not in ("", [])}
         owner = (
@@ -97,7 +97,7 @@ class ProductState:
         return type(self)(base, overlay)
 
     def changes(self, is_anothers: Callable[[str], bool]) -> dict[str, tuple[int, Any]]:
-        """Name -> (version, value) of the newest change of each field, without those of others."""
+        """Name -> (version, value) of the newest change of each field, without those of other owners."""
         found: dict[str, tuple[int, Any]] = {}
         for (name, owner), change in self.overlay.items():
             if not is_anothers(owner):
@@ -106,7 +106,7 @@ class ProductState:
 
     @property
     def op(self) -> Op:
-        """UPSERT where it can be created from this, RETRACT where it is to go, else PATCH."""
+        """UPSERT if it can be created from this, RETRACT if it is to be deleted, else PATCH."""
         if self.base is None:
             return Op.PATCH
         return Op.RETRACT if self.base.fields is None else Op.UPSERT
@@ -125,7 +125,7 @@ class ProductState:
     @classmethod
     def from_json(cls, data: list[Any]) -> Self:
         base, overlay = data
-        if isinstance(overlay, dict):  # by name alone, as releases before wrote it
+        if isinstance(overlay, dict):  # by name alone, as earlier releases wrote it
             overlay = [
                 [name, *(owner or [UNNAMED]), version, value]
                 for name, (version, value, *owner) in overlay.items()

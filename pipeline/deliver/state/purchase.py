@@ -1,4 +1,4 @@
-"""What shops say of one purchase id: the state that waiting versions merge into."""
+"""The orders' claims to one purchase id: the state that waiting versions merge into."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import orjson
 from pipeline.deliver.state.owners import UNNAMED
 from pipeline.records import Op, PurchaseRecord, RecordKind
 
-#: Orders remembered of one purchase id, those heard of last: renumbering gives a number to another order.
+#: Orders kept per purchase id, those with the latest events: renumbering gives a number to another order.
 MAX_CLAIMS = 8
 
 
 class Claim(NamedTuple):
-    """What one order says of the purchase id.
+    """One order's claim to the purchase id.
 
     Attributes:
         version: by the shop's clock; comparable among versions of one order only.
         offset: of the raw event; the later of equal versions counts.
-        body: None where the purchase is to go.
-        heard: when the event arrived, epoch ms: between two orders, the one heard of last counts.
+        body: None if the purchase is to be deleted.
+        heard: when the event arrived, epoch ms: of two orders, the one with the later event counts.
         trigger: whether its creation may start workflows.
     """
 
@@ -38,10 +38,10 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurchaseState:
-    """Per order its newest version, whole; an order that is taken back takes back nothing of another one's.
+    """Per order its newest version, whole; an order that is cancelled deletes nothing of another one's.
 
     Attributes:
-        claims: owner (`store|order|id`) -> what it says.
+        claims: owner (`store|order|id`) -> its claim.
     """
 
     kind: ClassVar = RecordKind.PURCHASE
@@ -49,7 +49,7 @@ class PurchaseState:
 
     @classmethod
     def of(cls, record: PurchaseRecord) -> Self:
-        """The state one record makes."""
+        """The state of one record."""
         keep = record.body is not None and record.op is not Op.RETRACT
         body = record.body.model_dump(mode="json", exclude_none=True) if record.body and keep else None
         owner = f"{record.store}|{record.owner}" if record.owner else UNNAMED
@@ -73,17 +73,17 @@ class PurchaseState:
 
     @property
     def owner(self) -> str:
-        """The order that counts: the last heard of those that are sold, else of all."""
+        """The order that counts: of those sold, else of all, the one with the latest event."""
         return next(iter(self.claims)) if len(self.claims) == 1 else max(self.claims, key=self._rank)
 
     @property
     def claim(self) -> Claim:
-        """What that order says."""
+        """The claim of the order that counts."""
         return self.claims[self.owner]
 
     @property
     def body(self) -> dict[str, Any] | None:
-        """The purchase as it is to be; None where it is to go."""
+        """The purchase as it should be; None if it is to be deleted."""
         return self.claim.body
 
     @property
@@ -102,7 +102,7 @@ class PurchaseState:
     def from_json(cls, data: list[Any]) -> Self:
         if len(data) == 1:
             return cls({owner: Claim(*claim) for owner, claim in data[0].items()})
-        version, offset, body = data  # as releases before wrote it
+        version, offset, body = data  # as earlier releases wrote it
         return cls({UNNAMED: Claim(version, offset, body)})
 
 

@@ -1,4 +1,4 @@
-"""What a purchase carries of its contact and products: enough to make again what Connectif has lost."""
+"""The contact and products in a purchase: enough to make them again if Connectif has lost them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FROM_LINE = ("name", "url", "brand", "image_url", "categories")
 
 
 def contact_of(purchase: Mapping[str, Any]) -> tuple[Key, bool]:
-    """The purchase's contact, and whether it is found by e-mail."""
+    """The purchase's contact, and whether it is identified by e-mail."""
     email = purchase.get("contact_email")
     if email:
         return Key(RecordKind.CONTACT, email), True
@@ -25,7 +25,7 @@ def products_of(purchase: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
 
 
 def stub_of(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A product as far as a line knows it: kept out of recommendations until its own event comes.
+    """A product made from a line: kept out of recommendations until its own event comes.
 
     Its price is the one before discounts, as in the stubs that orders send ahead.
     """

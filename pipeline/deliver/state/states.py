@@ -1,9 +1,9 @@
-"""Two versions of one record -> one, so that waiting records of a key cost one call together.
+"""Merges two versions of one record, so that waiting records of a key cost one call together.
 
 Each state is a join semilattice: `merge` is commutative, associative and idempotent, so neither the order of
-arrival nor a repeat after a crash changes what Connectif ends up with. (But where several owners trade one
-id, what was sent in between counts too: `owners.py`.) Values are JSON values, as the records'
-`model_dump(mode="json")` gives them; what says nothing (None, empty) is left out.
+arrival nor a repeat after a crash changes what Connectif holds in the end. (But if an id moves between
+owners, it also depends on what was sent in between: `owners.py`.) Values are JSON values, as the records'
+`model_dump(mode="json")` gives them; None and empty values are left out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CouponState:
 
     @classmethod
     def of(cls, record: CouponRecord) -> Self:
-        """The state one record makes."""
+        """The state of one record."""
         return cls(record.body.coupon_set_id, record.body.code)
 
     def merge(self, other: Self) -> Self:
@@ -45,7 +45,7 @@ State = ContactState | ProductState | PurchaseState | CouponState
 
 
 def state_of(record: Record) -> State:
-    """The state one record makes."""
+    """The state of one record."""
     match record:
         case ContactRecord():
             return ContactState.of(record)

@@ -1,8 +1,8 @@
-"""The account of records, exact to the record: how many came in, and how each ended.
+"""Exact counts of records: how many came in, and how each ended.
 
-One tally per account and store. It says up to which offset of each topic it counts, so what is read again
+One tally per account and store. It has the offset up to which it counts each topic, so what is read again
 after a crash is not counted again. Two rules of order make it exact (docs/adr/0005): a record's entry in
-`pending` is confirmed before the tally that counts it, and the tally before the entry goes.
+`pending` is confirmed before the tally that counts it, and the tally before the entry is deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Tally:
         return offset <= self.marks.get(kind.value, -1)
 
     def accept(self, kind: RecordKind, offset: int) -> bool:
-        """Count one record, whose offsets come in their order; False where it was counted before."""
+        """Count one record; offsets come in order. False if it was counted before."""
         if self.has_accepted(kind, offset):
             return False
         self.marks[kind.value] = offset
@@ -39,7 +39,7 @@ class Tally:
         return True
 
     def settle(self, kind: RecordKind, outcome: Outcome, offset: int) -> None:
-        """Count one record's end, told by the receipt at `offset`."""
+        """Count one record's ending, by the receipt at `offset`."""
         if offset > self.marks.get(RECEIPTS, -1):
             self.marks[RECEIPTS] = offset
             self._add(kind.value, outcome.value)
@@ -54,21 +54,21 @@ class Tally:
         counts[what] = counts.get(what, 0) + 1
 
     def rows(self) -> Iterator[tuple[str, str, int]]:
-        """(kind, `accepted` or outcome, count) of all that was ever counted."""
+        """(kind, `accepted` or outcome, count) of everything counted."""
         for kind, counts in self.counts.items():
             for what, count in counts.items():
                 yield kind, what, count
 
     def encode(self) -> bytes:
-        """The bytes of the table."""
+        """The table's value."""
         return orjson.dumps([self.counts, self.marks])
 
     @classmethod
     def decode(cls, raw: bytes) -> Tally:
-        """The tally `encode` wrote.
+        """What `encode` wrote.
 
         Raises:
-            ValueError, TypeError, AttributeError: no tally.
+            ValueError, TypeError, AttributeError: it is something else.
         """
         found = cls(*orjson.loads(raw))
         for name in found.marks:
@@ -83,5 +83,5 @@ class Tally:
 
 
 def tally_key(account: str, store: str) -> bytes:
-    """The key of the table."""
+    """The table's key."""
     return f"{account}|{store}".encode()

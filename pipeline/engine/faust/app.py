@@ -61,7 +61,7 @@ def make_app(app_id: str, settings: Settings, *, instance: str, directory: Path,
     for logger in ("faust", "mode", "aiokafka", "pipeline.engine.faust"):
         # On the loggers, not on a handler: otherwise every debug record is built and then dropped.
         logging.getLogger(logger).setLevel(logging.WARNING)
-    # Faust tells of a missing topic-creation right at every start; `pipeline topics` creates them.
+    # Faust logs a missing right to create topics at every start; `pipeline topics` creates them.
     logging.getLogger("faust.transport.drivers.aiokafka").setLevel(logging.ERROR)
     name = full_name(settings, app_id)
     client = aiokafka_config(settings)

@@ -22,7 +22,7 @@ from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.kafka.messages import TopicPartition as Place
 
-#: Seconds a look for records takes at most; shorter while a partition waits for room in the buffer.
+#: Seconds a fetch takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
 #: A difference to the end of a partition that need not be of records: what ends a transaction has an offset.
 MARKERS = 16
@@ -38,13 +38,13 @@ class RoundConsumer(driver.Consumer):
 
     #: Records an agent may have waiting; set by the runtime.
     buffer: int = 4_000
-    #: Ends work in hand before partitions are given back; set by the runtime.
+    #: Ends rounds in progress before partitions are revoked; set by the runtime.
     pause: Callable[[], Awaitable[None]]
     #: Ends the process; set by the runtime.
     on_fatal: Callable[[BaseException], None]
-    #: Told, in another thread, the member id under which the group knows us no more; set by the runtime.
+    #: Called, in another thread, with the member id that the group has dropped; set by the runtime.
     on_lost: Callable[[str], None]
-    #: Told the member id under which we joined; set by the runtime.
+    #: Called with the member id under which the worker joined; set by the runtime.
     on_joined: Callable[[str], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,14 +59,14 @@ class RoundConsumer(driver.Consumer):
         self._last_contact = time.monotonic()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        # On asyncio's own loop: aiokafka takes no notice of what uvloop raises when a broker dies in the
+        # On asyncio's own loop: aiokafka does not catch what uvloop raises when a broker dies in the
         # middle of a write, and is without metadata, coordinator and heartbeats ever after.
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # What to commit: one number per partition instead of a list of acknowledged offsets.
 
     def release(self, done: Mapping[Place, int]) -> None:
-        """Everything before these offsets is dealt with and may be committed."""
+        """Everything before these offsets is processed and may be committed."""
         self._next.update({TP(*place): offset for place, offset in done.items()})
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002
@@ -76,7 +76,7 @@ class RoundConsumer(driver.Consumer):
         return self._next.get(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish and commit what is in hand while the group still waits for us."""
+        """Finish and commit the rounds in progress while the group waits."""
         with self._fatal_errors():
             self.stop_flow()
             self.app.flow_control.suspend()
@@ -102,7 +102,7 @@ class RoundConsumer(driver.Consumer):
 
     @contextlib.contextmanager
     def _fatal_errors(self) -> Iterator[None]:
-        """Aiokafka logs what a rebalance callback raises, and goes on without partitions: end instead."""
+        """Aiokafka logs what a rebalance callback raises, and continues without partitions: end instead."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is
@@ -112,7 +112,7 @@ class RoundConsumer(driver.Consumer):
         self._thread._ensure_consumer().pause(*tps)
 
     async def verify_all_partitions_active(self) -> None:
-        """Faust's own watch looks at events per partition, which rounds do not have; see the lag metric."""
+        """Faust's own monitor watches events per partition, which rounds do not have; see the lag metric."""
 
     # Nothing is read without a heartbeat in time: the partitions may be another worker's already.
 
@@ -156,7 +156,7 @@ class RoundConsumer(driver.Consumer):
                 self._reached[tp] = position
 
     async def _take_turns(self, wanted: set[TP], seconds: float) -> Mapping[TP, list[ReceivedMessage]]:
-        """What there is; a partition that filled a whole look lets the others go first at the next.
+        """The records there are; a partition that filled a whole fetch comes after the others in the next.
 
         aiokafka empties what it has of one partition before it turns to another: behind a backlog of one,
         records of all others would wait for dozens of rounds.
@@ -199,7 +199,7 @@ class RoundConsumer(driver.Consumer):
     def _put(self, queue: Any, new: Round, generation: int) -> None:
         """Behind the rounds that wait, or into the last of them.
 
-        A round costs its agent a confirmation whatever is in it: as many as there are looks would pile up.
+        A round costs its agent a confirmation whatever is in it: one per fetch would pile up.
         """
         waiting: deque[Any] = queue._queue
         last = waiting[-1] if waiting else None
@@ -210,7 +210,7 @@ class RoundConsumer(driver.Consumer):
             waiting[-1] = self._event(last.value.joined(new), generation)
 
     def _event(self, value: Round, generation: int) -> faust.Event:
-        """A round as Faust's streams want it; the generation lets them drop it after a rebalance."""
+        """A round in the form of Faust's streams; the generation lets them drop it after a rebalance."""
         place, records = value.batches[0]
         first, tp = records[0], TP(*place)
         message = ConsumerMessage(
@@ -228,10 +228,10 @@ class RoundConsumer(driver.Consumer):
         )
         return faust.Event(self.app, None, value, None, message)
 
-    # What an operator wants to know.
+    # For operators.
 
     def lag(self) -> dict[Place, int]:
-        """Messages not dealt with yet, by partition."""
+        """Messages not processed yet, by partition."""
         found: dict[Place, int] = {}
         with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
             for tp in self.assignment():

@@ -1,8 +1,8 @@
 """Messages whose header names are no UTF-8: aiokafka cannot read them, and with them nothing behind them.
 
 Kafka takes any bytes as a header's name. Where aiokafka's reader of a batch fails, the batch is read again
-here, with the names' bytes replaced where they are none of UTF-8: the stage then sees a message that is not
-one of ours, and goes on.
+here, with bytes of names that are no UTF-8 replaced: the stage then sees a message that is not
+foreign, and continues.
 """
 
 # ruff: noqa: SLF001 - one of the modules where private parts of others are used (docs/adr/0002)
@@ -94,6 +94,6 @@ class LenientRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafk
 
 
 def install() -> None:
-    """Let aiokafka's fetcher use both; the package has no place to say so."""
+    """Let aiokafka's fetcher use both; the package has no setting for it."""
     fetcher.MemoryRecords = RereadableRecords
     fetcher.PartitionRecords = LenientRecords

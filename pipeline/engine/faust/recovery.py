@@ -1,4 +1,4 @@
-"""Faust's table recovery with our bulk restore in its place: same moments, same guarantees, much faster."""
+"""Faust's table recovery, replaced by our bulk restore: same moments, same guarantees, much faster."""
 
 from __future__ import annotations
 

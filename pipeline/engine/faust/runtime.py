@@ -26,7 +26,7 @@ class FaustRuntime:
         directory: the worker's own; exists.
         round_size: the most messages in one round.
         buffer: messages an agent may have waiting.
-        events: told what happens.
+        events: called when something happens.
 
     Raises:
         BrokerError: no broker is set or runs.
@@ -75,7 +75,7 @@ class FaustRuntime:
             try:
                 async for value in stream.noack():
                     await handle(value)
-            except Exception as error:  # noqa: BLE001 - Faust would skip the event and go on
+            except Exception as error:  # noqa: BLE001 - Faust would skip the event and continue
                 self._events.fatal(error)
 
         self._app.agent(self._app.topic(*topics, value_type=bytes), name=name)(run)

@@ -1,4 +1,4 @@
-"""Kafka's security as Faust wants it."""
+"""Kafka's security in Faust's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for the engine's tables among Faust's, so that Faust assigns their changelogs' partitions."""
+"""Registers the engine's tables with Faust, so that it assigns their changelogs' partitions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.engine.table import StateTable
 
 
 class StandIn(faust.Table[bytes, bytes]):
-    """Stands for a StateTable among Faust's tables, so that Faust assigns its changelog's partitions."""
+    """Represents a StateTable among Faust's tables, so that Faust assigns its changelog's partitions."""
 
     def __init__(self, app: faust.App, owner: StateTable) -> None:
         self._owner = owner
@@ -23,7 +23,7 @@ class StandIn(faust.Table[bytes, bytes]):
 
 
 class _StandInStore(Store[bytes, bytes]):
-    """Tells a StateTable what Faust assigned; Faust never reads or writes through it."""
+    """Passes to a StateTable what Faust assigned; Faust never reads or writes through it."""
 
     def __init__(self, owner: StateTable, app: Any, table: Any) -> None:
         super().__init__("rocksdict://", app, table)

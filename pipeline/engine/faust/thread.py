@@ -1,4 +1,4 @@
-"""Faust's thread around aiokafka's consumer: what it is asked, and whether the group still knows us."""
+"""Faust's thread around aiokafka's consumer: how it fetches, and whether the group has this member."""
 
 # ruff: noqa: SLF001 - one of the modules where Faust's private parts are used (docs/adr/0002)
 
@@ -43,10 +43,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {} if look.cancelled() else look.result()
 
     async def stop_looking(self) -> None:
-        """End a look for records before the group's new assignment.
+        """End a fetch before the group's new assignment.
 
-        It would go on through it and come back with records of the new assignment, which nobody would take
-        and nobody read again: where nothing was committed yet, nothing sets the position back.
+        It would continue through it and return records of the new assignment, which would be dropped
+        and never read again: if nothing was committed yet, nothing sets the position back.
         """
         if self._look is not None:
             self._look.cancel()
@@ -69,7 +69,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return int(state.position) if state.has_valid_position else None
 
     async def on_start(self) -> None:
-        """Shorten the fetcher's wait, and watch the calls that tell whether the group still knows us."""
+        """Shorten the fetcher's wait, and watch the calls that show whether the group has this member."""
         await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = FETCH_WAIT_MS

@@ -1,6 +1,6 @@
-"""What Shopify's bodies say of newsletters: the verdict is the customer's consent state, and nothing else.
+"""Newsletter consent in Shopify's bodies: what counts is the customer's consent state, and nothing else.
 
-Only `subscribed` and `unsubscribed` are told, with the moment they were said. `not_subscribed`, `pending`,
+Only `subscribed` and `unsubscribed` are sent, with the moment they were said. `not_subscribed`, `pending`,
 `redacted`, `invalid` and silence change nothing. The box ticked at checkout (`buyer_accepts_marketing`) is no
 verdict: with double opt-in the customer stays `pending`. It counts only where the store says
 `consent_from_orders`, as of the order's placement, and not against the customer's own state in the body.
@@ -41,7 +41,7 @@ def consent(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     """A statement of the customer, on the clock of consent.
 
     Raises:
-        Rejected: `no_email` (of a withdrawal: it must reach somebody), `invalid_email`, `invalid_date`,
+        Rejected: `no_email` (of a withdrawal: it needs a contact), `invalid_email`, `invalid_date`,
             `invalid_consent` (an unknown state may be a withdrawal: it is neither guessed nor passed over),
             `missing_field`, `topic_contradicts_body`.
     """
@@ -51,7 +51,7 @@ def consent(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
     email = email_text(body.get("email_address"))
     by_id = store.settings.guests_without_email == "external_id"
     if email is None and "email_address" in body and state == "subscribed" and not by_id:
-        # A customer without an address: there is nobody to be told of, and nothing to be mended.
+        # A customer without an address: there is no contact to send, and nothing to correct.
         return Translation(0, ignored="no_email", clock=CONSENT_CLOCK)
     said_at = body["email_marketing_consent"].get("consent_updated_at")
     if said_at is None:
@@ -86,7 +86,7 @@ def _state_of_event(body: Mapping[str, Any]) -> Subscription | None:
     if not isinstance(statement, dict):
         raise Rejected("invalid_consent", "email_marketing_consent", "not an object")
     if "state" not in statement:
-        raise Rejected("missing_field", _STATE, "what was said is not told")
+        raise Rejected("missing_field", _STATE, "the consent state is missing")
     state, known = _state(statement["state"])
     if not known:
         raise Rejected("invalid_consent", _STATE, "not a state Shopify documents")
@@ -97,8 +97,8 @@ def stated(customer: Mapping[str, Any], now_ms: int, zone: str) -> Statement:
     """What a customer (its own event's, or an order's) of an older API version states, and when it was said.
 
     Nothing in it costs the record that holds it: what cannot be read is noted. Without its time a
-    subscription is no news (it may be older than any unsubscription); an unsubscription is taken at `now_ms`,
-    the body's own time.
+    subscription changes nothing (it may be older than any withdrawal); an unsubscription is taken at
+    `now_ms`, the body's own time.
     """
     statement = customer.get("email_marketing_consent")
     if statement is None:

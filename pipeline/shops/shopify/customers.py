@@ -1,6 +1,6 @@
 """Shopify customers -> contacts.
 
-A merge (`customers/merge`) tells nothing by itself: it names two customers and no address. The customer that
+A merge (`customers/merge`) makes no record itself: it names two customers and no address. The customer that
 is kept follows in an event of its own; the addresses of the other stay what they are.
 """
 

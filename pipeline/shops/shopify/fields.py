@@ -37,7 +37,7 @@ def readable(node: Mapping[str, Any], key: str, limit: int, notes: list[str]) ->
 
 
 def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, Any]:
-    """An object that no verdict rests on; empty, and noted, where something else stands there."""
+    """An object that no decision depends on; empty, and noted, if it is something else."""
     value = node.get(key)
     if isinstance(value, dict):
         return value
@@ -47,7 +47,7 @@ def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, An
 
 
 def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
-    """A list of objects that no verdict rests on: gaps are passed over, what is no object is noted."""
+    """A list of objects that no decision depends on: nulls are skipped, what is no object is noted."""
     value = node.get(key)
     if not value:
         return []
@@ -111,7 +111,7 @@ def own_id(body: Mapping[str, Any], kind: str) -> str:
 
 
 def contradicted(field: str, detail: str) -> Rejected:
-    """The verdict on a body under a topic it was not sent with: the signature covers the body alone."""
+    """The rejection of a body under a topic it was not sent with: the signature covers only the body."""
     return Rejected("topic_contradicts_body", field, detail)
 
 

@@ -30,7 +30,7 @@ def items_of(
     Args:
         body: the order.
         currency: the order's own; every amount is checked against it.
-        settings: whether products or variants are told, and how tax stands in prices.
+        settings: whether products or variants are sent, and whether prices include tax.
         as_placed: take the quantities ordered, not what refunds and edits left of them.
 
     Raises:
@@ -72,7 +72,7 @@ def items_of(
 def _repeated(line: Mapping[str, Any], seen: set[str]) -> bool:
     """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one.
 
-    Ids are kept as texts: numbers can be chosen so that a set looks at all of them for each.
+    Ids are kept as texts: numbers can be chosen so that they all collide in a set.
     """
     line_id = line.get("admin_graphql_api_id") or line.get("id")
     kind = type(line_id)
@@ -115,7 +115,7 @@ def _tax_step(body: Mapping[str, Any], settings: StoreSettings) -> int:
 
 @dataclass(slots=True)
 class _LineReader:
-    """What is the same for all lines of one order; `path` is a line's place in the body, for errors."""
+    """What is the same for all lines of one order; `path` is a line's position in the body, for errors."""
 
     currency: str
     settings: StoreSettings

@@ -4,16 +4,16 @@ A subscription's `include_fields` cuts bodies, and a field that is absent is not
 
 - `cancelled_at`: under the topic `orders/cancelled` its absence means cancelled: the topic speaks. Where it
   is null, the body counts, which is signed. `orders/create` and `orders/paid` are the moments of a sale: the
-  order is told, noted. Under every other topic a sold order without it is refused: it may be cancelled since.
-- `financial_status`: refused under every topic, `orders/paid` too: a header that nobody signed makes no sale.
+  order is sent, noted. Under every other topic a sold order without it is refused: it may be cancelled since.
+- `financial_status`: refused under every topic, `orders/paid` too: a header is not signed and makes no sale.
 - `test`: a sold order without it is refused, unless the store accepts test orders.
-- `current_total_price`, `current_quantity`: the amounts of the placing stand for them, noted; after a partial
+- `current_total_price`, `current_quantity`: the amounts at placement are used, noted; after a partial
   refund they would be wrong, and the order is refused.
 - `line_items`, `currency`, a line's `price` and `quantity`, both dates: refused.
 - what a retraction does not need may be missing from it: it says nothing of money or persons.
 
-A status that nobody documented neither tells nor takes back: the order is refused, `unknown_status`, until
-the store's `sold_statuses` name what is sold; under them every other word is one that is not sold.
+An undocumented status neither makes nor deletes a purchase: the order is refused, `unknown_status`, until
+the store's `sold_statuses` name what is sold; with them every other status is not sold.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _NOT_SOLD = frozenset({"pending", "authorized", "expired", "unpaid", _IN_QUESTIO
 
 
 def order(body: dict[str, Any], event: RawEvent, store: ShopifyStore) -> Translation:
-    """A sold order in full; of one that is taken back, that its purchase is to go if it was told.
+    """A sold order in full; for one that is taken back, the deletion of its purchase if it was sent.
 
     A partially paid one says nothing of a purchase, and neither does one whose person was erased.
 
@@ -133,7 +133,9 @@ def _unsold(body: Mapping[str, Any], topic: str, settings: ShopifySettings) -> s
         return None
     if settings.sold_statuses is None and status not in _NOT_SOLD:
         raise Rejected(
-            "unknown_status", "financial_status", "a word of Shopify's that is new; name it in sold_statuses"
+            "unknown_status",
+            "financial_status",
+            "a status of Shopify's that is new; name it in sold_statuses",
         )
     return status if status in {"refunded", "voided", _IN_QUESTION} else "not_sold"
 
@@ -294,7 +296,7 @@ def _newsletters(
     placed_and_now_ms: tuple[int, int],
     settings: ShopifySettings,
 ) -> Statement:
-    """The customer's own word where the body still holds it, for the customer's own address; else the box."""
+    """The customer's own consent if the body still holds it, for the customer's own address; else the box."""
     placed_ms, now_ms = placed_and_now_ms
     own = stated(customer, now_ms, settings.timezone)
     if own.newsletter is not None and not _same(email_text(customer.get("email")), email):
@@ -314,7 +316,7 @@ def _same(one: str | None, other: str | None) -> bool:
 
 
 def _is_anonymous(body: Mapping[str, Any], buyer: Buyer, placed: datetime, version: int) -> bool:
-    """Whether the shop erased the buyer: then nothing can be mended, and what was told stays as it is."""
+    """Whether the shop erased the buyer: then nothing can be corrected, and what was sent stays."""
     if buyer.email is not None:
         return is_placeholder(buyer.email)
     return is_erased(mapping(body.get("customer")), epoch_ms(placed), version)

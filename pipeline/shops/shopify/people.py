@@ -86,7 +86,7 @@ def email_of(notes: list[str], *said: object) -> str | None:
 
 
 def is_placeholder(email: str) -> bool:
-    """Whether the address is under `.invalid`, which is reserved: nobody has it."""
+    """Whether the address is under `.invalid`, which is reserved: no person has it."""
     return email[-len(_NOBODYS) :].lower() == _NOBODYS
 
 

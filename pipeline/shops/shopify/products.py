@@ -1,14 +1,14 @@
 """Shopify products -> Connectif products: one each, or one a variant where the settings say so.
 
-Stock counts are not told: they change with every sale, and each change would cost a call of the budget.
+Stock counts are not sent: they change with every sale, and each change would cost a call of the budget.
 
 `active` is public where it is published on the online store. `unlisted` (API 2025-10) is for sale by its
-link: told, and kept out of recommendations. So is a status that nobody documented, noted `unknown_status`: it
+link: sent, and kept out of recommendations. So is an undocumented status, noted `unknown_status`: it
 is known neither as public nor as withdrawn. `draft`, `archived` and what is not published are hidden.
 
 A subscription's `include_fields` cuts bodies, and a field that is absent is not one that is null:
 
-- `published_at`, `variants`: refused where the verdict needs them.
+- `published_at`, `variants`: refused if they are needed.
 - `status`: bodies before 2020 have none; the publication decides, noted. Without both it is refused.
 - `title`, `handle`: what Connectif knows of the product changes, and it is not created; noted.
 - a variant's stock: nothing is said of availability, noted.
@@ -86,7 +86,7 @@ def deleted_product(body: dict[str, Any], event: RawEvent, store: StoreContext) 
 
 
 def _draft(told: Product, notes: Sequence[str]) -> Draft:
-    """What can be created is told whole; without name or page it only changes what Connectif knows."""
+    """What can be created is sent whole; without name or page it only changes what Connectif has."""
     op = Op.PATCH if told.name is None or told.url is None else Op.UPSERT
     return Draft(
         RecordKind.PRODUCT, told.product_id, Origin.CATALOGUE, told, op, notes=tuple(dict.fromkeys(notes))
@@ -125,7 +125,7 @@ def _listed(body: Mapping[str, Any], notes: list[str]) -> bool | None:
 def _hidden(
     body: Mapping[str, Any], product_id: str, wanted: str, notes: tuple[str, ...]
 ) -> tuple[Draft, ...]:
-    """The product is hidden, or its variants; where the body names none, all that were told."""
+    """The product is hidden, or its variants; if the body names none, all that were sent."""
     if wanted == "product":
         return (hide_draft(product_id, notes),)
     variants = body.get("variants")
@@ -275,7 +275,7 @@ def _pictures(body: Mapping[str, Any]) -> Iterator[object]:
 def _pictures_by_id(body: Mapping[str, Any]) -> dict[str, str | None]:
     """The addresses of the gallery by the ids that variants name, as `repr` writes them: once for all.
 
-    Numbers themselves could be chosen so that a dictionary looks at all of them for each.
+    Numbers themselves could be chosen so that they all collide in a dictionary.
     """
     found: dict[str, str | None] = {}
     for one in objects(body.get("images")):

@@ -21,7 +21,7 @@ _OWN_ID: tuple[Path, ...] = (("id",),)
 
 @dataclass(frozen=True, slots=True)
 class ShopifyTopic(WebhookTopic):
-    """A topic, and the places in its body that can name the entity, best first; none where no place does."""
+    """A topic, and the paths in its body that can name the entity, best first; empty if none does."""
 
     paths: tuple[Path, ...] = _OWN_ID
 

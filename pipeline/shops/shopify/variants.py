@@ -25,7 +25,7 @@ class Offer:
 
 
 def variant_id(variant: Mapping[str, Any], wanted: str) -> str | None:
-    """The id a variant is told under: its own, or its SKU where it has one."""
+    """The product id of a variant: its own, or its SKU if it has one."""
     sku = text(variant.get("sku"), MAX_SKU) if wanted == "sku" else None
     return sku or shop_id(variant.get("id"), variant.get("admin_graphql_api_id"))
 

@@ -1,4 +1,4 @@
-"""WooCommerce customers -> contacts. Guests are no customers: only their orders tell of them."""
+"""WooCommerce customers -> contacts. Guests are no customers: only their orders have their data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STAFF = frozenset({"administrator", "shop_manager"})
 
 
 def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """The contact of a customer's own event. WooCommerce knows no newsletter: consent is never told.
+    """The contact of a customer's own event. WooCommerce has no newsletter consent: none is sent.
 
     Raises:
         Rejected: `no_email`, `invalid_email` and what the fields' readers raise.
@@ -50,7 +50,7 @@ def _is_staff(role: object) -> bool:
 
 
 def deleted_customer(event: RawEvent, store: StoreContext) -> Translation:
-    """A deletion names only the id: where the store erases, the contacts told for it before are the ones."""
+    """A deletion names only the id: if the store deletes, the contacts sent for it before are deleted."""
     if store.settings.on_customer_deleted == "keep":
         return Translation(version=event.received_ms, ignored="customer_kept")
     draft = Draft(RecordKind.CONTACT, None, Origin.CUSTOMER, None, Op.RETRACT, if_emitted=True)
@@ -75,7 +75,7 @@ def names(block: dict[str, Any], notes: list[str]) -> tuple[str | None, str | No
 
 
 def phones(billing: dict[str, Any], notes: list[str]) -> tuple[tuple[str, str | None], ...]:
-    """The billing phone with its country. A shipping phone may be somebody else's."""
+    """The billing phone with its country. A shipping phone may be another person's."""
     number = decoration(billing, "phone", notes, 60)
     if number is None:
         return ()

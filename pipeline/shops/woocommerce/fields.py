@@ -36,7 +36,7 @@ def entries(value: object) -> list[Any] | None:
     """What a list of a body holds; None where it is no list in any of PHP's forms.
 
     All lists are read by this. PHP writes a list with a gap, or with keys of its own, as an object, whose
-    values are the list; and a list of nothing as `[]`, `false` or `""`. An object in place of a list of
+    values are the list; and a list of nothing as `[]`, `false` or `""`. An object instead of a list of
     objects is one entry.
     """
     if isinstance(value, list):
@@ -106,7 +106,7 @@ def decoration(parent: dict[str, Any], key: str, notes: list[str], limit: int = 
 
 
 def picture(value: object, notes: list[str]) -> str | None:
-    """The address of the first picture, from objects with `src`, or from addresses in place of these."""
+    """The address of the first picture, from objects with `src`, or from addresses instead of these."""
     if not value:
         return None
     found = [value] if isinstance(value, dict) and "src" in value else entries(value)
@@ -148,7 +148,7 @@ def own_id(body: dict[str, Any]) -> str:
     """The id of the entity the body describes.
 
     Raises:
-        Rejected: `shop_api_error` where the shop sent its own API's error in place of the entity (its
+        Rejected: `shop_api_error` where the shop sent its own API's error instead of the entity (its
             webhook belongs to a user who may not read it, or the entity is gone); `missing_field`.
     """
     own = identifier(body.get("id"), "id")

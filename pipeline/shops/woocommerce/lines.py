@@ -126,7 +126,7 @@ def _item(line: dict[str, Any], settings: StoreSettings, notes: list[str], *, ta
         price += amount(line.get("total_tax"), "line_items.total_tax")
         original += amount(line.get("subtotal_tax"), "line_items.subtotal_tax")
     count = quantity(line.get("quantity"), "line_items.quantity")
-    if original < price:  # raised by hand in the admin: then nothing was discounted
+    if original < price:  # raised manually in the admin: then nothing was discounted
         notes.append("original_price_raised")
         original = price
     if count == 0:
@@ -143,7 +143,7 @@ def _item(line: dict[str, Any], settings: StoreSettings, notes: list[str], *, ta
         told = sku or product
     elif settings.product_id == "variant":
         told = variation or product
-    elif variation:  # `name` is the variation's, and the product is told of
+    elif variation:  # `name` is the variation's, and the product is sent
         name = plain(line, "parent_name", notes)
     return Item(
         product_id=told,

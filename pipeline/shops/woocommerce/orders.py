@@ -43,10 +43,10 @@ _TRASH = "trash"
 #: The sale did not happen, or was undone.
 _UNDONE = frozenset({"cancelled", "refunded", "failed", _TRASH})
 _SOLD = frozenset({"processing", "completed"})
-#: The sale is in question, not undone: what was told stays.
+#: The sale is in question, not undone: what was sent stays.
 _IN_QUESTION = frozenset({"pending", "on-hold"})
 _KNOWN = _DRAFTS | _UNDONE | _SOLD | _IN_QUESTION
-#: MarketKing's word for a main order of several vendors, however its parts go on.
+#: MarketKing's status for a main order of several vendors, whatever its parts' statuses.
 _COMPOSITE = "composite"
 
 
@@ -79,7 +79,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     require_currency(body.get("currency"), store, notes=notes)
     if refunded and settings.on_partial_refund == "replace":
         total -= refunded
-        notes.append("refunded_lines_kept")  # the body tells what was paid back, not for which line
+        notes.append("refunded_lines_kept")  # the body says what was paid back, not for which line
     placed = moment(body, "date_created", settings.timezone, notes)
     if placed is None:
         raise Rejected("missing_field", "date_created_gmt", "when it was placed is not said")
@@ -116,7 +116,7 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
     once they are paid, and are noted. A cart is never sold.
 
     Raises:
-        Rejected: `missing_field` where only the payment date can tell, and the body was cut of it.
+        Rejected: `missing_field` if only the payment date decides, and the body lacks it.
     """
     if status in _DRAFTS:
         return False
@@ -140,7 +140,7 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
 def _unsold(
     status: str, body: dict[str, Any], settings: StoreSettings, version: int, notes: list[str]
 ) -> Translation:
-    """An order that is no purchase: it takes back what was told, unless the sale is only in question."""
+    """An order that is no purchase: it takes back what was sent, unless the sale is only in question."""
     gone = retract_draft(None, tuple(dict.fromkeys(notes)))
     if status in _DRAFTS:
         return Translation(version, (gone,), "draft")

@@ -68,7 +68,7 @@ def refunded_of(body: dict[str, Any]) -> Decimal:
     A refund that stands there again under its own id counts once.
 
     Raises:
-        Rejected: `missing_field`, `invalid_money`: told without them, a purchase would be what it was before.
+        Rejected: `missing_field`, `invalid_money`: without them, the purchase would stay what it was before.
     """
     if "refunds" not in body:
         raise Rejected("missing_field", "refunds", "what was paid back is not said")

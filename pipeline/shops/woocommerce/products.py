@@ -7,8 +7,8 @@ parent shows the lowest of all). WooCommerce announces the parent itself with th
 
 Where SKUs are the identity (`"sku"`), a variation is a product of its own under its SKU, as in the lines of
 orders, and its parent one under its own. WooCommerce gives a variation without a SKU that of its parent, and
-nothing in the body tells this apart: the last of both to change is what Connectif holds. Where neither has
-one, orders name the parent's id, and the variation's event tells nothing.
+the body does not distinguish them: the last of both to change is what Connectif holds. Where neither has
+one, orders name the parent's id, and the variation's event makes no record.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MOST_UNITS = Decimal(10) ** 9
 
 
 def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """The product of its own event, or what a variation's event tells.
+    """The product of its own event, or what a variation's event says of it.
 
     Raises:
         Rejected: `missing_field` (name, permalink, status), `invalid_money` and what the readers raise.
@@ -79,7 +79,7 @@ def product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Trans
 def deleted_product(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
     """Hidden or deleted, as the store says, under its own id: a deleted variation leaves its parent alone.
 
-    The body does not say the SKU: where that is the identity, what was told of the product is meant.
+    The body does not say the SKU: if that is the identity, all that was sent of it is hidden or deleted.
 
     Raises:
         Rejected: `missing_field` (id).
@@ -155,7 +155,7 @@ def _parent_of_variants(
 ) -> Translation:
     """Variations are the products: their parent is none, but none of them outlives its publication.
 
-    A parent that was told before (as a simple product, or under another setting) is hidden.
+    A parent that was sent before (as a simple product, or under another setting) is hidden.
     """
     former = replace(hide_draft(own), if_emitted=True)
     if published:
@@ -166,7 +166,7 @@ def _parent_of_variants(
     if children is None or None in ids:
         notes.append("variations_unreadable")
     known = tuple(dict.fromkeys(notes))
-    # As their own events would say it: a variation is nobody else's.
+    # As their own events would say it: a variation has one parent.
     drafts = tuple(
         replace(hide_draft(child, known), owner=f"product|{child}") for child in ids if child is not None
     )
@@ -261,7 +261,7 @@ def _is_given(value: object) -> bool:
 def _availability(body: dict[str, Any], notes: list[str]) -> Availability | None:
     """In stock, on back-order, or out of stock with back-orders taken: it can be bought.
 
-    A word of a plugin's says neither, and is noted: what Connectif holds stays.
+    A plugin's status says neither, and is noted: what Connectif holds stays.
     """
     status = body.get("stock_status")
     if status is None and isinstance(body.get("in_stock"), bool):  # API v2
@@ -277,7 +277,7 @@ def _availability(body: dict[str, Any], notes: list[str]) -> Availability | None
 
 
 def _rating(body: dict[str, Any], notes: list[str]) -> tuple[Decimal | None, int | None]:
-    """The average of 0 to 5, only where somebody rated: WooCommerce writes "0.00" for nobody."""
+    """The average of 0 to 5, only if there are ratings: WooCommerce writes "0.00" for none."""
     count = body.get("rating_count")
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_UNITS:
         if count not in NOTHING:

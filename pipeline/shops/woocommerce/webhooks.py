@@ -65,7 +65,7 @@ def arrival(request: WebhookRequest) -> Arrival:
 
     Orders, customers and products are keyed by the id in the body; a variation by its own id, which it
     shares with no product. Everything else (`action.*`, coupons, bodies without an id) is keyed by a hash,
-    so that it can never stand in the way of an entity's own events.
+    so that it can never hold up an entity's own events.
     """
     headers, body = request.headers, request.body
     topic = headers.get("x-wc-webhook-topic", "")[:_TOPIC_LIMIT]

@@ -29,7 +29,7 @@ class ConnectifSandbox:
     Args:
         settings: accounts with their keys, limits and domains; `sandbox` with speed, window and switches.
         clock: where time comes from; None is the machine's.
-        behaviour: in place of the switches of the settings.
+        behaviour: instead of the switches of the settings.
         seed: the same seed gives the same ids and the same random numbers.
         callback_transport: where outbound callbacks go; None is the network.
 

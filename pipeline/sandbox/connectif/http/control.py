@@ -48,7 +48,7 @@ class KeyRequest(_Strict):
 
 
 class FaultsRequest(_Strict):
-    """Rules to put in force, besides those there are or in their place."""
+    """Rules to activate, in addition to the present ones or instead of them."""
 
     rules: tuple[FaultRule, ...]
     replace: bool = False
@@ -178,7 +178,7 @@ class ControlApi:
 
 
 async def _read(incoming: IncomingRequest, adapter: TypeAdapter[T], empty: T | None = None) -> T:
-    """The JSON body in its typed form; `empty` stands for no body.
+    """The JSON body in its typed form; `empty`: the value for no body.
 
     Raises:
         ApiError: 400 or 422, which says what is wrong.

@@ -35,10 +35,10 @@ def make_link(account: SimulatedAccount, link: FileLink, base_url: str, now: flo
 
 
 def check_link(account: SimulatedAccount, link: FileLink, query: bytes, now: float) -> None:
-    """Refuse a link that is not ours or is past its end.
+    """Refuse a link that is not the sandbox's or has expired.
 
     Raises:
-        ApiError: 403, in the words of a file store.
+        ApiError: 403, in the form of a file store.
     """
     values = {name: items[-1] for name, items in parse_qs(query.decode("latin-1")).items()}
     expires, nonce = values.get("expires", ""), values.get("nonce", "")

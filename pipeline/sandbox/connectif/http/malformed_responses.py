@@ -1,4 +1,4 @@
-"""Malformed responses: not Connectif's, but of a proxy in front of it or of another server in its place."""
+"""Malformed responses: not Connectif's, but of a proxy in front of it or of another server instead of it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _violations(body: bytes) -> list[Violation]:
     return [Violation(name, f"/{name}", f"{value} is not valid"[:_ECHOED]) for name, value in fields.items()]
 
 
-#: Effects that answer in Connectif's place, once the request has been read.
+#: Effects that answer instead of Connectif, once the request has been read.
 REPLACEMENTS: dict[str, Callable[[FaultRule, ApiRequest], ApiResponse]] = {
     "page": _page,
     "reply": _reply,

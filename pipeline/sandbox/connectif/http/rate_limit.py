@@ -81,7 +81,7 @@ def rate_headers(decision: RateLimitDecision, now: float, behaviour: ApiBehaviou
         texts = {
             "Limit": str(decision.limit),
             "Remaining": str(decision.remaining),
-            # Rounded up: whoever waits until then finds the window over.
+            # Rounded up: a client that waits until then finds the window over.
             "Reset": f"{reset:.3f}" if behaviour.reset_fraction else str(math.ceil(reset)),
         }
         lower = behaviour.rate_header_case == "lower"

@@ -13,7 +13,7 @@ from pipeline.sandbox.connectif.model.api_errors import ApiError
 
 #: Boundaries and texts around the file.
 _OVERHEAD = 1_000_000
-#: What is still read of a body nobody wants, so that its sender gets to read the answer.
+#: What is still read of a refused body, so that its sender gets to read the answer.
 _DRAIN_LIMIT = 200_000_000
 
 

@@ -16,7 +16,7 @@ CSV = b"text/csv; charset=utf-8"
 ZIP = b"application/zip"
 
 Header = tuple[bytes, bytes]
-#: Where the API's words differ from Python's.
+#: Where the API's phrases differ from Python's.
 _TITLES = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable entity",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Request Entity Too Large",

@@ -29,7 +29,7 @@ async def send_response(
 ) -> None:
     """Send a response whole, or in chunks where it is a file, dated `now`.
 
-    Headers that `override` stand in place of all others of their names.
+    Headers of `override` replace all others of their names.
     """
     sent = [(b"date", _date(int(now))), *headers, *response.headers]
     if response.body or response.file is not None:

@@ -63,7 +63,7 @@ def keep_case(app: AsgiApp) -> AsgiApp:
 
 
 class _AbortableProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which tells the app how to break the connection."""
+    """uvicorn's protocol, which gives the app a way to break the connection."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -170,7 +170,7 @@ async def _summarise(sandbox: ConnectifSandbox) -> None:
 
 
 def _say(line: str, event: str) -> None:
-    """On standard output, for whoever tries it; where logs are JSON, as one of their lines."""
+    """Print the addresses on standard output; if logs are JSON, as one of their lines."""
     if logs.format_from(os.environ) is logs.LogFormat.JSON:
         log.info("%s", line, extra={"event": event})
     else:

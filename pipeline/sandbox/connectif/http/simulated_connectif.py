@@ -33,7 +33,7 @@ class SimulatedConnectif:
         self.callback_transport = callback_transport
         self.keys = ApiKeys()
         self.accounts: dict[str, SimulatedAccount] = {}
-        #: Calls whose key nobody knows.
+        #: Calls with an unknown key.
         self.unauthorised = 0
         seen: set[str] = set()
         for number, (name, account) in enumerate(settings.accounts.items()):

@@ -1,1 +1,1 @@
-"""What takes its time or goes out by itself: imports, exports and their files, callbacks to shops."""
+"""What is not done within a request: imports, exports and their files, callbacks to shops."""

@@ -21,7 +21,7 @@ Timestamp = Annotated[str, AfterValidator(to_utc)]
 class Callback(BaseModel):
     """Something the person did (or a mailbox), which changes the contact where it exists, and the callback.
 
-    `url` left out: no shop hears of it. `at` is when the person unsubscribed, now where it is left out. `ip`
+    `url` left out: no shop is called. `at` is when the person unsubscribed, now where it is left out. `ip`
     left out is sent empty, as after an import. `module_secret` adds the `checksum` that Connectif's own shop
     modules want.
     """

@@ -68,7 +68,7 @@ def build_zip(data: AccountData, export: ExportJob) -> BinaryIO:
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for file_name, rows in files.items():
-            # Written aside first: sizes then stand before the data, for readers that unpack while they read.
+            # Written to a buffer first: so sizes precede the data, for readers that unpack while they read.
             with tempfile.TemporaryFile() as aside:
                 _write(aside, rows, export, bom=data.simulation.behaviour.export_bom)
                 aside.seek(0)

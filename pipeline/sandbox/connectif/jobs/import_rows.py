@@ -191,7 +191,7 @@ class _ProductImporter(_RowImporter):
             raise BadRowError(f"{empty[0]} is empty")
         changes: dict[str, Any] = {}
         for name, field_type in self.known.items():
-            # Blanks around a text are its own; around a number they are nobody's.
+            # Blanks around a text are its own; around a number they are ignored.
             changes |= self.read(name, row[name] if field_type is TEXT else row[name].strip(), field_type)
         url = changes["productDetailUrl"]
         if not is_url(url):

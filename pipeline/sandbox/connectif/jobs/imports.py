@@ -1,6 +1,6 @@
 """Imports: queued, worked through as the clock goes, over.
 
-Nothing runs in the background: whoever looks at an account first brings its imports to where they are.
+Nothing runs in the background: each access to an account first computes the state of its imports.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class ImportJobs:
             fault=fault,
         )
         job.file = io.TextIOWrapper(upload, "utf-8-sig", newline="")
-        # Whoever forgets the import, or the whole account, closes its file with it.
+        # Dropping the import, or the whole account, closes its file.
         weakref.finalize(job, job.file.close)
         try:
             rows = csv.reader(job.file, delimiter=options.delimiter)

@@ -11,7 +11,7 @@ class ApiError(Exception):
 
     Args:
         status: of the response.
-        detail: what is wrong, in the API's words.
+        detail: what is wrong, as the API says it.
         fields: what the error says besides, by JSON name.
     """
 

@@ -130,7 +130,7 @@ class StoredContacts:
     ) -> tuple[StoredElement, bool]:
         """Create or change a contact; says which. None as a value clears a field.
 
-        Whoever becomes unsubscribed did so now, from an unknown address, unless `changes` say otherwise.
+        One that becomes unsubscribed did so now, from an unknown address, unless `changes` say otherwise.
 
         Raises:
             ApiError: the other key belongs to another contact.
@@ -159,7 +159,7 @@ class StoredContacts:
         return stored, element is None
 
     def delete(self, element: StoredElement, now: float) -> None:
-        """Delete a contact; its purchases stay, but are nobody's."""
+        """Delete a contact; its purchases stay, without a contact."""
         self._index(element.body.get("_externalId"), None, element.position)
         self.purchase_totals.pop(element.position, None)
         self.storage.delete(element, now)

@@ -83,7 +83,7 @@ def _contact_violations(contacts: Documents, data: AccountData) -> list[Violatio
 
 
 def _may_have(data: AccountData, email: str, external_id: str, owners: dict[str, str]) -> bool:
-    """Whether nobody else has the external id, neither among those stored nor in the initial data."""
+    """Whether no other contact has the external id, stored or in the initial data."""
     holder = data.contacts.find("external-id", external_id)
     return owners.setdefault(external_id, email) == email and (holder is None or holder.key == email)
 

@@ -133,7 +133,7 @@ class ElementStorage:
         return element if element is not None and element.id == connectif_id else None
 
     def put(self, key: str, body: Mapping[str, Any], now: float, event_time: float = 0.0) -> StoredElement:
-        """Create or replace the element; `event_time` is kept for whoever sorts or filters by it."""
+        """Create or replace the element; `event_time` is kept for sorting and filtering."""
         old = self.find_even_deleted(key)
         if old is not None and not old.deleted:
             return self._store(

@@ -90,7 +90,7 @@ class ApiBehaviour(BaseModel):
     )
     purchase_created_status: Literal[200, 201] = Field(201, description="answer to a created purchase")
     repetition_checked: Literal["first", "last"] = Field(
-        "first", description="409 before or after the contact, the products and their domains are looked at"
+        "first", description="409 before or after the contact, the products and their domains are checked"
     )
     purchase_id_match: Literal["exact", "trimmed", "folded"] = Field(
         "exact", description="when two purchase ids are the same: to the letter, less blanks, less case too"
@@ -154,7 +154,7 @@ class ApiBehaviour(BaseModel):
         0.0, ge=0, description="then in progress; a known client takes that for a failure"
     )
     unknown_export_filters: Literal["ignore", "refuse"] = Field(
-        "ignore", description="filters nobody defined, such as activityType"
+        "ignore", description="undefined filters, such as activityType"
     )
     segments: str = Field("", description="segment ids that exist, with commas; none: every well-formed one")
     export_date_by: Literal["recorded", "purchase"] = Field(
@@ -175,7 +175,7 @@ class ApiBehaviour(BaseModel):
         """A copy with `values`, given as text or as what they mean.
 
         Raises:
-            SettingsError: a switch nobody knows, or a value it does not take.
+            SettingsError: an unknown switch, or a value it does not take.
         """
         try:
             return self.model_validate({**self.model_dump(), **values})

@@ -8,7 +8,7 @@ import itertools
 import time
 from typing import Protocol
 
-#: Loop rounds given to whoever a virtual moment woke, before the next moment comes.
+#: Loop rounds for the tasks that a virtual moment woke, before the next moment comes.
 _SETTLE_ROUNDS = 20
 
 
@@ -57,7 +57,7 @@ class VirtualClock:
         await wake
 
     async def advance(self, seconds: float) -> None:
-        """Pass `seconds`, stopping at each moment somebody sleeps until, and let them act on it."""
+        """Advance by `seconds`, stopping at each moment a task sleeps until, and let it run."""
         end = self._now + seconds
         await self._settle()
         while self._sleepers and self._sleepers[0][0] <= end:

@@ -49,7 +49,7 @@ MAX_SIZE = 2_000_000_000
 class FaultRule(BaseModel):
     """Which calls go wrong, and how.
 
-    A rule looks at calls that carry a known key and are within the limit. It lets `after` of those it matches
+    A rule is for calls that have a known key and are within the limit. It lets `after` of those it matches
     pass, then applies with `probability`, at most `count` times and for `seconds_active` seconds.
     """
 
@@ -184,7 +184,7 @@ class FaultInjector:
         self._active += [_ActiveRule(next(self._numbers), rule) for rule in rules]
 
     def clear(self, number: int | None = None) -> None:
-        """Take one rule, or all, out of force; imports it held go on."""
+        """Remove one rule, or all; imports it held continue."""
         self._active = [active for active in self._active if number not in (None, active.number)]
 
     def in_force(self, number: int) -> bool:

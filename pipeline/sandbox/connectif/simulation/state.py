@@ -34,7 +34,7 @@ class SimulationState:
         self.reset()
 
     def reset(self) -> None:
-        """Back to how it started; the clock goes on."""
+        """Reset to the initial state; the clock keeps running."""
         self.behaviour = self._first_behaviour
         self.random = random.Random(self.seed)  # noqa: S311 - it has to be repeatable
         self.faults = FaultInjector(self.random)

@@ -38,7 +38,7 @@ def _create(request: ApiRequest, event_type: dict[str, Any] | None) -> ApiRespon
     fields = event_type["fields"] if event_type is not None and event_type["category"] == "receive" else ()
     primary = next((field["id"] for field in fields if field.get("isPrimaryKey")), None)
     if primary is None:
-        # What tells of no contact comes another way, such as from the browser.
+        # Events without a contact are not sent by this route, but by the browser for example.
         raise not_found("Custom event type")
     body = request.document()
     known = {field["id"]: custom_field_type(field) for field in fields}
