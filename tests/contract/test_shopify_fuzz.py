@@ -181,7 +181,7 @@ def amounts(body: object) -> list[Decimal]:
     return [amount for amount in found if amount is not None]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutants(), stores)
 def test_no_mutation_of_a_real_body_does_more_than_be_refused(
     mutant: tuple[str, Any], context: ShopifyStore

@@ -124,7 +124,7 @@ def _put(body: Any, path: tuple[Any, ...], value: Any, *, remove: bool) -> None:
         body[key] = value
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutated(), st.sampled_from(STORES), st.sampled_from(["created", "updated", "restored", "deleted"]))
 def test_a_mutated_body_is_translated_or_refused(
     mutation: tuple[bytes, Kind], context: StoreContext, action: str

@@ -283,7 +283,7 @@ _FORMS = [
 ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(
     st.integers(100, 999),
     _BODIES,
