@@ -48,7 +48,7 @@ def override(tree: dict[str, Any], path: list[str], text: str) -> None:
     """Set one value; a path's part meets an existing key whatever its case and with `_` for `-`.
 
     Raises:
-        SettingsError: it points nowhere, or to two places.
+        SettingsError: no setting has this path, or two have.
     """
     name = f"PIPELINE__{'__'.join(path)}"
     *parents, last = path

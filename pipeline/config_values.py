@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 MAX_PORT = 65_535
-#: In the validation's context: False where no secret is needed, and none is looked for.
+#: In the validation's context: False if no secret is needed, and none is read.
 READ_SECRETS = "read_secrets"
 #: A placeholder for a secret that was not read; has the form of an API key.
 UNREAD = "not:read"
@@ -185,7 +185,7 @@ def page_address(url: str) -> str:
 
 
 def servers(text: str) -> str:
-    """Kafka's addresses: its clients wait for ever for one without a port, and say nothing."""
+    """Kafka's addresses: its clients wait for ever for one without a port, without an error."""
     for server in text.split(","):
         host, _, port = server.strip().rpartition(":")
         named = re.fullmatch(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]", host)

@@ -1,4 +1,4 @@
-"""Packages that only some commands need: what is said where they are not installed."""
+"""Packages that only some commands need: the error if they are not installed."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def moment(record: logging.LogRecord) -> str:
 
 
 def event_of(record: logging.LogRecord) -> str:
-    """The name by which a line is found, whatever it mentions.
+    """The name of a line's event, the same whatever values it has.
 
     It is what the code gave as `extra={"event": ...}`; else the module and the first words of the message
     before its values are filled in.

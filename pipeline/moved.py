@@ -38,7 +38,7 @@ def look(settings: Settings) -> list[str]:
         )
     # A store that is gone for a while is remembered: it may come back, to another account.
     if (known := {**before, **now}) != before:
-        with contextlib.suppress(OSError):  # a full disk: it is said again the next time
+        with contextlib.suppress(OSError):  # a full disk: the warning is repeated the next time
             partial = path.with_suffix(".partial")
             partial.write_text(json.dumps(known), encoding="utf-8")
             partial.replace(path)

@@ -70,7 +70,7 @@ Availability = Literal["instock", "outofstock"]
 
 
 class Contact(Frozen):
-    """A person. A field left at None says nothing: it never clears what Connectif holds."""
+    """A person. A field of None is not sent: it never clears what Connectif holds."""
 
     email: str = Field(description="lower case; empty only where external_id identifies the person")
     external_id: str | None = None

@@ -53,7 +53,7 @@ def _tree(report: Report) -> dict[str, Any]:
                 "state": str(result.state),
                 "differences": [asdict(difference) for difference in result.differences],
             }
-            for result in report.verdicts
+            for result in report.results
         ],
         "refusals": list(report.refusals),
         "notes": list(report.notes),
@@ -75,7 +75,7 @@ def _table(report: Report, servers: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("kept", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for result in report.verdicts:
+    for result in report.results:
         topic, colour = result.topic, _COLOURS.get(result.state, "green")
         table.add_row(
             topic.name,

@@ -77,7 +77,7 @@ NOTHING_SENT = Sent()
 
 
 class Blanks:
-    """Cleans what is said to one account.
+    """Cleans the messages in answers to one account.
 
     Args:
         key: its API key, `id:secret`.

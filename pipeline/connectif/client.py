@@ -1,6 +1,6 @@
 """The HTTP client of one Connectif account. It sends; what an answer means for a record is decided above.
 
-The key goes to the account's own scheme, host and port and nowhere else.
+The key is sent to the account's own scheme, host and port only.
 """
 
 from __future__ import annotations
@@ -185,11 +185,11 @@ class ConnectifClient:
         return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND.of(export_id))
 
     async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
-        """An export's ZIP: no call of the API, and no key goes with it."""
+        """An export's ZIP: no call of the API, fetched without the key."""
         return await self._download(url, EXPORT_MAX_BYTES)
 
     async def get_error_report(self, url: str, *, rows: int) -> tuple[Answer, bytes]:
-        """The file that names an import's refused rows: no call of the API, and no key goes with it.
+        """The file that names an import's refused rows: no call of the API, fetched without the key.
 
         Args:
             url: where Connectif says that it lies.
@@ -237,7 +237,7 @@ class ConnectifClient:
             return Answer(AnswerKind.INVALID, detail=f"it cannot be sent: {type(error).__name__}")
         try:
             response = await _whole(await self._transport.handle_async_request(request))
-        except Exception as error:  # noqa: BLE001 - whatever a network does: there is no answer
+        except Exception as error:  # noqa: BLE001 - after any error of the network there is no answer
             return no_answer(error, clean)
         return read_answer(response, self._wall(), form, clean)
 

@@ -25,7 +25,7 @@ class _RefusedError(Exception):
 async def download(
     url: str, *, transport: httpx.AsyncBaseTransport | None, seconds: float, most: int, local: bool
 ) -> tuple[Answer, bytes]:
-    """A file; never fails, whatever the address and whatever lies there.
+    """A file; never raises, whatever the address and its content.
 
     Args:
         url: by which Connectif names it.
@@ -41,7 +41,7 @@ async def download(
         return Answer(AnswerKind.INVALID, detail="the file is too large", cause=Cause.TOO_LARGE), b""
     except _RefusedError as error:
         return Answer(AnswerKind.INVALID, detail=str(error), cause=Cause.FOREIGN), b""
-    except Exception as error:  # noqa: BLE001 - an address decides what goes wrong
+    except Exception as error:  # noqa: BLE001 - an address can cause any error
         # Without its text, which may hold the address and its signature.
         return replace(no_answer(error), detail=type(error).__name__), b""
 

@@ -1,6 +1,6 @@
 """The forms in which Connectif answers, after its reference. All other answers are another server's.
 
-A status says nothing by itself: a proxy, a firewall or a page for maintenance gives any of them. Where the
+A status says nothing by itself: a proxy, a firewall or a maintenance page gives any of them. Where the
 reference leaves a form open, every reading of it is taken, and nothing that no reading allows.
 """
 

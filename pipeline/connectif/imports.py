@@ -113,7 +113,7 @@ def all_delivered(progress: ImportProgress, rows: int) -> bool:
 
 
 def accounts_for_all(progress: ImportProgress, rows: int) -> bool:
-    """Whether its counts add up to the rows sent: without that they say nothing of any row."""
+    """Whether its counts add up to the rows sent; if not, they cannot be used for any row."""
     success, errors = progress.success, progress.errors
     if success is None or success == ODD or errors is None or errors in (0, ODD):
         return False

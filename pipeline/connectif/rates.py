@@ -28,7 +28,7 @@ class RateHint:
 
 
 def read_rate(headers: Mapping[str, str], wall: float) -> RateHint:
-    """Read the rate headers, whatever their family; what is no number or date is as if it were not there.
+    """Read the rate headers, whatever their family; what is no number or date counts as absent.
 
     Args:
         headers: the answer's headers, their names in small letters, or a mapping that ignores case.

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 #: How often what was decoded is decoded again, and how many characters are read in all.
 ROUNDS, MOST = 3, 60_000
-#: Letters and digits that a text has at least to be looked for: shorter ones stand in any text by chance.
+#: Letters and digits that a text needs to be searched for: shorter ones are in any text by chance.
 SHORTEST = 5
 #: Digits at the end of a phone number that make it known, and at the beginning of a date.
 _PHONE, _DATE = 9, 8
@@ -50,7 +50,7 @@ class Hidden:
         self._known = known | {text[::-1] for text in known} if backwards else known
 
     def are_in(self, text: str) -> bool:
-        """Whether one of them stands in a text, in whatever form."""
+        """Whether one of them is in a text, in any encoding."""
         if not self._known:
             return False
         all_of_it = "\n".join(squeezed(reading) for reading in readings(text))
@@ -58,7 +58,7 @@ class Hidden:
 
 
 def readings(text: str) -> list[str]:
-    """A text, and what it says once it is decoded in every way known here."""
+    """A text, and its decodings in every encoding known here."""
     found, latest, left = {text}, [text], MOST
     for _ in range(ROUNDS):
         fresh: list[str] = []

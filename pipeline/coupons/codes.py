@@ -1,6 +1,6 @@
 """Coupon codes as people hand them over: one a line, or a CSV file with a column `code`. Pure.
 
-Nothing is dropped in silence: what is not sent is a `Finding`, with its place.
+Nothing is dropped in silence: what is not sent is a `Finding`, with its position.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class GroupExtent:
     committed: int
 
     def caught_up(self, read: int) -> bool:
-        """Whether everything up to `high` is dealt with, `read` being the next to read by this process."""
+        """Whether everything up to `high` is processed, `read` being the next to read by this process."""
         return max(self.low, self.committed, read) >= self.high
 
 

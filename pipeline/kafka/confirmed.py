@@ -89,7 +89,7 @@ class MessageSet:
             self._waiter.set_result(None)
 
     def seal(self) -> None:
-        """No message follows; its confirmations are now looked for."""
+        """No message follows: from now on confirmations are polled."""
         if not self._sealed:
             self._sealed = True
             self._producer.expect()

@@ -95,7 +95,7 @@ class RangeProgress:
 
     Attributes:
         total: offsets there were to read.
-        done: those that are dealt with, whether they were messages or not.
+        done: those that are passed, whether they were messages or not.
     """
 
     def __init__(self, ranges: Iterable[OffsetRange]) -> None:

@@ -203,7 +203,7 @@ class RangeReader:
             self._told(state, place, message, on_lost)
         yield from _batch(state, place, good)
         if place is not None and place not in state.open:
-            # Nothing more is fetched of it; what was goes unread.
+            # Nothing more is fetched of it; what was fetched is not read.
             self._consumer.pause([ClientPartition(*place)])
 
     def _told(
@@ -285,7 +285,7 @@ class RangeReader:
         return {TopicPartition(at.topic, at.partition): None if at.offset < 0 else at.offset for at in found}
 
     def commit(self, nexts: Mapping[TopicPartition, int]) -> None:
-        """Keep for the group that everything before these offsets is dealt with.
+        """Commit these offsets for the group: everything before them is processed.
 
         Raises:
             KafkaUnreachable: no broker answers.

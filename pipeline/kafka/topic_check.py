@@ -65,7 +65,7 @@ class Report:
     checked.
     """
 
-    verdicts: tuple[TopicResult, ...]
+    results: tuple[TopicResult, ...]
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -74,11 +74,11 @@ class Report:
         """Everything that keeps the pipeline from being started on this cluster, a line each."""
         wrong = [
             f"{result.topic.name}: {difference}"
-            for result in self.verdicts
+            for result in self.results
             if result.state is TopicState.DIFFERS
             for difference in result.differences
         ]
-        absent = [result.topic.name for result in self.verdicts if result.state is TopicState.MISSING]
+        absent = [result.topic.name for result in self.results if result.state is TopicState.MISSING]
         missing = [f"missing: {', '.join(absent)}"] if absent else []
         return (*self.refusals, *wrong, *missing)
 
@@ -87,7 +87,7 @@ class TopicsError(BrokerError):
     """The cluster is not to be trusted with the data as it is; `report` has the particulars."""
 
     def __init__(self, report: Report) -> None:
-        wrong = [difference for result in report.verdicts for difference in result.differences]
+        wrong = [difference for result in report.results for difference in result.differences]
         hint = "run `pipeline topics`"
         if report.refusals or not all(difference.safe for difference in wrong):
             hint = "correct these, then run `pipeline topics`"
@@ -201,19 +201,19 @@ def _kept_ms(config: Mapping[str, str]) -> float:
 
 def examine(settings: Settings, facts: Facts) -> Report:
     """Compare the table with what a cluster said; changes nothing."""
-    verdicts = []
+    results = []
     for topic in table(settings):
         found = facts.topics.get(topic.name)
         wrong = tuple(differences(topic, found)) if found else ()
         state = TopicState.MISSING if found is None else TopicState.DIFFERS if wrong else TopicState.OK
-        verdicts.append(TopicResult(topic, state, wrong))
+        results.append(TopicResult(topic, state, wrong))
     hidden = [str(broker) for broker, config in facts.brokers.items() if config is None]
     notes = (
         [f"the settings of broker(s) {', '.join(hidden)} may not be read; check them yourself"]
         if hidden
         else []
     )
-    return Report(tuple(verdicts), tuple(refusals(settings, facts)), tuple(notes))
+    return Report(tuple(results), tuple(refusals(settings, facts)), tuple(notes))
 
 
 def verify(settings: Settings) -> Report:
@@ -241,8 +241,8 @@ def ensure(settings: Settings, *, apply: bool = False) -> Report:
     before = examine(settings, cluster.facts(names))
     if before.refusals:
         raise TopicsError(before)
-    missing = [result.topic for result in before.verdicts if result.state is TopicState.MISSING]
-    changes = {v.topic.name: _safe_changes(v) for v in before.verdicts if apply and _safe_changes(v)}
+    missing = [result.topic for result in before.results if result.state is TopicState.MISSING]
+    changes = {v.topic.name: _safe_changes(v) for v in before.results if apply and _safe_changes(v)}
     cluster.create([_new(topic) for topic in missing])
     cluster.alter(changes)
     cluster.await_leaders(topic.name for topic in missing)
@@ -259,7 +259,7 @@ def _outstanding(report: Report, changes: Mapping[str, Mapping[str, str]]) -> bo
     return any(
         result.state is TopicState.MISSING
         or any(d.setting in changes.get(result.topic.name, {}) for d in result.differences)
-        for result in report.verdicts
+        for result in report.results
     )
 
 
@@ -274,13 +274,13 @@ def _safe_changes(result: TopicResult) -> dict[str, str]:
 def _told(before: Report, after: Report) -> Report:
     """The state after, with what was done to reach it."""
     done = {TopicState.MISSING: TopicState.CREATED, TopicState.DIFFERS: TopicState.ALTERED}
-    verdicts = tuple(
+    results = tuple(
         TopicResult(new.topic, done.get(old.state, new.state), old.differences)
         if new.state is TopicState.OK
         else new
-        for old, new in zip(before.verdicts, after.verdicts, strict=True)
+        for old, new in zip(before.results, after.results, strict=True)
     )
-    return Report(verdicts, after.refusals, after.notes)
+    return Report(results, after.refusals, after.notes)
 
 
 def _passed(report: Report) -> Report:

@@ -88,7 +88,7 @@ class Journal:
         os.close(self._file)
 
     def remove(self) -> None:
-        """Close and delete: the account goes to another worker, and what is here will not be all."""
+        """Close and delete: the account moves to another worker, whose calls will not be in this file."""
         self.close()
         self._path.unlink(missing_ok=True)
 

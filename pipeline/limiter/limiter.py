@@ -27,8 +27,8 @@ LONGEST_AWAY = 10
 #: Seconds by which a reset may be sent too early, and as a share of the window the most that is allowed for:
 #: servers round to whole seconds, some of them down.
 ROUNDING, MOST_ROUNDING = 1.0, 0.02
-#: Shares of a window: by how much a server's idea of its beginning and ours may differ, and two resets of one
-#: window.
+#: Shares of a window: by how much our estimate of its beginning may differ from the server's, and two resets
+#: of one window.
 BEGINNING, SAME_RESET = 0.05, 0.1
 
 
@@ -132,7 +132,7 @@ class Limiter:
         if seen.limited:
             self._block(now, seen)
             return
-        if started >= state.probing_from:  # an answer to an older call says nothing of what is left now
+        if started >= state.probing_from:  # an answer to an older call does not show what is left now
             state.probing, state.refusals = False, 0
         if seen.remaining is None:
             return

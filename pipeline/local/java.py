@@ -47,7 +47,7 @@ def java_version(java: Path) -> int:
     """The major version of a `java` command: 8, 17, 25.
 
     Raises:
-        BrokerError: it does not run, or says nothing of a version.
+        BrokerError: it does not run, or prints no version.
     """
     try:
         done = subprocess.run(  # noqa: S603 - the java the user's own environment names

@@ -37,7 +37,7 @@ _HOPELESS = {
     CANNOT_RUN: "it cannot be run",
 }
 _ENDINGS = {
-    0: "though nobody told it to",
+    0: "though nothing stopped it",
     1: "it could not go on",
     BrokerError.exit_code: "Kafka cannot be reached, or would lose data",
     70: "it met something it did not expect",

@@ -26,7 +26,7 @@ from pipeline.local.wiring import Wiring
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
-#: After so long a process that is not ready is said, and waited for without an end.
+#: After so long a process that is not ready is reported, and waited for without a limit.
 READY_SECONDS = 90.0
 _COLOURS = {
     ProcessPhase.READY: "green",

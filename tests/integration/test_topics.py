@@ -23,8 +23,8 @@ def test_missing_topics_are_created_and_found_good_afterwards(kafka_settings: Ka
     created = topic_check.ensure(settings)
     again = topic_check.ensure(settings)
 
-    assert {result.state for result in created.verdicts} == {topic_check.TopicState.CREATED}
-    assert {result.state for result in again.verdicts} == {topic_check.TopicState.OK}
+    assert {result.state for result in created.results} == {topic_check.TopicState.CREATED}
+    assert {result.state for result in again.results} == {topic_check.TopicState.OK}
     assert topic_check.verify(settings).problems == ()
 
 
@@ -40,7 +40,7 @@ def test_what_differs_is_named_and_altered_only_when_asked(kafka_settings: Kafka
     assert "run `pipeline topics --apply`" in str(caught.value)
 
     applied = topic_check.ensure(settings, apply=True)
-    assert {v.topic.name.removeprefix(kafka_settings.prefix) for v in applied.verdicts if v.differences} == {
+    assert {v.topic.name.removeprefix(kafka_settings.prefix) for v in applied.results if v.differences} == {
         "shop.orders",
         "shop.customers",
         "shop.products",

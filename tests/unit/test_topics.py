@@ -44,14 +44,14 @@ def with_config(facts: Facts, name: str, config: Mapping[str, str]) -> Facts:
 
 def differences_of(settings: Settings, facts: Facts, name: str) -> tuple[topic_check.TopicDifference, ...]:
     report = topic_check.examine(settings, facts)
-    return next(result.differences for result in report.verdicts if result.topic.name == name)
+    return next(result.differences for result in report.results if result.topic.name == name)
 
 
 def test_a_sound_cluster_has_no_problems() -> None:
     settings = settings_for(3)
     report = topic_check.examine(settings, facts_of(settings))
     assert report.problems == ()
-    assert {result.state for result in report.verdicts} == {TopicState.OK}
+    assert {result.state for result in report.results} == {TopicState.OK}
 
 
 def test_a_single_broker_of_ones_own_is_accepted() -> None:

@@ -23,5 +23,5 @@ def test_every_topic_and_its_state_is_shown_in_80_columns(prefix: str) -> None:
     assert max(map(len, lines)) <= 80
     assert "…" not in out.getvalue()
     if not prefix:
-        assert {result.topic.name for result in report.verdicts} <= {line.split(" ")[0] for line in lines}
-    assert sum(str(TopicState.CREATED) in line for line in lines) == len(report.verdicts)
+        assert {result.topic.name for result in report.results} <= {line.split(" ")[0] for line in lines}
+    assert sum(str(TopicState.CREATED) in line for line in lines) == len(report.results)

@@ -2,11 +2,11 @@
 
 Only `subscribed` and `unsubscribed` are sent, with the moment they were said. `not_subscribed`, `pending`,
 `redacted`, `invalid` and silence change nothing. The box ticked at checkout (`buyer_accepts_marketing`) is no
-verdict: with double opt-in the customer stays `pending`. It counts only where the store says
+consent: with double opt-in the customer stays `pending`. It counts only where the store says
 `consent_from_orders`, as of the order's placement, and not against the customer's own state in the body.
 
-An order's `customer` holds the state up to API 2024-10: the customer's own word, with its own moment, about
-the customer's own address. Bodies of 2025-01 and later hold none, so their orders say nothing.
+An order's `customer` holds the state up to API 2024-10: the customer's own statement, with its own moment,
+about the customer's own address. Bodies of 2025-01 and later hold none, so their orders have no consent.
 """
 
 from __future__ import annotations
