@@ -60,6 +60,9 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
     per_minute: Annotated[
         float | None, typer.Option("--per-minute", min=1, help="Events repeated a minute, at most.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; say what would be sent, and how long it takes.")
+    ] = False,
     detach: DetachOption = False,
     as_json: JsonOption = False,
     config_path: ConfigOption = None,
@@ -91,6 +94,9 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
         _epoch_ms(until),
         tuple(map(planning.parse_offsets, offsets or ())),
     )
+    if dry_run:
+        operate.dry_run(settings, request, console, as_json=as_json)
+        return
     name = operate.start(settings, request, per_minute, console)
     _go_on(settings, name, console, config_path, detach=detach, as_json=as_json)
 

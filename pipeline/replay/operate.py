@@ -12,18 +12,43 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.kafka import topic_check
 from pipeline.private import data_directory
-from pipeline.replay import planning, shown
+from pipeline.replay import planning, preview, shown
 from pipeline.replay.run import ENDED, Control, Run, State, Status
 from pipeline.replay.runner import Runner
 from pipeline.replay.runs import Runs
 
 #: Seconds between two looks of `watch`.
 WATCH = 1.0
+
+
+def dry_run(settings: Settings, request: planning.Request, console: Console, *, as_json: bool) -> None:
+    """Print what a replay would do; nothing is sent.
+
+    Raises:
+        SettingsError: a store is not in the settings.
+    """
+    planning.check_choice(settings, request.choice)
+    _say_held(settings, request, console)
+    plan = planning.make_plan(settings, request)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=of)
+
+        found = preview.preview(settings, plan, progress)
+    if as_json:
+        print(json.dumps(found.as_json()))  # noqa: T201 - its output
+    else:
+        shown.preview(found, Console())
 
 
 def start(settings: Settings, request: planning.Request, per_minute: float | None, console: Console) -> str:
@@ -35,15 +60,7 @@ def start(settings: Settings, request: planning.Request, per_minute: float | Non
     """
     planning.check_choice(settings, request.choice)
     topic_check.verify(settings)
-    if not request.offsets:
-        for topic, since in planning.held_since(settings, request.choice.topics, request.since_ms).items():
-            console.print(
-                f"{topic} holds nothing from before {shown.moment(since)} any more: what is older is not "
-                "repeated",
-                style="yellow",
-                highlight=False,
-                soft_wrap=True,
-            )
+    _say_held(settings, request, console)
     plan = planning.make_plan(settings, request)
     if not plan.offsets:
         raise PipelineError("there are no events in this range", hint="name another one")
@@ -53,6 +70,18 @@ def start(settings: Settings, request: planning.Request, per_minute: float | Non
             runs.write(Control(run=plan.run, per_minute=per_minute, at_ms=_now_ms()))
         runs.write(State(run=plan.run, next=[part.start for part in plan.parts]))
     return plan.run
+
+
+def _say_held(settings: Settings, request: planning.Request, console: Console) -> None:
+    if request.offsets:
+        return
+    for topic, since in planning.held_since(settings, request.choice.topics, request.since_ms).items():
+        console.print(
+            f"{topic} holds nothing from before {shown.moment(since)}: what is older is not repeated",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def work(settings: Settings, name: str, console: Console, *, as_json: bool = False) -> Run:
@@ -195,6 +224,7 @@ def _now_ms() -> int:
 __all__ = [
     "control",
     "detach",
+    "dry_run",
     "listing",
     "needs_process",
     "report",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, Status
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
@@ -88,6 +89,28 @@ def table(runs: Iterable[Run]) -> Table:
     return made
 
 
+def preview(found: Preview, console: Console) -> None:
+    """What a replay would do."""
+    events = Table(title="Events", title_justify="left")
+    for name in ("what becomes of them", "events"):
+        events.add_column(name)
+    for outcome, count in sorted(found.events.items()):
+        events.add_row(outcome, f"{count:,}")
+    for reason, count in sorted(found.rejected.items()):
+        events.add_row(f"  rejected: {reason}", f"{count:,}")
+    records = Table(title="Records", title_justify="left")
+    for name in ("account", "kind", "new", "changed", "same"):
+        records.add_column(name)
+    for account, kind in sorted({(account, kind) for account, kind, _ in found.records}):
+        counts = (found.records[account, kind, what] for what in ("new", "changed", "same"))
+        records.add_row(account, kind, *(f"{count:,}" for count in counts))
+    console.print(events)
+    console.print(records)
+    for account, calls in sorted(found.calls.items()):
+        console.print(f"account {account}: {calls:,} calls", markup=False, highlight=False)
+    console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
+
+
 class Bar:
     """A run's progress on a terminal; a context manager.
 
@@ -126,4 +149,4 @@ class Bar:
         self._progress.update(self._task, completed=done, said=said)
 
 
-__all__ = ["Bar", "as_json", "duration", "moment", "status_of", "table"]
+__all__ = ["Bar", "as_json", "duration", "moment", "preview", "status_of", "table"]
