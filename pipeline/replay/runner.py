@@ -66,7 +66,7 @@ class Runner:
         self._replay = full_name(settings, REPLAY)
         self._window = Window.of(calls_per_minute(settings, sorted(self._run.plan.choice.stores)))
         self._throttle = Throttle()
-        self._source: _Source | None = None
+        self._source: Source | None = None
         self._written = self._worked = time.monotonic()
         self._let_out: float | None = None
 
@@ -171,7 +171,7 @@ class Runner:
         if room <= 0 or run.done >= run.plan.offsets:
             return 0
         if self._source is None:
-            self._source = _Source(self._settings, run, chooser)
+            self._source = Source(self._settings, run, chooser)
         chosen, read, nexts = self._source.take(room, until=time.monotonic() + CHECKPOINT)
         producer.send_all([self._outgoing(message) for message in chosen])
         state.next, state.read, state.sent = nexts, state.read + read, state.sent + len(chosen)
@@ -196,7 +196,7 @@ class Runner:
         self._runs.write(self._run.state)
 
 
-class _Source:
+class Source:
     """The chosen events of what is left of a run, in the order of each partition."""
 
     def __init__(self, settings: Settings, run: Run, chooser: Chooser) -> None:
@@ -216,7 +216,8 @@ class _Source:
         ]
         # What was deleted meanwhile is gone for good: the rest is repeated.
         self._batches: Iterator[MessageBatch] = self._reader.read(ranges, on_lost=lambda _: None)
-        self._rest: deque[tuple[int, bool, LibrdkafkaMessage]] = deque()
+        #: Number of the part, offset, and the message where it is chosen.
+        self._rest: deque[tuple[int, int, LibrdkafkaMessage | None]] = deque()
         self._over = False
 
     def take(self, most: int, *, until: float) -> tuple[list[LibrdkafkaMessage], int, list[int]]:
@@ -224,10 +225,10 @@ class _Source:
         chosen: list[LibrdkafkaMessage] = []
         read = 0
         while len(chosen) < most and time.monotonic() < until and self._more():
-            number, takes, message = self._rest.popleft()
-            self._nexts[number] = message.offset + 1
+            number, offset, message = self._rest.popleft()
+            self._nexts[number] = offset + 1
             read += 1
-            if takes:
+            if message is not None:
                 chosen.append(message)
         if self._over and not self._rest:
             self._nexts = list(self._ends)
@@ -242,10 +243,10 @@ class _Source:
             number = self._numbers[batch.place]
             topic, partition = batch.place.topic.removeprefix(self._prefix), batch.place.partition
             takes = self._chooser.takes
-            self._rest.extend(
-                (number, takes(topic, partition, message.offset, message.key), message)
-                for message in batch.messages()
-            )
+            for raw in batch.raw:
+                offset = raw.offset()
+                taken = takes(topic, partition, offset, raw.key())
+                self._rest.append((number, offset, LibrdkafkaMessage.of(raw) if taken else None))
         return bool(self._rest)
 
     def close(self) -> None:
@@ -253,4 +254,4 @@ class _Source:
         self._reader.__exit__(None, None, None)
 
 
-__all__ = ["Runner", "TakenOverError"]
+__all__ = ["Runner", "Source", "TakenOverError"]
