@@ -35,10 +35,15 @@ class DeleteProduct:
 
 @dataclass(frozen=True, slots=True)
 class CreatePurchase:
-    """POST the purchase. `compare`: if it exists already, that may be an older version, to be compared."""
+    """POST the purchase.
+
+    `compare`: if it exists already, that may be an older version, to be compared. `sent`: it was sent before,
+    and if it exists already, that is it.
+    """
 
     trigger: bool
     compare: bool
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,257 @@
+"""The process of a run: reads the range, repeats what is chosen, and stays little ahead of delivery.
+
+How far it is lies on `replay.runs`, written once what was repeated is confirmed. Whoever goes on after it was
+killed repeats at most what was let out since; that changes nothing (docs/adr/0013).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
+from pipeline.kafka.producer import Outgoing, Producer
+from pipeline.kafka.ranges import MessageBatch, OffsetRange
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.replays import ReplayMark, replay_headers
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import REPLAY, full_name
+from pipeline.replay.ahead import Ahead
+from pipeline.replay.planning import calls_per_minute, rejected_places
+from pipeline.replay.run import ENDED, Control, Run, Status
+from pipeline.replay.runs import Runs
+from pipeline.replay.selection import Chooser
+from pipeline.replay.window import Throttle, Window
+
+#: Seconds between two looks at what is under way, and between two words of how far it is.
+LOOK, CHECKPOINT, HEARTBEAT = 0.3, 2.0, 5.0
+#: Events repeated at once.
+MOST_AT_ONCE = 1_000
+
+
+class TakenOverError(PipelineError):
+    """Another process works on this run."""
+
+
+class Runner:
+    """One run's process.
+
+    Args:
+        settings: the program's.
+        runs: where its state lies.
+        name: the run's id.
+        shown: told after each look how far it is.
+        stop: set from elsewhere to end the process; the run itself is left as it is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        runs: Runs,
+        name: str,
+        *,
+        shown: Callable[[Run], object] = lambda _run: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._settings = settings
+        self._runs = runs
+        self._run = runs.get(name)
+        self._shown = shown
+        self._stop = stop or threading.Event()
+        self._prefix = settings.kafka.topic_prefix
+        self._replay = full_name(settings, REPLAY)
+        self._window = Window.of(calls_per_minute(settings, sorted(self._run.plan.choice.stores)))
+        self._throttle = Throttle()
+        self._source: Source | None = None
+        self._written = self._worked = time.monotonic()
+        self._let_out: float | None = None
+
+    def work(self) -> Run:
+        """Work until the run is over, or `stop` is set; returns it as it is then.
+
+        Raises:
+            TakenOverError: another process took the run over.
+            PipelineError: Kafka does not answer, or the range is gone; the run can be resumed.
+        """
+        run = self._run
+        if run.state.status in ENDED:
+            return run
+        run.state.epoch += 1
+        run.state.status, run.state.error = Status.RUNNING, ""
+        ahead = Ahead(self._settings, run.state)
+        producer = Producer(
+            client_config(self._settings), max_message_bytes=self._settings.kafka.max_message_bytes
+        )
+        try:
+            self._write()
+            places = rejected_places(self._settings, run.plan.choice)
+            chooser = Chooser(run.plan.choice, places)
+            while not self._stop.is_set() and self._round(ahead, producer, chooser):
+                self._shown(run)
+        except PipelineError as error:
+            if not isinstance(error, TakenOverError):
+                run.state.status, run.state.error = Status.FAILED, error.message
+                self._write()
+            raise
+        finally:
+            self._let_go()
+            ahead.close()
+            producer.close()
+        if not self._stop.is_set() or run.state.status in ENDED:
+            self._write()
+        self._shown(run)
+        return run
+
+    def _round(self, ahead: Ahead, producer: Producer, chooser: Chooser) -> bool:
+        """One look, and what there is room for; whether there is more to do."""
+        run, state = self._run, self._run.state
+        control = self._obey()
+        under_way = ahead.look()
+        self._clock(working=state.status is Status.RUNNING)
+        if control.wanted is Status.CANCELLED:
+            state.status = Status.CANCELLED
+            return False
+        if control.wanted is Status.PAUSED:
+            self._let_go()
+            if state.status is not Status.PAUSED:
+                state.status = Status.PAUSED
+                self._write()
+        else:
+            state.status = Status.RUNNING
+            self._resize(under_way)
+            room = min(self._window.room(under_way), MOST_AT_ONCE)
+            sent = self._repeat(producer, chooser, self._throttle.room(room))
+            if sent:
+                self._let_out = time.monotonic()
+            elif run.done >= run.plan.offsets and under_way == 0:
+                state.status = Status.DONE
+                return False
+        if time.monotonic() - self._written > (CHECKPOINT if under_way else HEARTBEAT):
+            self._write()
+        self._stop.wait(LOOK)
+        return True
+
+    def _obey(self) -> Control:
+        """What is wanted now.
+
+        Raises:
+            TakenOverError: another process took the run over.
+        """
+        found = self._runs.get(self._run.plan.run)
+        if found.state.epoch > self._run.state.epoch:
+            raise TakenOverError("another process works on this replay")
+        self._run.control = found.control
+        self._throttle.per_minute = found.control.per_minute
+        return found.control
+
+    def _clock(self, *, working: bool) -> None:
+        now = time.monotonic()
+        if working:
+            self._run.state.working += now - self._worked
+            self._throttle.passed(now - self._worked)
+        self._worked = now
+
+    def _resize(self, under_way: int) -> None:
+        if self._let_out is None:
+            return
+        seconds = time.monotonic() - self._let_out
+        if under_way == 0:
+            self._window.gone(seconds)
+            self._let_out = None
+        elif self._run.state.pending > self._window.base:
+            self._window.stays()
+
+    def _repeat(self, producer: Producer, chooser: Chooser, room: int) -> int:
+        """Repeat up to so many of the next chosen events; returns how many, once they are confirmed."""
+        run, state = self._run, self._run.state
+        if room <= 0 or run.done >= run.plan.offsets:
+            return 0
+        if self._source is None:
+            self._source = Source(self._settings, run, chooser)
+        chosen, read, nexts = self._source.take(room, until=time.monotonic() + CHECKPOINT)
+        producer.send_all([self._outgoing(message) for message in chosen])
+        state.next, state.read, state.sent = nexts, state.read + read, state.sent + len(chosen)
+        self._throttle.took(len(chosen))
+        return len(chosen) or read
+
+    def _outgoing(self, message: LibrdkafkaMessage) -> Outgoing:
+        plan = self._run.plan
+        topic = message.topic.removeprefix(self._prefix)
+        mark = ReplayMark(plan.run, topic, message.partition, message.offset, plan.mode, plan.trigger)
+        return Outgoing(
+            self._replay, message.value, message.key, message.partition, replay_headers(message.headers, mark)
+        )
+
+    def _let_go(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        self._runs.write(self._run.state)
+
+
+class Source:
+    """The chosen events of what is left of a run, in the order of each partition."""
+
+    def __init__(self, settings: Settings, run: Run, chooser: Chooser) -> None:
+        self._prefix = settings.kafka.topic_prefix
+        self._chooser = chooser
+        self._reader = RangeReader(client_config(settings))
+        parts = run.plan.parts
+        self._numbers = {
+            TopicPartition(self._prefix + part.topic, part.partition): number
+            for number, part in enumerate(parts)
+        }
+        self._ends = [part.end for part in parts]
+        self._nexts = list(run.state.next)
+        ranges = [
+            OffsetRange(place, self._nexts[number], self._ends[number])
+            for place, number in self._numbers.items()
+        ]
+        # What was deleted meanwhile is gone for good: the rest is repeated.
+        self._batches: Iterator[MessageBatch] = self._reader.read(ranges, on_lost=lambda _: None)
+        #: Number of the part, offset, and the message where it is chosen.
+        self._rest: deque[tuple[int, int, LibrdkafkaMessage | None]] = deque()
+        self._over = False
+
+    def take(self, most: int, *, until: float) -> tuple[list[LibrdkafkaMessage], int, list[int]]:
+        """Up to `most` chosen events, how many were read for that, and each part's next offset."""
+        chosen: list[LibrdkafkaMessage] = []
+        read = 0
+        while len(chosen) < most and time.monotonic() < until and self._more():
+            number, offset, message = self._rest.popleft()
+            self._nexts[number] = offset + 1
+            read += 1
+            if message is not None:
+                chosen.append(message)
+        if self._over and not self._rest:
+            self._nexts = list(self._ends)
+        return chosen, read, list(self._nexts)
+
+    def _more(self) -> bool:
+        while not self._rest and not self._over:
+            batch = next(self._batches, None)
+            if batch is None:
+                self._over = True
+                break
+            number = self._numbers[batch.place]
+            topic, partition = batch.place.topic.removeprefix(self._prefix), batch.place.partition
+            takes = self._chooser.takes
+            for raw in batch.raw:
+                offset = raw.offset()
+                taken = takes(topic, partition, offset, raw.key())
+                self._rest.append((number, offset, LibrdkafkaMessage.of(raw) if taken else None))
+        return bool(self._rest)
+
+    def close(self) -> None:
+        """Let go of the connection; what was read and not taken is read again."""
+        self._reader.__exit__(None, None, None)
+
+
+__all__ = ["Runner", "Source", "TakenOverError"]

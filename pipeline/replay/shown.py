@@ -1,0 +1,152 @@
+"""Runs as an operator sees them: a table, a bar, JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from pipeline.replay.preview import Preview
+from pipeline.replay.run import Run, Status
+
+_OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
+
+
+def as_json(run: Run, now_ms: int | None = None) -> dict[str, Any]:
+    """A run for scripts. Counts of records are of the backfill's lane since it began."""
+    plan, state = run.plan, run.state
+    left = run.seconds_left()
+    return {
+        "run": plan.run,
+        "status": status_of(run, now_ms),
+        "mode": plan.mode,
+        "trigger": plan.trigger,
+        "made": moment(plan.made_ms),
+        "stores": sorted(plan.choice.stores),
+        "kinds": sorted(plan.choice.kinds),
+        "ids": len(plan.choice.ids),
+        "rejected": sorted(plan.choice.rejected),
+        "offsets": plan.offsets,
+        "offsets_done": run.done,
+        "events_read": state.read,
+        "events_repeated": state.sent,
+        "records": state.records,
+        "pending": state.pending,
+        **{outcome: state.ended.get(outcome, 0) for outcome in _OUTCOMES},
+        "per_minute": run.control.per_minute,
+        "seconds_left": None if left is None else round(left, 1),
+        "error": state.error,
+    }
+
+
+def status_of(run: Run, now_ms: int | None = None) -> str:
+    """In one word; `interrupted` where its process is gone."""
+    now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
+    if run.is_silent(now_ms):
+        return "interrupted"
+    wanted = run.control.wanted
+    if run.state.status is Status.RUNNING and wanted is not Status.RUNNING:
+        return f"{run.state.status}, to be {wanted}"
+    return run.state.status.value
+
+
+def moment(at_ms: int) -> str:
+    """A moment in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(seconds: float | None) -> str:
+    """In words."""
+    if seconds is None:
+        return "not known yet"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def table(runs: Iterable[Run]) -> Table:
+    """All of them."""
+    made = Table(title="Replays", title_justify="left")
+    for name in ("run", "status", "mode", "read", "repeated", "pending", *_OUTCOMES, "left"):
+        made.add_column(name, overflow="fold")
+    for run in runs:
+        said = as_json(run)
+        made.add_row(
+            said["run"],
+            said["status"],
+            said["mode"],
+            f"{said['offsets_done']:,} of {said['offsets']:,}",
+            f"{said['events_repeated']:,}",
+            f"{said['pending']:,}",
+            *(f"{said[outcome]:,}" for outcome in _OUTCOMES),
+            duration(said["seconds_left"]),
+        )
+    return made
+
+
+def preview(found: Preview, console: Console) -> None:
+    """What a replay would do."""
+    events = Table(title="Events", title_justify="left")
+    for name in ("what becomes of them", "events"):
+        events.add_column(name)
+    for outcome, count in sorted(found.events.items()):
+        events.add_row(outcome, f"{count:,}")
+    for reason, count in sorted(found.rejected.items()):
+        events.add_row(f"  rejected: {reason}", f"{count:,}")
+    records = Table(title="Records", title_justify="left")
+    for name in ("account", "kind", "new", "changed", "same"):
+        records.add_column(name)
+    for account, kind in sorted({(account, kind) for account, kind, _ in found.records}):
+        counts = (found.records[account, kind, what] for what in ("new", "changed", "same"))
+        records.add_row(account, kind, *(f"{count:,}" for count in counts))
+    console.print(events)
+    console.print(records)
+    for account, calls in sorted(found.calls.items()):
+        console.print(f"account {account}: {calls:,} calls", markup=False, highlight=False)
+    console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
+
+
+class Bar:
+    """A run's progress on a terminal; a context manager.
+
+    Args:
+        console: where; nothing is shown where it is no terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, run: Run) -> None:
+        """As it is now."""
+        if self._task is None:
+            self._task = self._progress.add_task(run.plan.run, total=max(1, run.plan.offsets), said="")
+        said = (
+            f"{status_of(run)}, {run.state.sent:,} repeated, {run.state.pending:,} pending, "
+            f"left: {duration(run.seconds_left())}"
+        )
+        done = max(0, run.done - min(run.done, run.state.pending))
+        self._progress.update(self._task, completed=done, said=said)
+
+
+__all__ = ["Bar", "as_json", "duration", "moment", "preview", "status_of", "table"]
