@@ -18,6 +18,8 @@ DELIVER_APP = "pipeline-deliver"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
+#: What was done about dead letters.
+DEADLETTER_STATES = "deadletters.state"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -58,6 +60,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
         _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
         _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        # A row is younger than its letter, so it outlives it.
+        _compacted(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
@@ -74,6 +78,11 @@ def _log(settings: Settings, name: str, partitions: int, retention_days: int) ->
 
 
 def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days: int | None = None) -> Topic:
+    """The topic a table is restored from."""
+    return _compacted(settings, changelog(app_id, name), partitions, days)
+
+
+def _compacted(settings: Settings, name: str, partitions: int, days: int | None) -> Topic:
     """A topic that is a table: the newest value of each key, for ever or for the table's days."""
     config = {
         "cleanup.policy": "compact,delete" if days else "compact",
@@ -85,7 +94,7 @@ def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days
         # A worker away for longer than this would miss deletions and keep what is gone.
         "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
     }
-    return _topic(settings, changelog(app_id, name), partitions, config)
+    return _topic(settings, name, partitions, config)
 
 
 def _topic(settings: Settings, name: str, partitions: int, config: Mapping[str, str]) -> Topic:

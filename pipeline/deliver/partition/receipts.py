@@ -91,7 +91,9 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
             return PurchaseRecord.model_validate({**common, "op": Op.RETRACT, "body": None})
         case PurchaseState(body=body, claim=claim):
             purchase = Purchase.model_validate(body)
-            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": claim.trigger})
+            # Sent again in another lane, history still starts no workflows.
+            trigger = claim.trigger and not waiting.quiet
+            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": trigger})
         case CouponState(coupon_set_id=coupon_set, code=code):
             return CouponRecord.model_validate(
                 {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}
