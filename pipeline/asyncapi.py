@@ -181,6 +181,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("dead", "receive", [dead, topics.DEADLETTER_STATES], "Lists and shows dead letters."),
         **_each("dead", "send", [topics.DEADLETTER_STATES], "Says what was done about dead letters."),
         **_each("dead", "send", records, "Sends again what Connectif refused."),
+        **_each("dead", "send", [topics.REPLAY], "Sends again what could not be translated."),
         **_each("deliver", "send", tables[deliver], "Keeps its tables."),
         **_each("deliver", "receive", tables[deliver], "Reads its tables back after a loss."),
     }

@@ -134,6 +134,9 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
         bool,
         typer.Option("--again", help="Also those that came back, and of other states those of --state."),
     ] = False,
+    run_workflows: Annotated[
+        bool, typer.Option("--run-workflows", help="Let purchases of events start workflows.")
+    ] = False,
     from_prefix: FromPrefixOption = None,
     by: ByOption = "",
     yes: YesOption = False,
@@ -156,7 +159,7 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     topic_check.verify(settings)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
         reader.read_states()
-        target = Target.of(settings, other_prefix=from_prefix)
+        target = Target.of(settings, run_workflows=run_workflows, other_prefix=from_prefix)
         wanted = Wanted.ALL if chosen.ids else state
         action = Redrive(settings, reader, target, chosen, again=again, by=by or whoever(), wanted=wanted)
         _act(action, "sent again", reader.missing(chosen.ids), yes=yes, as_json=as_json)

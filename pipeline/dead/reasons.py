@@ -102,9 +102,10 @@ _TRANSLATE: Mapping[str, Explained] = {
     "wrong_key": Explained("The message's key is not that of its event", _FOREIGN),
     "wrong_topic": Explained("The event lies on the topic of another kind", _FOREIGN),
     "not_an_event": Explained("The message is no event of a gateway's", _FOREIGN),
+    "not_a_replay": Explained("The message repeats no event", _FOREIGN),
     "shop_api_error": Explained(
         "WooCommerce sent its own error in the place of the body",
-        "Repeat the change in the shop, or drop it.",
+        "Repeat the change there, or drop it.",
     ),
     "topic_contradicts_body": Explained(
         "The body does not fit the topic in its header, which nobody signs", "Drop it; nothing was changed."

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.config import Settings
-from pipeline.dead.letter import REDRIVE_LETTER, REPLAY_RUN, RUN_PREFIX, Letter, LetterId
+from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
 from pipeline.dead.selection import Wanted, is_wanted
 from pipeline.dead.state import LetterState, Status
 from pipeline.deliver.partition.reading import Unreadable, read_record
 from pipeline.events import Kind, Lane
 from pipeline.kafka import topics
 from pipeline.kafka.messages import Headers
+from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
 
-#: Where events are replayed to; translate reads it beside `shop.*`.
-REPLAY = "shop.replay"
-_REPLAY_HEADERS = frozenset({REPLAY_RUN, "replay-topic", "replay-partition", "replay-offset", "replay-mode"})
-_SHOP_TOPICS = frozenset(kind.topic for kind in Kind)
+_TOPICS = {kind.value: kind.topic for kind in Kind}
+_LANE = "pipeline-lane"
 
 
 class Sending(NamedTuple):
@@ -44,9 +43,7 @@ NO_CONTENT = Refusal(
 )
 RECEIPT = Refusal("receipt", "it is a receipt, not a record: there is nothing to be sent")
 UNKNOWN_STAGE = Refusal("unknown_stage", "it says of no stage of ours that it gave it up")
-NO_REPLAY = Refusal(
-    "no_replay", "it is an event, and this release's translate stage reads no events that are sent again"
-)
+NO_EVENT = Refusal("not_an_event", "it is no event of a gateway's: nothing could be made of it")
 UNKNOWN_ACCOUNT = Refusal("unknown_account", "its account is not in the settings: put it back, then redrive")
 NOT_A_RECORD = Refusal("not_a_record", "it is no record of this program's: nothing could be made of it")
 
@@ -66,29 +63,23 @@ class Target:
         accounts: of the settings.
         partitions: of `connectif.*`.
         max_bytes: the largest message.
-        takes_events: whether translate reads events that are sent again.
+        run_workflows: whether purchases of events start workflows; those of records do if they had not yet.
         other_prefix: the prefix that the letters lie under, where it is not that of the settings; else None.
     """
 
     accounts: Collection[str]
     partitions: int
     max_bytes: int
-    takes_events: bool
+    run_workflows: bool = False
     other_prefix: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings, *, other_prefix: str | None = None) -> Target:
+    def of(
+        cls, settings: Settings, *, run_workflows: bool = False, other_prefix: str | None = None
+    ) -> Target:
         """As the settings say."""
-        kafka = settings.kafka
-        replay = topics.full_name(settings, REPLAY)
-        takes_events = any(topic.name == replay for topic in topics.table(settings))
-        return cls(
-            frozenset(settings.accounts),
-            kafka.account_partitions,
-            kafka.max_message_bytes,
-            takes_events,
-            other_prefix,
-        )
+        kafka, accounts = settings.kafka, frozenset(settings.accounts)
+        return cls(accounts, kafka.account_partitions, kafka.max_message_bytes, run_workflows, other_prefix)
 
     def name(self, letter: LetterId) -> str:
         """What a message says that it comes from."""
@@ -138,7 +129,7 @@ def _record(target: Target, letter: Letter, value: bytes | None) -> Sending | Re
     if record.account not in target.accounts:
         return UNKNOWN_ACCOUNT
     changes: dict[str, object] = {"lane": Lane.RETRY}
-    if isinstance(record, PurchaseRecord) and record.lane is Lane.BACKFILL:
+    if isinstance(record, PurchaseRecord) and record.lane is Lane.BACKFILL and not record.run_workflows:
         changes["trigger"] = False  # history starts no workflows, in whichever lane it comes
     again = record.model_copy(update=changes)
     return Sending(
@@ -153,39 +144,42 @@ def _record(target: Target, letter: Letter, value: bytes | None) -> Sending | Re
 def _event(
     target: Target, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
-    """An event byte for byte, as a replay sends it: translate judges it by today's code and settings."""
+    """An event byte for byte, judged by today's code and settings."""
     if key is None and value is None:
         return NO_CONTENT
-    if not target.takes_events:
-        return NO_REPLAY
+    if target.other_prefix is not None:
+        return _kept_anew(target, letter, key, value, headers)
+    mark = _mark(target, letter, headers)
+    if mark is None:
+        return NO_EVENT
+    return Sending(topics.REPLAY, mark.partition, key, value, list(replay_headers(headers, mark)))
+
+
+def _mark(target: Target, letter: Letter, headers: Headers) -> ReplayMark | None:
+    """Which event is replayed, as a run of its own; what was replayed before says where it lies."""
+    run = RUN_PREFIX + target.name(letter.id)
+    topic, partition, offset = letter.origin
+    if topic not in _TOPICS.values():
+        try:
+            topic, partition, offset = ReplayMark.of(headers)[1:4]
+        except ValueError:
+            return None
+    if topic not in _TOPICS.values() or partition < 0 or offset < 0:
+        return None
+    return ReplayMark(run, topic, partition, offset, ReplayMode.MISSING, target.run_workflows)
+
+
+def _kept_anew(
+    target: Target, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+) -> Sending | Refusal:
+    """As if this pipeline's gateway had kept it: its place under the other prefix says nothing here."""
+    topic = _TOPICS.get(letter.kind)
+    if topic is None:
+        return NO_EVENT
+    lane = Lane.LIVE if target.run_workflows else Lane.BACKFILL
     own = [
-        (name, text or b"")
-        for name, text in headers
-        if not name.startswith("dead-") and name not in _REPLAY_HEADERS
+        (name, lane.encode() if name == _LANE else text or b"")
+        for name, text in event_headers(headers)
+        if name != REDRIVE_LETTER
     ]
-    topic, partition, offset = _source(letter, headers)
-    replayed = {
-        REPLAY_RUN: RUN_PREFIX + target.name(letter.id),
-        "replay-topic": topic,
-        "replay-partition": str(partition),
-        "replay-offset": str(offset),
-        "replay-mode": "missing",
-    }
-    return Sending(
-        REPLAY,
-        partition if target.other_prefix is None and partition >= 0 else None,
-        key,
-        value,
-        [*own, *((name, text.encode()) for name, text in replayed.items())],
-    )
-
-
-def _source(letter: Letter, headers: Headers) -> tuple[str, int, int]:
-    """Where the shop's event lies: what was replayed says so itself."""
-    if letter.origin.topic in _SHOP_TOPICS:
-        return letter.origin
-    said = {name: (text or b"").decode(errors="replace") for name, text in headers}
-    try:
-        return said["replay-topic"], int(said["replay-partition"]), int(said["replay-offset"])
-    except (KeyError, ValueError):
-        return letter.origin
+    return Sending(topic, None, key, value, [*own, (REDRIVE_LETTER, target.name(letter.id).encode())])

@@ -20,9 +20,15 @@ COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
 #: What was done about dead letters.
 DEADLETTER_STATES = "deadletters.state"
+#: Chosen events of `shop.*`, once more; in the partitions they lie in there.
+REPLAY = "shop.replay"
+#: How far each replay is: the newest of each run.
+REPLAY_RUNS = "replay.runs"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
+#: Days for which what a replay repeated is kept: translate may be down for a few of them.
+REPLAY_DAYS = 7
 #: What headers, key and framing add to a body of the gateway's largest size.
 MESSAGE_OVERHEAD = 256 * 1024
 
@@ -61,7 +67,9 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
         _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         # A row is younger than its letter, so it outlives it.
-        _compacted(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
+        _table(settings, REPLAY_RUNS, 1),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
@@ -78,12 +86,11 @@ def _log(settings: Settings, name: str, partitions: int, retention_days: int) ->
 
 
 def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days: int | None = None) -> Topic:
-    """The topic a table is restored from."""
-    return _compacted(settings, changelog(app_id, name), partitions, days)
-
-
-def _compacted(settings: Settings, name: str, partitions: int, days: int | None) -> Topic:
     """A topic that is a table: the newest value of each key, for ever or for the table's days."""
+    return _table(settings, changelog(app_id, name), partitions, days)
+
+
+def _table(settings: Settings, name: str, partitions: int, days: int | None = None) -> Topic:
     config = {
         "cleanup.policy": "compact,delete" if days else "compact",
         "retention.ms": str(days * DAY_MS) if days else "-1",

@@ -90,17 +90,18 @@ def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: Ka
         partition = partition_of("acme", play.settings.kafka.account_partitions)
         put(play, "connectif.purchases", b"no record", partition, [("from", b"a stranger")])
         play.settle()
-        bad = ("product", "bad_domain"), ("purchase", "bad_domain")
+        bad = ("product", "bad_domain")
         wait_until(lambda: len(dead.groups()) == 3, 30, every=0.5)
         before = dead.groups()
-        assert before[bad[0]] == before[bad[1]] == (3, 0)
+        assert sorted(before.values()) == [(1, 0), (3, 0), (3, 0)], before
+        assert before[bad] == (3, 0)
         assert before["purchase", "invalid_record"] == (1, 0)
 
         # Too early: what is sent again comes back, and is not sent a third time unasked.
         early = dead.tree("redrive", "--kind", "product", "--yes")
         assert early["count"] == 3
         wait_until(lambda: worker.records()["dead"] == 9, 30)
-        wait_until(lambda: dead.groups()[bad[0]] == (3, 3), 20, every=0.5)
+        wait_until(lambda: dead.groups()[bad] == (3, 3), 20, every=0.5)
         [came_back] = {letter["standing"] for letter in dead.letters("--kind", "product")}
         assert came_back == "came back x1"
         kept = dead.run("redrive", "--kind", "product", "--yes")

@@ -9,6 +9,7 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import ContactState, CouponState, ProductState, PurchaseState
+from pipeline.events import Lane
 from pipeline.kafka import deadletters
 from pipeline.records import (
     Contact,
@@ -92,8 +93,11 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
         case PurchaseState(body=body, claim=claim):
             purchase = Purchase.model_validate(body)
             # Sent again in another lane, history still starts no workflows.
-            trigger = claim.trigger and not waiting.quiet
-            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": trigger})
+            said = {
+                "trigger": claim.trigger and not waiting.quiet,
+                "run_workflows": stamp.lane is Lane.BACKFILL and not waiting.quiet,
+            }
+            return PurchaseRecord.model_validate({**common, "body": purchase, **said})
         case CouponState(coupon_set_id=coupon_set, code=code):
             return CouponRecord.model_validate(
                 {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}
