@@ -158,7 +158,7 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     settings = config.load(config_path)
     topic_check.verify(settings)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
-        reader.read_states()
+        reader.read_states(required=True)
         target = Target.of(settings, run_workflows=run_workflows, other_prefix=from_prefix)
         wanted = Wanted.ALL if chosen.ids else state
         action = Redrive(settings, reader, target, chosen, again=again, by=by or whoever(), wanted=wanted)
@@ -198,7 +198,7 @@ def dead_drop(  # noqa: PLR0917 - typer reads each parameter as an option
     settings = config.load(config_path)
     topic_check.verify(settings)
     with DeadLetterReader(settings, Console(stderr=True)) as reader:
-        reader.read_states()
+        reader.read_states(required=True)
         action = Drop(settings, reader, chosen, why=why.strip()[:1_000], by=by or whoever())
         _act(action, "dropped", reader.missing(chosen.ids), yes=yes, as_json=as_json)
 

@@ -14,13 +14,16 @@ from pipeline.dead.resend import DROPPED, Refusal, Sending, Target, held_back, s
 from pipeline.dead.selection import Selection, Wanted
 from pipeline.dead.state import DeadLetterState, LetterState, dropped, redriven
 from pipeline.dead.store import DeadLetterReader, Found
+from pipeline.errors import BrokerError
 from pipeline.kafka import topics
 from pipeline.kafka.errors import in_words
-from pipeline.kafka.producer import Outgoing, Producer
+from pipeline.kafka.producer import Outgoing, Producer, Refused
 from pipeline.kafka.settings import client_config
 
 #: Letters sent before their rows are written: as many may be sent twice where this process is killed.
-AT_ONCE = 500
+AT_ONCE, AT_ONCE_BYTES = 500, 32 * 1024 * 1024
+#: Seconds that what was sent before an error may take.
+FLUSH = 30.0
 #: Words of a refusal are kept of the first letters alone.
 EXAMPLES = 5
 
@@ -108,7 +111,7 @@ class Redrive:
             BrokerError: Kafka does not take a message; what was written down is sent, and the rest is not.
         """
         tally, writer = Tally(), _Writer(self.settings)
-        for batch in _batches(self.reader.letters(self.selection, "sending again"), AT_ONCE):
+        for batch in _batches(self.reader.letters(self.selection, "sending again")):
             sent: list[tuple[Found, Sending]] = []
             for found in batch:
                 decided = self._decide(found)
@@ -174,7 +177,7 @@ class Drop:
             BrokerError: Kafka does not take a message.
         """
         tally, writer = Tally(), _Writer(self.settings)
-        for batch in _batches(self.reader.letters(self.selection, "dropping"), AT_ONCE):
+        for batch in _batches(self.reader.letters(self.selection, "dropping")):
             at_ms = int(self.wall() * 1_000)
             rows = [
                 (
@@ -230,7 +233,11 @@ class _Writer:
 
         for index, (topic, partition, key, value, headers) in enumerate(messages):
             name = topics.full_name(self._settings, topic)
-            self._producer.send(name, value, key, partition, headers, report(index))
+            try:
+                self._producer.send(name, value, key, partition, headers, report(index))
+            except Refused as refused:
+                self._producer.flush(FLUSH)
+                raise BrokerError(f"{name}: {refused}", hint="repeat the command") from refused
         while self._producer.flush(1.0):
             pass
         if failed:
@@ -255,12 +262,14 @@ class _Writer:
         )
 
 
-def _batches(found: Iterator[Found], count: int) -> Iterator[list[Found]]:
+def _batches(found: Iterator[Found]) -> Iterator[list[Found]]:
     batch: list[Found] = []
+    size = 0
     for one in found:
         batch.append(one)
-        if len(batch) == count:
+        size += len(one.message.value or b"")
+        if len(batch) == AT_ONCE or size >= AT_ONCE_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.dead import masking
@@ -55,7 +56,7 @@ def groups(found: Iterable[Found], wanted: Wanted, console: Console, *, as_json:
         cells += [key.state] if wanted is Wanted.ALL else []
         cells += [f"{row.count:,}", f"{row.came_back:,}" if row.came_back else ""]
         cells += [moment(row.oldest_ms / 1_000), moment(row.newest_ms / 1_000)]
-        table.add_row(*(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(*map(escape, cells))
     console.print(table)
 
 
@@ -85,7 +86,7 @@ def each(found: Iterable[Found], wanted: Wanted, console: Console, *, limit: int
     for at_ms, _, tree in sorted(newest, key=lambda row: row[:2], reverse=True):
         cells = [tree[name] for name in ("account", "store", "stage", "kind", "reason")]
         cells = [str(tree["id"]), moment(at_ms / 1_000), *cells, tree["standing"]]
-        table.add_row(*(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(*map(escape, cells))
     console.print(table)
 
 

@@ -71,7 +71,7 @@ _STATES = tuple(LetterState)
 
 
 class LetterStates:
-    """All rows of the topic, folded: three bytes for each letter, and some 100 for each that was sent again.
+    """All rows of the topic, folded: two bytes for each letter, and some 100 for each that was sent again.
 
     Args:
         extents: partition of `deadletters` -> its first offset, and the one after its last.

@@ -73,14 +73,22 @@ class DeadLetterReader:
     ) -> None:
         self._reader.__exit__(kind, error, trace)
 
-    def read_states(self, keep: LetterId | None = None) -> DeadLetterState | None:
-        """Fold what was done about letters so far; returns the row of one of them."""
+    def read_states(self, keep: LetterId | None = None, *, required: bool = False) -> DeadLetterState | None:
+        """Fold what was done about letters so far; returns the row of one of them.
+
+        Raises:
+            TopicMissing: nothing could be written down of what is done now, and `required` says that it must.
+        """
         topic = topics.full_name(self.settings, topics.DEADLETTER_STATES)
         found: DeadLetterState | None = None
         try:
             ranges = self._reader.ranges(topic)
-        except TopicMissing:
-            return None  # nothing was done yet; whoever does something is told to make it
+        except TopicMissing as missing:
+            if required:
+                prefix = self.settings.kafka.topic_prefix
+                missing.hint = f'make it by `pipeline topics` with kafka.topic_prefix = "{prefix}"'
+                raise
+            return None  # nothing was done yet
         with self._progress(f"reading {topic}", ranges) as batches:
             for message in batches:
                 row = self.states.add(message.key, message.value)

@@ -7,21 +7,28 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import pytest
 from confluent_kafka import Producer
 from tomli_w import dumps
 
+from pipeline.events import Lane
 from pipeline.kafka import topic_check
 from pipeline.kafka.deadletters import dead_headers
 from pipeline.kafka.topics import DEADLETTERS
-from pipeline.records import partition_of
+from pipeline.records import RecordKind, partition_of
 from tests.broker import KafkaSettings, RunningKafka
+from tests.integration import translating
 from tests.integration.delivering import Connectif, Scene, scene
+from tests.integration.translating import STORE, TREE
 from tests.processes import wait_until
+from tests.shopify import delivered, paid_order
 from tests.simulation.shop import Shop
 
 pytestmark = pytest.mark.kafka
@@ -36,12 +43,16 @@ class Dead:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command."""
         return subprocess.run(
-            [sys.executable, "-m", "pipeline", "dead", *words, "--config", str(self._config)],
+            self.command(*words),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+
+    def command(self, *words: str) -> list[str]:
+        """Its words."""
+        return [sys.executable, "-m", "pipeline", "dead", *words, "--config", str(self._config)]
 
     def tree(self, *words: str) -> Any:
         """Its `--json`."""
@@ -157,9 +168,9 @@ def test_a_letter_sent_again_makes_nothing_older(kafka_settings: KafkaSettings) 
         wait_until(lambda: worker.records()["accepted"] == accepted, 30)
         wait_until(lambda: worker.records()["pending"] == 0, 30)
         receipts = {(receipt.kind, receipt.lane): receipt for receipt in play.receipts()}
-        assert receipts["purchase", "retry"].outcome == "unchanged"
-        assert receipts["purchase", "retry"].reason == "older"
-        assert receipts["product", "retry"].outcome == "unchanged"
+        assert receipts[RecordKind.PURCHASE, Lane.RETRY].outcome == "unchanged"
+        assert receipts[RecordKind.PURCHASE, Lane.RETRY].reason == "older"
+        assert receipts[RecordKind.PRODUCT, Lane.RETRY].outcome == "unchanged"
         assert [body["totalPrice"] for body in play.holds("purchases", "acme").values()] == [7]
         assert [body["name"] for body in play.holds("products", "acme").values()] == ["the newest"]
         assert dead.groups() == {}
@@ -211,3 +222,99 @@ def test_letters_of_another_prefix_are_sent_again_under_this_one(
             assert "ann@example.com" in dead.run("show", "1:1", *other, "--reveal").stdout
     finally:
         old.remove_topics()
+
+
+def test_an_event_is_sent_again_once_a_setting_mends_it(kafka_settings: KafkaSettings) -> None:
+    with translating.scene(kafka_settings) as play:
+
+        def currency(name: str) -> None:
+            account = {"acme": TREE["accounts"]["acme"] | {"currency": name}}
+            kafka_settings.write(TREE | {"accounts": account})
+
+        currency("USD")
+        dead, worker = Dead(play.config_path), play.worker()
+        order = paid_order()
+        event = replace(delivered("orders/paid", order), store=STORE)
+        play.put([event])
+        play.settle()
+        assert +worker.account() == {"rejected": 1}
+        wait_until(lambda: dead.groups() == {("order", "currency_mismatch"): (1, 0)}, 20, every=0.5)
+
+        # Too early.
+        assert dead.tree("redrive", "--reason", "currency_mismatch", "--yes")["to"] == {"shop.replay": 1}
+        wait_until(lambda: dead.groups() == {("order", "currency_mismatch"): (1, 1)}, 30, every=0.5)
+        assert dead.tree("redrive", "--reason", "currency_mismatch", "--yes")["count"] == 0
+        [letter] = dead.letters()
+        shown = dead.tree("show", letter["id"])
+        assert shown["in_words"] == "The order is in another currency than the account"
+        assert shown["body"]["email"] == "***"
+        assert shown["origin"] == {"topic": "shop.orders"} | {
+            name: shown["origin"][name] for name in ("partition", "offset")
+        }
+
+        currency("EUR")
+        assert worker.stop() == 0
+        worker.restart()
+        assert dead.tree("redrive", letter["id"], "--again", "--yes")["to"] == {"shop.replay": 1}
+        wait_until(lambda: bool(play.told("connectif.purchases")), 60, every=0.5)
+        told = [orjson.loads(message.value() or b"") for message in play.messages("connectif.purchases")]
+        assert [(record["id"], record["lane"]) for record in told] == [(event.entity, "backfill")]
+        assert dead.groups() == {}
+        assert dead.tree("list", "--state", "redriven")["count"] == 2
+        assert +worker.account() == {"rejected": 1}
+
+
+def test_200_000_letters_are_listed_in_bounded_memory(
+    kafka_settings: KafkaSettings, record_property: Callable[[str, object], None]
+) -> None:
+    settings = kafka_settings({})
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap,
+            "queue.buffering.max.messages": 300_000,
+            "linger.ms": 50,
+        }
+    )
+    body = b'{"id":1,"email":"ann@example.com","filling":"' + b"x" * 900 + b'"}'
+    reasons = ("bad_domain", "invalid", "missing_contact", "conflict")
+    for number in range(200_000):
+        headers = dead_headers(
+            reason=reasons[number % 4],
+            stage="deliver",
+            topic="connectif.purchases",
+            partition=0,
+            offset=number,
+            at_ms=number,
+            store=f"shop{number % 5}",
+            account="acme",
+        )
+        producer.produce(settings.kafka.topic_prefix + DEADLETTERS, body, b"%d" % number, headers=headers)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    tree, seconds, megabytes = measured(Dead(kafka_settings.write({})), "list", "--json")
+    assert tree["count"] == 200_000
+    assert sorted(group["count"] for group in tree["groups"]) == [10_000] * 20
+    record_property("processor_seconds", seconds)
+    record_property("megabytes", megabytes)
+    assert megabytes < 250
+
+
+def measured(dead: Dead, *words: str) -> tuple[Any, float, float]:
+    """The command's output, its processor time, and the most memory it had, in MB."""
+    script = (
+        "import resource, subprocess, sys\n"
+        "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True)\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "sys.stdout.buffer.write(done.stdout)\n"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *dead.command(*words)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    output, figures = done.stdout.strip().rsplit("\n", 1)
+    seconds, megabytes = map(float, figures.split())
+    return json.loads(output), seconds, megabytes

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def letter_of(at: int = 0, /, *headers: tuple[str, bytes], **said: Any) -> Letter:
-    told = {
+    told: dict[str, Any] = {
         "reason": "invalid",
         "stage": "deliver",
         "topic": "connectif.purchases",
@@ -192,8 +192,9 @@ def test_rows_of_letters_that_are_gone_and_rows_that_are_none_change_nothing() -
     for key in (b"0:3", b"0:20", b"5:12"):
         known.add(key, row)
     assert known.foreign == 0
-    for key, value in ((None, row), (b"x", row), (b"\xff", row), (b"0:12", b"{}"), (b"0:12", None)):
-        known.add(key, value)
+    wrong: list[tuple[bytes | None, bytes | None]] = [(None, row), (b"x", row), (b"\xff", row)]
+    for name, value in (*wrong, (b"0:12", b"{}"), (b"0:12", None)):
+        known.add(name, value)
     assert known.foreign == 5
     assert all(known.status(letter_of(offset)) == OPEN for offset in range(25))
 
