@@ -109,7 +109,8 @@ def dead_show(
     from pipeline.dead.resend import Target  # noqa: PLC0415
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
-    settings, [place] = config.load(config_path), _ids([letter])
+    [place] = _ids([letter])
+    settings = config.load(config_path)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
         found, row = reader.letter_and_row(place)
         target = Target.of(settings, other_prefix=from_prefix)
