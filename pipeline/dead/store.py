@@ -163,7 +163,8 @@ class DeadLetterReader:
                 progress=lambda done, _: bar.update(task, completed=done),
                 on_lost=self.lost.append,
             )
-            yield (message for batch in batches for message in batch.messages())
+            # One at a time: a batch has up to 10,000, and a letter has a dozen headers.
+            yield (LibrdkafkaMessage.of(raw) for batch in batches for raw in batch.raw)
 
 
 def whoever() -> str:
