@@ -24,6 +24,7 @@ _KEYS = {
     "use": "`account|store|purchase_id|code`, in the partition of the order's events",
     "state": "the table's own key",
     "any": "that of the original message",
+    "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
 }
 
 
@@ -91,6 +92,8 @@ def _message_of(topic: str) -> str:
         return "coupon-use"
     if topic == topics.DEADLETTERS:
         return "dead-letter"
+    if topic == topics.DEADLETTER_STATES:
+        return "dead-letter-state"
     if topic.endswith("-changelog"):
         return "table-row"
     record = next((kind for kind in RecordKind if topic == kind.topic), None)
@@ -122,6 +125,11 @@ def _messages() -> Node:
             "What was given up, and why: an event as it came, or a record with all that was merged into it.",
             _KEYS["any"],
             headers="dead-letter-headers.json",
+        ),
+        "dead-letter-state": _message(
+            "What was done about a dead letter: sent again, or dropped, by whom and when.",
+            _KEYS["letter"],
+            payload="dead-letter-state.json",
         ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
@@ -168,6 +176,10 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("deliver", "send", [topics.RECEIPTS], "Says how each record ended."),
         **_each("deliver", "receive", [topics.RECEIPTS], "Settles its tables by its own receipts.", deliver),
         **_each("deliver", "send", [dead], "Gives up what Connectif refuses, with its answer."),
+        **_each("dead", "receive", [dead, topics.DEADLETTER_STATES], "Lists and shows dead letters."),
+        **_each("dead", "send", [topics.DEADLETTER_STATES], "Says what was done about dead letters."),
+        **_each("dead", "send", records, "Sends again what Connectif refused."),
+        **_each("dead", "send", [topics.REPLAY], "Sends again what could not be translated."),
         **_each("deliver", "send", tables[deliver], "Keeps its tables."),
         **_each("deliver", "receive", tables[deliver], "Reads its tables back after a loss."),
     }

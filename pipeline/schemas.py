@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from pipeline import asyncapi
 from pipeline.config import Settings
+from pipeline.dead.state import DeadLetterState
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
@@ -33,6 +34,7 @@ _MODELS = {
     "coupon-record.json": CouponRecord,
     "coupon-use.json": CouponUse,
     "receipt.json": Receipt,
+    "dead-letter-state.json": DeadLetterState,
 }
 _ENTRY = re.compile(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", re.MULTILINE | re.DOTALL)
 _CHOICES = {"kind": Kind, "lane": Lane}

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from pipeline import logs
-from pipeline.cli import coupons, deliver, kafka, local, replay, settings, stages
+from pipeline.cli import coupons, dead, deliver, kafka, local, replay, settings, stages
 from pipeline.cli.options import LogFormatOption
 from pipeline.errors import PipelineError
 from pipeline.logs import LogFormat
@@ -31,6 +31,7 @@ app.add_typer(stages.worker, name="worker")
 app.add_typer(deliver.deliver, name="deliver")
 app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
+app.add_typer(dead.group, name="dead")
 
 
 def _show_version(asked: bool) -> None:

@@ -18,6 +18,8 @@ DELIVER_APP = "pipeline-deliver"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
+#: What was done about dead letters.
+DEADLETTER_STATES = "deadletters.state"
 #: Chosen events of `shop.*`, once more; in the partitions they lie in there.
 REPLAY = "shop.replay"
 #: How far each replay is: the newest of each run.
@@ -64,6 +66,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
         _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
         _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        # A row is younger than its letter, so it outlives it.
+        _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from pipeline.deliver.state.entry import NOTHING, Entry, Stamp, Waiting, peek
 from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import OWN, SEEN, Base, Claim, ProductState, PurchaseState
 from pipeline.events import Lane
-from pipeline.records import Origin, Outcome, Receipt, RecordKind
+from pipeline.records import Origin, Outcome, PurchaseRecord, Receipt, RecordKind
 
 PLACE, KEY = AccountPartition("acme", 0), Key(RecordKind.PURCHASE, "o1")
 
@@ -136,21 +137,42 @@ def test_the_index_reads_the_head_of_an_entry_alone(version: int, lane: Lane, be
     assert Entry.decode(RecordKind.PURCHASE, entry.encode()) == entry
 
 
+SOLD = {
+    "purchase_id": "o1",
+    "contact_email": "ann@example.com",
+    "cart_id": "o1",
+    "purchase_date": "2024-01-01T00:00:00Z",
+    "total_price": "1.50",
+    "total_quantity": 1,
+    "lines": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("lane", "quiet", "trigger", "run_workflows"),
+    [
+        (Lane.LIVE, False, True, False),
+        (Lane.LIVE, True, False, False),  # a live change of an order that a backfill told first
+        (Lane.BACKFILL, True, False, False),
+        (Lane.BACKFILL, False, True, True),
+    ],
+)
+def test_a_dead_letter_keeps_whether_its_purchase_may_start_workflows(
+    lane: Lane, quiet: bool, trigger: bool, run_workflows: bool
+) -> None:
+    stamp = replace(_stamp(3, 4), lane=lane)
+    waiting = Waiting(stamp, PurchaseState({"s|order|1": Claim(4, 3, SOLD)}), lane, 1, quiet)
+    record = record_of("acme", KEY, waiting)
+    assert isinstance(record, PurchaseRecord)
+    assert (record.trigger, record.run_workflows) == (trigger, run_workflows)
+
+
 def test_a_record_can_be_had_back_whole_for_its_dead_letter() -> None:
-    body = {
-        "purchase_id": "o1",
-        "contact_email": "ann@example.com",
-        "cart_id": "o1",
-        "purchase_date": "2024-01-01T00:00:00Z",
-        "total_price": "1.50",
-        "total_quantity": 1,
-        "lines": [],
-    }
-    waiting = Waiting(_stamp(3, 4), PurchaseState({"s|order|1": Claim(4, 3, body)}), Lane.LIVE, 1, False)
+    waiting = Waiting(_stamp(3, 4), PurchaseState({"s|order|1": Claim(4, 3, SOLD)}), Lane.LIVE, 1, False)
     record = record_of("acme", KEY, waiting)
     assert (record.account, record.id, record.version, record.source.offset) == ("acme", "o1", 4, 3)
     assert record.body is not None
-    assert record.body.model_dump(mode="json", exclude_none=True) == body
+    assert record.body.model_dump(mode="json", exclude_none=True) == SOLD
 
 
 def test_what_is_to_be_sent_again_stays_so_whatever_it_is_merged_with_and_says_so_in_its_head() -> None:

@@ -191,6 +191,7 @@ def test_every_topic_has_the_prefix_and_the_partitions_of_its_side() -> None:
         "connectif.receipts": 3,
         "coupons.used": 5,
         "deadletters": 4,
+        "deadletters.state": 4,
         "shop.replay": 5,
         "replay.runs": 1,
         "pipeline-translate-entities-changelog": 5,

@@ -9,6 +9,7 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.states import ContactState, CouponState, ProductState, PurchaseState
+from pipeline.events import Lane
 from pipeline.kafka import deadletters
 from pipeline.records import (
     Contact,
@@ -91,7 +92,12 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
             return PurchaseRecord.model_validate({**common, "op": Op.RETRACT, "body": None})
         case PurchaseState(body=body, claim=claim):
             purchase = Purchase.model_validate(body)
-            return PurchaseRecord.model_validate({**common, "body": purchase, "trigger": claim.trigger})
+            # Sent again in another lane, history still starts no workflows.
+            said = {
+                "trigger": claim.trigger and not waiting.quiet,
+                "run_workflows": stamp.lane is Lane.BACKFILL and not waiting.quiet,
+            }
+            return PurchaseRecord.model_validate({**common, "body": purchase, **said})
         case CouponState(coupon_set_id=coupon_set, code=code):
             return CouponRecord.model_validate(
                 {**common, "body": Coupon(coupon_set_id=coupon_set, code=code)}

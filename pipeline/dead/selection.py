@@ -1,0 +1,61 @@
+"""Which letters are meant."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from pipeline.dead.letter import Letter, LetterId
+from pipeline.dead.state import LetterState, Status
+
+
+class Wanted(enum.StrEnum):
+    """Letters by what was done about them."""
+
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    DROPPED = "dropped"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a letter must be; what is left empty does not matter.
+
+    Attributes:
+        since_ms: the first moment of its arrival, in epoch milliseconds.
+        until_ms: the moment before which it arrived.
+        ids: these letters alone.
+    """
+
+    account: str = ""
+    store: str = ""
+    stage: str = ""
+    kind: str = ""
+    reason: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    ids: frozenset[LetterId] = frozenset()
+
+    @property
+    def empty(self) -> bool:
+        """Whether every letter is meant."""
+        return self == Selection()
+
+    def matches(self, letter: Letter) -> bool:
+        """Whether a letter is meant."""
+        return (
+            (not self.ids or letter.id in self.ids)
+            and self.account in {"", letter.account}
+            and self.store in {"", letter.store}
+            and self.stage in {"", letter.stage}
+            and self.kind in {"", letter.kind}
+            and self.reason in {"", letter.reason}
+            and (self.since_ms is None or letter.at_ms >= self.since_ms)
+            and (self.until_ms is None or letter.at_ms < self.until_ms)
+        )
+
+
+def is_wanted(wanted: Wanted, status: Status) -> bool:
+    """Whether a letter's state is the one asked for."""
+    return wanted is Wanted.ALL or LetterState(wanted.value) is status.state
