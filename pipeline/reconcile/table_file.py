@@ -81,7 +81,9 @@ def open_table(file: BinaryIO, name: str, known: frozenset[str]) -> TableFile:
         raise PipelineError(f"{name} is empty")
     delimiter = max(_DELIMITERS, key=lambda mark: _columns(first, mark))
     rows = _rows(_Joined(first, text), delimiter, name)
-    headings = next(rows)
+    headings = next(rows, None)
+    if headings is None:
+        raise PipelineError(f"{name} is empty")
     if len(headings) == 1 and name_of_column(headings[0]) not in known:
         return TableFile(name, (), _from_first(headings, rows))
     return TableFile(name, tuple(headings), rows)
