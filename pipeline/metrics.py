@@ -120,6 +120,11 @@ TRANSLATE_EVENTS = Counter(
     "Events by what became of them: for rates; `pipeline_account_events` is the exact account.",
     ["store", "kind", "outcome"],
 )
+TRANSLATE_REPLAYED = Counter(
+    "pipeline_translate_replayed_total",
+    "Events repeated by replays, by what became of them; none of them is in pipeline_translate_events_total.",
+    ["store", "kind", "outcome"],
+)
 TRANSLATE_HELD = Gauge(
     "pipeline_translate_held_partitions",
     "Partitions that are not read on: the next event is of a store that this worker's settings do not have.",

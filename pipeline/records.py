@@ -171,6 +171,11 @@ class RecordBase(Frozen):
         description="`kind|id` of the store's customer, order or product whose record this is: two owners "
         "may name one id; neither takes back what is the other's by now",
     )
+    resend: bool = Field(
+        default=False,
+        description="true: what looks the same as Connectif was told before is sent all the same: it may "
+        "have lost it",
+    )
 
 
 class ContactRecord(RecordBase):
@@ -194,6 +199,9 @@ class PurchaseRecord(RecordBase):
     body: Purchase | None
     trigger: bool = Field(
         default=True, description="false: it was told under another id before, so its workflows have run"
+    )
+    run_workflows: bool = Field(
+        default=False, description="true: it may start workflows though its lane is the backfill's"
     )
 
 

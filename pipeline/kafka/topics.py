@@ -18,9 +18,15 @@ DELIVER_APP = "pipeline-deliver"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
+#: Chosen events of `shop.*`, once more; in the partitions they lie in there.
+REPLAY = "shop.replay"
+#: How far each replay is: the newest of each run.
+REPLAY_RUNS = "replay.runs"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
+#: Days for which what a replay repeated is kept: translate may be down for a few of them.
+REPLAY_DAYS = 7
 #: What headers, key and framing add to a body of the gateway's largest size.
 MESSAGE_OVERHEAD = 256 * 1024
 
@@ -58,6 +64,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, RECEIPTS, kafka.account_partitions, kafka.receipt_retention_days),
         _log(settings, COUPONS_USED, kafka.shop_partitions, kafka.shop_retention_days),
         _log(settings, DEADLETTERS, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
+        _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
+        _table(settings, REPLAY_RUNS, 1),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
@@ -75,6 +83,10 @@ def _log(settings: Settings, name: str, partitions: int, retention_days: int) ->
 
 def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days: int | None = None) -> Topic:
     """A topic that is a table: the newest value of each key, for ever or for the table's days."""
+    return _table(settings, changelog(app_id, name), partitions, days)
+
+
+def _table(settings: Settings, name: str, partitions: int, days: int | None = None) -> Topic:
     config = {
         "cleanup.policy": "compact,delete" if days else "compact",
         "retention.ms": str(days * DAY_MS) if days else "-1",
@@ -85,7 +97,7 @@ def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days
         # A worker away for longer than this would miss deletions and keep what is gone.
         "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
     }
-    return _topic(settings, changelog(app_id, name), partitions, config)
+    return _topic(settings, name, partitions, config)
 
 
 def _topic(settings: Settings, name: str, partitions: int, config: Mapping[str, str]) -> Topic:

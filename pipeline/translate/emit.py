@@ -55,6 +55,18 @@ class Version(NamedTuple):
     newer: bool
 
 
+class Again(NamedTuple):
+    """How an event is told that was told before.
+
+    Attributes:
+        resend: deliver sends it whatever it sent before.
+        run_workflows: its purchases may start workflows, though they are no news.
+    """
+
+    resend: bool = False
+    run_workflows: bool = False
+
+
 class Emitted(NamedTuple):
     """What an event says.
 
@@ -78,13 +90,16 @@ def emit(  # noqa: PLR0917 - positional: once per event
     feed: Feed,
     drafts: tuple[Draft, ...],
     version: Version,
+    again: Again | None = None,
 ) -> Emitted:
     """Make the records of an event's drafts; the state remembers what was told.
+
+    With `again`, what says nothing new is told, too: only deliver knows what became of it.
 
     Raises:
         Rejected: `too_many_records`; the state is of no use then.
     """
-    teller = _Emitter(event, source, feed, version)
+    teller = _Emitter(event, source, feed, version, again)
     moved_from = _moved_from(state, feed.account)
     emitted = state.emitted_to(feed.account)
     moment = 0
@@ -160,7 +175,14 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
 class _Emitter:
     """Makes the records of one event, each unless it says what was said last."""
 
-    def __init__(self, event: RawEvent, source: EventPosition, feed: Feed, version: Version) -> None:
+    def __init__(
+        self,
+        event: RawEvent,
+        source: EventPosition,
+        feed: Feed,
+        version: Version,
+        again: Again | None,
+    ) -> None:
         self.clock = _clock(event, version)
         self.emissions: list[Emission] = []
         self.unchanged: list[RecordKind] = []
@@ -169,6 +191,7 @@ class _Emitter:
         self._source = source
         self._feed = feed
         self._newer = version.newer
+        self._again = again
         self._owner = f"{event.kind}|{event.entity}"
         self._heads: dict[tuple[str, int], bytes] = {}
         self._size = 0
@@ -198,7 +221,8 @@ class _Emitter:
         if was is not None and was.offset < offset and was.digest == said:
             if quietly:
                 return
-            if not (self._newer and _is_shared(draft, record_id, self._event, self._feed)):
+            shared = self._newer and _is_shared(draft, record_id, self._event, self._feed)
+            if not shared and self._again is None:
                 self.unchanged.append(draft.kind)
                 return
         if (
@@ -207,6 +231,8 @@ class _Emitter:
             and was_sold(record_id, emitted, offset)
         ):
             what += b'"trigger":false,'
+        if self._again is not None:
+            what += _told_again(draft, self._again)
         emitted[key] = EmittedMark(said, offset)
         notes = orjson.dumps(draft.notes) if draft.notes else b"[]"
         value = b'%b%b"owner":%b,"id":%b,"notes":%b,"body":%b}' % (
@@ -288,6 +314,12 @@ def _clock(event: RawEvent, version: Version) -> int:
     The shop's clocks are of whole seconds: what it says twice in one is told apart by milliseconds.
     """
     return version.shop + version.ties if version.shop else event.triggered_ms or event.received_ms
+
+
+def _told_again(draft: Draft, again: Again) -> bytes:
+    resend = b'"resend":true,' if again.resend else b""
+    runs = again.run_workflows and draft.kind is RecordKind.PURCHASE
+    return resend + (b'"run_workflows":true,' if runs else b"")
 
 
 @cache

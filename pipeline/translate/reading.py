@@ -12,6 +12,7 @@ from pipeline.events import Kind, RawEvent
 from pipeline.kafka import deadletters
 from pipeline.kafka.deadletters import DeadLetter
 from pipeline.kafka.messages import Headers
+from pipeline.kafka.replays import ReplayMark
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.translate.rules import EventPosition, Feed
@@ -114,6 +115,25 @@ def read(
     if key != event.key:
         raise Rejected("wrong_key", detail="the message key is not store|kind|entity")
     return event, feed
+
+
+def mark_of(headers: Headers, partition: int) -> tuple[ReplayMark, Kind]:
+    """Which event a replay's message repeats, and of which kind.
+
+    Raises:
+        Rejected: `not_a_replay`.
+    """
+    try:
+        mark = ReplayMark.of(headers)
+    except ValueError as error:
+        raise Rejected("not_a_replay", detail=str(error)[:200]) from None
+    kind = next((kind for kind in Kind if kind.topic == mark.topic), None)
+    if kind is None:
+        raise Rejected("not_a_replay", detail="it repeats no event of shop.*")
+    if mark.partition != partition:
+        # Its entity's memory is another worker's, and its offset says nothing here.
+        raise Rejected("not_a_replay", detail=f"an event of partition {mark.partition} in {partition}")
+    return mark, kind
 
 
 def store_of(headers: Headers, known: Mapping[str, Feed]) -> str:

@@ -79,8 +79,8 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
         return Result(Outcome.DUPLICATE)
-    translation = _believed(feed.platform.translate(event, feed.context), event.received_ms)
-    if _too_old(translation, state, source.offset, feed):
+    translation = believed(feed.platform.translate(event, feed.context), event.received_ms)
+    if too_old(translation, state, source.offset, feed):
         translation = replace(translation, drafts=(), ignored="too_old")
     if translation.version == 0 and not translation.drafts:
         # Not remembered either: such events are many (stock levels), and a repeat changes nothing.
@@ -112,7 +112,7 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
 _offset = attrgetter("offset")
 
 
-def _believed(translation: Translation, received_ms: int) -> Translation:
+def believed(translation: Translation, received_ms: int) -> Translation:
     """Moments far in the future as if they were the arrival: believed, one makes all true ones stale."""
     latest = received_ms + AHEAD_MS
     drafts = tuple(_of_today(draft, latest, received_ms) for draft in translation.drafts)
@@ -135,8 +135,8 @@ def _of_today(draft: Draft, latest: int, received_ms: int) -> Draft:
     )
 
 
-def _too_old(translation: Translation, state: EntityState, offset: int, feed: Feed) -> bool:
-    """Whether an order was placed before the account's purchases begin, and was never told of."""
+def too_old(translation: Translation, state: EntityState, offset: int, feed: Feed) -> bool:
+    """Whether an order was placed before the account's purchases begin, and not told of before an offset."""
     since = feed.context.purchases_since
     if since is None:
         return False
@@ -186,4 +186,4 @@ def _remember_version(state: EntityState, clock: str, mark: Newest) -> Version:
     return Version(mark.version, ties, newer)
 
 
-__all__ = ["Emission", "EventPosition", "Feed", "Outcome", "Result", "apply"]
+__all__ = ["Emission", "EventPosition", "Feed", "Outcome", "Result", "apply", "believed", "too_old"]

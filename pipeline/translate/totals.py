@@ -36,13 +36,21 @@ class StoreTallies:
         for partition in partitions:
             self._tallies.pop(partition, None)
 
-    def count(self, place: EventPosition, store: str, kind: Kind, result: Result, account: str) -> None:
-        """Count one event."""
+    def count(  # noqa: PLR0917 - positional: once per event
+        self,
+        place: EventPosition,
+        store: str,
+        kind: Kind | str,
+        result: Result,
+        account: str,
+        replayed: bool = False,
+    ) -> None:
+        """Count one event, at the place where it was read."""
         tallies = self._tallies.setdefault(place.partition, {})
         tally = tallies.get(store)
         if tally is None:
             tally = tallies[store] = Tally()
-        if tally.count(place.topic, place.offset, kind, result, account):
+        if tally.count(place.topic, place.offset, kind, result, account, replayed):
             self._changed.add((place.partition, store))
 
     def changed(self) -> Iterator[tuple[int, bytes, bytes]]:
@@ -89,6 +97,11 @@ class AccountCollector(Collector):
             "Records of accepted events: emitted to deliver, or unchanged since the entity's last event.",
             labels=["account", "store", "kind", "outcome"],
         )
+        replayed = GaugeMetricFamily(
+            "pipeline_account_replayed",
+            "Events repeated by replays, by what became of them; none of them is in pipeline_account_events.",
+            labels=["store", "kind", "outcome", "reason"],
+        )
         accounts = self._books.accounts()
         for store in {*self._stores, *accounts}:
             counted = accounts[store].events if store in accounts else {}
@@ -99,4 +112,6 @@ class AccountCollector(Collector):
                 reasons.add_metric([store, kind, outcome, reason], count)
             for (whose, kind, outcome), count in account.records.items():
                 records.add_metric([whose, store, kind, outcome], count)
-        return [events, reasons, records]
+            for (kind, outcome, reason), count in account.replayed.items():
+                replayed.add_metric([store, kind, outcome, reason], count)
+        return [events, reasons, records, replayed]

@@ -1,11 +1,10 @@
-"""The translate stage: one agent over the three `shop.*` topics, a table of entities and one of tallies."""
+"""The translate stage: one agent over `shop.*` and `shop.replay`, a table of entities and one of tallies."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
@@ -13,22 +12,18 @@ from prometheus_client import REGISTRY
 
 from pipeline.config import Settings, shared_accounts
 from pipeline.engine.engine import Engine
-from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
-from pipeline.engine.table import StateTable
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.replays import ReplayMode, event_headers
 from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
-from pipeline.kafka.topics import DEADLETTERS, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import DEADLETTERS, REPLAY, TRANSLATE_APP, full_name
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
-    COUPONS_USED,
     TRANSLATE_AGE_SECONDS,
-    TRANSLATE_EVENTS,
-    TRANSLATE_NOTES,
     TRANSLATE_ROUND_SECONDS,
     TRANSLATE_SLOW,
 )
@@ -36,11 +31,24 @@ from pipeline.records import RecordKind, partition_of, record_key
 from pipeline.shops.base import MAX_RECORDS, Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
+from pipeline.translate.emit import Again
+from pipeline.translate.entity_states import EntityStates
 from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.privacy_requests import log_privacy_request
-from pipeline.translate.reading import UNKNOWN, Stores, UnknownStore, dead_letter, feeds, read, store_of
+from pipeline.translate.reading import (
+    UNKNOWN,
+    Stores,
+    UnknownStore,
+    dead_letter,
+    feeds,
+    mark_of,
+    read,
+    store_of,
+)
+from pipeline.translate.replayed import apply_again
+from pipeline.translate.round_work import RoundWork
 from pipeline.translate.rules import EventPosition, Feed, Outcome, Result, apply
-from pipeline.translate.state import EntityState, NewerFormatError
+from pipeline.translate.state import EntityState
 from pipeline.translate.totals import AccountCollector, StoreTallies
 
 log = logging.getLogger(__name__)
@@ -84,6 +92,7 @@ class Translator:
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._max_record = self._max_bytes // ROOM
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
+        self._replay = full_name(settings, REPLAY)
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
@@ -95,7 +104,7 @@ class Translator:
         self.books = StoreTallies()
         self.entities = engine.table("entities", ttl_days=settings.translate.state_days)
         self.tallies = engine.table("tally", on_loaded=self._load_books, on_lost=self._forget)
-        engine.agent("translate", [kind.topic for kind in Kind], self.handle)
+        engine.agent("translate", [*(kind.topic for kind in Kind), REPLAY], self.handle)
         engine.on_pause(self._finish_round)
         engine.background(self._holding.remind)
         engine.concerns.append(self._holding.complaint)
@@ -126,18 +135,20 @@ class Translator:
         """One step of a round: as many of the partitions as are translated in its time, at least one."""
         started = time.perf_counter()
         with self._engine.begin() as step:
-            work = _Work(step)
+            work = RoundWork(step)
             # Nothing is written before all is translated: from the first write on nothing else may run.
-            changed: list[_States] = []
+            states: dict[int, EntityStates] = {}
             done = 0
             for tp, messages in batches:
                 if done and time.perf_counter() - started > STEP_SECONDS:
                     break
-                changed += await self._translate(work, tp, messages)
+                # One for all topics of a partition: a replay repeats events of entities of theirs.
+                known = states.setdefault(tp.partition, EntityStates(self.entities, tp.partition))
+                await self._translate(work, tp, messages, known)
                 done += 1
             del batches[:done]
-            for states in changed:
-                states.write(step)
+            for changed in states.values():
+                changed.write(step)
             for partition, store, row in self.books.changed():
                 step.write(self.tallies, partition, store, row)
             work.export()
@@ -145,7 +156,7 @@ class Translator:
             TRANSLATE_ROUND_SECONDS.observe(time.perf_counter() - started)
             await self._engine.submit(step)
 
-    def _announce(self, work: _Work) -> None:
+    def _announce(self, work: RoundWork) -> None:
         """Say in the log what is counted for no store of the settings."""
         for (topic, reason), count in work.strange.items():
             emitted = self._strange.happened((topic, reason), count)
@@ -157,17 +168,20 @@ class Translator:
                     reason,
                 )
 
-    async def _translate(self, work: _Work, tp: TopicPartition, messages: list[Message]) -> list[_States]:
-        """One partition's messages of a round, up to one that has to wait; returns what is to be written."""
+    async def _translate(
+        self, work: RoundWork, tp: TopicPartition, messages: list[Message], states: EntityStates
+    ) -> None:
+        """One partition's messages of a round, up to one that has to wait."""
         if self._holding.is_behind(tp, messages[0].offset):
-            return []
+            return
         self._holding.release(tp)
-        states = _States(self.entities, tp.partition, messages)
+        states.load(messages)
+        handle = self._repeated if tp.topic == self._replay else self._message
         oldest: int | None = None
         began = breath = time.perf_counter()
         for message in messages:
             try:
-                live = self._message(work, tp, message, states)
+                live = handle(work, tp, message, states)
             except UnknownStore as unknown:
                 self._holding.hold(tp, message.offset, unknown.store)
                 self._engine.withhold(tp)
@@ -184,9 +198,10 @@ class Translator:
             began = ended
         if oldest is not None:
             TRANSLATE_AGE_SECONDS.observe(max(0.0, self._clock() - oldest / 1_000))
-        return [states]
 
-    def _message(self, work: _Work, tp: TopicPartition, message: Message, states: _States) -> int | None:
+    def _message(
+        self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates
+    ) -> int | None:
         """One message; returns when the gateway had it, where it is a live event.
 
         Raises:
@@ -213,9 +228,34 @@ class Translator:
         work.counted[store, kind, result.outcome] += 1
         return live
 
+    def _repeated(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
+        """One message of a replay: an event that lies in `shop.*`, once more."""
+        here = EventPosition(REPLAY, tp.partition, message.offset)
+        store, account = store_of(message.headers, self._stores.feeds), ""
+        kind: Kind | None = None
+        place = here
+        try:
+            mark, kind = mark_of(message.headers, tp.partition)
+            place = EventPosition(kind.topic, mark.partition, mark.offset)
+            event, feed = read(message.key, message.value, event_headers(message.headers), kind, self._stores)
+        except Rejected as rejected:
+            result = _rejection(rejected)
+        except UnknownStore:
+            # It lies in its topic still: nothing else of the replay waits for it.
+            result = _rejection(Rejected("unknown_store", detail="the store is not in the settings"))
+        else:
+            account = feed.account
+            again = Again(resend=mark.mode is ReplayMode.FORCE, run_workflows=mark.trigger)
+            result = self._event(work, event, place, states, feed, again)
+        if result.rejection is not None:
+            self._dead_letter(work.step, message, place, result.rejection, account)
+        self.books.count(here, store, kind or UNKNOWN, result, account, True)
+        work.repeated[store, kind or UNKNOWN, result.outcome] += 1
+
     def _slow(self, tp: TopicPartition, message: Message, seconds: float) -> None:
         store = store_of(message.headers, self._stores.feeds)
-        TRANSLATE_SLOW.labels(store, self._kinds[tp.topic]).inc()
+        if tp.topic in self._kinds:
+            TRANSLATE_SLOW.labels(store, self._kinds[tp.topic]).inc()
         log.warning(
             "%s: %s partition %d offset %d took %.1f s to compute (%d bytes); what is behind it waited",
             store,
@@ -226,14 +266,21 @@ class Translator:
             len(message.value or b""),
         )
 
-    def _event(
-        self, work: _Work, event: RawEvent, place: EventPosition, states: _States, feed: Feed
+    def _event(  # noqa: PLR0917 - positional: once per event
+        self,
+        work: RoundWork,
+        event: RawEvent,
+        place: EventPosition,
+        states: EntityStates,
+        feed: Feed,
+        again: Again | None = None,
     ) -> Result:
         """Judge one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
-        result = self._judge(event, place, state, feed)
-        topic = full_name(self._engine.settings, place.topic)
-        log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
+        result = self._judge(event, place, state, feed, again)
+        if again is None:
+            topic = full_name(self._engine.settings, place.topic)
+            log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
@@ -264,10 +311,15 @@ class Translator:
                 account,
             )
 
-    def _judge(self, event: RawEvent, place: EventPosition, state: EntityState, feed: Feed) -> Result:
+    def _judge(
+        self, event: RawEvent, place: EventPosition, state: EntityState, feed: Feed, again: Again | None
+    ) -> Result:
         """The verdict. A failure of ours is no reason to lose an event, or to stall those behind it."""
         try:
-            result = apply(event, place, state, feed)
+            if again is None:
+                result = apply(event, place, state, feed)
+            else:
+                result = apply_again(event, place, state, feed, again)
         except Exception as bug:
             self._bugs += 1
             if self._bugs >= BUGS_IN_A_ROW:
@@ -299,62 +351,6 @@ class Translator:
 def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
     """The bytes of a partition's messages."""
     return sum(len(message.value or b"") for message in batch[1])
-
-
-class _Work:
-    """What one round leaves behind."""
-
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.counted: Counter[tuple[str, str, str]] = Counter()
-        self.noted: Counter[tuple[str, str, str]] = Counter()
-        self.used: Counter[tuple[str, str]] = Counter()
-        self.strange: Counter[tuple[str, str]] = Counter()
-
-    def export(self) -> None:
-        """Add the round to this process's counters."""
-        for labels, count in self.counted.items():
-            TRANSLATE_EVENTS.labels(*labels).inc(count)
-        for labels, count in self.noted.items():
-            TRANSLATE_NOTES.labels(*labels).inc(count)
-        for names, count in self.used.items():
-            COUPONS_USED.labels(*names).inc(count)
-
-
-class _States:
-    """The states of the entities in one partition's messages: read together, decoded when needed."""
-
-    def __init__(self, table: StateTable, partition: int, messages: list[Message]) -> None:
-        self._table = table
-        self._partition = partition
-        keys = list({message.key: None for message in messages if message.key})
-        self._rows = dict(zip(keys, table.multi_get(partition, keys), strict=True))
-        self._changed: dict[bytes, EntityState] = {}
-
-    def get(self, key: bytes) -> EntityState:
-        """The entity's state, to be changed freely: it counts only once it is `put`."""
-        changed = self._changed.get(key)
-        if changed is not None:
-            return changed.copy()
-        row = self._rows[key]
-        if row is None:
-            return EntityState()
-        try:
-            return EntityState.decode(row)
-        except NewerFormatError:
-            raise
-        except JUNK:
-            foreign_row(self._table.name, self._partition)
-            return EntityState()
-
-    def put(self, key: bytes, state: EntityState) -> None:
-        """Keep this state."""
-        self._changed[key] = state
-
-    def write(self, step: Step) -> None:
-        """Let the step store what was put."""
-        for key, state in self._changed.items():
-            step.write(self._table, self._partition, key, state.encode())
 
 
 def _rejection(rejected: Rejected) -> Result:

@@ -167,6 +167,22 @@ class TestPurchases:
         assert diff(_told(_purchase(2, 0, BODY)), gone) == DeletePurchase()
         assert diff(_told(_purchase(2, 0, BODY), gone), gone) == Unchanged("same")
 
+    def test_what_connectif_may_have_lost_is_posted_again_and_older_words_are_not(self) -> None:
+        told = _told(_purchase(2, 0, BODY))
+        posted = CreatePurchase(trigger=False, compare=False, sent=True)
+        assert diff(told, _purchase(2, 0, BODY), trigger=False, resend=True) == posted
+        assert diff(told, _purchase(2, 0, BODY), resend=True) == CreatePurchase(True, False, sent=True)
+        assert diff(told, _purchase(1, 0, BODY), resend=True) == Unchanged("older")
+        other = {**BODY, "total_price": "2.00"}
+        assert diff(told, _purchase(3, 0, other), resend=True) == ReplacePurchase(verify=False)
+        assert diff(told, _purchase(2, 0, BODY), maybe_sent=True, resend=True) == ReplacePurchase(verify=True)
+        assert diff(None, _purchase(2, 0, BODY), resend=True) == CreatePurchase(trigger=True, compare=False)
+
+    def test_a_deletion_is_sent_again_where_the_purchase_was_ever_sent(self) -> None:
+        gone = _purchase(3, 0, None)
+        assert diff(_told(_purchase(2, 0, BODY), gone), gone, resend=True) == DeletePurchase()
+        assert diff(None, gone, resend=True) == Unchanged("never_sent")
+
     def test_sold_again_it_is_created_without_its_trigger(self) -> None:
         told = _told(_purchase(1, 0, BODY), _purchase(2, 0, None))
         assert diff(told, _purchase(3, 0, BODY)) == CreatePurchase(trigger=False, compare=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,3 +151,18 @@ def test_a_record_can_be_had_back_whole_for_its_dead_letter() -> None:
     assert (record.account, record.id, record.version, record.source.offset) == ("acme", "o1", 4, 3)
     assert record.body is not None
     assert record.body.model_dump(mode="json", exclude_none=True) == body
+
+
+def test_what_is_to_be_sent_again_stays_so_whatever_it_is_merged_with_and_says_so_in_its_head() -> None:
+    again = replace(_purchase(7, 1, Lane.BACKFILL), resend=True)
+    entry, _ = NOTHING.accept(again, busy=False)
+    assert peek(entry.encode()).resend
+    entry, _ = entry.accept(_purchase(8, 2), busy=False)
+    assert entry.current is not None
+    assert entry.current.resend
+    assert Entry.decode(RecordKind.PURCHASE, entry.encode()) == entry
+
+
+def test_an_entry_without_it_is_written_as_before() -> None:
+    assert len(_purchase(7, 1).to_json()) == 5
+    assert Waiting.from_json(RecordKind.PURCHASE, _purchase(7, 1).to_json()[:4]).resend is False

@@ -210,3 +210,15 @@ def test_an_id_that_is_taken_by_nothing_is_given_up_after_three_looks() -> None:
     result = _tell(command, answers, progress)
     assert isinstance(result, Ending)
     assert (result.outcome, result.reason, result.status) == (Outcome.DEAD, "id_used_up", 409)
+
+
+def test_one_that_was_sent_before_costs_one_call_whether_it_is_there_or_not() -> None:
+    again = CreatePurchase(trigger=False, compare=False, sent=True)
+    made = {"id": "x", "purchaseId": "o1"}
+    there, lost = _tell(again, [("POST", 409, TAKEN)]), _tell(again, [("POST", 201, made)])
+    assert isinstance(there, Ending)
+    assert isinstance(lost, Ending)
+    assert [(end.outcome, end.reason) for end in (there, lost)] == [
+        (Outcome.DELIVERED, "already"),
+        (Outcome.DELIVERED, "created"),
+    ]

@@ -14,7 +14,7 @@ from pipeline.events import Lane
 from pipeline.records import Contact, Op, Origin, Record, RecordKind
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Translation
 from pipeline.shops.shopify import SHOPIFY
-from pipeline.translate.rules import AHEAD_MS, EventPosition, Feed, Outcome, Result, _believed, apply
+from pipeline.translate.rules import AHEAD_MS, EventPosition, Feed, Outcome, Result, apply, believed
 from pipeline.translate.state import EntityState
 from tests import shopify
 from tests.plainshop import event, feed
@@ -256,7 +256,7 @@ def test_a_version_far_in_the_future_makes_no_true_one_stale() -> None:
     assert true.emissions[0].notes == ()
 
 
-def test_a_clock_less_than_a_day_ahead_is_believed() -> None:
+def test_a_clock_less_than_a_day_ahead_isbelieved() -> None:
     emission = Shop().says(1_000_000 + AHEAD_MS, SOLD, received_ms=1_000_000).emissions[0]
     assert orjson.loads(emission.value)["version"] == 1_000_000 + AHEAD_MS
     assert emission.notes == ()
@@ -265,10 +265,10 @@ def test_a_clock_less_than_a_day_ahead_is_believed() -> None:
 def test_a_consent_of_the_future_is_one_of_today() -> None:
     said = Contact(email="a@b.example", newsletter="subscribed", newsletter_ms=4_000_000_000_000)
     draft = Draft(RecordKind.CONTACT, "a@b.example", Origin.CUSTOMER, said)
-    believed = _believed(Translation(5, (draft,)), received_ms=1_000_000)
-    assert isinstance(believed.drafts[0].body, Contact)
-    assert believed.drafts[0].body.newsletter_ms == 1_000_000
-    assert believed.drafts[0].notes == ("consent_clock_ahead",)
+    today = believed(Translation(5, (draft,)), received_ms=1_000_000)
+    assert isinstance(today.drafts[0].body, Contact)
+    assert today.drafts[0].body.newsletter_ms == 1_000_000
+    assert today.drafts[0].notes == ("consent_clock_ahead",)
 
 
 def test_an_order_from_before_the_accounts_purchases_begin_is_ignored_whole() -> None:

@@ -37,7 +37,7 @@ from pipeline.deliver.state.last_sent import (
     digest,
 )
 from pipeline.deliver.state.purchase_parts import products_of, stub_of
-from pipeline.deliver.state.states import SEEN, ContactState, PurchaseState, State, state_of
+from pipeline.deliver.state.states import SEEN, ContactState, PurchaseState, State
 from pipeline.deliver.state.tally import Tally, tally_key
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Lane
@@ -145,10 +145,7 @@ class PartitionState:
                 continue
             key = Key(kind, record.id)
             queue = self.index(record.account)[kind]
-            quiet = record.lane is Lane.BACKFILL
-            new = Waiting(
-                Stamp.of(record, offset), state_of(record), record.lane, self.receipt_writer.now_ms(), quiet
-            )
+            new = Waiting.of(record, offset, self.receipt_writer.now_ms())
             busy = queue.busy(record.id)
             entry, superseded = entries[raw_key].accept(new, busy=busy)
             if entry is entries[raw_key]:
@@ -315,13 +312,25 @@ class PartitionState:
         return last_sent_of(key.kind, raw, self.partition)
 
     def was_sent(self, account: str, key: Key) -> bool:
-        """Whether a key was ever sent."""
-        return self.tables.delivered.get(self.partition, record_key(account, key.kind, key.id)) is not None
+        """Whether a key was sent, and does not wait to be sent again as Connectif may have lost it."""
+        raw_key = record_key(account, key.kind, key.id)
+        if self.tables.delivered.get(self.partition, raw_key) is None:
+            return False
+        if key.id not in self.index(account)[key.kind]:
+            return True
+        raw = self.tables.pending.get(self.partition, raw_key)
+        return raw is None or not peek(raw).resend
 
     def diff(self, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None) -> Command:
         """What is to be done for a record."""
         queue: PendingQueue = self.index(account)[key.kind]
-        return diff(last_sent, waiting.state, trigger=not waiting.quiet, maybe_sent=queue.doubtful(key.id))
+        return diff(
+            last_sent,
+            waiting.state,
+            trigger=not waiting.quiet,
+            maybe_sent=queue.doubtful(key.id),
+            resend=waiting.resend,
+        )
 
     def tally(self, account: str, store: str) -> Tally:
         """The account's tally of one store."""

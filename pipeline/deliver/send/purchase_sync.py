@@ -92,10 +92,10 @@ class PurchaseSync:
                 if verify:
                     return await self._compare()
                 return await (self._post_anew("replaced") if self._progress.deleted else self._replace())
-            case CreatePurchase(trigger=trigger, compare=compare):
-                return await self._create(trigger=trigger, compare=compare)
+            case CreatePurchase(trigger=trigger, compare=compare, sent=sent):
+                return await self._create(trigger=trigger, compare=compare, sent=sent)
 
-    async def _create(self, *, trigger: bool, compare: bool) -> Result:
+    async def _create(self, *, trigger: bool, compare: bool, sent: bool) -> Result:
         posted = await self._committer(trigger=trigger)
         if not isinstance(posted, Answer):
             return posted
@@ -103,7 +103,8 @@ class PurchaseSync:
             return result_of(posted, "created")
         if compare:
             return await self._compare(posted)
-        if not posted.perhaps_taken and self._index[RecordKind.PURCHASE].maybe_sent(self._id):
+        sent = sent or self._index[RecordKind.PURCHASE].maybe_sent(self._id)
+        if sent and not posted.perhaps_taken:
             return Ending(Outcome.DELIVERED, "already", status=posted.status)
         return await self._see(posted)
 

@@ -35,10 +35,15 @@ class DeleteProduct:
 
 @dataclass(frozen=True, slots=True)
 class CreatePurchase:
-    """POST the purchase. `compare`: where it exists already, an older version of it may be what exists."""
+    """POST the purchase.
+
+    `compare`: where it exists already, an older version of it may be what exists. `sent`: it was sent before,
+    and if it exists already, that is it.
+    """
 
     trigger: bool
     compare: bool
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

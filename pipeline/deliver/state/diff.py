@@ -41,7 +41,12 @@ from pipeline.deliver.state.states import (
 
 
 def diff(
-    last_sent: LastSent | None, state: State, *, trigger: bool = True, maybe_sent: bool = False
+    last_sent: LastSent | None,
+    state: State,
+    *,
+    trigger: bool = True,
+    maybe_sent: bool = False,
+    resend: bool = False,
 ) -> Command:
     """What of a state is news, and how it is sent.
 
@@ -51,14 +56,17 @@ def diff(
         trigger: whether a purchase sent for the first time may start workflows.
         maybe_sent: whether another version may have reached Connectif without our knowing: then it may hold
             something else than it was sent, and what looks the same is sent again.
+        resend: whether Connectif may have lost what it was sent: what looks the same is sent again, a
+            purchase by a POST, which costs one call whether it is there or not.
     """
     match state, last_sent:
         case ContactState(), LastSentContact() | None:
-            return _diff_contact(last_sent, state, maybe_sent)
+            return _diff_contact(last_sent, state, maybe_sent or resend)
         case ProductState(), LastSentProduct() | None:
-            return _diff_product(last_sent, state, maybe_sent)
+            return _diff_product(last_sent, state, maybe_sent or resend)
         case PurchaseState(), LastSentPurchase() | None:
-            return _diff_purchase(last_sent, state, trigger, maybe_sent)
+            command = _diff_purchase(last_sent, state, trigger, maybe_sent)
+            return _resent(command, last_sent, state, trigger) if resend else command
         case CouponState(), _:
             return Unchanged("same") if last_sent is not None else AddCoupon()
     raise TypeError(f"a {state.kind} was never told as that")
@@ -269,6 +277,19 @@ def _diff_purchase(
     if maybe_sent or last_sent is None or last_sent.fingerprint != digest(claim.body):
         return ReplacePurchase(verify=maybe_sent)
     return Unchanged("same")
+
+
+def _resent(
+    command: Command, last_sent: LastSentPurchase | None, state: PurchaseState, trigger: bool
+) -> Command:
+    """A purchase that is sent though it, or its deletion, was sent before; older words stay unsent."""
+    if command != Unchanged("same") or last_sent is None:
+        return command
+    if last_sent.fingerprint == RETRACTED:
+        return DeletePurchase()
+    counts = _counting(last_sent, state)
+    trigger = trigger and not isinstance(counts, str) and counts[1].trigger
+    return CreatePurchase(trigger=trigger, compare=False, sent=True)
 
 
 def _apply_purchase(

@@ -13,15 +13,15 @@ from typing import Any
 
 import orjson
 
-from pipeline.deliver.state.states import State, merged, rank_of, state_from_json
+from pipeline.deliver.state.states import State, merged, rank_of, state_from_json, state_of
 from pipeline.events import Lane
-from pipeline.records import Origin, Outcome, Receipt, RecordBase, RecordKind
+from pipeline.records import Origin, Outcome, PurchaseRecord, Receipt, Record, RecordBase, RecordKind
 
 _LANES = (Lane.LIVE, Lane.RETRY, Lane.BACKFILL)
 #: Format, what the entry holds, when it was accepted (epoch seconds), offset, length of the store's name.
 _HEAD = struct.Struct(">BBIQB")
 _FORMAT = 1
-_CURRENT, _MORE = 4, 8
+_CURRENT, _MORE, _RESEND = 4, 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Waiting:
 
     `lane` is the most urgent of theirs, `accepted_ms` the earliest: coalescing never loses its position.
     `quiet`: the first of them came with a backfill, so it starts no workflows, though a live one may follow.
+    `resend`: it is sent whatever was sent before.
     """
 
     stamp: Stamp
@@ -105,6 +106,15 @@ class Waiting:
     lane: Lane
     accepted_ms: int
     quiet: bool
+    resend: bool = False
+
+    @classmethod
+    def of(cls, record: Record, offset: int, accepted_ms: int) -> Waiting:
+        """A record read at `offset`."""
+        runs = isinstance(record, PurchaseRecord) and record.run_workflows
+        quiet = record.lane is Lane.BACKFILL and not runs
+        stamp = Stamp.of(record, offset)
+        return cls(stamp, state_of(record), record.lane, accepted_ms, quiet, record.resend)
 
     def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
         """Both as one, and the stamp that is superseded by it."""
@@ -114,16 +124,21 @@ class Waiting:
         loser, winner = sorted((self.stamp, other.stamp), key=order)
         lane = min(self.lane, other.lane, key=_LANES.index)
         accepted, quiet = min((self.accepted_ms, self.quiet), (other.accepted_ms, other.quiet))
-        return Waiting(winner, merged(self.state, other.state), lane, accepted, quiet), loser
+        resend = self.resend or other.resend
+        return Waiting(winner, merged(self.state, other.state), lane, accepted, quiet, resend), loser
 
     def to_json(self) -> list[Any]:
-        return [self.stamp.to_json(), self.state.to_json(), self.lane, self.accepted_ms, self.quiet]
+        said = [self.stamp.to_json(), self.state.to_json(), self.lane, self.accepted_ms, self.quiet]
+        return [*said, True] if self.resend else said
 
     @classmethod
     def from_json(cls, kind: RecordKind, data: list[Any]) -> Waiting:
         stamp, state, lane, accepted_ms, *rest = data
         quiet = rest[0] if rest else lane == Lane.BACKFILL  # it was not kept at first
-        return cls(Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet)
+        resend = len(rest) > 1 and rest[1]
+        return cls(
+            Stamp.from_json(stamp), state_from_json(kind, state), Lane(lane), accepted_ms, quiet, resend
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +215,8 @@ class Entry:
         holds = _LANES.index(current.lane) | _CURRENT if current else 0
         if self.next or self.owed:
             holds |= _MORE
+        if current and current.resend:
+            holds |= _RESEND
         accepted, offset = (current.accepted_ms // 1_000, current.stamp.offset) if current else (0, 0)
         parts = [part and part.to_json() for part in (current, self.next)]
         body = orjson.dumps([*parts, [stamp.to_json() for stamp in self.owed]])
@@ -224,7 +241,7 @@ class Peek:
     """What the index needs of an entry, without reading all of it.
 
     `more` says that there are versions besides the current one; `lane` is None where there is no current one.
-    `offset` is the current version's.
+    `offset` is the current version's, and so is `resend`.
     """
 
     lane: Lane | None
@@ -232,6 +249,7 @@ class Peek:
     offset: int
     store: str
     more: bool
+    resend: bool
 
 
 def peek(raw: bytes) -> Peek:
@@ -239,4 +257,4 @@ def peek(raw: bytes) -> Peek:
     _, holds, accepted, offset, length = _HEAD.unpack_from(raw)
     lane = _LANES[holds & 3] if holds & _CURRENT else None
     store = raw[_HEAD.size : _HEAD.size + length].decode()
-    return Peek(lane, accepted, offset, store, bool(holds & _MORE))
+    return Peek(lane, accepted, offset, store, bool(holds & _MORE), bool(holds & _RESEND))
