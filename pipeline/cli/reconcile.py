@@ -51,6 +51,10 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a report with a chart to this file.")
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Send what is missing again, where its events are kept. Nothing else."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all findings.")] = False,
     most: Annotated[int, typer.Option("--most", min=0, help="Findings in the table.")] = 20,
     id_column: Annotated[
@@ -81,7 +85,7 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
 ) -> None:
     """Compare what a shop has, what came of it, and what Connectif has: where each order stopped, and why.
 
-    It changes nothing. Exit code 1: orders are missing, disagree, or are only in Connectif.
+    Without --repair it changes nothing. Exit code 1: orders are missing, disagree, or are only in Connectif.
     """
     from pipeline.reconcile import run  # noqa: PLC0415 - start fast
 
@@ -104,6 +108,7 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
         calls_per_minute=calls_per_minute,
         csv=csv,
         html=html,
+        repair=repair,
         as_json=as_json,
         columns={column: heading for column, heading in named.items() if heading is not None},
         export_columns={column: heading for column, heading in exported.items() if heading is not None},

@@ -33,6 +33,7 @@ CREATE TABLE meanings (entity TEXT PRIMARY KEY, meaning TEXT NOT NULL, reason TE
     detail TEXT NOT NULL, placed TEXT, total TEXT) WITHOUT ROWID;
 CREATE TABLE exported (pid TEXT PRIMARY KEY, at_ms INTEGER, total TEXT) WITHOUT ROWID;
 CREATE TABLE verified (pid TEXT PRIMARY KEY, found INTEGER, total TEXT) WITHOUT ROWID;
+CREATE TABLE repairs (entity TEXT PRIMARY KEY, mode TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE wanted (part INTEGER NOT NULL, off INTEGER NOT NULL, PRIMARY KEY (part, off)) WITHOUT ROWID;
 CREATE TABLE findings (pid TEXT PRIMARY KEY, number TEXT NOT NULL, day TEXT NOT NULL, category TEXT NOT NULL,
     stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, shop_total TEXT, connectif_total TEXT,
@@ -62,6 +63,7 @@ _STATEMENTS = {
     "meanings": "INSERT OR REPLACE INTO meanings VALUES (?,?,?,?,?,?)",
     "exported": "INSERT OR REPLACE INTO exported VALUES (?,?,?)",
     "verified": "INSERT OR REPLACE INTO verified VALUES (?,?,?)",
+    "repairs": "INSERT OR REPLACE INTO repairs VALUES (?,?)",
     "wanted": "INSERT OR IGNORE INTO wanted VALUES (?,?)",
     "findings": "INSERT OR REPLACE INTO findings VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 }

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.reconcile.database import Database
+from pipeline.reconcile.repair import Repair
 from pipeline.reconcile.rules import Category, Stage, Verdict
 from pipeline.reconcile.words import in_words
 
@@ -51,6 +52,7 @@ class Summary:
         shop: where the shop's list is from.
         connectif: what said what Connectif has.
         remarks: what could not be read or compared.
+        repair: what was sent again; None: that was not asked for.
         counts: by category.
         stages: of the missing, by stage and reason.
         days: day -> category -> orders.
@@ -65,6 +67,7 @@ class Summary:
     shop: str = ""
     connectif: str = ""
     remarks: list[str] = field(default_factory=list)
+    repair: Repair | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stages: Counter[tuple[str, str]] = field(default_factory=Counter)
     days: dict[str, Counter[str]] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Summary:
             "connectif": self.connectif,
             "agrees": self.agrees,
             "remarks": self.remarks,
+            "repair": None if self.repair is None else self.repair.as_json(),
             "counts": {category.value: self.counts[category] for category in Category},
             "missing": [
                 {"stage": stage, "reason": reason, "orders": count}

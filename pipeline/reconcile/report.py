@@ -54,6 +54,8 @@ def show(console: Console, summary: Summary, rows: Iterable[Finding], most: int)
     )
     for remark in summary.remarks:
         console.print(f"note: {remark}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if summary.repair is not None:
+        console.print(summary.repair.in_words(), markup=False, highlight=False, soft_wrap=True)
     console.print(_days(summary))
     if summary.stages:
         console.print(_stages(summary))

@@ -64,6 +64,8 @@ def _page(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
         yield f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>"
     yield "</dl>\n"
     yield from (f'<p class="note">{escape(remark)}</p>\n' for remark in summary.remarks)
+    if summary.repair is not None:
+        yield f"<p>{escape(summary.repair.in_words())}</p>\n"
     yield "<h2>Missing orders by day</h2>\n"
     yield from _chart(summary)
     yield from _stages(summary)

@@ -22,6 +22,7 @@ from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count, findings
 from pipeline.reconcile.judging import Frame, places_to_look_at, write_findings
+from pipeline.reconcile.repair import repair
 from pipeline.reconcile.scan import Scan
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
 from pipeline.text import moment, span
@@ -45,6 +46,7 @@ class Wanted:
     calls_per_minute: int | None = None
     csv: Path | None = None
     html: Path | None = None
+    repair: bool = False
     as_json: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     export_columns: dict[str, str] = field(default_factory=dict)
@@ -123,6 +125,8 @@ class _Run:
             self._judge()
         self._say_what_speaks_for_connectif()
         count(self._database, self._summary)
+        if self._wanted.repair:
+            self._summary.repair = repair(self._settings, self._wanted.store, self._database, self._tell)
         return self._summary
 
     # The shop's side.

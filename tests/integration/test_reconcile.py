@@ -201,3 +201,25 @@ def test_what_cannot_be_compared_is_said_with_the_way_out(scene: Reconciled, tmp
     assert "it has: buyer, amount" in said
     _, said = scene("--shop", str(scene.list), "--id-column", "nowhere")
     assert "no column 'nowhere'" in said
+
+
+def test_what_is_missing_is_sent_again_where_its_events_are_kept(scene: Reconciled) -> None:
+    before = scene.held()
+    creates = {int(one["key"]): one["creates"] for one in scene.play.connectif.ledger("acme", "purchases")}
+    asked = "--shop", str(scene.list), "--verify", "--calls-per-minute", "60"
+    tree = scene.tree(*asked, "--repair")
+    assert tree["repair"]["orders"] == len(REMOVED)
+    assert tree["repair"]["left"] == {
+        "of which no event came": len(UNSENT),
+        "that would be rejected again (no_email)": 1,
+    }
+    scene.wait_for(len(before) + len(REMOVED))
+    assert scene.held() == before | REMOVED
+    for one in scene.play.connectif.ledger("acme", "purchases"):
+        number = int(one["key"])
+        assert one["creates"] == creates[number] + (number in REMOVED)
+    left = by_id(scene.tree(*asked))
+    assert {number for number, one in left.items() if one["category"] == "missing"} == {
+        *UNSENT,
+        WITHOUT_EMAIL,
+    }
