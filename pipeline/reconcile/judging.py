@@ -104,18 +104,18 @@ def only_in_connectif(database: Database, frame: Frame) -> Iterator[Known]:
             yield known
 
 
-def write_findings(database: Database, frame: Frame, *, listed_by_shop: bool) -> None:
+def write_findings(database: Database, frame: Frame, *, complete: bool) -> None:
     """Judge every order; findings of before are replaced.
 
     Args:
         database: what is known, and takes the findings.
         frame: of the run.
-        listed_by_shop: whether there is a list of the shop's, which Connectif may have more than.
+        complete: whether the shop's list has all orders of the time, so that Connectif may have more than it.
     """
     database.run("DELETE FROM findings")
     for batch in batched(_rows(known_orders(database, frame), frame)):
         database.put("findings", batch)
-    if listed_by_shop:
+    if complete:
         for batch in batched(_rows(only_in_connectif(database, frame), frame)):
             database.put("findings", batch)
 

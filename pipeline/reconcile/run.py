@@ -21,7 +21,7 @@ from pipeline.reconcile import meanings, report, report_html, verify
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count, findings
-from pipeline.reconcile.judging import Frame, places_to_look_at, write_findings
+from pipeline.reconcile.judging import Frame, day_of, places_to_look_at, write_findings
 from pipeline.reconcile.repair import repair
 from pipeline.reconcile.scan import Scan
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
@@ -97,6 +97,8 @@ class _Run:
         self._summary = Summary(wanted.store, self._store.account, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
+        #: Whether the list has every order of the time asked for.
+        self._complete = wanted.shop is not None
         #: Whether events must be read to tell which purchase is which order's.
         self._numbered = False
 
@@ -179,12 +181,17 @@ class _Run:
         return number, order.id
 
     def _narrow_to_list(self) -> None:
-        """A list without bounds is about the days of its orders: what Connectif has beyond is left out."""
+        """A list without bounds is about the days of its orders; one without dates about its orders alone."""
         first, last = next(self._database.rows("SELECT MIN(at_ms), MAX(at_ms) FROM orders"))
-        if first is not None:
-            self._frame.since_ms, self._frame.until_ms = first, last + 1
-            self._summary.since = datetime.fromtimestamp(first / 1_000, self._zone).date().isoformat()
-            self._summary.until = datetime.fromtimestamp(last / 1_000, self._zone).date().isoformat()
+        if first is None:
+            self._complete = False
+            self._summary.remarks.append(
+                "the list has no dates and no days were named: what only Connectif has is not looked for"
+            )
+            return
+        self._frame.since_ms, self._frame.until_ms = first, last + 1
+        self._summary.since = day_of(first, self._zone)
+        self._summary.until = day_of(last, self._zone)
 
     def _list_from_events(self) -> None:
         """Without a list of the shop's, whatever it sent events of is one."""
@@ -306,7 +313,7 @@ class _Run:
         self._summary.connectif = ", ".join(filter(None, said))
 
     def _judge(self) -> None:
-        write_findings(self._database, self._frame, listed_by_shop=self._wanted.shop is not None)
+        write_findings(self._database, self._frame, complete=self._complete)
 
     # Progress.
 

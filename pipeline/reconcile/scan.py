@@ -113,7 +113,8 @@ class Scan:
                     continue
                 said = {name: (value or b"").decode(errors="replace") for name, value in message.headers}
                 place = said.get("dead-partition", ""), said.get("dead-offset", "")
-                if said.get("dead-stage") != "translate" or not all(map(str.isdecimal, place)):
+                own = said.get("dead-stage") == "translate" and said.get("dead-topic") == Kind.ORDER.topic
+                if not own or not all(map(str.isdecimal, place)):
                     continue
                 words = (said.get("dead-field", ""), said.get("dead-detail", ""))
                 detail = without_addresses(": ".join(filter(None, words)))[:DETAIL_MAX]

@@ -157,6 +157,7 @@ def test_connectifs_export_tells_what_vanished_without_a_call(scene: Reconciled,
 def test_ids_of_standard_input_are_a_list(scene: Reconciled) -> None:
     tree = scene.tree("--shop", "-", given=b"1010\n1011\n1012\n", code=1)
     found = by_id(tree)
+    assert set(found) == {1_010}, "it is about these orders alone"
     assert found[1_010]["stage"] == "never_received"
     assert tree["counts"]["there"] == 2
 

@@ -38,7 +38,7 @@ def listed(database: Database, *orders: tuple[str, str, int | None]) -> Summary:
             for pid, number, day in orders
         ),
     )
-    write_findings(database, Frame("acme-es", UTC_ZONE), listed_by_shop=True)
+    write_findings(database, Frame("acme-es", UTC_ZONE), complete=True)
     found = summary()
     count(database, found)
     return found
