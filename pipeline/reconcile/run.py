@@ -287,11 +287,9 @@ class _Run:
             timeout=self._settings.deliver.call_timeout,
             progress=lambda done: self._tell("asking Connectif", done, total),
         )
-        ids = [
-            str(row[0]) for row in self._database.rows("SELECT pid FROM findings WHERE ask ORDER BY day, pid")
-        ]
+        asked = self._database.rows("SELECT pid FROM findings WHERE ask ORDER BY day, pid")
         try:
-            verifier.run(ids, self._put_verified)
+            verifier.run((pid for (pid,) in asked), self._put_verified)
         except KeyboardInterrupt:
             self._summary.remarks.append(
                 f"stopped after {verifier.done:,} of {total:,} purchases were asked for"

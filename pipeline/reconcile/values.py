@@ -26,6 +26,8 @@ _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 def identifier(cell: str) -> str | None:
     """An id as the shop wrote it; None where there is none, or a spreadsheet rounded it."""
+    if cell.isascii() and cell.isalnum() and len(cell) <= ID_MAX:
+        return cell  # nearly all are so, and there may be a million
     text = unicodedata.normalize("NFC", cell).strip().strip("\ufeff")
     guarded = _GUARDED.fullmatch(text)
     if guarded is not None:
