@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 MINUTE, HOUR = 60, 3_600
 #: What may be an e-mail address, in Connectif's messages or in a URL.
 _ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
+#: What a formula begins with, and what spreadsheets skip before it.
+_FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide forms count, too
+_BLANK = " \u00a0\ufeff\n"
 
 
 def without_addresses(text: str) -> str:
@@ -27,3 +30,8 @@ def span(seconds: float) -> str:
 def moment(wall: float) -> str:
     """A moment in the machine's time, with its offset."""
     return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+
+
+def in_a_cell(text: str | None) -> str | None:
+    """A text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe in front."""
+    return f"'{text}" if text and text.lstrip(_BLANK)[:1] in _FORMULA else text

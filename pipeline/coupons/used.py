@@ -19,11 +19,9 @@ from pipeline.kafka import topics
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.settings import client_config
 from pipeline.records import CouponUse
+from pipeline.text import in_a_cell
 
 FIELDS = ("code", "purchase_id", "store", "purchase_date")
-#: What a formula begins with, and what spreadsheets skip before it.
-_FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide forms count, too
-_BLANK = " \u00a0\ufeff\n"
 
 
 def used(uses: Iterable[CouponUse], account: str, since: date | None = None) -> list[CouponUse]:
@@ -71,11 +69,6 @@ def export(
         for row in rows:
             table.add_row(*(row[name] or "" for name in FIELDS))
         Console().print(table)
-
-
-def in_a_cell(text: str | None) -> str | None:
-    """A text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe in front."""
-    return f"'{text}" if text and text.lstrip(_BLANK)[:1] in _FORMULA else text
 
 
 def _read(settings: Settings, console: Console) -> list[CouponUse]:

@@ -16,8 +16,8 @@ from pipeline import config
 from pipeline.config import Settings
 from pipeline.coupons import known
 from pipeline.coupons.add import Target
-from pipeline.coupons.used import in_a_cell
 from pipeline.errors import PipelineError
+from pipeline.text import in_a_cell
 
 TO = Target("acme", "sprng")
 

@@ -1,0 +1,180 @@
+"""`pipeline reconcile` over many orders: time and memory of the process, from files and topics to reports.
+
+    python -m benchmarks.reconcile [--orders 1000000]
+
+One order in a hundred never came, one in a hundred is unpaid, so that its event is read and translated; all
+others are delivered. `BENCH_BOOTSTRAP` names a broker to use instead of an embedded one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.harness import PIPELINE, Bench, broker, machine, report
+from pipeline.config import Settings
+from pipeline.events import Kind, RawEvent
+from pipeline.kafka.producer import Outgoing, Producer
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import RECEIPTS, TRANSLATE_APP, full_name
+from pipeline.records import RecordKind, partition_of, record_key
+
+STORE, ACCOUNT, EVERY = "acme-es", "acme", 100
+TREE: dict[str, Any] = {
+    "accounts": {ACCOUNT: {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+    "stores": {
+        STORE: {"platform": "shopify", "account": ACCOUNT, "domain": "acme.example", "secrets": ["s"]}
+    },
+}
+FIRST, NOW = 5_000_000_000_000, 1_790_000_000_000
+
+
+def never_came(number: int) -> bool:
+    """Whether an order is in the shop's list alone."""
+    return number % EVERY == 7
+
+
+def unpaid(number: int) -> bool:
+    """Whether an order makes no purchase."""
+    return number % EVERY == 13
+
+
+def day(number: int) -> str:
+    """When an order was placed."""
+    return f"2026-{number // 31 % 9 + 1:02}-{number % 28 + 1:02}"
+
+
+def write_list(path: Path, count: int) -> None:
+    """The export of the shop's admin, two lines for every third order."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("Name,Email,Financial Status,Currency,Total,Created at,Lineitem name,Id\n")
+        for number in range(count):
+            status = "pending" if unpaid(number) else "paid"
+            who, placed = f"#{number},b{number}@shop.example", f"{day(number)} 10:00:00 +0100"
+            file.write(f"{who},{status},EUR,40.85,{placed},Shirt,{FIRST + number}\n")
+            if number % 3 == 0:
+                file.write(f"{who},,,,,Cup,\n")
+
+
+def messages(settings: Settings, count: int) -> Iterator[Outgoing]:
+    """Events, records and receipts of all orders that came."""
+    events, purchases = full_name(settings, Kind.ORDER.topic), full_name(settings, RecordKind.PURCHASE.topic)
+    receipts = full_name(settings, RECEIPTS)
+    place = partition_of(ACCOUNT, settings.kafka.account_partitions)
+    offset = 0
+    for number in range(count):
+        if never_came(number):
+            continue
+        entity = str(FIRST + number)
+        event = _event(entity, number)
+        yield Outgoing(events, event.body, event.key, headers=event.to_kafka_headers())
+        if unpaid(number):
+            continue
+        source: dict[str, Any] = {"topic": "shop.orders", "partition": 0, "offset": number}
+        known: dict[str, Any] = {
+            "account": ACCOUNT,
+            "store": STORE,
+            "kind": "purchase",
+            "id": entity,
+            "version": NOW,
+        }
+        known |= {"source": source, "lane": "live", "received_ms": NOW}
+        body: dict[str, Any] = {
+            "purchase_id": entity,
+            "contact_email": f"b{number}@shop.example",
+            "cart_id": "c" * 32,
+        }
+        body |= {"purchase_date": f"{day(number)}T09:00:00Z", "total_price": "40.85", "total_quantity": 3}
+        line: dict[str, Any] = {"product_id": "77", "name": "Shirt", "url": "https://acme.example/shirt"}
+        line |= {"quantity": 2}
+        record = known | {"origin": "order", "op": "upsert", "owner": f"order|{entity}"}
+        record |= {"body": body | {"lines": [line | {"unit_price": "19.95", "price": "35.90"}] * 2}}
+        key = record_key(ACCOUNT, RecordKind.PURCHASE, entity)
+        yield Outgoing(purchases, orjson.dumps(record), key, place)
+        made = {"topic": "connectif.purchases", "partition": place, "offset": offset}
+        receipt = known | {"record": made, "outcome": "delivered", "reason": "created", "at_ms": NOW}
+        yield Outgoing(receipts, orjson.dumps(receipt), key, place)
+        offset += 1
+
+
+def _event(entity: str, number: int) -> RawEvent:
+    status = "pending" if unpaid(number) else "paid"
+    body = {"id": int(entity), "financial_status": status, "cancelled_at": None, "test": False}
+    body |= {"updated_at": f"{day(number)}T10:00:00+01:00", "note": "x" * 1_000}
+    return RawEvent(
+        store=STORE,
+        platform="shopify",
+        kind=Kind.ORDER,
+        entity=entity,
+        topic="orders/updated",
+        delivery=f"d{number}",
+        received_ms=NOW,
+        body=orjson.dumps(body),
+    )
+
+
+def translate_is_through(settings: Settings) -> None:
+    """As if translate had read all of it."""
+    with RangeReader(client_config(settings), group=full_name(settings, TRANSLATE_APP)) as reader:
+        ranges = reader.ranges(full_name(settings, Kind.ORDER.topic))
+        reader.commit({found.place: found.end for found in ranges})
+
+
+def main() -> None:
+    """Print a row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=1_000_000)
+    args = parser.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as directory, broker(Path(directory)) as bootstrap:
+        bench = Bench(Path(directory), bootstrap, TREE)
+        settings = bench.settings()
+        began = time.perf_counter()
+        producer = Producer(
+            client_config(settings),
+            max_message_bytes=settings.kafka.max_message_bytes,
+            queue_messages=200_000,
+        )
+        producer.send_all(messages(settings, args.orders))
+        producer.close()
+        translate_is_through(settings)
+        listed, page = Path(directory, "orders.csv"), Path(directory, "report.html")
+        write_list(listed, args.orders)
+        print(f"made in {time.perf_counter() - began:.0f} s")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.perf_counter()
+        command = [PIPELINE, "reconcile", STORE, "--config", str(bench.path), "--shop", str(listed), "--json"]
+        done = subprocess.run([*command, "--html", str(page)], capture_output=True, check=False)
+        wall = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found = json.loads(done.stdout)
+        rare = len(range(7, args.orders, EVERY))
+        assert found["counts"]["missing"] == rare, found["counts"]
+        assert found["counts"]["not_due"] == len(range(13, args.orders, EVERY)), found["counts"]
+        assert found["counts"]["there"] == args.orders - rare - found["counts"]["not_due"], found["counts"]
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    report(
+        [
+            {
+                "orders": f"{args.orders:,}",
+                "s": f"{wall:.0f}",
+                "s of processor": f"{cpu:.0f}",
+                "most memory, MB": f"{after.ru_maxrss / 1024:.0f}",
+                "missing": f"{rare:,}",
+            }
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

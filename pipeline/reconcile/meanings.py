@@ -1,0 +1,119 @@
+"""What the newest events of some orders say, by today's code and settings. Nothing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from pipeline.config import Settings
+from pipeline.events import Kind
+from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
+from pipeline.kafka.ranges import OffsetRange
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import full_name
+from pipeline.reconcile.database import Database
+from pipeline.reconcile.rules import Meaning
+from pipeline.records import RecordKind
+from pipeline.shops.base import Rejected
+from pipeline.shops.registry import PLATFORMS
+from pipeline.translate.reading import Stores, UnknownStore, feeds, read
+from pipeline.translate.rules import EventPosition, Outcome, apply
+from pipeline.translate.state import EntityState
+
+
+class Read(NamedTuple):
+    """What one event says: a row of `meanings`, and the purchase ids that it speaks of."""
+
+    entity: str
+    meaning: Meaning
+    reason: str
+    detail: str
+    placed: str | None
+    total: str | None
+    purchase_ids: tuple[str, ...]
+
+
+def known_stores(settings: Settings) -> Stores:
+    """The stores as translate knows them."""
+    return Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
+
+
+def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
+    """What an event says by itself, as if nothing had been told before; None: it is no store's."""
+    entity = (message.key or b"").decode(errors="replace").split("|", 2)[-1]
+    place = EventPosition(Kind.ORDER.topic, message.partition, message.offset)
+    try:
+        event, feed = read(message.key, message.value, message.headers, Kind.ORDER, stores)
+        drafts = feed.platform.translate(event, feed.context).drafts
+        result = apply(event, place, EntityState(), feed)
+    except UnknownStore:
+        return None
+    except Rejected as rejected:
+        return Read(entity, Meaning.REJECTED, rejected.reason, _detail(rejected), None, None, ())
+    ids = tuple(draft.id for draft in drafts if draft.kind is RecordKind.PURCHASE and draft.id)
+    if result.outcome is Outcome.REJECTED:
+        detail = _detail(result.rejection) if result.rejection is not None else ""
+        return Read(entity, Meaning.REJECTED, result.reason, detail, None, None, ids)
+    told = [orjson.loads(one.value) for one in result.emissions if one.kind is RecordKind.PURCHASE]
+    body: dict[str, Any] | None = next((one["body"] for one in told if one.get("body")), None)
+    if body is None:
+        return Read(entity, Meaning.IGNORED, result.reason, "", None, None, ids)
+    total = str(body["total_price"])
+    return Read(entity, Meaning.TELLS, "", "", body.get("purchase_date"), total, ids)
+
+
+def look(
+    settings: Settings,
+    database: Database,
+    places: Iterable[tuple[int, int]],
+    progress: Callable[[int, int], object],
+) -> None:
+    """Read the events at some places of `shop.orders`, and write what each says.
+
+    Args:
+        settings: of the stores and of Kafka.
+        database: gets the meanings, and which purchase is which order's.
+        places: partition and offset of each.
+        progress: told how many offsets are dealt with, of how many.
+
+    Raises:
+        PipelineError: the topic cannot be read.
+    """
+    database.run("DELETE FROM wanted")
+    database.put("wanted", places)
+    topic, stores = full_name(settings, Kind.ORDER.topic), known_stores(settings)
+    ranges = [
+        OffsetRange(TopicPartition(topic, part), first, last + 1)
+        for part, first, last in database.rows("SELECT part, MIN(off), MAX(off) FROM wanted GROUP BY part")
+    ]
+    if not ranges:
+        return
+    wanted = {one.place: _offsets(database, one.place.partition) for one in ranges}
+    following = {place: next(offsets, None) for place, offsets in wanted.items()}
+    with RangeReader(client_config(settings)) as reader:
+        for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
+            found: list[Read] = []
+            for raw in batch.raw:
+                at = following[batch.place]
+                while at is not None and at < raw.offset():  # deleted meanwhile
+                    at = next(wanted[batch.place], None)
+                if at == raw.offset():
+                    said = meaning_of(LibrdkafkaMessage.of(raw), stores)
+                    found += [said] if said is not None else []
+                    at = next(wanted[batch.place], None)
+                following[batch.place] = at
+            database.put("meanings", (one[:6] for one in found))
+            database.put("links", ((pid, one.entity) for one in found for pid in one.purchase_ids))
+
+
+def _offsets(database: Database, part: int) -> Iterator[int]:
+    """The offsets wanted of a partition, in their order."""
+    for (offset,) in database.rows("SELECT off FROM wanted WHERE part = ? ORDER BY off", (part,)):
+        yield offset
+
+
+def _detail(rejected: Rejected) -> str:
+    return ": ".join(filter(None, (rejected.field, rejected.detail)))[:300]

@@ -1,0 +1,235 @@
+"""What is known of one order -> where it is, and what to do. Pure."""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+from typing import NamedTuple
+
+#: Amounts closer than this are the same: exports round.
+CENT = Decimal("0.005")
+#: Shops' words for orders that are no sale, as `status_word` writes them; a store's `sold_statuses` go first.
+UNSOLD = frozenset(
+    {
+        *("pending", "authorized", "expired", "unpaid", "voided", "refunded", "partially_paid"),
+        *("cancelled", "canceled", "failed", "on_hold", "trash", "draft", "checkout_draft"),
+    }
+)
+
+
+class Category(enum.StrEnum):
+    """What the result is, for counts."""
+
+    THERE = "there"  # in the shop and in Connectif
+    DIFFERENT = "different"  # in both, and they disagree
+    MISSING = "missing"  # Connectif ought to have it
+    PENDING = "pending"  # on its way
+    NOT_DUE = "not_due"  # Connectif does not have it, and ought not to
+    UNKNOWN = "unknown"  # what would tell is not kept any more
+    ONLY_CONNECTIF = "only_connectif"  # the shop's list does not have it
+
+
+class Stage(enum.StrEnum):
+    """Where the order is, or where it stopped."""
+
+    NEVER_RECEIVED = "never_received"
+    NOT_TRANSLATED = "not_translated"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+    TAKEN_BACK = "taken_back"
+    PENDING = "pending"
+    DEAD = "dead"
+    LOST = "lost"
+    NOT_KEPT = "not_kept"
+    IN_CONNECTIF = "in_connectif"
+
+
+class Held(enum.StrEnum):
+    """What Connectif holds of a purchase, by the receipts."""
+
+    THERE = "there"
+    GONE = "gone"
+    NOTHING_SAID = ""
+
+
+class Meaning(enum.StrEnum):
+    """What the newest event of an order says, by today's settings."""
+
+    TELLS = "tells"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+
+
+class Evidence(NamedTuple):
+    """All that is known of one order. None: nothing.
+
+    Attributes:
+        in_shop: whether the shop's list has it.
+        status: in the shop's words.
+        shop_total: by the shop's list.
+        refunded: of it.
+        before_log: whether it was placed before the log of events begins.
+        events: how many of its events are in the log.
+        translated: whether translate is beyond the newest of them.
+        letter: reason of the dead letter of its newest event.
+        letter_detail: field and words of that.
+        meaning: of the newest event; looked at only where nothing else tells.
+        meaning_reason: why it is ignored, rejected or taken back.
+        record: whether a record is kept that is newer than the last receipt.
+        takes_back: whether the newest record kept takes the purchase back.
+        held: by the receipts.
+        outcome: of the newest receipt.
+        reason: of that.
+        detail: of that.
+        verified: whether Connectif, asked, has it; None: it was not asked, or gave no answer.
+        exported: whether Connectif's export has it; None: the export does not speak of its time.
+        connectif_total: by Connectif, or by what it was told last.
+    """
+
+    in_shop: bool = True
+    status: str = ""
+    shop_total: Decimal | None = None
+    refunded: Decimal | None = None
+    before_log: bool = False
+    events: int = 0
+    translated: bool = True
+    letter: str = ""
+    letter_detail: str = ""
+    meaning: Meaning | None = None
+    meaning_reason: str = ""
+    record: bool = False
+    takes_back: bool = False
+    held: Held = Held.NOTHING_SAID
+    outcome: str = ""
+    reason: str = ""
+    detail: str = ""
+    verified: bool | None = None
+    exported: bool | None = None
+    connectif_total: Decimal | None = None
+
+
+class Verdict(NamedTuple):
+    """The result; `reason` is a word of the code's, `detail` in words."""
+
+    category: Category
+    stage: Stage
+    reason: str = ""
+    detail: str = ""
+
+
+def judge(known: Evidence, sold_statuses: frozenset[str] | None = None) -> Verdict:
+    """Where one order is.
+
+    Args:
+        known: of it.
+        sold_statuses: of the store; None: the platform's own.
+    """
+    if not known.in_shop:
+        told_by = "told_by_us" if known.held is Held.THERE else "told_by_others"
+        return Verdict(Category.ONLY_CONNECTIF, Stage.IN_CONNECTIF, told_by)
+    return _by_connectif(known) or _by_receipts(known) or _by_events(known, sold_statuses)
+
+
+def is_to_be_verified(known: Evidence, verdict: Verdict) -> bool:
+    """Whether Connectif is to be asked: where it should have the purchase, or nothing kept says so."""
+    if not known.in_shop or known.exported:
+        return False
+    refused_correction = verdict.stage is Stage.DEAD and known.held is Held.THERE
+    return verdict.stage in {Stage.IN_CONNECTIF, Stage.NOT_KEPT} or refused_correction
+
+
+def is_to_be_looked_at(known: Evidence) -> bool:
+    """Whether the newest event must be read to tell where the order is."""
+    told = known.held is not Held.NOTHING_SAID or known.record or known.outcome == "dead"
+    return bool(known.events) and known.translated and not told and not known.letter
+
+
+def status_word(status: str) -> str:
+    """A status as it is compared."""
+    return status.strip().casefold().removeprefix("wc-").replace("-", "_").replace(" ", "_")
+
+
+def is_sold(status: str, sold_statuses: frozenset[str] | None) -> bool:
+    """Whether an order of this status is a sale as far as the list of the shop tells; in doubt it is."""
+    word = status_word(status)
+    if sold_statuses is not None and word:
+        return word in {status_word(sold) for sold in sold_statuses}
+    return word not in UNSOLD
+
+
+def totals_agree(known: Evidence) -> bool:
+    """Whether both sides name the same amount; where one does not say, they do."""
+    if known.shop_total is None or known.connectif_total is None:
+        return True
+    possible = [known.shop_total]
+    if known.refunded:
+        possible.append(known.shop_total - abs(known.refunded))
+    return any(abs(total - known.connectif_total) < CENT for total in possible)
+
+
+def _by_connectif(known: Evidence) -> Verdict | None:
+    """What Connectif itself says: asked, or else by its export."""
+    has = known.exported if known.verified is None else known.verified
+    if has:
+        return _there(known)
+    if has is False and known.held is Held.THERE and not known.record:
+        how = "not_in_export" if known.verified is None else "not_found"
+        return Verdict(Category.MISSING, Stage.LOST, how)
+    return None
+
+
+def _by_receipts(known: Evidence) -> Verdict | None:
+    """What became of its records."""
+    if known.record:
+        return _on_its_way(known)
+    if known.outcome == "dead":
+        return Verdict(Category.MISSING, Stage.DEAD, known.reason, known.detail)
+    if known.held is Held.THERE:
+        return _there(known)
+    if known.held is Held.GONE:
+        return Verdict(Category.NOT_DUE, Stage.TAKEN_BACK, known.meaning_reason or known.reason)
+    return None
+
+
+def _by_events(known: Evidence, sold_statuses: frozenset[str] | None) -> Verdict:
+    """Nothing was told of it as far as is kept; the events say why."""
+    if not known.events and not known.letter:
+        return _never_came(known, sold_statuses)
+    if not known.translated:
+        return Verdict(Category.PENDING, Stage.NOT_TRANSLATED)
+    if known.letter:
+        return Verdict(Category.MISSING, Stage.REJECTED, known.letter, known.letter_detail)
+    if known.meaning is None or known.meaning is Meaning.TELLS:
+        return _not_kept(known, "receipt_not_kept")
+    if known.meaning is Meaning.REJECTED:
+        return Verdict(Category.MISSING, Stage.REJECTED, known.meaning_reason, known.letter_detail)
+    return Verdict(Category.NOT_DUE, Stage.IGNORED, known.meaning_reason)
+
+
+def _never_came(known: Evidence, sold_statuses: frozenset[str] | None) -> Verdict:
+    if known.before_log:
+        return _not_kept(known, "before_log")
+    if not is_sold(known.status, sold_statuses):
+        return Verdict(Category.NOT_DUE, Stage.NEVER_RECEIVED, "not_sold")
+    return Verdict(Category.MISSING, Stage.NEVER_RECEIVED)
+
+
+def _there(known: Evidence) -> Verdict:
+    # An older version is there while a newer one waits: nothing is compared yet.
+    if not known.record and known.held is Held.GONE:
+        return Verdict(Category.DIFFERENT, Stage.TAKEN_BACK, "still_there")
+    if not known.record and not totals_agree(known):
+        totals = f"shop {known.shop_total}, Connectif {known.connectif_total}"
+        return Verdict(Category.DIFFERENT, Stage.IN_CONNECTIF, "total", totals)
+    return Verdict(Category.THERE, Stage.IN_CONNECTIF)
+
+
+def _on_its_way(known: Evidence) -> Verdict:
+    older = known.held is Held.THERE and known.verified is not False
+    reason = "is_taken_back" if known.takes_back else "older_version_there" if older else "waits"
+    return Verdict(Category.PENDING, Stage.PENDING, reason)
+
+
+def _not_kept(known: Evidence, why: str) -> Verdict:
+    absent = known.verified is False
+    return Verdict(Category.MISSING if absent else Category.UNKNOWN, Stage.NOT_KEPT, why)

@@ -1,0 +1,195 @@
+"""What the topics hold of one store's orders, into the database: events, dead letters, records, receipts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.config import Settings
+from pipeline.events import Kind
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.ranges import MessageBatch, OffsetRange
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import DAY_MS, DEADLETTERS, RECEIPTS, TRANSLATE_APP, full_name
+from pipeline.reconcile.database import Database
+from pipeline.reconcile.rules import Held
+from pipeline.records import Op, Outcome, RecordKind, partition_of
+from pipeline.text import without_addresses
+
+log = logging.getLogger(__name__)
+
+#: (topic, offsets dealt with, offsets in all).
+Progress = Callable[[str, int, int], object]
+#: Clocks of shops differ from ours: so much earlier than asked for is read, too.
+SLACK_MS = DAY_MS
+#: Characters kept of what an operator is told of one order.
+DETAIL_MAX = 300
+#: A receipt of an `unchanged` record with this reason: there is nothing to take back.
+NEVER_SENT, RETRACTED = "never_sent", "retracted"
+
+
+class Scan:
+    """Reads the topics of one store, each once.
+
+    Args:
+        settings: where they are.
+        store: its name.
+        database: what is found goes there.
+        progress: told after each look.
+
+    Attributes:
+        translated: the offset up to which translate is done, for each partition of `shop.orders`.
+        log_begins_ms: the arrival of the first event that is kept, where older ones were deleted.
+        foreign: messages that are none of ours, or unreadable.
+    """
+
+    def __init__(self, settings: Settings, store: str, database: Database, progress: Progress) -> None:
+        self._settings = settings
+        self._store = store
+        self._account = settings.stores[store].account
+        self._database = database
+        self._progress = progress
+        self.events_topic = full_name(settings, Kind.ORDER.topic)
+        self.translated: dict[int, int] = {}
+        self.log_begins_ms: int | None = None
+        self.foreign = 0
+
+    def run(self, since_ms: int) -> None:
+        """Read all that arrived since a moment, epoch ms; 0: all that is kept.
+
+        In the order of a record's way: an order that moves on while this runs is met again further on, and
+        never taken for one that stopped.
+
+        Raises:
+            PipelineError: a topic is missing or cannot be read.
+        """
+        start = max(0, since_ms - SLACK_MS)
+        group = full_name(self._settings, TRANSLATE_APP)
+        with RangeReader(client_config(self._settings), group=group) as reader:
+            places = reader.offsets.partitions(self.events_topic)
+            self._events(reader, start)
+            committed = reader.committed(places)
+            self.translated = {place.partition: committed.get(place) or 0 for place in places}
+            self._letters(reader, start)
+            self._records(reader, start)
+            self._receipts(reader, start)
+
+    def _events(self, reader: RangeReader, start: int) -> None:
+        prefix = f"{self._store}|{Kind.ORDER}|".encode()
+        cut = len(prefix)
+        ranges = reader.ranges(self.events_topic, start=start)
+        first = {found.place: found.start for found in ranges if found.start > 0}
+        extents = reader.offsets.extents(first)
+        shortened = {place for place, offset in first.items() if extents[place].low == offset}
+        for batch in self._read(reader, ranges):
+            if batch.place in shortened:
+                shortened.discard(batch.place)
+                begins = batch.raw[0].timestamp()[1]
+                self.log_begins_ms = max(self.log_begins_ms or 0, begins)
+            found: dict[str, list[int]] = {}
+            for message in batch.raw:
+                key = message.key()
+                if key is None or not key.startswith(prefix):
+                    continue
+                entity, at = key[cut:].decode(errors="replace"), message.timestamp()[1]
+                known = found.get(entity)
+                if known is None:
+                    found[entity] = [1, at, at, batch.place.partition, message.offset()]
+                else:
+                    known[0] += 1
+                    known[2], known[4] = at, message.offset()
+            self._database.put("events", ((entity, *row) for entity, row in found.items()))
+
+    def _letters(self, reader: RangeReader, start: int) -> None:
+        prefix = f"{self._store}|{Kind.ORDER}|".encode()
+        for batch in self._read(reader, reader.ranges(full_name(self._settings, DEADLETTERS), start=start)):
+            rows = []
+            for message in batch.messages():
+                if message.key is None or not message.key.startswith(prefix):
+                    continue
+                said = {name: (value or b"").decode(errors="replace") for name, value in message.headers}
+                place = said.get("dead-partition", ""), said.get("dead-offset", "")
+                own = said.get("dead-stage") == "translate" and said.get("dead-topic") == Kind.ORDER.topic
+                if not own or not all(map(str.isdecimal, place)):
+                    continue
+                words = (said.get("dead-field", ""), said.get("dead-detail", ""))
+                detail = without_addresses(": ".join(filter(None, words)))[:DETAIL_MAX]
+                entity = message.key[len(prefix) :].decode(errors="replace")
+                rows.append((entity, int(place[0]), int(place[1]), said.get("dead-reason", "")[:100], detail))
+            self._database.put("letters", rows)
+
+    def _records(self, reader: RangeReader, start: int) -> None:
+        for batch in self._of_account(reader, RecordKind.PURCHASE.topic, start):
+            records, links = {}, {}
+            for offset, tree in self._purchases(batch):
+                body = tree.get("body")
+                takes_back = body is None or tree.get("op") == Op.RETRACT
+                pid, store = tree["id"], tree.get("store", "")
+                total, placed = (body.get("total_price"), body.get("purchase_date")) if body else (None, None)
+                records[pid] = (pid, offset, int(takes_back), total and str(total), placed, store)
+                kind, _, entity = str(tree.get("owner", "")).partition("|")
+                if kind == Kind.ORDER and store == self._store:
+                    links[pid] = (pid, entity)
+            self._database.put("records", records.values())
+            self._database.put("links", links.values())
+
+    def _receipts(self, reader: RangeReader, start: int) -> None:
+        for batch in self._of_account(reader, RECEIPTS, start):
+            rows = []
+            for _, tree in self._purchases(batch):
+                record = tree.get("record")
+                offset = record.get("offset", -1) if isinstance(record, Mapping) else -1
+                outcome, reason = str(tree.get("outcome", "")), str(tree.get("reason", ""))
+                detail = without_addresses(str(tree.get("detail", "")))[:DETAIL_MAX]
+                held, store = held_after(outcome, reason), str(tree.get("store", ""))
+                received = tree.get("received_ms")
+                row = (tree["id"], held, offset, outcome, reason[:100], detail, store)
+                rows.append((*row, received if isinstance(received, int) else 0))
+            self._database.put("receipts", rows)
+
+    def _purchases(self, batch: MessageBatch) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The account's purchases among records or receipts; an id is a text in each."""
+        prefix = f"{self._account}|{RecordKind.PURCHASE}|".encode()
+        for message in batch.raw:
+            key = message.key()
+            if key is None or not key.startswith(prefix):
+                continue
+            try:
+                tree = orjson.loads(message.value() or b"")
+            except ValueError:
+                tree = None
+            if isinstance(tree, dict) and isinstance(tree.get("id"), str):
+                yield message.offset(), tree
+            else:
+                self.foreign += 1
+
+    def _of_account(self, reader: RangeReader, topic: str, start: int) -> Iterator[MessageBatch]:
+        """A topic of the account, whose messages share a partition."""
+        name = full_name(self._settings, topic)
+        count = len(reader.offsets.partitions(name))
+        own = TopicPartition(name, partition_of(self._account, count))
+        return self._read(reader, [one for one in reader.ranges(name, start=start) if one.place == own])
+
+    def _read(self, reader: RangeReader, ranges: list[OffsetRange]) -> Iterator[MessageBatch]:
+        if not ranges:
+            return
+        topic = ranges[0].place.topic
+        # What retention deletes meanwhile is gone for every reader: go on behind it.
+        yield from reader.read(
+            ranges, progress=lambda done, of: self._progress(topic, done, of), on_lost=lambda _lost: None
+        )
+
+
+def held_after(outcome: str, reason: str) -> Held:
+    """What Connectif holds once a record has ended so; nothing said: as before."""
+    if outcome == Outcome.DELIVERED:
+        return Held.GONE if reason == RETRACTED else Held.THERE
+    if outcome == Outcome.UNCHANGED:
+        if reason == NEVER_SENT:
+            return Held.GONE
+        return Held.NOTHING_SAID if reason in {"older", "another_owner", "same"} else Held.THERE
+    return Held.NOTHING_SAID

@@ -1,0 +1,160 @@
+"""What is known of one order, and what follows from it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.reconcile.rules import (
+    Category,
+    Evidence,
+    Held,
+    Meaning,
+    Stage,
+    is_to_be_looked_at,
+    is_to_be_verified,
+    judge,
+    totals_agree,
+)
+from pipeline.reconcile.scan import held_after
+from pipeline.reconcile.words import in_words
+
+#: Delivered, and nothing newer.
+DELIVERED = Evidence(events=1, held=Held.THERE, outcome="delivered", reason="created")
+
+
+@pytest.mark.parametrize(
+    ("known", "category", "stage", "reason"),
+    [
+        (Evidence(), Category.MISSING, Stage.NEVER_RECEIVED, ""),
+        (Evidence(status="pending"), Category.NOT_DUE, Stage.NEVER_RECEIVED, "not_sold"),
+        (Evidence(before_log=True), Category.UNKNOWN, Stage.NOT_KEPT, "before_log"),
+        (Evidence(before_log=True, verified=False), Category.MISSING, Stage.NOT_KEPT, "before_log"),
+        (Evidence(before_log=True, verified=True), Category.THERE, Stage.IN_CONNECTIF, ""),
+        (Evidence(events=1, translated=False), Category.PENDING, Stage.NOT_TRANSLATED, ""),
+        (Evidence(events=1, letter="no_email"), Category.MISSING, Stage.REJECTED, "no_email"),
+        (Evidence(letter="no_email"), Category.MISSING, Stage.REJECTED, "no_email"),
+        (
+            Evidence(events=1, meaning=Meaning.IGNORED, meaning_reason="test_order"),
+            Category.NOT_DUE,
+            Stage.IGNORED,
+            "test_order",
+        ),
+        (
+            Evidence(events=1, meaning=Meaning.REJECTED, meaning_reason="no_products"),
+            Category.MISSING,
+            Stage.REJECTED,
+            "no_products",
+        ),
+        (Evidence(events=1, meaning=Meaning.TELLS), Category.UNKNOWN, Stage.NOT_KEPT, "receipt_not_kept"),
+        (Evidence(events=1, record=True), Category.PENDING, Stage.PENDING, "waits"),
+        (DELIVERED._replace(record=True), Category.PENDING, Stage.PENDING, "older_version_there"),
+        (DELIVERED._replace(record=True, takes_back=True), Category.PENDING, Stage.PENDING, "is_taken_back"),
+        (Evidence(events=1, outcome="dead", reason="bad_domain"), Category.MISSING, Stage.DEAD, "bad_domain"),
+        (DELIVERED, Category.THERE, Stage.IN_CONNECTIF, ""),
+        (DELIVERED._replace(verified=False), Category.MISSING, Stage.LOST, "not_found"),
+        (DELIVERED._replace(exported=False), Category.MISSING, Stage.LOST, "not_in_export"),
+        (DELIVERED._replace(exported=False, verified=True), Category.THERE, Stage.IN_CONNECTIF, ""),
+        (DELIVERED._replace(held=Held.GONE), Category.NOT_DUE, Stage.TAKEN_BACK, "created"),
+        (
+            DELIVERED._replace(held=Held.GONE, exported=True),
+            Category.DIFFERENT,
+            Stage.TAKEN_BACK,
+            "still_there",
+        ),
+        (DELIVERED._replace(in_shop=False), Category.ONLY_CONNECTIF, Stage.IN_CONNECTIF, "told_by_us"),
+        (
+            Evidence(in_shop=False, exported=True),
+            Category.ONLY_CONNECTIF,
+            Stage.IN_CONNECTIF,
+            "told_by_others",
+        ),
+        (
+            DELIVERED._replace(shop_total=Decimal(10), connectif_total=Decimal(12)),
+            Category.DIFFERENT,
+            Stage.IN_CONNECTIF,
+            "total",
+        ),
+    ],
+)
+def test_each_order_is_where_what_is_known_says(
+    known: Evidence, category: Category, stage: Stage, reason: str
+) -> None:
+    verdict = judge(known)
+    assert verdict[:3] == (category, stage, reason)
+
+
+def test_the_statuses_of_the_store_say_what_is_sold() -> None:
+    shipped = frozenset({"shipped"})
+    assert judge(Evidence(status="wc-shipped"), shipped).category is Category.MISSING
+    assert judge(Evidence(status="paid"), shipped).category is Category.NOT_DUE
+    assert judge(Evidence(status="Some word of a plugin")).category is Category.MISSING
+
+
+def test_a_refund_explains_a_smaller_total() -> None:
+    known = DELIVERED._replace(shop_total=Decimal(100), connectif_total=Decimal(70))
+    assert not totals_agree(known)
+    assert totals_agree(known._replace(refunded=Decimal(30)))
+    assert totals_agree(known._replace(refunded=Decimal(-30)))
+    assert totals_agree(known._replace(connectif_total=None))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "held"),
+    [
+        ("delivered", "created", Held.THERE),
+        ("delivered", "already", Held.THERE),
+        ("delivered", "retracted", Held.GONE),
+        ("unchanged", "never_sent", Held.GONE),
+        ("unchanged", "same", Held.NOTHING_SAID),
+        ("superseded", "superseded", Held.NOTHING_SAID),
+        ("dead", "invalid", Held.NOTHING_SAID),
+    ],
+)
+def test_receipts_add_up_to_what_connectif_holds(outcome: str, reason: str, held: Held) -> None:
+    assert held_after(outcome, reason) is held
+
+
+amounts = st.none() | st.decimals(-1_000, 1_000, places=2)
+evidence = st.builds(
+    Evidence,
+    in_shop=st.booleans(),
+    shop_total=amounts,
+    refunded=amounts,
+    connectif_total=amounts,
+    status=st.sampled_from(["", "paid", "pending"]),
+    before_log=st.booleans(),
+    events=st.integers(0, 2),
+    translated=st.booleans(),
+    letter=st.sampled_from(["", "no_email"]),
+    meaning=st.none() | st.sampled_from(Meaning),
+    record=st.booleans(),
+    takes_back=st.booleans(),
+    held=st.sampled_from(Held),
+    outcome=st.sampled_from(["", "delivered", "dead"]),
+    verified=st.none() | st.booleans(),
+    exported=st.none() | st.booleans(),
+)
+
+
+@given(evidence)
+def test_every_verdict_has_words_and_a_way_out(known: Evidence) -> None:
+    assert all(in_words(judge(known)))
+
+
+@given(evidence)
+def test_what_connectif_confirms_is_never_missing(known: Evidence) -> None:
+    confirmed = known._replace(in_shop=True, verified=True)
+    assert judge(confirmed).category in {Category.THERE, Category.DIFFERENT}
+
+
+@given(evidence)
+def test_asking_again_is_for_nothing_that_is_known(known: Evidence) -> None:
+    verdict = judge(known)
+    if is_to_be_verified(known, verdict):
+        assert verdict.category not in {Category.PENDING, Category.NOT_DUE, Category.ONLY_CONNECTIF}
+    if is_to_be_looked_at(known):
+        assert known.events
