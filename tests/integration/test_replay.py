@@ -119,6 +119,12 @@ class Site:
         found: list[dict[str, Any]] = orjson.loads(out)
         return found
 
+    def run(self, *words: str) -> None:
+        """Run a command that says nothing."""
+        with self.replay(*words) as process:
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err.decode()
+
     def ended(self) -> bool:
         """Whether no record is pending, of those there are."""
         counts = self.deliver.records()
@@ -192,3 +198,29 @@ def test_a_replay_goes_on_after_its_process_and_the_workers_were_killed(
         assert found["status"] == "done"
         assert set(play.purchases()) == before
         assert set(play.purchases().values()) == {1}
+
+
+def test_a_detached_replay_is_limited_paused_resumed_and_cancelled_from_any_terminal(
+    kafka_settings: KafkaSettings,
+) -> None:
+    with site(kafka_settings) as play:
+        for number in range(1, ORDERS + 1):
+            play.say(number)
+        wait_until(lambda: len(play.purchases()) == ORDERS, 60, every=0.2)
+        wait_until(play.ended, 30, every=0.2)
+        play.lose_everything()
+
+        with play.replay("start", "--force", "--detach", "--per-minute", "300") as process:
+            name = process.communicate(timeout=60)[0].decode().strip()
+        wait_until(lambda: 0 < play.runs()[0]["events_repeated"] < ORDERS, 60, every=0.1)
+        play.run("pause", name)
+        wait_until(lambda: play.runs()[0]["status"] == "paused", 20, every=0.1)
+        at = play.runs()[0]["events_repeated"]
+        wait_until(lambda: len(play.purchases()) == at, 30, every=0.2)
+        play.run("throttle", name, "600")
+        assert play.runs()[0]["events_repeated"] == at < ORDERS, "nothing is repeated while it is paused"
+        play.run("resume", name)
+        wait_until(lambda: play.runs()[0]["events_repeated"] > at, 30, every=0.1)
+        play.run("cancel", name)
+        wait_until(lambda: play.runs()[0]["status"] == "cancelled", 20, every=0.1)
+        assert play.runs()[0]["events_repeated"] < ORDERS
