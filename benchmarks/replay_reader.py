@@ -20,7 +20,7 @@ from pipeline.replay.run import Control, Part, Plan, Run, State
 from pipeline.replay.runner import Source
 from pipeline.replay.selection import Choice, Chooser
 
-EVENTS = 200_000
+EVENTS = 100_000
 BODY = b"x" * 3_000
 
 
@@ -37,7 +37,7 @@ def main() -> None:
             Outgoing("shop.orders", BODY, b"%s|order|%d" % (b"ab"[number % 2 :][:1], number), 0, headers)
             for number in range(EVENTS)
         )
-        for _ in range(3):
+        for _ in range(2):
             _bare(kafka)
             for store in ("a", "b", "neither"):
                 _chosen(settings, store)

@@ -63,6 +63,12 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing; say what would be sent, and how long it takes.")
     ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --dry-run: every field that would change, one a line.")
+    ] = False,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="With --diff: values about people, too.")
+    ] = False,
     detach: DetachOption = False,
     as_json: JsonOption = False,
     config_path: ConfigOption = None,
@@ -79,6 +85,8 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
 
     if offsets and (since or until):
         raise typer.BadParameter("--offsets and times exclude each other")
+    if diff and not dry_run:
+        raise typer.BadParameter("--diff goes with --dry-run")
     settings, console = config.load(config_path), Console(stderr=True)
     choice = Choice(
         stores=frozenset(store or ()),
@@ -95,7 +103,7 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
         tuple(map(planning.parse_offsets, offsets or ())),
     )
     if dry_run:
-        operate.dry_run(settings, request, console, as_json=as_json)
+        operate.dry_run(settings, request, console, fields=diff, personal=personal, as_json=as_json)
         return
     name = operate.start(settings, request, per_minute, console)
     _go_on(settings, name, console, config_path, detach=detach, as_json=as_json)

@@ -19,6 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.kafka import topic_check
 from pipeline.private import data_directory
 from pipeline.replay import planning, preview, shown
+from pipeline.replay.changes import Change
 from pipeline.replay.run import ENDED, Control, Run, State, Status
 from pipeline.replay.runner import Runner
 from pipeline.replay.runs import Runs
@@ -27,8 +28,24 @@ from pipeline.replay.runs import Runs
 WATCH = 1.0
 
 
-def dry_run(settings: Settings, request: planning.Request, console: Console, *, as_json: bool) -> None:
+def dry_run(
+    settings: Settings,
+    request: planning.Request,
+    console: Console,
+    *,
+    fields: bool,
+    personal: bool,
+    as_json: bool,
+) -> None:
     """Print what a replay would do; nothing is sent.
+
+    Args:
+        settings: the program's.
+        request: what is asked for.
+        console: for progress and warnings.
+        fields: print every field that would change, one a line, as JSON where `as_json` is set.
+        personal: with values about people.
+        as_json: for scripts.
 
     Raises:
         SettingsError: a store is not in the settings.
@@ -44,7 +61,12 @@ def dry_run(settings: Settings, request: planning.Request, console: Console, *, 
                 tasks[what] = bars.add_task(what)
             bars.update(tasks[what], completed=done, total=of)
 
-        found = preview.preview(settings, plan, progress)
+        def changed(change: Change) -> None:
+            print(shown.change(change, as_json=as_json))  # noqa: T201 - its output
+
+        found = preview.preview(
+            settings, plan, progress, on_change=changed if fields else None, personal=personal
+        )
     if as_json:
         print(json.dumps(found.as_json()))  # noqa: T201 - its output
     else:

@@ -27,6 +27,7 @@ from pipeline.kafka.replays import ReplayMode
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.records import Op, RecordKind, record_key
+from pipeline.replay.changes import Change, changes
 from pipeline.replay.planning import rejected_places
 from pipeline.replay.run import Plan
 from pipeline.replay.selection import Chooser
@@ -46,9 +47,16 @@ _HOUR_MS = 3_600_000
 _NEW, _SAME, _CHANGED = "new", "same", "changed"
 _TABLES = """
     create table entities(key blob primary key, state blob) without rowid;
-    create table records(key blob primary key, account text, kind text, op text, digest text, version integer)
-        without rowid;
-    create table told(key blob primary key, digest text, op text, version integer) without rowid;
+    create table records(key blob primary key, account text, kind text, op text, digest text, version integer,
+        value blob);
+    create table told(key blob primary key, digest text, op text, version integer, value blob);
+"""
+
+
+_DIFFERENT = """
+    select records.value, told.value from records left join told using (key)
+    where told.key is null or (told.digest <> records.digest and told.version <= records.version)
+    order by records.account, records.kind, key
 """
 
 
@@ -84,13 +92,33 @@ class Preview:
         }
 
 
-def preview(settings: Settings, plan: Plan, progress: Progress = lambda *_: None) -> Preview:
-    """What the replay of a plan would do."""
+def preview(
+    settings: Settings,
+    plan: Plan,
+    progress: Progress = lambda *_: None,
+    *,
+    on_change: Callable[[Change], object] | None = None,
+    personal: bool = False,
+) -> Preview:
+    """What the replay of a plan would do.
+
+    Args:
+        settings: the program's.
+        plan: of the replay.
+        progress: told how far it is.
+        on_change: told of every field that would change.
+        personal: whether it is told values about people.
+    """
     found = Preview()
     with _database() as rows, RangeReader(client_config(settings)) as reader:
         _translate(settings, reader, plan, rows, found, progress)
         _compare(settings, reader, rows, progress)
         _count(rows, found)
+        if on_change is not None:
+            for value, told in rows.execute(_DIFFERENT):
+                before = None if told is None else orjson.loads(told)
+                for change in changes(before, orjson.loads(value), personal=personal):
+                    on_change(change)
         live = _live_per_minute(settings, reader)
         _cost(settings, plan, rows, found, live, progress)
     return found
@@ -132,7 +160,7 @@ def _translate(  # noqa: PLR0917 - the steps of `preview`
                 found.events[outcome] += 1
                 if outcome == Outcome.REJECTED:
                     found.rejected[reason] += 1
-                rows.executemany("replace into records values (?, ?, ?, ?, ?, ?)", map(_row, emissions))
+                rows.executemany("replace into records values (?, ?, ?, ?, ?, ?, ?)", map(_row, emissions))
 
 
 def _judge(
@@ -158,10 +186,10 @@ def _judge(
     return outcome, result.reason, result.emissions
 
 
-def _row(emission: Emission) -> tuple[bytes, str, str, str, str, int]:
+def _row(emission: Emission) -> tuple[bytes, str, str, str, str, int, bytes]:
     said = orjson.loads(emission.value)
     key = record_key(emission.account, emission.kind, emission.id)
-    return key, emission.account, emission.kind, said["op"], _digest(said), said["version"]
+    return key, emission.account, emission.kind, said["op"], _digest(said), said["version"], emission.value
 
 
 def _digest(said: dict[str, Any]) -> str:
@@ -184,10 +212,10 @@ def _compare(settings: Settings, reader: RangeReader, rows: sqlite3.Connection, 
                 continue
             try:
                 said = orjson.loads(raw.value() or b"")
-                row = key, _digest(said), said["op"], said["version"]
+                row = key, _digest(said), said["op"], said["version"], raw.value()
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
-            rows.execute("replace into told values (?, ?, ?, ?)", row)
+            rows.execute("replace into told values (?, ?, ?, ?, ?)", row)
 
 
 def _count(rows: sqlite3.Connection, found: Preview) -> None:

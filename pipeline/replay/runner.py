@@ -6,6 +6,8 @@ killed repeats at most what was let out since; that changes nothing (docs/adr/00
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
+from pipeline.kafka.errors import KafkaUnreachable
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
@@ -27,8 +30,12 @@ from pipeline.replay.runs import Runs
 from pipeline.replay.selection import Chooser
 from pipeline.replay.window import Throttle, Window
 
+log = logging.getLogger(__name__)
+
 #: Seconds between two looks at what is under way, and between two words of how far it is.
 LOOK, CHECKPOINT, HEARTBEAT = 0.3, 2.0, 5.0
+#: Seconds after which Kafka is tried again once it did not answer.
+AGAIN = 5.0
 #: Events repeated at once.
 MOST_AT_ONCE = 1_000
 
@@ -82,6 +89,26 @@ class Runner:
             return run
         run.state.epoch += 1
         run.state.status, run.state.error = Status.RUNNING, ""
+        while True:
+            try:
+                self._work()
+                break
+            except KafkaUnreachable as error:
+                log.warning("replay %s waits for Kafka: %s", run.plan.run, error)
+                self._worked = time.monotonic()
+                if self._stop.wait(AGAIN):
+                    break
+            except PipelineError as error:
+                if not isinstance(error, TakenOverError):
+                    run.state.status, run.state.error = Status.FAILED, error.message
+                    with contextlib.suppress(PipelineError):
+                        self._write()
+                raise
+        self._shown(run)
+        return run
+
+    def _work(self) -> None:
+        run = self._run
         ahead = Ahead(self._settings, run.state)
         producer = Producer(
             client_config(self._settings), max_message_bytes=self._settings.kafka.max_message_bytes
@@ -92,19 +119,11 @@ class Runner:
             chooser = Chooser(run.plan.choice, places)
             while not self._stop.is_set() and self._round(ahead, producer, chooser):
                 self._shown(run)
-        except PipelineError as error:
-            if not isinstance(error, TakenOverError):
-                run.state.status, run.state.error = Status.FAILED, error.message
-                self._write()
-            raise
+            self._write()
         finally:
             self._let_go()
             ahead.close()
             producer.close()
-        if not self._stop.is_set() or run.state.status in ENDED:
-            self._write()
-        self._shown(run)
-        return run
 
     def _round(self, ahead: Ahead, producer: Producer, chooser: Chooser) -> bool:
         """One look, and what there is room for; whether there is more to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, Status
 
@@ -111,6 +113,14 @@ def preview(found: Preview, console: Console) -> None:
     console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
 
 
+def change(found: Change, *, as_json: bool) -> str:
+    """A field that would change, as a line."""
+    if as_json:
+        return json.dumps(found._asdict())
+    before, after = (json.dumps(value, ensure_ascii=False) for value in (found.before, found.after))
+    return f"{found.account} {found.kind} {found.id} {found.field}: {before} -> {after}"
+
+
 class Bar:
     """A run's progress on a terminal; a context manager.
 
@@ -149,4 +159,4 @@ class Bar:
         self._progress.update(self._task, completed=done, said=said)
 
 
-__all__ = ["Bar", "as_json", "duration", "moment", "preview", "status_of", "table"]
+__all__ = ["Bar", "as_json", "change", "duration", "moment", "preview", "status_of", "table"]

@@ -119,6 +119,12 @@ class Site:
         found: list[dict[str, Any]] = orjson.loads(out)
         return found
 
+    def run(self, *words: str) -> None:
+        """Run a command that says nothing."""
+        with self.replay(*words) as process:
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err.decode()
+
     def ended(self) -> bool:
         """Whether no record is pending, of those there are."""
         counts = self.deliver.records()
@@ -178,17 +184,44 @@ def test_a_replay_goes_on_after_its_process_and_the_workers_were_killed(
         before = set(play.purchases())
         play.lose_everything()
 
-        first = play.replay("start", "--force", "--store", STORE, "--per-minute", "1200")
-        wait_until(lambda: 0 < len(play.purchases()) < ORDERS, 60, every=0.1)
+        first = play.replay("start", "--force", "--store", STORE, "--per-minute", "400")
+        wait_until(lambda: any(run["offsets_done"] for run in play.runs()), 60, every=0.1)
+        assert len(play.purchases()) < ORDERS
         first.kill()
         first.communicate()
         play.translate.kill()
         play.deliver.kill()
         [run] = play.runs()
-        assert 0 < run["offsets_done"] <= run["offsets"]
+        assert 0 < run["offsets_done"] < run["offsets"]
         play.translate.restart()
         play.deliver.restart()
         found = play.replayed("resume", run["run"])
         assert found["status"] == "done"
         assert set(play.purchases()) == before
         assert set(play.purchases().values()) == {1}
+
+
+def test_a_detached_replay_is_limited_paused_resumed_and_cancelled_from_any_terminal(
+    kafka_settings: KafkaSettings,
+) -> None:
+    with site(kafka_settings) as play:
+        for number in range(1, ORDERS + 1):
+            play.say(number)
+        wait_until(lambda: len(play.purchases()) == ORDERS, 60, every=0.2)
+        wait_until(play.ended, 30, every=0.2)
+        play.lose_everything()
+
+        with play.replay("start", "--force", "--detach", "--per-minute", "300") as process:
+            name = process.communicate(timeout=60)[0].decode().strip()
+        wait_until(lambda: 0 < play.runs()[0]["events_repeated"] < ORDERS, 60, every=0.1)
+        play.run("pause", name)
+        wait_until(lambda: play.runs()[0]["status"] == "paused", 20, every=0.1)
+        at = play.runs()[0]["events_repeated"]
+        wait_until(lambda: len(play.purchases()) == at, 30, every=0.2)
+        play.run("throttle", name, "180")
+        assert play.runs()[0]["events_repeated"] == at < ORDERS, "nothing is repeated while it is paused"
+        play.run("resume", name)
+        wait_until(lambda: play.runs()[0]["events_repeated"] > at, 30, every=0.1)
+        play.run("cancel", name)
+        wait_until(lambda: play.runs()[0]["status"] == "cancelled", 20, every=0.1)
+        assert play.runs()[0]["events_repeated"] < ORDERS
