@@ -10,6 +10,7 @@ from pipeline.config import Settings
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import TopicPartition
+from pipeline.observe import Page
 
 
 @dataclass
@@ -99,6 +100,8 @@ class StubEngine:
         self.sent: list[Sent] = []
         self.done: dict[TopicPartition, int] = {}
         self.handle: Callable[[Round], Awaitable[None]]
+        self.worker = "w1"
+        self.pages: dict[str, Page] = {}
         self.concerns: list[Callable[[], str | None]] = []
         self.withheld: list[TopicPartition] = []
         self.pause_hooks: list[Callable[[], Awaitable[None]]] = []
