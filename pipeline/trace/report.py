@@ -135,12 +135,13 @@ def _place(row: Mapping[str, Any]) -> str:
 
 def _table(rows: Sequence[_Row]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("at", "what", "end", "where", "more"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "end")
+    for heading in ("at", "end", "what"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "what")
     for at_ms, what, end, place, more in rows:
         colour = _COLOURS.get(end)
         shown = f"[{colour}]{end}[/]" if colour else escape(end)
-        table.add_row(moment(at_ms / 1_000)[:19], escape(what), shown, escape(place), escape(more))
+        below = escape("; ".join(filter(None, (place, more))))
+        table.add_row(moment(at_ms / 1_000)[:19], shown, f"{escape(what)}\n[dim]{below}[/]")
     return table
 
 
