@@ -44,6 +44,10 @@ class StubTable:
         self.name = name
         self.rows: dict[int, dict[bytes, bytes]] = {}
 
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """As in `StateTable`."""
+        return self.rows.get(partition, {}).get(key)
+
     def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """As in `StateTable`."""
         rows = self.rows.get(partition, {})
@@ -124,6 +128,11 @@ class StubEngine:
     def withhold(self, tp: TopicPartition) -> None:
         """Keep it."""
         self.withheld.append(tp)
+
+    def dealt_with(self, topic: str, partition: int) -> int:
+        """What is done of it."""
+        name = self.settings.kafka.topic_prefix + topic
+        return self.done.get(TopicPartition(name, partition), -1) + 1
 
     def begin(self) -> StubStep:
         """A step."""
