@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
+from pipeline.config import Settings
+from pipeline.kafka.keys import partition_of_key
+from pipeline.workers.client import WorkerClient
+from pipeline.workers.directory import WorkerDirectory
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
+from tests.integration.translating import STORE, product, scene
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -95,7 +101,8 @@ def test_an_order_paid_changed_sent_twice_late_and_cancelled_is_shown_with_each_
         "stale",
         "accepted",
     ]
-    assert [event["delivery"] for event in found["events"]] == ["d11-1", "d11-2", "d11-2", "d11-3", "d11-4"]
+    deliveries = [event["delivery"].rpartition(":")[2] for event in found["events"]]
+    assert deliveries == ["d11-1", "d11-2", "d11-2", "d11-3", "d11-4"]
     assert found["whole"]
     assert not found["silent"]
     purchases = [receipt for receipt in found["receipts"] if receipt["kind"] == "purchase"]
@@ -169,3 +176,55 @@ def test_what_nobody_ever_heard_of_is_said_to_be_unknown(play: Site) -> None:
 def test_explain_finds_the_worker_by_itself(play: Site) -> None:
     done = pipeline(play, "deliver", "explain", "--account", "woo", "--json")
     assert orjson.loads(done.stdout)["account"] == "woo", done.stderr
+
+
+def test_a_question_to_the_wrong_worker_is_answered_with_who_knows_and_trace_asks_the_right_one(
+    kafka_settings: KafkaSettings,
+) -> None:
+    with scene(kafka_settings) as shop:
+        workers = {name: shop.worker(name) for name in ("w1", "w2")}
+        wait_until(lambda: all(worker.is_ready() for worker in workers.values()), 90, every=0.2)
+        wait_until(lambda: len(_holders(shop.settings)) == len(workers), 60, every=0.2)
+        shop.put([product(number, 1) for number in range(8)])
+        shop.settle()
+        client = WorkerClient(shop.settings)
+        asked = set()
+        for number in range(8):
+            query = {"store": STORE, "kind": "product", "id": str(9_000_000 + number)}
+            answers = {name: _asked(worker.port, query) for name, worker in workers.items()}
+            [(right, (_, found))] = [one for one in answers.items() if one[1][0] == 200]
+            [(wrong, (status, told))] = [one for one in answers.items() if one[0] != right]
+            assert (status, told["error"], told["worker"]) == (421, "elsewhere", wrong)
+            url = f"http://127.0.0.1:{workers[right].port}"
+            assert told["owner"] == {"worker": right, "url": url}
+            assert found["known"]
+            assert found["emitted"][0]["offset"] < found["next_offset"]
+            wrong_url = f"http://127.0.0.1:{workers[wrong].port}"
+            assert client.ask_at(wrong_url, "/state/entity", query).worker == right
+            partition = partition_of_key(f"{STORE}|product|{query['id']}".encode(), 2)
+            answer = client.ask("pipeline-translate", "shop.products", partition, "/state/entity", query)
+            assert answer.worker == right
+            asked.add(right)
+        assert asked == set(workers)
+        client.close()
+
+        for worker in workers.values():
+            worker.kill()
+        command = [sys.executable, "-m", "pipeline", "trace", STORE, "product", "9000001", "--json"]
+        command += ["--config", str(shop.config_path)]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+        [life] = orjson.loads(done.stdout)["entities"]
+        assert [event["outcome"] for event in life["events"]] == ["accepted"]
+        assert set(life["silent"]) == {"translate", "deliver"}
+
+
+def _holders(settings: Settings) -> set[str]:
+    """The workers to which the group has assigned anything."""
+    found = WorkerDirectory(settings).workers("pipeline-translate", 5.0) or ()
+    return {worker.name for worker in found if worker.partitions}
+
+
+def _asked(port: int, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """What one worker answers."""
+    answer = httpx.get(f"http://127.0.0.1:{port}/state/entity", params=query, timeout=10)
+    return answer.status_code, answer.json()
