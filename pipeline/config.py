@@ -259,6 +259,12 @@ class Settings(Section):
         description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the "
         "workers' state, the embedded broker's log. A relative one is relative to this file",
     )
+    http_token: Secret | None = Field(
+        default=None,
+        description="what whoever asks a worker about its state from another machine must send; left out, "
+        "only callers on the worker's own machine are answered",
+        examples=[{"env": "PIPELINE_HTTP_TOKEN"}],
+    )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="the cluster and its topics")
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="limits of the webhook side")
     translate: TranslateSettings = Field(default=TranslateSettings(), description="the translate stage")

@@ -93,7 +93,8 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
     """Where paths stand: the table and the key of each."""
     if "data_dir" in tree:
         yield tree, "data_dir"
-    secrets = [account.get("api_key") for account in _tables(tree.get("accounts")).values()]
+    secrets = [tree.get("http_token")]
+    secrets += [account.get("api_key") for account in _tables(tree.get("accounts")).values()]
     for store in _tables(tree.get("stores")).values():
         for named in store.values():
             secrets += named if isinstance(named, list) else [named]
@@ -127,6 +128,8 @@ def plain_secrets(
         found += [
             (f"stores.{name}", field) for field in sorted(secret_settings) if _stands_plain(store.get(field))
         ]
+    if isinstance(tree.get("http_token"), str):
+        found.append(("", "http_token"))
     kafka = tree.get("kafka")
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, Mapping):
@@ -159,6 +162,8 @@ def refuse_plain_secrets(tree: Mapping[str, Any], plain: list[tuple[str, str]]) 
             stays = all(is_loopback(f"kafka://{server.strip()}") for server in servers)
         elif table == "accounts":
             stays = name in sandboxes
+        elif not table:
+            stays = False
         else:
             stays = str(stores.get(name, {}).get("account")) in sandboxes
         if not stays:

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import SecretStr
 
 from pipeline.errors import PipelineError
+from pipeline.http_access import problem, refusal
 from pipeline.metrics import Room, exposition
 
 Scope = MutableMapping[str, Any]
@@ -22,8 +25,20 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: Why the process is not ready; None when it is.
 Readiness = Callable[[], str | None]
 #: A page of a process's own: the query's parameters -> status and JSON.
-Page = Callable[[Mapping[str, str]], tuple[int, bytes]]
-NO_PAGES: Mapping[str, Page] = {}
+Page = Callable[[Mapping[str, str]], Awaitable[tuple[int, bytes]]]
+#: Pages answered at once, and parameters and bytes of a query.
+PAGES_AT_ONCE, PARAMETERS, QUERY_BYTES = 8, 10, 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What a process shows of its own, by path, to this machine and to whoever has the token."""
+
+    by_path: Mapping[str, Page] = field(default_factory=dict)
+    token: SecretStr | None = None
+
+
+NO_PAGES = Pages()
 
 
 async def respond(
@@ -39,11 +54,12 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def observe_app(room: Room, readiness: Readiness, pages: Mapping[str, Page] = NO_PAGES) -> AsgiApp:
+def observe_app(room: Room, readiness: Readiness, pages: Pages = NO_PAGES) -> AsgiApp:
     """The three routes, and `pages` by their paths; mount it whole or call it for what it knows.
 
     `room` is one of `pipeline.metrics.ROOMS`: whose series the process exports.
     """
+    limit = asyncio.BoundedSemaphore(PAGES_AT_ONCE)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         path = str(scope.get("path"))
@@ -54,14 +70,40 @@ def observe_app(room: Room, readiness: Readiness, pages: Mapping[str, Page] = NO
         elif path == "/readyz":
             reason = readiness()
             await respond(send, 200 if reason is None else 503, (reason or "ready").encode() + b"\n")
-        elif path in pages:
-            query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
-            status, body = pages[path](query)
+        elif path in pages.by_path:
+            status, body = await _page(scope, pages.by_path[path], pages.token, limit)
             await respond(send, status, body, b"application/json")
         else:
             await respond(send, 404, b"not found\n")
 
     return app
+
+
+async def _page(
+    scope: Scope, page: Page, token: SecretStr | None, limit: asyncio.BoundedSemaphore
+) -> tuple[int, bytes]:
+    """A page, for whoever may read it, within bounds."""
+    refused = refusal(scope, token)
+    if refused is not None:
+        return refused
+    if scope.get("method") not in {"GET", "HEAD"}:
+        return problem(405, "method", "pages are read: GET")
+    raw: bytes = scope.get("query_string", b"")
+    query = _query(raw) if len(raw) <= QUERY_BYTES else None
+    if query is None:
+        return problem(400, "query", f"a query has at most {PARAMETERS} parameters and {QUERY_BYTES} bytes")
+    if limit.locked():
+        return problem(503, "busy", "too many questions at once; ask again")
+    async with limit:
+        return await page(query)
+
+
+def _query(raw: bytes) -> dict[str, str] | None:
+    """The parameters; None where they are no text, or too many."""
+    try:
+        return dict(parse_qsl(raw.decode("ascii"), max_num_fields=PARAMETERS, errors="strict"))
+    except ValueError:
+        return None
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -86,7 +128,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def observed(
-    room: Room, readiness: Readiness, sock: socket.socket, pages: Mapping[str, Page] = NO_PAGES
+    room: Room, readiness: Readiness, sock: socket.socket, pages: Pages = NO_PAGES
 ) -> AsyncIterator[None]:
     """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
     config = uvicorn.Config(
@@ -96,6 +138,7 @@ async def observed(
         log_level="warning",
         access_log=False,
         ws="none",
+        proxy_headers=False,  # who asks is who is connected: pages go by that
     )
     server = uvicorn.Server(config)
     # The caller owns the signals; uvicorn would take them.

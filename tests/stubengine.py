@@ -10,6 +10,7 @@ from pipeline.config import Settings
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import TopicPartition
+from pipeline.observe import Page
 
 
 @dataclass
@@ -42,6 +43,10 @@ class StubTable:
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: dict[int, dict[bytes, bytes]] = {}
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """As in `StateTable`."""
+        return self.rows.get(partition, {}).get(key)
 
     def multi_get(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """As in `StateTable`."""
@@ -99,6 +104,8 @@ class StubEngine:
         self.sent: list[Sent] = []
         self.done: dict[TopicPartition, int] = {}
         self.handle: Callable[[Round], Awaitable[None]]
+        self.worker = "w1"
+        self.pages: dict[str, Page] = {}
         self.concerns: list[Callable[[], str | None]] = []
         self.withheld: list[TopicPartition] = []
         self.pause_hooks: list[Callable[[], Awaitable[None]]] = []
@@ -121,6 +128,11 @@ class StubEngine:
     def withhold(self, tp: TopicPartition) -> None:
         """Keep it."""
         self.withheld.append(tp)
+
+    def dealt_with(self, topic: str, partition: int) -> int:
+        """What is done of it."""
+        name = self.settings.kafka.topic_prefix + topic
+        return self.done.get(TopicPartition(name, partition), -1) + 1
 
     def begin(self) -> StubStep:
         """A step."""

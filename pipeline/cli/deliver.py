@@ -22,8 +22,12 @@ def deliver_explain(
     account: Annotated[str, typer.Option("--account", help="Name of the account in the settings.")],
     url: Annotated[
         list[str] | None,
-        typer.Option("--url", help="HTTP side of a deliver worker; may be repeated. Else that of `up`."),
+        typer.Option(
+            "--url",
+            help="HTTP side of a worker to ask; may be repeated. Else the worker is found by itself.",
+        ),
     ] = None,
+    config_path: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Say what the next calls of an account are for, and why.
@@ -32,7 +36,10 @@ def deliver_explain(
     """
     from pipeline.deliver.explain import explain_report  # noqa: PLC0415 - start fast
 
-    explain_report.run(account, url or [explain_report.USUAL], Console(), as_json=as_json)
+    # An address is enough to ask a worker on this machine; elsewhere, the settings have the token.
+    wanted = not url or config_path is not None or config.path_of(None).exists()
+    settings = config.load(config_path) if wanted else None
+    explain_report.run(account, url or [], settings, Console(), as_json=as_json)
 
 
 @group.command(epilog="Example: `pipeline plan --orders 100000 --live-per-minute 20`")

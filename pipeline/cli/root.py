@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from pipeline import logs
-from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages
+from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages, trace
 from pipeline.cli.options import LogFormatOption
 from pipeline.errors import PipelineError
 from pipeline.logs import LogFormat
@@ -25,7 +25,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-for group in (kafka.group, settings.group, stages.group, deliver.group, reconcile.group, local.group):
+for group in (
+    kafka.group,
+    settings.group,
+    stages.group,
+    deliver.group,
+    trace.group,
+    reconcile.group,
+    local.group,
+):
     app.add_typer(group)  # its commands stand beside one another
 app.add_typer(stages.worker, name="worker")
 app.add_typer(deliver.deliver, name="deliver")

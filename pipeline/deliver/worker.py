@@ -9,16 +9,14 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-import orjson
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
 from pipeline.deliver.collector import DeliverCollector
-from pipeline.deliver.explain.explain_report import EXPLAIN
-from pipeline.deliver.explain.explanation import explain_delivery
+from pipeline.deliver.pages import DeliverPages
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
@@ -117,16 +115,8 @@ class DeliverWorker:
         engine.agent("settle", [RECEIPTS], self._handler(self._settle))
         engine.background(self._conduct)
         engine.on_pause(self._pause)
-        engine.pages[EXPLAIN] = self.explained
-
-    def explained(self, query: Mapping[str, str]) -> tuple[int, bytes]:
-        """The page that `pipeline deliver explain` reads."""
-        accounts = dict(self.account_manager.accounts())
-        found = accounts.get(query.get("account", ""))
-        if found is None:
-            hint = "this worker has no such account; ask the others, or see whether the settings name it"
-            return 404, orjson.dumps({"accounts": sorted(accounts), "hint": hint})
-        return 200, orjson.dumps({"worker": self._engine.complaint or "", **explain_delivery(found)})
+        pages = DeliverPages(engine, self._tables, self.account_manager)
+        engine.pages |= pages.by_path()
 
     def partition_states(self) -> Sequence[PartitionState]:
         """The partitions held, delivered to or not yet."""

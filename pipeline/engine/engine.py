@@ -24,12 +24,15 @@ from pipeline.engine.steps import Step, Steps
 from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
 from pipeline.errors import BrokerError, NameTakenError, PipelineError
+from pipeline.http_access import problem
 from pipeline.kafka.confirmed import AsyncProducer
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.settings import client_config
+from pipeline.kafka.settings import CLIENT_ID, client_config
 from pipeline.kafka.topics import changelog, full_name
 from pipeline.kafka.topics import table as topic_table
 from pipeline.observe import Page
+from pipeline.workers.address import client_id
+from pipeline.workers.directory import WorkerDirectory, WorkerPlace
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ DAY_SECONDS = 86_400.0
 WATCH_EVERY, LOST_AFTER = 10.0, 120.0
 #: Seconds without an answer from Kafka after which a worker reports it; a heartbeat is due every 3 s.
 SILENT_AFTER = 10.0
+#: Seconds for which it is known who holds what, and that the question to Kafka may take.
+OWNERS_SECONDS, OWNERS_ASK = 1.0, 3.0
 #: Exit code of a worker that stopped because something was wrong.
 FATAL = 70
 
@@ -46,8 +51,18 @@ FATAL = 70
 class Engine:
     """What a stage is built on. Made inside the running event loop; `worker.run` does it all.
 
+    Args:
+        app_id: the stage's.
+        settings: the program's.
+        worker: its name.
+        round_size: the most messages in one round.
+        buffer: messages an agent may have waiting.
+        on_fatal: ends the process; left out, `end_process`.
+        listens: host and port of its HTTP side, which its group shows to whoever asks for it.
+
     Attributes:
         settings: the program's.
+        worker: its name.
     """
 
     def __init__(
@@ -59,8 +74,10 @@ class Engine:
         round_size: int = 500,
         buffer: int = 4_000,
         on_fatal: Callable[[BaseException], None] | None = None,
+        listens: tuple[str, int] | None = None,
     ) -> None:
         self.settings = settings
+        self.worker = worker
         self.directory = settings.data_dir / app_id / worker
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = hold(self.directory / "lock", worker)
@@ -103,7 +120,11 @@ class Engine:
             round_size=round_size,
             buffer=buffer,
             events=RuntimeEvents(self.pause, self._restore, self.fatal, self._name.joined, lost),
+            client_id=None if listens is None else client_id(CLIENT_ID, *listens),
         )
+        self._directory = WorkerDirectory(settings)
+        self._asking = asyncio.Lock()
+        self._owners: tuple[float, list[WorkerPlace]] = (-OWNERS_SECONDS, [])
         # After the runtime, which says best what is wrong with kafka.security.
         self.producer = AsyncProducer(kafka, max_message_bytes=settings.kafka.max_message_bytes)
         self.steps = Steps(self.producer, self._release, self.fatal)
@@ -261,6 +282,28 @@ class Engine:
     def dealt_with(self, topic: str, partition: int) -> int:
         """See `GroupConsumer.dealt_with`; `topic` is without the prefix."""
         return self.consumer.dealt_with(TopicPartition(full_name(self.settings, topic), partition))
+
+    async def elsewhere(self, topic: str, partition: int) -> tuple[int, bytes]:
+        """The answer to a question about a partition that this worker does not hold: who does.
+
+        Args:
+            topic: without the prefix.
+            partition: its number.
+        """
+        if self.not_ready is not None:
+            return problem(503, "not_ready", self.not_ready, worker=self.worker)
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            if loop.time() - self._owners[0] > OWNERS_SECONDS:
+                found = await asyncio.to_thread(self._directory.workers, self._app_id, OWNERS_ASK)
+                self._owners = (loop.time(), found or [])
+        place = TopicPartition(full_name(self.settings, topic), partition)
+        owner = next((worker for worker in self._owners[1] if place in worker.partitions), None)
+        what = f"partition {partition} of {topic} is another worker's"
+        if owner is None or owner.name == self.worker:
+            return problem(503, "no_owner", "the group is giving its partitions out anew", worker=self.worker)
+        known = {"worker": owner.name, "url": owner.url}
+        return problem(421, "elsewhere", what, worker=self.worker, owner=known)
 
     def withhold(self, place: TopicPartition) -> None:
         """See `GroupConsumer.withhold`."""

@@ -19,7 +19,7 @@ from pipeline.config import Settings
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.metrics import READY, Room
-from pipeline.observe import bound_socket, observed
+from pipeline.observe import Pages, bound_socket, observed
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,20 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
     stop = asyncio.Event()
     _on_signals(stop)
     asyncio.get_running_loop().set_exception_handler(_unhandled)
-    engine = Engine(stage.app_id, settings, worker=worker, round_size=stage.round_size, buffer=stage.buffer)
+    engine = Engine(
+        stage.app_id,
+        settings,
+        worker=worker,
+        round_size=stage.round_size,
+        buffer=stage.buffer,
+        listens=sock.getsockname()[:2],
+    )
     stage.build(engine)
     REGISTRY.register(LagCollector(engine))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
-    async with observed(stage.room, lambda: engine.complaint, sock, engine.pages):
+    pages = Pages(engine.pages, settings.http_token)
+    async with observed(stage.room, lambda: engine.complaint, sock, pages):
         log.info("%s: worker %s listens on port %d", stage.app_id, worker, sock.getsockname()[1])
         starting = asyncio.create_task(engine.start(), name="start")
         stopping = asyncio.create_task(stop.wait(), name="stop")

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from pipeline.kafka.errors import client_log, code_of
+from pipeline.kafka.messages import TopicPartition
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,21 @@ _NOT_YET = {
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """A member of a group: what the group calls it, and where it runs."""
+    """A member of a group.
+
+    Attributes:
+        member_id: what the group calls it.
+        host: where it connects from, as the brokers see it.
+        instance: its instance id; empty where it has none.
+        client_id: what it says of itself.
+        partitions: those that it is assigned; none while the group is being rebalanced.
+    """
 
     member_id: str
     host: str
+    instance: str = ""
+    client_id: str = ""
+    partitions: frozenset[TopicPartition] = frozenset()
 
 
 class Groups:
@@ -50,24 +62,39 @@ class Groups:
 
         Blocks, for `seconds` at most.
         """
+        found = self.members(group, seconds) or ()
+        return next((member for member in found if member.instance == instance), None)
+
+    def members(self, group: str, seconds: float) -> list[GroupMember] | None:
+        """Who is in a group; None where Kafka does not say, which is logged.
+
+        Blocks, for `seconds` at most.
+        """
         until = time.monotonic() + seconds
         while True:
             try:
                 if self._admin is None:
                     self._admin = AdminClient(self._config, logger=client_log)
                 asked = self._admin.describe_consumer_groups([group], request_timeout=seconds)
-                members = asked[group].result(timeout=seconds + 1).members
-                break
+                return [_member(found) for found in asked[group].result(timeout=seconds + 1).members]
             except (KafkaException, FutureTimeoutError) as error:
                 code = code_of(error)
                 if code == KafkaError.GROUP_ID_NOT_FOUND:
-                    return None
+                    return []
                 if code not in _NOT_YET or time.monotonic() + LOOK > until:
                     why = "no answer in time" if code is None else KafkaError(code).str()
                     log.warning("Kafka does not say who is in the group %s: %s", group, why)
                     return None
             time.sleep(LOOK)
-        for member in members:
-            if member.group_instance_id == instance:
-                return GroupMember(member.member_id, member.host)
-        return None
+
+
+def _member(found: Any) -> GroupMember:
+    return GroupMember(
+        found.member_id,
+        str(found.host).lstrip("/"),
+        found.group_instance_id or "",
+        found.client_id or "",
+        frozenset(
+            TopicPartition(place.topic, place.partition) for place in found.assignment.topic_partitions
+        ),
+    )

@@ -123,6 +123,7 @@ class Platform(Generic[SettingsT]):
             `arrival` is put; it never fails. Left out, a request is a document.
         methods: of its requests; all but POST only greet.
         abilities: what can be done with its shops.
+        order_numbers: fields of an order's body with the number that people know it by.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Platform(Generic[SettingsT]):
     split: Callable[[WebhookRequest], Sequence[WebhookRequest]] | None = None
     methods: frozenset[str] = frozenset({"POST"})
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
+    order_numbers: tuple[str, ...] = ()
 
     def store(
         self,

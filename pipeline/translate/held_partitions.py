@@ -47,6 +47,13 @@ class HeldPartitions:
         for tp in [tp for tp in self._held if tp.partition in partitions]:
             self.release(tp)
 
+    def reason(self, tp: TopicPartition) -> str:
+        """Why a partition is held, for whoever asks about it; empty where it is not."""
+        if tp not in self._held:
+            return ""
+        offset, store = self._held[tp]
+        return f"the partition waits at offset {offset}: the settings have no store {store!r}"
+
     def complaint(self) -> str | None:
         """A message for the operator; None if nothing is held."""
         if not self._held:

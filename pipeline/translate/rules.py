@@ -12,13 +12,17 @@ from operator import attrgetter
 
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
-from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, Translation
 from pipeline.translate.emit import Emission, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
+#: Room for what Kafka adds to a message.
+MESSAGE_OVERHEAD = 4_096
+#: Deliver keeps two versions of a record in one message, and adds to each: a message has room for three.
+ROOM = 3
 #: Most versions of one second that are kept apart: the next second is a version of its own.
 MOST_TIES = 999
 
@@ -69,9 +73,9 @@ def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed
     """
     try:
         return _judged(event, source, state, feed)
-    except Rejected as rejection:
+    except Rejected as refused:
         # Not remembered: corrected settings or code may make sense of the same delivery later.
-        return Result(Outcome.REJECTED, rejection.reason, rejection=rejection)
+        return Result(Outcome.REJECTED, refused.reason, rejection=refused)
 
 
 def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
@@ -107,6 +111,30 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
         remember=True,
         moved_from=said.moved_from,
     )
+
+
+def bounded(result: Result, max_bytes: int) -> Result:
+    """The result, or a rejection where an event makes more records, or larger ones, than can be kept.
+
+    Args:
+        result: of `apply`.
+        max_bytes: of a record; `max_record_bytes`.
+    """
+    if len(result.emissions) > MAX_RECORDS:
+        return rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
+    if any(len(emitted.value) + 2 * len(emitted.id) > max_bytes for emitted in result.emissions):
+        return rejection(Rejected("record_too_large", detail=f"a record is larger than {max_bytes:,} bytes"))
+    return result
+
+
+def max_record_bytes(max_message_bytes: int) -> int:
+    """How large a record may be where Kafka takes messages of so many bytes."""
+    return (max_message_bytes - MESSAGE_OVERHEAD) // ROOM
+
+
+def rejection(rejected: Rejected) -> Result:
+    """The verdict on an event that cannot be used."""
+    return Result(Outcome.REJECTED, rejected.reason, rejection=rejected)
 
 
 _offset = attrgetter("offset")
@@ -186,4 +214,16 @@ def _remember_version(state: EntityState, clock: str, mark: Newest) -> Version:
     return Version(mark.version, ties, newer)
 
 
-__all__ = ["Emission", "EventPosition", "Feed", "Outcome", "Result", "apply", "believed", "too_old"]
+__all__ = [
+    "Emission",
+    "EventPosition",
+    "Feed",
+    "Outcome",
+    "Result",
+    "apply",
+    "believed",
+    "bounded",
+    "max_record_bytes",
+    "rejection",
+    "too_old",
+]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+import orjson
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
@@ -15,8 +16,11 @@ from pipeline.config_checks import shared_accounts
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
+from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.http_access import problem
+from pipeline.kafka.keys import partition_of_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.replays import ReplayMode, event_headers
@@ -29,10 +33,11 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
-from pipeline.shops.base import MAX_RECORDS, Rejected
+from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
+from pipeline.translate.entity_page import ENTITY_PAGE, asked_entity, remembered_entity
 from pipeline.translate.entity_states import EntityStates
 from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.privacy_requests import log_privacy_request
@@ -48,7 +53,16 @@ from pipeline.translate.reading import (
 )
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.round_work import RoundWork
-from pipeline.translate.rules import EventPosition, Feed, Outcome, Result, apply
+from pipeline.translate.rules import (
+    MESSAGE_OVERHEAD,
+    EventPosition,
+    Feed,
+    Result,
+    apply,
+    bounded,
+    max_record_bytes,
+    rejection,
+)
 from pipeline.translate.state import EntityState
 from pipeline.translate.totals import AccountCollector, StoreTallies
 
@@ -62,10 +76,6 @@ SLOW_SECONDS = 1.0
 BREATH_SECONDS = 0.1
 #: After so long a step is submitted: the events of other partitions do not wait for the whole round.
 STEP_SECONDS = 0.5
-#: Room for what Kafka adds to a message.
-MESSAGE_OVERHEAD = 4_096
-#: Deliver keeps two versions of a record in one message, and adds to each: a message has room for three.
-ROOM = 3
 
 
 class Translator:
@@ -91,7 +101,7 @@ class Translator:
                 TRANSLATE_SLOW.labels(store, kind)
         self._strange = Sparingly()
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
-        self._max_record = self._max_bytes // ROOM
+        self._max_record = max_record_bytes(settings.kafka.max_message_bytes)
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
         self._replay = full_name(settings, REPLAY)
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
@@ -109,6 +119,7 @@ class Translator:
         engine.on_pause(self._finish_round)
         engine.background(self._holding.remind)
         engine.concerns.append(self._holding.complaint)
+        engine.pages[ENTITY_PAGE] = self.entity_page
 
     async def _load_books(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
@@ -117,6 +128,23 @@ class Translator:
     async def _forget(self, partitions: frozenset[int]) -> None:
         await self.books.forget(partitions)
         await self._holding.forget(partitions)
+
+    async def entity_page(self, query: Mapping[str, str]) -> tuple[int, bytes]:
+        """The page that says what is remembered of an entity."""
+        asked = asked_entity(query)
+        if asked is None:
+            return problem(400, "query", "it names a store, a kind and an id of an entity")
+        topic = asked.kind.topic
+        partition = partition_of_key(asked.key, self._engine.settings.kafka.shop_partitions)
+        try:
+            row = self.entities.get(partition, asked.key)
+        except NotAssigned:
+            return await self._engine.elsewhere(topic, partition)
+        place = TopicPartition(full_name(self._engine.settings, topic), partition)
+        held = self._holding.reason(place)
+        passed = self._engine.dealt_with(topic, partition)
+        said = remembered_entity(asked, row, partition=partition, next_offset=passed, held=held)
+        return 200, orjson.dumps({"worker": self._engine.worker, **said})
 
     async def _finish_round(self) -> None:
         """Wait for the round in progress: its partitions must not be revoked while it yields to the loop."""
@@ -215,7 +243,7 @@ class Translator:
             event, feed = read(message.key, message.value, message.headers, kind, self._stores)
         except Rejected as rejected:
             store, account = store_of(message.headers, self._stores.feeds), ""
-            result = _rejection(rejected)
+            result = rejection(rejected)
             if store == UNKNOWN:
                 work.strange[tp.topic, rejected.reason] += 1
         else:
@@ -240,10 +268,10 @@ class Translator:
             place = EventPosition(kind.topic, mark.partition, mark.offset)
             event, feed = read(message.key, message.value, event_headers(message.headers), kind, self._stores)
         except Rejected as rejected:
-            result = _rejection(rejected)
+            result = rejection(rejected)
         except UnknownStore:
             # It lies in its topic still: nothing else of the replay waits for it.
-            result = _rejection(Rejected("unknown_store", detail="the store is not in the settings"))
+            result = rejection(Rejected("unknown_store", detail="the store is not in the settings"))
         else:
             account = feed.account
             again = Again(resend=mark.mode is ReplayMode.FORCE, run_workflows=mark.trigger)
@@ -326,14 +354,9 @@ class Translator:
             if self._bugs >= BUGS_IN_A_ROW:
                 raise
             log.exception("store %s: an event cannot be translated: %s", event.store, place)
-            return _rejection(Rejected("translate_error", detail=type(bug).__name__))
+            return rejection(Rejected("translate_error", detail=type(bug).__name__))
         self._bugs = 0
-        if len(result.emissions) > MAX_RECORDS:
-            return _rejection(Rejected("too_many_records", detail=f"more than {MAX_RECORDS} of one event"))
-        if any(len(emitted.value) + 2 * len(emitted.id) > self._max_record for emitted in result.emissions):
-            detail = f"a record is larger than {self._max_record:,} bytes"
-            return _rejection(Rejected("record_too_large", detail=detail))
-        return result
+        return bounded(result, self._max_record)
 
     def _dead_letter(
         self, step: Step, message: Message, place: EventPosition, rejected: Rejected, account: str
@@ -352,10 +375,6 @@ class Translator:
 def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
     """The bytes of a partition's messages."""
     return sum(len(message.value or b"") for message in batch[1])
-
-
-def _rejection(rejected: Rejected) -> Result:
-    return Result(Outcome.REJECTED, rejected.reason, rejection=rejected)
 
 
 def build(engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS) -> None:

@@ -100,7 +100,13 @@ class NewBroker:
                 KafkaException(KafkaError(KafkaError.NOT_COORDINATOR, "ConsumerGroupDescribe: "))
             )
         else:
-            member = SimpleNamespace(group_instance_id="stage-w1", member_id=self._holder, host="/10.0.0.9")
+            member = SimpleNamespace(
+                group_instance_id="stage-w1",
+                member_id=self._holder,
+                host="/10.0.0.9",
+                client_id="pipeline",
+                assignment=SimpleNamespace(topic_partitions=[]),
+            )
             answer.set_result(SimpleNamespace(members=[member]))
         return dict.fromkeys(names, answer)
 

@@ -25,7 +25,7 @@ LANE = {
 def shown(worker: str) -> str:
     """On a terminal of 80 columns."""
     found: dict[str, Any] = {
-        "worker": worker,
+        "not_ready": worker,
         "account": "acme",
         "state": "It runs.",
         "stopped": None,

@@ -6,56 +6,75 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.errors import PipelineError
+from pipeline.config import Settings
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.kafka.topics import DELIVER_APP
+from pipeline.records import RecordKind, partition_of
 from pipeline.text import span
+from pipeline.workers.client import WorkerAnswer, WorkerClient
 
-#: Where a worker serves it, and where `pipeline up` has its worker.
-EXPLAIN, USUAL = "/explain", "http://127.0.0.1:8082"
-ANSWER_SECONDS = 10.0
+EXPLAIN = "/explain"
 
 
-def run(account: str, urls: Sequence[str], console: Console, *, as_json: bool) -> None:
-    """Ask one worker after the other.
+def run(
+    account: str, urls: Sequence[str], settings: Settings | None, console: Console, *, as_json: bool
+) -> None:
+    """Ask the worker that has the account, and show what it says.
+
+    Args:
+        account: its name.
+        urls: of workers to be asked instead, one after the other.
+        settings: where Kafka is, which says who has the account; None only with `urls`.
+        console: where to.
+        as_json: as the worker said it.
 
     Raises:
         PipelineError: none of them answers, or none has the account.
+        SettingsError: the settings have no such account.
     """
-    others: set[str] = set()
-    answered = 0
+    client = WorkerClient(settings)
+    try:
+        last: WorkerAnswer | None = None
+        for answer in _answers(client, settings, account, urls):
+            if answer.found is not None:
+                console.print_json(json.dumps(answer.found)) if as_json else _show(answer.found, console)
+                return
+            last = answer if last is None or answer.error != "no_answer" else last
+    finally:
+        client.close()
+    why = "no worker was asked" if last is None else last.why
+    hint = "an account is open a moment after its worker is ready; --url http://host:port asks another worker"
+    raise PipelineError(f"nobody says what account {account!r} does: {why}", hint=hint)
+
+
+def _answers(
+    client: WorkerClient, settings: Settings | None, account: str, urls: Sequence[str]
+) -> Iterator[WorkerAnswer]:
+    if not urls and settings is not None:
+        yield _owner(client, settings, account)
     for url in urls:
-        try:
-            answer = httpx.get(
-                f"{url.rstrip('/')}{EXPLAIN}", params={"account": account}, timeout=ANSWER_SECONDS
-            )
-            found = answer.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-            continue
-        answered += 1
-        if answer.is_success:
-            console.print_json(json.dumps(found)) if as_json else _show(found, console)
-            return
-        others |= set(found.get("accounts", ()))
-    if not answered:
-        raise PipelineError(
-            f"no deliver worker answers at {', '.join(urls)}",
-            hint="name its address with --url http://host:port",
+        yield client.ask_at(url, EXPLAIN, {"account": account})
+
+
+def _owner(client: WorkerClient, settings: Settings, account: str) -> WorkerAnswer:
+    if account not in settings.accounts:
+        known = ", ".join(sorted(settings.accounts)) or "none"
+        raise SettingsError(
+            f"no account {account} in the settings", field="--account", hint=f"they have: {known}"
         )
-    raise PipelineError(
-        f"no worker asked delivers to {account!r}; they have: {', '.join(sorted(others)) or 'none'}",
-        hint="name the others with --url, once each; an account is open a moment after its worker is ready",
-    )
+    partition = partition_of(account, settings.kafka.account_partitions)
+    return client.ask(DELIVER_APP, RecordKind.PURCHASE.topic, partition, EXPLAIN, {"account": account})
 
 
 def _show(found: Mapping[str, Any], console: Console) -> None:
     budget = found["budget"]
     console.print(f"[bold]{found['account']}[/]", highlight=False)
-    if found.get("worker"):
-        waits = f"The worker is not ready: {found['worker']}. What it would do next waits for that."
+    if found.get("not_ready"):
+        waits = f"The worker is not ready: {found['not_ready']}. What it would do next waits for that."
         console.print(waits, style="red", markup=False, highlight=False)
     console.print(found["state"], style="red" if found["stopped"] else "", markup=False, highlight=False)
     reserve = f", {budget['reserve']} more left to others" if budget["reserve"] else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.decision import Decision, Method, Rule
@@ -13,9 +13,14 @@ from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import AdmissionControl
 from pipeline.deliver.send.health import ENDED_BY_RESTART
+from pipeline.deliver.state.key import Key
+from pipeline.events import Lane
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import RecordKind
 from pipeline.text import MINUTE, moment, span, without_addresses
+
+#: Products named of those that a purchase waits for.
+NAMED = 5
 
 
 def counted(kind: RecordKind, count: int) -> str:
@@ -149,6 +154,46 @@ def retry(kind: RecordKind, count: int, tries: Sequence[Retries], again: float) 
         f"{moment(min(one.since for one in tries))}, the last with: {without_addresses(last.words)}. "
         f"Tried again {when}."
     )
+
+
+#: Why one record waits, where that needs no figures.
+NOT_OPEN = (
+    "Its account is not delivered to yet: the worker has begun a moment ago and reads its receipts back."
+)
+LOADED = "The worker reads its receipts back first: what it was sending when it ended may have arrived."
+AWAITING_RECEIPT = "It has ended: its receipt is written, and read back in a moment."
+UNDER_WAY = "A call for it is under way, or is made as soon as one may be."
+READY = "Connectif has all that it needs: it is sent when its turn comes."
+HELD = "It is held back while another call about it, or about what it belongs to, is under way."
+STOCK = "It is a code that is kept until its coupon set runs low."
+
+
+def in_import(rows: int, age: float, *, late: bool) -> str:
+    """A record is in an import under way."""
+    end = "which is late" if late else "which is not over yet"
+    return f"It is in an import of {rows:,} rows, {span(age)} old, {end}."
+
+
+def next_import(rows: int, *, gated: bool) -> str:
+    """A record goes by import."""
+    then = "once it is known what an earlier import has done" if gated else "as soon as one can start"
+    return f"It goes by an import of {rows:,} rows, {then}."
+
+
+def blocked(missing: Collection[Key]) -> str:
+    """A purchase waits for what Connectif must have first; contacts are counted, never named."""
+    contacts = sum(key.kind is RecordKind.CONTACT for key in missing)
+    products = sorted(key.id for key in missing if key.kind is RecordKind.PRODUCT)
+    said = ["its contact"] * bool(contacts)
+    if products:
+        more = f" and {len(products) - NAMED:,} more" if len(products) > NAMED else ""
+        said.append(f"product{'s' * (len(products) > 1)} {', '.join(products[:NAMED])}{more}")
+    return f"It waits for {' and '.join(said)}, which Connectif must have first."
+
+
+def queued(kind: RecordKind, lane: Lane, waiting: int, age: float) -> str:
+    """A record has not come to its turn."""
+    return f"It waits for its turn in the {lane} lane, with {counted(kind, waiting)}; so far for {span(age)}."
 
 
 def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:

@@ -90,6 +90,13 @@ class PurchaseReadiness:
         keys = set().union(*self._missing[lane].values())
         return Counter(key.kind for key in keys)
 
+    def missing_of(self, purchase: str) -> frozenset[Key]:
+        """What one purchase waits for; nothing where it is ready, or in no hand of this."""
+        for missing in self._missing.values():
+            if purchase in missing:
+                return frozenset(missing[purchase])
+        return frozenset()
+
     def oldest(self, lane: Lane) -> int | None:
         """When the next of the ready ones was accepted, in epoch seconds."""
         heap, ready = self._heaps[lane], self._ready[lane]

@@ -43,7 +43,15 @@ class StageApp(faust.App):
         self.on_fatal(reason)
 
 
-def make_app(app_id: str, settings: Settings, *, instance: str, directory: Path, round_size: int) -> StageApp:
+def make_app(
+    app_id: str,
+    settings: Settings,
+    *,
+    instance: str,
+    directory: Path,
+    round_size: int,
+    client_id: str | None = None,
+) -> StageApp:
     """A Faust app for one worker of a stage.
 
     Args:
@@ -53,6 +61,7 @@ def make_app(app_id: str, settings: Settings, *, instance: str, directory: Path,
             its partitions back at once.
         directory: the worker's own, with its state stores; exists.
         round_size: the most records in one round.
+        client_id: what the group shows of the worker; None: what all clients of this program say.
 
     Raises:
         BrokerError: no broker is set or runs.
@@ -68,7 +77,7 @@ def make_app(app_id: str, settings: Settings, *, instance: str, directory: Path,
     options: dict[str, Any] = {
         "broker": [URL(f"kafka://{server}") for server in client.bootstrap_servers],
         "broker_credentials": credentials(client),
-        "broker_client_id": client.client_id,
+        "broker_client_id": client_id or client.client_id,
         "broker_session_timeout": settings.kafka.session_timeout,
         "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,

@@ -27,6 +27,7 @@ class FaustRuntime:
         round_size: the most messages in one round.
         buffer: messages an agent may have waiting.
         events: called when something happens.
+        client_id: see `make_app`.
 
     Raises:
         BrokerError: no broker is set or runs.
@@ -43,9 +44,17 @@ class FaustRuntime:
         round_size: int,
         buffer: int,
         events: RuntimeEvents,
+        client_id: str | None = None,
     ) -> None:
         self._events = events
-        self._app = make_app(app_id, settings, instance=instance, directory=directory, round_size=round_size)
+        self._app = make_app(
+            app_id,
+            settings,
+            instance=instance,
+            directory=directory,
+            round_size=round_size,
+            client_id=client_id,
+        )
         self._app.on_fatal = events.fatal
         manager = cast("BulkTableManager", self._app.tables)
         manager.restore, manager.fatal = events.restore, events.fatal

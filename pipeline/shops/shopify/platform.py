@@ -131,4 +131,5 @@ SHOPIFY = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    order_numbers=("order_number", "name"),
 )

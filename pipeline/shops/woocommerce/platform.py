@@ -54,4 +54,5 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
+    order_numbers=("number",),
 )

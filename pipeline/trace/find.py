@@ -1,0 +1,147 @@
+"""A purchase id, an order number or an address -> the entities that are meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import orjson
+
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+from pipeline.events import Kind
+from pipeline.records import RecordKind, record_key
+from pipeline.shops.registry import PLATFORMS
+from pipeline.trace.life import EntityKey
+from pipeline.trace.now import ask_record
+from pipeline.trace.scan import Scan
+from pipeline.workers.client import WorkerClient
+
+#: Entities traced at once, those with the newest events; the others are counted.
+MOST = 20
+_ADDRESS_PART = re.compile(rb"[a-z0-9.!#$%&'*+/=?^_`{|}~-]")
+
+
+def by_purchase(
+    settings: Settings, store: str, purchase_id: str, client: WorkerClient, scan: Callable[[], Scan]
+) -> EntityKey | None:
+    """The order of a purchase: as deliver remembers it, else by the records that are kept.
+
+    Args:
+        settings: the program's.
+        store: whose order it is.
+        purchase_id: as Connectif has it.
+        client: of the workers.
+        scan: made only where the workers do not know.
+    """
+    account = settings.stores[store].account
+    answer = ask_record(client, settings, account, RecordKind.PURCHASE, purchase_id)
+    if answer.found is not None:
+        parts = answer.found.get("versions") or []
+        owners = [str(part.get("owner", "")) for part in parts]
+        owners.append(str((answer.found.get("last_sent") or {}).get("owner", "")))
+        found = next((key for key in map(_owner(store), owners) if key is not None), None)
+        if found is not None:
+            return found
+    wanted = record_key(account, RecordKind.PURCHASE, purchase_id)
+    topic = RecordKind.PURCHASE.topic
+    last: EntityKey | None = None
+    for _, value in scan().of_account("purchases", topic, account, lambda key, _: key == wanted):
+        try:
+            said = orjson.loads(value)
+            if said["store"] == store:
+                last = _owner(store)(str(said["owner"])) or last
+        except (ValueError, TypeError, LookupError):
+            continue
+    if last is None and settings.stores[store].purchase_id == "id":
+        return EntityKey(store, Kind.ORDER, purchase_id)
+    return last
+
+
+def _owner(store: str) -> Callable[[str], EntityKey | None]:
+    def key(owner: str) -> EntityKey | None:
+        kind, _, entity = owner.partition("|")
+        return EntityKey(store, Kind(kind), entity) if kind in set(Kind) and entity else None
+
+    return key
+
+
+def by_number(settings: Settings, store: str, number: str, scan: Scan) -> tuple[list[EntityKey], int]:
+    """The orders of a number, as the shop shows it to people; and how many more there are."""
+    fields = PLATFORMS[settings.stores[store].platform].order_numbers
+    plain = number.strip().lstrip("#")
+    begins, said = f"{store}|{Kind.ORDER}|".encode(), orjson.dumps(plain)[1:-1]
+
+    def is_meant(key: bytes, value: bytes) -> bool:
+        if not key.startswith(begins) or said not in value:
+            return False
+        try:
+            body = orjson.loads(value)
+        except ValueError:
+            return False
+        return isinstance(body, dict) and any(
+            str(body.get(name, "")).strip().lstrip("#") == plain for name in fields
+        )
+
+    return _newest(scan.matching("orders", [Kind.ORDER.topic], is_meant))
+
+
+def by_email(store: str, email: str, scan: Scan) -> tuple[list[EntityKey], int]:
+    """The customers and orders whose events name an address; and how many more there are."""
+    wanted = email.strip().lower().encode()
+    begins = [f"{store}|{kind}|".encode() for kind in (Kind.CUSTOMER, Kind.ORDER)]
+
+    def is_meant(key: bytes, value: bytes) -> bool:
+        return key.startswith(tuple(begins)) and names_address(value, wanted)
+
+    return _newest(scan.matching("orders and customers", [Kind.CUSTOMER.topic, Kind.ORDER.topic], is_meant))
+
+
+def names_address(body: bytes, address: bytes) -> bool:
+    """Whether a body names an address, not only as a part of another one; `address` in lower case."""
+    lower = body.lower()
+    if _stands_in(lower, address):
+        return True
+    if b"\\u" not in lower:
+        return False
+    try:
+        return _stands_in(orjson.dumps(orjson.loads(body)).lower(), address)
+    except ValueError:
+        return False
+
+
+def _stands_in(text: bytes, address: bytes) -> bool:
+    at = text.find(address)
+    while at >= 0:
+        before, behind = text[max(0, at - 1) : at], text[at + len(address) :][:1]
+        if not (_ADDRESS_PART.match(before) or _ADDRESS_PART.match(behind)):
+            return True
+        at = text.find(address, at + 1)
+    return False
+
+
+def _newest(found: Iterable[tuple[bytes, bytes]]) -> tuple[list[EntityKey], int]:
+    """The entities of some messages, the newest last."""
+    order: dict[bytes, None] = {}
+    for key, _ in found:
+        order.pop(key, None)
+        order[key] = None
+    keys = [key for key in map(_key, order) if key is not None]
+    return keys[-MOST:], max(0, len(keys) - MOST)
+
+
+def _key(raw: bytes) -> EntityKey | None:
+    store, _, rest = raw.decode(errors="replace").partition("|")
+    kind, _, entity = rest.partition("|")
+    return EntityKey(store, Kind(kind), entity) if kind in set(Kind) and entity else None
+
+
+def require_store(settings: Settings, store: str) -> None:
+    """For what only the store's settings can tell.
+
+    Raises:
+        PipelineError: the settings have no such store.
+    """
+    if store not in settings.stores:
+        known = ", ".join(sorted(settings.stores)) or "none"
+        raise PipelineError(f"no store {store} in the settings", hint=f"they have: {known}")

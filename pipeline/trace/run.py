@@ -1,0 +1,167 @@
+"""`pipeline trace`: finds the entity, reads its life, asks the workers, and shows what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rich.console import Console
+
+from pipeline.config import Settings
+from pipeline.errors import PipelineError
+from pipeline.events import Kind
+from pipeline.kafka.reader import RangeReader
+from pipeline.kafka.settings import client_config
+from pipeline.records import RecordKind
+from pipeline.trace import find, now, report
+from pipeline.trace.life import EntityKey, EntityLife, record_name
+from pipeline.trace.scan import Scan
+from pipeline.workers.client import WorkerClient
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for: an id of a kind, or one of the other three.
+
+    Attributes:
+        store: whose.
+        kind: of the id; None where one of the others is given.
+        id: of the entity at the shop.
+        purchase: id of a purchase in Connectif.
+        number: of an order, as the shop shows it to people.
+        email: an address.
+        since: nothing that arrived before is looked at.
+        only_now: only the workers are asked.
+    """
+
+    store: str
+    kind: Kind | None = None
+    id: str = ""
+    purchase: str = ""
+    number: str = ""
+    email: str = ""
+    since: datetime | None = None
+    only_now: bool = False
+
+
+@dataclass(slots=True)
+class _Trace:
+    """One command at work; the reader is made only where topics are read."""
+
+    settings: Settings
+    console: Console
+    since_ms: int | None
+    client: WorkerClient
+    notes: list[str] = field(default_factory=list)
+    _scan: Scan | None = None
+    _reader: RangeReader | None = None
+
+    def scan(self) -> Scan:
+        if self._scan is None:
+            self._reader = RangeReader(client_config(self.settings))
+            self._scan = Scan(self.settings, self._reader, self.console, self.since_ms)
+        return self._scan
+
+    def close(self) -> None:
+        self.client.close()
+        if self._reader is not None:
+            self._reader.__exit__(None, None, None)
+
+
+def run(settings: Settings, asked: Asked, *, reveal: bool, as_json: bool) -> None:
+    """Trace, and print.
+
+    Args:
+        settings: the program's.
+        asked: what for.
+        reveal: show personal data.
+        as_json: for scripts.
+
+    Raises:
+        PipelineError: nothing is known of it, or the settings have no such store.
+        BrokerError: the cluster does not answer.
+    """
+    with _tracing(settings, asked) as trace:
+        keys = _keys(trace, asked)
+        if asked.only_now:
+            lives = [EntityLife(key) for key in keys]
+        else:
+            lives = trace.scan().lives(keys)
+            trace.scan().follow(lives)
+        for life in lives:
+            now.ask_translate(life, trace.client, settings)
+            now.ask_deliver(life, trace.client, settings)
+        if asked.email:
+            _contact(trace, asked, lives)
+        known = [life for life in lives if not life.empty]
+        if not known:
+            raise _nothing(asked, lives)
+        report.show(report.tree(known, trace.notes, reveal=reveal), Console(), as_json=as_json)
+
+
+@contextmanager
+def _tracing(settings: Settings, asked: Asked) -> Iterator[_Trace]:
+    since = None if asked.since is None else int(asked.since.timestamp() * 1_000)
+    trace = _Trace(settings, Console(stderr=True), since, WorkerClient(settings))
+    try:
+        yield trace
+    finally:
+        trace.close()
+
+
+def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
+    """The entities that are meant.
+
+    Raises:
+        PipelineError: there are none, or the settings lack the store.
+    """
+    store = asked.store
+    if asked.kind is not None:
+        return [EntityKey(store, asked.kind, asked.id)]
+    find.require_store(trace.settings, store)
+    if asked.purchase:
+        key = find.by_purchase(trace.settings, store, asked.purchase, trace.client, trace.scan)
+        found, more = ([key] if key is not None else []), 0
+    elif asked.number:
+        found, more = find.by_number(trace.settings, store, asked.number, trace.scan())
+    else:
+        found, more = find.by_email(store, asked.email, trace.scan())
+    if more:
+        trace.notes.append(f"{more:,} more entities match; shown are those with the newest events")
+    if not found and not asked.email:
+        raise _nothing(asked, [])
+    return found
+
+
+def _contact(trace: _Trace, asked: Asked, lives: list[EntityLife]) -> None:
+    """The contact of an address, though no event of the store may be kept of it."""
+    account, address = trace.settings.stores[asked.store].account, asked.email.strip().lower()
+    name = record_name(account, RecordKind.CONTACT, address)
+    if any(name in life.now for life in lives):
+        return
+    answer = now.ask_record(trace.client, trace.settings, account, RecordKind.CONTACT, address)
+    if answer.found is None:
+        trace.notes.append(f"deliver did not answer about the contact: {answer.why}")
+        return
+    sent, pending = answer.found.get("last_sent"), answer.found.get("pending")
+    said = "was told" if sent else "was never told"
+    waits = f"; it waits: {answer.found.get('why')}" if pending else ""
+    trace.notes.append(f"contact of that address: Connectif {said} of it in account {account}{waits}")
+
+
+def _nothing(asked: Asked, lives: list[EntityLife]) -> PipelineError:
+    what = f"{asked.kind} {asked.id}" if asked.kind is not None else "what was asked for"
+    silent = sorted({why for life in lives for why in life.silent.values()})
+    since = " since then" if asked.since is not None else ""
+    message = f"nothing is known of {what} of store {asked.store}"
+    if asked.only_now:
+        return PipelineError(
+            f"{message} by the workers" + "".join(f"; {why}" for why in silent),
+            hint="without --now, the topics are read too",
+        )
+    return PipelineError(
+        f"{message}: no event of it was received{since}",
+        hint="see whether the shop lists its webhook as sent, and whether store, kind and id are right",
+    )
