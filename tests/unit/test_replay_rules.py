@@ -102,21 +102,25 @@ def test_what_names_no_offsets_is_refused(text: str) -> None:
         parse_offsets(text)
 
 
-@given(st.floats(0, 1e6), st.lists(st.tuples(st.booleans(), st.floats(0, 60)), max_size=40))
+@given(st.floats(0, 1e6), st.lists(st.tuples(st.integers(0, 5_000), st.floats(0, 60)), max_size=40))
 def test_what_is_under_way_is_bounded_and_where_calls_are_needed_it_is_minutes_of_them(
-    calls: float, story: list[tuple[bool, float]]
+    calls: float, story: list[tuple[int, float]]
 ) -> None:
     window = Window.of(calls)
-    assert window.base == max(LEAST, int(calls * 2))
-    for quick, seconds in story:
-        if quick:
-            window.gone(seconds)
-        else:
-            window.stays()
-        assert LEAST <= window.size <= max(MOST, window.base)
+    assert window.base == window.size == max(LEAST, int(calls * 2))
+    for free, seconds in story:
+        window.ended(free, seconds)
+        assert window.base <= window.size <= max(MOST, window.base)
         assert window.room(window.size) == 0
-    window.stays()
+    window.ended(0, 600)
     assert window.size == window.base
+
+
+def test_where_nothing_costs_a_call_more_and_more_is_under_way() -> None:
+    window = Window.of(100)
+    for _ in range(40):
+        window.ended(window.size, 1.0)
+    assert window.size == MOST
 
 
 @given(st.floats(1, 10_000), st.lists(st.floats(0, 5), min_size=1, max_size=60))
