@@ -13,6 +13,8 @@ MINUTES = 2.0
 LEAST = 100
 #: Seconds' worth of what ends without a call that may be under way besides.
 FREE_SECONDS = 4.0
+#: Seconds that are too short for a rate.
+SHORTEST = 0.01
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Window:
 
     def ended(self, free: int, seconds: float) -> None:
         """So many ended without a call in that time."""
-        if seconds > 0:
+        if seconds >= SHORTEST:
             self.rate += (1 - math.exp(-seconds / FREE_SECONDS)) * (free / seconds - self.rate)
 
 
