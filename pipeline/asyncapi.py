@@ -24,6 +24,7 @@ _KEYS = {
     "use": "`account|store|purchase_id|code`, in the partition of the order's events",
     "state": "the table's own key",
     "any": "that of the original message",
+    "run": "`run|plan`, `run|state` or `run|control`",
 }
 
 
@@ -91,6 +92,10 @@ def _message_of(topic: str) -> str:
         return "coupon-use"
     if topic == topics.DEADLETTERS:
         return "dead-letter"
+    if topic == topics.REPLAY:
+        return "repeated-event"
+    if topic == topics.REPLAY_RUNS:
+        return "replay-run"
     if topic.endswith("-changelog"):
         return "table-row"
     record = next((kind for kind in RecordKind if topic == kind.topic), None)
@@ -124,6 +129,15 @@ def _messages() -> Node:
             "What was given up, and why: an event as it came, or a record with all that was merged into it.",
             _KEYS["any"],
             headers="dead-letter-headers.json",
+        ),
+        "repeated-event": _message(
+            "An event of `shop.*` once more, byte for byte, with where it lies there.",
+            _KEYS["event"],
+            headers="replay-headers.json",
+        ),
+        "replay-run": _message(
+            "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
+            _KEYS["run"],
         ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
@@ -161,6 +175,11 @@ def _operations(settings: Settings, names: list[str]) -> Node:
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
+        **_each("translate", "receive", [topics.REPLAY], "Reads what replays repeat.", translate),
+        **_each("replay", "receive", shop, "Reads the range that it repeats."),
+        **_each("replay", "send", [topics.REPLAY], "Repeats the events that were chosen."),
+        **_each("replay", "send", [topics.REPLAY_RUNS], "Says how far it is."),
+        **_each("replay", "receive", [topics.REPLAY_RUNS], "Reads what operators want of it."),
         **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
