@@ -27,6 +27,15 @@ _KEYS = {
     "run": "`run|plan`, `run|state` or `run|control`",
 }
 
+#: Topics whose message is of their own alone.
+_MESSAGES = {
+    topics.RECEIPTS: "receipt",
+    topics.COUPONS_USED: "coupon-use",
+    topics.DEADLETTERS: "dead-letter",
+    topics.REPLAY: "repeated-event",
+    topics.REPLAY_RUNS: "replay-run",
+}
+
 
 def document(settings: Settings) -> Node:
     """The whole description, for the topics these settings make."""
@@ -86,16 +95,8 @@ def _channel(topic: topics.Topic) -> Node:
 
 
 def _message_of(topic: str) -> str:
-    if topic == topics.RECEIPTS:
-        return "receipt"
-    if topic == topics.COUPONS_USED:
-        return "coupon-use"
-    if topic == topics.DEADLETTERS:
-        return "dead-letter"
-    if topic == topics.REPLAY:
-        return "repeated-event"
-    if topic == topics.REPLAY_RUNS:
-        return "replay-run"
+    if topic in _MESSAGES:
+        return _MESSAGES[topic]
     if topic.endswith("-changelog"):
         return "table-row"
     record = next((kind for kind in RecordKind if topic == kind.topic), None)
