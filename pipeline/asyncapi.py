@@ -25,6 +25,17 @@ _KEYS = {
     "state": "the table's own key",
     "any": "that of the original message",
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
+    "run": "`run|plan`, `run|state` or `run|control`",
+}
+
+#: Topics whose message is of their own alone.
+_MESSAGES = {
+    topics.RECEIPTS: "receipt",
+    topics.COUPONS_USED: "coupon-use",
+    topics.DEADLETTERS: "dead-letter",
+    topics.DEADLETTER_STATES: "dead-letter-state",
+    topics.REPLAY: "repeated-event",
+    topics.REPLAY_RUNS: "replay-run",
 }
 
 
@@ -86,14 +97,8 @@ def _channel(topic: topics.Topic) -> Node:
 
 
 def _message_of(topic: str) -> str:
-    if topic == topics.RECEIPTS:
-        return "receipt"
-    if topic == topics.COUPONS_USED:
-        return "coupon-use"
-    if topic == topics.DEADLETTERS:
-        return "dead-letter"
-    if topic == topics.DEADLETTER_STATES:
-        return "dead-letter-state"
+    if topic in _MESSAGES:
+        return _MESSAGES[topic]
     if topic.endswith("-changelog"):
         return "table-row"
     record = next((kind for kind in RecordKind if topic == kind.topic), None)
@@ -130,6 +135,14 @@ def _messages() -> Node:
             "What was done about a dead letter: sent again, or dropped, by whom and when.",
             _KEYS["letter"],
             payload="dead-letter-state.json",
+        "repeated-event": _message(
+            "An event of `shop.*` once more, byte for byte, with where it lies there.",
+            _KEYS["event"],
+            headers="replay-headers.json",
+        ),
+        "replay-run": _message(
+            "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
+            _KEYS["run"],
         ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
@@ -167,7 +180,12 @@ def _operations(settings: Settings, names: list[str]) -> Node:
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
-        **_each("translate", "send", records, "Says what Connectif should hold because of it."),
+        **_each("translate", "receive", [topics.REPLAY], "Reads what replays repeat.", translate),
+        **_each("replay", "receive", shop, "Reads the range that it repeats."),
+        **_each("replay", "send", [topics.REPLAY], "Repeats the events that were chosen."),
+        **_each("replay", "send", [topics.REPLAY_RUNS], "Says how far it is."),
+        **_each("replay", "receive", [topics.REPLAY_RUNS], "Reads what operators want of it."),
+        **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
         **_each("translate", "send", tables[translate], "Keeps its tables."),

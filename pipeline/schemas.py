@@ -20,6 +20,8 @@ from pipeline.config import Settings
 from pipeline.dead.state import DeadLetterState
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
+from pipeline.kafka.replays import HEADERS as REPLAY_HEADERS
+from pipeline.kafka.replays import ReplayMode
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,6 +48,7 @@ def files() -> dict[str, str]:
     made["raw-event.json"] = _json(_of_event())
     made["raw-event-headers.json"] = _json(event_headers())
     made["dead-letter-headers.json"] = _json(dead_letter_headers())
+    made["replay-headers.json"] = _json(replay_headers())
     made["asyncapi.yaml"] = asyncapi.text(Settings())
     return dict(sorted(made.items()))
 
@@ -107,6 +110,25 @@ def dead_letter_headers() -> Schema:
             for name, meaning in DEAD_LETTER_HEADERS.items()
         },
         "required": list(DEAD_LETTER_HEADERS),
+        "additionalProperties": {"type": "string"},
+    }
+
+
+def replay_headers() -> Schema:
+    """The headers a repeated event has besides its own."""
+    properties: dict[str, Schema] = {
+        name: {"type": "string", "description": meaning} for name, meaning in REPLAY_HEADERS.items()
+    }
+    for name in ("replay-partition", "replay-offset"):
+        properties[name]["pattern"] = "^[0-9]+$"
+    properties["replay-mode"]["enum"] = [mode.value for mode in ReplayMode]
+    return {
+        "$schema": DIALECT,
+        "title": "Headers of a repeated event",
+        "description": "Besides the headers of the event itself.",
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in REPLAY_HEADERS if name != "replay-trigger"],
         "additionalProperties": {"type": "string"},
     }
 

@@ -10,7 +10,7 @@ from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import MessageBatch, RangeReader
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import RECEIPTS, REPLAY, TRANSLATE_APP, full_name
-from pipeline.records import RecordKind
+from pipeline.records import Outcome, RecordKind
 from pipeline.replay.run import State
 
 _KINDS = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE)
@@ -33,10 +33,14 @@ class Ahead:
         self._receipts = full_name(settings, RECEIPTS)
         self._topics = [self._receipts, *(full_name(settings, kind.topic) for kind in _KINDS)]
         self._state = state
+        #: Events that translate has not dealt with, as of the last look.
+        self.waiting = 0
+        self._free = (0, 0, 0)
         self._places = self._group.offsets.partitions(self._replay)
         if not state.tails:
             ends = self._reader.offsets.ends(self._reader.offsets.partitions(*self._topics))
             state.tails = {f"{place.topic}|{place.partition}": end for place, end in ends.items()}
+        self.ended_free()  # what ended before this process says nothing of now
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -46,7 +50,7 @@ class Ahead:
     def look(self) -> int:
         """Events that translate has not dealt with, and records of the backfill that have not ended."""
         # Translate first: what it has dealt with by now has its records in their topics.
-        waiting = self._not_translated()
+        self.waiting = self._not_translated()
         starts: dict[TopicPartition, int | None] = {}
         for name, at in self._state.tails.items():
             topic, _, partition = name.rpartition("|")
@@ -55,7 +59,16 @@ class Ahead:
         for batch in self._reader.read(ranges, on_lost=lambda _: None):
             self._count(batch)
             self._state.tails[f"{batch.place.topic}|{batch.place.partition}"] = batch.next
-        return waiting + self._state.pending
+        return self.waiting + self._state.pending
+
+    def ended_free(self) -> int:
+        """What ended without a call since this was last asked: records, and events that make none."""
+        state = self._state
+        records = state.ended.get(Outcome.UNCHANGED, 0) + state.ended.get(Outcome.SUPERSEDED, 0)
+        events, made = state.sent - self.waiting, state.records
+        before, self._free = self._free, (records, events, made)
+        nothing_made = made == before[2]
+        return max(0, records - before[0]) + (max(0, events - before[1]) if nothing_made else 0)
 
     def _not_translated(self) -> int:
         committed = self._group.committed(self._places)

@@ -174,7 +174,7 @@ def control(
         gone = run.is_silent(_now_ms()) or run.state.status is Status.FAILED
         if wanted is Status.CANCELLED and gone:
             # Nobody else would write it down.
-            run.state.status, run.state.epoch = Status.CANCELLED, run.state.epoch + 1
+            run.state.status, run.state.epoch, run.state.owner = Status.CANCELLED, run.state.epoch + 1, ""
             runs.write(run.state)
         return runs.get(name)
 

@@ -60,7 +60,8 @@ class State(BaseModel):
 
     Attributes:
         run: its id.
-        epoch: counts the processes that worked on it; the newest goes on, any other ends.
+        epoch, owner: counts the processes that worked on it, and the name of the last; of two with one count
+            the greater name goes on, and the other ends.
         status: as it is.
         next: for each part, in their order, the next offset to read.
         read, sent: events that were read, and repeated.
@@ -76,6 +77,7 @@ class State(BaseModel):
 
     run: str
     epoch: int = 0
+    owner: str = ""
     status: Status = Status.RUNNING
     next: list[int] = Field(default_factory=list)
     read: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import threading
 import time
 from collections import deque
@@ -73,9 +74,9 @@ class Runner:
         self._replay = full_name(settings, REPLAY)
         self._window = Window.of(calls_per_minute(settings, sorted(self._run.plan.choice.stores)))
         self._throttle = Throttle()
+        self._owner = secrets.token_hex(4)
         self._source: Source | None = None
         self._written = self._worked = time.monotonic()
-        self._let_out: float | None = None
 
     def work(self) -> Run:
         """Work until the run is over, or `stop` is set; returns it as it is then.
@@ -87,7 +88,7 @@ class Runner:
         run = self._run
         if run.state.status in ENDED:
             return run
-        run.state.epoch += 1
+        run.state.epoch, run.state.owner = run.state.epoch + 1, self._owner
         run.state.status, run.state.error = Status.RUNNING, ""
         while True:
             try:
@@ -130,7 +131,7 @@ class Runner:
         run, state = self._run, self._run.state
         control = self._obey()
         under_way = ahead.look()
-        self._clock(working=state.status is Status.RUNNING)
+        self._clock(ahead, working=state.status is Status.RUNNING)
         if control.wanted is Status.CANCELLED:
             state.status = Status.CANCELLED
             return False
@@ -141,12 +142,9 @@ class Runner:
                 self._write()
         else:
             state.status = Status.RUNNING
-            self._resize(under_way)
             room = min(self._window.room(under_way), MOST_AT_ONCE)
-            sent = self._repeat(producer, chooser, self._throttle.room(room))
-            if sent:
-                self._let_out = time.monotonic()
-            elif run.done >= run.plan.offsets and under_way == 0:
+            did = self._repeat(producer, chooser, self._throttle.room(room))
+            if not did and run.done >= run.plan.offsets and under_way == 0:
                 state.status = Status.DONE
                 return False
         if time.monotonic() - self._written > (CHECKPOINT if under_way else HEARTBEAT):
@@ -161,31 +159,23 @@ class Runner:
             TakenOverError: another process took the run over.
         """
         found = self._runs.get(self._run.plan.run)
-        if found.state.epoch > self._run.state.epoch:
+        mine = self._run.state.epoch, self._owner
+        if (found.state.epoch, found.state.owner) > mine:
             raise TakenOverError("another process works on this replay")
         self._run.control = found.control
         self._throttle.per_minute = found.control.per_minute
         return found.control
 
-    def _clock(self, *, working: bool) -> None:
+    def _clock(self, ahead: Ahead, *, working: bool) -> None:
         now = time.monotonic()
+        seconds, self._worked = now - self._worked, now
+        self._window.ended(ahead.ended_free(), seconds)
         if working:
-            self._run.state.working += now - self._worked
-            self._throttle.passed(now - self._worked)
-        self._worked = now
-
-    def _resize(self, under_way: int) -> None:
-        if self._let_out is None:
-            return
-        seconds = time.monotonic() - self._let_out
-        if under_way == 0:
-            self._window.gone(seconds)
-            self._let_out = None
-        elif self._run.state.pending > self._window.base:
-            self._window.stays()
+            self._run.state.working += seconds
+            self._throttle.passed(seconds)
 
     def _repeat(self, producer: Producer, chooser: Chooser, room: int) -> int:
-        """Repeat up to so many of the next chosen events; returns how many, once they are confirmed."""
+        """Repeat up to so many of the next chosen events; returns how many, or how many were passed over."""
         run, state = self._run, self._run.state
         if room <= 0 or run.done >= run.plan.offsets:
             return 0

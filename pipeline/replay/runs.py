@@ -90,6 +90,11 @@ class Runs:
         name = type(document).__name__.lower()
         self._producer.send_all([Outgoing(self._topic, value, f"{document.run}|{name}".encode(), 0)])
 
+    def _counts(self, name: str, state: State) -> bool:
+        """Whether it is not the last word of a process that was taken over."""
+        known = self._states.get(name)
+        return known is None or (state.epoch, state.owner) >= (known.epoch, known.owner)
+
     def _take(self, key: bytes | None, value: bytes | None) -> None:
         name, _, what = (key or b"").decode(errors="replace").partition("|")
         model = _MODELS.get(what)
@@ -102,8 +107,8 @@ class Runs:
         match document:
             case Plan():
                 self._plans[name] = document
-            case State() if document.epoch >= self._states.get(name, document).epoch:
-                self._states[name] = document  # the last word of a process that was taken over counts no more
+            case State() if self._counts(name, document):
+                self._states[name] = document
             case Control():
                 self._controls[name] = document
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 #: The most events and records under way, where next to nothing of them costs a call.
@@ -10,42 +11,42 @@ MOST = 8_000
 MINUTES = 2.0
 #: So many at least: an import needs rows.
 LEAST = 100
-#: Seconds within which what is under way must be gone for more of it to be let out at once.
-QUICK = 2.0
+#: Seconds' worth of what ends without a call that may be under way besides.
+FREE_SECONDS = 4.0
+#: Seconds that are too short for a rate.
+SHORTEST = 0.01
 
 
 @dataclass(slots=True)
 class Window:
-    """The most that may be under way: `base`, and more while it is dealt with at once.
+    """The most that may be under way: `base`, and as much more as ends in some seconds without a call.
 
     Attributes:
         base: where deliver has to make calls.
-        size: now.
+        rate: what ends in a second without a call, smoothed.
     """
 
     base: int
-    size: int
+    rate: float = 0.0
 
     @classmethod
     def of(cls, calls_per_minute: float) -> Window:
         """For accounts that take so many calls together."""
-        base = max(LEAST, int(calls_per_minute * MINUTES))
-        return cls(base, base)
+        return cls(max(LEAST, int(calls_per_minute * MINUTES)))
+
+    @property
+    def size(self) -> int:
+        """The most that may be under way now."""
+        return min(max(MOST, self.base), self.base + int(self.rate * FREE_SECONDS))
 
     def room(self, under_way: int) -> int:
         """How many more may be let out."""
         return max(0, self.size - under_way)
 
-    def gone(self, seconds: float) -> None:
-        """All that was under way is dealt with, after so long."""
-        if seconds <= QUICK:
-            self.size = min(MOST, self.size * 2)
-        else:
-            self.stays()
-
-    def stays(self) -> None:
-        """What is under way needs calls."""
-        self.size = self.base
+    def ended(self, free: int, seconds: float) -> None:
+        """So many ended without a call in that time."""
+        if seconds >= SHORTEST:
+            self.rate += (1 - math.exp(-seconds / FREE_SECONDS)) * (free / seconds - self.rate)
 
 
 @dataclass(slots=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.deadletters import dead_headers
 from pipeline.kafka.replays import HEADERS, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.replay.changes import MASKED, NOT_HELD, changes
-from pipeline.replay.planning import parse_offsets
+from pipeline.replay.planning import parse_offsets, read_ids
 from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, State, Status
 from pipeline.replay.selection import Choice, Chooser, rejected_at
 from pipeline.replay.shown import as_json, duration, status_of
@@ -102,21 +103,25 @@ def test_what_names_no_offsets_is_refused(text: str) -> None:
         parse_offsets(text)
 
 
-@given(st.floats(0, 1e6), st.lists(st.tuples(st.booleans(), st.floats(0, 60)), max_size=40))
+@given(st.floats(0, 1e6), st.lists(st.tuples(st.integers(0, 5_000), st.floats(0, 60)), max_size=40))
 def test_what_is_under_way_is_bounded_and_where_calls_are_needed_it_is_minutes_of_them(
-    calls: float, story: list[tuple[bool, float]]
+    calls: float, story: list[tuple[int, float]]
 ) -> None:
     window = Window.of(calls)
-    assert window.base == max(LEAST, int(calls * 2))
-    for quick, seconds in story:
-        if quick:
-            window.gone(seconds)
-        else:
-            window.stays()
-        assert LEAST <= window.size <= max(MOST, window.base)
+    assert window.base == window.size == max(LEAST, int(calls * 2))
+    for free, seconds in story:
+        window.ended(free, seconds)
+        assert window.base <= window.size <= max(MOST, window.base)
         assert window.room(window.size) == 0
-    window.stays()
+    window.ended(0, 600)
     assert window.size == window.base
+
+
+def test_where_nothing_costs_a_call_more_and_more_is_under_way() -> None:
+    window = Window.of(100)
+    for _ in range(40):
+        window.ended(window.size, 1.0)
+    assert window.size == MOST
 
 
 @given(st.floats(1, 10_000), st.lists(st.floats(0, 5), min_size=1, max_size=60))
@@ -178,3 +183,14 @@ def test_a_field_that_a_contact_leaves_out_changes_nothing_and_people_are_masked
 def test_a_value_that_is_not_held_any_more_is_said_to_be_so() -> None:
     found = [change[3:] for change in changes(None, record("product", {"name": "N"}), personal=False)]
     assert found == [("name", NOT_HELD, "N")]
+
+
+def test_ids_are_read_one_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_text("\ufeff7\r\n\n 8 \n7\n", encoding="utf-8")
+    assert read_ids(file) == {"7", "8"}
+    file.write_text("\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match="names no ids"):
+        read_ids(file)
+    with pytest.raises(PipelineError, match="cannot read"):
+        read_ids(tmp_path / "nothing")

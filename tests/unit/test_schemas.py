@@ -24,6 +24,7 @@ from pipeline.deliver.state.entry import Stamp
 from pipeline.deliver.state.key import Key
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka import topics
+from pipeline.kafka.replays import ReplayMark, ReplayMode, replay_headers
 from pipeline.records import (
     Contact,
     ContactRecord,
@@ -188,6 +189,15 @@ def test_the_headers_of_both_stages_dead_letters_are_those_described() -> None:
         written = {name: value.decode() for name, value in headers}
         Draft202012Validator(described).validate(written)
         assert {name for name in written if name.startswith("dead-")} == set(described["properties"])
+
+
+def test_the_headers_of_a_repeated_event_are_those_described() -> None:
+    described = schema("replay-headers.json")
+    for trigger in (False, True):
+        mark = ReplayMark("r1", "shop.orders", 3, 7, ReplayMode.FORCE, trigger)
+        written = {name: value.decode() for name, value in replay_headers(EVENT.to_kafka_headers(), mark)}
+        Draft202012Validator(described).validate(written)
+        assert described["properties"].keys() - {"replay-trigger"} <= written.keys()
 
 
 def test_the_asyncapi_file_keeps_the_specification() -> None:
