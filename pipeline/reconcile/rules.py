@@ -183,7 +183,9 @@ def _by_receipts(known: Evidence) -> Verdict | None:
     if known.record:
         return _on_its_way(known)
     if known.outcome == "dead":
-        return Verdict(Category.MISSING, Stage.DEAD, known.reason, known.detail)
+        # The version before the one refused may well be there.
+        category = Category.DIFFERENT if known.held is Held.THERE else Category.MISSING
+        return Verdict(category, Stage.DEAD, known.reason, known.detail)
     if known.held is Held.THERE:
         return _there(known)
     if known.held is Held.GONE:
@@ -216,6 +218,8 @@ def _never_came(known: Evidence, sold_statuses: frozenset[str] | None) -> Verdic
 
 def _there(known: Evidence) -> Verdict:
     # An older version is there while a newer one waits: nothing is compared yet.
+    if not known.record and known.outcome == "dead":
+        return Verdict(Category.DIFFERENT, Stage.DEAD, known.reason, known.detail)
     if not known.record and known.held is Held.GONE:
         return Verdict(Category.DIFFERENT, Stage.TAKEN_BACK, "still_there")
     if not known.record and not totals_agree(known):

@@ -15,7 +15,7 @@ class Words(NamedTuple):
 
 
 _NOTHING = "nothing to do"
-_REPLAY = "mend the cause, then send the order's event again"
+_REPLAY = "once the cause is mended, --repair sends it again"
 #: (stage, reason) -> words; a reason of "" stands for every other one of the stage.
 _TEXTS: dict[tuple[Stage, str], Words] = {
     (Stage.IN_CONNECTIF, ""): Words("it is there", _NOTHING),
@@ -86,11 +86,11 @@ _TEXTS: dict[tuple[Stage, str], Words] = {
     ),
     (Stage.LOST, ""): Words(
         "a receipt says that it was delivered, and Connectif does not have it",
-        "it was deleted there: send the order's event again by force",
+        "it was deleted there; --repair sends it again",
     ),
     (Stage.LOST, "not_in_export"): Words(
         "a receipt says that it was delivered, and Connectif's export does not have it",
-        "--verify asks Connectif itself; if it is gone, send the order's event again by force",
+        "--verify asks Connectif itself; --repair sends it again",
     ),
     (Stage.NOT_KEPT, ""): Words(
         "its event came, and what became of it is not kept any more", "--verify asks Connectif"
@@ -105,10 +105,6 @@ def in_words(verdict: Verdict) -> Words:
     """Why the order is where it is, and the way out."""
     words = _TEXTS.get((verdict.stage, verdict.reason)) or _TEXTS[verdict.stage, ""]
     if verdict.category is Category.MISSING and verdict.stage is Stage.NOT_KEPT:
-        way = (
-            "save the order in the shop"
-            if verdict.reason == "before_log"
-            else "send its event again by force"
-        )
+        way = "save the order in the shop" if verdict.reason == "before_log" else "--repair sends it again"
         return Words(f"{words.why}; Connectif, asked, does not have it", way)
     return words

@@ -17,7 +17,7 @@ import pytest
 
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
-from tests.integration.reconciling import shopify_export
+from tests.order_exports import shopify_export
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka

@@ -17,7 +17,7 @@ from pipeline.errors import PipelineError
 from pipeline.reconcile.connectif_export import read_export
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
 from pipeline.reconcile.values import identifier, moment_ms, money
-from tests.integration.reconciling import shopify_export
+from tests.order_exports import shopify_export
 
 MADRID = ZoneInfo("Europe/Madrid")
 UTC = ZoneInfo("UTC")
