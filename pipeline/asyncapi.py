@@ -135,6 +135,7 @@ def _messages() -> Node:
             "What was done about a dead letter: sent again, or dropped, by whom and when.",
             _KEYS["letter"],
             payload="dead-letter-state.json",
+        ),
         "repeated-event": _message(
             "An event of `shop.*` once more, byte for byte, with where it lies there.",
             _KEYS["event"],

@@ -32,9 +32,9 @@ def answer(life: EntityLife) -> str:
 def _waiting(life: EntityLife) -> str:
     kind = MAIN[life.key.kind]
     for row in life.now.values():
-        if row.get("pending") and row.get("kind") == kind.value:
-            since = min((part["accepted_ms"] for part in row["versions"] if "accepted_ms" in part), default=0)
-            when = f" since {_at(since)}" if since else ""
+        waits = [part["accepted_ms"] for part in row.get("versions", ()) if "accepted_ms" in part]
+        if waits and row.get("kind") == kind.value:
+            when = f" since {_at(min(waits))}"
             had = "Connectif has an older version. " if row.get("last_sent") else ""
             return f"Not yet: {_named(row)} waits{when}. {had}{row.get('why', '')}"
     waiting = [event for event in life.events if event.waiting]
@@ -95,15 +95,24 @@ def _remembered(life: EntityLife) -> str:
 
 
 def _never(life: EntityLife) -> str:
-    if not life.events:
-        return "Nothing of it was received, as far back as was looked."
-    newest = life.events[-1]
     kind = MAIN[life.key.kind]
+    if not life.events:
+        known = life.memory is not None and life.memory.get("known")
+        said = f"It was received, and no {kind} of it waits or was sent; its events say why."
+        return said if known else "Nothing of it was received, as far back as was looked."
     emitted = [record for record in life.records if record.kind is kind]
     if emitted:
         silent = " Deliver does not answer." if "deliver" in life.silent else ""
-        when = _at(emitted[-1].at_ms)
+        when = _at(max(record.at_ms for record in emitted))
         return f"Not yet: a {kind} was emitted at {when}, and there is no receipt of it.{silent}"
+    if any(name.split("|")[1] == kind for event in life.events for name in event.emits):
+        return f"A {kind} was made of it; its record and receipt are not kept any more, or not read."
+    return _by_its_newest_event(life, kind)
+
+
+def _by_its_newest_event(life: EntityLife, kind: RecordKind) -> str:
+    """Why no record was ever made."""
+    newest = life.events[-1]
     if newest.outcome == EventOutcome.REJECTED:
         return f"No: what the shop said cannot be used ({_why(newest)}). It lies in dead letters."
     if newest.outcome == HELD:
@@ -116,8 +125,8 @@ def _never(life: EntityLife) -> str:
 
 def _newest(life: EntityLife, newest: TracedEvent) -> str:
     """That a newer event of the shop's did not come through, where it did not."""
-    came_through = bool(life.records) and life.records[-1].source >= newest.place.offset
-    if newest.outcome != EventOutcome.REJECTED or came_through or not life.records:
+    latest = max((record.source for record in life.records), default=None)
+    if newest.outcome != EventOutcome.REJECTED or latest is None or latest >= newest.place.offset:
         return ""
     return f" Its newest event is rejected ({_why(newest)}): what Connectif has is older."
 

@@ -19,6 +19,9 @@ from pipeline.workers.client import WorkerClient
 
 #: Entities traced at once, those with the newest events; the others are counted.
 MOST = 20
+#: Matches remembered: an address of the shop's own may be in every order.
+REMEMBERED = 10_000
+_PLAIN = re.compile(r"[A-Za-z0-9]+")
 _ADDRESS_PART = re.compile(rb"[a-z0-9.!#$%&'*+/=?^_`{|}~-]")
 
 
@@ -70,7 +73,9 @@ def by_number(settings: Settings, store: str, number: str, scan: Scan) -> tuple[
     """The orders of a number, as the shop shows it to people; and how many more there are."""
     fields = PLATFORMS[settings.stores[store].platform].order_numbers
     plain = number.strip().lstrip("#")
-    begins, said = f"{store}|{Kind.ORDER}|".encode(), orjson.dumps(plain)[1:-1]
+    begins = f"{store}|{Kind.ORDER}|".encode()
+    # What no writer of JSON escapes: most bodies are told apart by that, without reading them.
+    said = max(_PLAIN.findall(plain), key=len, default="").encode()
 
     def is_meant(key: bytes, value: bytes) -> bool:
         if not key.startswith(begins) or said not in value:
@@ -121,13 +126,17 @@ def _stands_in(text: bytes, address: bytes) -> bool:
 
 
 def _newest(found: Iterable[tuple[bytes, bytes]]) -> tuple[list[EntityKey], int]:
-    """The entities of some messages, the newest last."""
+    """The entities of some messages, the newest last; and how many more there are, at most."""
     order: dict[bytes, None] = {}
+    forgotten = 0
     for key, _ in found:
         order.pop(key, None)
         order[key] = None
+        if len(order) > REMEMBERED:
+            del order[next(iter(order))]
+            forgotten += 1
     keys = [key for key in map(_key, order) if key is not None]
-    return keys[-MOST:], max(0, len(keys) - MOST)
+    return keys[-MOST:], max(0, len(keys) - MOST) + forgotten
 
 
 def _key(raw: bytes) -> EntityKey | None:

@@ -21,7 +21,7 @@ _ORDER = (RecordKind.PURCHASE, RecordKind.CONTACT, RecordKind.PRODUCT)
 
 
 def ask_translate(life: EntityLife, client: WorkerClient, settings: Settings) -> None:
-    """What translate remembers of the entity; its events that it has not come to are marked."""
+    """What translate remembers of the entity, and so which accounts were told of it."""
     key = life.key
     partition = partition_of_key(key.message_key, settings.kafka.shop_partitions)
     query = {"store": key.store, "kind": key.kind.value, "id": key.id}
@@ -30,7 +30,7 @@ def ask_translate(life: EntityLife, client: WorkerClient, settings: Settings) ->
         life.silent["translate"] = answer.why
         return
     life.memory = answer.found
-    life.mark_waiting()
+    life.accounts.update(account for account, _, _ in _remembered(life))
 
 
 def ask_deliver(life: EntityLife, client: WorkerClient, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,18 +56,17 @@ class _Trace:
     client: WorkerClient
     notes: list[str] = field(default_factory=list)
     _scan: Scan | None = None
-    _reader: RangeReader | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def scan(self) -> Scan:
         if self._scan is None:
-            self._reader = RangeReader(client_config(self.settings))
-            self._scan = Scan(self.settings, self._reader, self.console, self.since_ms)
+            reader = self._open.enter_context(RangeReader(client_config(self.settings)))
+            self._scan = Scan(self.settings, reader, self.console, self.since_ms)
         return self._scan
 
     def close(self) -> None:
         self.client.close()
-        if self._reader is not None:
-            self._reader.__exit__(None, None, None)
+        self._open.close()
 
 
 def run(settings: Settings, asked: Asked, *, reveal: bool, as_json: bool) -> None:
@@ -85,18 +84,18 @@ def run(settings: Settings, asked: Asked, *, reveal: bool, as_json: bool) -> Non
     """
     with _tracing(settings, asked) as trace:
         keys = _keys(trace, asked)
-        if asked.only_now:
-            lives = [EntityLife(key) for key in keys]
-        else:
-            lives = trace.scan().lives(keys)
-            trace.scan().follow(lives)
+        lives = [EntityLife(key) for key in keys] if asked.only_now else trace.scan().lives(keys)
+        # Translate may know of accounts that today's settings name no more, whose records are to be read.
         for life in lives:
             now.ask_translate(life, trace.client, settings)
+        if not asked.only_now:
+            trace.scan().follow(lives)
+        for life in lives:
+            life.mark_waiting()
             now.ask_deliver(life, trace.client, settings)
-        if asked.email:
-            _contact(trace, asked, lives)
+        is_known = bool(asked.email) and _contact(trace, asked, lives)
         known = [life for life in lives if not life.empty]
-        if not known:
+        if not known and not is_known:
             raise _nothing(asked, lives)
         report.show(report.tree(known, trace.notes, reveal=reveal), Console(), as_json=as_json)
 
@@ -135,20 +134,21 @@ def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
     return found
 
 
-def _contact(trace: _Trace, asked: Asked, lives: list[EntityLife]) -> None:
-    """The contact of an address, though no event of the store may be kept of it."""
+def _contact(trace: _Trace, asked: Asked, lives: list[EntityLife]) -> bool:
+    """Note what is known of an address' contact, of which no event may be kept; whether anything is."""
     account, address = trace.settings.stores[asked.store].account, asked.email.strip().lower()
     name = record_name(account, RecordKind.CONTACT, address)
     if any(name in life.now for life in lives):
-        return
+        return True
     answer = now.ask_record(trace.client, trace.settings, account, RecordKind.CONTACT, address)
     if answer.found is None:
         trace.notes.append(f"deliver did not answer about the contact: {answer.why}")
-        return
+        return False
     sent, pending = answer.found.get("last_sent"), answer.found.get("pending")
     said = "was told" if sent else "was never told"
     waits = f"; it waits: {answer.found.get('why')}" if pending else ""
     trace.notes.append(f"contact of that address: Connectif {said} of it in account {account}{waits}")
+    return bool(sent or pending)
 
 
 def _nothing(asked: Asked, lives: list[EntityLife]) -> PipelineError:

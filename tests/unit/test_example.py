@@ -16,7 +16,12 @@ from pipeline.errors import PipelineError
 
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
-VARIABLES = {"CONNECTIF_ACME_ES": "id:secret", "SHOP_ACME_ES": "secret", "KAFKA_PASSWORD": "secret"}
+VARIABLES = {
+    "CONNECTIF_ACME_ES": "id:secret",
+    "SHOP_ACME_ES": "secret",
+    "KAFKA_PASSWORD": "secret",
+    "PIPELINE_HTTP_TOKEN": "secret",
+}
 
 
 def test_the_file_is_as_the_settings_have_it() -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from pipeline import config
 from pipeline.events import Kind, RawEvent
 from pipeline.records import RecordKind
-from pipeline.trace import report
+from pipeline.trace import find, report
 from pipeline.trace.answer import answer
 from pipeline.trace.find import names_address
 from pipeline.trace.life import (
@@ -28,6 +29,7 @@ from pipeline.trace.life import (
     TracedRecord,
 )
 from pipeline.trace.replay import Replay
+from pipeline.trace.scan import Scan
 from pipeline.translate.reading import Stores
 from pipeline.translate.rules import EventPosition, Outcome, apply
 from pipeline.translate.state import EntityState
@@ -250,9 +252,23 @@ def test_a_purchase_whose_receipt_is_gone_is_known_by_what_was_last_sent() -> No
     assert answer(life(event(SOLD), now={"a": gone})).startswith("It is not in Connectif any more")
 
 
+def test_a_purchase_whose_record_is_not_kept_any_more_is_not_said_to_be_none() -> None:
+    assert answer(life(event(SOLD))).startswith(
+        "A purchase was made of it; its record and receipt are not kept"
+    )
+
+
+def test_a_purchase_of_which_only_a_receipt_is_owed_does_not_wait() -> None:
+    owed = waiting(versions=[{"place": "superseded", "offset": 4}], last_sent={"version": 5_000})
+    assert answer(life(event(SOLD), now={"a": owed})).startswith("Connectif was told: purchase 7")
+
+
 def test_of_what_was_never_received_it_is_said_so() -> None:
     assert answer(life()) == "Nothing of it was received, as far back as was looked."
     assert life().empty
+    known = life(memory=memory(1))
+    assert answer(known).startswith("It was received, and no purchase of it waits or was sent")
+    assert not known.empty
     assert not life(event(SOLD)).empty
 
 
@@ -348,3 +364,48 @@ def test_the_json_has_all_of_it() -> None:
 )
 def test_an_address_is_found_in_a_body_as_a_whole(body: bytes, named: bool) -> None:
     assert names_address(body, b"ann@b.example") is named
+
+
+class FoundMessages:
+    """A scan that finds these messages."""
+
+    def __init__(self, *found: tuple[bytes, bytes]) -> None:
+        self._found = found
+
+    def matching(self, _title: str, _topics: Any, wanted: Any) -> Any:
+        """Those that are wanted."""
+        return (pair for pair in self._found if wanted(*pair))
+
+
+def order_body(**body: Any) -> bytes:
+    """An order's body as PHP writes it: with `/` escaped."""
+    return json.dumps(body).replace("/", "\\/").encode()
+
+
+@pytest.mark.parametrize("number", ["#2026/001", "2026/001", " 2026/001 "])
+def test_an_order_is_found_by_its_number_however_that_is_written(number: str) -> None:
+    tree = {
+        "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1"}},
+        "stores": {
+            "acme": {"platform": "woocommerce", "account": "acme", "domain": "a.example", "secrets": ["s"]}
+        },
+    }
+    scan = FoundMessages(
+        (b"acme|order|5", order_body(number="2026/001")),
+        (b"acme|order|6", order_body(number="2026/0012", note="2026/001")),
+        (b"acme|order|7", b"2026 no JSON 2026"),
+        (b"other|order|8", order_body(number="2026/001")),
+    )
+    found, more = find.by_number(config.parse(tree, {}), "acme", number, cast("Scan", scan))
+    assert (found, more) == ([EntityKey("acme", Kind.ORDER, "5")], 0)
+
+
+def test_an_address_that_is_in_every_order_is_answered_with_the_newest_and_a_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(find, "REMEMBERED", 50)
+    body = b'{"contact": "shop@acme.example"}'
+    scan = FoundMessages(*((f"acme|order|{number}".encode(), body) for number in range(100)))
+    found, more = find.by_email("acme", "Shop@acme.example", cast("Scan", scan))
+    assert [key.id for key in found] == [str(number) for number in range(80, 100)]
+    assert more == 80
