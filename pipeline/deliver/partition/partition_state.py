@@ -18,7 +18,7 @@ import orjson
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.table_rows import entry_of, last_sent_of, read_tallies
-from pipeline.deliver.partition.tables import Tables
+from pipeline.deliver.partition.tables import Tables, key_named, split_key
 from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.pending_queue import PendingQueue
@@ -97,7 +97,7 @@ class PartitionState:
                 await asyncio.sleep(0)
 
     def _load(self, raw_key: bytes, raw: bytes) -> None:
-        account, key = _split(raw_key)
+        account, key = split_key(raw_key)
         head = peek(raw)
         versions = [(head.store, head.offset)]
         owed: tuple[Stamp, ...] = ()
@@ -117,7 +117,7 @@ class PartitionState:
     def open(self, step: Step) -> None:
         """All receipts are read back: write those still owed, and queue what waits."""
         for raw_key in self._owed:
-            account, key = _split(raw_key)
+            account, key = split_key(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
         self._owed.clear()
         for index in self.indexes.values():
@@ -289,7 +289,7 @@ class PartitionState:
                 step, account, key, LastSentContact(retracted=last_sent.retracted, owners=last_sent.owners)
             )
         for name in receipt.repaired:
-            repaired = _key(name)
+            repaired = key_named(name)
             before = self.last_sent(account, repaired)
             self._write_last_sent(step, account, repaired, _repaired(repaired, before, was.state))
 
@@ -372,16 +372,6 @@ class PartitionState:
 
     def _send(self, step: Step, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
         self.receipt_writer.receipt(step, AccountPartition(account, self.partition), key, stamp, ending)
-
-
-def _split(raw_key: bytes) -> tuple[str, Key]:
-    account, kind, record_id = raw_key.decode().split("|", 2)
-    return account, Key(RecordKind(kind), record_id)
-
-
-def _key(name: str) -> Key:
-    kind, _, record_id = name.partition("|")
-    return Key(RecordKind(kind), record_id)
 
 
 def _remembered(last_sent: LastSent | None, receipt: Receipt) -> LastSent | None:
