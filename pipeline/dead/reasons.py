@@ -104,7 +104,7 @@ _TRANSLATE: Mapping[str, Explained] = {
     "not_an_event": Explained("The message is no event of a gateway's", _FOREIGN),
     "not_a_replay": Explained("The message repeats no event", _FOREIGN),
     "shop_api_error": Explained(
-        "WooCommerce sent its own error in the place of the body",
+        "The shop sent an error of its own in the place of the body",
         "Repeat the change there, or drop it.",
     ),
     "topic_contradicts_body": Explained(

@@ -80,6 +80,20 @@ SILENT = frozenset(
         KafkaError._SSL,  # noqa: SLF001
     }
 )
+#: Codes of a partition whose leader changes or has just started: a moment later the same question is answered.
+PASSING = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+    }
+)
 #: Codes that mean there is no such topic or partition.
 MISSING = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from pipeline.kafka.errors import (
     MISSING,
+    PASSING,
     KafkaUnreachable,
     LastComplaint,
     TopicMissing,
@@ -22,8 +24,8 @@ from pipeline.kafka.errors import (
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import PartitionExtent
 
-#: Seconds one question may take.
-ASK = 30.0
+#: Seconds one question may take, and between two tries of it.
+ASK, RETRY_PAUSE = 30.0, 0.2
 
 
 class Offsets:
@@ -91,20 +93,27 @@ class Offsets:
     def _ask(self, places: list[TopicPartition], spec: Any) -> dict[TopicPartition, int]:
         if not places:
             return {}
-        try:
-            asked = self._admin.list_offsets(
-                {ClientPartition(*place): spec for place in places},
-                request_timeout=self._timeout,
-                isolation_level=self._isolation,
-            )
-            return {
-                TopicPartition(place.topic, place.partition): int(answer.result(self._timeout + 1).offset)
-                for place, answer in asked.items()
-            }
-        except KafkaException as error:
-            raise self._error(f"the offsets of {_names(places)} cannot be read", error) from error
-        except FutureTimeoutError as error:
-            raise KafkaUnreachable(f"{_names(places)}: no answer from {self._servers}") from error
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._ask_once(places, spec)
+            except KafkaException as error:
+                if error.args[0].code() not in PASSING or time.monotonic() + RETRY_PAUSE > end:
+                    raise self._error(f"the offsets of {_names(places)} cannot be read", error) from error
+            except FutureTimeoutError as error:
+                raise KafkaUnreachable(f"{_names(places)}: no answer from {self._servers}") from error
+            time.sleep(RETRY_PAUSE)
+
+    def _ask_once(self, places: list[TopicPartition], spec: Any) -> dict[TopicPartition, int]:
+        asked = self._admin.list_offsets(
+            {ClientPartition(*place): spec for place in places},
+            request_timeout=self._timeout,
+            isolation_level=self._isolation,
+        )
+        return {
+            TopicPartition(place.topic, place.partition): int(answer.result(self._timeout + 1).offset)
+            for place, answer in asked.items()
+        }
 
     def _error(self, what: str, error: KafkaException) -> Exception:
         self._admin.poll(0)  # hands over the complaints

@@ -50,8 +50,8 @@ class ShopOrders(Protocol):
         """What could not be read, in words; complete once the orders are through."""
 
 
-#: Column -> headings, as `values.name_of_column` writes them, the best first. Shopify's and WooCommerce's own
-#: exports, the common plugins', and what shops in other languages write.
+#: Column -> headings, as `values.name_of_column` writes them, the best first. The exports of
+#: shops' own admins, the common plugins', and what shops in other languages write.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": (
         *("id", "orderid", "iddepedido", "idpedido", "pedidoid", "bestellid", "bestellungsid"),

@@ -36,7 +36,7 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
         assert (found["account"], found["state"], found["next"]) == ("acme", "It runs.", [])
         unknown = httpx.get(page, params={"account": "coil"})
         assert (unknown.status_code, unknown.json()["accounts"]) == (404, ["acme", "bolt"])
-        assert "ask the others" in unknown.json()["hint"]
+        assert unknown.json()["error"] == "unknown_account"
         assert worker.stop() == 0
         assert " ERROR " not in worker.log()
 
