@@ -246,9 +246,9 @@ def test_an_event_that_translate_has_not_come_to_waits() -> None:
 
 
 def test_a_purchase_whose_receipt_is_gone_is_known_by_what_was_last_sent() -> None:
-    sent = waiting(pending=False, last_sent={"version": 5_000, "fingerprint": "f"})
+    sent = waiting(pending=False, versions=[], last_sent={"version": 5_000, "fingerprint": "f"})
     assert answer(life(event(SOLD), now={"a": sent})).startswith("Connectif was told: purchase 7")
-    gone = waiting(pending=False, last_sent={"version": 5_000, "fingerprint": "retracted"})
+    gone = waiting(pending=False, versions=[], last_sent={"version": 5_000, "fingerprint": "retracted"})
     assert answer(life(event(SOLD), now={"a": gone})).startswith("It is not in Connectif any more")
 
 
