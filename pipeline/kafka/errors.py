@@ -80,7 +80,7 @@ SILENT = frozenset(
         KafkaError._SSL,  # noqa: SLF001
     }
 )
-#: Codes of a partition whose leader changes or has just started: a moment later the same question is answered.
+#: Codes of a partition whose leader changes or has just started: asked a moment later, it answers.
 PASSING = frozenset(
     {
         KafkaError.LEADER_NOT_AVAILABLE,
