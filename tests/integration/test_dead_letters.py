@@ -263,6 +263,7 @@ def test_an_event_is_sent_again_once_a_setting_mends_it(kafka_settings: KafkaSet
         assert +worker.account() == {"rejected": 1}
 
 
+@pytest.mark.slow
 def test_200_000_letters_are_listed_and_sent_again_in_bounded_memory(kafka_settings: KafkaSettings) -> None:
     settings = kafka_settings({})
     room = {"queue.buffering.max.messages": 300_000, "linger.ms": 50}

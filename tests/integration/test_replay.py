@@ -201,6 +201,7 @@ def test_a_replay_goes_on_after_its_process_and_the_workers_were_killed(
         assert set(play.purchases().values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_detached_replay_is_limited_paused_resumed_and_cancelled_from_any_terminal(
     kafka_settings: KafkaSettings,
 ) -> None:

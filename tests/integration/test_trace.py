@@ -178,6 +178,7 @@ def test_explain_finds_the_worker_by_itself(play: Site) -> None:
     assert orjson.loads(done.stdout)["account"] == "woo", done.stderr
 
 
+@pytest.mark.slow
 def test_a_question_to_the_wrong_worker_is_answered_with_who_knows_and_trace_asks_the_right_one(
     kafka_settings: KafkaSettings,
 ) -> None:
