@@ -143,7 +143,7 @@ def test_processes_started_later_run_on_the_settings_it_started_with(
             wait_until(lambda name=name: len(up.pids(name)) == 2)  # type: ignore[misc]
             first, second = Path(f"{name}.settings").read_text().splitlines()
             assert first == second
-        assert '"calls_per_minute" = 77' in first
+        assert "calls_per_minute = 77" in first
         assert "hush" in first.rpartition("[")[0], "in the environment"
         assert "hush" not in (up.data / "up" / "settings.toml").read_text()
         assert first.endswith(", [])"), "overrides are applied once"
