@@ -176,6 +176,7 @@ def test_used_codes_are_exported(counter: Counter) -> None:
     assert "2 codes used, account acme" in output
 
 
+@pytest.mark.slow
 def test_codes_reach_their_sets_each_once_through_kill_9(kafka_settings: KafkaSettings) -> None:
     port = free_port()
     account = {

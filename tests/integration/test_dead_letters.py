@@ -175,6 +175,7 @@ def test_a_letter_sent_again_makes_nothing_older(kafka_settings: KafkaSettings) 
         assert dead.groups() == {}
 
 
+@pytest.mark.slow
 def test_letters_of_another_prefix_are_sent_again_under_this_one(
     kafka_settings: KafkaSettings, kafka: RunningKafka, tmp_path: Path
 ) -> None:

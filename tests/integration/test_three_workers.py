@@ -28,6 +28,7 @@ BROKER = {"account_partitions": 12, "session_timeout": 6}
 ORDERS, PEOPLE = 360, 40
 
 
+@pytest.mark.slow
 def test_three_workers_killed_in_turn_under_a_backfill_deliver_each_record_once(
     kafka_settings: KafkaSettings,
 ) -> None:

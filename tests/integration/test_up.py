@@ -191,6 +191,7 @@ def test_the_end_of_its_terminal_changes_nothing(kafka_settings: KafkaSettings) 
     argv = command(path, port)
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it may be ignored, as under nohup
         os.execv(argv[0], argv)  # noqa: S606 - the command under test
     up = Up(pid, f"http://127.0.0.1:{port}", kafka_settings.directory / "data")
     try:
