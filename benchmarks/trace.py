@@ -27,7 +27,7 @@ from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.settings import client_config
 from pipeline.trace.life import EntityKey
-from pipeline.trace.scan import Scan
+from pipeline.trace.scan import LifeScan
 
 OWN = 50
 BODY = Path(pipeline.__file__).parent / "bodies" / "shopify" / "constructed-webhook-orders_paid.json"
@@ -66,7 +66,7 @@ def main() -> None:
         events, records = [], []
         for _ in range(args.rounds):
             with RangeReader(client_config(settings)) as reader:
-                scan = Scan(settings, reader, Console(stderr=True), None)
+                scan = LifeScan(settings, reader, Console(stderr=True), None)
                 began = time.perf_counter()
                 lives = scan.lives([key])
                 events.append(time.perf_counter() - began)

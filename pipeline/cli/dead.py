@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption
-from pipeline.dead.selection import Wanted
+from pipeline.dead.selection import LetterFilter
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -62,7 +62,9 @@ def dead_list(  # noqa: PLR0917 - typer reads each parameter as an option
     reason: ReasonOption = "",
     since: SinceOption = None,
     until: UntilOption = None,
-    state: Annotated[Wanted, typer.Option("--state", help="What was done about them.")] = Wanted.OPEN,
+    state: Annotated[
+        LetterFilter, typer.Option("--state", help="What was done about them.")
+    ] = LetterFilter.OPEN,
     each: Annotated[bool, typer.Option("--each", help="Single letters, the newest first.")] = False,
     limit: Annotated[
         int | None,
@@ -106,14 +108,14 @@ def dead_show(
     What may be of a person is masked. Exit code 1 where there is no such letter.
     """
     from pipeline.dead import report  # noqa: PLC0415 - start fast
-    from pipeline.dead.resend import Target  # noqa: PLC0415
+    from pipeline.dead.resend import ResendTarget  # noqa: PLC0415
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
     [place] = _ids([letter])
     settings = config.load(config_path)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
         found, row = reader.letter_and_row(place)
-        target = Target.of(settings, other_prefix=from_prefix)
+        target = ResendTarget.of(settings, other_prefix=from_prefix)
         report.show(found, row, target, Console(), reveal=reveal, as_json=as_json)
 
 
@@ -128,8 +130,8 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     since: SinceOption = None,
     until: UntilOption = None,
     state: Annotated[
-        Wanted, typer.Option("--state", help="With --again; ids mean those letters, whatever was done.")
-    ] = Wanted.OPEN,
+        LetterFilter, typer.Option("--state", help="With --again; ids mean those letters, whatever was done.")
+    ] = LetterFilter.OPEN,
     every: Annotated[bool, typer.Option("--all", help="Every letter: no filter, no id.")] = False,
     again: Annotated[
         bool,
@@ -150,7 +152,7 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     place of what Connectif was told since. Exit code 1: nothing was sent, for nothing could be, or was to be.
     """
     from pipeline.dead.acting import Redrive  # noqa: PLC0415 - start fast
-    from pipeline.dead.resend import Target  # noqa: PLC0415
+    from pipeline.dead.resend import ResendTarget  # noqa: PLC0415
     from pipeline.dead.store import DeadLetterReader, whoever  # noqa: PLC0415
     from pipeline.kafka import topic_check  # noqa: PLC0415
 
@@ -160,8 +162,8 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     topic_check.verify(settings)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
         reader.read_states(required=True)
-        target = Target.of(settings, run_workflows=run_workflows, other_prefix=from_prefix)
-        wanted = Wanted.ALL if chosen.ids else state
+        target = ResendTarget.of(settings, run_workflows=run_workflows, other_prefix=from_prefix)
+        wanted = LetterFilter.ALL if chosen.ids else state
         action = Redrive(settings, reader, target, chosen, again=again, by=by or whoever(), wanted=wanted)
         _act(action, "sent again", reader.missing(chosen.ids), yes=yes, as_json=as_json)
 

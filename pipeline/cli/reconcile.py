@@ -98,7 +98,7 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
     named = {"id": id_column, "number": number_column, "date": date_column, "total": total_column}
     named["status"] = status_column
     exported = {"id": export_id_column, "date": export_date_column, "total": export_total_column}
-    wanted = run.Wanted(
+    wanted = run.ReconcileOptions(
         store,
         None if since is None else since.date(),
         None if until is None else until.date(),

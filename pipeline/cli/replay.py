@@ -129,19 +129,19 @@ def replay_show(run: RunArgument, as_json: JsonOption = False, config_path: Conf
 def replay_watch(run: RunArgument, as_json: JsonOption = False, config_path: ConfigOption = None) -> None:
     """Show how far a replay is until it is over. Exit code 1: it was cancelled, or nobody works on it."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
-    from pipeline.replay.run import Status  # noqa: PLC0415
+    from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
     found = operate.watch(config.load(config_path), run, Console(stderr=True), as_json=as_json)
-    raise typer.Exit(found.state.status is not Status.DONE)
+    raise typer.Exit(found.state.status is not RunStatus.DONE)
 
 
 @group.command("pause", epilog="Example: `pipeline replay pause 20260101-120000-ab12`")
 def replay_pause(run: RunArgument, config_path: ConfigOption = None) -> None:
     """Repeat nothing more until `resume`; the little that is under way is delivered."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
-    from pipeline.replay.run import Status  # noqa: PLC0415
+    from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
-    operate.control(config.load(config_path), run, wanted=Status.PAUSED)
+    operate.control(config.load(config_path), run, wanted=RunStatus.PAUSED)
 
 
 @group.command("resume", epilog="Example: `pipeline replay resume 20260101-120000-ab12 --detach`")
@@ -166,9 +166,9 @@ def replay_resume(
 def replay_cancel(run: RunArgument, config_path: ConfigOption = None) -> None:
     """End a replay; the little that is under way is delivered."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
-    from pipeline.replay.run import Status  # noqa: PLC0415
+    from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
-    operate.control(config.load(config_path), run, wanted=Status.CANCELLED)
+    operate.control(config.load(config_path), run, wanted=RunStatus.CANCELLED)
 
 
 @group.command("throttle", epilog="Example: `pipeline replay throttle 20260101-120000-ab12 60`")
@@ -212,10 +212,10 @@ def _go_on(
 
 def _finish(settings: config.Settings, run: str, console: Console, *, as_json: bool) -> None:
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
-    from pipeline.replay.run import Status  # noqa: PLC0415
+    from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
     found = operate.work(settings, run, console, as_json=as_json)
-    raise typer.Exit(found.state.status is not Status.DONE)
+    raise typer.Exit(found.state.status is not RunStatus.DONE)
 
 
 def _epoch_ms(moment: datetime | None) -> int | None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.config import AccountSettings, Settings
-from pipeline.coupons.codes import Checked, Finding, Given, check, read_file, read_message
+from pipeline.coupons.codes import Checked, CodeFinding, Given, check, read_file, read_message
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.events import Lane
 from pipeline.kafka import topic_check, topics
@@ -34,7 +34,7 @@ _SET_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CouponTarget:
     """Where codes go; `name` is the settings' where the set is kept filled."""
 
     account: str
@@ -42,7 +42,7 @@ class Target:
     name: str | None = None
 
 
-def target(settings: Settings, account: str, coupon_set: str) -> Target:
+def target(settings: Settings, account: str, coupon_set: str) -> CouponTarget:
     """The coupon set that a name of the settings, or an id of Connectif's, means.
 
     Raises:
@@ -50,7 +50,7 @@ def target(settings: Settings, account: str, coupon_set: str) -> Target:
     """
     sets = account_of(settings, account).coupons
     if coupon_set in sets:
-        return Target(account, sets[coupon_set].set_id, coupon_set)
+        return CouponTarget(account, sets[coupon_set].set_id, coupon_set)
     if not _SET_ID.fullmatch(coupon_set):
         known = ", ".join(sets) or "none"
         raise SettingsError(
@@ -59,7 +59,7 @@ def target(settings: Settings, account: str, coupon_set: str) -> Target:
             field="--set",
         )
     name = next((name for name, found in sets.items() if found.set_id == coupon_set), None)
-    return Target(account, coupon_set, name)
+    return CouponTarget(account, coupon_set, name)
 
 
 def account_of(settings: Settings, name: str) -> AccountSettings:
@@ -78,7 +78,13 @@ def account_of(settings: Settings, name: str) -> AccountSettings:
 
 
 def add_file(
-    settings: Settings, to: Target, file: Path | None, *, skip_bad: bool, as_json: bool, console: Console
+    settings: Settings,
+    to: CouponTarget,
+    file: Path | None,
+    *,
+    skip_bad: bool,
+    as_json: bool,
+    console: Console,
 ) -> int:
     """Add the codes of a file, or of standard input; returns the exit code.
 
@@ -96,7 +102,7 @@ def add_file(
 
 
 def add_topic(
-    settings: Settings, to: Target, topic: str, *, skip_bad: bool, as_json: bool, console: Console
+    settings: Settings, to: CouponTarget, topic: str, *, skip_bad: bool, as_json: bool, console: Console
 ) -> int:
     """Add the codes that came to a topic since the last time; returns the exit code.
 
@@ -107,7 +113,7 @@ def add_topic(
     with RangeReader(client_config(settings), group=group) as reader, _progress(console) as progress:
         ranges = reader.ranges(topic, start=reader.committed(reader.offsets.partitions(topic)))
         task = progress.add_task(f"reading {topic}", total=sum(map(len, ranges)))
-        bad: list[Finding] = []
+        bad: list[CodeFinding] = []
         batches = reader.read(ranges, progress=lambda done, _: progress.update(task, completed=done))
         checked = check(list(_given(batches, bad)), bad)
         if _may_go(checked, skip_bad=skip_bad):
@@ -117,12 +123,12 @@ def add_topic(
     return _report(to, checked, console, skip_bad=skip_bad, as_json=as_json)
 
 
-def _given(batches: Iterable[MessageBatch], bad: list[Finding]) -> Iterator[Given]:
+def _given(batches: Iterable[MessageBatch], bad: list[CodeFinding]) -> Iterator[Given]:
     for message in (message for batch in batches for message in batch.messages()):
         place = f"partition {message.partition}, offset {message.offset}"
         text = read_message(message.value or b"")
         if text is None:
-            bad.append(Finding(place, "is neither text nor a JSON object with a text as `code`"))
+            bad.append(CodeFinding(place, "is neither text nor a JSON object with a text as `code`"))
         else:
             yield Given(place, text)
 
@@ -131,7 +137,7 @@ def _may_go(checked: Checked, *, skip_bad: bool) -> bool:
     return skip_bad or not checked.bad
 
 
-def _send(settings: Settings, to: Target, codes: tuple[str, ...], console: Console) -> None:
+def _send(settings: Settings, to: CouponTarget, codes: tuple[str, ...], console: Console) -> None:
     """Send every code, and return once Kafka has confirmed all."""
     topic_check.verify(settings)
     producer = Producer(client_config(settings), max_message_bytes=settings.kafka.max_message_bytes)
@@ -155,7 +161,7 @@ def _send(settings: Settings, to: Target, codes: tuple[str, ...], console: Conso
             raise
 
 
-def records(to: Target, codes: Iterable[str], now_ms: int) -> Iterator[CouponRecord]:
+def records(to: CouponTarget, codes: Iterable[str], now_ms: int) -> Iterator[CouponRecord]:
     """The codes as deliver takes them. Beside live orders they can wait."""
     for number, code in enumerate(codes):
         yield CouponRecord(
@@ -184,7 +190,7 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _report(to: Target, checked: Checked, console: Console, *, skip_bad: bool, as_json: bool) -> int:
+def _report(to: CouponTarget, checked: Checked, console: Console, *, skip_bad: bool, as_json: bool) -> int:
     sent = len(checked.codes) if _may_go(checked, skip_bad=skip_bad) else 0
     if as_json:
         tree = {
@@ -208,7 +214,7 @@ def _report(to: Target, checked: Checked, console: Console, *, skip_bad: bool, a
     return 1 if checked.bad else 0
 
 
-def _show(what: str, findings: tuple[Finding, ...], console: Console, colour: str) -> None:
+def _show(what: str, findings: tuple[CodeFinding, ...], console: Console, colour: str) -> None:
     for place, why in findings[:SHOWN]:
         console.print(f"{what}: {place}: {why}", style=colour, markup=False, highlight=False, soft_wrap=True)
     if len(findings) > SHOWN:

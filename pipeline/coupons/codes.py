@@ -1,6 +1,6 @@
 """Coupon codes as people hand them over: one a line, or a CSV file with a column `code`. Pure.
 
-Nothing is dropped in silence: what is not sent is a `Finding`, with its position.
+Nothing is dropped in silence: what is not sent is a `CodeFinding`, with its position.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Given(NamedTuple):
     text: str
 
 
-class Finding(NamedTuple):
+class CodeFinding(NamedTuple):
     """A code that is not sent as it was given, and why. Its text is not repeated: a code is worth money."""
 
     place: str
@@ -44,25 +44,25 @@ class Checked:
     """
 
     codes: tuple[str, ...]
-    left_out: tuple[Finding, ...] = ()
-    bad: tuple[Finding, ...] = ()
+    left_out: tuple[CodeFinding, ...] = ()
+    bad: tuple[CodeFinding, ...] = ()
 
 
-def check(given: Iterable[Given], bad: Iterable[Finding] = ()) -> Checked:
+def check(given: Iterable[Given], bad: Iterable[CodeFinding] = ()) -> Checked:
     """Sort what can be sent from what cannot; `bad` was found before."""
     places: dict[str, str] = {}
-    left_out: list[Finding] = []
+    left_out: list[CodeFinding] = []
     found = list(bad)
     for place, text in given:
         code = text.strip()
         if not code:
-            left_out.append(Finding(place, "empty"))
+            left_out.append(CodeFinding(place, "empty"))
         elif len(code) > MAX_CODE:
-            found.append(Finding(place, f"longer than {MAX_CODE} characters"))
+            found.append(CodeFinding(place, f"longer than {MAX_CODE} characters"))
         elif not code.isprintable():
-            found.append(Finding(place, "contains control characters"))
+            found.append(CodeFinding(place, "contains control characters"))
         elif code in places:
-            left_out.append(Finding(place, f"the same as {places[code]}"))
+            left_out.append(CodeFinding(place, f"the same as {places[code]}"))
         else:
             places[code] = place
     return Checked(tuple(places), tuple(left_out), tuple(found))
@@ -74,13 +74,13 @@ def read_file(data: bytes) -> Checked:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return Checked((), bad=(Finding(f"line {line}", "is not UTF-8 text"),))
+        return Checked((), bad=(CodeFinding(f"line {line}", "is not UTF-8 text"),))
     delimiter = _delimiter(text)
     if delimiter is not None:
         return check(*_from_csv(text, delimiter))
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     bad = [
-        Finding(f"line {number}", "has several columns, and the first line names no column `code`")
+        CodeFinding(f"line {number}", "has several columns, and the first line names no column `code`")
         for number, line in enumerate(lines, 1)
         if _has_columns(line)
     ]
@@ -119,19 +119,19 @@ def _has_columns(line: str) -> bool:
     return any(delimiter in line.strip() for delimiter in _DELIMITERS)
 
 
-def _from_csv(text: str, delimiter: str) -> tuple[list[Given], list[Finding]]:
+def _from_csv(text: str, delimiter: str) -> tuple[list[Given], list[CodeFinding]]:
     place = _names(text.partition("\n")[0].removesuffix("\r"), delimiter).index(HEADER)
     given: list[Given] = []
-    bad: list[Finding] = []
+    bad: list[CodeFinding] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     next(reader)
     try:
         for row in reader:
             line = f"line {reader.line_num}"
             if row and len(row) <= place:
-                bad.append(Finding(line, "has no column `code`"))
+                bad.append(CodeFinding(line, "has no column `code`"))
             else:
                 given.append(Given(line, row[place] if row else ""))
     except csv.Error as error:
-        bad.append(Finding(f"line {reader.line_num}", str(error)))
+        bad.append(CodeFinding(f"line {reader.line_num}", str(error)))
     return given, bad

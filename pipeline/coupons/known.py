@@ -7,14 +7,14 @@ import asyncio
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.coupons.add import Target
+from pipeline.coupons.add import CouponTarget
 from pipeline.errors import PipelineError
 
 #: Seconds the answer may take: a person waits for the command.
 TIMEOUT = 10.0
 
 
-def doubt(settings: Settings, to: Target) -> str:
+def doubt(settings: Settings, to: CouponTarget) -> str:
     """Why it is not known whether the set is there; empty where it is.
 
     Raises:
@@ -38,6 +38,6 @@ def doubt(settings: Settings, to: Target) -> str:
     )
 
 
-async def _ask(settings: Settings, to: Target) -> Answer:
+async def _ask(settings: Settings, to: CouponTarget) -> Answer:
     async with ConnectifClient(to.account, settings.accounts[to.account], timeout=TIMEOUT) as client:
         return await client.get_coupon_set(to.set_id)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Settings
-from pipeline.dead.letter import Letter, Origin
-from pipeline.dead.resend import DROPPED, Refusal, Sending, Target, held_back, sending
-from pipeline.dead.selection import Selection, Wanted
+from pipeline.dead.letter import Letter, LetterOrigin
+from pipeline.dead.resend import DROPPED, Refusal, ResendTarget, Sending, held_back, sending
+from pipeline.dead.selection import LetterFilter, Selection
 from pipeline.dead.state import DeadLetterState, LetterState, dropped, redriven
 from pipeline.dead.store import DeadLetterReader, Found
 from pipeline.errors import BrokerError
@@ -29,7 +29,7 @@ EXAMPLES = 5
 
 
 @dataclass(slots=True)
-class Tally:
+class ActionCounts:
     """What would be done, or was.
 
     Attributes:
@@ -86,16 +86,16 @@ class Redrive:
 
     settings: Settings
     reader: DeadLetterReader
-    target: Target
+    target: ResendTarget
     selection: Selection
     again: bool
     by: str
-    wanted: Wanted = Wanted.OPEN
+    wanted: LetterFilter = LetterFilter.OPEN
     wall: Callable[[], float] = time.time
 
-    def count(self) -> Tally:
+    def count(self) -> ActionCounts:
         """What would be sent."""
-        tally = Tally()
+        tally = ActionCounts()
         for found in self.reader.letters(self.selection, "counting"):
             decided = self._decide(found)
             if isinstance(decided, Refusal):
@@ -104,13 +104,13 @@ class Redrive:
                 tally.going[decided.topic] += 1
         return tally
 
-    def run(self) -> Tally:
+    def run(self) -> ActionCounts:
         """Send them. What is sent is known for certain, and then written down, some hundred at a time.
 
         Raises:
             BrokerError: Kafka does not take a message; what was written down is sent, and the rest is not.
         """
-        tally, writer = Tally(), _Writer(self.settings)
+        tally, writer = ActionCounts(), _Writer(self.settings)
         for batch in _batches(self.reader.letters(self.selection, "sending again")):
             sent: list[tuple[Found, Sending]] = []
             for found in batch:
@@ -122,7 +122,7 @@ class Redrive:
                     tally.going[decided.topic] += 1
             places = writer.send([sending for _, sending in sent])
             rows = [
-                self._row(found, Origin(decided.topic, *place))
+                self._row(found, LetterOrigin(decided.topic, *place))
                 for (found, decided), place in zip(sent, places, strict=True)
             ]
             writer.write(self.reader.settings, [self._named(found, row) for found, row in rows])
@@ -131,7 +131,7 @@ class Redrive:
                 writer.write(self.settings, here)
         return tally
 
-    def _row(self, found: Found, place: Origin) -> tuple[Found, DeadLetterState]:
+    def _row(self, found: Found, place: LetterOrigin) -> tuple[Found, DeadLetterState]:
         row = redriven(found.letter, found.status, place, at_ms=int(self.wall() * 1_000), by=self.by)
         return found, row
 
@@ -163,20 +163,20 @@ class Drop:
     by: str
     wall: Callable[[], float] = time.time
 
-    def count(self) -> Tally:
+    def count(self) -> ActionCounts:
         """What would be dropped."""
-        tally = Tally()
+        tally = ActionCounts()
         for found in self.reader.letters(self.selection, "counting"):
             self._is_left(tally, found)
         return tally
 
-    def run(self) -> Tally:
+    def run(self) -> ActionCounts:
         """Drop them.
 
         Raises:
             BrokerError: Kafka does not take a message.
         """
-        tally, writer = Tally(), _Writer(self.settings)
+        tally, writer = ActionCounts(), _Writer(self.settings)
         for batch in _batches(self.reader.letters(self.selection, "dropping")):
             at_ms = int(self.wall() * 1_000)
             rows = [
@@ -192,7 +192,7 @@ class Drop:
         return tally
 
     @staticmethod
-    def _is_left(tally: Tally, found: Found) -> bool:
+    def _is_left(tally: ActionCounts, found: Found) -> bool:
         """Count it; whether it stays as it is."""
         if found.status.state is LetterState.DROPPED:
             tally.leave(found.letter, Refusal(DROPPED.why, "it was dropped before"))

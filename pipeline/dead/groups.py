@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pipeline.dead.letter import Letter
-from pipeline.dead.state import LetterState, Status
+from pipeline.dead.state import LetterState, LetterStatus
 
 #: Letters of strangers may say anything: what comes after so many groups is counted as one.
 MOST_GROUPS = 10_000
@@ -29,7 +29,7 @@ _REST = GroupKey(OTHERS, OTHERS, OTHERS, OTHERS, OTHERS, OTHERS)
 
 
 @dataclass(slots=True)
-class Group:
+class LetterGroup:
     """Some letters: how many, how many of them came back, when the first and the last arrived."""
 
     key: GroupKey
@@ -49,14 +49,14 @@ class Group:
         }
 
 
-class Groups:
+class LetterGroups:
     """Counts letters as they are read."""
 
     def __init__(self) -> None:
-        self._groups: dict[GroupKey, Group] = {}
+        self._groups: dict[GroupKey, LetterGroup] = {}
         self.states: Counter[LetterState] = Counter()
 
-    def add(self, letter: Letter, status: Status) -> None:
+    def add(self, letter: Letter, status: LetterStatus) -> None:
         """Count one."""
         key = GroupKey(
             letter.account, letter.store, letter.stage, letter.kind, letter.reason, status.state.value
@@ -65,13 +65,13 @@ class Groups:
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 key = _REST
-            group = self._groups.setdefault(key, Group(key, oldest_ms=letter.at_ms))
+            group = self._groups.setdefault(key, LetterGroup(key, oldest_ms=letter.at_ms))
         group.count += 1
         group.came_back += status.came_back > 0
         group.oldest_ms = min(group.oldest_ms, letter.at_ms)
         group.newest_ms = max(group.newest_ms, letter.at_ms)
         self.states[status.state] += 1
 
-    def rows(self) -> list[Group]:
+    def rows(self) -> list[LetterGroup]:
         """All groups, the largest first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.key))

@@ -53,7 +53,7 @@ class LetterId(NamedTuple):
         return cls(int(found[1]), int(found[2]))
 
 
-class Origin(NamedTuple):
+class LetterOrigin(NamedTuple):
     """Where the message came from; `topic` is without the prefix."""
 
     topic: str
@@ -83,7 +83,7 @@ class Letter:
     reason: str
     field: str
     detail: str
-    origin: Origin
+    origin: LetterOrigin
     redriven_from: str
 
 
@@ -107,7 +107,7 @@ def read(place: LetterId, at_ms: int, headers: Headers) -> Letter:
         reason=_text(said.get("dead-reason")) or UNKNOWN,
         field=_text(said.get("dead-field")),
         detail=_text(said.get("dead-detail")),
-        origin=Origin(topic, _number(said.get("dead-partition")), _number(said.get("dead-offset"))),
+        origin=LetterOrigin(topic, _number(said.get("dead-partition")), _number(said.get("dead-offset"))),
         redriven_from=_redriven_from(said),
     )
 

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.dead import masking
-from pipeline.dead.acting import Tally
-from pipeline.dead.groups import Groups
+from pipeline.dead.acting import ActionCounts
+from pipeline.dead.groups import LetterGroups
 from pipeline.dead.reasons import explained
-from pipeline.dead.resend import Refusal, Target, held_back, sending
-from pipeline.dead.selection import Wanted, is_wanted
-from pipeline.dead.state import DeadLetterState, LetterState, Status
+from pipeline.dead.resend import Refusal, ResendTarget, held_back, sending
+from pipeline.dead.selection import LetterFilter, is_wanted
+from pipeline.dead.state import DeadLetterState, LetterState, LetterStatus
 from pipeline.dead.store import DeadLetterReader, Found
 from pipeline.text import moment
 
@@ -25,9 +25,9 @@ from pipeline.text import moment
 MOST_SHOWN = 20_000
 
 
-def groups(found: Iterable[Found], wanted: Wanted, console: Console, *, as_json: bool) -> None:
+def groups(found: Iterable[Found], wanted: LetterFilter, console: Console, *, as_json: bool) -> None:
     """Letters by what they have in common."""
-    counted = Groups()
+    counted = LetterGroups()
     others = 0
     for one in found:
         if is_wanted(wanted, one.status):
@@ -39,12 +39,12 @@ def groups(found: Iterable[Found], wanted: Wanted, console: Console, *, as_json:
         tree = {"count": counted.states.total(), "others": others, "groups": [row.tree() for row in rows]}
         print(json.dumps(tree))  # noqa: T201 - its output
         return
-    named = "dead letters" if wanted is Wanted.ALL else f"{wanted} dead letters"
+    named = "dead letters" if wanted is LetterFilter.ALL else f"{wanted} dead letters"
     beside = f"; {others:,} others of the same kind are not {wanted} (--state all)" if others else ""
     table = Table(title=f"{counted.states.total():,} {named}{beside}", title_justify="left")
     for name in ("account", "store", "stage", "kind", "reason"):
         table.add_column(name, overflow="fold")
-    if wanted is Wanted.ALL:
+    if wanted is LetterFilter.ALL:
         table.add_column("state")
     for name in ("count", "came back"):
         table.add_column(name, justify="right")
@@ -53,14 +53,16 @@ def groups(found: Iterable[Found], wanted: Wanted, console: Console, *, as_json:
     for row in rows:
         key = row.key
         cells = [key.account, key.store, key.stage, key.kind, key.reason]
-        cells += [key.state] if wanted is Wanted.ALL else []
+        cells += [key.state] if wanted is LetterFilter.ALL else []
         cells += [f"{row.count:,}", f"{row.came_back:,}" if row.came_back else ""]
         cells += [moment(row.oldest_ms / 1_000), moment(row.newest_ms / 1_000)]
         table.add_row(*map(escape, cells))
     console.print(table)
 
 
-def each(found: Iterable[Found], wanted: Wanted, console: Console, *, limit: int, as_json: bool) -> None:
+def each(
+    found: Iterable[Found], wanted: LetterFilter, console: Console, *, limit: int, as_json: bool
+) -> None:
     """Single letters: the newest `limit` as a table; as JSON each as one line, as they are read."""
     chosen = (one for one in found if is_wanted(wanted, one.status))
     if as_json:
@@ -93,7 +95,7 @@ def each(found: Iterable[Found], wanted: Wanted, console: Console, *, limit: int
 def show(
     found: Found,
     row: DeadLetterState | None,
-    target: Target,
+    target: ResendTarget,
     console: Console,
     *,
     reveal: bool,
@@ -162,7 +164,7 @@ def show(
         _say(console, "What may be of a person is masked (***); --reveal shows it.")
 
 
-def counted(tally: Tally, verb: str, console: Console) -> None:
+def counted(tally: ActionCounts, verb: str, console: Console) -> None:
     """What is done or would be, and what stays as it is."""
     to = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(tally.going.items()))
     _say(console, f"{tally.count:,} {verb}" + (f": {to}" if to and verb != "dropped" else ""))
@@ -201,7 +203,7 @@ def _tree(found: Found) -> dict[str, Any]:
     }
 
 
-def _standing(status: Status) -> str:
+def _standing(status: LetterStatus) -> str:
     if status.state is LetterState.OPEN and status.came_back:
         return f"came back x{status.came_back}"
     return status.state.value

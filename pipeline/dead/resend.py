@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from pipeline.config import Settings
 from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
-from pipeline.dead.selection import Wanted, is_wanted
-from pipeline.dead.state import LetterState, Status
+from pipeline.dead.selection import LetterFilter, is_wanted
+from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
 from pipeline.events import Kind, Lane
 from pipeline.kafka import topics
@@ -56,7 +56,7 @@ CAME_BACK = Refusal(
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ResendTarget:
     """Where letters are sent again to.
 
     Attributes:
@@ -76,7 +76,7 @@ class Target:
     @classmethod
     def of(
         cls, settings: Settings, *, run_workflows: bool = False, other_prefix: str | None = None
-    ) -> Target:
+    ) -> ResendTarget:
         """As the settings say."""
         kafka, accounts = settings.kafka, frozenset(settings.accounts)
         return cls(accounts, kafka.account_partitions, kafka.max_message_bytes, run_workflows, other_prefix)
@@ -86,7 +86,9 @@ class Target:
         return str(letter) if self.other_prefix is None else f"{self.other_prefix}~{letter}"
 
 
-def held_back(status: Status, *, again: bool, wanted: Wanted = Wanted.OPEN) -> Refusal | None:
+def held_back(
+    status: LetterStatus, *, again: bool, wanted: LetterFilter = LetterFilter.OPEN
+) -> Refusal | None:
     """Why a letter that could be sent is not, for what was done about it before.
 
     Args:
@@ -104,7 +106,7 @@ def held_back(status: Status, *, again: bool, wanted: Wanted = Wanted.OPEN) -> R
 
 
 def sending(
-    target: Target, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
     """What is sent again for a letter, or why nothing can be."""
     if letter.stage == "deliver":
@@ -114,7 +116,7 @@ def sending(
     return UNKNOWN_STAGE
 
 
-def _record(target: Target, letter: Letter, value: bytes | None) -> Sending | Refusal:
+def _record(target: ResendTarget, letter: Letter, value: bytes | None) -> Sending | Refusal:
     """A record as it would have been sent, in the retry lane; deliver merges it with what is newer."""
     if letter.kind == "receipt":
         return RECEIPT
@@ -142,7 +144,7 @@ def _record(target: Target, letter: Letter, value: bytes | None) -> Sending | Re
 
 
 def _event(
-    target: Target, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
     """An event byte for byte, judged by today's code and settings."""
     if key is None and value is None:
@@ -155,7 +157,7 @@ def _event(
     return Sending(topics.REPLAY, mark.partition, key, value, list(replay_headers(headers, mark)))
 
 
-def _mark(target: Target, letter: Letter, headers: Headers) -> ReplayMark | None:
+def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:
     """Which event is replayed, as a run of its own; what was replayed before says where it lies."""
     run = RUN_PREFIX + target.name(letter.id)
     topic, partition, offset = letter.origin
@@ -170,7 +172,7 @@ def _mark(target: Target, letter: Letter, headers: Headers) -> ReplayMark | None
 
 
 def _kept_anew(
-    target: Target, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
     """As if this pipeline's gateway had kept it: its place under the other prefix says nothing here."""
     topic = _TOPICS.get(letter.kind)

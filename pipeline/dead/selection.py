@@ -6,10 +6,10 @@ import enum
 from dataclasses import dataclass
 
 from pipeline.dead.letter import Letter, LetterId
-from pipeline.dead.state import LetterState, Status
+from pipeline.dead.state import LetterState, LetterStatus
 
 
-class Wanted(enum.StrEnum):
+class LetterFilter(enum.StrEnum):
     """Letters by what was done about them."""
 
     OPEN = "open"
@@ -56,6 +56,6 @@ class Selection:
         )
 
 
-def is_wanted(wanted: Wanted, status: Status) -> bool:
+def is_wanted(wanted: LetterFilter, status: LetterStatus) -> bool:
     """Whether a letter's state is the one asked for."""
-    return wanted is Wanted.ALL or LetterState(wanted.value) is status.state
+    return wanted is LetterFilter.ALL or LetterState(wanted.value) is status.state

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import Field, ValidationError
 
-from pipeline.dead.letter import Letter, LetterId, Origin
+from pipeline.dead.letter import Letter, LetterId, LetterOrigin
 from pipeline.records import Frozen, Int, Source
 
 #: Between the prefix and the id, in the name of a letter under another prefix.
@@ -48,7 +48,7 @@ class DeadLetterState(Frozen):
     )
 
 
-class Status(NamedTuple):
+class LetterStatus(NamedTuple):
     """How a letter stands.
 
     Attributes:
@@ -116,15 +116,15 @@ class LetterStates:
             self._done[place.partition][at] = _STATES.index(row.state)
             self._times[place.partition][at] = row.times
 
-    def status(self, letter: Letter) -> Status:
+    def status(self, letter: Letter) -> LetterStatus:
         """How a letter stands."""
         at = self._index(letter.id)
         sent = self._origin_of(letter)
         came_back = sent.times if sent is not None and sent.reason == letter.reason else 0
         if at is None:
-            return Status(LetterState.OPEN, came_back, 0)
+            return LetterStatus(LetterState.OPEN, came_back, 0)
         partition = letter.id.partition
-        return Status(_STATES[self._done[partition][at]], came_back, self._times[partition][at])
+        return LetterStatus(_STATES[self._done[partition][at]], came_back, self._times[partition][at])
 
     def _origin_of(self, letter: Letter) -> _Sent | None:
         """What was sent again and came to this letter."""
@@ -140,7 +140,9 @@ class LetterStates:
         return place.offset - first
 
 
-def redriven(letter: Letter, status: Status, sent: Origin, *, at_ms: int, by: str) -> DeadLetterState:
+def redriven(
+    letter: Letter, status: LetterStatus, sent: LetterOrigin, *, at_ms: int, by: str
+) -> DeadLetterState:
     """The row of a letter that was sent again."""
     return DeadLetterState(
         state=LetterState.REDRIVEN,
@@ -152,7 +154,7 @@ def redriven(letter: Letter, status: Status, sent: Origin, *, at_ms: int, by: st
     )
 
 
-def dropped(letter: Letter, status: Status, *, at_ms: int, by: str, why: str) -> DeadLetterState:
+def dropped(letter: Letter, status: LetterStatus, *, at_ms: int, by: str, why: str) -> DeadLetterState:
     """The row of a letter that nobody will look at again."""
     return DeadLetterState(
         state=LetterState.DROPPED, at_ms=at_ms, by=by, why=why, reason=letter.reason, times=status.times

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from pipeline.config import Settings
 from pipeline.dead.letter import Letter, LetterId, read
 from pipeline.dead.selection import Selection
-from pipeline.dead.state import DeadLetterState, LetterStates, Status
+from pipeline.dead.state import DeadLetterState, LetterStates, LetterStatus
 from pipeline.errors import PipelineError
 from pipeline.kafka import topics
 from pipeline.kafka.errors import TopicMissing
@@ -33,7 +33,7 @@ class Found:
 
     letter: Letter
     message: LibrdkafkaMessage
-    status: Status
+    status: LetterStatus
 
 
 class DeadLetterReader:

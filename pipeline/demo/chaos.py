@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from random import Random
 
-from pipeline.local.supervisor import ProcessPhase, Status
+from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 
 VICTIMS = ("gateway", "translate", "deliver", "kafka")
 #: Seconds between two kills, at least and at most: some hit a process that is just coming back.
@@ -27,7 +27,7 @@ class Chaos:
 
     def __init__(
         self,
-        statuses: Callable[[], Sequence[Status]],
+        statuses: Callable[[], Sequence[ProcessStatus]],
         rng: Random,
         kill: Callable[[int, int], None] = os.kill,
     ) -> None:

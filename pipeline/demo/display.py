@@ -15,7 +15,7 @@ from pipeline.demo.eta import Eta, in_words
 from pipeline.demo.result import RunResult
 from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
-from pipeline.local.supervisor import ProcessPhase, Status
+from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 
 _COLOURS = {
     ProcessPhase.READY: "green",
@@ -42,7 +42,7 @@ class DemoProgress:
     posted: int = 0
     kept: int = 0
     account: PipelineTotals = field(default_factory=PipelineTotals)
-    statuses: Sequence[Status] = ()
+    statuses: Sequence[ProcessStatus] = ()
     posting: Eta = field(default_factory=Eta)
     settling: Eta = field(default_factory=Eta)
     killed: int = 0

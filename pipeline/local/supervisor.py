@@ -77,7 +77,7 @@ class ProcessPhase(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ProcessStatus:
     """A process as a display shows it; `detail` is why it is not ready."""
 
     name: str
@@ -125,11 +125,11 @@ class Supervisor:
         await self.stop()
 
     @property
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> list[ProcessStatus]:
         """How each process is, in the order of starting."""
         return [keeper.status for keeper in self._keepers]
 
-    def status(self, name: str) -> Status:
+    def status(self, name: str) -> ProcessStatus:
         """How one process is."""
         return next(status for status in self.statuses if status.name == name)
 
@@ -187,7 +187,7 @@ class _ProcessSupervisor:
     """Keeps one command running."""
 
     def __init__(self, command: Command, logs: Path, pace: Pace, client: httpx.AsyncClient) -> None:
-        self.status = Status(command.name, ProcessPhase.STOPPED, command.url)
+        self.status = ProcessStatus(command.name, ProcessPhase.STOPPED, command.url)
         self._client = client
         self._command = command
         self._log = LogFile(logs / f"{command.name}.log")

@@ -19,7 +19,7 @@ from rich.table import Table
 from pipeline import config, logs, private, process
 from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_accounts, shared_secrets
-from pipeline.local.supervisor import ProcessPhase, Status
+from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring
 
@@ -162,12 +162,12 @@ async def _display(wiring: Wiring, voice: Voice) -> None:
             voice.attempt(live.stop)
 
 
-def _show(live: Live, statuses: list[Status]) -> None:
+def _show(live: Live, statuses: list[ProcessStatus]) -> None:
     live.start()
     live.update(table(statuses), refresh=True)
 
 
-def _note(status: Status, said: dict[str, ProcessPhase]) -> None:
+def _note(status: ProcessStatus, said: dict[str, ProcessPhase]) -> None:
     if said.get(status.name, ProcessPhase.STOPPED) is status.phase:
         return
     said[status.name] = status.phase
@@ -175,7 +175,7 @@ def _note(status: Status, said: dict[str, ProcessPhase]) -> None:
     log.info("%s", line, extra={"event": "child.phase", "child": status.name, "phase": str(status.phase)})
 
 
-def table(statuses: list[Status]) -> Table:
+def table(statuses: list[ProcessStatus]) -> Table:
     """How each process is."""
     made = Table(box=None, header_style="dim")
     for heading in ("process", "state", "address", "pid", "restarts"):

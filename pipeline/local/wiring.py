@@ -21,7 +21,7 @@ from pipeline.kafka.address import bootstrap
 from pipeline.local import snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
-from pipeline.local.supervisor import Command, Pace, ProcessPhase, Status, Supervisor
+from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
 from pipeline.observe import bound_socket
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Wiring:
         await self.stop()
 
     @property
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> list[ProcessStatus]:
         """How each process is, the broker first, for a display."""
         statuses = self._supervisor.statuses
         if self.kafka is None:
@@ -101,11 +101,11 @@ class Wiring:
         pid = next(iter(self.kafka.pids.values()), None)
         address = self.kafka.bootstrap
         return [
-            Status("kafka", self._kafka_phase, address, pid, self._kafka_restarts, self._kafka_detail),
+            ProcessStatus("kafka", self._kafka_phase, address, pid, self._kafka_restarts, self._kafka_detail),
             *statuses,
         ]
 
-    def status(self, name: str) -> Status:
+    def status(self, name: str) -> ProcessStatus:
         """How one process is."""
         return next(status for status in self.statuses if status.name == name)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.repair import Repair
-from pipeline.reconcile.rules import Category, Stage, Verdict
+from pipeline.reconcile.rules import Category, OrderStage, OrderVerdict
 from pipeline.reconcile.words import in_words
 
 #: What is worth a person's look, the worst first; the others are only counted.
@@ -129,5 +129,5 @@ def findings(
         question = """SELECT pid, number, day, category, stage, reason, detail, shop_total, connectif_total,
             status FROM findings WHERE category = ? ORDER BY day, pid LIMIT ?"""
         for row in database.rows(question, (category.value, -1 if most is None else most)):
-            verdict = Verdict(Category(row[3]), Stage(row[4]), row[5], row[6])
+            verdict = OrderVerdict(Category(row[3]), OrderStage(row[4]), row[5], row[6])
             yield Finding._make((*row, *in_words(verdict)))

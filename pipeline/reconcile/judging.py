@@ -14,7 +14,7 @@ from pipeline.reconcile.rules import (
     Evidence,
     Held,
     Meaning,
-    Verdict,
+    OrderVerdict,
     is_to_be_looked_at,
     is_to_be_verified,
     judge,
@@ -47,13 +47,13 @@ _UNLISTED = f"""SELECT o.pid, '', NULL, NULL, NULL, '', o.entity, 0, o.received,
 
 
 @dataclass(slots=True)
-class Frame:
+class RunContext:
     """What holds for all orders of a run.
 
     Attributes:
         store: its name.
         zone: of the days.
-        translated: as `Scan` found it.
+        translated: as `TopicsScan` found it.
         log_begins_ms: likewise.
         sold_statuses: of the store.
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
@@ -90,13 +90,13 @@ class Known:
     place: tuple[int, int] | None
 
 
-def known_orders(database: Database, frame: Frame) -> Iterator[Known]:
+def known_orders(database: Database, frame: RunContext) -> Iterator[Known]:
     """The orders of the shop's list."""
     for row in database.rows(_LISTED):
         yield _known(row, frame)
 
 
-def only_in_connectif(database: Database, frame: Frame) -> Iterator[Known]:
+def only_in_connectif(database: Database, frame: RunContext) -> Iterator[Known]:
     """What Connectif has of this store in the time asked for, and the shop's list has not."""
     for row in database.rows(_UNLISTED, {"store": frame.store}):
         known = _known(row, frame)
@@ -104,7 +104,7 @@ def only_in_connectif(database: Database, frame: Frame) -> Iterator[Known]:
             yield known
 
 
-def write_findings(database: Database, frame: Frame, *, complete: bool) -> None:
+def write_findings(database: Database, frame: RunContext, *, complete: bool) -> None:
     """Judge every order; findings of before are replaced.
 
     Args:
@@ -120,7 +120,7 @@ def write_findings(database: Database, frame: Frame, *, complete: bool) -> None:
             database.put("findings", batch)
 
 
-def places_to_look_at(database: Database, frame: Frame) -> Iterator[tuple[int, int]]:
+def places_to_look_at(database: Database, frame: RunContext) -> Iterator[tuple[int, int]]:
     """Partition and offset of the events that tell what nothing else tells."""
     # The rule decides; the question leaves out the many that have a receipt.
     for row in database.rows(f"{_LISTED} AND e.entity IS NOT NULL AND COALESCE(c.held, '') = ''"):
@@ -129,10 +129,10 @@ def places_to_look_at(database: Database, frame: Frame) -> Iterator[tuple[int, i
             yield known.place
 
 
-def _rows(orders: Iterator[Known], frame: Frame) -> Iterator[tuple[Any, ...]]:
+def _rows(orders: Iterator[Known], frame: RunContext) -> Iterator[tuple[Any, ...]]:
     for known in orders:
         evidence = known.evidence
-        verdict: Verdict = judge(evidence, frame.sold_statuses)
+        verdict: OrderVerdict = judge(evidence, frame.sold_statuses)
         yield (
             known.pid,
             known.number,
@@ -154,7 +154,7 @@ def day_of(at_ms: int | None, zone: ZoneInfo) -> str:
     return "" if at_ms is None else datetime.fromtimestamp(at_ms / 1_000, zone).date().isoformat()
 
 
-def _known(row: tuple[Any, ...], frame: Frame) -> Known:
+def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
     pid, number, at_ms, total, refunded, status, entity, in_shop, received, *rest = row
     count, first_ms, part, offset, *rest = rest
     letter_part, letter_offset, letter, letter_detail, *rest = rest
@@ -195,7 +195,7 @@ def _known(row: tuple[Any, ...], frame: Frame) -> Known:
     return Known(pid, number, entity, at_ms, status, evidence, place)
 
 
-def _absent_from_export(at_ms: int | None, frame: Frame) -> bool | None:
+def _absent_from_export(at_ms: int | None, frame: RunContext) -> bool | None:
     """False where the export speaks of an order's time and does not have it."""
     if at_ms is None or frame.export_from_ms is None or frame.export_to_ms is None:
         return None

@@ -23,14 +23,14 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import REPLAY, full_name
 from pipeline.reconcile import meanings
 from pipeline.reconcile.database import Database
-from pipeline.reconcile.rules import Category, Meaning, Stage
+from pipeline.reconcile.rules import Category, Meaning, OrderStage
 
 #: Where an order may have stopped that its events can bring on, and how they are sent.
 MODES = {
-    Stage.LOST: ReplayMode.FORCE,
-    Stage.NOT_KEPT: ReplayMode.FORCE,
-    Stage.DEAD: ReplayMode.MISSING,
-    Stage.REJECTED: ReplayMode.MISSING,
+    OrderStage.LOST: ReplayMode.FORCE,
+    OrderStage.NOT_KEPT: ReplayMode.FORCE,
+    OrderStage.DEAD: ReplayMode.MISSING,
+    OrderStage.REJECTED: ReplayMode.MISSING,
 }
 #: Told of what is done: (what, offsets dealt with, of how many).
 Progress = Callable[[str, int, int], object]
@@ -106,7 +106,7 @@ def _choose(database: Database, done: Repair) -> None:
         WHERE f.category = ?"""
     rows: list[tuple[str, str]] = []
     for entity, stage, logged, meaning, reason in database.rows(question, (Category.MISSING.value,)):
-        mode = MODES.get(Stage(stage))
+        mode = MODES.get(OrderStage(stage))
         if logged is None or mode is None:
             done.left["of which no event came"] += 1
         elif meaning != Meaning.TELLS:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TextIO
 
 from pipeline.reconcile.findings import Finding, Summary
-from pipeline.reconcile.rules import Category, Stage
+from pipeline.reconcile.rules import Category, OrderStage
 
 #: Findings shown: a browser shows so many without trouble; all are in the CSV file.
 MOST = 5_000
@@ -16,11 +16,11 @@ BARS = 120
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 240, 48, 28
 #: Told apart also by those who see few colours.
 _COLOURS = {
-    Stage.NEVER_RECEIVED: "#d55e00",
-    Stage.REJECTED: "#e69f00",
-    Stage.DEAD: "#7b3294",
-    Stage.LOST: "#0072b2",
-    Stage.NOT_KEPT: "#767676",
+    OrderStage.NEVER_RECEIVED: "#d55e00",
+    OrderStage.REJECTED: "#e69f00",
+    OrderStage.DEAD: "#7b3294",
+    OrderStage.LOST: "#0072b2",
+    OrderStage.NOT_KEPT: "#767676",
 }
 #: Nothing is fetched and nothing runs.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -29,7 +29,7 @@ class Category(enum.StrEnum):
     ONLY_CONNECTIF = "only_connectif"  # the shop's list does not have it
 
 
-class Stage(enum.StrEnum):
+class OrderStage(enum.StrEnum):
     """Where the order is, or where it stopped."""
 
     NEVER_RECEIVED = "never_received"
@@ -108,16 +108,16 @@ class Evidence(NamedTuple):
     connectif_total: Decimal | None = None
 
 
-class Verdict(NamedTuple):
+class OrderVerdict(NamedTuple):
     """The result; `reason` is a word of the code's, `detail` in words."""
 
     category: Category
-    stage: Stage
+    stage: OrderStage
     reason: str = ""
     detail: str = ""
 
 
-def judge(known: Evidence, sold_statuses: frozenset[str] | None = None) -> Verdict:
+def judge(known: Evidence, sold_statuses: frozenset[str] | None = None) -> OrderVerdict:
     """Where one order is.
 
     Args:
@@ -126,16 +126,16 @@ def judge(known: Evidence, sold_statuses: frozenset[str] | None = None) -> Verdi
     """
     if not known.in_shop:
         told_by = "told_by_us" if known.held is Held.THERE else "told_by_others"
-        return Verdict(Category.ONLY_CONNECTIF, Stage.IN_CONNECTIF, told_by)
+        return OrderVerdict(Category.ONLY_CONNECTIF, OrderStage.IN_CONNECTIF, told_by)
     return _by_connectif(known) or _by_receipts(known) or _by_events(known, sold_statuses)
 
 
-def is_to_be_verified(known: Evidence, verdict: Verdict) -> bool:
+def is_to_be_verified(known: Evidence, verdict: OrderVerdict) -> bool:
     """Whether Connectif is to be asked: where it should have the purchase, or nothing kept says so."""
     if not known.in_shop or known.exported:
         return False
-    refused_correction = verdict.stage is Stage.DEAD and known.held is Held.THERE
-    return verdict.stage in {Stage.IN_CONNECTIF, Stage.NOT_KEPT} or refused_correction
+    refused_correction = verdict.stage is OrderStage.DEAD and known.held is Held.THERE
+    return verdict.stage in {OrderStage.IN_CONNECTIF, OrderStage.NOT_KEPT} or refused_correction
 
 
 def is_to_be_looked_at(known: Evidence) -> bool:
@@ -167,73 +167,73 @@ def totals_agree(known: Evidence) -> bool:
     return any(abs(total - known.connectif_total) < CENT for total in possible)
 
 
-def _by_connectif(known: Evidence) -> Verdict | None:
+def _by_connectif(known: Evidence) -> OrderVerdict | None:
     """What Connectif itself says: asked, or else by its export."""
     has = known.exported if known.verified is None else known.verified
     if has:
         return _there(known)
     if has is False and known.held is Held.THERE and not known.record:
         how = "not_in_export" if known.verified is None else "not_found"
-        return Verdict(Category.MISSING, Stage.LOST, how)
+        return OrderVerdict(Category.MISSING, OrderStage.LOST, how)
     return None
 
 
-def _by_receipts(known: Evidence) -> Verdict | None:
+def _by_receipts(known: Evidence) -> OrderVerdict | None:
     """What became of its records."""
     if known.record:
         return _on_its_way(known)
     if known.outcome == "dead":
         # The version before the one refused may well be there.
         category = Category.DIFFERENT if known.held is Held.THERE else Category.MISSING
-        return Verdict(category, Stage.DEAD, known.reason, known.detail)
+        return OrderVerdict(category, OrderStage.DEAD, known.reason, known.detail)
     if known.held is Held.THERE:
         return _there(known)
     if known.held is Held.GONE:
-        return Verdict(Category.NOT_DUE, Stage.TAKEN_BACK, known.meaning_reason or known.reason)
+        return OrderVerdict(Category.NOT_DUE, OrderStage.TAKEN_BACK, known.meaning_reason or known.reason)
     return None
 
 
-def _by_events(known: Evidence, sold_statuses: frozenset[str] | None) -> Verdict:
+def _by_events(known: Evidence, sold_statuses: frozenset[str] | None) -> OrderVerdict:
     """Nothing was told of it as far as is kept; the events say why."""
     if not known.events and not known.letter:
         return _never_came(known, sold_statuses)
     if not known.translated:
-        return Verdict(Category.PENDING, Stage.NOT_TRANSLATED)
+        return OrderVerdict(Category.PENDING, OrderStage.NOT_TRANSLATED)
     if known.letter:
-        return Verdict(Category.MISSING, Stage.REJECTED, known.letter, known.letter_detail)
+        return OrderVerdict(Category.MISSING, OrderStage.REJECTED, known.letter, known.letter_detail)
     if known.meaning is None or known.meaning is Meaning.TELLS:
         return _not_kept(known, "receipt_not_kept")
     if known.meaning is Meaning.REJECTED:
-        return Verdict(Category.MISSING, Stage.REJECTED, known.meaning_reason, known.letter_detail)
-    return Verdict(Category.NOT_DUE, Stage.IGNORED, known.meaning_reason)
+        return OrderVerdict(Category.MISSING, OrderStage.REJECTED, known.meaning_reason, known.letter_detail)
+    return OrderVerdict(Category.NOT_DUE, OrderStage.IGNORED, known.meaning_reason)
 
 
-def _never_came(known: Evidence, sold_statuses: frozenset[str] | None) -> Verdict:
+def _never_came(known: Evidence, sold_statuses: frozenset[str] | None) -> OrderVerdict:
     if known.before_log:
         return _not_kept(known, "before_log")
     if not is_sold(known.status, sold_statuses):
-        return Verdict(Category.NOT_DUE, Stage.NEVER_RECEIVED, "not_sold")
-    return Verdict(Category.MISSING, Stage.NEVER_RECEIVED)
+        return OrderVerdict(Category.NOT_DUE, OrderStage.NEVER_RECEIVED, "not_sold")
+    return OrderVerdict(Category.MISSING, OrderStage.NEVER_RECEIVED)
 
 
-def _there(known: Evidence) -> Verdict:
+def _there(known: Evidence) -> OrderVerdict:
     # An older version is there while a newer one waits: nothing is compared yet.
     if not known.record and known.outcome == "dead":
-        return Verdict(Category.DIFFERENT, Stage.DEAD, known.reason, known.detail)
+        return OrderVerdict(Category.DIFFERENT, OrderStage.DEAD, known.reason, known.detail)
     if not known.record and known.held is Held.GONE:
-        return Verdict(Category.DIFFERENT, Stage.TAKEN_BACK, "still_there")
+        return OrderVerdict(Category.DIFFERENT, OrderStage.TAKEN_BACK, "still_there")
     if not known.record and not totals_agree(known):
         totals = f"shop {known.shop_total}, Connectif {known.connectif_total}"
-        return Verdict(Category.DIFFERENT, Stage.IN_CONNECTIF, "total", totals)
-    return Verdict(Category.THERE, Stage.IN_CONNECTIF)
+        return OrderVerdict(Category.DIFFERENT, OrderStage.IN_CONNECTIF, "total", totals)
+    return OrderVerdict(Category.THERE, OrderStage.IN_CONNECTIF)
 
 
-def _on_its_way(known: Evidence) -> Verdict:
+def _on_its_way(known: Evidence) -> OrderVerdict:
     older = known.held is Held.THERE and known.verified is not False
     reason = "is_taken_back" if known.takes_back else "older_version_there" if older else "waits"
-    return Verdict(Category.PENDING, Stage.PENDING, reason)
+    return OrderVerdict(Category.PENDING, OrderStage.PENDING, reason)
 
 
-def _not_kept(known: Evidence, why: str) -> Verdict:
+def _not_kept(known: Evidence, why: str) -> OrderVerdict:
     absent = known.verified is False
-    return Verdict(Category.MISSING if absent else Category.UNKNOWN, Stage.NOT_KEPT, why)
+    return OrderVerdict(Category.MISSING if absent else Category.UNKNOWN, OrderStage.NOT_KEPT, why)

@@ -21,9 +21,9 @@ from pipeline.reconcile import meanings, report, report_html, verify
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count, findings
-from pipeline.reconcile.judging import Frame, day_of, places_to_look_at, write_findings
+from pipeline.reconcile.judging import RunContext, day_of, places_to_look_at, write_findings
 from pipeline.reconcile.repair import repair
-from pipeline.reconcile.scan import Scan
+from pipeline.reconcile.scan import TopicsScan
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
 from pipeline.text import moment, span
 
@@ -34,7 +34,7 @@ STEP = 10_000
 
 
 @dataclass(slots=True)
-class Wanted:
+class ReconcileOptions:
     """What was asked for; the fields are the command's options."""
 
     store: str
@@ -55,7 +55,7 @@ class Wanted:
     most: int = SHOWN
 
 
-def run(settings: Settings, wanted: Wanted, console: Console) -> Summary:
+def run(settings: Settings, wanted: ReconcileOptions, console: Console) -> Summary:
     """Compare, print and write what was asked for.
 
     Args:
@@ -71,25 +71,30 @@ def run(settings: Settings, wanted: Wanted, console: Console) -> Summary:
         known = ", ".join(sorted(settings.stores)) or "none"
         raise SettingsError(f"no store {wanted.store} in the settings", hint=f"they have: {known}")
     with Database() as database, _progress(console) as progress:
-        reconciliation = _Run(settings, wanted, database, console, progress)
+        reconciliation = _ReconcileRun(settings, wanted, database, console, progress)
         summary = reconciliation.compare()
         progress.stop()
         _write(database, wanted, summary)
     return summary
 
 
-class _Run:
+class _ReconcileRun:
     """One run's steps."""
 
     def __init__(
-        self, settings: Settings, wanted: Wanted, database: Database, console: Console, progress: Progress
+        self,
+        settings: Settings,
+        wanted: ReconcileOptions,
+        database: Database,
+        console: Console,
+        progress: Progress,
     ) -> None:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._console, self._bars = console, progress
         self._store = settings.stores[wanted.store]
         self._account = settings.accounts[self._store.account]
         self._zone = ZoneInfo(self._store.timezone)
-        self._frame = Frame(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
+        self._frame = RunContext(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
         self._frame.since_ms = _start_of(wanted.since, self._zone)
         after = None if wanted.until is None else wanted.until + timedelta(days=1)
         self._frame.until_ms = _start_of(after, self._zone)
@@ -108,7 +113,7 @@ class _Run:
             self._read_shop(self._wanted.shop)
         if self._wanted.connectif_export is not None:
             self._read_export(self._wanted.connectif_export)
-        scan = Scan(self._settings, self._wanted.store, self._database, self._tell)
+        scan = TopicsScan(self._settings, self._wanted.store, self._database, self._tell)
         scan.run(self._frame.since_ms or 0)
         self._frame.translated, self._frame.log_begins_ms = scan.translated, scan.log_begins_ms
         self._remark_on(scan)
@@ -235,7 +240,7 @@ class _Run:
         )
         self._database.run("CREATE INDEX IF NOT EXISTS links_entity ON links (entity)")
 
-    def _remark_on(self, scan: Scan) -> None:
+    def _remark_on(self, scan: TopicsScan) -> None:
         begins = scan.log_begins_ms
         if begins is not None and begins > (self._frame.since_ms or 0):
             self._summary.remarks.append(
@@ -326,7 +331,7 @@ class _Run:
         self._bars.advance(self._tasks[what])
 
 
-def _write(database: Database, wanted: Wanted, summary: Summary) -> None:
+def _write(database: Database, wanted: ReconcileOptions, summary: Summary) -> None:
     """Every report that was asked for."""
     if wanted.csv is not None:
         with _new_file(wanted.csv) as file:

@@ -32,7 +32,7 @@ DETAIL_MAX = 300
 NEVER_SENT, RETRACTED = "never_sent", "retracted"
 
 
-class Scan:
+class TopicsScan:
     """Reads the topics of one store, each once.
 
     Args:

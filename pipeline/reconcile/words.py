@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.reconcile.rules import Category, Stage, Verdict
+from pipeline.reconcile.rules import Category, OrderStage, OrderVerdict
 
 
 class Words(NamedTuple):
@@ -17,94 +17,98 @@ class Words(NamedTuple):
 _NOTHING = "nothing to do"
 _REPLAY = "once the cause is mended, --repair sends it again"
 #: (stage, reason) -> words; a reason of "" stands for every other one of the stage.
-_TEXTS: dict[tuple[Stage, str], Words] = {
-    (Stage.IN_CONNECTIF, ""): Words("it is there", _NOTHING),
-    (Stage.IN_CONNECTIF, "total"): Words(
+_TEXTS: dict[tuple[OrderStage, str], Words] = {
+    (OrderStage.IN_CONNECTIF, ""): Words("it is there", _NOTHING),
+    (OrderStage.IN_CONNECTIF, "total"): Words(
         "the totals disagree",
         "a refund or an edit that the shop's list or Connectif does not have: compare both",
     ),
-    (Stage.IN_CONNECTIF, "told_by_us"): Words(
+    (OrderStage.IN_CONNECTIF, "told_by_us"): Words(
         "the pipeline told it, and the shop's list does not have it",
         "deleted in the shop without a webhook, or filtered out of the list",
     ),
-    (Stage.IN_CONNECTIF, "told_by_others"): Words(
+    (OrderStage.IN_CONNECTIF, "told_by_others"): Words(
         "Connectif has it, and the pipeline never told it as far as is kept",
         "web tracking or another script sent it; if its id is another form of an order's, set `purchase_id`",
     ),
-    (Stage.NEVER_RECEIVED, ""): Words(
+    (OrderStage.NEVER_RECEIVED, ""): Words(
         "no event of it ever came to the gateway",
         "look for failed deliveries of the shop's webhooks, then save the order in the shop, which sends it",
     ),
-    (Stage.NEVER_RECEIVED, "not_sold"): Words("no event of it came, and it is not sold", _NOTHING),
-    (Stage.NOT_TRANSLATED, ""): Words(
+    (OrderStage.NEVER_RECEIVED, "not_sold"): Words("no event of it came, and it is not sold", _NOTHING),
+    (OrderStage.NOT_TRANSLATED, ""): Words(
         "its event waits for translate", "see pipeline_lag_messages, and whether translate runs"
     ),
-    (Stage.REJECTED, ""): Words(
+    (OrderStage.REJECTED, ""): Words(
         "its event cannot be used; it lies in dead letters", "correct the order or the settings; " + _REPLAY
     ),
-    (Stage.REJECTED, "no_email"): Words(
+    (OrderStage.REJECTED, "no_email"): Words(
         "it names no e-mail address, and no contact can hold it",
         'add one in the shop, or set guests_without_email = "external_id"; ' + _REPLAY,
     ),
-    (Stage.REJECTED, "currency_mismatch"): Words(
+    (OrderStage.REJECTED, "currency_mismatch"): Words(
         "its currency is not the account's", "another account for that currency, or correct `currency`"
     ),
-    (Stage.REJECTED, "unknown_status"): Words(
+    (OrderStage.REJECTED, "unknown_status"): Words(
         "its status is new", "name what is sold in the store's sold_statuses; " + _REPLAY
     ),
-    (Stage.REJECTED, "no_products"): Words(
+    (OrderStage.REJECTED, "no_products"): Words(
         "it has no line that names a product", "set placeholder_product; " + _REPLAY
     ),
-    (Stage.REJECTED, "missing_field"): Words(
+    (OrderStage.REJECTED, "missing_field"): Words(
         "its body lacks a field that is needed", "take include_fields out of the webhook; " + _REPLAY
     ),
-    (Stage.IGNORED, ""): Words("it is no purchase", _NOTHING),
-    (Stage.IGNORED, "not_sold"): Words("it is not paid", "nothing, until it is paid"),
-    (Stage.IGNORED, "partially_paid"): Words("it is paid in part", "nothing, until it is paid"),
-    (Stage.IGNORED, "test_order"): Words("it is a test order", "accept_test_orders, if it is to count"),
-    (Stage.IGNORED, "too_old"): Words(
+    (OrderStage.IGNORED, ""): Words("it is no purchase", _NOTHING),
+    (OrderStage.IGNORED, "not_sold"): Words("it is not paid", "nothing, until it is paid"),
+    (OrderStage.IGNORED, "partially_paid"): Words("it is paid in part", "nothing, until it is paid"),
+    (OrderStage.IGNORED, "test_order"): Words("it is a test order", "accept_test_orders, if it is to count"),
+    (OrderStage.IGNORED, "too_old"): Words(
         "it was placed before the account's purchases_since", "an earlier purchases_since, if it is to count"
     ),
-    (Stage.IGNORED, "sub_order"): Words("it is a vendor's part of another order", _NOTHING),
-    (Stage.IGNORED, "anonymised"): Words("the shop erased its person", _NOTHING),
-    (Stage.TAKEN_BACK, ""): Words("it is cancelled, refunded, deleted or not sold in the shop", _NOTHING),
-    (Stage.TAKEN_BACK, "still_there"): Words(
+    (OrderStage.IGNORED, "sub_order"): Words("it is a vendor's part of another order", _NOTHING),
+    (OrderStage.IGNORED, "anonymised"): Words("the shop erased its person", _NOTHING),
+    (OrderStage.TAKEN_BACK, ""): Words(
+        "it is cancelled, refunded, deleted or not sold in the shop", _NOTHING
+    ),
+    (OrderStage.TAKEN_BACK, "still_there"): Words(
         "it was taken back, and Connectif still has it", "delete the purchase in Connectif"
     ),
-    (Stage.PENDING, ""): Words("it waits for its turn", "`pipeline deliver explain` says why it waits"),
-    (Stage.PENDING, "is_taken_back"): Words("it is about to be taken back", "`pipeline deliver explain`"),
-    (Stage.PENDING, "older_version_there"): Words(
+    (OrderStage.PENDING, ""): Words("it waits for its turn", "`pipeline deliver explain` says why it waits"),
+    (OrderStage.PENDING, "is_taken_back"): Words(
+        "it is about to be taken back", "`pipeline deliver explain`"
+    ),
+    (OrderStage.PENDING, "older_version_there"): Words(
         "an older version is there, a newer one waits", "`pipeline deliver explain` says why it waits"
     ),
-    (Stage.DEAD, ""): Words("Connectif refused it; it lies in dead letters", "correct it; " + _REPLAY),
-    (Stage.DEAD, "bad_domain"): Words(
+    (OrderStage.DEAD, ""): Words("Connectif refused it; it lies in dead letters", "correct it; " + _REPLAY),
+    (OrderStage.DEAD, "bad_domain"): Words(
         "a product's page is outside of the authorised domains", "add the domain in Connectif; " + _REPLAY
     ),
-    (Stage.DEAD, "missing_contact"): Words("Connectif does not have its contact", _REPLAY),
-    (Stage.DEAD, "id_used_up"): Words(
+    (OrderStage.DEAD, "missing_contact"): Words("Connectif does not have its contact", _REPLAY),
+    (OrderStage.DEAD, "id_used_up"): Words(
         "Connectif does not take this id again once its purchase was deleted", "ask Connectif's support"
     ),
-    (Stage.LOST, ""): Words(
+    (OrderStage.LOST, ""): Words(
         "a receipt says that it was delivered, and Connectif does not have it",
         "it was deleted there; --repair sends it again",
     ),
-    (Stage.LOST, "not_in_export"): Words(
+    (OrderStage.LOST, "not_in_export"): Words(
         "a receipt says that it was delivered, and Connectif's export does not have it",
         "--verify asks Connectif itself; --repair sends it again",
     ),
-    (Stage.NOT_KEPT, ""): Words(
+    (OrderStage.NOT_KEPT, ""): Words(
         "its event came, and what became of it is not kept any more", "--verify asks Connectif"
     ),
-    (Stage.NOT_KEPT, "before_log"): Words(
+    (OrderStage.NOT_KEPT, "before_log"): Words(
         "it was placed before the log of events begins", "--verify asks Connectif; a replay does not reach it"
     ),
 }
 
 
-def in_words(verdict: Verdict) -> Words:
+def in_words(verdict: OrderVerdict) -> Words:
     """Why the order is where it is, and the way out."""
     words = _TEXTS.get((verdict.stage, verdict.reason)) or _TEXTS[verdict.stage, ""]
-    if verdict.category is Category.MISSING and verdict.stage is Stage.NOT_KEPT:
+    if verdict.category is Category.MISSING and verdict.stage is OrderStage.NOT_KEPT:
         way = "save the order in the shop" if verdict.reason == "before_log" else "--repair sends it again"
         return Words(f"{words.why}; Connectif, asked, does not have it", way)
     return words

@@ -20,7 +20,7 @@ from pipeline.kafka import topic_check
 from pipeline.private import data_directory
 from pipeline.replay import planning, preview, shown
 from pipeline.replay.changes import Change
-from pipeline.replay.run import ENDED, Control, Run, State, Status
+from pipeline.replay.run import ENDED, Control, Run, RunStatus, State
 from pipeline.replay.runner import Runner
 from pipeline.replay.runs import Runs
 
@@ -146,7 +146,7 @@ def detach(settings: Settings, name: str, config_path: Path) -> None:
 
 
 def control(
-    settings: Settings, name: str, *, wanted: Status | None = None, per_minute: float | None = None
+    settings: Settings, name: str, *, wanted: RunStatus | None = None, per_minute: float | None = None
 ) -> Run:
     """Say what is wanted of a run; its process hears of it within a second.
 
@@ -171,17 +171,17 @@ def control(
             at_ms=_now_ms(),
         )
         runs.write(said)
-        gone = run.is_silent(_now_ms()) or run.state.status is Status.FAILED
-        if wanted is Status.CANCELLED and gone:
+        gone = run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
+        if wanted is RunStatus.CANCELLED and gone:
             # Nobody else would write it down.
-            run.state.status, run.state.epoch, run.state.owner = Status.CANCELLED, run.state.epoch + 1, ""
+            run.state.status, run.state.epoch, run.state.owner = RunStatus.CANCELLED, run.state.epoch + 1, ""
             runs.write(run.state)
         return runs.get(name)
 
 
 def needs_process(run: Run) -> bool:
     """Whether nobody works on a run that is not over."""
-    return run.is_silent(_now_ms()) or run.state.status is Status.FAILED
+    return run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
 
 
 def resume(settings: Settings, name: str) -> bool:
@@ -193,8 +193,8 @@ def resume(settings: Settings, name: str) -> bool:
     Raises:
         PipelineError: there is no such run, or it is over.
     """
-    run = control(settings, name, wanted=Status.RUNNING)
-    return needs_process(run) or run.state.status is Status.RUNNING
+    run = control(settings, name, wanted=RunStatus.RUNNING)
+    return needs_process(run) or run.state.status is RunStatus.RUNNING
 
 
 def listing(settings: Settings, *, as_json: bool) -> None:

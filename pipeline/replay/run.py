@@ -14,7 +14,7 @@ from pipeline.replay.selection import Choice
 SILENT_AFTER = 20.0
 
 
-class Status(enum.StrEnum):
+class RunStatus(enum.StrEnum):
     """Where a run is."""
 
     RUNNING = "running"  # events are repeated, or what they made is delivered
@@ -25,7 +25,7 @@ class Status(enum.StrEnum):
 
 
 #: A run that is over.
-ENDED = frozenset({Status.DONE, Status.CANCELLED})
+ENDED = frozenset({RunStatus.DONE, RunStatus.CANCELLED})
 
 
 class Part(Frozen):
@@ -78,7 +78,7 @@ class State(BaseModel):
     run: str
     epoch: int = 0
     owner: str = ""
-    status: Status = Status.RUNNING
+    status: RunStatus = RunStatus.RUNNING
     next: list[int] = Field(default_factory=list)
     read: int = 0
     sent: int = 0
@@ -99,7 +99,7 @@ class Control(Frozen):
     """What operators want of a run."""
 
     run: str
-    wanted: Status = Status.RUNNING
+    wanted: RunStatus = RunStatus.RUNNING
     per_minute: float | None = None
     at_ms: int = 0
 
@@ -119,7 +119,7 @@ class Run(BaseModel):
 
     def is_silent(self, now_ms: int) -> bool:
         """Whether its process is gone though it is not over."""
-        active = self.state.status in {Status.RUNNING, Status.PAUSED}
+        active = self.state.status in {RunStatus.RUNNING, RunStatus.PAUSED}
         return active and now_ms - self.state.updated_ms > SILENT_AFTER * 1_000
 
     def seconds_left(self) -> float | None:
@@ -136,4 +136,4 @@ class Run(BaseModel):
         return (self.plan.offsets - delivered) * self.state.working / delivered
 
 
-__all__ = ["ENDED", "Control", "Part", "Plan", "Run", "State", "Status"]
+__all__ = ["ENDED", "Control", "Part", "Plan", "Run", "RunStatus", "State"]

@@ -26,7 +26,7 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import REPLAY, full_name
 from pipeline.replay.ahead import Ahead
 from pipeline.replay.planning import calls_per_minute, rejected_places
-from pipeline.replay.run import ENDED, Control, Run, Status
+from pipeline.replay.run import ENDED, Control, Run, RunStatus
 from pipeline.replay.runs import Runs
 from pipeline.replay.selection import Chooser
 from pipeline.replay.window import Throttle, Window
@@ -75,7 +75,7 @@ class Runner:
         self._window = Window.of(calls_per_minute(settings, sorted(self._run.plan.choice.stores)))
         self._throttle = Throttle()
         self._owner = secrets.token_hex(4)
-        self._source: Source | None = None
+        self._source: EventSource | None = None
         self._written = self._worked = time.monotonic()
 
     def work(self) -> Run:
@@ -89,7 +89,7 @@ class Runner:
         if run.state.status in ENDED:
             return run
         run.state.epoch, run.state.owner = run.state.epoch + 1, self._owner
-        run.state.status, run.state.error = Status.RUNNING, ""
+        run.state.status, run.state.error = RunStatus.RUNNING, ""
         while True:
             try:
                 self._work()
@@ -101,7 +101,7 @@ class Runner:
                     break
             except PipelineError as error:
                 if not isinstance(error, TakenOverError):
-                    run.state.status, run.state.error = Status.FAILED, error.message
+                    run.state.status, run.state.error = RunStatus.FAILED, error.message
                     with contextlib.suppress(PipelineError):
                         self._write()
                 raise
@@ -131,21 +131,21 @@ class Runner:
         run, state = self._run, self._run.state
         control = self._obey()
         under_way = ahead.look()
-        self._clock(ahead, working=state.status is Status.RUNNING)
-        if control.wanted is Status.CANCELLED:
-            state.status = Status.CANCELLED
+        self._clock(ahead, working=state.status is RunStatus.RUNNING)
+        if control.wanted is RunStatus.CANCELLED:
+            state.status = RunStatus.CANCELLED
             return False
-        if control.wanted is Status.PAUSED:
+        if control.wanted is RunStatus.PAUSED:
             self._let_go()
-            if state.status is not Status.PAUSED:
-                state.status = Status.PAUSED
+            if state.status is not RunStatus.PAUSED:
+                state.status = RunStatus.PAUSED
                 self._write()
         else:
-            state.status = Status.RUNNING
+            state.status = RunStatus.RUNNING
             room = min(self._window.room(under_way), MOST_AT_ONCE)
             did = self._repeat(producer, chooser, self._throttle.room(room))
             if not did and run.done >= run.plan.offsets and under_way == 0:
-                state.status = Status.DONE
+                state.status = RunStatus.DONE
                 return False
         if time.monotonic() - self._written > (CHECKPOINT if under_way else HEARTBEAT):
             self._write()
@@ -180,7 +180,7 @@ class Runner:
         if room <= 0 or run.done >= run.plan.offsets:
             return 0
         if self._source is None:
-            self._source = Source(self._settings, run, chooser)
+            self._source = EventSource(self._settings, run, chooser)
         chosen, read, nexts = self._source.take(room, until=time.monotonic() + CHECKPOINT)
         producer.send_all([self._outgoing(message) for message in chosen])
         state.next, state.read, state.sent = nexts, state.read + read, state.sent + len(chosen)
@@ -205,7 +205,7 @@ class Runner:
         self._runs.write(self._run.state)
 
 
-class Source:
+class EventSource:
     """The chosen events of what is left of a run, in the order of each partition."""
 
     def __init__(self, settings: Settings, run: Run, chooser: Chooser) -> None:
@@ -263,4 +263,4 @@ class Source:
         self._reader.__exit__(None, None, None)
 
 
-__all__ = ["Runner", "Source", "TakenOverError"]
+__all__ = ["EventSource", "Runner", "TakenOverError"]

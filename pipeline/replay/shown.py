@@ -14,7 +14,7 @@ from rich.table import Table
 
 from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
-from pipeline.replay.run import Run, Status
+from pipeline.replay.run import Run, RunStatus
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 
@@ -52,7 +52,7 @@ def status_of(run: Run, now_ms: int | None = None) -> str:
     if run.is_silent(now_ms):
         return "interrupted"
     wanted = run.control.wanted
-    if run.state.status is Status.RUNNING and wanted is not Status.RUNNING:
+    if run.state.status is RunStatus.RUNNING and wanted is not RunStatus.RUNNING:
         return f"{run.state.status}, to be {wanted}"
     return run.state.status.value
 

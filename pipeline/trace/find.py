@@ -14,7 +14,7 @@ from pipeline.records import RecordKind, record_key
 from pipeline.shops.registry import PLATFORMS
 from pipeline.trace.life import EntityKey
 from pipeline.trace.now import ask_record
-from pipeline.trace.scan import Scan
+from pipeline.trace.scan import LifeScan
 from pipeline.workers.client import WorkerClient
 
 #: Entities traced at once, those with the newest events; the others are counted.
@@ -26,7 +26,7 @@ _ADDRESS_PART = re.compile(rb"[a-z0-9.!#$%&'*+/=?^_`{|}~-]")
 
 
 def by_purchase(
-    settings: Settings, store: str, purchase_id: str, client: WorkerClient, scan: Callable[[], Scan]
+    settings: Settings, store: str, purchase_id: str, client: WorkerClient, scan: Callable[[], LifeScan]
 ) -> EntityKey | None:
     """The order of a purchase: as deliver remembers it, else by the records that are kept.
 
@@ -69,7 +69,7 @@ def _owner(store: str) -> Callable[[str], EntityKey | None]:
     return key
 
 
-def by_number(settings: Settings, store: str, number: str, scan: Scan) -> tuple[list[EntityKey], int]:
+def by_number(settings: Settings, store: str, number: str, scan: LifeScan) -> tuple[list[EntityKey], int]:
     """The orders of a number, as the shop shows it to people; and how many more there are."""
     fields = PLATFORMS[settings.stores[store].platform].order_numbers
     plain = number.strip().lstrip("#")
@@ -91,7 +91,7 @@ def by_number(settings: Settings, store: str, number: str, scan: Scan) -> tuple[
     return _newest(scan.matching("orders", [Kind.ORDER.topic], is_meant))
 
 
-def by_email(store: str, email: str, scan: Scan) -> tuple[list[EntityKey], int]:
+def by_email(store: str, email: str, scan: LifeScan) -> tuple[list[EntityKey], int]:
     """The customers and orders whose events name an address; and how many more there are."""
     wanted = email.strip().lower().encode()
     begins = [f"{store}|{kind}|".encode() for kind in (Kind.CUSTOMER, Kind.ORDER)]

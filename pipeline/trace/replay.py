@@ -19,7 +19,7 @@ from pipeline.translate.state import EntityState
 HELD = "held"
 
 
-class Verdict(NamedTuple):
+class EventVerdict(NamedTuple):
     """What the rules say of an event; `result` is None where it waits for the settings."""
 
     result: Result | None
@@ -71,13 +71,13 @@ class Replay:
         self.accounts.update(made.account for made in (result.emissions if result is not None else ()))
         return traced
 
-    def _verdict(self, message: ReceivedMessage, kind: Kind, place: EventPosition) -> Verdict:
+    def _verdict(self, message: ReceivedMessage, kind: Kind, place: EventPosition) -> EventVerdict:
         try:
             event, feed = read(message.key, message.value, message.headers, kind, self._stores)
         except Rejected as rejected:
-            return Verdict(rejection(rejected), None, "")
+            return EventVerdict(rejection(rejected), None, "")
         except UnknownStore as unknown:
-            return Verdict(None, None, unknown.store)
+            return EventVerdict(None, None, unknown.store)
         state = self._state.copy()
         try:
             result = bounded(apply(event, place, state, feed), self._max_record)
@@ -85,7 +85,7 @@ class Replay:
             result = rejection(Rejected("translate_error", detail=type(bug).__name__))
         if result.remember:
             self._state = state
-        return Verdict(result, event, feed.context.name)
+        return EventVerdict(result, event, feed.context.name)
 
     def _version(self, result: Result | None, offset: int) -> int | None:
         if result is None:

@@ -17,7 +17,7 @@ from pipeline.kafka.settings import client_config
 from pipeline.records import RecordKind
 from pipeline.trace import find, now, report
 from pipeline.trace.life import EntityKey, EntityLife, record_name
-from pipeline.trace.scan import Scan
+from pipeline.trace.scan import LifeScan
 from pipeline.workers.client import WorkerClient
 
 
@@ -55,13 +55,13 @@ class _Trace:
     since_ms: int | None
     client: WorkerClient
     notes: list[str] = field(default_factory=list)
-    _scan: Scan | None = None
+    _scan: LifeScan | None = None
     _open: ExitStack = field(default_factory=ExitStack)
 
-    def scan(self) -> Scan:
+    def scan(self) -> LifeScan:
         if self._scan is None:
             reader = self._open.enter_context(RangeReader(client_config(self.settings)))
-            self._scan = Scan(self.settings, reader, self.console, self.since_ms)
+            self._scan = LifeScan(self.settings, reader, self.console, self.since_ms)
         return self._scan
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ SKEW_MS = 60_000
 _KINDS = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE)
 
 
-class Scan:
+class LifeScan:
     """Reads topics.
 
     Args:

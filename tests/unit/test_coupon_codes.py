@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from pipeline import config
 from pipeline.cli import app
 from pipeline.config import Settings
-from pipeline.coupons.add import Target, records, target
-from pipeline.coupons.codes import MAX_CODE, Finding, read_file, read_message
+from pipeline.coupons.add import CouponTarget, records, target
+from pipeline.coupons.codes import MAX_CODE, CodeFinding, read_file, read_message
 from pipeline.coupons.used import used
 from pipeline.errors import SettingsError
 from pipeline.records import CouponUse, Source
@@ -27,7 +27,7 @@ def codes(text: str | bytes) -> list[str]:
     return list(checked.codes)
 
 
-def bad(text: str | bytes) -> list[Finding]:
+def bad(text: str | bytes) -> list[CodeFinding]:
     return list(read_file(text.encode() if isinstance(text, str) else text).bad)
 
 
@@ -57,24 +57,24 @@ def test_empty_lines_and_repeats_are_left_out_and_named() -> None:
     checked = read_file(b"A\n\nB\n A\n\n")
     assert checked.codes == ("A", "B")
     assert checked.left_out == (
-        Finding("line 2", "empty"),
-        Finding("line 4", "the same as line 1"),
-        Finding("line 5", "empty"),
+        CodeFinding("line 2", "empty"),
+        CodeFinding("line 4", "the same as line 1"),
+        CodeFinding("line 5", "empty"),
     )
 
 
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("A\n" + "x" * (MAX_CODE + 1), Finding("line 2", "longer than 255 characters")),
-        ("A\nB\x07\n", Finding("line 2", "contains control characters")),
-        ("A\nB\x00C\n", Finding("line 2", "contains control characters")),
-        ("A\nB\u2028C\n", Finding("line 2", "contains control characters")),
-        (b"A\nB\n\xff\n", Finding("line 3", "is not UTF-8 text")),
-        ("id;code\n1;A\n2\n", Finding("line 3", "has no column `code`")),
+        ("A\n" + "x" * (MAX_CODE + 1), CodeFinding("line 2", "longer than 255 characters")),
+        ("A\nB\x07\n", CodeFinding("line 2", "contains control characters")),
+        ("A\nB\x00C\n", CodeFinding("line 2", "contains control characters")),
+        ("A\nB\u2028C\n", CodeFinding("line 2", "contains control characters")),
+        (b"A\nB\n\xff\n", CodeFinding("line 3", "is not UTF-8 text")),
+        ("id;code\n1;A\n2\n", CodeFinding("line 3", "has no column `code`")),
     ],
 )
-def test_what_cannot_be_a_code_is_named_by_its_line(text: str | bytes, finding: Finding) -> None:
+def test_what_cannot_be_a_code_is_named_by_its_line(text: str | bytes, finding: CodeFinding) -> None:
     assert bad(text) == [finding]
 
 
@@ -131,12 +131,12 @@ def settings() -> Settings:
 @pytest.mark.parametrize(
     ("coupon_set", "meant"),
     [
-        ("spring", Target("acme", "6072374b4d3ceb76e44d4323", "spring")),
-        ("6072374b4d3ceb76e44d4323", Target("acme", "6072374b4d3ceb76e44d4323", "spring")),
-        ("61fa54f238319b3bf1990fdc", Target("acme", "61fa54f238319b3bf1990fdc")),
+        ("spring", CouponTarget("acme", "6072374b4d3ceb76e44d4323", "spring")),
+        ("6072374b4d3ceb76e44d4323", CouponTarget("acme", "6072374b4d3ceb76e44d4323", "spring")),
+        ("61fa54f238319b3bf1990fdc", CouponTarget("acme", "61fa54f238319b3bf1990fdc")),
     ],
 )
-def test_a_set_is_named_by_the_settings_or_by_its_id(coupon_set: str, meant: Target) -> None:
+def test_a_set_is_named_by_the_settings_or_by_its_id(coupon_set: str, meant: CouponTarget) -> None:
     assert target(settings(), "acme", coupon_set) == meant
 
 
@@ -147,7 +147,7 @@ def test_what_is_neither_is_refused(account: str, coupon_set: str) -> None:
 
 
 def test_the_same_codes_make_the_same_keys_whenever_they_are_added() -> None:
-    to = Target("acme", "s1")
+    to = CouponTarget("acme", "s1")
     first, second = (list(records(to, ["A", "B/1"], now_ms)) for now_ms in (1, 2))
     assert [record.id for record in first] == [record.id for record in second] == ["s1/A", "s1/B/1"]
     assert [record.body.code for record in first] == ["A", "B/1"]

@@ -15,11 +15,11 @@ import pytest
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.coupons import known
-from pipeline.coupons.add import Target
+from pipeline.coupons.add import CouponTarget
 from pipeline.errors import PipelineError
 from pipeline.text import in_a_cell
 
-TO = Target("acme", "sprng")
+TO = CouponTarget("acme", "sprng")
 
 
 @contextlib.contextmanager

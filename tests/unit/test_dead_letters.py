@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pipeline.connectif.answers import AnswerKind
 from pipeline.dead import letter as letters
 from pipeline.dead import reasons
-from pipeline.dead.groups import MOST_GROUPS, OTHERS, Groups
-from pipeline.dead.letter import Letter, LetterId, Origin
-from pipeline.dead.resend import Refusal, Sending, Target, held_back, sending
-from pipeline.dead.selection import Selection, Wanted
-from pipeline.dead.state import DeadLetterState, LetterState, LetterStates, Status, dropped, redriven
+from pipeline.dead.groups import MOST_GROUPS, OTHERS, LetterGroups
+from pipeline.dead.letter import Letter, LetterId, LetterOrigin
+from pipeline.dead.resend import Refusal, ResendTarget, Sending, held_back, sending
+from pipeline.dead.selection import LetterFilter, Selection
+from pipeline.dead.state import DeadLetterState, LetterState, LetterStates, LetterStatus, dropped, redriven
 from pipeline.events import Lane
 from pipeline.kafka.deadletters import HEADERS, dead_headers
 from pipeline.records import (
@@ -29,8 +29,8 @@ from pipeline.records import (
 )
 from tests.simulation.shop import Shop
 
-OPEN = Status(LetterState.OPEN, 0, 0)
-TARGET = Target(frozenset({"acme"}), partitions=4, max_bytes=1_000_000)
+OPEN = LetterStatus(LetterState.OPEN, 0, 0)
+TARGET = ResendTarget(frozenset({"acme"}), partitions=4, max_bytes=1_000_000)
 ROOT = Path(__file__).parents[2]
 
 
@@ -73,7 +73,7 @@ def test_a_letter_says_where_it_comes_from_and_why() -> None:
     assert letter.id == LetterId(0, 3)
     assert (letter.account, letter.store, letter.stage) == ("acme", "acme-shop", "deliver")
     assert (letter.kind, letter.reason, letter.field) == ("purchase", "invalid", "email")
-    assert letter.origin == Origin("connectif.purchases", 1, 7)
+    assert letter.origin == LetterOrigin("connectif.purchases", 1, 7)
 
 
 @given(
@@ -139,9 +139,9 @@ def test_every_filter_leaves_out_what_differs() -> None:
 def test_a_letter_that_was_sent_again_is_open_no_more() -> None:
     known, letter = states(), letter_of(3)
     assert known.status(letter) == OPEN
-    row = redriven(letter, OPEN, Origin("connectif.purchases", 1, 90), at_ms=9, by="ann")
+    row = redriven(letter, OPEN, LetterOrigin("connectif.purchases", 1, 90), at_ms=9, by="ann")
     assert known.add(b"0:3", row.model_dump_json(exclude_defaults=True).encode()) == row
-    assert known.status(letter) == Status(LetterState.REDRIVEN, 0, 1)
+    assert known.status(letter) == LetterStatus(LetterState.REDRIVEN, 0, 1)
     assert known.status(letter_of(4)) == OPEN
 
 
@@ -150,25 +150,25 @@ def test_a_letter_that_comes_back_for_the_same_reason_is_noticed_and_counted() -
     for times in range(1, 4):
         status = known.status(letter)
         assert status.came_back == times - 1
-        row = redriven(letter, status, Origin("connectif.purchases", 1, 90 + times), at_ms=9, by="ann")
+        row = redriven(letter, status, LetterOrigin("connectif.purchases", 1, 90 + times), at_ms=9, by="ann")
         assert row.times == times
         known.put(str(letter.id), row)
         # The record that was sent again is refused again: another letter, of the record's new place.
         letter = letter_of(3 + times, offset=90 + times)
-    assert known.status(letter) == Status(LetterState.OPEN, 3, 0)
+    assert known.status(letter) == LetterStatus(LetterState.OPEN, 3, 0)
     assert held_back(known.status(letter), again=False) is not None
     assert held_back(known.status(letter), again=True) is None
 
 
 def test_a_letter_that_comes_to_another_reason_did_not_come_back() -> None:
     known, letter = states(), letter_of(3)
-    known.put("0:3", redriven(letter, OPEN, Origin("connectif.purchases", 1, 90), at_ms=9, by="ann"))
+    known.put("0:3", redriven(letter, OPEN, LetterOrigin("connectif.purchases", 1, 90), at_ms=9, by="ann"))
     assert known.status(letter_of(4, offset=90, reason="conflict")) == OPEN
 
 
 def test_an_event_that_comes_back_is_known_by_the_run_it_names() -> None:
     known, letter = states(), letter_of(3, stage="translate", topic="shop.orders", reason="no_email")
-    known.put("0:3", redriven(letter, OPEN, Origin("shop.replay", 0, 2), at_ms=9, by="ann"))
+    known.put("0:3", redriven(letter, OPEN, LetterOrigin("shop.replay", 0, 2), at_ms=9, by="ann"))
     back = letter_of(
         8, ("replay-run", b"redrive-0:3"), stage="translate", topic="shop.orders", reason="no_email"
     )
@@ -198,11 +198,11 @@ def test_rows_of_letters_that_are_gone_and_rows_that_are_none_change_nothing() -
 
 
 def test_with_again_only_the_states_that_were_asked_for_are_sent() -> None:
-    done = Status(LetterState.REDRIVEN, 0, 1)
+    done = LetterStatus(LetterState.REDRIVEN, 0, 1)
     assert held_back(done, again=True) is not None
-    assert held_back(done, again=True, wanted=Wanted.REDRIVEN) is None
-    assert held_back(done, again=False, wanted=Wanted.ALL) is not None
-    assert held_back(Status(LetterState.DROPPED, 0, 0), again=True, wanted=Wanted.ALL) is None
+    assert held_back(done, again=True, wanted=LetterFilter.REDRIVEN) is None
+    assert held_back(done, again=False, wanted=LetterFilter.ALL) is not None
+    assert held_back(LetterStatus(LetterState.DROPPED, 0, 0), again=True, wanted=LetterFilter.ALL) is None
     assert held_back(OPEN, again=False) is None
 
 
@@ -210,17 +210,17 @@ def test_with_again_only_the_states_that_were_asked_for_are_sent() -> None:
 
 
 def test_letters_are_counted_by_what_they_have_in_common() -> None:
-    groups = Groups()
+    groups = LetterGroups()
     for offset in range(3):
         groups.add(letter_of(offset), OPEN)
-    groups.add(letter_of(9, reason="conflict"), Status(LetterState.OPEN, 2, 0))
+    groups.add(letter_of(9, reason="conflict"), LetterStatus(LetterState.OPEN, 2, 0))
     first, second = groups.rows()
     assert (first.count, first.came_back, first.oldest_ms, first.newest_ms) == (3, 0, 1_000, 1_002)
     assert (second.key.reason, second.count, second.came_back) == ("conflict", 1, 1)
 
 
 def test_letters_of_ever_new_reasons_end_in_one_group() -> None:
-    groups = Groups()
+    groups = LetterGroups()
     for number in range(MOST_GROUPS + 50):
         groups.add(letter_of(0, reason=f"r{number}"), OPEN)
     rows = groups.rows()
@@ -292,7 +292,7 @@ def test_an_event_is_replayed_byte_for_byte_with_its_own_headers() -> None:
 def test_under_another_prefix_an_event_is_kept_anew() -> None:
     own = [("pipeline-kind", b"order"), ("pipeline-lane", b"live")]
     letter = letter_of(5, *own, stage="translate", topic="shop.orders", partition=3)
-    target = Target(frozenset({"acme"}), 4, 1_000_000, other_prefix="old-")
+    target = ResendTarget(frozenset({"acme"}), 4, 1_000_000, other_prefix="old-")
     sent = sending(target, letter, b"k", b"{}", own)
     assert isinstance(sent, Sending)
     assert (sent.topic, sent.partition, sent.value) == ("shop.orders", None, b"{}")

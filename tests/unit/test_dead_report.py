@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.dead import report
-from pipeline.dead.acting import EXAMPLES, Tally
-from pipeline.dead.letter import Letter, LetterId, Origin
-from pipeline.dead.resend import CAME_BACK, Target
-from pipeline.dead.selection import Wanted
-from pipeline.dead.state import DeadLetterState, LetterState, Status
+from pipeline.dead.acting import EXAMPLES, ActionCounts
+from pipeline.dead.letter import Letter, LetterId, LetterOrigin
+from pipeline.dead.resend import CAME_BACK, ResendTarget
+from pipeline.dead.selection import LetterFilter
+from pipeline.dead.state import DeadLetterState, LetterState, LetterStatus
 from pipeline.dead.store import Found
 from pipeline.kafka.messages import LibrdkafkaMessage
 
-TARGET = Target(frozenset({"acme"}), 4, 1_000_000)
+TARGET = ResendTarget(frozenset({"acme"}), 4, 1_000_000)
 BODY = json.dumps({"email": "ann@example.com", "id": 7}).encode()
 
 
@@ -34,14 +34,14 @@ def found(offset: int, state: LetterState = LetterState.OPEN, came_back: int = 0
         reason="invalid",
         field="",
         detail="no such field",
-        origin=Origin("connectif.contacts", 0, offset),
+        origin=LetterOrigin("connectif.contacts", 0, offset),
         redriven_from="",
     )
     key = b"acme|contact|ann@example.com"
     message = LibrdkafkaMessage(
         "deadletters", 1, offset, letter.at_ms, key, BODY, [("from", b"ann@example.com")]
     )
-    return Found(letter, message, Status(state, came_back, 0))
+    return Found(letter, message, LetterStatus(state, came_back, 0))
 
 
 def screen() -> tuple[Console, io.StringIO]:
@@ -52,14 +52,14 @@ def screen() -> tuple[Console, io.StringIO]:
 def test_groups_are_shown_as_a_table_with_what_is_not_shown() -> None:
     console, text = screen()
     letters = [found(1), found(2, came_back=2), found(3, LetterState.DROPPED)]
-    report.groups(letters, Wanted.OPEN, console, as_json=False)
+    report.groups(letters, LetterFilter.OPEN, console, as_json=False)
     shown = text.getvalue()
     assert "2 open dead letters; 1 others of the same kind are not open" in shown
     assert "[bold]shop" in shown
 
 
 def test_groups_are_json_for_everything_else(capsys: pytest.CaptureFixture[str]) -> None:
-    report.groups([found(1), found(2, came_back=2)], Wanted.OPEN, screen()[0], as_json=True)
+    report.groups([found(1), found(2, came_back=2)], LetterFilter.OPEN, screen()[0], as_json=True)
     tree = json.loads(capsys.readouterr().out)
     assert (tree["count"], tree["others"]) == (2, 0)
     [group] = tree["groups"]
@@ -68,7 +68,7 @@ def test_groups_are_json_for_everything_else(capsys: pytest.CaptureFixture[str])
 
 def test_the_newest_letters_are_shown_one_by_one_and_the_rest_is_counted() -> None:
     console, text = screen()
-    report.each(map(found, range(1, 50)), Wanted.OPEN, console, limit=3, as_json=False)
+    report.each(map(found, range(1, 50)), LetterFilter.OPEN, console, limit=3, as_json=False)
     shown = text.getvalue()
     assert "49 dead letters; 46 older ones are not shown" in shown
     assert [f"1:{offset} " in shown for offset in (49, 48, 47, 46)] == [True, True, True, False]
@@ -76,7 +76,7 @@ def test_the_newest_letters_are_shown_one_by_one_and_the_rest_is_counted() -> No
 
 def test_as_json_each_letter_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     letters = [found(1), found(2, LetterState.REDRIVEN), found(3, came_back=1)]
-    report.each(iter(letters), Wanted.ALL, screen()[0], limit=0, as_json=True)
+    report.each(iter(letters), LetterFilter.ALL, screen()[0], limit=0, as_json=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["id"], line["standing"]) for line in lines] == [
         ("1:1", "open"),
@@ -107,7 +107,7 @@ def test_a_body_as_long_as_a_webhook_is_cut_for_a_terminal(monkeypatch: pytest.M
 
 
 def test_what_is_left_is_counted_by_why_with_some_of_them() -> None:
-    tally = Tally()
+    tally = ActionCounts()
     tally.going["connectif.contacts"] += 2
     for offset in range(9):
         tally.leave(found(offset).letter, CAME_BACK)

@@ -23,7 +23,7 @@ from pipeline.demo.settling import SettlementWatch
 from pipeline.demo.shop_history import Delivery
 from pipeline.demo.totals import PipelineTotals
 from pipeline.errors import PipelineError
-from pipeline.local.supervisor import ProcessPhase, Status
+from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 
 CHANCE = Random(1)  # noqa: S311 - not a key
 
@@ -129,7 +129,9 @@ async def test_a_standstill_is_said_with_its_figures(monkeypatch: pytest.MonkeyP
 async def test_killing_spares_nobody_and_ends_when_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chaos, "PAUSE", (0.0, 0.0))
     killed: list[int] = []
-    statuses = [Status(name, ProcessPhase.READY, "", pid=index) for index, name in enumerate(chaos.VICTIMS)]
+    statuses = [
+        ProcessStatus(name, ProcessPhase.READY, "", pid=index) for index, name in enumerate(chaos.VICTIMS)
+    ]
     enough = asyncio.Event()
     enough.set()
     monkey = Chaos(lambda: statuses, CHANCE, lambda pid, _: killed.append(pid))
@@ -142,11 +144,11 @@ async def test_a_process_that_is_away_is_killed_once_it_is_back(monkeypatch: pyt
     monkeypatch.setattr(chaos, "PAUSE", (0.0, 0.0))
     looks = 0
 
-    def statuses() -> list[Status]:
+    def statuses() -> list[ProcessStatus]:
         nonlocal looks
         looks += 1
         pid = None if looks < 6 else 1
-        return [Status(name, ProcessPhase.READY, "", pid=pid) for name in chaos.VICTIMS]
+        return [ProcessStatus(name, ProcessPhase.READY, "", pid=pid) for name in chaos.VICTIMS]
 
     enough = asyncio.Event()
     enough.set()

@@ -17,7 +17,7 @@ from rich.console import Console
 from pipeline.reconcile import report, report_html
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.findings import Summary, count, findings
-from pipeline.reconcile.judging import Frame, write_findings
+from pipeline.reconcile.judging import RunContext, write_findings
 from pipeline.reconcile.report_html import MOST
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -38,7 +38,7 @@ def listed(database: Database, *orders: tuple[str, str, int | None]) -> Summary:
             for pid, number, day in orders
         ),
     )
-    write_findings(database, Frame("acme-es", UTC_ZONE), complete=True)
+    write_findings(database, RunContext("acme-es", UTC_ZONE), complete=True)
     found = summary()
     count(database, found)
     return found

@@ -15,7 +15,7 @@ from pipeline.kafka.deadletters import dead_headers
 from pipeline.kafka.replays import HEADERS, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.replay.changes import MASKED, NOT_HELD, changes
 from pipeline.replay.planning import parse_offsets, read_ids
-from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, State, Status
+from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
 from pipeline.replay.shown import as_json, duration, status_of
 from pipeline.replay.window import LEAST, MOST, Throttle, Window
@@ -140,7 +140,7 @@ def test_the_time_left_is_that_of_what_was_delivered_so_far() -> None:
     assert run_at(0).seconds_left() is None
     assert run_at(100).seconds_left() == 90.0
     assert run_at(150, records=60, ended={"delivered": 10}).seconds_left() == 90.0
-    assert run_at(1_000, status=Status.DONE).seconds_left() == 0.0
+    assert run_at(1_000, status=RunStatus.DONE).seconds_left() == 0.0
     assert duration(None) == "not known yet"
     assert (duration(61), duration(3_660)) == ("1 min 01 s", "1 h 01 min")
 
@@ -150,10 +150,10 @@ def test_a_run_whose_process_says_nothing_is_interrupted() -> None:
     late = int(1_000 + SILENT_AFTER * 1_000) + 1
     assert status_of(run, 2_000) == "running"
     assert status_of(run, late) == "interrupted"
-    assert status_of(run_at(1_000, status=Status.DONE), late) == "done"
+    assert status_of(run_at(1_000, status=RunStatus.DONE), late) == "done"
     said = as_json(run, 2_000)
     assert (said["offsets"], said["offsets_done"], said["pending"]) == (1_000, 100, 0)
-    wanted = run.model_copy(update={"control": Control(run="r1", wanted=Status.PAUSED)})
+    wanted = run.model_copy(update={"control": Control(run="r1", wanted=RunStatus.PAUSED)})
     assert status_of(wanted, 2_000) == "running, to be paused"
 
 

@@ -29,7 +29,7 @@ from pipeline.trace.life import (
     TracedRecord,
 )
 from pipeline.trace.replay import Replay
-from pipeline.trace.scan import Scan
+from pipeline.trace.scan import LifeScan
 from pipeline.translate.reading import Stores
 from pipeline.translate.rules import EventPosition, Outcome, apply
 from pipeline.translate.state import EntityState
@@ -396,7 +396,7 @@ def test_an_order_is_found_by_its_number_however_that_is_written(number: str) ->
         (b"acme|order|7", b"2026 no JSON 2026"),
         (b"other|order|8", order_body(number="2026/001")),
     )
-    found, more = find.by_number(config.parse(tree, {}), "acme", number, cast("Scan", scan))
+    found, more = find.by_number(config.parse(tree, {}), "acme", number, cast("LifeScan", scan))
     assert (found, more) == ([EntityKey("acme", Kind.ORDER, "5")], 0)
 
 
@@ -406,6 +406,6 @@ def test_an_address_that_is_in_every_order_is_answered_with_the_newest_and_a_cou
     monkeypatch.setattr(find, "REMEMBERED", 50)
     body = b'{"contact": "shop@acme.example"}'
     scan = FoundMessages(*((f"acme|order|{number}".encode(), body) for number in range(100)))
-    found, more = find.by_email("acme", "Shop@acme.example", cast("Scan", scan))
+    found, more = find.by_email("acme", "Shop@acme.example", cast("LifeScan", scan))
     assert [key.id for key in found] == [str(number) for number in range(80, 100)]
     assert more == 80

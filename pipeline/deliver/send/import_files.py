@@ -14,7 +14,7 @@ from pipeline.records import RecordKind
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FileGroup:
     """What the rows of one file share."""
 
     header: Row
@@ -33,7 +33,7 @@ class Sorted:
         gone: ids without a record by now.
     """
 
-    groups: dict[Group, list[tuple[str, Row]]] = field(default_factory=dict)
+    groups: dict[FileGroup, list[tuple[str, Row]]] = field(default_factory=dict)
     singly: list[str] = field(default_factory=list)
     unchanged: list[tuple[Key, Waiting, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -66,12 +66,12 @@ class Sorted:
             else:
                 self.groups.setdefault(found[0], []).append((record_id, found[1]))
 
-    def largest(self) -> Group | None:
+    def largest(self) -> FileGroup | None:
         """The group with the most rows."""
         return max(self.groups, key=lambda group: (len(self.groups[group]), group.header), default=None)
 
 
-def _row(key: Key, waiting: Waiting, command: Command) -> tuple[Group, Row] | None:
+def _row(key: Key, waiting: Waiting, command: Command) -> tuple[FileGroup, Row] | None:
     state = waiting.state
     found: tuple[Row, Row] | None = None
     if isinstance(command, PutContact) and isinstance(state, ContactState) and not command.delete_first:
@@ -80,5 +80,5 @@ def _row(key: Key, waiting: Waiting, command: Command) -> tuple[Group, Row] | No
         found = product_row(key.id, command.fields)
     elif isinstance(command, AddCoupon) and isinstance(state, CouponState):
         header, cells = coupon_row(state.code)
-        return Group(header, state.coupon_set_id), cells
-    return None if found is None else (Group(found[0]), found[1])
+        return FileGroup(header, state.coupon_set_id), cells
+    return None if found is None else (FileGroup(found[0]), found[1])
