@@ -32,6 +32,11 @@ def moment(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
 
 
+def figure(count: int) -> str:
+    """A count in a table; nothing is a dot."""
+    return f"{count:,}" if count else "·"
+
+
 def in_a_cell(text: str | None) -> str | None:
     """A text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe in front."""
     return f"'{text}" if text and text.lstrip(_BLANK)[:1] in _FORMULA else text

@@ -16,6 +16,7 @@ from pipeline.demo.result import RunResult
 from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
+from pipeline.text import figure
 
 _COLOURS = {
     ProcessPhase.READY: "green",
@@ -130,7 +131,7 @@ def _events(run: RunResult) -> Table:
     table = _table("What the shops said (events)", "store", "kind", "received", *EVENT_OUTCOMES)
     for (store, kind), counts in sorted(run.account.events.items()):
         figures = [counts.total(), *(counts[outcome] for outcome in EVENT_OUTCOMES)]
-        table.add_row(store, kind, *map(_figure, figures))
+        table.add_row(store, kind, *map(figure, figures))
     return table
 
 
@@ -139,7 +140,7 @@ def _records(run: RunResult) -> Table:
     table = _table(title, "store", "kind", "same", "accepted", *RECORD_OUTCOMES)
     for _, store, kind, told, counts in run.rows():
         figures = [told["unchanged"], *(counts[outcome] for outcome in ("accepted", *RECORD_OUTCOMES))]
-        table.add_row(store, kind, *map(_figure, figures))
+        table.add_row(store, kind, *map(figure, figures))
     return table
 
 
@@ -153,10 +154,10 @@ def _accounts(run: RunResult) -> Table:
         figures = (budget.most, budget.limit, budget.refused)
         table.add_row(
             name,
-            _figure(budget.orders),
-            _figure(budget.calls),
+            figure(budget.orders),
+            figure(budget.calls),
             "-" if each is None else f"{each:.2f}",
-            *map(_figure, figures),
+            *map(figure, figures),
         )
     return table
 
@@ -166,7 +167,7 @@ def _freshness(run: RunResult) -> Table:
     title = f"How fresh (from received to delivered{kills})"
     table = _table(title, "lane", "kind", "delivered", "p50", "p95")
     for row in run.freshness:
-        table.add_row(row.lane, row.kind, _figure(row.records), f"{row.p50:.2f} s", f"{row.p95:.2f} s")
+        table.add_row(row.lane, row.kind, figure(row.records), f"{row.p50:.2f} s", f"{row.p95:.2f} s")
     return table
 
 
@@ -184,7 +185,3 @@ def _table(title: str, *headings: str) -> Table:
         words = heading in {"store", "kind", "account", "lane"}
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)
     return table
-
-
-def _figure(number: int) -> str:
-    return f"{number:,}" if number else "·"

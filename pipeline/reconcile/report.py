@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pipeline.reconcile.findings import Finding, Summary
 from pipeline.reconcile.rules import Category
-from pipeline.text import in_a_cell
+from pipeline.text import figure, in_a_cell
 
 #: Days that the table shows, the latest.
 DAYS = 31
@@ -81,10 +81,10 @@ def _days(summary: Summary) -> Table:
     table = _table("day", *headings, right=True)
     days = list(summary.days.items())
     for day, counts in days[-DAYS:]:
-        table.add_row(day or "no date", *(_figure(counts[category]) for category in Category))
+        table.add_row(day or "no date", *(figure(counts[category]) for category in Category))
     if len(days) > DAYS:
         table.add_row(f"and {len(days) - DAYS:,} days before", *["…"] * len(headings))
-    table.add_row("all", *(_figure(summary.counts[category]) for category in Category), style="bold")
+    table.add_row("all", *(figure(summary.counts[category]) for category in Category), style="bold")
     return table
 
 
@@ -100,7 +100,3 @@ def _table(*headings: str, right: bool = False) -> Table:
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if right and number else "left", overflow="fold")
     return table
-
-
-def _figure(count: int) -> str:
-    return f"{count:,}" if count else "·"

@@ -13,7 +13,7 @@ from pipeline.events import Lane, RawEvent
 from pipeline.shops.base import Rejected, Translation
 from pipeline.translate.emit import Again, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
-from pipeline.translate.rules import Outcome, Result, believed, too_old
+from pipeline.translate.rules import Outcome, Result, accepted, believed, too_old
 from pipeline.translate.state import EntityState, Newest
 
 #: The reason of an event that something later stands against.
@@ -53,14 +53,7 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
     said = emit(event, source, state, feed, translation.drafts, known, again)
     if not said.emissions:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
-    return Result(
-        Outcome.ACCEPTED,
-        emissions=said.emissions,
-        unchanged=said.unchanged,
-        uses=said.uses,
-        remember=True,
-        moved_from=said.moved_from,
-    )
+    return accepted(said)
 
 
 def _version(

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, Translation
-from pipeline.translate.emit import Emission, Version, emit
+from pipeline.translate.emit import Emission, Emitted, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
 
@@ -103,6 +103,11 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
     said = emit(event, source, state, feed, translation.drafts, known)
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
+    return accepted(said)
+
+
+def accepted(said: Emitted) -> Result:
+    """The result of an event that says something."""
     return Result(
         Outcome.ACCEPTED,
         emissions=said.emissions,
@@ -220,6 +225,7 @@ __all__ = [
     "Feed",
     "Outcome",
     "Result",
+    "accepted",
     "apply",
     "believed",
     "bounded",

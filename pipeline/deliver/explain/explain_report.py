@@ -14,7 +14,7 @@ from pipeline.config import Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.topics import DELIVER_APP
 from pipeline.records import RecordKind, partition_of
-from pipeline.text import span
+from pipeline.text import figure, span
 from pipeline.workers.client import WorkerAnswer, WorkerClient
 
 EXPLAIN = "/explain"
@@ -124,12 +124,8 @@ def _lanes(lanes: Sequence[Mapping[str, Any]]) -> Table:
         figures = [pending[kind] for kind in ("contact", "product", "purchase", "coupon")]
         places = [sum(lane["waiting"].values()), lane["held"], lane["under_way"], lane["receipts_awaited"]]
         oldest = span(max(ages)) if ages else "·"
-        table.add_row(lane["lane"], *map(_figure, figures), oldest, *map(_figure, places))
+        table.add_row(lane["lane"], *map(figure, figures), oldest, *map(figure, places))
     return table
-
-
-def _figure(count: int) -> str:
-    return f"{count:,}" if count else "·"
 
 
 def _holding_back(lane: Mapping[str, Any]) -> Iterator[str]:
