@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipeline.events import Kind
 from pipeline.kafka.messages import Headers
+from pipeline.kafka.replays import REDRIVE_PREFIX
 from pipeline.kafka.topics import RECEIPTS
 from pipeline.records import RecordKind
 
@@ -16,7 +17,6 @@ from pipeline.records import RecordKind
 REDRIVE_LETTER = "redrive-letter"
 #: Of an event that is replayed, which is how an event is sent again; the run's name is the letter's.
 REPLAY_RUN = "replay-run"
-RUN_PREFIX = "redrive-"
 UNKNOWN = "unknown"
 
 #: Characters of a header that are looked at.
@@ -119,7 +119,11 @@ def _kind(topic: str, said: str) -> str:
 
 def _redriven_from(said: Mapping[str, bytes | None]) -> str:
     run = _text(said.get(REPLAY_RUN))
-    return run.removeprefix(RUN_PREFIX) if run.startswith(RUN_PREFIX) else _text(said.get(REDRIVE_LETTER))
+    return (
+        run.removeprefix(REDRIVE_PREFIX)
+        if run.startswith(REDRIVE_PREFIX)
+        else _text(said.get(REDRIVE_LETTER))
+    )
 
 
 def _text(raw: bytes | None) -> str:

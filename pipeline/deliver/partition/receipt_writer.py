@@ -10,7 +10,9 @@ from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
+from pipeline.events import Lane
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.metrics import REDRIVEN_REJECTED
 from pipeline.records import Outcome, record_key
 
 #: A record and how it ended.
@@ -45,6 +47,10 @@ class ReceiptWriter:
                     .encode()
                 )
                 step.send(self.dead_letters, value, _raw(account_partition, key), None, headers)
+                if waiting.stamp.lane is Lane.RETRY:  # nothing but dead letters comes in it
+                    REDRIVEN_REJECTED.labels(
+                        "deliver", account_partition.account, waiting.stamp.store, key.kind, ending.reason
+                    ).inc()
             self.receipt(step, account_partition, key, waiting.stamp, ending)
 
     def receipt(
