@@ -13,6 +13,22 @@ _FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide forms co
 _BLANK = " \u00a0\ufeff\n"
 
 
+#: Characters that move the cursor, change colours or turn the direction of writing, and halves of characters.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """A text that a terminal shows as it is: of control characters only line breaks and tabs are left."""
+    return _UNPRINTABLE.sub("?", text)
+
+
+def in_a_line(text: str) -> str:
+    """The same without line breaks and tabs."""
+    return printable(text).replace("\n", "?").replace("\t", "?")
+
+
 def without_addresses(text: str) -> str:
     """Connectif may repeat the address it refuses."""
     return _ADDRESS.sub("(address)", text)

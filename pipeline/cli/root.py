@@ -8,11 +8,11 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import logs
 from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages, trace
 from pipeline.cli.options import LogFormatOption
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.logs import LogFormat
 

@@ -58,7 +58,7 @@ def tree(lives: Sequence[EntityLife], notes: Sequence[str], *, reveal: bool) -> 
 def show(found: Mapping[str, Any], console: Console, *, as_json: bool) -> None:
     """Print it."""
     if as_json:
-        console.print_json(json.dumps(found))
+        console.print_json(json.dumps(found), ensure_ascii=True)
         return
     for life in found["entities"]:
         for line in _head(life):

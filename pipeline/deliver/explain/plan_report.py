@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.config import AccountSettings, Settings
+from pipeline.console import Console
 from pipeline.deliver.explain.plan import Forecast, Volume, forecast
 from pipeline.errors import SettingsError
 
