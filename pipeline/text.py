@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-MINUTE, HOUR = 60, 3_600
+MINUTE = 60
 #: What may be an e-mail address, in Connectif's messages or in a URL.
 _ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
 #: What a formula begins with, and what spreadsheets skip before it.
@@ -34,13 +34,17 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub("(address)", text)
 
 
-def span(seconds: float) -> str:
-    """A time as a person says it."""
+def span(seconds: float | None) -> str:
+    """A time as a person says it: `2.5 s`, `45 s`, `12 min`, `1 d 4 h 12 min`; None is not known yet."""
+    if seconds is None:
+        return "not known yet"
     if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
         return f"{max(0.0, seconds):.1f} s"
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.0f} h"
+    minutes = round(seconds / MINUTE)
+    parts = [(minutes // 1_440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def moment(wall: float) -> str:
