@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("PIPELINE_VENV", ROOT / ".venv"))
 BIN = VENV / "bin"
 
-#: One process has all that needs a broker, and mostly waits (tests/conftest.py); the others have the rest.
-IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder"]
+#: Half of the tests wait for other processes, half compute. A file is run by one process, with its broker.
+IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 STEPS: dict[str, list[list[str]]] = {
     "setup": [],

@@ -49,7 +49,10 @@ def span(seconds: float | None) -> str:
 
 def moment(wall: float) -> str:
     """A moment in the machine's time, with its offset."""
-    return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+    try:
+        return datetime.fromtimestamp(wall, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+    except (ValueError, OverflowError, OSError):  # anybody may write any number on a topic
+        return f"{wall:.0f} s from 1970 on"
 
 
 def figure(count: int) -> str:

@@ -14,28 +14,18 @@ from tests.broker import KafkaSettings, RunningKafka, running_kafka
 hypothesis.settings.register_profile("pipeline", deadline=None)
 hypothesis.settings.load_profile("pipeline")
 
-#: Folders whose tests start processes, listen on ports and share a broker.
-_ONE_AFTER_THE_OTHER = ("tests/integration/", "tests/faults/")
+#: Folders whose tests start processes and a broker, and mostly wait for them.
+_WAITING = ("tests/integration/", "tests/faults/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For pytest-xdist: one process has all that starts processes, and begins first, since it takes longest.
-
-    Of the others a file is run by one process, with its fixtures.
-    """
-
-    def starts_processes(item: pytest.Item) -> bool:
-        return item.nodeid.startswith(_ONE_AFTER_THE_OTHER)
-
-    items.sort(key=lambda item: not starts_processes(item))
-    for item in items:
-        group = "processes" if starts_processes(item) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with what takes longest: in parallel (make.py) each process takes files in this order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
-    """The session's broker."""
+    """The session's broker; in parallel each process has one of its own."""
     with running_kafka(tmp_path_factory.mktemp("broker")) as running:
         yield running
 

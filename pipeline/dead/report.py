@@ -111,11 +111,7 @@ def show(
     if not reveal:
         key = masking.masked_key(key)
         headers = {masking.masked_text(name): masking.masked_text(text) for name, text in headers.items()}
-    body = (
-        masking.parsed(message.value or b"") or (message.value or b"").decode(errors="replace")
-        if reveal
-        else masking.masked_body(message.value)
-    )
+    body = masking.revealed_body(message.value) if reveal else masking.masked_body(message.value)
     tree = {
         **_tree(found),
         "field": letter.field,
