@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 MINUTE = 60
 #: What may be an e-mail address, in Connectif's messages or in a URL.
 _ADDRESS = re.compile(r"[^\s\"'<>]+(?:@|%40)[^\s\"'<>]+", re.IGNORECASE)
+#: The same where a bar parts it from what it stands beside, as in keys of messages.
+_ADDRESS_IN_A_KEY = re.compile(r"[^\s\"'<>|@]+(?:@|%40)[^\s\"'<>|@]+", re.IGNORECASE)
 #: What a formula begins with, and what spreadsheets skip before it.
 _FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide forms count, too
 _BLANK = " \u00a0\ufeff\n"
@@ -30,8 +32,18 @@ def in_a_line(text: str) -> str:
 
 
 def without_addresses(text: str) -> str:
-    """Connectif may repeat the address it refuses."""
+    """A text for a log, where no part of an address may stand: Connectif may repeat the one it refuses."""
     return _ADDRESS.sub("(address)", text)
+
+
+def masked_addresses(text: str) -> str:
+    """A text with each e-mail address told apart from others by its first letters, and readable no more."""
+    return _ADDRESS_IN_A_KEY.sub(_first_letters, text)
+
+
+def _first_letters(found: re.Match[str]) -> str:
+    local, _, domain = re.sub("%40", "@", found[0], flags=re.IGNORECASE).partition("@")
+    return f"{local[:1]}…@{domain[:1]}…"
 
 
 def span(seconds: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.text import without_addresses
+from pipeline.text import masked_addresses
 
 MASK = "***"
 #: A body nested deeper is masked from there on; JSON's reader itself stops at about a thousand.
@@ -96,7 +96,7 @@ def parsed(value: bytes | None) -> Any:
 
 def masked_text(text: str) -> str:
     """A header or key that may name a person by an address."""
-    return without_addresses(text)
+    return masked_addresses(text)
 
 
 def masked_key(text: str) -> str:
