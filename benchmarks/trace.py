@@ -175,7 +175,8 @@ def asked(bench: Bench, count: int, rounds: int) -> list[dict[str, object]]:
     command = [sys.executable, "-m", "pipeline", "trace", "acme", "order", KEY.id, "--now", "--json"]
     times: list[float] = []
     with workers(bench) as ports:
-        wait_for(lambda: metric(ports["deliver"], "pipeline_pending_records") >= count, 120)
+        # A contact and a purchase of each.
+        wait_for(lambda: metric(ports["deliver"], "pipeline_pending_records") >= 2 * count, 120)
         for _ in range(rounds):
             began = time.perf_counter()
             done = subprocess.run(

@@ -47,7 +47,7 @@ def _first_letters(found: re.Match[str]) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A time as a person says it: `2.5 s`, `45 s`, `12 min`, `3 h 21 min`, `1 d 4 h`; None is not known yet."""
+    """A time as a person says it: `2.5 s`, `12 min`, `3 h 21 min`, `1 d 4 h`; None is not known yet."""
     if seconds is None:
         return "not known yet"
     if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
