@@ -28,7 +28,7 @@ PREFIX = "pipeline"
 
 
 #: Seconds between the tries to hold a file: `is_held` locks it for a moment, too.
-_LOOKERS = (0.01, 0.05)
+_LOOKERS = (0.01, 0.03, 0.1)
 
 
 class InUse(PipelineError):  # noqa: N818 - a state
