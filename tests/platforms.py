@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 from pydantic import SecretStr
 
 from pipeline.shops.base import WebhookRequest
@@ -46,9 +47,40 @@ def base64_hmac(topic_header: str, signature_header: str) -> Signer:
     return signed
 
 
+def vtex_signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - a `Signer`
+    """VTEX signs nothing: a header of the hook's configuration holds the secret."""
+    return {"content-type": "application/json", **headers, "x-webhook-secret": secret.decode("latin-1")}
+
+
+def vtex_notification(topic: str, document: bytes) -> bytes:
+    """VTEX's topic is in what the body names; a document that is no object with an id is sent as it is."""
+    try:
+        said = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return document
+    if not isinstance(said, dict) or "id" not in said:
+        return document
+    name, _, state = topic.partition(".")
+    if name == "hook":
+        return orjson.dumps({"OrderId": str(said["id"]), "State": state, **said})
+    if name == "feed":
+        return orjson.dumps({"orderId": str(said["id"]), "state": state, **said})
+    more = {"IdSku": "1", "ProductId": said["id"]} if name == "broadcaster" else {"email": "a@mail.example"}
+    return orjson.dumps({**more, **said}) if name in {"broadcaster", "masterdata"} else document
+
+
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
         base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"), "x-shopify-webhook-id"
+    ),
+    "vtex": PlatformInTests(
+        vtex_signed,
+        settings={
+            "vtex_account": "exampleaccount",
+            "app_key": SecretStr("key"),
+            "app_token": SecretStr("token"),
+        },
+        with_topic=vtex_notification,
     ),
     "woocommerce": PlatformInTests(
         base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"), "x-wc-webhook-delivery-id"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.vtex import VTEX
 from pipeline.shops.woocommerce import WOOCOMMERCE
 
 PLATFORMS: Mapping[str, AnyPlatform] = {
@@ -13,5 +14,6 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
     for platform in (
         SHOPIFY,
         WOOCOMMERCE,
+        VTEX,
     )
 }
