@@ -13,7 +13,10 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
+from tests.shop_bodies import ShopBodies, shopify, woocommerce
 
+#: When the requests of `verifies` come, in epoch milliseconds.
+NOW_MS = 1_800_000_000_000
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
 
@@ -27,12 +30,16 @@ class PlatformInTests:
         delivery_header: which of them tells requests apart; "" where the body alone does.
         settings: what its stores cannot do without, beside what every store must have.
         with_topic: a document as it is sent under a topic: itself, or in an envelope that names the topic.
+        signs_body: whether a signature covers the body; else a secret is only compared.
+        bodies: what its shops write; `tests/contract/test_platform_meanings.py` says what it must mean.
     """
 
     signed: Signer
     delivery_header: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     with_topic: Callable[[str, bytes], bytes] = lambda _, document: document
+    signs_body: bool = True
+    bodies: ShopBodies = field(kw_only=True)
 
 
 def base64_hmac(topic_header: str, signature_header: str) -> Signer:
@@ -48,10 +55,14 @@ def base64_hmac(topic_header: str, signature_header: str) -> Signer:
 
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
-        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"), "x-shopify-webhook-id"
+        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"),
+        "x-shopify-webhook-id",
+        bodies=shopify.BODIES,
     ),
     "woocommerce": PlatformInTests(
-        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"), "x-wc-webhook-delivery-id"
+        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
+        "x-wc-webhook-delivery-id",
+        bodies=woocommerce.BODIES,
     ),
 }
 
@@ -73,7 +84,16 @@ def verifies(
     platform: AnyPlatform, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes
 ) -> bool:
     """Whether a plain store of the platform takes the request for genuine."""
-    return platform.verify(secrets, WebhookRequest(headers, body), settings_of(platform.name))
+    return platform.verify(secrets, WebhookRequest(headers, body, NOW_MS), settings_of(platform.name))
+
+
+def genuine(
+    platform: AnyPlatform, topic: str, document: bytes, secret: bytes, headers: Mapping[str, str]
+) -> WebhookRequest:
+    """A request as a shop of the platform sends it now."""
+    shop = IN_TESTS[platform.name]
+    body = shop.with_topic(topic, document)
+    return WebhookRequest(shop.signed(topic, body, secret, headers), body, NOW_MS)
 
 
 def greets(platform: AnyPlatform, headers: Mapping[str, str], body: bytes) -> bool:

@@ -22,11 +22,11 @@ from pipeline.shops.platform import WITHOUT_RECORDS, Ability, AnyPlatform, Topic
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.translate.privacy_requests import PRIVACY_REQUESTS
-from tests.platforms import IN_TESTS, greets, settings_of, verifies
+from tests import platforms
+from tests.platforms import IN_TESTS, NOW_MS, greets, settings_of, verifies
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = Path(pipeline.__file__).parent / "shops"
-NOW_MS = 1_800_000_000_000
 SECRET = b"the store's own secret"
 EACH = pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
 TOPICS = [
@@ -57,9 +57,7 @@ header_texts = st.text(max_size=40)
 
 def genuine(platform: AnyPlatform, topic: str, document: bytes, **headers: str) -> WebhookRequest:
     """A request as a shop of the platform sends it."""
-    shop = IN_TESTS[platform.name]
-    body = shop.with_topic(topic, document)
-    return WebhookRequest(shop.signed(topic, body, SECRET, headers), body, NOW_MS)
+    return platforms.genuine(platform, topic, document, SECRET, headers)
 
 
 def some_topic(platform: AnyPlatform) -> str:
