@@ -13,10 +13,8 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from tests.shop_bodies import ShopBodies, shopify, woocommerce
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, woocommerce
 
-#: When the requests of `verifies` come, in epoch milliseconds.
-NOW_MS = 1_800_000_000_000
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
 
@@ -31,6 +29,8 @@ class PlatformInTests:
         settings: what its stores cannot do without, beside what every store must have.
         with_topic: a document as it is sent under a topic: itself, or in an envelope that names the topic.
         signs_body: whether a signature covers the body; else a secret is only compared.
+        at: the headers that say when a request is sent, in seconds since the epoch; left out, `NOW_MS`.
+        signatures_header: the one that may hold several signatures, with blanks between; "" where none does.
         bodies: what its shops write; `tests/contract/test_platform_meanings.py` says what it must mean.
     """
 
@@ -39,6 +39,8 @@ class PlatformInTests:
     settings: Mapping[str, object] = field(default_factory=dict)
     with_topic: Callable[[str, bytes], bytes] = lambda _, document: document
     signs_body: bool = True
+    at: Callable[[float], Mapping[str, str]] = lambda _: {}
+    signatures_header: str = ""
     bodies: ShopBodies = field(kw_only=True)
 
 
@@ -63,6 +65,14 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
         "x-wc-webhook-delivery-id",
         bodies=woocommerce.BODIES,
+    ),
+    "generic": PlatformInTests(
+        generic.signed,
+        "webhook-id",
+        with_topic=generic.in_envelope,
+        at=generic.at,
+        signatures_header="webhook-signature",
+        bodies=generic.BODIES,
     ),
 }
 

@@ -34,7 +34,8 @@ class Item(NamedTuple):
 
     `price` and `price_original` are totals of the whole line, after and before its own discounts;
     `product_id` is None where the shop names no product (custom lines, tips, deleted products); `page_id` is
-    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`).
+    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`); `page` is
+    its page's address where the order says it.
     """
 
     product_id: str | None
@@ -47,6 +48,7 @@ class Item(NamedTuple):
     brand: str | None = None
     categories: tuple[str, ...] = ()
     page_id: str | None = None
+    page: str | None = None
 
 
 class Buyer(NamedTuple):
@@ -215,7 +217,7 @@ def _line(product_id: str, group: Sequence[Item], store: StoreContext, notes: li
     return Line(
         product_id=product_id,
         name=name,
-        url=product_page(store, first.page_id or product_id, first.sku),
+        url=first.page or product_page(store, first.page_id or product_id, first.sku),
         unit_price=unit,
         unit_price_original=unit_original,
         quantity=units,

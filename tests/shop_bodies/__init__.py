@@ -17,6 +17,8 @@ from pipeline.events import Kind
 #: When what is sold, changed and said in these tests happened.
 PLACED = datetime(2023, 11, 14, 20, 15, tzinfo=UTC)
 CHANGED = datetime(2023, 11, 14, 20, 16, tzinfo=UTC)
+#: When requests come and are signed, unless a test says otherwise; in epoch milliseconds.
+NOW_MS = 1_800_000_000_000
 #: The time zone of all these shops: twice a year its clocks change.
 ZONE = "Europe/Madrid"
 
