@@ -14,6 +14,7 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -28,12 +29,20 @@ class PlatformInTests:
         delivery_header: which of them tells requests apart; "" where the body alone does.
         settings: what its stores cannot do without, beside what every store must have.
         with_topic: a document as it is sent under a topic: itself, or in an envelope that names the topic.
+        signs_body: whether a signature covers the body; else a secret is only compared.
+        at: the headers that say when a request is sent, in seconds since the epoch; left out, `NOW_MS`.
+        signatures_header: the one that may hold several signatures, with blanks between; "" where none does.
+        bodies: what its shops write; `tests/contract/test_platform_meanings.py` says what it must mean.
     """
 
     signed: Signer
     delivery_header: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     with_topic: Callable[[str, bytes], bytes] = lambda _, document: document
+    signs_body: bool = True
+    at: Callable[[float], Mapping[str, str]] = lambda _: {}
+    signatures_header: str = ""
+    bodies: ShopBodies = field(kw_only=True)
 
 
 def base64_hmac(topic_header: str, signature_header: str) -> Signer:
@@ -71,7 +80,9 @@ def vtex_notification(topic: str, document: bytes) -> bytes:
 
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
-        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"), "x-shopify-webhook-id"
+        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"),
+        "x-shopify-webhook-id",
+        bodies=shopify.BODIES,
     ),
     "vtex": PlatformInTests(
         vtex_signed,
@@ -83,7 +94,17 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         with_topic=vtex_notification,
     ),
     "woocommerce": PlatformInTests(
-        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"), "x-wc-webhook-delivery-id"
+        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
+        "x-wc-webhook-delivery-id",
+        bodies=woocommerce.BODIES,
+    ),
+    "generic": PlatformInTests(
+        generic.signed,
+        "webhook-id",
+        with_topic=generic.in_envelope,
+        at=generic.at,
+        signatures_header="webhook-signature",
+        bodies=generic.BODIES,
     ),
 }
 
@@ -105,7 +126,16 @@ def verifies(
     platform: AnyPlatform, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes
 ) -> bool:
     """Whether a plain store of the platform takes the request for genuine."""
-    return platform.verify(secrets, WebhookRequest(headers, body), settings_of(platform.name))
+    return platform.verify(secrets, WebhookRequest(headers, body, NOW_MS), settings_of(platform.name))
+
+
+def genuine(
+    platform: AnyPlatform, topic: str, document: bytes, secret: bytes, headers: Mapping[str, str]
+) -> WebhookRequest:
+    """A request as a shop of the platform sends it now."""
+    shop = IN_TESTS[platform.name]
+    body = shop.with_topic(topic, document)
+    return WebhookRequest(shop.signed(topic, body, secret, headers), body, NOW_MS)
 
 
 def greets(platform: AnyPlatform, headers: Mapping[str, str], body: bytes) -> bool:

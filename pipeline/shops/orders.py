@@ -34,8 +34,8 @@ class Item(NamedTuple):
 
     `price` and `price_original` are totals of the whole line, after and before its own discounts;
     `product_id` is None where the shop names no product (custom lines, tips, deleted products); `page_id` is
-    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`). `page`
-    is its address where the order has it.
+    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`); `page` is
+    its page's address where the order says it.
     """
 
     product_id: str | None
