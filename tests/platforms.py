@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 from pydantic import SecretStr
 
 from pipeline.shops.base import WebhookRequest
@@ -46,12 +47,37 @@ def base64_hmac(topic_header: str, signature_header: str) -> Signer:
     return signed
 
 
+def hex_hmac(signature_header: str) -> Signer:
+    """For platforms that send hex(HMAC-SHA256(body)), and the topic in the body."""
+
+    def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+        del topic
+        plain = {"content-type": "application/json"}
+        return {**plain, **headers, signature_header: hmac.digest(secret, body, "sha256").hex()}
+
+    return signed
+
+
+def in_data(topic: str, document: bytes) -> bytes:
+    """A document in an envelope that names the topic; what is no JSON as it stands."""
+    try:
+        return orjson.dumps({"type": topic, "data": orjson.loads(document)})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return document
+
+
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
         base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"), "x-shopify-webhook-id"
     ),
     "woocommerce": PlatformInTests(
         base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"), "x-wc-webhook-delivery-id"
+    ),
+    "magento": PlatformInTests(
+        hex_hmac("x-magento-signature"),
+        "x-adobe-event-id",
+        settings={"access_token": "only-for-tests"},
+        with_topic=in_data,
     ),
 }
 

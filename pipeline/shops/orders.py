@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
 from pipeline.shops import values
-from pipeline.shops.base import Draft, Rejected, StoreContext
+from pipeline.shops.base import Draft, Look, Rejected, StoreContext
 from pipeline.shops.catalogue import product_page
 from pipeline.shops.settings import StoreSettings
 
@@ -53,6 +53,7 @@ class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
+    `look` stands for `newsletter` where the shop keeps no time of it.
     """
 
     email: str | None
@@ -63,6 +64,7 @@ class Buyer(NamedTuple):
     newsletter: Subscription | None = None
     newsletter_ms: int | None = None
     notes: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 class OrderSummary(NamedTuple):
@@ -297,7 +299,9 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
     )
     owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
     notes = buyer.notes + notes
-    return Draft(RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms)
+    return Draft(
+        RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms, look=buyer.look
+    )
 
 
 def given_name(first: str | None, middle: str | None = None) -> str | None:

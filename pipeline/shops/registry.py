@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.woocommerce import WOOCOMMERCE
@@ -13,5 +14,6 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
     for platform in (
         SHOPIFY,
         WOOCOMMERCE,
+        MAGENTO,
     )
 }
