@@ -14,7 +14,7 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, woocommerce
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, vtex, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -78,6 +78,25 @@ def vtex_notification(topic: str, document: bytes) -> bytes:
     return orjson.dumps({**more, **said}) if name in {"broadcaster", "masterdata"} else document
 
 
+def hex_hmac(signature_header: str) -> Signer:
+    """For platforms that send hex(HMAC-SHA256(body)), and the topic in the body."""
+
+    def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+        del topic
+        plain = {"content-type": "application/json"}
+        return {**plain, **headers, signature_header: hmac.digest(secret, body, "sha256").hex()}
+
+    return signed
+
+
+def in_data(topic: str, document: bytes) -> bytes:
+    """A document in an envelope that names the topic; what is no JSON as it stands."""
+    try:
+        return orjson.dumps({"type": topic, "data": orjson.loads(document)})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return document
+
+
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
         base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"),
@@ -92,6 +111,8 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
             "app_token": SecretStr("token"),
         },
         with_topic=vtex_notification,
+        signs_body=False,
+        bodies=vtex.BODIES,
     ),
     "woocommerce": PlatformInTests(
         base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
@@ -105,6 +126,13 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         at=generic.at,
         signatures_header="webhook-signature",
         bodies=generic.BODIES,
+    ),
+    "magento": PlatformInTests(
+        hex_hmac("x-magento-signature"),
+        "x-adobe-event-id",
+        settings={"access_token": "only-for-tests"},
+        with_topic=in_data,
+        bodies=shopify.BODIES,
     ),
 }
 

@@ -121,6 +121,8 @@ class Platform(Generic[SettingsT]):
         greeting: what to answer to a request without an event, such as the hello of a new webhook: a text, ""
             for any 200, None where it is no greeting. It may be unsigned, and nothing is kept. Left out,
             there are none.
+        to_open: of a greeting: an address of the platform's maker that a person must open to confirm the new
+            webhook; the gateway logs it. Left out, there are none.
         split: the documents of a request that may hold several, each as a request of its own, to which
             `arrival` is put; it never fails. Left out, a request is a document.
         methods: of its requests; all but POST only greet.
@@ -141,6 +143,7 @@ class Platform(Generic[SettingsT]):
     arrival: Callable[[WebhookRequest], Arrival]
     translate: Callable[[RawEvent, StoreOf[SettingsT]], Translation]
     greeting: Callable[[WebhookRequest], str | None] | None = None
+    to_open: Callable[[WebhookRequest], str | None] | None = None
     split: Callable[[WebhookRequest], Sequence[WebhookRequest]] | None = None
     methods: frozenset[str] = frozenset({"POST"})
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})

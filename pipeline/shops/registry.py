@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.shops.generic import GENERIC
+from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.vtex import VTEX
@@ -17,5 +18,6 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
         WOOCOMMERCE,
         VTEX,
         GENERIC,
+        MAGENTO,
     )
 }

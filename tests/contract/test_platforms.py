@@ -146,8 +146,8 @@ def test_a_topic_says_why_nothing_follows_from_it_or_what_follows(platform: AnyP
         assert isinstance(row.kind, Kind)
         assert bool(row.reason) == (row.meaning in WITHOUT_RECORDS), row.name
         assert not row.reason or REASON.fullmatch(row.reason)
-        leads_nowhere = row.reason and row.meaning is not TopicMeaning.NOTIFICATION
-        assert not (row.menu and leads_nowhere), f"{row.name} is asked for, and nothing follows from it"
+        nothing_follows = row.reason and row.meaning is not TopicMeaning.NOTIFICATION
+        assert not (row.menu and nothing_follows), f"{row.name} is asked for, and nothing follows from it"
         assert not row.setting or row.menu
         assert not row.setting or row.setting in platform.settings.model_fields
         if row.said_by:

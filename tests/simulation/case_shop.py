@@ -22,7 +22,7 @@ from pipeline.shops.api import IGNORED
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.reading import Stores, feeds, read
-from pipeline.translate.rules import Result, apply
+from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import IN_TESTS
 from tests.simulation.case_api import CaseApi, looked_up
@@ -135,7 +135,8 @@ class CaseShop:
         event, feed = self._rules.read(message)
         result, records = self._rules.hear(event, feed)
         place, now_ms = f"{event.kind.topic}/0/{len(self.results)}", int(self._now * 1000)
-        fetched = looked_up(event, feed, CaseApi(sent.fetched), place, now_ms)
+        again = result.outcome is Outcome.DUPLICATE
+        fetched = None if again else looked_up(event, feed, CaseApi(sent.fetched), place, now_ms)
         if fetched is not None:
             assert (result.reason, records) == (IGNORED, [])
             result, records = self._rules.hear(fetched, feed)

@@ -46,7 +46,7 @@ def product(event: RawEvent, documents: Documents, store: VtexStore) -> Translat
             return Translation(version, (deleted_draft(None, store.settings),), "deleted")
         sku = _own_id(details, "Id")
         reference = text(mapping(details, "AlternateIds").get("RefId"), 200)
-        told = reference or sku if store.settings.product_id == "sku" else sku
+        told = reference or event.entity if store.settings.product_id == "sku" else sku
         articles = [sku] if details.get("IsActive") is True else []
     if not articles or details is None or details.get("ProductIsVisible") is False:
         return Translation(version, (hide_draft(told),), "unpublished")
