@@ -7,13 +7,13 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
 from pydantic import SecretStr
 
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, magento, shopify, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -28,12 +28,20 @@ class PlatformInTests:
         delivery_header: which of them tells requests apart; "" where the body alone does.
         settings: what its stores cannot do without, beside what every store must have.
         with_topic: a document as it is sent under a topic: itself, or in an envelope that names the topic.
+        signs_body: whether a signature covers the body; else a secret is only compared.
+        at: the headers that say when a request is sent, in seconds since the epoch; left out, `NOW_MS`.
+        signatures_header: the one that may hold several signatures, with blanks between; "" where none does.
+        bodies: what its shops write; `tests/contract/test_platform_meanings.py` says what it must mean.
     """
 
     signed: Signer
     delivery_header: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
     with_topic: Callable[[str, bytes], bytes] = lambda _, document: document
+    signs_body: bool = True
+    at: Callable[[float], Mapping[str, str]] = lambda _: {}
+    signatures_header: str = ""
+    bodies: ShopBodies = field(kw_only=True)
 
 
 def base64_hmac(topic_header: str, signature_header: str) -> Signer:
@@ -47,37 +55,31 @@ def base64_hmac(topic_header: str, signature_header: str) -> Signer:
     return signed
 
 
-def hex_hmac(signature_header: str) -> Signer:
-    """For platforms that send hex(HMAC-SHA256(body)), and the topic in the body."""
-
-    def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-        del topic
-        plain = {"content-type": "application/json"}
-        return {**plain, **headers, signature_header: hmac.digest(secret, body, "sha256").hex()}
-
-    return signed
-
-
-def in_data(topic: str, document: bytes) -> bytes:
-    """A document in an envelope that names the topic; what is no JSON as it stands."""
-    try:
-        return orjson.dumps({"type": topic, "data": orjson.loads(document)})
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return document
-
-
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
-        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"), "x-shopify-webhook-id"
+        base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"),
+        "x-shopify-webhook-id",
+        bodies=shopify.BODIES,
     ),
     "woocommerce": PlatformInTests(
-        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"), "x-wc-webhook-delivery-id"
+        base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
+        "x-wc-webhook-delivery-id",
+        bodies=woocommerce.BODIES,
+    ),
+    "generic": PlatformInTests(
+        generic.signed,
+        "webhook-id",
+        with_topic=generic.in_envelope,
+        at=generic.at,
+        signatures_header="webhook-signature",
+        bodies=generic.BODIES,
     ),
     "magento": PlatformInTests(
-        hex_hmac("x-magento-signature"),
+        magento.signed,
         "x-adobe-event-id",
         settings={"access_token": "only-for-tests"},
-        with_topic=in_data,
+        with_topic=magento.in_data,
+        bodies=magento.BODIES,
     ),
 }
 
@@ -99,7 +101,16 @@ def verifies(
     platform: AnyPlatform, secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes
 ) -> bool:
     """Whether a plain store of the platform takes the request for genuine."""
-    return platform.verify(secrets, WebhookRequest(headers, body), settings_of(platform.name))
+    return platform.verify(secrets, WebhookRequest(headers, body, NOW_MS), settings_of(platform.name))
+
+
+def genuine(
+    platform: AnyPlatform, topic: str, document: bytes, secret: bytes, headers: Mapping[str, str]
+) -> WebhookRequest:
+    """A request as a shop of the platform sends it now."""
+    shop = IN_TESTS[platform.name]
+    body = shop.with_topic(topic, document)
+    return WebhookRequest(shop.signed(topic, body, secret, headers), body, NOW_MS)
 
 
 def greets(platform: AnyPlatform, headers: Mapping[str, str], body: bytes) -> bool:

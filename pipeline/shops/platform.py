@@ -127,7 +127,8 @@ class Platform(Generic[SettingsT]):
             `arrival` is put; it never fails. Left out, a request is a document.
         methods: of its requests; all but POST only greet.
         abilities: what can be done with its shops.
-        order_numbers: fields of an order's body with the number that people know it by.
+        order_numbers: fields of an order's body with the number that people know it by: names, or paths with
+            dots.
         api: its shops' API, for documents that notifications only name; None where none is needed.
     """
 

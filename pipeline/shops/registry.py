@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.shops.generic import GENERIC
 from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
@@ -15,5 +16,6 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
         SHOPIFY,
         WOOCOMMERCE,
         MAGENTO,
+        GENERIC,
     )
 }

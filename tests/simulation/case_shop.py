@@ -26,7 +26,7 @@ from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import IN_TESTS
 from tests.simulation.case_api import CaseApi, looked_up
-from tests.simulation.cases import Case, Event
+from tests.simulation.cases import Case, Event, Sign
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 ACCOUNT, STORE = "acme", "shop"
@@ -116,11 +116,19 @@ class CaseShop:
         return records
 
     def _headers(self, event: Event) -> dict[str, str]:
-        """The event's own, the topic and the signature."""
-        secrets = self._case.given.secrets
-        secret = secrets[event.sign.secret] if event.sign else next(iter(secrets.values()))
+        """The event's own, the topic, the time and the signature."""
+        shop, sign = (
+            IN_TESTS[self._case.platform],
+            event.sign or Sign(secret=next(iter(self._case.given.secrets))),
+        )
         own = {name.lower(): value for name, value in event.headers.items()}
-        return IN_TESTS[self._case.platform].signed(event.topic, event.raw, secret.encode(), own)
+        own = {**shop.at(self._now + sign.seconds), **own}
+        secret = self._case.given.secrets[sign.secret].encode()
+        headers = shop.signed(event.topic, event.raw, secret, own)
+        if sign.before:
+            name = shop.signatures_header
+            headers[name] = " ".join((*sign.before, headers[name]))
+        return headers
 
     def _translated(self, message: Message, sent: Event) -> list[Record]:
         """The records of an event, or of the documents that were fetched because of it."""

@@ -56,10 +56,10 @@ def test_a_store_that_is_no_table_is_called_that(store: Any) -> None:
 
 
 def test_a_setting_of_another_platform_is_refused_as_that() -> None:
-    said = "`{0}` is a setting of shopify; store acme is woocommerce"
+    said = "`{0}` is a setting of {1}; store acme is woocommerce"
     assert refusal(platform="woocommerce", consent_from_orders=True, accept_test_orders=3, speed=1) == [
-        "stores.acme.consent_from_orders: " + said.format("consent_from_orders"),
-        "stores.acme.accept_test_orders: " + said.format("accept_test_orders"),
+        "stores.acme.consent_from_orders: " + said.format("consent_from_orders", "shopify"),
+        "stores.acme.accept_test_orders: " + said.format("accept_test_orders", "shopify and generic"),
         "stores.acme.speed: there is no such setting",
     ]
 

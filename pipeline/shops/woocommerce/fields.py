@@ -52,7 +52,7 @@ def moment(body: dict[str, Any], name: str, zone: str, notes: list[str]) -> date
         return instant(value, f"{name}_gmt")
     if value := body.get(name):
         notes.append("local_time_used")
-        return instant(value, name, zone)
+        return instant(value, name, zone, notes)
     return None
 
 
