@@ -241,7 +241,7 @@ def _availability(
 
 def _is_available(body: Mapping[str, Any], notes: list[str]) -> bool | None:
     """By the stock row: not tracked, back-orders taken, or something left. None where nothing is said."""
-    stock = extension(body, notes).get("stock_item")
+    stock = extension(body, notes).get("stock_item", body.get("stock_data"))
     if not isinstance(stock, dict):
         if stock not in NOTHING:
             notes.append("stock_unreadable")
