@@ -7,14 +7,13 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
 from pydantic import SecretStr
 
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, vtex, woocommerce
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, magento, shopify, vtex, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -56,47 +55,6 @@ def base64_hmac(topic_header: str, signature_header: str) -> Signer:
     return signed
 
 
-def vtex_signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - a `Signer`
-    """VTEX signs nothing: a header of the hook's configuration holds the secret."""
-    return {"content-type": "application/json", **headers, "x-webhook-secret": secret.decode("latin-1")}
-
-
-def vtex_notification(topic: str, document: bytes) -> bytes:
-    """VTEX's topic is in what the body names; a document that is no object with an id is sent as it is."""
-    try:
-        said = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        return document
-    if not isinstance(said, dict) or "id" not in said:
-        return document
-    name, _, state = topic.partition(".")
-    if name == "hook":
-        return orjson.dumps({"OrderId": str(said["id"]), "State": state, **said})
-    if name == "feed":
-        return orjson.dumps({"orderId": str(said["id"]), "state": state, **said})
-    more = {"IdSku": "1", "ProductId": said["id"]} if name == "broadcaster" else {"email": "a@mail.example"}
-    return orjson.dumps({**more, **said}) if name in {"broadcaster", "masterdata"} else document
-
-
-def hex_hmac(signature_header: str) -> Signer:
-    """For platforms that send hex(HMAC-SHA256(body)), and the topic in the body."""
-
-    def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-        del topic
-        plain = {"content-type": "application/json"}
-        return {**plain, **headers, signature_header: hmac.digest(secret, body, "sha256").hex()}
-
-    return signed
-
-
-def in_data(topic: str, document: bytes) -> bytes:
-    """A document in an envelope that names the topic; what is no JSON as it stands."""
-    try:
-        return orjson.dumps({"type": topic, "data": orjson.loads(document)})
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return document
-
-
 IN_TESTS: Mapping[str, PlatformInTests] = {
     "shopify": PlatformInTests(
         base64_hmac("x-shopify-topic", "x-shopify-hmac-sha256"),
@@ -104,13 +62,13 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         bodies=shopify.BODIES,
     ),
     "vtex": PlatformInTests(
-        vtex_signed,
+        vtex.signed,
         settings={
             "vtex_account": "exampleaccount",
             "app_key": SecretStr("key"),
             "app_token": SecretStr("token"),
         },
-        with_topic=vtex_notification,
+        with_topic=vtex.notification,
         signs_body=False,
         bodies=vtex.BODIES,
     ),
@@ -128,11 +86,11 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         bodies=generic.BODIES,
     ),
     "magento": PlatformInTests(
-        hex_hmac("x-magento-signature"),
+        magento.signed,
         "x-adobe-event-id",
         settings={"access_token": "only-for-tests"},
-        with_topic=in_data,
-        bodies=shopify.BODIES,
+        with_topic=magento.in_data,
+        bodies=magento.BODIES,
     ),
 }
 

@@ -88,6 +88,9 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
     (OrderStage.DEAD, "id_used_up"): Words(
         "Connectif does not take this id again once its purchase was deleted", "ask Connectif's support"
     ),
+    (OrderStage.DEAD, "purchase_id_taken"): Words(
+        "another order was sent under its number before", 'set purchase_id = "id"; ' + _REPLAY
+    ),
     (OrderStage.LOST, ""): Words(
         "a receipt says that it was delivered, and Connectif does not have it",
         "it was deleted there; --repair sends it again",

@@ -55,7 +55,7 @@ class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
-    `look` stands for `newsletter` where the shop keeps no time of it.
+    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first.
     """
 
     email: str | None
@@ -290,14 +290,17 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
     else:
         raise Rejected("no_email", "email", "no contact can hold this without an e-mail address")
     phone, notes = first_phone(buyer.phones)
+    newsletter, newsletter_ms = buyer.newsletter, buyer.newsletter_ms
+    if buyer.look is not None and buyer.look.subscribed:
+        newsletter, newsletter_ms = "subscribed", buyer.look.since_ms
     body = Contact(
         email=address,
         external_id=external_id,
         name=buyer.name,
         surname=buyer.surname,
         mobile_phone=phone,
-        newsletter=buyer.newsletter,
-        newsletter_ms=buyer.newsletter_ms,
+        newsletter=newsletter,
+        newsletter_ms=newsletter_ms,
     )
     owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
     notes = buyer.notes + notes

@@ -16,8 +16,8 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
     for platform in (
         SHOPIFY,
         WOOCOMMERCE,
+        MAGENTO,
         VTEX,
         GENERIC,
-        MAGENTO,
     )
 }

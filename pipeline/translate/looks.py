@@ -37,7 +37,7 @@ def compared(drafts: Iterable[Draft], state: EntityState, offset: int, looked_ms
 def _meant(draft: Draft, look: Look, state: EntityState, offset: int, looked_ms: int) -> Draft:
     seen = _seen(look, state, offset, looked_ms)
     body = draft.body
-    if not isinstance(body, Contact) or (not seen.subscribed and not seen.since_ms):
+    if not isinstance(body, Contact) or not (seen.subscribed or seen.since_ms):
         return draft
     word: Subscription = "subscribed" if seen.subscribed else "unsubscribed"
     said = body.model_copy(update={"newsletter": word, "newsletter_ms": seen.since_ms})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from pipeline.events import Kind
 from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
@@ -15,6 +18,28 @@ _STATUS = {
     "cancelled": "canceled",
     "refunded": "invoiced",
 }
+
+
+def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001 - a `Signer`
+    """VTEX signs nothing: a header of the hook's configuration holds the secret."""
+    return {"content-type": "application/json", **headers, "x-webhook-secret": secret.decode("latin-1")}
+
+
+def notification(topic: str, document: bytes) -> bytes:
+    """VTEX's topic is in what the body names; a document that is no object with an id is sent as it is."""
+    try:
+        said = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return document
+    if not isinstance(said, dict) or "id" not in said:
+        return document
+    name, _, state = topic.partition(".")
+    if name == "hook":
+        return orjson.dumps({"OrderId": str(said["id"]), "State": state, **said})
+    if name == "feed":
+        return orjson.dumps({"orderId": str(said["id"]), "state": state, **said})
+    more = {"IdSku": "1", "ProductId": said["id"]} if name == "broadcaster" else {"email": "a@mail.example"}
+    return orjson.dumps({**more, **said}) if name in {"broadcaster", "masterdata"} else document
 
 
 def _moment(when: datetime) -> str:
@@ -139,7 +164,7 @@ def _product(article: Article) -> Sent:
     units = 3 if article.available else 0
     fellows = [{"Id": int(article.variant), "IsActive": article.published, "Name": article.name}]
     balance = {"totalQuantity": units, "reservedQuantity": 0, "hasUnlimitedQuantity": False}
-    notification = {
+    announcement = {
         "An": "exampleaccount",
         "IdSku": article.variant,
         "ProductId": int(article.id),
@@ -158,7 +183,7 @@ def _product(article: Article) -> Sent:
                 "fixedPrices": [],
             },
         }
-        return Announced(notification, answers)
+        return Announced(announcement, answers)
 
     return Sent("broadcaster", document, announced)
 

@@ -6,6 +6,7 @@ code of the other are the commonest error of modules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -64,13 +65,19 @@ def set_of(body: Mapping[str, Any], store: StoreContext, notes: list[str]) -> Am
     Raises:
         Rejected: `currency_mismatch`, `missing_field`.
     """
-    base, shown = (text(body.get(f"{which}_currency_code"), 3) for which in ("base", "order"))
+    base, shown = (_code(body.get(f"{which}_currency_code")) for which in ("base", "order"))
     if store.currency not in {None, base} and store.currency == shown:
         return ORDERED
     require_currency(base or shown, store, f"{'base' if base else 'order'}_currency_code", notes)
     if base is None or shown is None or base == shown:
         return _EITHER
     return _WEBSITES
+
+
+def _code(value: object) -> str | None:
+    """A currency's code; None for what is none."""
+    found = text(value, 10)
+    return found if found is not None and re.fullmatch(r"[A-Z]{3}", found) else None
 
 
 def signed(value: object, field: str) -> Decimal:

@@ -14,7 +14,7 @@ PREFIX = "com.adobe.commerce."
 _TOPIC_LIMIT = 200
 _NAMES = ("type", "event", "topic")
 _LOOKS: tuple[tuple[str, frozenset[str]], ...] = (
-    (PLAIN_ORDER, frozenset({"increment_id", "items", "state"})),
+    (PLAIN_ORDER, frozenset({"increment_id", "items", "state", "status"})),
     (PLAIN_PRODUCT, frozenset({"sku", "type_id"})),
     (PLAIN_CUSTOMER, frozenset({"email", "website_id"})),
 )
@@ -58,6 +58,8 @@ def _name(value: object) -> str:
 
 def looks_like(value: Mapping[str, Any]) -> str:
     """The name for a document that comes without one; "" where it looks like none."""
+    if "order_id" in value:  # an invoice, shipment or credit memo
+        return ""
     return next((name for name, fields in _LOOKS if fields <= value.keys()), "")
 
 

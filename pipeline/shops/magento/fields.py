@@ -13,6 +13,16 @@ from pipeline.shops.php import NOTHING, decorations, identifier
 from pipeline.shops.values import epoch_ms, instant
 
 _NO_DATE = "0000-00-00"
+#: The custom attributes that are read.
+_ATTRIBUTES = (
+    "url_key",
+    "image",
+    "description",
+    "short_description",
+    "special_price",
+    "special_from_date",
+    "special_to_date",
+)
 
 
 def own_id(body: Mapping[str, Any], *names: str) -> str:
@@ -57,12 +67,15 @@ def version_of(body: Mapping[str, Any], event: RawEvent, notes: list[str]) -> in
 
 
 def attributes(body: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The custom attributes by their codes; as a mapping already where a module writes them so."""
+    """The custom attributes by their codes; some senders write a mapping, or put them beside the others."""
+    beside = {code: body[code] for code in _ATTRIBUTES if code in body}
     given = body.get("custom_attributes")
-    if isinstance(given, dict) and all(isinstance(key, str) and not key.isdigit() for key in given):
-        return given if "attribute_code" not in given else {str(given["attribute_code"]): given.get("value")}
+    if isinstance(given, dict) and "attribute_code" not in given and not any(key.isdigit() for key in given):
+        return beside | given
     listed = decorations(dict(body), "custom_attributes", notes)
-    return {code: one.get("value") for one in listed if isinstance(code := one.get("attribute_code"), str)}
+    return beside | {
+        code: one.get("value") for one in listed if isinstance(code := one.get("attribute_code"), str)
+    }
 
 
 def extension(body: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.shops.magento.amounts import AmountSet, number
 from pipeline.shops.magento.settings import MagentoSettings
 from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.php import decoration, identifier, objects, plain, readable_id
+from pipeline.shops.values import text
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
@@ -128,7 +129,7 @@ def _read(
     refunds_count: bool,
 ) -> OrderLine:
     child = children.get(readable_id(line.get("item_id")) or "")
-    configurable = child is not None and line.get("product_type") not in {"bundle", "grouped"}
+    configurable = child is not None and text(line.get("product_type"), 60) not in {"bundle", "grouped"}
     variant = readable_id(child.get("product_id")) if child is not None and configurable else None
     rows, shown = (amounts.find(line, key, "items.") for key in ("row_total", "row_total_incl_tax"))
     if rows is None and shown is None:

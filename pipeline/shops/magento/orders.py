@@ -42,9 +42,14 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
     """What the order's present state means: sold, undone, or nothing yet.
 
     Raises:
-        Rejected: `missing_field`, `no_email`, `no_products`, `currency_mismatch`, `invalid_...`.
+        Rejected: `missing_field`, `topic_contradicts_body`, `no_email`, `no_products`, `currency_mismatch`,
+            `invalid_...`.
     """
     own = own_id(body, "entity_id")
+    if "order_id" in body:
+        raise Rejected(
+            "topic_contradicts_body", "order_id", "an invoice, shipment or credit memo, and no order"
+        )
     settings = store.settings
     notes: list[str] = []
     version = version_of(body, event, notes)

@@ -48,9 +48,14 @@ class _Choice(NamedTuple):
     price: Decimal | None
 
 
+def kind_of(product: Mapping[str, Any]) -> str:
+    """What sort of product it is; "" where that is not said."""
+    return text(product.get("type_id"), 60) or ""
+
+
 def parts_of(product: Mapping[str, Any]) -> Parts:
     """The parts whose documents a price needs; none where the product has its own, or is not sold."""
-    kind = product.get("type_id")
+    kind = kind_of(product)
     if kind not in COMPOSITE or own_price(product) is not None or str(product.get("status")) != _ENABLED:
         return Parts("sku")
     extended = _extended(product)
@@ -80,7 +85,7 @@ def cheapest(
     product: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], price_of: PriceOf
 ) -> Decimal | None:
     """The price of the cheapest combination; None where it is not known."""
-    kind = product.get("type_id")
+    kind = kind_of(product)
     prices = {str(sku): price for part in parts if (sku := part.get("sku")) and (price := price_of(part))}
     if not prices:
         return None

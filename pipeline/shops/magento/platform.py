@@ -105,7 +105,7 @@ def _is_of_entity(draft: Draft) -> bool:
 
 MAGENTO = Platform(
     name="magento",
-    title="Magento, Adobe Commerce",
+    title="Magento",
     settings=MagentoSettings,
     topics=TOPICS,
     webhooks_menu="*Adobe Developer Console > Events*; Open Source: a module (docs/shops/magento.md)",

@@ -18,7 +18,7 @@ from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.magento.fields import attributes, extension, flag, moment, own_id, version_of
-from pipeline.shops.magento.parts import COMPOSITE, any_in_stock, cheapest, own_price
+from pipeline.shops.magento.parts import COMPOSITE, any_in_stock, cheapest, kind_of, own_price
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, decorations, entries, plain, prose, readable_id
@@ -130,7 +130,7 @@ def _prices(  # noqa: PLR0917 - as the body has them
     """What it costs now and what it cost before a special price; None where nothing says the first."""
     regular = own_price(body)
     if regular is None:
-        if body.get("price") not in (*NOTHING, 0) and body.get("type_id") not in COMPOSITE:
+        if body.get("price") not in (*NOTHING, 0) and kind_of(body) not in COMPOSITE:
             money(body.get("price"), "price")  # refused where it is no amount
         found = cheapest(body, parts, lambda part: _part_price(part, event, settings, notes))
         if found is None:
@@ -233,7 +233,7 @@ def _availability(
 ) -> Availability | None:
     """Whether it can be bought; of a product made of parts, whether one of these can."""
     available = _is_available(body, notes)
-    if available is not False and body.get("type_id") in COMPOSITE and parts:
+    if available is not False and kind_of(body) in COMPOSITE and parts:
         of_parts = any_in_stock(parts, lambda part: _is_available(part, notes))
         available = available if of_parts is None else of_parts
     return None if available is None else "instock" if available else "outofstock"
@@ -241,7 +241,7 @@ def _availability(
 
 def _is_available(body: Mapping[str, Any], notes: list[str]) -> bool | None:
     """By the stock row: not tracked, back-orders taken, or something left. None where nothing is said."""
-    stock = extension(body, notes).get("stock_item")
+    stock = extension(body, notes).get("stock_item", body.get("stock_data"))
     if not isinstance(stock, dict):
         if stock not in NOTHING:
             notes.append("stock_unreadable")
@@ -252,7 +252,7 @@ def _is_available(body: Mapping[str, Any], notes: list[str]) -> bool | None:
     if in_stock is None:
         notes.append("stock_unreadable")
         return None
-    if not in_stock or body.get("type_id") in COMPOSITE:  # whose own quantity is always zero
+    if not in_stock or kind_of(body) in COMPOSITE:  # whose own quantity is always zero
         return in_stock
     if str(stock.get("backorders") or 0) not in {"0", "0.0"}:
         return True
