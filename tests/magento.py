@@ -121,7 +121,7 @@ def sold(**changes: Any) -> dict[str, Any]:
 
 def line(number: int = 1, **changes: Any) -> dict[str, Any]:
     """A line of one mug for 10."""
-    plain = sold()["items"][0] | {
+    plain: dict[str, Any] = sold()["items"][0] | {
         "item_id": number,
         "qty_ordered": 1,
         "row_total": 10,

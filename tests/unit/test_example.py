@@ -17,11 +17,9 @@ from pipeline.shops.registry import PLATFORMS
 
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
-VARIABLES = {
-    "CONNECTIF_ACME_ES": "id:secret",
-    "SHOP_ACME_ES": "secret",
-    "KAFKA_PASSWORD": "secret",
-    "PIPELINE_HTTP_TOKEN": "secret",
+#: A value for every variable that the file names.
+VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "secret") | {
+    "CONNECTIF_ACME_ES": "id:secret"
 }
 
 
@@ -41,7 +39,9 @@ def of_a_platform(platform: str) -> str:
             is_others = False
         if not is_others:
             lines.append(line)
-    return "\n".join(lines).replace('platform = "shopify"', f'platform = "{platform}"')
+    required = "|".join(IN_TESTS[platform].settings) or "none"
+    text = re.sub(rf"^#((?:{required}) = )", r"\1", "\n".join(lines), flags=re.MULTILINE)
+    return text.replace('platform = "shopify"', f'platform = "{platform}"')
 
 
 def switched_on(*, defaults: bool = False, others: bool = False, platform: str = "shopify") -> str:

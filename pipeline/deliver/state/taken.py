@@ -1,7 +1,7 @@
 """Whose a purchase id is, of orders that claim it at the same time. Pure.
 
-Some shops give one number to two orders: Magento numbers each store view by itself, PrestaShop's reference is
-of a whole cart. The order that was told first keeps the id. An order that had another id before was
+Some shops give one number to two orders: each store view of an installation has numbers of its own, or a
+reference is of a whole cart. The order that was told first keeps the id. One that had another id before was
 renumbered by the shop, and takes the id over: `PurchaseState` says which of those counts.
 """
 

@@ -12,6 +12,7 @@ from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
 from pipeline.shops.generic.products import deleted_product, product
+from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
@@ -117,4 +118,5 @@ GENERIC = Platform(
     arrival=arrival,
     translate=translate,
     order_numbers=("data.number",),
+    schemas=SCHEMAS,
 )
