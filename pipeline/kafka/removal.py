@@ -19,6 +19,13 @@ from typing import Any, NamedTuple
 from pipeline.config import Settings
 from pipeline.errors import BrokerError
 from pipeline.kafka.admin import Cluster
+from pipeline.kafka.earlier_keys import (
+    SharedKeys,
+    are_compacted,
+    checkpoint_files,
+    count_as_compacted,
+    shared_in,
+)
 from pipeline.kafka.errors import in_words
 from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import TopicPartition
@@ -29,9 +36,12 @@ from pipeline.kafka.removal_settings import FILE_DELAY_MS, SwitchedTopics
 from pipeline.kafka.settings import Setting, client_config
 from pipeline.kafka.tombstones import HEADERS, MARKER_KEY
 from pipeline.kafka.topics import table
+from pipeline.kafka.unread import wait_until_read
 
 #: Seconds between two looks at how far the brokers are, and that all of it may take.
 LOOK, WITHIN = 0.5, 6 * 3_600.0
+#: Seconds for which the stages may take to read what is there.
+READ_WITHIN = 600.0
 #: Milliseconds after which a topic begins a new segment, while one is to be closed.
 ROLL_MS = 500
 #: Seconds after which a segment is closed once more: a broker may have heard of the settings too late.
@@ -76,6 +86,8 @@ def remove(
     keys: Mapping[TopicPartition, Collection[bytes]],
     *,
     within: float = WITHIN,
+    read_within: float | None = READ_WITHIN,
+    lose_earlier: bool = False,
     file_delay_ms: int = FILE_DELAY_MS,
     progress: Callable[[RemovalProgress], object] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -89,12 +101,18 @@ def remove(
         keys: the message keys to be removed, whole, of each partition; of a partition with none only what has
             a tombstone already is removed.
         within: seconds it may take.
+        read_within: seconds for which the stages may take to read what the partitions hold; None: they are
+            not waited for.
+        lose_earlier: whether of messages of version 0.2 and before, which share keys, only the newest of each
+            key may be kept, where the cluster can do no better.
         file_delay_ms: milliseconds for which the brokers keep the old files.
         progress: called about twice a second.
         stop: called as often; True ends it, and it can be repeated later.
 
     Raises:
         RemovalUnfinished: it took too long.
+        NotRead: the stages have not read them; nothing was done.
+        SharedKeys: there are messages of earlier versions that would be lost; nothing was done.
         InUse: another removal runs with this data directory.
         Stopped: `stop` said so.
         BrokerError: the cluster does not answer, or refuses.
@@ -106,7 +124,11 @@ def remove(
         with RangeReader(config, uncommitted=True, removals=True) as reader:
             left = dict.fromkeys(reader.offsets.partitions(*switched.left_open()), ())
             work = _Removal(settings, config, switched, reader, {**left, **keys})
-            done = work.run(began + within, progress or (lambda _: None), stop or (lambda: False))
+            stop = stop or (lambda: False)
+            if read_within is not None:
+                wait_until_read(settings, config, keys, read_within, stop)
+            work.keep_earlier(lose=lose_earlier)
+            done = work.run(began + within, progress or (lambda _: None), stop)
     finally:
         switched.close()
     done.seconds = time.monotonic() - began
@@ -145,6 +167,7 @@ class _Removal:
         reader: RangeReader,
         keys: Mapping[TopicPartition, Collection[bytes]],
     ) -> None:
+        self._settings = settings
         self._keys = keys
         self._switched = switched
         self._reader = reader
@@ -155,6 +178,30 @@ class _Removal:
         }
         self._sender = _Sender(config, settings.kafka.max_message_bytes)
         self._done = Removed(self._topics, len(keys), sum(map(len, keys.values())))
+
+    def keep_earlier(self, *, lose: bool) -> None:
+        """See that messages that share keys stay, where they are somebody else's.
+
+        Raises:
+            SharedKeys: they would not, and `lose` does not allow it.
+        """
+        histories = [topic for topic in self._topics if topic not in self._tables]
+        keys = {key for own in self._keys.values() for key in own}
+        shared = shared_in(self._reader, histories, keys) if histories else []
+        if not shared:
+            return
+        files = [] if self._settings.kafka.bootstrap else checkpoint_files(self._settings.data_dir)
+        if files:
+            ends = self._reader.offsets.ends(shared)
+            count_as_compacted(files, ends)
+            if are_compacted(files, ends):
+                return
+        if not lose:
+            raise SharedKeys(
+                f"{shared[0].topic} holds messages of version 0.2 or before, of which several have one key: "
+                "compaction would keep the newest of each alone",
+                hint="allow it, or wait until retention has deleted them",
+            )
 
     def run(
         self, until: float, progress: Callable[[RemovalProgress], object], stop: Callable[[], bool]
