@@ -20,13 +20,21 @@ from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.replays import ReplayMode, event_headers
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
-from pipeline.kafka.topics import DEADLETTERS, REPLAY, TRANSLATE_APP, full_name, letter_partition
+from pipeline.kafka.topics import (
+    DEADLETTERS,
+    REPLAY,
+    SYNC_REQUESTS_TOPIC,
+    TRANSLATE_APP,
+    full_name,
+    letter_partition,
+)
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     TRANSLATE_AGE_SECONDS,
@@ -34,6 +42,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
+from pipeline.shops.api import IGNORED
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -108,8 +117,10 @@ class Translator:
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
+        self._requests = full_name(settings, SYNC_REQUESTS_TOPIC)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -313,6 +324,11 @@ class Translator:
         if again is None:
             topic = full_name(self._engine.settings, place.topic)
             log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
+            if result.reason == IGNORED:  # a replay has the documents behind it
+                request = FetchRequest(place_of(*place), event)
+                owner = self._shops[event.store]
+                key = unique_key(request.key)
+                work.step.send(self._requests, event.body, key, owner, request.headers())
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
