@@ -88,11 +88,12 @@ def _send(settings: Settings, messages: list[Outgoing]) -> None:
 def _all(settings: Settings, *topics: str) -> list[Kept]:
     """What readers of topics see."""
     with RangeReader(client_config(settings)) as reader:
-        return [
+        found = [
             Kept(batch.place, message.offset, message.key, message.value, list(message.headers))
             for batch in reader.read(reader.ranges(*topics))
             for message in map(LibrdkafkaMessage.of, batch.raw)
         ]
+    return sorted(found, key=lambda one: (one.place, one.offset))
 
 
 def _is_persons(message: Kept) -> bool:
