@@ -91,6 +91,11 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     )
 
 
+def opener(path: str, flags: int) -> int:
+    """For `open`: a file that it makes is this user's alone."""
+    return os.open(path, flags, 0o600)
+
+
 def hold(path: Path, what: str, hint: str) -> TextIO:
     """Hold a lock file for as long as the process lives and keeps what is returned; it names the process.
 

@@ -34,9 +34,11 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
         ),
     ] = None,
     connectif_export: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--connectif-export", help="Purchases that Connectif has: a file of its export, CSV or ZIP."
+            "--connectif-export",
+            help="Purchases that Connectif has: a file of its export, CSV or ZIP. api: ask for it, 31 days at "
+            "a time.",
         ),
     ] = None,
     verify: Annotated[
@@ -88,6 +90,7 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
     Without --repair it changes nothing. Exit code 1: orders are missing, disagree, or are only in Connectif.
     """
     from pipeline.reconcile import run  # noqa: PLC0415 - start fast
+    from pipeline.reconcile.run_options import ReconcileOptions  # noqa: PLC0415
 
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter("--decimal is , or .")
@@ -98,7 +101,7 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
     named = {"id": id_column, "number": number_column, "date": date_column, "total": total_column}
     named["status"] = status_column
     exported = {"id": export_id_column, "date": export_date_column, "total": export_total_column}
-    wanted = run.ReconcileOptions(
+    wanted = ReconcileOptions(
         store,
         None if since is None else since.date(),
         None if until is None else until.date(),
