@@ -2,8 +2,9 @@
 
     python -m benchmarks.reconcile [--orders 1000000] [--most-mb 320]
 
-Beside it a bare client that reads the same messages. One order in a hundred never came, one in a hundred is unpaid, so that its event is read and translated; all
-others are delivered. `BENCH_BOOTSTRAP` names a broker to use instead of an embedded one.
+Beside it a bare client that reads the same messages. One order in a hundred never came, one in a hundred is
+unpaid, so that its event is read and translated; all others are delivered. `BENCH_BOOTSTRAP` names a broker
+to use instead of an embedded one.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def bare(settings: Settings) -> int:
     topics = RecordKind.PURCHASE.topic, RECEIPTS
     places += [TopicPartition(full_name(settings, topic), place, 0) for topic in topics]
     consumer = Consumer({**client_config(settings), "group.id": "bare", "enable.auto.commit": False})
-    count = sum(consumer.get_watermark_offsets(one)[1] for one in places)
+    count = sum(int(consumer.get_watermark_offsets(one)[1]) for one in places)
     consumer.assign(places)
     read = size = 0
     while read < count:

@@ -37,8 +37,8 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
         str | None,
         typer.Option(
             "--connectif-export",
-            help="Purchases that Connectif has: a file of its export, CSV or ZIP. api: ask for it, 31 days at "
-            "a time.",
+            help="Purchases that Connectif has: a file of its export, CSV or ZIP. "
+            "api: ask for it, 31 days at a time.",
         ),
     ] = None,
     verify: Annotated[

@@ -97,8 +97,8 @@ class ConnectifSide:
         parts = len(windows(since, until))
         self._say(
             f"asking Connectif to export its purchases since {since:%Y-%m-%d}, 31 days at a time: {parts:,} "
-            f"exports, {self._per_minute:,} calls a minute of the account's {self._account.calls_per_minute:,}. "
-            "Started again after an end, it goes on where it was"
+            f"exports, {self._per_minute:,} calls a minute of {self._account.calls_per_minute:,}. Started "
+            "again after an end, it goes on where it was"
         )
         export = ActivitiesExport(
             self._name,
