@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -78,47 +79,71 @@ def messages(settings: Settings, count: int) -> Iterator[Outgoing]:
     events, purchases = full_name(settings, Kind.ORDER.topic), full_name(settings, RecordKind.PURCHASE.topic)
     receipts = full_name(settings, RECEIPTS)
     place = partition_of(ACCOUNT, settings.kafka.account_partitions)
+    headers = _event("0", 0).to_kafka_headers()
+    names = [name for name, _ in headers]
+    entity_at, delivery_at = names.index("pipeline-entity"), names.index("pipeline-delivery")
+    record, receipt = _template(_record()), _template(_receipt(place))
     offset = 0
     for number in range(count):
         if never_came(number):
             continue
-        entity = str(FIRST + number)
-        event = _event(entity, number)
-        yield Outgoing(events, event.body, event.key, headers=event.to_kafka_headers())
+        entity = b"%d" % (FIRST + number)
+        said = list(headers)
+        said[entity_at] = names[entity_at], entity
+        said[delivery_at] = names[delivery_at], b"d%d" % number
+        yield Outgoing(events, _body(number), b"%s|order|%s" % (STORE.encode(), entity), headers=said)
         if unpaid(number):
             continue
-        source: dict[str, Any] = {"topic": "shop.orders", "partition": 0, "offset": number}
-        known: dict[str, Any] = {
-            "account": ACCOUNT,
-            "store": STORE,
-            "kind": "purchase",
-            "id": entity,
-            "version": NOW,
-        }
-        known |= {"source": source, "lane": "live", "received_ms": NOW}
-        body: dict[str, Any] = {
-            "purchase_id": entity,
-            "contact_email": f"b{number}@shop.example",
-            "cart_id": "c" * 32,
-        }
-        body |= {"purchase_date": f"{day(number)}T09:00:00Z", "total_price": "40.85", "total_quantity": 3}
-        line: dict[str, Any] = {"product_id": "77", "name": "Shirt", "url": "https://acme.example/shirt"}
-        line |= {"quantity": 2}
-        record = known | {"origin": "order", "op": "upsert", "owner": f"order|{entity}"}
-        record |= {"body": body | {"lines": [line | {"unit_price": "19.95", "price": "35.90"}] * 2}}
-        key = record_key(ACCOUNT, RecordKind.PURCHASE, entity)
-        yield Outgoing(purchases, orjson.dumps(record), key, place)
-        made = {"topic": "connectif.purchases", "partition": place, "offset": offset}
-        receipt = known | {"record": made, "outcome": "delivered", "reason": "created", "at_ms": NOW}
-        yield Outgoing(receipts, orjson.dumps(receipt), key, place)
+        filled = {b"@entity": entity, b"@day": day(number).encode(), b'"@offset"': b"%d" % offset}
+        key = record_key(ACCOUNT, RecordKind.PURCHASE, entity.decode())
+        yield Outgoing(purchases, _fill(record, filled), key, place)
+        yield Outgoing(receipts, _fill(receipt, filled), key, place)
         offset += 1
 
 
+def _template(tree: dict[str, Any]) -> list[bytes]:
+    """A message in pieces, every other of them a place that is filled in."""
+    return re.split(rb'("@offset"|@entity|@day)', orjson.dumps(tree))
+
+
+def _fill(template: list[bytes], filled: dict[bytes, bytes]) -> bytes:
+    return b"".join(filled.get(piece, piece) for piece in template)
+
+
+def _known() -> dict[str, Any]:
+    known: dict[str, Any] = {"account": ACCOUNT, "store": STORE, "kind": "purchase", "id": "@entity"}
+    source = {"topic": "shop.orders", "partition": 0, "offset": "@offset"}
+    return known | {"version": NOW, "source": source, "lane": "live", "received_ms": NOW}
+
+
+def _record() -> dict[str, Any]:
+    line = {"product_id": "77", "name": "Shirt", "url": "https://acme.example/shirt", "quantity": 2}
+    body = {"purchase_id": "@entity", "contact_email": "b@entity@shop.example", "cart_id": "c" * 32}
+    body |= {"purchase_date": "@dayT09:00:00Z", "total_price": "40.85"}
+    lines = [line | {"unit_price": "19.95", "price": "35.90"}] * 2
+    return _known() | {
+        "origin": "order",
+        "op": "upsert",
+        "owner": "order|@entity",
+        "body": {**body, "total_quantity": 3, "lines": lines},
+    }
+
+
+def _receipt(place: int) -> dict[str, Any]:
+    made = {"topic": "connectif.purchases", "partition": place, "offset": "@offset"}
+    return _known() | {"record": made, "outcome": "delivered", "reason": "created", "at_ms": NOW}
+
+
+def _body(number: int) -> bytes:
+    """An order of some 1.1 KB, which packs no better than a real one."""
+    status = b"pending" if unpaid(number) else b"paid"
+    return (
+        b'{"id":%d,"financial_status":"%s","cancelled_at":null,"test":false,'
+        b'"updated_at":"%sT10:00:00+01:00","note":"%s","attributes":"%s"}'
+    ) % (FIRST + number, status, day(number).encode(), random.randbytes(300).hex().encode(), b"x" * 400)  # noqa: S311
+
+
 def _event(entity: str, number: int) -> RawEvent:
-    status = "pending" if unpaid(number) else "paid"
-    body = {"id": int(entity), "financial_status": status, "cancelled_at": None, "test": False}
-    note = random.Random(number).randbytes(300).hex()  # noqa: S311 - what does not pack better than a real body
-    body |= {"updated_at": f"{day(number)}T10:00:00+01:00", "note": note, "attributes": "x" * 400}
     return RawEvent(
         store=STORE,
         platform="shopify",
@@ -127,7 +152,7 @@ def _event(entity: str, number: int) -> RawEvent:
         topic="orders/updated",
         delivery=f"d{number}",
         received_ms=NOW,
-        body=orjson.dumps(body),
+        body=_body(number),
     )
 
 

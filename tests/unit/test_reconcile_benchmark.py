@@ -26,7 +26,7 @@ def test_events_are_as_the_gateway_writes_them(made: list[Any]) -> None:
     assert len(events) == 29, "one never came"
     for one in events:
         event = RawEvent.from_kafka(one.value, one.headers)
-        assert event.store == reconcile.STORE
+        assert (event.store, event.key) == (reconcile.STORE, one.key)
 
 
 def test_records_and_receipts_are_as_the_stages_write_them(made: list[Any]) -> None:
