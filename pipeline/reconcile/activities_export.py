@@ -33,6 +33,9 @@ from pipeline.reconcile.spare_calls import SpareCalls
 WINDOW = timedelta(days=31)
 #: Hours for which what was read of one counts; the account changes meanwhile.
 KEPT_HOURS = 6
+#: A range that an earlier run left off is gone on with for so long.
+RESUMED = timedelta(hours=1)
+_MOMENT = "%Y%m%dT%H%M%SZ"
 #: Seconds to the first look at an export, between two at most, and until one is given up. Of a window of a
 #: minute: a sandbox's is shorter.
 FIRST_LOOK, LONGEST_PAUSE, GIVEN_UP = 5.0, 60.0, 3_600.0
@@ -49,7 +52,7 @@ class ExportWindow(NamedTuple):
     @property
     def name(self) -> str:
         """For files."""
-        return f"{self.since:%Y%m%dT%H%M%SZ}-{self.until:%Y%m%dT%H%M%SZ}"
+        return f"{self.since:{_MOMENT}}-{self.until:{_MOMENT}}"
 
 
 def windows(since: datetime, until: datetime) -> list[ExportWindow]:
@@ -100,8 +103,8 @@ class ActivitiesExport:
         self._progress = progress
         self._pace = account.window_seconds / 60
         self._directory = private.directory(directory)
-        #: When the oldest of what was read was asked for, epoch ms: what came later need not be in it.
-        self.made_ms = int(time.time() * 1_000)
+        #: Where what was read ends, epoch ms: what Connectif recorded later need not be in it.
+        self.ends_ms = 0
         self._forget_old()
 
     @property
@@ -110,21 +113,33 @@ class ActivitiesExport:
         return self._spare.made
 
     def read(self, since: datetime, until: datetime) -> Iterator[ExportedPurchase]:
-        """Every purchase of the range, by the date that Connectif filters by.
+        """Every purchase of the range, by the date that Connectif filters by; sets `ends_ms`.
+
+        A run that was ended within the last hour is gone on with: the range then ends where its did.
 
         Raises:
             PipelineError: the key may not export, Connectif is away or its export fails, or has no column of
                 purchase ids. What was read before is kept for the next run.
         """
+        until = min(until, max((end for end in self._ends() if end > until - RESUMED), default=until))
         parts = windows(since, until)
+        self.ends_ms = int(until.timestamp() * 1_000)
         for number, part in enumerate(parts):
             self._progress(number, len(parts))
             kept = self._directory / f"{part.name}.csv"
             if not kept.exists():
                 asyncio.run(self._bring(part, kept))
-            self.made_ms = min(self.made_ms, int(kept.stat().st_mtime * 1_000))
+            # One that was read by an earlier run knows nothing of what changed since.
+            self.ends_ms = min(self.ends_ms, int(kept.stat().st_mtime * 1_000))
             yield from _kept(kept)
         self._progress(len(parts), len(parts))
+
+    def _ends(self) -> Iterator[datetime]:
+        """Where the windows end that an earlier run left."""
+        for path in self._directory.iterdir():
+            with contextlib.suppress(ValueError):
+                end = path.name.split(".")[0].rpartition("-")[2]
+                yield datetime.strptime(end, _MOMENT).replace(tzinfo=UTC)
 
     def _forget_old(self) -> None:
         """Delete what no longer counts."""

@@ -25,6 +25,8 @@ from pipeline.text import span
 Tell = Callable[[str, int, int], object]
 #: Rows between two words of progress.
 STEP = 10_000
+#: Seconds by which two clocks may differ; of a window of a minute.
+CLOCKS = 60.0
 #: Connectif's moments and the shop's differ: so much earlier than asked for is exported, too.
 SLACK = timedelta(days=1)
 
@@ -91,8 +93,7 @@ class ConnectifSide:
                 field="--connectif-export",
                 hint="name the first with --since, or give a list of the shop's with dates",
             )
-        # Up to a full hour, so that a run that is started again finds the same windows.
-        until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        until = datetime.now(UTC).replace(microsecond=0)
         since = min(datetime.fromtimestamp(self._frame.since_ms / 1_000, UTC) - SLACK, until)
         parts = len(windows(since, until))
         self._say(
@@ -112,9 +113,10 @@ class ConnectifSide:
             progress=lambda done, of: self._tell("Connectif's exports", done, of),
         )
         listed = self._put(export.read(since, until))
-        self._frame.export_from_ms = self._frame.since_ms
-        self._frame.export_to_ms = int(until.timestamp() * 1_000) - 1
-        self._frame.export_made_ms = export.made_ms
+        # Connectif's clock may be behind ours.
+        known_ms = export.ends_ms - int(CLOCKS * 1_000 * self._account.window_seconds / 60)
+        self._frame.export_from_ms, self._frame.export_to_ms = self._frame.since_ms, known_ms
+        self._frame.export_known_ms = known_ms
         self._summary.connectif = f"{listed:,} purchases of its own exports since {since:%Y-%m-%d}"
 
     def _put(self, purchases: Iterable[ExportedPurchase]) -> int:

@@ -58,7 +58,7 @@ class RunContext:
         sold_statuses: of the store.
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
         export_from_ms, export_to_ms: of Connectif's export; None: it has no dates, or there is none.
-        export_made_ms: when it was asked for; None: that is not known.
+        export_known_ms: what was told before is in it, if it is there; None: that is not known.
     """
 
     store: str
@@ -70,7 +70,7 @@ class RunContext:
     until_ms: int | None = None
     export_from_ms: int | None = None
     export_to_ms: int | None = None
-    export_made_ms: int | None = None
+    export_known_ms: int | None = None
 
     def covers(self, at_ms: int | None) -> bool:
         """Whether a moment is in what is asked for; without one it is."""
@@ -199,8 +199,8 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
 
 def _by_export(*, exported: bool, at_ms: int | None, ended_ms: int, frame: RunContext) -> bool | None:
     """Whether the export has an order; None where it does not speak of its time, or of what came after it."""
-    if frame.export_made_ms is not None and ended_ms >= frame.export_made_ms:
-        return None  # it was told, or taken back, while the export was made or after
+    if frame.export_known_ms is not None and ended_ms >= frame.export_known_ms:
+        return None  # it was told, or taken back, too late for the export
     if exported:
         return True
     if at_ms is None or frame.export_from_ms is None or frame.export_to_ms is None:

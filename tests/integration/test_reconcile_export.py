@@ -116,7 +116,7 @@ def test_a_year_comes_in_windows_with_ids_dates_and_totals(account: Account) -> 
     assert sorted(int(one.id) for one in found) == list(range(COUNT))
     assert account.exports() == len(windows(*year())) == seen[-1][1] == 13
     assert account.connectif.stats("acme")["refused"] == 0
-    assert export.made_ms <= time.time() * 1_000
+    assert export.ends_ms <= year()[1].timestamp() * 1_000
 
 
 def test_what_is_kept_names_nobody_and_is_the_users_own(account: Account) -> None:
@@ -199,6 +199,18 @@ def test_an_export_without_the_shops_ids_accuses_nobody(account: Account) -> Non
     account.connectif.switch(export_purchase_id=False)
     with pytest.raises(PipelineError, match="no column of purchase ids"):
         list(account.export().read(*year()))
+
+
+def test_a_range_that_ends_now_is_gone_on_with_to_where_it_ended(account: Account) -> None:
+    since, now = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 16, 10, tzinfo=UTC)
+    list(account.export().read(since, now))
+    export = account.export()
+    [found] = export.read(since, now + timedelta(minutes=50))
+    assert found.id == "2"
+    assert account.exports() == 1
+    assert export.ends_ms == now.timestamp() * 1_000
+    list(account.export().read(since, now + timedelta(hours=2)))
+    assert account.exports() == 2, "hours later it is another range"
 
 
 def test_windows_lie_where_they_lay_before_and_miss_nothing() -> None:
