@@ -1,8 +1,8 @@
 """Purchases that Connectif has, by an export of its activities that is asked for here, window by window.
 
-Connectif exports 31 days at most at a time, so a range is several exports. Each is kept once it is read, and
-an export that was asked for is remembered: a run that is started again within some hours goes on where it
-was. What is kept has ids, dates and totals, and nothing of persons.
+Connectif exports 31 days at most at a time, so a range is several exports. Until all are read each is kept,
+and an export that was asked for is remembered: a run that ended early and is started again within some hours
+goes on where it was. What is kept has ids, dates and totals, and nothing of persons.
 """
 
 from __future__ import annotations
@@ -133,6 +133,9 @@ class ActivitiesExport:
             self.ends_ms = min(self.ends_ms, int(kept.stat().st_mtime * 1_000))
             yield from _kept(kept)
         self._progress(len(parts), len(parts))
+        # All of it is with the caller: another run is to know what changes from now on.
+        for path in self._directory.iterdir():
+            path.unlink(missing_ok=True)
 
     def _ends(self) -> Iterator[datetime]:
         """Where the windows end that an earlier run left."""

@@ -44,6 +44,7 @@ def run(settings: Settings, wanted: ReconcileOptions, console: Console, *, print
     if wanted.store not in settings.stores:
         known = ", ".join(sorted(settings.stores)) or "none"
         raise SettingsError(f"no store {wanted.store} in the settings", hint=f"they have: {known}")
+    wanted = wanted.filled(settings.stores[wanted.store].reconcile)
     with (
         Database() as database,
         TopicsScan.reader(settings) as reader,

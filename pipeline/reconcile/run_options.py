@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+
+from pipeline.shops.settings import ReconcileSettings
 
 #: Findings in the table.
 SHOWN = 20
@@ -32,3 +34,16 @@ class ReconcileOptions:
     date_format: str | None = None
     decimal: str | None = None
     most: int = SHOWN
+
+    def filled(self, wish: ReconcileSettings | None) -> ReconcileOptions:
+        """With what the store's settings say of reading files, where nothing else was said."""
+        if wish is None:
+            return self
+        return replace(
+            self,
+            columns={str(column): heading for column, heading in wish.columns.items()} | self.columns,
+            export_columns={str(column): heading for column, heading in wish.export_columns.items()}
+            | self.export_columns,
+            date_format=self.date_format or wish.date_format,
+            decimal=self.decimal or wish.decimal,
+        )

@@ -120,10 +120,13 @@ def test_a_year_comes_in_windows_with_ids_dates_and_totals(account: Account) -> 
 
 
 def test_what_is_kept_names_nobody_and_is_the_users_own(account: Account) -> None:
-    list(account.export().read(*year()))
+    reading = account.export().read(*year())
+    next(reading)
     for path in account.kept.iterdir():
         assert path.stat().st_mode & 0o077 == 0
         assert "@" not in path.read_text()
+    assert len(list(reading)) == COUNT - 1
+    assert list(account.kept.iterdir()) == [], "nothing is kept once all is read"
 
 
 def test_a_run_that_was_ended_goes_on_where_it_was(account: Account) -> None:
@@ -161,16 +164,6 @@ def test_an_export_that_was_asked_for_is_waited_for_and_not_asked_for_again(
     assert account.exports() == 1, "the one that the process asked for that was killed"
 
 
-def test_what_was_read_counts_for_some_hours_alone(account: Account) -> None:
-    list(account.export().read(*year()))
-    asked = account.exports()
-    long_ago = time.time() - activities_export.KEPT_HOURS * 3_600 - 10
-    for path in account.kept.iterdir():
-        os.utime(path, (long_ago, long_ago))
-    list(account.export().read(*year()))
-    assert account.exports() == 2 * asked
-
-
 def test_an_export_that_fails_is_asked_for_again(account: Account) -> None:
     account.connectif.faults({"effect": "export_error", "method": "POST", "count": 2})
     begin = datetime(2026, 3, 10, tzinfo=UTC)
@@ -201,16 +194,28 @@ def test_an_export_without_the_shops_ids_accuses_nobody(account: Account) -> Non
         list(account.export().read(*year()))
 
 
-def test_a_range_that_ends_now_is_gone_on_with_to_where_it_ended(account: Account) -> None:
-    since, now = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 16, 10, tzinfo=UTC)
-    list(account.export().read(since, now))
+def test_what_was_read_counts_for_some_hours_alone(account: Account) -> None:
+    next(account.export().read(*year()))
+    long_ago = time.time() - activities_export.KEPT_HOURS * 3_600 - 10
+    for path in account.kept.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    asked = account.exports()
+    next(account.export().read(*year()))
+    assert account.exports() == 2 * asked
+
+
+@pytest.mark.parametrize(("later", "asked"), [(50, 2), (120, 3)])
+def test_a_range_that_ends_now_is_gone_on_with_to_where_it_ended(
+    account: Account, later: int, asked: int
+) -> None:
+    since, now = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 4, 16, 10, tzinfo=UTC)
+    reading = account.export().read(since, now)
+    assert [next(reading).id, next(reading).id] == ["2", "3"]
+    del reading
     export = account.export()
-    [found] = export.read(since, now + timedelta(minutes=50))
-    assert found.id == "2"
-    assert account.exports() == 1
-    assert export.ends_ms == now.timestamp() * 1_000
-    list(account.export().read(since, now + timedelta(hours=2)))
-    assert account.exports() == 2, "hours later it is another range"
+    assert len(list(export.read(since, now + timedelta(minutes=later)))) == 2
+    assert account.exports() == asked, "hours later the last window is another"
+    assert (export.ends_ms == now.timestamp() * 1_000) is (asked == 2)
 
 
 def test_windows_lie_where_they_lay_before_and_miss_nothing() -> None:

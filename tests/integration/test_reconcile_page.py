@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,7 +53,10 @@ TOO_WIDE = """
 
 def _mixed(database: Database) -> None:
     """Some of each result, with texts as long as shops make them."""
-    orders, events, letters, receipts, verified = [], [], [], [], []
+    tables: dict[str, list[tuple[Any, ...]]] = {
+        name: [] for name in ("orders", "events", "letters", "receipts", "verified")
+    }
+    orders, events, letters, receipts, verified = tables.values()
     for number in range(200):
         pid, at = str(5_912_345_678_000 + number), (20_454 + number % 30) * DAY_MS
         orders.append((pid, pid, f"#{number}", at, "40.85", None, "paid", 1))
@@ -68,8 +72,7 @@ def _mixed(database: Database) -> None:
             verified += [(pid, 0, None)] if number % 9 == 3 else []
     orders.append(("A" * 180, "A" * 180, "#" + "9" * 120, None, "1234567890.12", None, "paid", 1))
     receipts.append(("77", "there", 1, "delivered", "created", "", "acme-es", 1, 1))
-    tables = {"orders": orders, "events": events, "letters": letters, "receipts": receipts}
-    for table, rows in {**tables, "verified": verified}.items():
+    for table, rows in tables.items():
         database.put(table, rows)
 
 

@@ -60,10 +60,6 @@ def options(settings: Settings, store: str, due: Due) -> ReconcileOptions:
         csv=directory / f"{due.day}.csv",
         html=directory / f"{due.day}.html",
         repair=wanted.repair,
-        columns={str(column): heading for column, heading in wanted.columns.items()},
-        export_columns={str(column): heading for column, heading in wanted.export_columns.items()},
-        date_format=wanted.date_format,
-        decimal=wanted.decimal,
     )
 
 
