@@ -1,6 +1,6 @@
 """`pipeline reconcile` over many orders: time and memory of the process, from files and topics to reports.
 
-    python -m benchmarks.reconcile [--orders 1000000] [--most-mb 320]
+    python -m benchmarks.reconcile [--orders 1000000] [--most-mb 320] [--directory DIR [--make]]
 
 Beside it a bare client that reads the same messages. One order in a hundred never came, one in a hundred is
 unpaid, so that its event is read and translated; all others are delivered. `BENCH_BOOTSTRAP` names a broker
@@ -10,6 +10,7 @@ to use instead of an embedded one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -202,44 +203,65 @@ def measured(name: str, command: list[str], output: Path, orders: int) -> dict[s
     }
 
 
-def main() -> None:
+def made(directory: Path, bench: Bench, orders: int) -> Settings:
+    """Topics with so many orders, and the shop's list; those of an earlier run in the directory, if any."""
+    note = directory / "made.json"
+    if note.exists():
+        found = json.loads(note.read_text())
+        assert found["orders"] == orders, f"{directory} has {found['orders']:,} orders"
+        bench.prefix = found["prefix"]
+        return bench.settings()
+    settings = bench.settings()
+    began = time.perf_counter()
+    producer = Producer(
+        client_config(settings), max_message_bytes=settings.kafka.max_message_bytes, queue_messages=200_000
+    )
+    producer.send_all(messages(settings, orders))
+    producer.close()
+    translate_is_through(settings)
+    write_list(directory / "orders.csv", orders)
+    note.write_text(json.dumps({"orders": orders, "prefix": bench.prefix}))
+    print(f"made in {time.perf_counter() - began:.0f} s", flush=True)
+    return settings
+
+
+def measure(directory: Path, bench: Bench, orders: int, most_mb: float) -> None:
     """Print a row for each process."""
+    listed, output = directory / "orders.csv", directory / "found.json"
+    command = [sys.executable, "-m", "benchmarks.reconcile", "--bare", str(bench.path)]
+    rows = [measured("bare client, reading alone", command, directory / "bare", orders)]
+    command = [PIPELINE, "reconcile", STORE, "--config", str(bench.path), "--shop", str(listed), "--json"]
+    command += ["--html", str(directory / "report.html")]
+    rows.append(measured("reconcile", command, output, orders))
+    report(rows)
+    counts = json.loads(output.read_bytes())["counts"]
+    rare = len(range(7, orders, EVERY))
+    assert counts["missing"] == rare, counts
+    assert counts["not_due"] == len(range(13, orders, EVERY)), counts
+    assert counts["there"] == orders - rare - counts["not_due"], counts
+    assert float(str(rows[1]["most memory, MB"])) <= most_mb, "more memory than is allowed"
+
+
+def main() -> None:
+    """Make the data and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--most-mb", type=float, default=MOST_MB, help="memory that reconcile may take")
+    parser.add_argument("--directory", type=Path, help="keeps the broker's data for another run")
+    parser.add_argument("--make", action="store_true", help="make the data alone")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.bare is not None:
         print(bare(config.load(args.bare)))
         return
-    print(machine())
-    with tempfile.TemporaryDirectory() as directory, broker(Path(directory)) as bootstrap:
-        bench = Bench(Path(directory), bootstrap, TREE)
-        settings = bench.settings()
-        began = time.perf_counter()
-        producer = Producer(
-            client_config(settings),
-            max_message_bytes=settings.kafka.max_message_bytes,
-            queue_messages=200_000,
-        )
-        producer.send_all(messages(settings, args.orders))
-        producer.close()
-        translate_is_through(settings)
-        listed, page = Path(directory, "orders.csv"), Path(directory, "report.html")
-        write_list(listed, args.orders)
-        print(f"made in {time.perf_counter() - began:.0f} s")
-        command = [sys.executable, "-m", "benchmarks.reconcile", "--bare", str(bench.path)]
-        rows = [measured("bare client, reading alone", command, Path(directory, "bare"), args.orders)]
-        output = Path(directory, "found.json")
-        command = [PIPELINE, "reconcile", STORE, "--config", str(bench.path), "--shop", str(listed), "--json"]
-        rows.append(measured("reconcile", [*command, "--html", str(page)], output, args.orders))
-        report(rows)
-        found = json.loads(output.read_bytes())
-    rare = len(range(7, args.orders, EVERY))
-    assert found["counts"]["missing"] == rare, found["counts"]
-    assert found["counts"]["not_due"] == len(range(13, args.orders, EVERY)), found["counts"]
-    assert found["counts"]["there"] == args.orders - rare - found["counts"]["not_due"], found["counts"]
-    assert float(str(rows[1]["most memory, MB"])) <= args.most_mb, "more memory than is allowed"
+    print(machine(), flush=True)
+    with contextlib.ExitStack() as stack:
+        directory = args.directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        directory.mkdir(exist_ok=True)
+        bench = Bench(directory, stack.enter_context(broker(directory)), TREE)
+        made(directory, bench, args.orders)
+        if not args.make:
+            measure(directory, bench, args.orders, args.most_mb)
 
 
 if __name__ == "__main__":

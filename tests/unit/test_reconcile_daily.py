@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tomli_w import dumps
 
+from pipeline import config
+from pipeline.config import Settings
+from pipeline.errors import SettingsError
+from pipeline.local import snapshot
+from pipeline.local.wiring import Wiring
 from pipeline.reconcile.daily.claims import (
     ATTEMPTS,
     PAUSE_MS,
@@ -18,7 +25,10 @@ from pipeline.reconcile.daily.claims import (
     RunOutcome,
     StoreRuns,
 )
+from pipeline.reconcile.daily.job import _forget_old
 from pipeline.reconcile.daily.schedule import Due, due, ended_ms
+from pipeline.reconcile.run_options import ReconcileOptions
+from tests.settings_trees import store_tree, stores_tree
 
 MADRID = ZoneInfo("Europe/Madrid")
 AT = time(4, 30)
@@ -164,3 +174,50 @@ def test_no_day_is_begun_twice_while_one_is_alive_or_after_it_is_done(steps: lis
             alive = {day: (owner, log.at)}
         elif before == owner:
             alive[day] = (owner, log.at)
+
+
+def settings_of(path: Path, **reconcile: object) -> Settings:
+    """A store that asks for it."""
+    tree = stores_tree(**{"acme-es": store_tree(reconcile={"at": "04:30", **reconcile}), "b": store_tree()})
+    path.write_text(dumps({"kafka": {"bootstrap": "127.0.0.1:9"}, **tree}))
+    return config.load(path, environ={})
+
+
+def test_what_a_store_asks_for_is_read_and_passed_on_to_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = settings_of(tmp_path / "pipeline.toml", shop="lists/orders.csv", columns={"id": "Ref"})
+    wish = read.stores["acme-es"].reconcile
+    assert wish is not None
+    assert (wish.at, wish.days, wish.shop) == (time(4, 30), 7, tmp_path / "lists" / "orders.csv")
+    for name, value in snapshot.write(read).items():
+        monkeypatch.setenv(name, value)
+    assert config.load(snapshot.path_in(read.data_dir), environ={}) == read
+
+
+@pytest.mark.parametrize("at", ["4:30", "24:00", "04:60", "noon", 430])
+def test_a_time_that_is_none_is_refused(tmp_path: Path, at: object) -> None:
+    with pytest.raises(SettingsError, match=r"reconcile\.at"):
+        settings_of(tmp_path / "pipeline.toml", at=at)
+
+
+def test_up_starts_its_process_where_a_store_asks_for_it(tmp_path: Path) -> None:
+    assert list(Wiring(settings_of(tmp_path / "pipeline.toml")).urls)[-1] == "reconcile"
+    (tmp_path / "pipeline.toml").write_text(
+        dumps({"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(b=store_tree())})
+    )
+    assert "reconcile" not in Wiring(config.load(tmp_path / "pipeline.toml", environ={})).urls
+
+
+def test_the_command_reads_files_as_the_store_s_settings_say_unless_told_otherwise(tmp_path: Path) -> None:
+    read = settings_of(tmp_path / "pipeline.toml", columns={"id": "Ref", "date": "When"}, decimal=",")
+    wanted = ReconcileOptions("acme-es", columns={"id": "Own"}).filled(read.stores["acme-es"].reconcile)
+    assert (wanted.columns, wanted.decimal) == ({"id": "Own", "date": "When"}, ",")
+    assert ReconcileOptions("b").filled(read.stores["b"].reconcile) == ReconcileOptions("b")
+
+
+def test_reports_of_long_ago_are_deleted_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("2025-01-01.html", "2026-03-09.csv", "2025-01-01.txt", "mine.csv"):
+        (tmp_path / name).write_text("")
+    _forget_old(tmp_path, date(2026, 3, 10))
+    assert {path.name for path in tmp_path.iterdir()} == {"2026-03-09.csv", "2025-01-01.txt", "mine.csv"}
