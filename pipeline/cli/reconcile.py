@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli import reconcile_options as option
 from pipeline.cli.options import ConfigOption
+from pipeline.console import Console
 
 group = typer.Typer()
 

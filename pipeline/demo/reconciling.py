@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-
 from pipeline import private
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.demo.expectations import OrderStatement
 from pipeline.demo.shop_history import Delivery
 from pipeline.reconcile.rules import Category

@@ -16,6 +16,7 @@ from pipeline.records import RecordKind
 
 TRANSLATE_APP = "pipeline-translate"
 DELIVER_APP = "pipeline-deliver"
+SYNC_APP = "pipeline-sync"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
@@ -27,6 +28,8 @@ REPLAY = "shop.replay"
 REPLAY_RUNS = "replay.runs"
 #: Which process reconciles a store today, and what came of the last run.
 RECONCILE_RUNS = "reconcile.runs"
+#: Notifications whose documents are to be fetched from the shops' APIs.
+SYNC_REQUESTS_TOPIC = "sync.requests"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -75,11 +78,13 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, REPLAY_RUNS, 1),
         # Who made a claim first must be read by all: what is younger than a day is not compacted.
         _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
+        _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
         _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
     ]
     return tuple(topics)
 

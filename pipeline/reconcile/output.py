@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
-
 from pipeline import private
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.reconcile import report, report_html
 from pipeline.reconcile.database import Database

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
-
 from pipeline import logs, private
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.reconcile import run as reconcile
 from pipeline.reconcile.daily.schedule import Due, ended_ms
