@@ -112,14 +112,13 @@ class DailyWorker:
         await asyncio.to_thread(runs.read)
         self._heard = time.monotonic()
         self._set_ready("")
+        self._show(runs)
         for name, wish in self._wishes.items():
             wanted = self._due(name, wish)
-            self._show(name, wanted, runs.stores[name])
-            claimed = await self._claimed(runs, name, wanted)
-            if claimed:
+            if await self._claimed(runs, name, wanted):
                 await self._make(runs, name, wanted)
                 await asyncio.to_thread(runs.read)
-                self._show(name, self._due(name, wish), runs.stores[name])
+                self._show(runs)
             if self._stopping.is_set():
                 return
 
@@ -231,6 +230,7 @@ class DailyWorker:
             return False
         self._heard = time.monotonic()
         self._set_ready("")
+        self._show(runs)
         return True
 
     def _kafka_away(self, error: Exception) -> None:
@@ -245,16 +245,22 @@ class DailyWorker:
         self._said = self._said if why else ""
         metrics.READY.labels("reconcile").set(0 if why else 1)
 
-    def _show(self, name: str, wanted: Due, found: StoreRuns) -> None:
-        """A store's series."""
-        done = found.done
-        for result, orders in (done.orders if done is not None else {}).items():
-            metrics.RECONCILE_ORDERS.labels(name, result).set(orders)
-        metrics.RECONCILE_LAST_RUN.labels(name).set(done.ended_ms / 1_000 if done is not None else 0)
-        metrics.RECONCILE_FAILED.labels(name).set(found.failed)
-        late = done is None or done.day < wanted.day.isoformat()
-        overdue = time.time() - wanted.at.timestamp() if late else 0.0
-        metrics.RECONCILE_OVERDUE.labels(name).set(max(0.0, overdue))
+    def _show(self, runs: DailyRuns) -> None:
+        """Every store's series."""
+        for name, wish in self._wishes.items():
+            _show_store(name, self._due(name, wish), runs.stores[name])
+
+
+def _show_store(name: str, wanted: Due, found: StoreRuns) -> None:
+    """A store's series."""
+    done = found.done
+    for result, orders in (done.orders if done is not None else {}).items():
+        metrics.RECONCILE_ORDERS.labels(name, result).set(orders)
+    metrics.RECONCILE_LAST_RUN.labels(name).set(done.ended_ms / 1_000 if done is not None else 0)
+    metrics.RECONCILE_FAILED.labels(name).set(found.failed)
+    late = done is None or done.day < wanted.day.isoformat()
+    overdue = time.time() - wanted.at.timestamp() if late else 0.0
+    metrics.RECONCILE_OVERDUE.labels(name).set(max(0.0, overdue))
 
 
 def _log(name: str, outcome: RunOutcome, found: JobResult, seconds: float) -> None:
