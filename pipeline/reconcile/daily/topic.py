@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from types import TracebackType
 from typing import Annotated, Self
@@ -19,6 +20,8 @@ from pipeline.reconcile.daily.claims import ReconcileClaim, ReconcileResult, Sto
 _DOCUMENT: TypeAdapter[ReconcileClaim | ReconcileResult] = TypeAdapter(
     Annotated[ReconcileClaim | ReconcileResult, Field(discriminator="what")]
 )
+#: A claim that arrives later than this would be one of a run that was given up.
+TRIED_MS = 30_000
 
 
 class DailyRuns:
@@ -35,7 +38,14 @@ class DailyRuns:
         config = client_config(settings)
         self._topic = full_name(settings, RECONCILE_RUNS)
         self._reader = RangeReader(config)
-        self._producer = Producer(config, max_message_bytes=settings.kafka.max_message_bytes, linger_ms=1)
+        self._producer = Producer(
+            config,
+            max_message_bytes=settings.kafka.max_message_bytes,
+            linger_ms=1,
+            timeout_ms=TRIED_MS,
+        )
+        #: A thread that was given up may still be at it.
+        self._reading = threading.Lock()
         self._next = 0
         self.stores: defaultdict[str, StoreRuns] = defaultdict(StoreRuns)
 
@@ -55,10 +65,11 @@ class DailyRuns:
             PipelineError: it cannot be read.
         """
         place = TopicPartition(self._topic, 0)
-        for batch in self._reader.read(self._reader.ranges(self._topic, start={place: self._next})):
-            for message in batch.messages():
-                self._take(message.value, message.timestamp)
-            self._next = batch.next
+        with self._reading:
+            for batch in self._reader.read(self._reader.ranges(self._topic, start={place: self._next})):
+                for message in batch.messages():
+                    self._take(message.value, message.timestamp)
+                self._next = batch.next
 
     def write(self, said: ReconcileClaim | ReconcileResult) -> None:
         """Write a document; returns once it is confirmed.
