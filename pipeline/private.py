@@ -23,7 +23,7 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "removal", "lost+found"}
+OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 
@@ -94,6 +94,11 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     return PipelineError(
         f"data_dir {path} cannot be used: {error.strerror}", hint="correct it, or choose another data_dir"
     )
+
+
+def opener(path: str, flags: int) -> int:
+    """For `open`: a file that it makes is this user's alone."""
+    return os.open(path, flags, 0o600)
 
 
 def hold(path: Path, what: str, hint: str) -> TextIO:

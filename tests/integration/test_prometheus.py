@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from pipeline.events import Kind, RawEvent
 from tests.broker import KafkaSettings, RunningKafka
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, site, woo_order
-from tests.integration.truths import Truth, all_within, anything, is_as, one_within, only, rows
+from tests.integration.truths import Truth, all_within, anything, is_as, nothing, one_within, only, rows
 from tests.integration.watching import ALERTS, Prometheus, labelled, needs_prometheus
 from tests.processes import wait_until
 
@@ -146,6 +146,10 @@ TRUTHS: dict[str, list[Truth]] = {
         )
     ],
     "Departures from the shops' bodies": [anything],
+    # No store of this run asks to be reconciled.
+    "Orders missing, different or unknown": [nothing],
+    "Since a store's last reconcile": [nothing],
+    "Reconciles overdue or failed": [nothing, nothing],
     "Answers a second": [
         lambda values: (
             {dict(labels)["outcome"] for labels, value in values.items() if value > 0}

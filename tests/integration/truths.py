@@ -49,3 +49,8 @@ def is_as(wanted: Values) -> Truth:
 def anything(_values: Values) -> bool:
     """There may be nothing to tell."""
     return True
+
+
+def nothing(values: Values) -> bool:
+    """There is no series."""
+    return not values

@@ -62,7 +62,7 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
 def in_commented_table(lines: list[str], line: str) -> bool:
     """Whether the line is of a table that is an example as a whole."""
     table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
-    return line.startswith("[") or table.startswith("#[") or "coupons" in table
+    return line.startswith("[") or table.startswith("#[") or "coupons" in table or "reconcile" in table
 
 
 @pytest.fixture(name="directory")
