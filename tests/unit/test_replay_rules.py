@@ -13,7 +13,6 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.deadletters import dead_headers
 from pipeline.kafka.replays import HEADERS, ReplayMark, ReplayMode, event_headers, replay_headers
-from pipeline.replay.changes import MASKED, NOT_HELD, changes
 from pipeline.replay.planning import parse_offsets, read_ids
 from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
@@ -155,34 +154,6 @@ def test_a_run_whose_process_says_nothing_is_interrupted() -> None:
     assert (said["offsets"], said["offsets_done"], said["pending"]) == (1_000, 100, 0)
     wanted = run.model_copy(update={"control": Control(run="r1", wanted=RunStatus.PAUSED)})
     assert status_of(wanted, 2_000) == "running, to be paused"
-
-
-def record(kind: str, body: dict[str, Any] | None, op: str = "upsert") -> dict[str, Any]:
-    """A record as it lies on its topic."""
-    return {"account": "acme", "kind": kind, "id": "x", "op": op, "body": body}
-
-
-def test_fields_that_would_change_are_named_with_both_values() -> None:
-    before = record("purchase", {"total_price": "1.00", "payment_method": "card", "cart_id": "c"})
-    after = record("purchase", {"total_price": "2.00", "cart_id": "c"})
-    found = [change[3:] for change in changes(before, after, personal=False)]
-    assert found == [("payment_method", "card", None), ("total_price", "1.00", "2.00")]
-    assert list(changes(after, after, personal=False)) == []
-    gone = [change[3:] for change in changes(after, record("purchase", None, "retract"), personal=False)]
-    assert gone == [("cart_id", "c", None), ("op", None, "retract"), ("total_price", "2.00", None)]
-
-
-def test_a_field_that_a_contact_leaves_out_changes_nothing_and_people_are_masked() -> None:
-    before = record("contact", {"email": "a@b.example", "name": "Ann", "custom": {"size": "M"}})
-    after = record("contact", {"email": "a@b.example", "newsletter": "subscribed", "custom": {"size": "L"}})
-    masked = [change[3:] for change in changes(before, after, personal=False)]
-    assert masked == [("custom.size", MASKED, MASKED), ("newsletter", None, "subscribed")]
-    assert next(changes(before, after, personal=True))[3:] == ("custom.size", "M", "L")
-
-
-def test_a_value_that_is_not_held_any_more_is_said_to_be_so() -> None:
-    found = [change[3:] for change in changes(None, record("product", {"name": "N"}), personal=False)]
-    assert found == [("name", NOT_HELD, "N")]
 
 
 def test_ids_are_read_one_a_line(tmp_path: Path) -> None:
