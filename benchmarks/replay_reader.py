@@ -16,9 +16,9 @@ from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.replays import ReplayMode
 from pipeline.kafka.settings import client_config
 from pipeline.local.broker import EmbeddedKafka
-from pipeline.replay.run import Control, Part, Plan, Run, State
-from pipeline.replay.runner import EventSource
+from pipeline.replay.run import Part, Plan
 from pipeline.replay.selection import Choice, Chooser
+from pipeline.replay.source import EventSource
 
 EVENTS = 100_000
 BODY = b"x" * 3_000
@@ -60,8 +60,7 @@ def _chosen(settings: config.Settings, store: str) -> None:
     part = Part(topic="shop.orders", partition=0, start=0, end=EVENTS)
     choice = Choice(stores=frozenset({store} if store else ()))
     plan = Plan(run="r", made_ms=0, choice=choice, mode=ReplayMode.MISSING, parts=(part,))
-    run = Run(plan=plan, state=State(run="r", next=[0]), control=Control(run="r"))
-    source = EventSource(settings, run, Chooser(choice))
+    source = EventSource(settings, plan, [0], Chooser(choice))
     began, wall, read, chosen = time.process_time(), time.perf_counter(), 0, 0
     while read < EVENTS:
         found, more, _ = source.take(1_000, until=time.monotonic() + 2)

@@ -171,17 +171,11 @@ def control(
             at_ms=_now_ms(),
         )
         runs.write(said)
-        gone = run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
-        if wanted is RunStatus.CANCELLED and gone:
+        if wanted is RunStatus.CANCELLED and run.needs_process(_now_ms()):
             # Nobody else would write it down.
             run.state.status, run.state.epoch, run.state.owner = RunStatus.CANCELLED, run.state.epoch + 1, ""
             runs.write(run.state)
         return runs.get(name)
-
-
-def needs_process(run: Run) -> bool:
-    """Whether nobody works on a run that is not over."""
-    return run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
 
 
 def resume(settings: Settings, name: str) -> bool:
@@ -194,7 +188,7 @@ def resume(settings: Settings, name: str) -> bool:
         PipelineError: there is no such run, or it is over.
     """
     run = control(settings, name, wanted=RunStatus.RUNNING)
-    return needs_process(run) or run.state.status is RunStatus.RUNNING
+    return run.needs_process(_now_ms()) or run.state.status is RunStatus.RUNNING
 
 
 def listing(settings: Settings, *, as_json: bool) -> None:
@@ -204,7 +198,10 @@ def listing(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([shown.as_json(run) for run in found]))  # noqa: T201 - its output
     else:
-        Console().print(shown.table(found))
+        console = Console()
+        console.print(shown.table(found))
+        for line in shown.advice(found):
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def show(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -220,7 +217,7 @@ def watch(settings: Settings, name: str, console: Console, *, as_json: bool) -> 
         while True:
             run = runs.get(name)
             bar.show(run)
-            if run.state.status in ENDED or needs_process(run):
+            if run.state.status in ENDED or run.needs_process(_now_ms()):
                 break
             pause.wait(WATCH)
     report(run, console, as_json=as_json)
@@ -248,7 +245,6 @@ __all__ = [
     "detach",
     "dry_run",
     "listing",
-    "needs_process",
     "report",
     "resume",
     "show",
