@@ -24,6 +24,7 @@ from pipeline.translate.feed import EventPosition
 from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.state import EntityState
+from tests.ledger_changes import Held
 from tests.simulation import virtual
 from tests.simulation.case_shop import ACCOUNT, STORE, CaseShop, settings_of
 from tests.simulation.cases import Case
@@ -32,8 +33,6 @@ from tests.simulation.environment import Environment, Life
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 KINDS = {RecordKind.CONTACT: "contacts", RecordKind.PRODUCT: "products", RecordKind.PURCHASE: "purchases"}
 SETTLED_WITHIN = 3_600.0
-#: What an account holds: kind -> id -> body.
-Held = dict[str, dict[str, dict[str, Any]]]
 
 
 class RecordedShop(CaseShop):
@@ -123,4 +122,4 @@ class ReplayedCase:
             yield from lying
 
 
-__all__ = ["STORE", "Held", "ReplayedCase"]
+__all__ = ["STORE", "ReplayedCase"]

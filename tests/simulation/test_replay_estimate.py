@@ -92,9 +92,7 @@ def test_after_a_tenth_the_time_left_is_known_to_five_in_a_hundred(
 
     run_scenario(tmp_path, steps, switches={})
     wrong = {
-        done: (at + left - ended[0]) / (ended[0] - at)
-        for done, at, left in estimates
-        if share <= done <= 0.9  # noqa: PLR2004 - of the last minute, seconds are more
+        done: (at + left - ended[0]) / (ended[0] - at) for done, at, left in estimates if share <= done <= 0.9
     }
     assert len(wrong) > 50
     assert max(map(abs, wrong.values())) < 0.05, max(wrong.items(), key=lambda item: abs(item[1]))
