@@ -45,7 +45,7 @@ _PERSONAL = frozenset({"contact_email", "contact_external_id"})
 Held = dict[str, Any]
 
 
-class Verdict(enum.StrEnum):
+class Difference(enum.StrEnum):
     """What a record is to Connectif."""
 
     NEW = "new"  # Connectif was never sent it, or it was deleted there
@@ -99,13 +99,13 @@ def _held_of_product(last_sent: LastSentProduct, said: ProductState) -> Held:
     return found
 
 
-def verdict(last_sent: LastSent | None, state: State) -> Verdict:
+def difference(last_sent: LastSent | None, state: State) -> Difference:
     """What a state is to Connectif, beside what it was last sent."""
     command = diff(last_sent, state)
     if isinstance(command, Unchanged):
-        return Verdict.SAME
+        return Difference.SAME
     if _is_absent(last_sent) and not isinstance(command, DeleteProduct | DeletePurchase):
-        return Verdict.NEW
+        return Difference.NEW
     if (
         isinstance(command, PutContact)
         and not command.delete_first
@@ -113,8 +113,8 @@ def verdict(last_sent: LastSent | None, state: State) -> Verdict:
     ):
         # The same subscription, sent once more as the person may have left since: it says nothing new.
         says = (command.fields or {}) != {"newsletter": last_sent.newsletter}
-        return Verdict.CHANGED if says else Verdict.SAME
-    return Verdict.CHANGED
+        return Difference.CHANGED if says else Difference.SAME
+    return Difference.CHANGED
 
 
 def _is_absent(last_sent: LastSent | None) -> bool:
@@ -209,4 +209,4 @@ def _masked(kind: RecordKind, name: str, pair: tuple[Any, Any], personal: bool) 
     return was, now
 
 
-__all__ = ["ITSELF", "MASKED", "NOT_HELD", "Change", "Held", "Verdict", "changes", "held", "verdict"]
+__all__ = ["ITSELF", "MASKED", "NOT_HELD", "Change", "Difference", "Held", "changes", "difference", "held"]

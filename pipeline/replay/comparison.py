@@ -25,7 +25,7 @@ from pipeline.engine.foreign import JUNK
 from pipeline.events import Kind
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.records import Record, RecordKind, record_key
-from pipeline.replay.changes import Change, Held, Verdict, changes, held, verdict
+from pipeline.replay.changes import Change, Difference, Held, changes, difference, held
 from pipeline.shops.base import Rejected
 from pipeline.translate.emit import Again, Emission
 from pipeline.translate.reading import Stores, UnknownStore, read
@@ -58,9 +58,9 @@ class Judged(NamedTuple):
     held: Held
 
     @property
-    def verdict(self) -> Verdict:
+    def difference(self) -> Difference:
         """What it is to Connectif."""
-        return verdict(self.last_sent, self.state)
+        return difference(self.last_sent, self.state)
 
     def command(self, *, resend: bool) -> Command:
         """What deliver would do; `resend` as in the record."""

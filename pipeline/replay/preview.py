@@ -46,7 +46,7 @@ class Preview:
     Attributes:
         events: that are chosen, by what becomes of them.
         rejected: of them, by reason.
-        records: by account, kind and `Verdict`.
+        records: by account, kind and `Difference`.
         sent: those that cost calls, by account and kind; `replaced` purchases cost two.
         calls: by account.
         seconds: until the last account is done, beside live orders as of the last hour.
@@ -102,7 +102,7 @@ def preview(
             _find_values(settings, reader, comparison, progress)
         for judged in comparison.judged():
             account, kind = judged.account, judged.key.kind
-            found.records[account, kind, judged.verdict] += 1
+            found.records[account, kind, judged.difference] += 1
             command = judged.command(resend=plan.mode is ReplayMode.FORCE)
             if not isinstance(command, Unchanged):
                 found.sent[account, kind] += 1

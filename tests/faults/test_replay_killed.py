@@ -104,13 +104,14 @@ def kill(
         workers[victim].restart()
     else:
         command.kill()
-        command.communicate()
     # Whatever it was, a worker or the command may have ended by itself meanwhile.
     for worker in workers.values():
         if worker.exit_code() is not None:
             worker.restart()
     if command.poll() is not None and not over(play, name):
-        command.communicate()
+        _, err = command.communicate()
+        assert victim in {"replay", "broker"}, err.decode()
+        assert "Traceback" not in err.decode(), err.decode()
         return play.replay("resume", name)
     return command
 

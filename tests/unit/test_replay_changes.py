@@ -11,7 +11,7 @@ from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_sent import LastSent, LastSentContact
 from pipeline.deliver.state.states import Base, Claim, ContactState, ProductState, PurchaseState, State
 from pipeline.records import RecordKind
-from pipeline.replay.changes import ITSELF, MASKED, NOT_HELD, Held, Verdict, changes, held, verdict
+from pipeline.replay.changes import ITSELF, MASKED, NOT_HELD, Difference, Held, changes, difference, held
 
 CONTACT, PRODUCT, PURCHASE = RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE
 
@@ -49,10 +49,10 @@ def test_fields_of_a_purchase_that_would_change_are_named_with_both_values() -> 
     after = purchase(1, {"total_price": "2.00", "cart_id": "c"})
     sent, known = told(before)
     assert found(sent, after, known) == [("payment_method", "card", None), ("total_price", "1.00", "2.00")]
-    assert verdict(sent, after) is Verdict.CHANGED
+    assert difference(sent, after) is Difference.CHANGED
     assert found(sent, before, known) == []
-    assert verdict(sent, before) is Verdict.SAME
-    assert verdict(None, before) is Verdict.NEW
+    assert difference(sent, before) is Difference.SAME
+    assert difference(None, before) is Difference.NEW
 
 
 def test_a_purchase_that_is_taken_back_loses_all_its_fields() -> None:
@@ -102,7 +102,7 @@ def test_a_subscription_that_is_only_repeated_changes_nothing() -> None:
     sent, _ = told(before)
     assert isinstance(sent, LastSentContact)
     again = ContactState(by_email=True, consent={1: (2, False)})
-    assert verdict(sent, again) is Verdict.SAME
+    assert difference(sent, again) is Difference.SAME
     assert found(sent, again, {}) == []
     left = ContactState(by_email=True, consent={1: (2, True)})
     assert found(sent, left, {}, personal=False) == [("newsletter", "subscribed", "unsubscribed")]
