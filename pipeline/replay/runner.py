@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from pipeline.config import Settings
-from pipeline.errors import PipelineError
+from pipeline.errors import BrokerError, PipelineError
 from pipeline.kafka.errors import KafkaUnreachable
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 LOOK, CHECKPOINT, HEARTBEAT = 0.3, 2.0, 5.0
 #: Seconds after which Kafka is tried again once it did not answer.
 AGAIN = 5.0
+#: So often without getting on, a client that breaks means more than a broker that was killed.
+BROKEN_IN_A_ROW = 5
 #: Events repeated at once.
 MOST_AT_ONCE = 1_000
 
@@ -76,6 +78,8 @@ class Runner:
         self._source: EventSource | None = None
         self._count: ChosenCount | None = None
         self._was: tuple[int, ...] = ()
+        self._was_broken: tuple[int, ...] = ()
+        self._broken = 0
         self._written = self._worked = time.monotonic()
 
     def work(self) -> Run:
@@ -94,18 +98,27 @@ class Runner:
             try:
                 self._work()
                 break
-            except KafkaUnreachable as error:
-                log.warning("replay %s waits for Kafka: %s", run.plan.run, error)
-                self._worked = time.monotonic()
-                if self._stop.wait(AGAIN):
-                    break
             except TakenOverError:
                 raise
             except Exception as error:
-                self._fail(error)
-                raise
+                if not self._passes(error):
+                    self._fail(error)
+                    raise
+                log.warning("replay %s waits for Kafka: %s", run.plan.run, error)
+                self._worked = time.monotonic() + AGAIN
+                self._stop.wait(AGAIN)
         self._shown(run)
         return run
+
+    def _passes(self, error: Exception) -> bool:
+        """Whether to try again with new clients: Kafka is away, or a client broke with a broker."""
+        if isinstance(error, KafkaUnreachable):
+            return True
+        if type(error) is not BrokerError:
+            return False
+        self._broken = 1 if self._was != self._was_broken else self._broken + 1
+        self._was_broken = self._was
+        return self._broken < BROKEN_IN_A_ROW
 
     def _fail(self, error: Exception) -> None:
         """Keep why the run does not go on, for whoever looks at it."""

@@ -104,6 +104,7 @@ def kill(
         workers[victim].restart()
     else:
         command.kill()
+        command.wait()
     # Whatever it was, a worker or the command may have ended by itself meanwhile.
     for worker in workers.values():
         if worker.exit_code() is not None:

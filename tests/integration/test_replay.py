@@ -163,6 +163,7 @@ def test_what_an_operator_asks_in_error_is_refused_in_words(
         assert "\x1b[2J" not in err.decode()
 
 
+@pytest.mark.slow
 def test_a_replay_that_nobody_works_on_is_noticed_and_goes_on_elsewhere(
     kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
