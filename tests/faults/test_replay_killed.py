@@ -33,7 +33,7 @@ CHANGED_EVERY = 10
 
 
 def sold(play: Site) -> dict[str, dict[str, Any]]:
-    """Sell the orders, change some and cancel some; what Connectif holds then."""
+    """Sell the orders, change some and cancel some; what Connectif is to hold of them."""
     began = time.monotonic()
     for number in range(1, ORDERS + 1):
         play.put(number)
@@ -51,7 +51,12 @@ def sold(play: Site) -> dict[str, dict[str, Any]]:
     wait_until(play.ended, PATIENCE, every=1)
     wait_until(lambda: play.count() == ORDERS - len(cancelled), PATIENCE, every=1)
     say(f"{ORDERS:,} orders delivered in {time.monotonic() - began:.0f} s")
-    return play.held()
+    held = play.held()
+    # What is taken back says nothing of its buyer and its product: of an emptied account they stay away.
+    for number in cancelled:
+        held["contacts"].pop(f"buyer{number}@example.com")
+        held["products"].pop(str(20_000 + number))
+    return held
 
 
 def test_every_order_of_an_emptied_account_is_there_again(kafka_settings: KafkaSettings) -> None:
@@ -127,7 +132,8 @@ def exact(play: Site, before: dict[str, dict[str, Any]]) -> None:
     wait_until(play.ended, PATIENCE, every=0.5)
     after = play.held()
     for kind, held in before.items():
-        assert after[kind].keys() == held.keys(), kind
+        differing = sorted(after[kind].keys() ^ held.keys())
+        assert not differing, (kind, len(differing), differing[:3])
         differing = [key for key, body in held.items() if after[kind][key] != body]
         assert not differing, (kind, differing[:3], held[differing[0]], after[kind][differing[0]])
     assert set(play.purchases().values()) == {1}
