@@ -16,6 +16,7 @@ from pipeline.replay.attention import attention
 from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, RunStatus
+from pipeline.text import span
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 
@@ -72,15 +73,6 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def duration(seconds: float | None) -> str:
-    """In words."""
-    if seconds is None:
-        return "not known yet"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
 def advice(runs: Iterable[Run]) -> Iterator[str]:
     """Why runs do not get on, and what to do, a line each."""
     now_ms = int(time.time() * 1_000)
@@ -105,7 +97,7 @@ def table(runs: Iterable[Run]) -> Table:
             f"{said['events_repeated']:,}",
             f"{said['pending']:,}",
             *(f"{said[outcome]:,}" for outcome in _OUTCOMES),
-            duration(said["seconds_left"]),
+            span(said["seconds_left"]),
         )
     return made
 
@@ -129,7 +121,7 @@ def preview(found: Preview, console: Console) -> None:
     console.print(records)
     for account, calls in sorted(found.calls.items()):
         console.print(f"account {account}: {calls:,} calls", markup=False, highlight=False)
-    console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
+    console.print(f"time: {span(found.seconds)}", markup=False, highlight=False)
 
 
 def change(found: Change, *, as_json: bool) -> str:
@@ -172,9 +164,9 @@ class Bar:
             self._task = self._progress.add_task(run.plan.run, total=max(1, run.plan.offsets), said="")
         said = (
             f"{status_of(run)}, {run.state.sent:,} repeated, {run.state.pending:,} pending, "
-            f"left: {duration(run.seconds_left())}"
+            f"left: {span(run.seconds_left())}"
         )
         self._progress.update(self._task, total=max(1.0, run.total), completed=run.state.delivered, said=said)
 
 
-__all__ = ["Bar", "advice", "as_json", "change", "duration", "moment", "preview", "status_of", "table"]
+__all__ = ["Bar", "advice", "as_json", "change", "moment", "preview", "status_of", "table"]

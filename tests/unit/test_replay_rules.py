@@ -22,7 +22,7 @@ from pipeline.replay.order import steps
 from pipeline.replay.planning import parse_offsets, read_ids
 from pipeline.replay.run import SILENT_AFTER, STALLED_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
-from pipeline.replay.shown import advice, as_json, duration, status_of
+from pipeline.replay.shown import advice, as_json, status_of
 from pipeline.replay.watching import RunsCollector
 from pipeline.replay.window import LEAST, MOST, Throttle, Window
 
@@ -163,8 +163,6 @@ def test_the_time_left_is_by_the_rate_of_the_last_part_that_was_delivered() -> N
         delivered(run, 600 + number / 10, at=2_000 + number)
     assert len(run.state.points) <= 100
     assert run_at(1_000, status=RunStatus.DONE).seconds_left() == 0.0
-    assert duration(None) == "not known yet"
-    assert (duration(61), duration(3_660)) == ("1 min 01 s", "1 h 01 min")
 
 
 def test_the_time_left_is_of_the_events_that_are_chosen_and_of_a_throttle() -> None:
@@ -279,8 +277,6 @@ def test_every_partition_is_read_by_the_same_share_at_a_time() -> None:
     assert read[0] / 90_000 == pytest.approx(read[1] / 9_000, abs=0.001)
     assert list(steps(ranges[:1])) == [ranges[:1]]
     assert list(steps([])) == [[]]
-    assert duration(None) == "not known yet"
-    assert (duration(61), duration(3_660)) == ("1 min 01 s", "1 h 01 min")
 
 
 def test_a_run_whose_process_says_nothing_is_interrupted() -> None:
