@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pipeline import config
-from pipeline.events import Kind, Lane
-from pipeline.gateway.message import Message
+from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.records import Record, RecordKind
 from pipeline.replay.changes import Change
@@ -20,13 +19,14 @@ from pipeline.replay.comparison import Comparison
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
-from pipeline.translate.feed import EventPosition
+from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.reading import Stores, feeds, read
 from pipeline.translate.replayed import apply_again
+from pipeline.translate.rules import Result
 from pipeline.translate.state import EntityState
 from tests.ledger_changes import Held
 from tests.simulation import virtual
-from tests.simulation.case_shop import ACCOUNT, STORE, CaseShop, settings_of
+from tests.simulation.case_shop import ACCOUNT, STORE, CaseShop, Rules, settings_of
 from tests.simulation.cases import Case
 from tests.simulation.environment import Environment, Life
 
@@ -35,25 +35,24 @@ KINDS = {RecordKind.CONTACT: "contacts", RecordKind.PRODUCT: "products", RecordK
 SETTLED_WITHIN = 3_600.0
 
 
-class RecordedShop(CaseShop):
-    """A case's shop whose events lie in `shop.*`, and whose entities' memory can be read."""
+class RecordedRules(Rules):
+    """The translate stage, whose events lie in `shop.*`."""
 
-    def __init__(self, case: Case, settings: config.Settings) -> None:
-        super().__init__(case, settings)
+    def __init__(self, settings: config.Settings) -> None:
+        super().__init__(settings)
         self.log: dict[str, list[LibrdkafkaMessage]] = defaultdict(list)
-
-    def _translated(self, message: Message) -> list[Record]:
-        topic = Kind(dict(message.headers)["pipeline-kind"].decode()).topic
-        lying = self.log[topic]
-        lying.append(
-            LibrdkafkaMessage(topic, 0, len(lying), 0, message.key, message.body, tuple(message.headers))
-        )
-        return super()._translated(message)
 
     @property
     def remembered(self) -> dict[bytes, bytes]:
-        """What translate remembers, by entity."""
-        return self._rules._rows
+        """What is remembered, by entity."""
+        return self._rows
+
+    def hear(self, event: RawEvent, feed: Feed) -> tuple[Result, list[Record]]:
+        """The next event of its topic."""
+        topic, headers = event.kind.topic, tuple(event.to_kafka_headers())
+        lying = self.log[topic]
+        lying.append(LibrdkafkaMessage(topic, 0, len(lying), 0, event.key, event.body, headers))
+        return super().hear(event, feed)
 
 
 class ReplayedCase:
@@ -65,7 +64,9 @@ class ReplayedCase:
         store = {**case.given.store, **changed}
         given = case.given.model_copy(update={"store": store})
         self._today = feeds(settings_of(case.model_copy(update={"given": given}), directory), PLATFORMS)
-        self.shop = RecordedShop(case, self.environment.settings)
+        self.rules = RecordedRules(self.environment.settings)
+        self.shop = CaseShop(case, self.environment.settings)
+        self.shop._rules = self.rules
         self._life = Life(self.environment, "w1")
 
     async def play(self) -> None:
@@ -87,7 +88,7 @@ class ReplayedCase:
     def foretold(self, *, kept: bool = True) -> list[Change]:
         """What `--diff` says; `kept`: whether `connectif.*` still holds the records."""
         with Comparison.on_disk(Stores(self._today)) as comparison:
-            comparison.remember(self.shop.remembered.items())
+            comparison.remember(self.rules.remembered.items())
             for message in self._events():
                 comparison.event(message, message.topic)
             comparison.sent(self.environment.cluster.table("delivered").items())
@@ -99,7 +100,7 @@ class ReplayedCase:
     async def replay(self) -> None:
         """Repeat the whole history under today's settings, and deliver it."""
         records: list[Record] = []
-        rows = self.shop.remembered
+        rows = self.rules.remembered
         for message in self._events():
             kind = next(kind for kind in Kind if kind.topic == message.topic)
             try:
@@ -118,7 +119,7 @@ class ReplayedCase:
         await self._life.stop()
 
     def _events(self) -> Iterator[LibrdkafkaMessage]:
-        for lying in self.shop.log.values():
+        for lying in self.rules.log.values():
             yield from lying
 
 
