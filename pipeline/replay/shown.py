@@ -16,7 +16,7 @@ from pipeline.replay.attention import attention
 from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, RunStatus
-from pipeline.text import span
+from pipeline.text import in_a_line, span
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 
@@ -129,7 +129,7 @@ def change(found: Change, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(found._asdict())
     before, after = (json.dumps(value, ensure_ascii=False) for value in (found.before, found.after))
-    return f"{found.account} {found.kind} {found.id} {found.field}: {before} -> {after}"
+    return in_a_line(f"{found.account} {found.kind} {found.id} {found.field}: {before} -> {after}")
 
 
 class Bar:
