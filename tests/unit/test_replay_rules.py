@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import config
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.deadletters import dead_headers
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.replays import HEADERS, ReplayMark, ReplayMode, event_headers, replay_headers
+from pipeline.replay import watching
 from pipeline.replay.attention import Trouble, attention
 from pipeline.replay.order import steps
 from pipeline.replay.planning import parse_offsets, read_ids
 from pipeline.replay.run import SILENT_AFTER, STALLED_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
 from pipeline.replay.shown import advice, as_json, status_of
-from pipeline.replay.watching import RunsCollector
+from pipeline.replay.watching import RunsCollector, RunsWatch
 from pipeline.replay.window import LEAST, MOST, Throttle, Window
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -244,6 +247,24 @@ def test_a_run_is_shown_as_metrics_and_the_trouble_it_has() -> None:
     runs["r3"].state.updated_ms = 1
     assert ("pipeline_replay_status", "r3", "done") not in exported(lambda: runs, 86_402.0)
     assert exported(lambda: None, now) == {("pipeline_replay_runs_unread", "", ""): 1}
+
+
+def test_runs_that_cannot_be_read_are_logged_and_not_shown_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    ends: list[BaseException] = [PipelineError("there is no topic replay.runs"), SystemExit()]
+
+    def away(_settings: object) -> None:
+        raise ends.pop(0)
+
+    monkeypatch.setattr(watching, "Runs", away)
+    monkeypatch.setattr(watching, "LOOK", 0.0)
+    watch = RunsWatch(config.parse({"data_dir": str(tmp_path)}, {}))
+    assert watch.now() == {}
+    with caplog.at_level(logging.WARNING), pytest.raises(SystemExit):
+        watch._look_on()
+    assert watch.now() is None
+    assert "there is no topic replay.runs" in caplog.text
 
 
 def exported(runs: Callable[[], dict[str, Run] | None], now: float) -> dict[tuple[str, str, str], float]:
