@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.events import Lane
 from pipeline.kafka.replays import ReplayMode
+from pipeline.records import RecordKind
 from pipeline.replay.run import Control, Part, Plan, Run, State
 from pipeline.replay.selection import Choice
 from pipeline.replay.window import Window
@@ -96,3 +97,45 @@ def test_after_a_tenth_the_time_left_is_known_to_five_in_a_hundred(
     }
     assert len(wrong) > 50
     assert max(map(abs, wrong.values())) < 0.05, max(wrong.items(), key=lambda item: abs(item[1]))
+
+
+#: Minutes of selling, and live orders a minute: with their contacts they take 40 of the account's 100 calls.
+MINUTES, LIVE = 12, 20
+#: By so much at most may a replay delay 95 of a hundred live orders.
+DELAY = 2.0
+
+
+def test_a_replay_delays_live_orders_by_two_seconds_at_most(tmp_path: Path) -> None:
+    alone = _live_seconds(tmp_path / "alone", replayed=0)
+    beside = _live_seconds(tmp_path / "beside", replayed=100_000)
+    assert len(alone) == len(beside) > MINUTES * LIVE * 0.8
+
+    assert _p95(beside) - _p95(alone) < DELAY
+
+
+def _live_seconds(directory: Path, *, replayed: int) -> list[float]:
+    """From the arrival of each live order to its purchase, while a replay has more than enough to do."""
+    found: list[float] = []
+    directory.mkdir()
+
+    async def steps(scenario: Scenario) -> None:
+        chance = random.Random(3)  # noqa: S311 - repeatable
+        replay = SimulatedReplay(scenario, replayed) if replayed else None
+        # Delivery is to be at its pace before anybody looks.
+        for second in range(60 * (MINUTES + 3)):
+            if replay is not None and second % LOOK == 0:
+                replay.look(LOOK)
+            if second >= 3 * 60 and chance.random() < LIVE / 60:
+                scenario.shop.order(f"live{second}", f"live{second}@example.com", "p0")
+            await asyncio.sleep(1)
+        await scenario.settle(within=3_600)
+        for receipt in scenario.environment.receipts():
+            if receipt.kind is RecordKind.PURCHASE and receipt.lane is Lane.LIVE:
+                found.append((receipt.at_ms - receipt.received_ms) / 1_000)
+
+    run_scenario(directory, steps)
+    return found
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.95)]
