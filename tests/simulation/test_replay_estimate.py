@@ -109,7 +109,6 @@ def test_a_replay_delays_live_orders_by_two_seconds_at_most(tmp_path: Path) -> N
     alone = _live_seconds(tmp_path / "alone", replayed=0)
     beside = _live_seconds(tmp_path / "beside", replayed=100_000)
     assert len(alone) == len(beside) > MINUTES * LIVE * 0.8
-
     assert _p95(beside) - _p95(alone) < DELAY
 
 
