@@ -54,8 +54,3 @@ def nothing(values: Values) -> bool:
 def anything(_values: Values) -> bool:
     """There may be nothing to tell."""
     return True
-
-
-def nothing(values: Values) -> bool:
-    """There is no series."""
-    return not values
