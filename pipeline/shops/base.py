@@ -100,10 +100,13 @@ class Look(NamedTuple):
         subscribed: the shop's flag.
         since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
             from then.
+        given: whether the shop shows that this was decided, and `since_ms` is its own word for when: of a
+            subscription; of a refusal the latest moment that it can have been.
     """
 
     subscribed: bool
     since_ms: int
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,8 +291,9 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
         raise Rejected("no_email", "email", "no contact can hold this without an e-mail address")
     phone, notes = first_phone(buyer.phones)
     newsletter, newsletter_ms = buyer.newsletter, buyer.newsletter_ms
-    if buyer.look is not None and buyer.look.subscribed:
-        newsletter, newsletter_ms = "subscribed", buyer.look.since_ms
+    if buyer.look is not None and (buyer.look.subscribed or buyer.look.given):
+        newsletter = "subscribed" if buyer.look.subscribed else "unsubscribed"
+        newsletter_ms = buyer.look.since_ms
     body = Contact(
         email=address,
         external_id=external_id,

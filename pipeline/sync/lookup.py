@@ -61,7 +61,7 @@ async def look_up(
             match answer:
                 case Found(body, value):
                     size += len(body)
-                    answers.append((path, 200, body))
+                    answers.append((path, 200, body if api.kept is None else api.kept(body)))
                     documents[path] = Document(path, 200, value)
                 case Missing(status):
                     answers.append((path, status, b""))
