@@ -130,10 +130,12 @@ def hint_of(body: Mapping[str, Any], beside: str = "") -> Hint:
             return Hint(topic, kind, None)
         return Hint(f"{kind}.named", kind, found, None, _shop(body))
     holders = list(_holders(body, kind))
-    entity = next((own for holder in holders if (own := _id(holder, kind, part=part))), None)
+    entity = next(
+        (own for holder, whole in holders if (own := _id(holder, kind, part=part and not whole))), None
+    )
     email = None
     if topic == NEWSLETTER and entity is None:
-        email = next((said for one in holders if (said := email_text(one.get("email")))), None)
+        email = next((said for one, _ in holders if (said := email_text(one.get("email")))), None)
     return Hint(topic, kind, entity, email, _shop(body))
 
 
@@ -177,14 +179,14 @@ def _snake(name: str) -> str:
     return _CAMEL.sub("_", name[:_LONGEST]).lower()
 
 
-def _holders(body: Mapping[str, Any], kind: Kind) -> Iterator[Mapping[str, Any]]:
-    """The objects that may hold the id, innermost first."""
+def _holders(body: Mapping[str, Any], kind: Kind) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """The objects that may hold the id, innermost first, and whether each is the entity itself."""
     outer = [found for name in _HOLDERS if isinstance(found := body.get(name), dict)]
     for holder in (*outer, body):
         own = holder.get(kind.value)
         if isinstance(own, dict):
-            yield own
-        yield holder
+            yield own, True
+        yield holder, False
 
 
 def _id(holder: Mapping[str, Any], kind: Kind, *, part: bool) -> str | None:
@@ -195,14 +197,13 @@ def _id(holder: Mapping[str, Any], kind: Kind, *, part: bool) -> str | None:
 def _by_shape(body: Mapping[str, Any]) -> tuple[Kind, str | None]:
     """What a body without a name is about: it holds an order, a customer or a product, or names its id."""
     for kind in _KINDS.values():
-        for holder in _holders(body, kind):
-            own = holder.get(kind.value)
-            found = _id(own, kind, part=False) if isinstance(own, dict) else _id(holder, kind, part=True)
+        for holder, whole in _holders(body, kind):
+            found = _id(holder, kind, part=not whole)
             if found is not None:
                 return kind, found
     return Kind.ORDER, None
 
 
 def _shop(body: Mapping[str, Any]) -> str | None:
-    holders = [found for kind in _KINDS.values() for found in _holders(body, kind)]
+    holders = [found for kind in _KINDS.values() for found, _ in _holders(body, kind)]
     return next((shop for one in holders if (shop := readable_id(one.get("id_shop")))), None)

@@ -113,8 +113,9 @@ def _offers(
 ) -> list[_Offer]:
     """What is told of a product: itself, or its combinations; one without a reference has the product's."""
     reference = decoration(dict(body), "reference", notes, 200)
-    if settings.product_id == "product" or not combinations:
-        return [_Offer(told_id(own, None, reference, settings) or own, None, Decimal(0))]
+    whole = _Offer(told_id(own, None, reference, settings) or own, None, Decimal(0))
+    if settings.product_id == "product":  # whose combinations are only known where it has no price of its own
+        return [whole._replace(impact=_impact(one, notes)) for one in combinations] or [whole]
     found_offers = []
     for one in combinations:
         number = readable_id(one.get("id"))
@@ -123,7 +124,7 @@ def _offers(
             continue
         sku = decoration(dict(one), "reference", notes, 200) or reference
         found_offers.append(_Offer(told_id(own, number, sku, settings) or own, number, _impact(one, notes)))
-    return found_offers or [_Offer(told_id(own, None, reference, settings) or own, None, Decimal(0))]
+    return found_offers or [whole]
 
 
 def _impact(combination: Mapping[str, Any], notes: list[str]) -> Decimal:
@@ -173,7 +174,8 @@ def _draft(  # noqa: PLR0917 - what a product is made of
     settings: PrestashopSettings,
     notes: list[str],
 ) -> Draft:
-    price = max(base + min(offer.impact for offer in group), Decimal(0))
+    prices = [max(base + offer.impact, Decimal(0)) for offer in group]
+    price = min([one for one in prices if one] or prices)
     extra = ["catalogue_price_without_tax" if settings.tax_rate is None else "catalogue_tax_added"]
     availability: Availability | None = None
     if stock is None:

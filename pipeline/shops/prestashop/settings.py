@@ -103,8 +103,6 @@ class PrestashopSettings(StoreSettings):
             return (
                 "api_key: missing; modules only name what happened, and the shop's webservice says the rest"
             )
-        if self.api_url is not None and not self.api_url.startswith("https://"):
-            return "api_url: not https://; the key would be sent in clear"
         return super().complaint(authorised_domains)
 
 
