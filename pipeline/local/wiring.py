@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -34,6 +34,10 @@ STAGES = {
     "translate": ("worker", "translate"),
     "gateway": ("gateway",),
 }
+#: The process of the archive, where the settings have one. It comes after the others, which do not need it.
+ARCHIVE = {"archive": ("archive", "run")}
+#: Which port after the first each process has.
+PORTS = ("gateway", "translate", "deliver", "archive")
 
 
 class Wiring:
@@ -52,7 +56,7 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox, archive.
     """
 
     def __init__(
@@ -72,7 +76,8 @@ class Wiring:
         self._kafka_detail = ""
         self._pace = Pace()
         self.kafka = None if _is_there(settings) else _broker(settings, say)
-        self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
+        names = [*STAGES, *([] if settings.archive.url is None else ARCHIVE)]
+        self.urls = _urls(names, host, port, _sandbox_url(settings) if sandbox else None)
         path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
             [_command(program, name, url, path, variables) for name, url in self.urls.items()],
@@ -212,13 +217,12 @@ def _is_there(settings: Settings) -> bool:
     return False
 
 
-def _urls(host: str, port: int, sandbox: str | None) -> dict[str, str]:
+def _urls(names: Iterable[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
     """Where each process listens, in the order of starting."""
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
-    for name in STAGES:
-        follow = ("gateway", "translate", "deliver").index(name)
-        chosen = port + follow if port else free_port(taken)
+    for name in names:
+        chosen = port + PORTS.index(name) if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
     return urls
@@ -254,7 +258,7 @@ def _command(
     program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
 ) -> Command:
     place = urlsplit(url)
-    words = STAGES.get(name, (name,))
+    words = (STAGES | ARCHIVE).get(name, (name,))
     argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.

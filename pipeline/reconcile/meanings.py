@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange
-from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.rules import Meaning
@@ -93,7 +92,7 @@ def look(
         return
     wanted = {one.place: _offsets(database, one.place.partition) for one in ranges}
     following = {place: next(offsets, None) for place, offsets in wanted.items()}
-    with RangeReader(client_config(settings)) as reader:
+    with event_reader(settings) as reader:
         for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
             found: list[Read] = []
             for raw in batch.raw:

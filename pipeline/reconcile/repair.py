@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
-from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMark, ReplayMode, replay_headers
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import REPLAY, full_name
@@ -122,7 +122,7 @@ def _events(
 ) -> Iterator[list[tuple[LibrdkafkaMessage, ReplayMode]]]:
     """Every event of the chosen orders, in the order of each partition."""
     prefix = f"{store}|{Kind.ORDER}|".encode()
-    with RangeReader(client_config(settings)) as reader:
+    with event_reader(settings) as reader:
         ranges = reader.ranges(full_name(settings, Kind.ORDER.topic))
         for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
             found: list[tuple[LibrdkafkaMessage, ReplayMode]] = []

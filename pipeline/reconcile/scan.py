@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
 from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import DAY_MS, DEADLETTERS, RECEIPTS, TRANSLATE_APP, full_name
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.rules import Held
@@ -69,7 +69,7 @@ class TopicsScan:
         """
         start = max(0, since_ms - SLACK_MS)
         group = full_name(self._settings, TRANSLATE_APP)
-        with RangeReader(client_config(self._settings), group=group) as reader:
+        with event_reader(self._settings, group=group) as reader:
             places = reader.offsets.partitions(self.events_topic)
             self._events(reader, start)
             committed = reader.committed(places)

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.events import Kind
@@ -24,7 +25,6 @@ from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMode
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.records import Op, RecordKind, record_key
 from pipeline.replay.changes import Change, changes
@@ -110,7 +110,7 @@ def preview(
         personal: whether it is told values about people.
     """
     found = Preview()
-    with _database() as rows, RangeReader(client_config(settings)) as reader:
+    with _database() as rows, event_reader(settings) as reader:
         _translate(settings, reader, plan, rows, found, progress)
         _compare(settings, reader, rows, progress)
         _count(rows, found)

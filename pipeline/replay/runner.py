@@ -14,13 +14,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.kafka.errors import KafkaUnreachable
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
-from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMark, replay_headers
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import REPLAY, full_name
@@ -211,7 +211,7 @@ class EventSource:
     def __init__(self, settings: Settings, run: Run, chooser: Chooser) -> None:
         self._prefix = settings.kafka.topic_prefix
         self._chooser = chooser
-        self._reader = RangeReader(client_config(settings))
+        self._reader = event_reader(settings)
         parts = run.plan.parts
         self._numbers = {
             TopicPartition(self._prefix + part.topic, part.partition): number

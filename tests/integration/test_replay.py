@@ -6,7 +6,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -35,9 +36,10 @@ LOOKS = 5
 class Site:
     """A broker, a sandbox, a worker of each stage, and the command."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, extra: Mapping[str, Any]) -> None:
         port = free_port()
         tree: dict[str, Any] = {
+            **extra,
             "kafka": {"session_timeout": 6.0},
             "deliver": {"import_poll": 0.3, "import_min_rows": 10, "retry_max": 2.0, "call_timeout": 5.0},
             "accounts": {
@@ -134,9 +136,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(kafka: KafkaSettings) -> Iterator[Site]:
-    """A site that is cleared away."""
-    made = Site(kafka)
+def site(kafka: KafkaSettings, extra: Mapping[str, Any] = MappingProxyType({})) -> Iterator[Site]:
+    """A site that is cleared away; `extra` is of its settings."""
+    made = Site(kafka, extra)
     try:
         yield made
     finally:
