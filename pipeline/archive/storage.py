@@ -86,7 +86,10 @@ class Storage:
             try:
                 self._files.pipe_file(self._full(path), content)
             except FileNotFoundError:
-                # Object storages have no directories; others want them made.
+                # Object storages have no directories; others want them made. A bucket is not: its name may be a
+                # typing error.
+                if not self._files.exists(self._root):
+                    raise
                 self._files.makedirs(self._full(path).rpartition("/")[0], exist_ok=True)
                 self._files.pipe_file(self._full(path), content)
             self._files.invalidate_cache()
