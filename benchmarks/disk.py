@@ -7,7 +7,8 @@ as different orders do. An order is three events (placed, paid, changed), every 
 customer, every tenth one of a product; there are 500 products. A worker of each stage and a sandbox deal with
 all of it; then the sizes of the log segments are taken, and a million orders are as many times as much.
 `alone` writes each topic's messages again, each in a batch of its own, as in a shop with little traffic, with
-nothing to be compressed with. Of changelogs that is done for the newest message of each key: what compaction leaves.
+nothing to be compressed with. Of changelogs that is done for the newest message of each key: what compaction
+leaves.
 """
 
 from __future__ import annotations

@@ -126,6 +126,12 @@ TRANSLATE_REPLAYED = Counter(
     "Events repeated by replays, by what became of them; none of them is in pipeline_translate_events_total.",
     ["store", "kind", "outcome"],
 )
+REDRIVEN_REJECTED = Counter(
+    "pipeline_redriven_rejected_total",
+    "Dead letters that were sent again and refused again. What kept them is not mended: look at the reason "
+    "before the next redrive.",
+    ["stage", "account", "store", "kind", "reason"],
+)
 TRANSLATE_HELD = Gauge(
     "pipeline_translate_held_partitions",
     "Partitions that are paused: the next event is of a store that this worker's settings do not have.",
@@ -240,14 +246,28 @@ ARCHIVE_FAILURES = Counter(
     ["part"],
 )
 
+SYNC_REQUESTS = Counter(
+    "pipeline_sync_requests_total",
+    "Requests to the shops' APIs by answer. unauthorised: credentials or rights. not_json: a maintenance "
+    "page, or a wrong address.",
+    ["store", "answer"],
+)
+SYNC_SECONDS = Histogram(
+    "pipeline_sync_seconds",
+    "From a notification's arrival to its documents in Kafka.",
+    ["lane"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
+)
+
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "archive", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "sync", "archive", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used"),
     "deliver": ("pipeline_deliver_",),
+    "sync": ("pipeline_sync_",),
     "archive": ("pipeline_archive_",),
     "sandbox": ("pipeline_sandbox_",),
 }

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from pipeline.archive.files import DIRECTORY, Archive
 from pipeline.archive.verify import verify as verified
 from pipeline.archive.writer import ArchiveWriter
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.settings import client_config
 

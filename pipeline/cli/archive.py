@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.archive.access import require_archive
 from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline.console import Console
 
 group = typer.Typer(
     help="The shops' events as Parquet files, kept for longer than by the topics.",

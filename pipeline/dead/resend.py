@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.config import Settings
-from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
+from pipeline.dead.letter import REDRIVE_LETTER, Letter, LetterId
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
-from pipeline.events import Kind, Lane
+from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka import topics
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.messages import Headers
-from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
+from pipeline.kafka.replays import REDRIVE_PREFIX, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
 
 _TOPICS = {kind.value: kind.topic for kind in Kind}
@@ -113,6 +114,8 @@ def sending(
         return _record(target, letter, value)
     if letter.stage == "translate":
         return _event(target, letter, key, value, headers)
+    if letter.stage == "sync":
+        return _notification(target, letter, key, value, headers)
     return UNKNOWN_STAGE
 
 
@@ -157,9 +160,26 @@ def _event(
     return Sending(topics.REPLAY, mark.partition, key, value, list(replay_headers(headers, mark)))
 
 
+def _notification(
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+) -> Sending | Refusal:
+    """A notification whose documents are asked for once more."""
+    if key is None and value is None:
+        return NO_CONTENT
+    if target.other_prefix is not None:
+        return _kept_anew(target, letter, key, value, headers)
+    try:
+        event = RawEvent.from_kafka(value, [(name, text or b"") for name, text in event_headers(headers)])
+    except ValueError:
+        return NO_EVENT
+    request = FetchRequest(place_of(*letter.origin), event)
+    partition = partition_of(event.store, target.partitions)
+    return Sending(topics.SYNC_REQUESTS_TOPIC, partition, request.key, value, list(request.headers()))
+
+
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:
     """Which event is replayed, as a run of its own; what was replayed before says where it lies."""
-    run = RUN_PREFIX + target.name(letter.id)
+    run = REDRIVE_PREFIX + target.name(letter.id)
     topic, partition, offset = letter.origin
     if topic not in _TOPICS.values():
         try:

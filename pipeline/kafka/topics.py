@@ -15,6 +15,7 @@ from pipeline.records import RecordKind
 
 TRANSLATE_APP = "pipeline-translate"
 DELIVER_APP = "pipeline-deliver"
+SYNC_APP = "pipeline-sync"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
@@ -24,6 +25,8 @@ DEADLETTER_STATES = "deadletters.state"
 REPLAY = "shop.replay"
 #: How far each replay is: the newest of each run.
 REPLAY_RUNS = "replay.runs"
+#: Notifications whose documents are to be fetched from the shops' APIs.
+SYNC_REQUESTS_TOPIC = "sync.requests"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -70,11 +73,13 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
+        _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
         _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
     ]
     return tuple(topics)
 

@@ -23,21 +23,20 @@ from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
 from pipeline.observe import bound_socket
+from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
-#: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
-#: still finds the next stage.
+#: The processes, upstream last: they are stopped in the reverse order, so what came in
+#: still finds the next stage. The archive goes on where it was.
 STAGES = {
     "deliver": ("worker", "deliver"),
+    "sync": ("worker", "sync"),
     "translate": ("worker", "translate"),
     "gateway": ("gateway",),
+    "archive": ("archive", "run"),
 }
-#: The process of the archive, where the settings have one. It comes after the others, which do not need it.
-ARCHIVE = {"archive": ("archive", "run")}
-#: Which port after the first each process has.
-PORTS = ("gateway", "translate", "deliver", "archive")
 
 
 class Wiring:
@@ -56,7 +55,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox, archive.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox; sync where a
+            store's API is asked, archive where the settings have one.
     """
 
     def __init__(
@@ -75,9 +75,8 @@ class Wiring:
         self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
         self._pace = Pace()
-        self.kafka = None if _is_there(settings) else _broker(settings, say)
-        names = [*STAGES, *([] if settings.archive.url is None else ARCHIVE)]
-        self.urls = _urls(names, host, port, _sandbox_url(settings) if sandbox else None)
+        self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
+        self.kafka = None if _is_there(settings) else _broker(settings, self.urls.values(), say)
         path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
             [_command(program, name, url, path, variables) for name, url in self.urls.items()],
@@ -217,12 +216,20 @@ def _is_there(settings: Settings) -> bool:
     return False
 
 
-def _urls(names: Iterable[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
+def _stages(settings: Settings) -> list[str]:
+    """The processes that these settings need: without an API to ask, there is nothing for sync to do."""
+    asked = any(PLATFORMS[store.platform].api is not None for store in settings.stores.values())
+    needless = {"sync": not asked, "archive": settings.archive.url is None}
+    return [name for name in STAGES if not needless.get(name)]
+
+
+def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
     """Where each process listens, in the order of starting."""
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
-    for name in names:
-        chosen = port + PORTS.index(name) if port else free_port(taken)
+    for name in stages:
+        follow = ("gateway", "translate", "deliver", "sync", "archive").index(name)
+        chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
     return urls
@@ -245,11 +252,13 @@ def _sandbox_url(settings: Settings) -> str:
     return local[0]
 
 
-def _broker(settings: Settings, say: Callable[[str], None]) -> EmbeddedKafka:
+def _broker(settings: Settings, urls: Iterable[str], say: Callable[[str], None]) -> EmbeddedKafka:
     return EmbeddedKafka(
         settings.data_dir,
         java=settings.kafka.java,
         flush_each_message=settings.kafka.flush_each_message,
+        # It comes back on the ports of the last time, and starts before the processes that listen on these.
+        reserved={port for url in urls if (port := urlsplit(url).port)},
         say=say,
     )
 
@@ -258,7 +267,7 @@ def _command(
     program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
 ) -> Command:
     place = urlsplit(url)
-    words = (STAGES | ARCHIVE).get(name, (name,))
+    words = STAGES.get(name, (name,))
     argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.

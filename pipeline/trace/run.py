@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rich.console import Console
-
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
 from pipeline.records import RecordKind

@@ -20,12 +20,13 @@ from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import partition_of_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.replays import ReplayMode, event_headers
 from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
-from pipeline.kafka.topics import DEADLETTERS, REPLAY, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import DEADLETTERS, REPLAY, SYNC_REQUESTS_TOPIC, TRANSLATE_APP, full_name
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     TRANSLATE_AGE_SECONDS,
@@ -33,6 +34,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
+from pipeline.shops.api import IGNORED
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -107,8 +109,10 @@ class Translator:
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
+        self._requests = full_name(settings, SYNC_REQUESTS_TOPIC)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -262,10 +266,10 @@ class Translator:
         here = EventPosition(REPLAY, tp.partition, message.offset)
         store, account = store_of(message.headers, self._stores.feeds), ""
         kind: Kind | None = None
-        place = here
+        place, is_redriven = here, False
         try:
             mark, kind = mark_of(message.headers, tp.partition)
-            place = EventPosition(kind.topic, mark.partition, mark.offset)
+            place, is_redriven = EventPosition(kind.topic, mark.partition, mark.offset), mark.is_redriven
             event, feed = read(message.key, message.value, event_headers(message.headers), kind, self._stores)
         except Rejected as rejected:
             result = rejection(rejected)
@@ -278,6 +282,8 @@ class Translator:
             result = self._event(work, event, place, states, feed, again)
         if result.rejection is not None:
             self._dead_letter(work.step, message, place, result.rejection, account)
+            if is_redriven:
+                work.refused_again[account, store, kind or UNKNOWN, result.reason] += 1
         self.books.count(here, store, kind or UNKNOWN, result, account, True)
         work.repeated[store, kind or UNKNOWN, result.outcome] += 1
 
@@ -310,6 +316,10 @@ class Translator:
         if again is None:
             topic = full_name(self._engine.settings, place.topic)
             log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
+            if result.reason == IGNORED:  # a replay has the documents behind it
+                request = FetchRequest(place_of(*place), event)
+                owner = self._shops[event.store]
+                work.step.send(self._requests, event.body, request.key, owner, request.headers())
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
