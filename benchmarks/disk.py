@@ -99,6 +99,22 @@ def varied(node: Any, chance: random.Random, name: str = "") -> Any:
     return node
 
 
+def agreeing(node: Any) -> Any:
+    """A body in which an amount and the same in two currencies are one again; all of it in one currency."""
+    if isinstance(node, dict):
+        node |= {name: "USD" for name in ("currency_code", "presentment_currency") if name in node}
+        for name, value in node.items():
+            both = node.get(f"{name}_set")
+            if isinstance(both, dict) and isinstance(value, str):
+                for money in both.values():
+                    money["amount"] = value
+            agreeing(value)
+    elif isinstance(node, list):
+        for value in node:
+            agreeing(value)
+    return node
+
+
 def varied_text(text: str, chance: random.Random, name: str) -> str:
     """The same of a text in a field of this name."""
     if _TIME.match(text):
@@ -177,11 +193,12 @@ class Load:
     def _body(self, kind: Kind, number: int, chance: random.Random) -> dict[str, Any]:
         if kind is Kind.PRODUCT:
             body: dict[str, Any] = varied(self.product_body, chance)
-            return body
+            page = {"permalink": f"https://north.example/product/{word(chance, 14)}"}
+            return body if self.platform == "shopify" else body | page
         if kind is Kind.CUSTOMER:
             body = varied(self.customer_body, chance)
             return body | {"email": f"{word(chance, 7)}{number}@example.com"}
-        body = varied(self.order_bodies[number % len(self.order_bodies)], chance)
+        body = agreeing(varied(self.order_bodies[number % len(self.order_bodies)], chance))
         email = f"{word(chance, 7)}{number}@example.com"
         for line in body["line_items"]:
             product = chance.randrange(PRODUCTS)

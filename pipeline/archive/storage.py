@@ -86,8 +86,8 @@ class Storage:
             try:
                 self._files.pipe_file(self._full(path), content)
             except FileNotFoundError:
-                # Object storages have no directories; others want them made. A bucket is not made: its name may
-                # be a typing error.
+                # Object storages have no directories; others want them made. A bucket is never made, as its
+                # name may be a typing error.
                 if not self._files.exists(self._root):
                     raise
                 self._files.makedirs(self._full(path).rpartition("/")[0], exist_ok=True)

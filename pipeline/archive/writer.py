@@ -161,8 +161,7 @@ class ArchiveWriter:
         if end > held.high:
             raise AnotherTopic(
                 f"{place.topic} partition {place.partition} ends at {held.high}, but the archive at "
-                f"{end}: the "
-                "topic was made anew",
+                f"{end}: the topic was made anew, or lost its last events",
                 hint="give it an archive of its own: another archive.url",
             )
         if end < held.low and (place, end) not in self._lost_said:

