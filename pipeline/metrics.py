@@ -245,6 +245,30 @@ ARCHIVE_FAILURES = Counter(
     "refuses. The process's log says why.",
     ["part"],
 )
+RECONCILE_ORDERS = Gauge(
+    "pipeline_reconcile_orders",
+    "Orders by the result of the last daily reconcile. missing: Connectif ought to have them and does not; "
+    "different: the totals disagree; unknown: what would tell is not kept. Not there before the first run.",
+    ["store", "result"],
+)
+RECONCILE_LAST_RUN = Gauge(
+    "pipeline_reconcile_last_run_timestamp_seconds",
+    "When the last daily reconcile of a store was done, epoch seconds; 0: none yet.",
+    ["store"],
+)
+RECONCILE_OVERDUE = Gauge(
+    "pipeline_reconcile_overdue_seconds",
+    "Seconds since a daily reconcile became due that is not done; 0 where the last one is. Hours: it fails, "
+    "or takes too long.",
+    ["store"],
+)
+RECONCILE_FAILED = Gauge(
+    "pipeline_reconcile_failed_runs",
+    "Daily reconciles of a store that failed since the last that was done. Above 0: what vanishes is not "
+    "noticed.",
+    ["store"],
+)
+RECONCILE_RUNNING = Gauge("pipeline_reconcile_running", "1 while a store is reconciled.", ["store"])
 
 SYNC_REQUESTS = Counter(
     "pipeline_sync_requests_total",
@@ -260,14 +284,15 @@ SYNC_SECONDS = Histogram(
 )
 
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "sync", "archive", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "sync", "reconcile", "archive", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
-    "translate": ("pipeline_translate_", "pipeline_coupons_used"),
+    "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
     "deliver": ("pipeline_deliver_",),
     "sync": ("pipeline_sync_",),
+    "reconcile": ("pipeline_reconcile_",),
     "archive": ("pipeline_archive_",),
     "sandbox": ("pipeline_sandbox_",),
 }

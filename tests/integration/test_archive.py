@@ -33,7 +33,7 @@ from pipeline.kafka.topics import full_name
 from pipeline.local.ports import free_port
 from pipeline.private import InUse
 from tests.broker import KafkaSettings
-from tests.integration import test_replay
+from tests.integration import replaying
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -310,14 +310,15 @@ def lag(port: int) -> float:
 
 
 @pytest.fixture(name="play")
-def _play(kafka_settings: KafkaSettings) -> Iterator[test_replay.Site]:
-    url = (kafka_settings.directory / "archive").as_uri()
-    with test_replay.site(kafka_settings, {"archive": {"url": url}}) as made:
+def _play(kafka_settings: KafkaSettings) -> Iterator[replaying.Site]:
+    with replaying.site(kafka_settings) as made:
+        made.tree["archive"] = {"url": (kafka_settings.directory / "archive").as_uri()}
+        made.path = kafka_settings.write(made.tree)
         yield made
 
 
 def test_a_replay_of_events_that_the_topic_holds_no_more_fills_the_account_from_the_archive(
-    play: test_replay.Site,
+    play: replaying.Site,
 ) -> None:
     orders = 40
     for number in range(1, orders + 1):
@@ -348,7 +349,7 @@ def test_a_replay_of_events_that_the_topic_holds_no_more_fills_the_account_from_
         future.result(30)
     play.lose_everything()
 
-    with play.replay("start", "--force", "--store", test_replay.STORE, "--json") as process:
+    with play.replay("start", "--force", "--store", replaying.STORE, "--json") as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err.decode()
     assert f"shop.orders: {orders} of the range's offsets are read from the archive file:" in err.decode()
@@ -356,7 +357,7 @@ def test_a_replay_of_events_that_the_topic_holds_no_more_fills_the_account_from_
     assert (found["status"], found["events_repeated"], found["dead"]) == ("done", orders, 0)
     assert play.purchases() == dict.fromkeys(before, 1)
 
-    trace = [sys.executable, "-m", "pipeline", "trace", test_replay.STORE, "order", "7", "--json"]
+    trace = [sys.executable, "-m", "pipeline", "trace", replaying.STORE, "order", "7", "--json"]
     done = subprocess.run([*trace, "--config", str(play.path)], capture_output=True, timeout=60, check=True)
     [life] = orjson.loads(done.stdout)["entities"]
     assert life["whole"]

@@ -47,7 +47,7 @@ def is_as(wanted: Values) -> Truth:
 
 
 def nothing(values: Values) -> bool:
-    """There is no such series: no process of its kind runs."""
+    """No series at all."""
     return not values
 
 
