@@ -271,7 +271,10 @@ class PartitionState:
         if receipt.outcome is not Outcome.DEAD:
             delivered = receipt.outcome is Outcome.DELIVERED
             after = apply(last_sent, was.state, delivered=delivered)
-            self._write_last_sent(step, account, key, _remembered(after, receipt))
+            if after is None and isinstance(was.state, ContactState) and was.state.erased:
+                self._forget(step, account, key)
+            else:
+                self._write_last_sent(step, account, key, _remembered(after, receipt))
         elif isinstance(was.state, PurchaseState) and last_sent is None and receipt.reason == UNAVAILABLE:
             # No clear answer ever came: Connectif may have it or not.
             claim = was.state.claim
@@ -360,6 +363,10 @@ class PartitionState:
         if last_sent is not None:
             value = orjson.dumps(last_sent.to_json())
             step.write(self.tables.delivered, self.partition, record_key(account, key.kind, key.id), value)
+
+    def _forget(self, step: Step, account: str, key: Key) -> None:
+        raw_key = record_key(account, key.kind, key.id)
+        step.write(self.tables.delivered, self.partition, raw_key, None)
 
     def _write_tallies(self, touched: dict[bytes, Tally], step: Step) -> None:
         for raw_key, tally in touched.items():

@@ -13,7 +13,15 @@ from typing import Any
 
 import orjson
 
-from pipeline.deliver.state.states import State, merged, rank_of, state_from_json, state_of
+from pipeline.deliver.state.states import (
+    ContactState,
+    PurchaseState,
+    State,
+    merged,
+    rank_of,
+    state_from_json,
+    state_of,
+)
 from pipeline.events import Lane
 from pipeline.records import Origin, Outcome, PurchaseRecord, Receipt, Record, RecordBase, RecordKind
 
@@ -117,6 +125,11 @@ class Waiting:
         stamp = Stamp.of(record, offset)
         return cls(stamp, state_of(record), record.lane, accepted_ms, quiet, record.resend)
 
+    @property
+    def erases(self) -> bool:
+        """Whether an erasure is part of it."""
+        return isinstance(self.state, ContactState | PurchaseState) and self.state.erased > 0
+
     def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
         """Both as one, and the stamp that is superseded by it."""
         # Only for products the catalogue's statement counts more than an order's, whatever its version.
@@ -180,6 +193,8 @@ class Entry:
             return self, ()
         if self.current is None:
             return replace(self, current=new), ()
+        if new.erases:
+            return self._erased(new, busy=busy)
         superseded: list[Stamp] = []
         rest = [part for part in (self.next,) if part is not None]
         if not busy:
@@ -191,6 +206,13 @@ class Entry:
         if busy:
             return Entry(self.current, new, owed), tuple(superseded)
         return Entry(new, None, owed), tuple(superseded)
+
+    def _erased(self, new: Waiting, *, busy: bool) -> tuple[Entry, tuple[Stamp, ...]]:
+        """All that waits is replaced, whatever its version: nothing of it is sent any more, nor kept."""
+        parts = (None if busy else self.current, self.next)
+        superseded = tuple(part.stamp for part in parts if part is not None)
+        owed = (*self.owed, *superseded)
+        return (Entry(self.current, new, owed) if busy else Entry(new, None, owed)), superseded
 
     def settle(self, receipt: Receipt) -> tuple[Entry, Stamp | None, Waiting | None]:
         """Remove the version that a receipt names.

@@ -16,6 +16,8 @@ MAX_OWNERS = 16
 
 #: The owner of records of earlier releases, which name none.
 UNNAMED = ""
+#: The owner whose deletion is an erasure: no store's owner is named so, and nobody's claim stands against it.
+ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Owners:
             claims = dict(newest)
         return type(self)(claims, _newest(self.left, other.left), _newest(self.gone, other.gone))
 
+    def without(self, owner: str) -> Self:
+        """The statements of the others."""
+        return type(self)(
+            {name: said for name, said in self.claims.items() if name != owner},
+            {name: said for name, said in self.left.items() if name != owner},
+            {name: said for name, said in self.gone.items() if name != owner},
+        )
+
     @property
     def retracted(self) -> int:
         """Version of the newest deletion that counts, 0 for none: what is older is deleted with it."""
@@ -73,7 +83,7 @@ class Owners:
 
     def _is_anothers(self, owner: str) -> bool:
         """Whether another owner, who is not deleted, named the address after this one did."""
-        if owner == UNNAMED:
+        if owner in {UNNAMED, ERASED}:
             return False
         since = max(self.claims.get(owner, (0, 0)))
         return any(
