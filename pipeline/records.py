@@ -45,7 +45,9 @@ class Op(enum.StrEnum):
     PATCH = "patch"  # change only the fields given, and only if Connectif knows the element
     HIDE = "hide"  # a product no longer sold: outofstock and blacklisted, only if Connectif knows it
     RETRACT = "retract"  # DELETE
-    ERASE = "erase"  # a person is erased: a contact is deleted, and what is remembered of the record is forgotten
+    ERASE = (
+        "erase"  # a person is erased: a contact is deleted, and what is remembered of the record is forgotten
+    )
 
 
 #: What JSON writers and the tables can hold; no shop's number is beyond it.
