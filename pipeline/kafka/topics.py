@@ -24,6 +24,8 @@ DEADLETTER_STATES = "deadletters.state"
 REPLAY = "shop.replay"
 #: How far each replay is: the newest of each run.
 REPLAY_RUNS = "replay.runs"
+#: Who is to be erased, and what was done about it.
+ERASE_REQUESTS = "erase.requests"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -70,6 +72,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
+        _table(settings, ERASE_REQUESTS, 1),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),

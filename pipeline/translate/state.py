@@ -103,6 +103,17 @@ class EntityState:
         emitted = {account: dict(records) for account, records in self.emitted.items()}
         return EntityState(dict(self.newest), emitted, list(self.seen), self.address)
 
+    def without_person(self) -> EntityState:
+        """What is kept of the entity once its person is erased: versions, hashes of deliveries, no contact.
+
+        So a late copy of an event of before is a duplicate or stale, and does not bring the person back.
+        """
+        emitted = {
+            account: {key: mark for key, mark in records.items() if key[0] is not RecordKind.CONTACT}
+            for account, records in self.emitted.items()
+        }
+        return EntityState(dict(self.newest), emitted, list(self.seen))
+
     def encode(self) -> bytes:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
         newest: list[object] = []

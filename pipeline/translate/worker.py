@@ -20,19 +20,20 @@ from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
+from pipeline.kafka.erase_requests import PARTITION
 from pipeline.kafka.keys import partition_of_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.replays import ReplayMode, event_headers
+from pipeline.kafka.replays import ERASES, ReplayMode, event_headers
 from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
-from pipeline.kafka.topics import DEADLETTERS, REPLAY, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import DEADLETTERS, ERASE_REQUESTS, REPLAY, TRANSLATE_APP, full_name
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     TRANSLATE_AGE_SECONDS,
     TRANSLATE_ROUND_SECONDS,
     TRANSLATE_SLOW,
 )
-from pipeline.records import RecordKind, partition_of, record_key
+from pipeline.records import RecordKind, Source, partition_of, record_key
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -40,7 +41,7 @@ from pipeline.translate.emit import Again
 from pipeline.translate.entity_page import ENTITY_PAGE, asked_entity, remembered_entity
 from pipeline.translate.entity_states import EntityStates
 from pipeline.translate.held_partitions import HeldPartitions
-from pipeline.translate.privacy_requests import log_privacy_request
+from pipeline.translate.privacy_requests import PRIVACY_REQUESTS, privacy_request
 from pipeline.translate.reading import (
     UNKNOWN,
     Stores,
@@ -107,6 +108,7 @@ class Translator:
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
+        self._requests = full_name(settings, ERASE_REQUESTS)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._bugs = 0
@@ -205,7 +207,7 @@ class Translator:
             return
         self._holding.release(tp)
         states.load(messages)
-        handle = self._repeated if tp.topic == self._replay else self._message
+        handle = self._of_replay if tp.topic == self._replay else self._message
         oldest: int | None = None
         began = breath = time.perf_counter()
         for message in messages:
@@ -257,6 +259,12 @@ class Translator:
         work.counted[store, kind, result.outcome] += 1
         return live
 
+    def _of_replay(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
+        if not any(name == ERASES for name, _ in message.headers):
+            self._repeated(work, tp, message, states)
+        elif message.key and states.knows(message.key):
+            states.put(message.key, states.get(message.key).without_person())
+
     def _repeated(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
         """One message of a replay: an event that lies in `shop.*`, once more."""
         here = EventPosition(REPLAY, tp.partition, message.offset)
@@ -307,9 +315,11 @@ class Translator:
         """Process one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
         result = self._result(event, place, state, feed, again)
-        if again is None:
-            topic = full_name(self._engine.settings, place.topic)
-            log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
+        if again is None and result.reason in PRIVACY_REQUESTS:
+            source = Source(topic=place.topic, partition=place.partition, offset=place.offset)
+            row = privacy_request(event.store, result.reason, source, event.received_ms)
+            if row is not None:
+                work.step.send(self._requests, row[1], row[0], PARTITION)
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
