@@ -22,7 +22,7 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "lost+found"}
+OURS = {"kafka", "gateway", "logs", "up", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 

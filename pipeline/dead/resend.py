@@ -13,6 +13,7 @@ from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
 from pipeline.events import Kind, Lane
 from pipeline.kafka import topics
+from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import Headers
 from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
@@ -22,11 +23,11 @@ _LANE = "pipeline-lane"
 
 
 class Sending(NamedTuple):
-    """A message; `topic` is without the prefix, `partition` None lets the key decide."""
+    """A message; `topic` is without the prefix, `partition` None: what the key is about decides."""
 
     topic: str
     partition: int | None
-    key: bytes | None
+    key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -137,7 +138,7 @@ def _record(target: ResendTarget, letter: Letter, value: bytes | None) -> Sendin
     return Sending(
         kind.topic,
         partition_of(record.account, target.partitions),
-        record_key(record.account, kind, record.id),
+        unique_key(record_key(record.account, kind, record.id)),
         again.model_dump_json(exclude_none=True).encode(),
         [(REDRIVE_LETTER, target.name(letter.id).encode())],
     )
@@ -147,14 +148,15 @@ def _event(
     target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
     """An event byte for byte, judged by today's code and settings."""
-    if key is None and value is None:
+    if value is None and not entity_key(key or b""):
         return NO_CONTENT
     if target.other_prefix is not None:
         return _kept_anew(target, letter, key, value, headers)
     mark = _mark(target, letter, headers)
     if mark is None:
         return NO_EVENT
-    return Sending(topics.REPLAY, mark.partition, key, value, list(replay_headers(headers, mark)))
+    again = unique_key(key or b"")
+    return Sending(topics.REPLAY, mark.partition, again, value, list(replay_headers(headers, mark)))
 
 
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:
@@ -184,4 +186,6 @@ def _kept_anew(
         for name, text in event_headers(headers)
         if name != REDRIVE_LETTER
     ]
-    return Sending(topic, None, key, value, [*own, (REDRIVE_LETTER, target.name(letter.id).encode())])
+    return Sending(
+        topic, None, unique_key(key or b""), value, [*own, (REDRIVE_LETTER, target.name(letter.id).encode())]
+    )

@@ -20,6 +20,7 @@ import orjson
 from pipeline.config import Settings
 from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
@@ -207,7 +208,7 @@ def _compare(settings: Settings, reader: RangeReader, rows: sqlite3.Connection, 
     )
     for batch in batches:
         for raw in batch.raw:
-            key = raw.key()
+            key = entity_key(raw.key() or b"")
             if rows.execute("select 1 from records where key = ?", (key,)).fetchone() is None:
                 continue
             try:

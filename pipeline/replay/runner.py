@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.kafka.errors import KafkaUnreachable
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
@@ -191,9 +192,8 @@ class Runner:
         plan = self._run.plan
         topic = message.topic.removeprefix(self._prefix)
         mark = ReplayMark(plan.run, topic, message.partition, message.offset, plan.mode, plan.trigger)
-        return Outgoing(
-            self._replay, message.value, message.key, message.partition, replay_headers(message.headers, mark)
-        )
+        key, headers = unique_key(message.key or b""), replay_headers(message.headers, mark)
+        return Outgoing(self._replay, message.value, key, message.partition, headers)
 
     def _let_go(self) -> None:
         if self._source is not None:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import Headers
 from pipeline.records import Frozen
 
@@ -55,7 +56,7 @@ class Chooser:
         choice = self.choice
         if not choice.stores and not choice.ids:
             return True
-        parts = (key or b"").decode(errors="replace").split("|", 2)
+        parts = entity_key(key or b"").decode(errors="replace").split("|", 2)
         if len(parts) < _PARTS:
             return False
         store, _, entity = parts

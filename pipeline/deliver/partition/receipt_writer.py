@@ -10,7 +10,8 @@ from pipeline.deliver.partition.unit_of_work import Step
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
-from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.kafka.keys import unique_key
+from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name, letter_partition
 from pipeline.records import Outcome, record_key
 
 #: A record and how it ended.
@@ -44,7 +45,8 @@ class ReceiptWriter:
                     .model_dump_json(exclude_none=True)
                     .encode()
                 )
-                step.send(self.dead_letters, value, _raw(account_partition, key), None, headers)
+                letter = _raw(account_partition, key)
+                step.send(self.dead_letters, value, letter, letter_partition(letter), headers)
             self.receipt(step, account_partition, key, waiting.stamp, ending)
 
     def receipt(
@@ -61,4 +63,4 @@ class ReceiptWriter:
 
 
 def _raw(account_partition: AccountPartition, key: Key) -> bytes:
-    return record_key(account_partition.account, key.kind, key.id)
+    return unique_key(record_key(account_partition.account, key.kind, key.id))
