@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 
 from pipeline.errors import PipelineError
-from pipeline.http_access import problem, refusal
+from pipeline.http_access import ACTION, problem, refusal
 from pipeline.metrics import Room, exposition
 
 Scope = MutableMapping[str, Any]
@@ -26,8 +26,6 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Readiness = Callable[[], str | None]
 #: A page of a process's own: the query's parameters -> status and JSON.
 Page = Callable[[Mapping[str, str]], Awaitable[tuple[int, bytes]]]
-#: The header that whoever asks for an action sends, in lower case.
-ACTION = "x-pipeline-action"
 #: Pages answered at once, and parameters and bytes of a query.
 PAGES_AT_ONCE, PARAMETERS, QUERY_BYTES = 8, 10, 4_096
 

@@ -10,7 +10,8 @@ import orjson
 from pipeline.engine.compaction import Compaction
 from pipeline.engine.store import Memory
 from pipeline.engine.table import StateTable
-from pipeline.observe import ACTION, Pages, observe_app
+from pipeline.http_access import ACTION
+from pipeline.observe import Pages, observe_app
 
 PLANTED = b"acme|contact|planted@person.example"
 
