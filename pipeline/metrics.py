@@ -212,13 +212,14 @@ DELIVER_UNCOUNTED = Counter(
 )
 
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "erase", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used"),
     "deliver": ("pipeline_deliver_",),
+    "erase": ("pipeline_erase_",),
     "sandbox": ("pipeline_sandbox_",),
 }
 

@@ -11,7 +11,19 @@ import typer
 from rich.console import Console
 
 from pipeline import logs
-from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages, trace
+from pipeline.cli import (
+    coupons,
+    dead,
+    deliver,
+    erase,
+    kafka,
+    local,
+    reconcile,
+    replay,
+    settings,
+    stages,
+    trace,
+)
 from pipeline.cli.options import LogFormatOption
 from pipeline.errors import PipelineError
 from pipeline.logs import LogFormat
@@ -40,6 +52,7 @@ app.add_typer(deliver.deliver, name="deliver")
 app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
 app.add_typer(dead.group, name="dead")
+app.add_typer(erase.group, name="erase")
 
 
 def _show_version(asked: bool) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
+from pipeline import private
 from pipeline.config import Settings
 from pipeline.erase.found import Found
 from pipeline.erase.local_files import clean
@@ -26,6 +29,8 @@ from pipeline.shops.registry import PLATFORMS
 
 #: Seconds for which Connectif's answers are waited for, and in which Kafka's logs are to be rewritten.
 CONFIRM_WITHIN, REMOVE_WITHIN = 900.0, 6 * 3_600.0
+#: Seconds between two looks whether another process has ended.
+LOOK = 1.0
 #: What an erasure cannot reach, ever; said with each.
 NEVER = (
     "copies made of disks or of Kafka's logs: backups, snapshots",
@@ -210,3 +215,28 @@ def _said_of(settings: Settings, found: Found) -> Iterator[str]:
     gone = {name.partition("|")[0] for name in found.contacts} - settings.accounts.keys()
     if gone:
         yield f"the accounts {', '.join(sorted(gone))}, which are not in the settings any more"
+
+
+@contextlib.contextmanager
+def alone(settings: Settings, console: Console | None = None) -> Iterator[None]:
+    """One erasure at a time in a data directory; with a console, it is waited for, and else refused.
+
+    Raises:
+        InUse: another process is at it.
+        PipelineError: the data directory cannot be used.
+    """
+    path = private.directory(settings.data_dir / "removal") / "requests.lock"
+    said = False
+    while True:
+        try:
+            held = private.hold(path, "erasing people", "wait until it is done")
+            break
+        except private.InUse as busy:
+            if console is None:
+                raise
+            if not said:
+                console.print(f"waiting: {busy.message}", markup=False, highlight=False, soft_wrap=True)
+            said = True
+            time.sleep(LOOK)
+    with held:
+        yield

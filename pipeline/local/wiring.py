@@ -32,6 +32,7 @@ WATCH_SECONDS = 0.5
 STAGES = {
     "deliver": ("worker", "deliver"),
     "translate": ("worker", "translate"),
+    "erase": ("erase", "serve"),
     "gateway": ("gateway",),
 }
 
@@ -52,7 +53,7 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox.
     """
 
     def __init__(
@@ -217,7 +218,7 @@ def _urls(host: str, port: int, sandbox: str | None) -> dict[str, str]:
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
     for name in STAGES:
-        follow = ("gateway", "translate", "deliver").index(name)
+        follow = ("gateway", "translate", "deliver", "erase").index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"

@@ -21,7 +21,7 @@ from tests.integration.delivering import SPEED, Connectif
 from tests.processes import wait_until
 
 SHOPIFY, WOO = "acme-es", "woo-fr"
-STAGES = ("gateway", "translate", "deliver")
+STAGES = ("gateway", "translate", "deliver", "erase")
 
 
 class Site:
