@@ -113,8 +113,9 @@ class Erasure:
 
     def _remove(self, request: Request, found: Found) -> None:
         settings, store = self._settings, request.asked.store
+        asked = request.asked
         state = StateRemoval(
-            settings, request.asked.id, store, found, self._say, self._confirm_within, self._stop
+            settings, asked.id, store, asked.asked_ms, found, self._say, self._confirm_within, self._stop
         )
         counted = state.run()
         with RangeReader(client_config(settings)) as reader:

@@ -59,6 +59,7 @@ class StateRemoval:
         settings: the program's.
         name: the request's id.
         store: whose person it is.
+        asked_ms: when it was asked for: what came before is erased.
         found: what is kept of them.
         say: called with what is waited for.
         within: seconds for which Connectif's answer is waited for.
@@ -68,6 +69,7 @@ class StateRemoval:
     settings: Settings
     name: str
     store: str
+    asked_ms: int
     found: Found
     say: Callable[[str], object]
     within: float
@@ -104,18 +106,18 @@ class StateRemoval:
             key = f"{self.store}|{entity}".encode()
             yield Outgoing(topic, b"", unique_key(key), partition_of_key(key, partitions), headers)
 
-    def _record(self, kind: RecordKind, account: str, name: str, version: int) -> Record:
+    def _record(self, kind: RecordKind, account: str, name: str, sent_ms: int) -> Record:
         common = {
             "account": account,
             "store": self.store,
             "id": name,
-            "version": version,
+            "version": self.asked_ms,
             "source": Source(topic=TOPIC, partition=0, offset=0),
             "origin": Origin.CUSTOMER,
             "op": Op.ERASE,
             # All of a store's people must not hold up today's orders.
             "lane": Lane.BACKFILL if self.found.everybody else Lane.LIVE,
-            "received_ms": version,
+            "received_ms": sent_ms,
         }
         if kind is RecordKind.PURCHASE:
             return PurchaseRecord(**common, body=None)
@@ -140,12 +142,12 @@ class StateRemoval:
         for _ in range(MOST_ROUNDS):
             if not left:
                 break
-            version = now_ms()
+            sent_ms = now_ms()
             places = self._receipt_places(left)
             with RangeReader(client_config(self.settings)) as reader:
                 starts = reader.offsets.ends(places)
-                self._send(self._outgoing(kind, left, version))
-                receipts = self._receipts(reader, starts, kind, version, left, until)
+                self._send(self._outgoing(kind, left, sent_ms))
+                receipts = self._receipts(reader, starts, kind, sent_ms, left, until)
             refused = [receipt for receipt in receipts.values() if receipt.outcome is Outcome.DEAD]
             if refused:
                 raise NotConfirmed(
@@ -160,11 +162,11 @@ class StateRemoval:
         self._read_up(self._receipt_places(names))
         return confirmed
 
-    def _outgoing(self, kind: RecordKind, names: Collection[str], version: int) -> Iterator[Outgoing]:
+    def _outgoing(self, kind: RecordKind, names: Collection[str], sent_ms: int) -> Iterator[Outgoing]:
         topic = full_name(self.settings, kind.topic)
         for text in sorted(names):
             account, _, name = text.partition("|")
-            record = self._record(kind, account, name, version)
+            record = self._record(kind, account, name, sent_ms)
             key = unique_key(record_key(account, kind, name))
             value = record.model_dump_json(exclude_none=True).encode()
             if record.body is None:
@@ -176,7 +178,7 @@ class StateRemoval:
         reader: RangeReader,
         starts: dict[TopicPartition, int],
         kind: RecordKind,
-        version: int,
+        sent_ms: int,
         wanted: Collection[str],
         until: float,
     ) -> dict[str, Receipt]:
@@ -189,7 +191,7 @@ class StateRemoval:
             for batch in reader.read(ranges, on_lost=lambda _: None):
                 nexts[batch.place] = batch.next
                 for raw in batch.raw:
-                    receipt = _receipt(raw.value(), kind, version)
+                    receipt = _receipt(raw.value(), kind, sent_ms)
                     name = "" if receipt is None else f"{receipt.account}|{receipt.id}"
                     if receipt is not None and name in wanted:
                         found[name] = receipt
@@ -243,15 +245,15 @@ class StateRemoval:
             wait_until_read(self.settings, client_config(self.settings), places, READ_WITHIN, self.stop)
 
 
-def _receipt(value: bytes | None, kind: RecordKind, version: int) -> Receipt | None:
-    """A receipt of what an erasure of this moment sent."""
+def _receipt(value: bytes | None, kind: RecordKind, sent_ms: int) -> Receipt | None:
+    """A receipt of what an erasure sent at this moment."""
     if value is None or TOPIC.encode() not in value:
         return None
     try:
         receipt = Receipt.model_validate_json(value)
     except ValidationError:
         return None
-    ours = receipt.source.topic == TOPIC and receipt.kind is kind and receipt.version == version
+    ours = receipt.source.topic == TOPIC and receipt.kind is kind and receipt.received_ms == sent_ms
     return receipt if ours else None
 
 

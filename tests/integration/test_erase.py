@@ -126,7 +126,8 @@ def holding(directory: Path, *, kafka: bool = True) -> dict[str, list[str]]:
 
 
 def contacts(site: Site, account: str) -> dict[str, Any]:
-    return {one["_email"]: one for one in site.connectif.ledger(account, "contacts")}
+    items = site.connectif.ledger(account, "contacts")
+    return {item["key"]: item["body"] for item in items if not item["deleted"]}
 
 
 def test_a_person_leaves_every_copy_and_nobody_else_does(site: Site) -> None:

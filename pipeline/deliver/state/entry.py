@@ -193,26 +193,20 @@ class Entry:
             return self, ()
         if self.current is None:
             return replace(self, current=new), ()
-        if new.erases:
-            return self._erased(new, busy=busy)
         superseded: list[Stamp] = []
         rest = [part for part in (self.next,) if part is not None]
         if not busy:
             rest.insert(0, self.current)
         for part in rest:
+            if new.erases and part.stamp.received_ms <= new.stamp.version:
+                superseded.append(part.stamp)  # nothing of it is to be sent any more, nor kept
+                continue
             new, loser = new.merge(part)
             superseded.append(loser)
         owed = (*self.owed, *superseded)
         if busy:
             return Entry(self.current, new, owed), tuple(superseded)
         return Entry(new, None, owed), tuple(superseded)
-
-    def _erased(self, new: Waiting, *, busy: bool) -> tuple[Entry, tuple[Stamp, ...]]:
-        """All that waits is replaced, whatever its version: nothing of it is sent any more, nor kept."""
-        parts = (None if busy else self.current, self.next)
-        superseded = tuple(part.stamp for part in parts if part is not None)
-        owed = (*self.owed, *superseded)
-        return (Entry(self.current, new, owed) if busy else Entry(new, None, owed)), superseded
 
     def settle(self, receipt: Receipt) -> tuple[Entry, Stamp | None, Waiting | None]:
         """Remove the version that a receipt names.
