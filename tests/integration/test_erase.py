@@ -147,9 +147,11 @@ def test_a_person_leaves_every_copy_and_nobody_else_does(site: Site) -> None:
     assert proof["status"] == "done", proof
     assert proof["still_named"] == {}
     assert ADDRESS not in orjson.dumps(proof).decode()
-    assert {name: one for name, one in contacts(site, "acme").items()} == before
+    assert contacts(site, "acme") == before
     assert site.connectif.ledger("acme", "purchases") == purchases
-    wait_until(lambda: not holding(data), 60, every=1.0)
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not holding(data), 30, every=1.0)
+    assert holding(data) == {}
 
 
 def test_the_woo_store_is_another_matter(site: Site) -> None:
