@@ -212,7 +212,20 @@ DELIVER_UNCOUNTED = Counter(
 )
 
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "erase", "sandbox"]
+SYNC_REQUESTS = Counter(
+    "pipeline_sync_requests_total",
+    "Requests to the shops' APIs by answer. unauthorised: credentials or rights. not_json: a maintenance "
+    "page, or a wrong address.",
+    ["store", "answer"],
+)
+SYNC_SECONDS = Histogram(
+    "pipeline_sync_seconds",
+    "From a notification's arrival to its documents in Kafka.",
+    ["lane"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
+)
+
+Room = Literal["gateway", "translate", "deliver", "erase", "sync", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
@@ -220,6 +233,7 @@ ROOMS: dict[Room, tuple[str, ...]] = {
     "translate": ("pipeline_translate_", "pipeline_coupons_used"),
     "deliver": ("pipeline_deliver_",),
     "erase": ("pipeline_erase_",),
+    "sync": ("pipeline_sync_",),
     "sandbox": ("pipeline_sandbox_",),
 }
 

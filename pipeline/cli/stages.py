@@ -38,6 +38,21 @@ def worker_translate(
     raise typer.Exit(serve(settings, worker=name, host=host, port=port))
 
 
+@worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8083`")
+def worker_sync(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8083,
+    name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Ask the shops' APIs for what their webhooks only name, within the limit of each shop."""
+    from pipeline.sync.worker import serve  # noqa: PLC0415 - start fast
+
+    settings = started("worker sync", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
+
+
 @worker.command("deliver", epilog="Example: `pipeline worker deliver --worker d1 --port 8082`")
 def worker_deliver(
     config_path: ConfigOption = None,

@@ -102,6 +102,9 @@ _TRANSLATE: Mapping[str, Explained] = {
     "wrong_key": Explained("The message's key is not that of its event", _FOREIGN),
     "wrong_topic": Explained("The event lies on the topic of another kind", _FOREIGN),
     "not_an_event": Explained("The message is no event of a gateway's", _FOREIGN),
+    "not_documents": Explained(
+        "The message says that a shop's API was asked, and holds no answers of one", _FOREIGN
+    ),
     "not_a_replay": Explained("The message repeats no event", _FOREIGN),
     "shop_api_error": Explained(
         "The shop sent an error of its own in the place of the body",
@@ -126,23 +129,41 @@ _TRANSLATE: Mapping[str, Explained] = {
         }.items()
     },
 }
+_SYNC: Mapping[str, Explained] = {
+    "fetch_refused": Explained(
+        "The shop's API refuses the request for a document that a webhook named",
+        "See the shop's log for the status in the detail; once it answers, redrive.",
+    ),
+    "fetch_failed": Explained(
+        "The shop's API answered for others, but for a day not for this document",
+        "Open the order, customer or product in the shop; once its API shows it, redrive.",
+    ),
+    "documents_too_large": Explained(
+        "The shop's documents of this event are more than one event holds",
+        "If the shop is right, this program is wrong: redrive once a release reads it; else drop it.",
+    ),
+}
 _BOTH: Mapping[str, Explained] = {
     "record_too_large": Explained(
         "A record is larger than a third of kafka.max_message_bytes",
         "Raise kafka.max_message_bytes, run `pipeline topics --apply`, restart, redrive.",
     ),
 }
+_STAGES: Mapping[str, Mapping[str, Explained]] = {
+    "deliver": _DELIVER,
+    "sync": _SYNC,
+    "translate": _TRANSLATE,
+}
 _OTHER = Explained("No words are known for this reason", "See the detail.")
 
 
 def explained(stage: str, reason: str) -> Explained:
     """A reason of a stage in words."""
-    known = {"deliver": _DELIVER, "translate": _TRANSLATE}.get(stage, {})
+    known = _STAGES.get(stage, {})
     return known.get(reason) or _BOTH.get(reason) or _OTHER
 
 
 def known() -> set[tuple[str, str]]:
     """(stage, reason) of all that have words."""
-    stages = {"deliver": _DELIVER, "translate": _TRANSLATE}
-    own = {(stage, reason) for stage, reasons in stages.items() for reason in reasons}
-    return own | {(stage, reason) for stage in stages for reason in _BOTH}
+    own = {(stage, reason) for stage, reasons in _STAGES.items() for reason in reasons}
+    return own | {(stage, reason) for stage in _STAGES for reason in _BOTH}

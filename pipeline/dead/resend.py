@@ -11,8 +11,9 @@ from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
-from pipeline.events import Kind, Lane
+from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka import topics
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import Headers
 from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
@@ -114,6 +115,8 @@ def sending(
         return _record(target, letter, value)
     if letter.stage == "translate":
         return _event(target, letter, key, value, headers)
+    if letter.stage == "sync":
+        return _notification(target, letter, key, value, headers)
     return UNKNOWN_STAGE
 
 
@@ -157,6 +160,24 @@ def _event(
         return NO_EVENT
     again = unique_key(key or b"")
     return Sending(topics.REPLAY, mark.partition, again, value, list(replay_headers(headers, mark)))
+
+
+def _notification(
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+) -> Sending | Refusal:
+    """A notification whose documents are asked for once more."""
+    if value is None and not entity_key(key or b""):
+        return NO_CONTENT
+    if target.other_prefix is not None:
+        return _kept_anew(target, letter, key, value, headers)
+    try:
+        event = RawEvent.from_kafka(value, [(name, text or b"") for name, text in event_headers(headers)])
+    except ValueError:
+        return NO_EVENT
+    request = FetchRequest(place_of(*letter.origin), event)
+    partition = partition_of(event.store, target.partitions)
+    again = unique_key(request.key)
+    return Sending(topics.SYNC_REQUESTS_TOPIC, partition, again, value, list(request.headers()))
 
 
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:

@@ -23,7 +23,7 @@ from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import RangeReader, Stopped
 from pipeline.kafka.removal import RemovalProgress
 from pipeline.kafka.settings import client_config
-from pipeline.kafka.topics import DELIVER_APP, TRANSLATE_APP, changelog, full_name
+from pipeline.kafka.topics import DELIVER_APP, SYNC_APP, TRANSLATE_APP, changelog, full_name
 from pipeline.progress import scanning
 from pipeline.shops.registry import PLATFORMS
 
@@ -31,6 +31,8 @@ from pipeline.shops.registry import PLATFORMS
 CONFIRM_WITHIN, REMOVE_WITHIN = 900.0, 6 * 3_600.0
 #: Seconds between two looks whether another process has ended.
 LOOK = 1.0
+#: The tables of each stage that have rows of people.
+_TABLES = {TRANSLATE_APP: ("entities",), DELIVER_APP: ("pending", "delivered"), SYNC_APP: ("requests",)}
 #: What an erasure cannot reach, ever; said with each.
 NEVER = (
     "copies made of disks or of Kafka's logs: backups, snapshots",
@@ -195,10 +197,10 @@ def person_of(settings: Settings, scan: PersonScan, asked: Asked) -> Person:
 
 def _changelogs(settings: Settings, partitions: dict[str, set[int]]) -> Iterator[TopicPartition]:
     """The changelogs' partitions that had rows of the person: the workers have deleted these."""
-    for app_id, tables in ((TRANSLATE_APP, ("entities",)), (DELIVER_APP, ("pending", "delivered"))):
-        for table in tables:
+    for app_id, numbers in partitions.items():
+        for table in _TABLES[app_id]:
             topic = full_name(settings, changelog(app_id, table))
-            yield from (TopicPartition(topic, number) for number in partitions[app_id])
+            yield from (TopicPartition(topic, number) for number in numbers)
 
 
 def _said_of(settings: Settings, found: Found) -> Iterator[str]:

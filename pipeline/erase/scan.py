@@ -17,7 +17,15 @@ from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.topics import COUPONS_USED, DEADLETTER_STATES, DEADLETTERS, RECEIPTS, REPLAY, full_name
+from pipeline.kafka.topics import (
+    COUPONS_USED,
+    DEADLETTER_STATES,
+    DEADLETTERS,
+    RECEIPTS,
+    REPLAY,
+    SYNC_REQUESTS_TOPIC,
+    full_name,
+)
 from pipeline.progress import scanning
 from pipeline.records import RecordKind, Source
 from pipeline.shops.registry import PLATFORMS
@@ -102,6 +110,8 @@ class PersonScan:
             DEADLETTERS: lambda key, raw: self._is_letter(store, found, key, raw, letters),
             COUPONS_USED: lambda key, _: self._is_use(store, found, key),
             REPLAY: lambda key, _: self._is_event_of(store, found, key),
+            # Behind the entity's key is the place of the event.
+            SYNC_REQUESTS_TOPIC: lambda key, _: self._is_event_of(store, found, key.rpartition(b"|")[0]),
         }
         if found.everybody:
             judges = {**judges, RecordKind.PRODUCT.topic: lambda _, raw: _store_of(raw.value()) == store}
@@ -120,7 +130,7 @@ class PersonScan:
         topics = [
             *(kind.topic for kind in Kind),
             *(kind.topic for kind in RecordKind),
-            *(RECEIPTS, DEADLETTERS, COUPONS_USED, REPLAY),
+            *(RECEIPTS, DEADLETTERS, COUPONS_USED, REPLAY, SYNC_REQUESTS_TOPIC),
         ]
         for topic, raw in self._read("what is left", topics, {}):
             said = (raw.key() or b"") + b" " + (raw.value() or b"")

@@ -20,7 +20,7 @@ from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.reader import RangeReader, Stopped
 from pipeline.kafka.replays import ERASES
 from pipeline.kafka.settings import client_config
-from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, REPLAY, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, REPLAY, SYNC_APP, TRANSLATE_APP, full_name
 from pipeline.kafka.unread import wait_until_read
 from pipeline.records import (
     Contact,
@@ -36,6 +36,7 @@ from pipeline.records import (
     partition_of,
     record_key,
 )
+from pipeline.shops.registry import PLATFORMS
 from pipeline.workers.client import WorkerClient
 from pipeline.workers.directory import WorkerDirectory
 
@@ -271,7 +272,7 @@ def rewrite_files(
     done: list[str] = []
     missed: list[str] = []
     try:
-        for app_id in (TRANSLATE_APP, DELIVER_APP):
+        for app_id in partitions:
             stage, left = app_id.removeprefix("pipeline-"), set(partitions[app_id])
             workers = directory.workers(app_id, DIRECTORY_SECONDS)
             if workers is None:
@@ -299,7 +300,10 @@ def partitions_with_rows(settings: Settings, store: str, found: Found) -> dict[s
     """Of each stage, by its application id, the partitions whose tables had rows of the person."""
     shop, account = settings.kafka.shop_partitions, settings.kafka.account_partitions
     accounts = {name.partition("|")[0] for name in found.contacts | found.purchases}
-    return {
+    partitions = {
         TRANSLATE_APP: {partition_of_key(f"{store}|{entity}".encode(), shop) for entity in found.entities},
         DELIVER_APP: {partition_of(name, account) for name in accounts},
     }
+    if PLATFORMS[settings.stores[store].platform].api is not None:
+        partitions[SYNC_APP] = {partition_of(store, account)}
+    return partitions

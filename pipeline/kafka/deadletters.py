@@ -19,7 +19,7 @@ HEADERS: Mapping[str, str] = {
     "dead-detail": "a sentence for the operator, or Connectif's answer, shortened; no personal data",
     "dead-store": "the store in the settings; empty where the message does not say",
     "dead-account": "the account in the settings; empty where it was not reached",
-    "dead-stage": "translate or deliver",
+    "dead-stage": "translate, sync or deliver",
     "dead-topic": "the topic the message came from",
     "dead-partition": "its partition there",
     "dead-offset": "its offset there",

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import orjson
+
 from pipeline.errors import BrokerError
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.ranges import OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
 
 #: First line of the file, and what it is called.
@@ -24,33 +27,64 @@ class SharedKeys(BrokerError):  # noqa: N818 - a fact
     """A topic holds messages of earlier versions that would be lost; nothing was done."""
 
 
-def shared_in(reader: RangeReader, topics: Collection[str], keep: Collection[bytes]) -> list[TopicPartition]:
-    """The partitions in which messages share a key that is not one to be removed.
-
-    Reads each only up to the first of them. Messages without a key go in any compaction.
+class EarlierKeys:
+    """Looks for messages that share keys, and remembers up to where there were none of earlier versions.
 
     Args:
-        reader: of the cluster.
-        topics: histories, by their full names.
-        keep: keys whose sharing does no harm.
+        directory: for that memory; without it, all is looked through again.
     """
-    found: list[TopicPartition] = []
-    for place in reader.offsets.partitions(*topics):
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "own-keys.json"
+        self._own = self._read()
+
+    def shared(
+        self, reader: RangeReader, topics: Collection[str], keep: Collection[bytes]
+    ) -> list[TopicPartition]:
+        """The partitions in which messages share a key that is not one to be removed.
+
+        Reads each only up to the first of them. Messages without a key go in any compaction.
+
+        Args:
+            reader: of the cluster.
+            topics: histories, by their full names.
+            keep: keys whose sharing does no harm.
+        """
+        places = reader.offsets.partitions(*topics) if topics else []
+        starts = {place: self._own.get(f"{place.topic} {place.partition}") for place in places}
+        ranges = clamped(reader.offsets.extents(places), starts)
+        found = [one.place for one in ranges if self._is_shared(reader, one, keep)]
+        self._write()
+        return found
+
+    def _is_shared(self, reader: RangeReader, one: OffsetRange, keep: Collection[bytes]) -> bool:
         seen: set[int] = set()
-        ranges = [one for one in reader.ranges(place.topic) if one.place == place]
-        for batch in reader.read(ranges, on_lost=lambda _: None):
-            if any(_is_shared(message.key(), seen, keep) for message in batch.raw):
-                found.append(place)
-                break
-    return found
-
-
-def _is_shared(key: bytes | None, seen: set[int], keep: Collection[bytes]) -> bool:
-    if key is None or entity_key(key) is not key or key in keep:
+        own = True
+        for batch in reader.read([one], on_lost=lambda _: None):
+            for message in batch.raw:
+                key = message.key()
+                if key is None or entity_key(key) is not key or key in keep:
+                    continue
+                own = False
+                known = len(seen)
+                seen.add(hash(key))
+                if len(seen) == known:
+                    return True
+            if own:
+                self._own[f"{one.place.topic} {one.place.partition}"] = batch.next
         return False
-    known, mark = len(seen), hash(key)
-    seen.add(mark)
-    return len(seen) == known
+
+    def _read(self) -> dict[str, int]:
+        try:
+            found = orjson.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write(self) -> None:
+        partial = self._file.with_suffix(".partial")
+        partial.write_bytes(orjson.dumps(self._own))
+        partial.replace(self._file)
 
 
 def checkpoint_files(data_dir: Path) -> list[Path]:
@@ -94,4 +128,4 @@ def _read(file: Path) -> dict[TopicPartition, int]:
     return {TopicPartition(topic, int(number)): int(offset) for topic, number, offset in parts}
 
 
-__all__ = ["SharedKeys", "are_compacted", "checkpoint_files", "count_as_compacted", "shared_in"]
+__all__ = ["EarlierKeys", "SharedKeys", "are_compacted", "checkpoint_files", "count_as_compacted"]

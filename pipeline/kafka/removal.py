@@ -20,16 +20,16 @@ from pipeline.config import Settings
 from pipeline.errors import BrokerError
 from pipeline.kafka.admin import Cluster
 from pipeline.kafka.earlier_keys import (
+    EarlierKeys,
     SharedKeys,
     are_compacted,
     checkpoint_files,
     count_as_compacted,
-    shared_in,
 )
 from pipeline.kafka.errors import in_words
 from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.producer import Producer
+from pipeline.kafka.producer import Producer, QueueFull, Refused, Report
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader, Stopped
 from pipeline.kafka.removal_settings import FILE_DELAY_MS, SwitchedTopics
@@ -40,6 +40,8 @@ from pipeline.kafka.unread import wait_until_read
 
 #: Seconds between two looks at how far the brokers are, and that all of it may take.
 LOOK, WITHIN = 0.5, 6 * 3_600.0
+#: For the reader of single offsets: as little as there is.
+SMALL: Mapping[str, Setting] = {"fetch.message.max.bytes": 4_096, "queued.min.messages": 1}
 #: Seconds for which the stages may take to read what is there.
 READ_WITHIN = 600.0
 #: Milliseconds after which a topic begins a new segment, while one is to be closed.
@@ -121,13 +123,25 @@ def remove(
     config = client_config(settings)
     switched = SwitchedTopics(settings, Cluster(config), file_delay_ms)
     try:
-        with RangeReader(config, uncommitted=True, removals=True) as reader:
-            left = dict.fromkeys(reader.offsets.partitions(*switched.left_open()), ())
-            work = _Removal(settings, config, switched, reader, {**left, **keys})
+        with (
+            RangeReader(config, uncommitted=True) as reader,
+            RangeReader({**config, **SMALL}, uncommitted=True, removals=True) as prober,
+        ):
+            left = switched.left_open()
+            work = _Removal(
+                settings,
+                switched,
+                prober,
+                _Sender(config, settings.kafka.max_message_bytes),
+                {**dict.fromkeys(reader.offsets.partitions(*left), ()), **keys},
+            )
             stop = stop or (lambda: False)
             if read_within is not None:
                 wait_until_read(settings, config, keys, read_within, stop)
-            work.keep_earlier(lose=lose_earlier)
+            # Of a topic that is switched it was decided before.
+            work.keep_earlier(
+                reader, but={topic for topic, is_on in left.items() if is_on}, lose=lose_earlier
+            )
             done = work.run(began + within, progress or (lambda _: None), stop)
     finally:
         switched.close()
@@ -162,37 +176,36 @@ class _Removal:
     def __init__(
         self,
         settings: Settings,
-        config: Mapping[str, Setting],
         switched: SwitchedTopics,
-        reader: RangeReader,
+        prober: RangeReader,
+        sender: _Sender,
         keys: Mapping[TopicPartition, Collection[bytes]],
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._switched = switched
-        self._reader = reader
+        self._prober = prober
+        self._sender = sender
         self._topics = sorted({place.topic for place in keys})
-        self._replicated = settings.kafka.replication > 1
         self._tables = {
             topic.name for topic in table(settings) if "compact" in topic.config["cleanup.policy"]
         }
-        self._sender = _Sender(config, settings.kafka.max_message_bytes)
         self._done = Removed(self._topics, len(keys), sum(map(len, keys.values())))
 
-    def keep_earlier(self, *, lose: bool) -> None:
+    def keep_earlier(self, reader: RangeReader, *, but: Collection[str], lose: bool) -> None:
         """See that messages that share keys stay, where they are somebody else's.
 
         Raises:
             SharedKeys: they would not, and `lose` does not allow it.
         """
-        histories = [topic for topic in self._topics if topic not in self._tables]
+        histories = [topic for topic in self._topics if topic not in self._tables and topic not in but]
         keys = {key for own in self._keys.values() for key in own}
-        shared = shared_in(self._reader, histories, keys) if histories else []
+        shared = EarlierKeys(self._switched.directory).shared(reader, histories, keys)
         if not shared:
             return
         files = [] if self._settings.kafka.bootstrap else checkpoint_files(self._settings.data_dir)
         if files:
-            ends = self._reader.offsets.ends(shared)
+            ends = reader.offsets.ends(shared)
             count_as_compacted(files, ends)
             if are_compacted(files, ends):
                 return
@@ -220,7 +233,7 @@ class _Removal:
             self._pass(
                 offsets, until, stop, lambda left: progress(RemovalProgress(count, count - left, count))
             )
-            if self._replicated:
+            if self._settings.kafka.replication > 1:
                 self._wait_for_replicas(until, stop)
         finally:
             self._switched.back(self._topics)
@@ -232,8 +245,8 @@ class _Removal:
         In each partition of a table: in all of them deletions go early while the settings are switched.
         """
         tables = self._tables.intersection(self._topics)
-        places = {*self._keys, *(self._reader.offsets.partitions(*tables) if tables else ())}
-        sent = self._sender.send(
+        places = {*self._keys, *(self._prober.offsets.partitions(*tables) if tables else ())}
+        last = self._sender.send(
             (place, key, value)
             for place in sorted(places)
             for key, value in (
@@ -243,7 +256,6 @@ class _Removal:
                 (unique_key(MARKER_KEY + b"|"), None),
             )
         )
-        last = {place: offset for place, offset in sent}  # noqa: C416 - the last of each
         return {place: _Markers(last[place] - 2, last[place]) for place in places}
 
     def _pass(
@@ -287,7 +299,7 @@ class _Removal:
         """Those of which there is a message at the offset still."""
         found: dict[TopicPartition, int] = {}
         ranges = [OffsetRange(place, offset, offset + 1) for place, offset in offsets.items()]
-        for batch in self._reader.read(ranges, on_lost=lambda _: None):
+        for batch in self._prober.read(ranges, on_lost=lambda _: None):
             found[batch.place] = offsets[batch.place]
         return found
 
@@ -310,28 +322,38 @@ class _Sender:
 
     def send(
         self, messages: Iterable[tuple[TopicPartition, bytes, bytes | None]]
-    ) -> list[tuple[TopicPartition, int]]:
-        """Send them; returns where they lie, in the order of each partition.
+    ) -> dict[TopicPartition, int]:
+        """Send them; returns where the last of each partition lies.
 
         Raises:
             BrokerError: one was not taken.
         """
-        places: list[tuple[TopicPartition, int]] = []
+        last: dict[TopicPartition, int] = {}
         failed: list[Any] = []
 
         def told(error: Any, message: Any) -> None:
             if error is None:
-                places.append((TopicPartition(message.topic(), message.partition()), message.offset()))
+                last[TopicPartition(message.topic(), message.partition())] = message.offset()
             else:
                 failed.append(error)
 
         for place, key, value in messages:
-            self._producer.send(place.topic, value, key, place.partition, HEADERS, told)
+            while not self._takes(place, key, value, told):
+                self._producer.poll(0.1)
         while self._producer.flush(1.0):
             pass
         if failed:
             raise in_words("Kafka did not take a tombstone", failed[0], self._servers)
-        return places
+        return last
+
+    def _takes(self, place: TopicPartition, key: bytes, value: bytes | None, told: Report) -> bool:
+        try:
+            self._producer.send(place.topic, value, key, place.partition, HEADERS, told)
+        except QueueFull:
+            return False
+        except Refused as refused:
+            raise BrokerError(f"{place.topic}: {refused}") from refused
+        return True
 
 
 __all__ = ["RemovalProgress", "RemovalUnfinished", "Removed", "finish", "remove"]

@@ -36,17 +36,20 @@ class SwitchedTopics:
         cluster: an admin connection.
         file_delay_ms: see `FILE_DELAY_MS`.
 
+    Attributes:
+        directory: where what must outlive the process is kept.
+
     Raises:
         InUse: another removal runs.
         PipelineError: the data directory cannot be used.
     """
 
     def __init__(self, settings: Settings, cluster: Cluster, file_delay_ms: int = FILE_DELAY_MS) -> None:
-        directory = private.directory(settings.data_dir / "removal")
+        self.directory = private.directory(settings.data_dir / "removal")
         self._lock: IO[str] | None = private.hold(
-            directory / "lock", "removing messages from Kafka", "wait until it is done"
+            self.directory / "lock", "removing messages from Kafka", "wait until it is done"
         )
-        self._file = directory / "topics.json"
+        self._file = self.directory / "topics.json"
         self._cluster = cluster
         self._wanted = {topic.name: topic.config for topic in table(settings)}
         self._while = {_FILES: str(file_delay_ms)}
@@ -58,14 +61,11 @@ class SwitchedTopics:
             self._lock.close()
             self._lock = None
 
-    def left_open(self) -> list[str]:
-        """Topics that are switched, or were left so, or whose tombstones may be there without that."""
+    def left_open(self) -> dict[str, bool]:
+        """Topics in which something was begun and not ended; whether they are switched."""
         found = self._cluster.facts(self._wanted).topics
-        return sorted(
-            name
-            for name, topic in found.items()
-            if name in self._before or is_being_removed_from(topic.config)
-        )
+        switched = {name: is_being_removed_from(topic.config) for name, topic in found.items()}
+        return {name: is_on for name, is_on in switched.items() if is_on or name in self._before}
 
     def begin(self, topics: Collection[str]) -> None:
         """Write down what the settings of these topics are, before anything is done about them.

@@ -16,6 +16,7 @@ from pipeline.records import RecordKind
 
 TRANSLATE_APP = "pipeline-translate"
 DELIVER_APP = "pipeline-deliver"
+SYNC_APP = "pipeline-sync"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
@@ -27,6 +28,8 @@ REPLAY = "shop.replay"
 REPLAY_RUNS = "replay.runs"
 #: Who is to be erased, and what was done about it.
 ERASE_REQUESTS = "erase.requests"
+#: Notifications whose documents are to be fetched from the shops' APIs.
+SYNC_REQUESTS_TOPIC = "sync.requests"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -79,11 +82,13 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
         _table(settings, ERASE_REQUESTS, 1),
+        _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
         _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
     ]
     return tuple(topics)
 

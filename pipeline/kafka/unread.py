@@ -11,7 +11,15 @@ from pipeline.errors import BrokerError
 from pipeline.events import Kind
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import RangeReader, Stopped
-from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, REPLAY, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import (
+    DELIVER_APP,
+    RECEIPTS,
+    REPLAY,
+    SYNC_APP,
+    SYNC_REQUESTS_TOPIC,
+    TRANSLATE_APP,
+    full_name,
+)
 from pipeline.records import RecordKind
 
 #: Seconds between two looks.
@@ -31,6 +39,7 @@ def readers_of(settings: Settings) -> dict[str, str]:
         full_name(settings, REPLAY): translate,
         **{full_name(settings, kind.topic): deliver for kind in RecordKind},
         full_name(settings, RECEIPTS): deliver,
+        full_name(settings, SYNC_REQUESTS_TOPIC): full_name(settings, SYNC_APP),
     }
 
 

@@ -23,14 +23,16 @@ from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
 from pipeline.observe import bound_socket
+from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
-#: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
+#: The processes, upstream last: they are stopped in the reverse order, so what came in
 #: still finds the next stage.
 STAGES = {
     "deliver": ("worker", "deliver"),
+    "sync": ("worker", "sync"),
     "translate": ("worker", "translate"),
     "erase": ("erase", "serve"),
     "gateway": ("gateway",),
@@ -53,7 +55,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync where
+            a store's API is asked.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Wiring:
         self._kafka_detail = ""
         self._pace = Pace()
         self.kafka = None if _is_there(settings) else _broker(settings, say)
-        self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
+        self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
         path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
             [_command(program, name, url, path, variables) for name, url in self.urls.items()],
@@ -213,12 +216,18 @@ def _is_there(settings: Settings) -> bool:
     return False
 
 
-def _urls(host: str, port: int, sandbox: str | None) -> dict[str, str]:
+def _stages(settings: Settings) -> list[str]:
+    """The stages that these stores need: without an API to ask, there is nothing for sync to do."""
+    asked = any(PLATFORMS[store.platform].api is not None for store in settings.stores.values())
+    return [name for name in STAGES if name != "sync" or asked]
+
+
+def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
     """Where each process listens, in the order of starting."""
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
-    for name in STAGES:
-        follow = ("gateway", "translate", "deliver", "erase").index(name)
+    for name in stages:
+        follow = ("gateway", "translate", "deliver", "sync", "erase").index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"

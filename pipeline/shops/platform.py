@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import SecretStr
 
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
 from pipeline.shops.settings import StoreSettings
 
@@ -93,6 +94,7 @@ class Ability(enum.StrEnum):
     """What can be done with a platform's shops."""
 
     RECEIVE = "receive"  # take its webhooks
+    FETCH = "fetch"  # ask its API for what a webhook only names
     PULL = "pull"  # read orders, customers and products from its API
     WRITE_BACK = "write back"  # write unsubscriptions back to the shop
     REGISTER = "register"  # make the webhooks in the shop
@@ -152,6 +154,7 @@ class Platform(Generic[SettingsT]):
         abilities: what can be done with its shops.
         order_numbers: fields of an order's body with the number that people know it by.
         person: where bodies name the person they are about.
+        api: its shops' API, for documents that notifications only name; None where none is needed.
     """
 
     name: str
@@ -170,6 +173,7 @@ class Platform(Generic[SettingsT]):
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
     person: PersonFields = PersonFields()
+    api: ShopApi[SettingsT] | None = None
 
     def store(
         self,
@@ -223,6 +227,9 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
     """
     arrival = platform.arrival(request)
     delivery, kept = arrival.delivery, arrival.headers
+    topic = arrival.topic[:TEXT_LIMIT]
+    if topic.startswith(FETCHED):  # a topic may be a header that nobody signed: no sender speaks for the API
+        topic = f"webhook:{topic}"
     if len(delivery) > TEXT_LIMIT:
         delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
     if len("".join(kept.values())) > TEXT_LIMIT:
@@ -232,7 +239,7 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
         platform=platform.name,
         kind=arrival.kind,
         entity=arrival.entity,
-        topic=arrival.topic[:TEXT_LIMIT],
+        topic=topic,
         delivery=delivery,
         received_ms=request.received_ms,
         body=request.body,

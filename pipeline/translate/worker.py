@@ -21,6 +21,7 @@ from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
 from pipeline.kafka.erase_requests import PARTITION
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import entity_key, partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
@@ -31,6 +32,7 @@ from pipeline.kafka.topics import (
     DEADLETTERS,
     ERASE_REQUESTS,
     REPLAY,
+    SYNC_REQUESTS_TOPIC,
     TRANSLATE_APP,
     full_name,
     letter_partition,
@@ -42,6 +44,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, Source, partition_of, record_key
+from pipeline.shops.api import IGNORED
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -116,9 +119,11 @@ class Translator:
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
-        self._requests = full_name(settings, ERASE_REQUESTS)
+        self._erasures = full_name(settings, ERASE_REQUESTS)
+        self._requests = full_name(settings, SYNC_REQUESTS_TOPIC)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -330,7 +335,11 @@ class Translator:
             source = Source(topic=place.topic, partition=place.partition, offset=place.offset)
             row = privacy_request(event.store, result.reason, source, event.received_ms)
             if row is not None:
-                work.step.send(self._requests, row[1], row[0], PARTITION)
+                work.step.send(self._erasures, row[1], row[0], PARTITION)
+        if again is None and result.reason == IGNORED:  # a replay has the documents behind it
+            request = FetchRequest(place_of(*place), event)
+            key = unique_key(request.key)
+            work.step.send(self._requests, event.body, key, self._shops[event.store], request.headers())
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:

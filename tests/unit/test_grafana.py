@@ -20,6 +20,7 @@ from pipeline import metrics
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.erase.serve import ErasureCollector
+from pipeline.sync.worker import SyncCollector
 from pipeline.translate.totals import AccountCollector, StoreTallies
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,7 @@ def families() -> Iterator[Metric]:
     yield from AccountCollector(StoreTallies()).collect()
     yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
     yield from ErasureCollector().collect()
+    yield from SyncCollector(dict, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 
