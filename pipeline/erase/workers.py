@@ -272,15 +272,15 @@ def rewrite_files(
     done: list[str] = []
     missed: list[str] = []
     try:
-        for app_id in partitions:
-            stage, left = app_id.removeprefix("pipeline-"), set(partitions[app_id])
+        for app_id, chosen in partitions.items():
+            stage, left = app_id.removeprefix("pipeline-"), set(chosen)
             workers = directory.workers(app_id, DIRECTORY_SECONDS)
             if workers is None:
                 missed.append(f"the disks of {stage}'s workers: Kafka does not say who they are")
                 continue
             for worker in workers:
                 say(f"{stage} worker {worker.name} rewrites its files")
-                numbers = ",".join(map(str, sorted(partitions[app_id]))) or "0"
+                numbers = ",".join(map(str, sorted(chosen))) or "0"
                 answer = client.act(worker.url, "/state/compact", {"partitions": numbers}, REWRITE_SECONDS)
                 if answer.found is None:
                     missed.append(f"the disk of {stage} worker {worker.name}: {answer.why}")

@@ -55,8 +55,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync where
-            a store's API is asked.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync
+            where a store's API is asked.
     """
 
     def __init__(

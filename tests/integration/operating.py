@@ -21,7 +21,8 @@ from tests.integration.delivering import SPEED, Connectif
 from tests.processes import wait_until
 
 SHOPIFY, WOO = "acme-es", "woo-fr"
-STAGES = ("gateway", "translate", "deliver", "erase")
+#: The processes of `up`, with the place of each one's port behind the gateway's.
+STAGES = {"gateway": 0, "translate": 1, "deliver": 2, "erase": 4}
 
 
 class Site:
@@ -33,8 +34,8 @@ class Site:
     """
 
     def __init__(self, directory: Path, base: Mapping[str, Any]) -> None:
-        port, first = free_port(), free_ports(len(STAGES))
-        self.urls = {stage: f"http://127.0.0.1:{first + number}" for number, stage in enumerate(STAGES)}
+        port, first = free_port(), free_ports(max(STAGES.values()) + 1)
+        self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
         account = {
             "base_url": f"http://127.0.0.1:{port}",
             "calls_per_minute": 100,
