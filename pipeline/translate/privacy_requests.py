@@ -17,19 +17,16 @@ PRIVACY_REQUESTS = {
 }
 
 
-def privacy_request(store: str, reason: str, source: Source, received_ms: int) -> tuple[bytes, bytes] | None:
-    """The row of a request, as key and value, if the reason is that of one; it names nobody.
+def privacy_request(store: str, reason: str, source: Source, received_ms: int) -> tuple[bytes, bytes]:
+    """The row of a request, as key and value; it names nobody.
 
     Args:
         store: whose.
-        reason: that its event is ignored with.
+        reason: that its event is ignored with, one of `PRIVACY_REQUESTS`.
         source: where the event lies; the topic without the prefix.
         received_ms: when it came, epoch milliseconds: its days begin then.
     """
-    found = PRIVACY_REQUESTS.get(reason)
-    if found is None:
-        return None
-    wanted, words = found
+    wanted, words = PRIVACY_REQUESTS[reason]
     request = Asked(
         id=id_of_webhook(store, source),
         store=store,
