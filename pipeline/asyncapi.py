@@ -29,6 +29,7 @@ _KEYS = {
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
     "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",
+    "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<number>`",
 }
 
 #: Topics whose message is of their own alone.
@@ -39,6 +40,7 @@ _MESSAGES = {
     topics.DEADLETTER_STATES: "dead-letter-state",
     topics.REPLAY: "repeated-event",
     topics.REPLAY_RUNS: "replay-run",
+    topics.ERASE_REQUESTS: "erase-request",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
 }
 
@@ -155,6 +157,11 @@ def _messages() -> Node:
             "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
             _KEYS["run"],
         ),
+        "erase-request": _message(
+            "Who asked that a person be erased or shown, and what was done about it: `Asked` and `Progress` of "
+            "pipeline/kafka/erase_requests.py. Once it is done, no row names anybody.",
+            _KEYS["erasure"],
+        ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
         )
@@ -196,6 +203,17 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("replay", "send", [topics.REPLAY], "Repeats the events that were chosen."),
         **_each("replay", "send", [topics.REPLAY_RUNS], "Says how far it is."),
         **_each("replay", "receive", [topics.REPLAY_RUNS], "Reads what operators want of it."),
+        **_each("translate", "send", [topics.ERASE_REQUESTS], "Keeps what a shop asks for by webhook."),
+        **_each("erase", "receive", [topics.ERASE_REQUESTS], "Reads what is asked for."),
+        **_each("erase", "send", [topics.ERASE_REQUESTS], "Says what was done, and keeps what was found."),
+        **_each("erase", "receive", [*shop, *records, topics.RECEIPTS, dead], "Looks for the person."),
+        **_each("erase", "send", [topics.REPLAY], "Has translate forget the person."),
+        **_each(
+            "erase",
+            "send",
+            [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic],
+            "Has deliver delete the contact, and forget what waits.",
+        ),
         **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [requests], "Asks for the documents that a webhook only names."),
