@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from pipeline.erase.run import Erasure
     from pipeline.kafka.erase_requests import Asked
 
-group = typer.Typer(
-    help="Erase a person everywhere, or show what is kept of them.", invoke_without_command=True
-)
+group = typer.Typer(invoke_without_command=True)
 
 StoreOption = Annotated[str, typer.Option("--store", help="The store whose person it is.")]
-EmailOption = Annotated[str, typer.Option("--email", help="Their e-mail address.")]
+EmailOption = Annotated[
+    str, typer.Option("--email", help="Their e-mail address; - reads it from standard input.")
+]
 CustomerOption = Annotated[
     str, typer.Option("--customer", help="The shop's id of their account, where the address is not enough.")
 ]
@@ -225,7 +226,7 @@ def _asked(store: str, email: str, customer: str, *, reference: str = "", by: st
     from pipeline.erase.requests import now_ms  # noqa: PLC0415 - start fast
     from pipeline.kafka.erase_requests import DAY_MS, DUE_DAYS, Asked, Wanted  # noqa: PLC0415
 
-    address = email.strip().lower()
+    address = (sys.stdin.readline() if email == "-" else email).strip().lower()
     if address and "@" not in address:
         raise typer.BadParameter("it is no address", param_hint="--email")
     now = now_ms()

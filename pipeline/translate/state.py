@@ -104,12 +104,17 @@ class EntityState:
         return EntityState(dict(self.newest), emitted, list(self.seen), self.address)
 
     def without_person(self) -> EntityState:
-        """What is kept of the entity once its person is erased: versions, hashes of deliveries, no contact.
+        """What is kept of the entity once its person is erased: versions, and hashes of deliveries.
 
-        So a late copy of an event of before is a duplicate or stale, and does not bring the person back.
+        No contact and no code; the ids of purchases stay, so that a cancellation can take one back. A late
+        copy of an event of before is a duplicate or stale, and does not bring the person back.
         """
         emitted = {
-            account: {key: mark for key, mark in records.items() if key[0] is not RecordKind.CONTACT}
+            account: {
+                key: mark
+                for key, mark in records.items()
+                if key[0] not in {RecordKind.CONTACT, RecordKind.COUPON}
+            }
             for account, records in self.emitted.items()
         }
         return EntityState(dict(self.newest), emitted, list(self.seen))

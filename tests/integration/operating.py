@@ -84,6 +84,11 @@ class Site:
             )
         wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in STAGES), 90, every=0.2)
 
+    @property
+    def up(self) -> int | None:
+        """The process id of `pipeline up`."""
+        return None if self._up is None else self._up.pid
+
     def stop(self) -> None:
         """Stop everything."""
         if self._up is not None:
