@@ -158,7 +158,7 @@ def _messages() -> Node:
             _KEYS["run"],
         ),
         "erase-request": _message(
-            "Who asked that a person be erased or shown, and what was done about it: `Asked` and `Progress` of "
+            "Who asked that a person be erased or shown, and what was done: `Asked` and `Progress` of "
             "pipeline/kafka/erase_requests.py. Once it is done, no row names anybody.",
             _KEYS["erasure"],
         ),
