@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline.config import Settings
 from pipeline.erase.found import Found
-from pipeline.erase.person import Person, Search
+from pipeline.erase.person import Person, Search, named_in
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
@@ -75,6 +75,7 @@ class PersonScan:
         kinds = list(Kind) if person.everybody else [Kind.ORDER, Kind.CUSTOMER]
         purchases: set[str] = set()
         events: list[tuple[str, int, bytes]] = []
+        everybody: set[str] = set()
         for number in range(1, MOST_READINGS + 1):
             events.clear()
             purchases.clear()
@@ -84,6 +85,10 @@ class PersonScan:
                 if search.is_theirs(kind, entity, body, fields):
                     events.append((topic, raw.partition(), raw.key()))
                     found.entities.add(f"{kind}|{entity}")
+                    if person.everybody:
+                        # Their records may be gone, and their contacts are not.
+                        said = named_in(body, fields)
+                        everybody |= said.addresses if said is not None else frozenset()
                     if kind is Kind.ORDER:
                         purchases |= self._purchase_ids(person.store, entity, body)
             found.mentions = search.mentions
@@ -92,6 +97,7 @@ class PersonScan:
         for topic, partition, key in events:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
+        found.contacts |= {f"{self._settings.stores[person.store].account}|{name}" for name in everybody}
         accounts = self._accounts(person, found, purchases)
         found.contacts |= {
             f"{account}|{name}" for account in accounts for name in (*found.addresses, *found.customers)
