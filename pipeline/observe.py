@@ -39,8 +39,8 @@ class Pages:
     """
 
     by_path: Mapping[str, Page] = field(default_factory=dict)
-    actions: Mapping[str, Page] = field(default_factory=dict)
     token: SecretStr | None = None
+    actions: Mapping[str, Page] = field(default_factory=dict)
 
 
 NO_PAGES = Pages()

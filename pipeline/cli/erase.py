@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def erase(  # noqa: PLR0917 - typer reads each parameter as an option
                 return
             if not yes:
                 typer.confirm("This cannot be undone. Go on?", abort=True, err=True)
-        with alone(settings, console):
+        with alone(settings, asked.by, console):
             going = requests.ask(asked) if going is None else requests.get(going.asked.id)
             _work(erasure, going, now_ms(), as_json=as_json)
 
@@ -97,7 +97,8 @@ def erase_run(
     config_path: ConfigOption = None,
 ) -> None:
     """Do what a request asks for now; `pipeline up` does it by itself. Exit code 1: it is not done."""
-    from pipeline.erase.requests import Requests, now_ms  # noqa: PLC0415 - start fast
+    from pipeline.dead.store import whoever  # noqa: PLC0415 - start fast
+    from pipeline.erase.requests import Requests, now_ms  # noqa: PLC0415
     from pipeline.erase.run import Erasure, alone  # noqa: PLC0415
     from pipeline.kafka.erase_requests import Wanted  # noqa: PLC0415
 
@@ -109,7 +110,7 @@ def erase_run(
             raise PipelineError(
                 "it asks for data", hint=f"pipeline erase export --request {request} --out FILE"
             )
-        with alone(settings, console):
+        with alone(settings, whoever(), console):
             erasure = Erasure(settings, requests, console, confirm_within=wait)
             _work(erasure, requests.get(request), now_ms(), as_json=as_json)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.erase.found import Found
 from pipeline.erase.report import moment
 from pipeline.erase.run import person_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.console import Console
 from pipeline.erase.found import Found
 from pipeline.erase.requests import Request
 

@@ -6,10 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-
-from pipeline import private
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.erase.found import Found
 from pipeline.erase.local_files import clean
 from pipeline.erase.person import Person, named_in
@@ -19,16 +17,19 @@ from pipeline.erase.workers import NotConfirmed, StateRemoval, partitions_with_r
 from pipeline.errors import PipelineError
 from pipeline.kafka import removal
 from pipeline.kafka.erase_requests import Asked, Progress, RequestStatus, Wanted
+from pipeline.kafka.exclusive import AtWork, Exclusive
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import RangeReader, Stopped
 from pipeline.kafka.removal import RemovalProgress
 from pipeline.kafka.settings import client_config
-from pipeline.kafka.topics import DELIVER_APP, SYNC_APP, TRANSLATE_APP, changelog, full_name
+from pipeline.kafka.topics import DELIVER_APP, ERASE_REQUESTS, SYNC_APP, TRANSLATE_APP, changelog, full_name
 from pipeline.progress import scanning
 from pipeline.shops.registry import PLATFORMS
 
 #: Seconds for which Connectif's answers are waited for, and in which Kafka's logs are to be rewritten.
 CONFIRM_WITHIN, REMOVE_WITHIN = 900.0, 6 * 3_600.0
+#: The group of which whoever erases is the only member.
+GROUP = "pipeline-erase"
 #: Seconds between two looks whether another process has ended.
 LOOK = 1.0
 #: The tables of each stage that have rows of people.
@@ -221,25 +222,33 @@ def _said_of(settings: Settings, found: Found) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def alone(settings: Settings, console: Console | None = None) -> Iterator[None]:
-    """One erasure at a time in a data directory; with a console, it is waited for, and else refused.
+def alone(settings: Settings, who: str, console: Console | None = None) -> Iterator[None]:
+    """One erasure at a time, over all machines; with a console, its turn is waited for.
+
+    Args:
+        settings: the program's.
+        who: is at it, for others to see.
+        console: is told that another one is waited for; None: it is refused.
 
     Raises:
-        InUse: another process is at it.
-        PipelineError: the data directory cannot be used.
+        AtWork: another process is at it.
+        BrokerError: Kafka does not answer.
     """
-    path = private.directory(settings.data_dir / "removal") / "requests.lock"
-    said = False
+    group, topic = full_name(settings, GROUP), full_name(settings, ERASE_REQUESTS)
+    told = False
     while True:
+        turn = Exclusive(client_config(settings), group, topic, who=who, what="erasure")
         try:
-            held = private.hold(path, "erasing people", "wait until it is done")
+            turn.__enter__()
             break
-        except private.InUse as busy:
+        except AtWork as busy:
             if console is None:
                 raise
-            if not said:
+            if not told:
                 console.print(f"waiting: {busy.message}", markup=False, highlight=False, soft_wrap=True)
-            said = True
+            told = True
             time.sleep(LOOK)
-    with held:
+    try:
         yield
+    finally:
+        turn.__exit__(None, None, None)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
-from rich.console import Console
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.erase.found import Found
 from pipeline.erase.person import Person, Search, named_in
 from pipeline.events import Kind

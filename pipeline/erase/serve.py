@@ -12,15 +12,15 @@ import time
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from rich.console import Console
 
-from pipeline import private
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.erase.requests import Request, Requests, now_ms
 from pipeline.erase.run import Erasure, alone
 from pipeline.errors import PipelineError
 from pipeline.kafka import removal
 from pipeline.kafka.erase_requests import Wanted
+from pipeline.kafka.exclusive import AtWork
 from pipeline.kafka.reader import Stopped
 from pipeline.metrics import READY
 from pipeline.observe import bound_socket, observed
@@ -136,11 +136,11 @@ class ErasureService:
         # Kafka may be asked and workers waited for, for minutes: that is work, not silence.
         self._looked = time.monotonic() + 7 * 3_600.0
         try:
-            with alone(self._settings):
+            with alone(self._settings, "pipeline erase serve"):
                 quiet = Console(stderr=True, quiet=True)
                 work = Erasure(self._settings, requests, quiet, stop=self._stop.is_set)
                 work.work(requests.get(name))
-        except private.InUse:
+        except AtWork:
             return  # whoever is at it may be doing this one
         except PipelineError as error:
             self._failed[name] = time.monotonic() + AGAIN

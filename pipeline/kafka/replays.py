@@ -20,6 +20,8 @@ HEADERS: Mapping[str, str] = {
 #: The header of a message of `shop.replay` that repeats nothing: the state of its key's entity is to hold
 #: nothing of a person any more. Its value is the request's id.
 ERASES = "erase-request"
+#: What the run of a dead letter's event is called by; behind it stands the letter.
+REDRIVE_PREFIX = "redrive-"
 #: Headers that are none of the event's: those of a dead letter that is put back are not, either.
 _NOT_ITS_OWN = ("replay-", "dead-")
 
@@ -40,6 +42,11 @@ class ReplayMark(NamedTuple):
     offset: int
     mode: ReplayMode
     trigger: bool = False
+
+    @property
+    def is_redriven(self) -> bool:
+        """Whether it is a dead letter's event, sent again."""
+        return self.run.startswith(REDRIVE_PREFIX)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """As headers."""

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
-from rich.console import Console
 
 from pipeline.config import Settings, parse
+from pipeline.console import Console
 from pipeline.erase.found import Found
 from pipeline.erase.person import Person
 from pipeline.erase.scan import PersonScan
