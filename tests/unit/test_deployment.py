@@ -42,7 +42,10 @@ def parsed(words: list[str]) -> dict[str, Any]:
     context: Any = None
     while hasattr(command, "commands"):
         context = command.make_context(command.name, list(words), parent=context)
-        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+        left = [*context._protected_args, *context.args]
+        if not left and command.invoke_without_command:
+            return dict(context.params)
+        _, command, words = command.resolve_command(context, left)
     options: dict[str, Any] = command.make_context(command.name, list(words), parent=context).params
     return options
 
