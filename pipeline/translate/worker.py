@@ -262,11 +262,10 @@ class Translator:
         return live
 
     def _of_replay(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
-        key = entity_key(message.key or b"")
-        if not any(name == ERASES for name, _ in message.headers):
+        if any(name == ERASES for name, _ in message.headers):
+            states.forget_person(entity_key(message.key or b""))
+        else:
             self._repeated(work, tp, message, states)
-        elif key and states.knows(key):
-            states.put(key, states.get(key).without_person())
 
     def _repeated(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
         """One message of a replay: an event that lies in `shop.*`, once more."""
