@@ -80,7 +80,10 @@ class Erasure:
         """
         with RangeReader(client_config(self._settings)) as reader:
             scan = PersonScan(self._settings, reader, self._console)
-            return scan.find(person_of(self._settings, scan, asked))
+            found = scan.find(person_of(self._settings, scan, asked))
+            if asked.source is not None and (webhook := scan.webhook(asked.source)) is not None:
+                found.add(asked.source.topic, asked.source.partition, webhook[0])
+            return found
 
     def work(self, request: Request) -> Progress:
         """Erase the person of a request; what stands in the way is written down, and raised.
@@ -175,6 +178,7 @@ def person_of(settings: Settings, scan: PersonScan, asked: Asked) -> Person:
 
     Raises:
         RequestGone: the webhook that says so is gone.
+        PipelineError: it names nobody.
     """
     if asked.wanted is Wanted.SHOP:
         return Person(asked.store, everybody=True)
@@ -193,6 +197,11 @@ def person_of(settings: Settings, scan: PersonScan, asked: Asked) -> Person:
         person.orders |= said.orders
         if said.customer:
             person.customers.add(said.customer)
+    if not (person.asked or person.customers):
+        raise PipelineError(
+            "the shop's webhook names nobody",
+            hint="ask the shop who is meant, erase them by --email, and `pipeline erase drop` this one",
+        )
     return person
 
 

@@ -99,9 +99,10 @@ class PersonScan:
         found.addresses, found.customers = person.addresses, set(person.customers)
         found.contacts |= {f"{self._settings.stores[person.store].account}|{name}" for name in everybody}
         accounts = self._accounts(person, found, purchases)
-        found.contacts |= {
-            f"{account}|{name}" for account in accounts for name in (*found.addresses, *found.customers)
-        }
+        names = set(found.addresses)
+        if self._settings.stores[person.store].guests_without_email == "external_id":
+            names |= found.customers  # elsewhere another store of the account may have the same number
+        found.contacts |= {f"{account}|{name}" for account in accounts for name in names}
         found.purchases |= {f"{account}|{purchase}" for account in accounts for purchase in purchases}
         self.follow(person.store, found)
         return found

@@ -155,8 +155,10 @@ async def test_an_erased_contact_leaves_both_tables_however_often_its_receipt_co
     await bench.settle(receipt(3, store=record.store))
     assert bench.tables.delivered.get(0, key) is not None
     erased = record.model_copy(update={"op": Op.ERASE, "version": 10**13, "owner": ""})
-    batch = PartitionBatch(bench.partition_state, [(4, erased)], lambda step: step.done("contacts", 4))
-    await bench.processor.take(CONTACT, [batch])
+    records = [(4, erased)]
+    await bench.processor.take(
+        CONTACT, [PartitionBatch(bench.partition_state, records, lambda step: step.done("contacts", 4))]
+    )
     bench.partition_state.send([(60, receipt(4, store=record.store))], MemoryStep())
     # Killed between the two phases, it reads the receipt again.
     await bench.settle(receipt(4, store=record.store))
