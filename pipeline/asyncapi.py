@@ -29,7 +29,7 @@ _KEYS = {
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
     "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",
-    "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<number>`",
+    "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<try>-<number>`",
 }
 
 #: Topics whose message is of their own alone.

@@ -83,15 +83,16 @@ class Found:
         for name in _SETS:
             for value in sorted(getattr(self, name)):
                 yield [name, value]
-        for place, end in self.ends.items():
-            yield ["end", place, end]
         for topic, keys in self.messages.items():
             for partition, key in sorted(keys):
                 yield ["key", topic, partition, b64encode(key).decode()]
+        # Last: where they are kept, so is all that was read before them.
+        for place, end in self.ends.items():
+            yield ["end", place, end]
 
     @classmethod
     def of_rows(cls, rows: Iterable[bytes]) -> Found:
-        """What `rows` wrote.
+        """What `rows` wrote, once or several times: all of it together.
 
         Raises:
             ValueError, TypeError, LookupError: another program wrote them.

@@ -47,8 +47,8 @@ class Request:
         return not self.is_over and now_ms > self.asked.due_ms
 
     def what_was_found(self) -> Found | None:
-        """What is to be removed; None where nothing was looked for yet, or the rows cannot be read."""
-        if not self.found:
+        """What is to be removed; None where it was not looked for to the end, or cannot be read."""
+        if not self.found or self.progress.status is not RequestStatus.WORKING:
             return None
         try:
             return Found.of_rows(self.found.values())
@@ -123,14 +123,14 @@ class Requests:
 
     def keep_found(self, request: Request, found: Found) -> None:
         """Keep what was found; returns once it is confirmed."""
-        before = set(request.found)
-        request.found = {
-            key_of(request.asked.id, f"found-{number:06}"): row for number, row in enumerate(found.rows())
+        # Rows of before stay: a kill halfway leaves these whole, and what is there twice does no harm.
+        known = len(request.found)
+        rows = {
+            key_of(request.asked.id, f"found-{request.progress.tries}-{known + number:06}"): row
+            for number, row in enumerate(found.rows())
         }
-        gone: dict[bytes, bytes | None] = dict.fromkeys(before - request.found.keys())
-        self._producer.send_all(
-            Outgoing(self.place.topic, value, key, PARTITION) for key, value in (request.found | gone).items()
-        )
+        self._producer.send_all(Outgoing(self.place.topic, row, key, PARTITION) for key, row in rows.items())
+        request.found |= rows
 
     def _write(self, name: str, row: str, value: bytes) -> None:
         self._producer.send_all([Outgoing(self.place.topic, value, key_of(name, row), PARTITION)])

@@ -76,7 +76,7 @@ class Progress(Frozen):
 
 
 def key_of(request: str, row: str) -> bytes:
-    """The key of one of a request's rows: `asked`, `progress`, or `found-<number>`."""
+    """The key of one of a request's rows: `asked`, `progress`, or `found-<try>-<number>`."""
     return f"{request}|{row}".encode()
 
 
