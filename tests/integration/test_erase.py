@@ -246,8 +246,8 @@ def test_what_a_shop_asks_for_is_done_by_itself_and_its_webhook_goes_too(site: S
     gone(site, (address.encode(), phone.encode()))
     [line] = [one for one in requests(site) if one["source"]]
     assert line["removed"]["contacts in Connectif"] >= 1
-    text = httpx.get(f"{site.urls['erase']}/metrics", timeout=10).text
-    assert f'pipeline_erase_requests_open{{store="{SHOPIFY}",wanted="customer"}} 0.0' in text
+    none = f'pipeline_erase_requests_open{{store="{SHOPIFY}",wanted="customer"}} 0.0'
+    wait_until(lambda: none in httpx.get(f"{site.urls['erase']}/metrics", timeout=10).text, 30, every=0.5)
 
 
 def test_who_speaks_again_is_a_contact_again(site: Site) -> None:
