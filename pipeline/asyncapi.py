@@ -30,6 +30,7 @@ _KEYS = {
     "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",
     "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<try>-<number>`",
+    "daily": "`store|claim` or `store|result`",
 }
 
 #: Topics whose message is of their own alone.
@@ -41,6 +42,7 @@ _MESSAGES = {
     topics.REPLAY: "repeated-event",
     topics.REPLAY_RUNS: "replay-run",
     topics.ERASE_REQUESTS: "erase-request",
+    topics.RECONCILE_RUNS: "reconcile-run",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
 }
 
@@ -162,6 +164,9 @@ def _messages() -> Node:
             "pipeline/kafka/erase_requests.py. Once it is done, no row names anybody.",
             _KEYS["erasure"],
         ),
+        "reconcile-run": _message(
+            "Who reconciles a store on a day, and what came of it; in a form that may change.", _KEYS["daily"]
+        ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
         )
@@ -214,6 +219,9 @@ def _operations(settings: Settings, names: list[str]) -> Node:
             [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic],
             "Has deliver delete the contact, and forget what waits.",
         ),
+        **_each("reconcile", "send", [topics.RECONCILE_RUNS], "Says who makes a day's run, and its result."),
+        **_each("reconcile", "receive", [topics.RECONCILE_RUNS], "Reads whose run it is."),
+        **_each("reconcile", "send", [topics.REPLAY], "Sends again what is missing."),
         **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [requests], "Asks for the documents that a webhook only names."),

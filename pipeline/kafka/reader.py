@@ -83,8 +83,10 @@ class RangeReader:
             # Between two batches the caller may take its time; the group it is not in cannot expel it.
             "max.poll.interval.ms": 86_400_000,
             "fetch.wait.max.ms": 50,
-            "fetch.message.max.bytes": 4_194_304,
-            "queued.max.messages.kbytes": 32_768,
+            # Bounds are of what travels: packed, it is a tenth of what it takes in memory here.
+            "fetch.message.max.bytes": 262_144,
+            "fetch.max.bytes": 1_048_576,
+            "queued.max.messages.kbytes": 8_192,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
             "error_cb": self._complaint.remember,

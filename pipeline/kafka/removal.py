@@ -46,8 +46,9 @@ SMALL: Mapping[str, Setting] = {"fetch.message.max.bytes": 4_096, "queued.min.me
 READ_WITHIN = 600.0
 #: Milliseconds after which a topic begins a new segment, while one is to be closed.
 ROLL_MS = 500
-#: Seconds after which a segment is closed once more: a broker may have heard of the settings too late.
-ROLL_AGAIN = 45.0
+#: Seconds after which a segment is closed once more, and then twice as many each time: a broker may have
+#: heard of the settings too late.
+ROLL_AGAIN = 30.0
 #: Seconds for which the settings stay where there are replicas: no client can look into those.
 REPLICAS = 60.0
 
@@ -190,6 +191,8 @@ class _Removal:
         self._tables = {
             topic.name for topic in table(settings) if "compact" in topic.config["cleanup.policy"]
         }
+        #: Of these the brokers do one more pass by themselves.
+        self._closed_again: set[TopicPartition] = set()
         self._done = Removed(self._topics, len(keys), sum(map(len, keys.values())))
 
     def keep_earlier(self, reader: RangeReader, *, but: Collection[str], lose: bool) -> None:
@@ -267,11 +270,14 @@ class _Removal:
     ) -> None:
         """Close segments, and wait until the messages at these offsets are gone."""
         left = dict(offsets)
-        closed = -ROLL_AGAIN
+        self._close_segments(left.keys() - self._closed_again)
+        self._closed_again.clear()
+        closed, patience = time.monotonic(), ROLL_AGAIN
         while left:
-            if time.monotonic() - closed > ROLL_AGAIN:
+            if time.monotonic() - closed > patience:
                 self._close_segments(left)
-                closed = time.monotonic()
+                self._closed_again.update(left)
+                closed, patience = time.monotonic(), 2 * patience
             left = self._there(left)
             look(len(left))
             if stop():
@@ -287,11 +293,13 @@ class _Removal:
     def _close_segments(self, places: Iterable[TopicPartition]) -> None:
         """Only closed segments are compacted, and one is closed when a message comes that is late enough."""
         chosen = sorted(places)
+        if not chosen:
+            return
         topics = sorted({place.topic for place in chosen})
         self._switched.roll(topics, ROLL_MS)
-        for _ in range(2):  # the first may come before a broker has heard of the setting
-            time.sleep(2 * ROLL_MS / 1_000)
-            self._sender.send((place, MARKER_KEY, b"") for place in chosen)
+        time.sleep(2 * ROLL_MS / 1_000)
+        # One alone: each segment that is closed is a pass more.
+        self._sender.send((place, MARKER_KEY, b"") for place in chosen)
         self._switched.roll(topics, None)
         self._done.segments += len(chosen)
 

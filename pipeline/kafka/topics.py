@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pipeline.config import Settings
 from pipeline.events import Kind
@@ -28,6 +29,8 @@ REPLAY = "shop.replay"
 REPLAY_RUNS = "replay.runs"
 #: Who is to be erased, and what was done about it.
 ERASE_REQUESTS = "erase.requests"
+#: Which process reconciles a store today, and what came of the last run.
+RECONCILE_RUNS = "reconcile.runs"
 #: Notifications whose documents are to be fetched from the shops' APIs.
 SYNC_REQUESTS_TOPIC = "sync.requests"
 DEADLETTER_PARTITIONS = 4
@@ -82,6 +85,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
         _table(settings, ERASE_REQUESTS, 1),
+        # Who made a claim first must be read by all: what is younger than a day is not compacted.
+        _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
         _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
@@ -104,7 +109,13 @@ def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days
     return _table(settings, changelog(app_id, name), partitions, days)
 
 
-def _table(settings: Settings, name: str, partitions: int, days: int | None = None) -> Topic:
+def _table(
+    settings: Settings,
+    name: str,
+    partitions: int,
+    days: int | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Topic:
     config = {
         "cleanup.policy": "compact,delete" if days else "compact",
         "retention.ms": str(days * DAY_MS) if days else "-1",
@@ -114,6 +125,7 @@ def _table(settings: Settings, name: str, partitions: int, days: int | None = No
         "min.cleanable.dirty.ratio": "0.2",
         # A worker away for longer than this would miss deletions and keep what is gone.
         "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
+        **more,
     }
     return _topic(settings, name, partitions, config)
 

@@ -377,24 +377,38 @@ def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
     return sum(len(message.value or b"") for message in batch[1])
 
 
-def build(engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS) -> None:
-    """Declare the stage on an engine."""
+#: Something a worker does besides; declared on its engine.
+Duty = Callable[[Engine], None]
+
+
+def build(
+    engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS, duties: Iterable[Duty] = ()
+) -> None:
+    """Declare the stage on an engine, and what its worker does besides."""
     translator = Translator(engine, platforms)
     REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
+    for declare in duties:
+        declare(engine)
 
 
 def serve(
-    settings: Settings, *, worker: str, host: str, port: int, platforms: Mapping[str, AnyPlatform] = PLATFORMS
+    settings: Settings,
+    *,
+    worker: str,
+    host: str,
+    port: int,
+    platforms: Mapping[str, AnyPlatform] = PLATFORMS,
+    duties: Iterable[Duty] = (),
 ) -> int:
     """Run one translate worker until SIGTERM; see `engine.worker.run`."""
     stage = Stage(
         TRANSLATE_APP,
         "translate",
-        partial(build, platforms=platforms),
+        partial(build, platforms=platforms, duties=duties),
         round_size=settings.translate.batch,
         buffer=settings.translate.buffer,
     )
     return run(stage, settings, worker=worker, host=host, port=port)
 
 
-__all__ = ["Translator", "build", "serve"]
+__all__ = ["Duty", "Translator", "build", "serve"]

@@ -58,6 +58,17 @@ class Connectif:
         """Put rules in force."""
         httpx.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
 
+    def switch(self, **switches: str | bool | float) -> None:
+        """Let the API behave otherwise where its documents leave that open."""
+        httpx.post(f"{self.url}/_sandbox/switches", json=switches, timeout=30).raise_for_status()
+
+    def calls_of(self, account: str, method: str, route: str) -> int:
+        """How many of an account's calls were of a route."""
+        query = {"account": account, "calls": "1"}
+        found = httpx.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
+        items = found["items"] if isinstance(found, dict) else found
+        return sum((one["method"], one["route"]) == (method, route) for one in items)
+
     def faults_gone(self) -> None:
         """Take all rules out of force."""
         httpx.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()

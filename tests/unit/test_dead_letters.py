@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import reasons
+from pipeline.config import parse
 from pipeline.connectif.answers import AnswerKind
 from pipeline.dead import letter as letters
 from pipeline.dead.groups import MOST_GROUPS, OTHERS, LetterGroups
 from pipeline.dead.letter import Letter, LetterId, LetterOrigin
 from pipeline.dead.resend import Refusal, ResendTarget, Sending, held_back, sending
-from pipeline.dead.selection import LetterFilter, Selection
+from pipeline.dead.selection import LetterFilter, Selection, doubts
 from pipeline.dead.state import DeadLetterState, LetterState, LetterStates, LetterStatus, dropped, redriven
 from pipeline.events import Lane
 from pipeline.kafka.deadletters import HEADERS, dead_headers
@@ -132,6 +133,42 @@ def test_every_filter_leaves_out_what_differs() -> None:
         Selection(ids=frozenset({LetterId(0, 4)})),
     ):
         assert not other.matches(letter)
+
+
+SETTINGS = parse(
+    {
+        "accounts": {"acme-es": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+        "stores": {
+            "shop-es": {
+                "platform": "shopify",
+                "account": "acme-es",
+                "domain": "acme.example",
+                "secrets": ["s"],
+            }
+        },
+    },
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(reason="bad_domian"), "--reason bad_domian is not known; is bad_domain meant?"),
+        (Selection(kind="orders"), "--kind orders is not known; is order meant?"),
+        (Selection(stage="delivery"), "--stage delivery is not known; is deliver meant?"),
+        (Selection(account="acme_es"), "--account acme_es is not known; is acme-es meant?"),
+        (Selection(store="elsewhere"), "--store elsewhere is not known"),
+    ],
+)
+def test_a_filter_that_names_nothing_known_is_told(selection: Selection, said: str) -> None:
+    assert list(doubts(selection, SETTINGS)) == [said]
+
+
+def test_a_filter_that_names_what_there_is_is_no_doubt() -> None:
+    known = Selection("acme-es", "shop-es", "deliver", "receipt", "unknown")
+    assert list(doubts(known, SETTINGS)) == list(doubts(Selection(), SETTINGS)) == []
+    assert {list(doubts(Selection(reason=reason), SETTINGS)) == [] for _, reason in reasons.known()} == {True}
 
 
 # How they stand.
