@@ -284,13 +284,14 @@ SYNC_SECONDS = Histogram(
 )
 
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "sync", "reconcile", "archive", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
     "deliver": ("pipeline_deliver_",),
+    "erase": ("pipeline_erase_",),
     "sync": ("pipeline_sync_",),
     "reconcile": ("pipeline_reconcile_",),
     "archive": ("pipeline_archive_",),

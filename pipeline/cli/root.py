@@ -17,6 +17,7 @@ from pipeline.cli import (
     coupons,
     dead,
     deliver,
+    erase,
     kafka,
     local,
     reconcile,
@@ -55,6 +56,7 @@ app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
 app.add_typer(dead.group, name="dead")
 app.add_typer(archive.group, name="archive")
+app.add_typer(erase.group, name="erase")
 
 
 def _show_version(asked: bool) -> None:

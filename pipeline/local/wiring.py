@@ -34,6 +34,7 @@ STAGES = {
     "deliver": ("worker", "deliver"),
     "sync": ("worker", "sync"),
     "translate": ("worker", "translate"),
+    "erase": ("erase", "serve"),
     "gateway": ("gateway",),
     "archive": ("archive", "run"),
 }
@@ -57,8 +58,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox; sync where a
-            store's API is asked, archive where the settings have one.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync
+            where a store's API is asked, archive where the settings have one.
     """
 
     def __init__(
@@ -232,7 +233,15 @@ def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
     for name in stages:
-        follow = ("gateway", "translate", "deliver", "sync", "reconcile", "archive").index(name)
+        follow = (
+            "gateway",
+            "translate",
+            "deliver",
+            "sync",
+            "reconcile",
+            "erase",
+            "archive",
+        ).index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"

@@ -18,6 +18,7 @@ from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.progress import scanning
 from pipeline.records import Receipt, RecordKind, partition_of, record_key
 from pipeline.shops.registry import PLATFORMS
 from pipeline.trace.life import (
@@ -28,7 +29,6 @@ from pipeline.trace.life import (
     TracedReceipt,
     TracedRecord,
 )
-from pipeline.trace.progress import scanning
 from pipeline.trace.replay import Replay
 from pipeline.translate.reading import Stores, feeds
 from pipeline.translate.rules import max_record_bytes

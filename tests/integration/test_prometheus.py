@@ -239,8 +239,8 @@ def test_the_alerts_are_those_of_what_happened(run: Run) -> None:
     assert run.prometheus.sick_rules() == []
     alerts = run.prometheus.alerts()
     alerts.pop("CallsFail", None)  # half of the few calls since the fault began
-    assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters", "ErasureRequested"}
-    assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 4
+    assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters"}
+    assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 3
     [dead] = alerts["DeadLetters"]
     assert (dead["account"], dead["kind"]) == ("acme", "purchase")
 
