@@ -23,6 +23,7 @@ from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
 from pipeline.deliver.state.states import State, merged, state_from_json, state_of
 from pipeline.engine.foreign import JUNK
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.records import Record, RecordKind, record_key
 from pipeline.replay.changes import Change, Difference, Held, changes, difference, held
@@ -145,6 +146,7 @@ class Comparison:
 
     def record(self, key: bytes | None, value: bytes | None) -> None:
         """A message of `connectif.*`: it may have values that were last sent."""
+        key = entity_key(key or b"")
         row = self._rows.execute(
             "select kind, sent, held from records where key = ? and sent is not null", (key,)
         ).fetchone()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pipeline.config import Settings
 from pipeline.errors import BrokerError, PipelineError
 from pipeline.kafka.errors import KafkaUnreachable
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.replays import ReplayMark, replay_headers
@@ -246,9 +247,8 @@ class Runner:
         plan = self._run.plan
         topic = message.topic.removeprefix(self._prefix)
         mark = ReplayMark(plan.run, topic, message.partition, message.offset, plan.mode, plan.trigger)
-        return Outgoing(
-            self._replay, message.value, message.key, message.partition, replay_headers(message.headers, mark)
-        )
+        key, headers = unique_key(message.key or b""), replay_headers(message.headers, mark)
+        return Outgoing(self._replay, message.value, key, message.partition, headers)
 
     def _let_go(self) -> None:
         if self._source is not None:

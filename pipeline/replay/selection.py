@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import Headers
 from pipeline.records import Frozen
 
@@ -69,7 +70,7 @@ class Chooser:
 
 def entity_of(key: bytes | None) -> tuple[str, str] | None:
     """The store and the entity's own id in a key `store|kind|id`; None where it has another form."""
-    parts = (key or b"").decode(errors="replace").split("|", 2)
+    parts = entity_key(key or b"").decode(errors="replace").split("|", 2)
     return (parts[0], parts[2]) if len(parts) == _PARTS else None
 
 

@@ -146,6 +146,10 @@ TRUTHS: dict[str, list[Truth]] = {
         )
     ],
     "Departures from the shops' bodies": [anything],
+    # No store of this run asks to be reconciled.
+    "Orders missing, different or unknown": [nothing],
+    "Since a store's last reconcile": [nothing],
+    "Reconciles overdue or failed": [nothing, nothing],
     "Answers a second": [
         lambda values: (
             {dict(labels)["outcome"] for labels, value in values.items() if value > 0}
