@@ -23,7 +23,7 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
+OURS = {"kafka", "gateway", "archive", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 

@@ -13,6 +13,7 @@ import typer
 
 from pipeline import logs
 from pipeline.cli import (
+    archive,
     coupons,
     dead,
     deliver,
@@ -54,6 +55,7 @@ app.add_typer(deliver.deliver, name="deliver")
 app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
 app.add_typer(dead.group, name="dead")
+app.add_typer(archive.group, name="archive")
 app.add_typer(erase.group, name="erase")
 
 

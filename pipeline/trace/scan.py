@@ -192,7 +192,9 @@ class LifeScan:
             since = offsets.since(wanted, since_ms)
             starts = {place: extents[place].high if at is None else at for place, at in since.items()}
         cut = {place for place in wanted if max(extents[place].low, starts.get(place) or 0) > 0}
-        return clamped(extents, starts), cut
+        ranges = clamped(extents, starts)
+        cut |= {gone.place for gone, is_archived in self._reader.older(ranges) if not is_archived}
+        return ranges, cut
 
     def _found(
         self, ranges: Collection[OffsetRange], title: str, wanted: Callable[[bytes], bool]

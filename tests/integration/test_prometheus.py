@@ -163,6 +163,7 @@ TRUTHS: dict[str, list[Truth]] = {
     "What the gateway cannot keep or pass on": [all_within(0, 0), only(0), only(0), only(0)],
     "Connections": [one_within(0, 1_000), one_within(100, 10_000_000)],
     "Lag": [all_within(0, 0)],
+    "Waiting for the archive": [nothing, nothing, nothing],
     "Age of events when they are translated, 95 %": [one_within(0, 30)],
     "Ready": [all_within(1, 1, "gateway", "translate", "deliver")],
     "Events that wait or hold up others": [only(0), all_within(0, 0)],
