@@ -179,7 +179,9 @@ class PersonScan:
             return ids
         if isinstance(tree, dict):
             for name in platform.order_numbers:
-                value = tree.get(name)
+                value: Any = tree
+                for step in name.split("."):
+                    value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):
                     ids |= {str(value), str(value).strip().lstrip("#")}
         return ids

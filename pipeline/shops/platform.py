@@ -112,6 +112,9 @@ class PersonFields:
         addresses: the person's e-mail address.
         customer: in an order, the id of the customer who made it; 0 and "" are guests.
         orders: in a request to erase somebody, the ids of their orders.
+        roots: where these fields begin: in the body itself, or in the document that its envelope holds.
+        anywhere: whether an address that stands elsewhere in an order or customer is the person's, too: for
+            shops whose documents name them in many ways, and nobody else.
     """
 
     addresses: tuple[Path, ...] = (
@@ -119,12 +122,15 @@ class PersonFields:
         ("contact_email",),
         ("email_address",),
         ("customer_email",),
+        ("subscriber_email",),
         ("customer", "email"),
         ("billing", "email"),
         ("billing_address", "email"),
     )
     customer: tuple[Path, ...] = (("customer", "id"), ("customer_id",))
     orders: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = ((),)
+    anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
