@@ -18,12 +18,14 @@ Node = dict[str, Any]
 _JSON_SCHEMA = "application/schema+json;version=2020-12"
 _BINDING = "0.5.0"
 
+_OWN = ", and behind it 0x1f and 15 characters of the message's own"
+
 _KEYS = {
-    "event": "`store|kind|id`: all events of one entity share a partition, so they stay in order",
-    "record": "`account|kind|id`; the account alone decides the partition, so one worker owns its budget",
-    "use": "`account|store|purchase_id|code`, in the partition of the order's events",
+    "event": f"`store|kind|id`{_OWN}: all events of one entity share a partition, so they stay in order",
+    "record": f"`account|kind|id`{_OWN}; the account alone decides the partition, one worker owns its budget",
+    "use": f"`account|store|purchase_id|code`{_OWN}, in the partition of the order's events",
     "state": "the table's own key",
-    "any": "that of the original message",
+    "any": f"what the original message was about{_OWN}",
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
     "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",

@@ -103,13 +103,16 @@ def _platform(field: FieldInfo) -> FieldInfo:
 
 
 def _of_platforms(path: tuple[str, ...]) -> Iterator[str]:
-    """The settings that only stores of one platform have: commented, as the store shown is another's, too."""
+    """The settings that not every store has: commented, as the store shown is another platform's, too."""
+    owners: dict[str, list[str]] = {}
     for platform in PLATFORMS.values():
-        own = [name for name in platform.settings.model_fields if name in platform.own_settings]
-        if own:
-            yield from _comment(f"Only with platform = {_toml(platform.name)}:")
-        for name in own:
-            yield from _setting(name, platform.settings.model_fields[name], path, shown=False)
+        for name in platform.settings.model_fields:
+            if name in platform.own_settings:
+                owners.setdefault(name, []).append(platform.name)
+    for platforms in dict.fromkeys(map(tuple, owners.values())):
+        yield from _comment(f"Only with platform = {' or '.join(map(_toml, platforms))}:")
+        for name in (name for name, having in owners.items() if tuple(having) == platforms):
+            yield from _setting(name, PLATFORMS[platforms[0]].settings.model_fields[name], path, shown=False)
 
 
 def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool) -> Iterator[str]:

@@ -261,7 +261,7 @@ Room = Literal["gateway", "translate", "deliver", "sync", "reconcile", "sandbox"
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
-    "translate": ("pipeline_translate_", "pipeline_coupons_used"),
+    "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
     "deliver": ("pipeline_deliver_",),
     "sync": ("pipeline_sync_",),
     "reconcile": ("pipeline_reconcile_",),

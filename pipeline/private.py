@@ -23,12 +23,12 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "reconcile", "lost+found"}
+OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 
 #: Seconds between the tries to hold a file: `is_held` locks it for a moment, too.
-_LOOKERS = (0.01, 0.05)
+_LOOKERS = (0.01, 0.03, 0.1)
 
 
 class InUse(PipelineError):  # noqa: N818 - a state

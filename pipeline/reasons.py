@@ -49,6 +49,11 @@ _DELIVER: Mapping[str, Explained] = {
         "Connectif does not take the id of a purchase again that was deleted there",
         "Redriving does not help. Ask Connectif's support, then redrive; else drop it.",
     ),
+    "purchase_id_taken": Explained(
+        "Another order was sent under this purchase id before, and keeps it",
+        'Two orders of the shop have one number: set purchase_id = "id" for the store and replay its orders; '
+        "or redrive once the other is cancelled.",
+    ),
     "unreadable": Explained("Connectif's answers made no sense for too long", "Redrive."),
     "invalid_record": Explained("The message is no record of this program's", _FOREIGN),
     "invalid_receipt": Explained("The message is no receipt of this program's", _FOREIGN),
@@ -114,6 +119,10 @@ _TRANSLATE: Mapping[str, Explained] = {
         "The body does not fit the topic in its header, which nobody signs", "Drop it; nothing was changed."
     ),
     "missing_topic": Explained("The webhook did not say what it is about", _SHOP),
+    "several_documents": Explained(
+        "The webhook names its order by a number that several orders have",
+        "Let the webhook hold the field entity_id (docs/shops), then send the order again from the shop.",
+    ),
     "invalid_json": Explained("The body is no JSON", _SHOP),
     "invalid_email": Explained("The e-mail address cannot exist", _SHOP),
     "invalid_consent": Explained("The state of consent is not known", _PLATFORM),

@@ -32,10 +32,11 @@ def worker_translate(
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Turn the shops' events into records of what Connectif should hold."""
-    from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
+    from pipeline.replay import watching  # noqa: PLC0415 - start fast
+    from pipeline.translate.worker import serve  # noqa: PLC0415
 
     settings = started("worker translate", config_path)
-    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port, duties=[watching.declare]))
 
 
 @worker.command("reconcile", epilog="Example: `pipeline worker reconcile --port 8084`")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.records import RecordKind
 
 TRANSLATE_APP = "pipeline-translate"
@@ -52,6 +53,11 @@ class Topic:
 def full_name(settings: Settings, name: str) -> str:
     """The name on the cluster of a topic, an application id or a consumer group: with the prefix."""
     return settings.kafka.topic_prefix + name
+
+
+def letter_partition(key: bytes) -> int:
+    """The partition of `deadletters` that holds the letters of what this message key is about."""
+    return partition_of_key(entity_key(key), DEADLETTER_PARTITIONS)
 
 
 def changelog(app_id: str, table: str) -> str:

@@ -9,6 +9,7 @@ import orjson
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
@@ -42,7 +43,7 @@ def known_stores(settings: Settings) -> Stores:
 
 def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
     """What an event says by itself, as if nothing had been told before; None: it is no store's."""
-    entity = (message.key or b"").decode(errors="replace").split("|", 2)[-1]
+    entity = entity_key(message.key or b"").decode(errors="replace").split("|", 2)[-1]
     place = EventPosition(Kind.ORDER.topic, message.partition, message.offset)
     try:
         event, feed = read(message.key, message.value, message.headers, Kind.ORDER, stores)

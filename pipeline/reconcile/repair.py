@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.reader import RangeReader
@@ -137,7 +138,7 @@ def _events(
         for raw in batch.raw:
             key = raw.key()
             if key is not None and key.startswith(prefix):
-                entity = key[len(prefix) :].decode(errors="replace")
+                entity = entity_key(key)[len(prefix) :].decode(errors="replace")
                 for (mode,) in database.rows("SELECT mode FROM repairs WHERE entity = ?", (entity,)):
                     found.append((LibrdkafkaMessage.of(raw), ReplayMode(mode)))
         if found:
@@ -148,4 +149,5 @@ def _outgoing(settings: Settings, run: str, message: LibrdkafkaMessage, mode: Re
     topic = message.topic.removeprefix(settings.kafka.topic_prefix)
     mark = ReplayMark(run, topic, message.partition, message.offset, mode)
     headers = replay_headers(message.headers, mark)
-    return Outgoing(full_name(settings, REPLAY), message.value, message.key, message.partition, headers)
+    key = unique_key(message.key or b"")
+    return Outgoing(full_name(settings, REPLAY), message.value, key, message.partition, headers)

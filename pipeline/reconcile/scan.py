@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
 from pipeline.kafka.reader import RangeReader
@@ -102,7 +103,7 @@ class TopicsScan:
                 key = message.key()
                 if key is None or not key.startswith(prefix):
                     continue
-                entity, at = key[cut:].decode(errors="replace"), message.timestamp()[1]
+                entity, at = entity_key(key)[cut:].decode(errors="replace"), message.timestamp()[1]
                 known = found.get(entity)
                 if known is None:
                     found[entity] = [1, at, at, batch.place.partition, message.offset()]
@@ -125,7 +126,7 @@ class TopicsScan:
                     continue
                 words = (said.get("dead-field", ""), said.get("dead-detail", ""))
                 detail = without_addresses(": ".join(filter(None, words)))[:DETAIL_MAX]
-                entity = message.key[len(prefix) :].decode(errors="replace")
+                entity = entity_key(message.key)[len(prefix) :].decode(errors="replace")
                 rows.append((entity, int(place[0]), int(place[1]), said.get("dead-reason", "")[:100], detail))
             self._database.put("letters", rows)
 

@@ -91,6 +91,21 @@ class StoreOf(Generic[SettingsT_co]):
 StoreContext = StoreOf[StoreSettings]
 
 
+class Look(NamedTuple):
+    """Whether somebody was subscribed when the shop was looked at, where it keeps no time of that.
+
+    The stage compares it with the look before: only a change says when it was made.
+
+    Attributes:
+        subscribed: the shop's flag.
+        since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
+            from then.
+    """
+
+    subscribed: bool
+    since_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A record as the body alone gives it; the translate stage adds account, source and lane.
@@ -101,7 +116,7 @@ class Draft:
     `coupons` are the discount codes a purchase was made with; they are not part of the purchase in Connectif.
     `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
     its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
-    order describes its buyer as of its placement.
+    order describes its buyer as of its placement. `look` stands for the contact's newsletter.
     """
 
     kind: RecordKind
@@ -114,6 +129,7 @@ class Draft:
     coupons: tuple[str, ...] = ()
     owner: str = ""
     said_ms: int = 0
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
 from pipeline.shops import values
-from pipeline.shops.base import Draft, Rejected, StoreContext
+from pipeline.shops.base import Draft, Look, Rejected, StoreContext
 from pipeline.shops.catalogue import product_page
 from pipeline.shops.settings import StoreSettings
 
@@ -34,7 +34,8 @@ class Item(NamedTuple):
 
     `price` and `price_original` are totals of the whole line, after and before its own discounts;
     `product_id` is None where the shop names no product (custom lines, tips, deleted products); `page_id` is
-    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`).
+    the id its page is found by at the shop, where `product_id` is another (`product_id = "sku"`); `page` is
+    its page's address where the order says it.
     """
 
     product_id: str | None
@@ -47,12 +48,14 @@ class Item(NamedTuple):
     brand: str | None = None
     categories: tuple[str, ...] = ()
     page_id: str | None = None
+    page: str | None = None
 
 
 class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
+    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first.
     """
 
     email: str | None
@@ -63,6 +66,7 @@ class Buyer(NamedTuple):
     newsletter: Subscription | None = None
     newsletter_ms: int | None = None
     notes: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 class OrderSummary(NamedTuple):
@@ -215,7 +219,7 @@ def _line(product_id: str, group: Sequence[Item], store: StoreContext, notes: li
     return Line(
         product_id=product_id,
         name=name,
-        url=product_page(store, first.page_id or product_id, first.sku),
+        url=first.page or product_page(store, first.page_id or product_id, first.sku),
         unit_price=unit,
         unit_price_original=unit_original,
         quantity=units,
@@ -286,18 +290,23 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
     else:
         raise Rejected("no_email", "email", "no contact can hold this without an e-mail address")
     phone, notes = first_phone(buyer.phones)
+    newsletter, newsletter_ms = buyer.newsletter, buyer.newsletter_ms
+    if buyer.look is not None and buyer.look.subscribed:
+        newsletter, newsletter_ms = "subscribed", buyer.look.since_ms
     body = Contact(
         email=address,
         external_id=external_id,
         name=buyer.name,
         surname=buyer.surname,
         mobile_phone=phone,
-        newsletter=buyer.newsletter,
-        newsletter_ms=buyer.newsletter_ms,
+        newsletter=newsletter,
+        newsletter_ms=newsletter_ms,
     )
     owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
     notes = buyer.notes + notes
-    return Draft(RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms)
+    return Draft(
+        RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms, look=buyer.look
+    )
 
 
 def given_name(first: str | None, middle: str | None = None) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar, get_args
 
@@ -121,12 +121,17 @@ class Platform(Generic[SettingsT]):
         greeting: what to answer to a request without an event, such as the hello of a new webhook: a text, ""
             for any 200, None where it is no greeting. It may be unsigned, and nothing is kept. Left out,
             there are none.
+        to_open: of a greeting: an address of the platform's maker that a person must open to confirm the new
+            webhook; the gateway logs it. Left out, there are none.
         split: the documents of a request that may hold several, each as a request of its own, to which
             `arrival` is put; it never fails. Left out, a request is a document.
         methods: of its requests; all but POST only greet.
         abilities: what can be done with its shops.
-        order_numbers: fields of an order's body with the number that people know it by.
+        order_numbers: fields of an order's body with the number that people know it by: names, or paths with
+            dots.
         api: its shops' API, for documents that notifications only name; None where none is needed.
+        schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
+            `schemas/`.
     """
 
     name: str
@@ -140,11 +145,13 @@ class Platform(Generic[SettingsT]):
     arrival: Callable[[WebhookRequest], Arrival]
     translate: Callable[[RawEvent, StoreOf[SettingsT]], Translation]
     greeting: Callable[[WebhookRequest], str | None] | None = None
+    to_open: Callable[[WebhookRequest], str | None] | None = None
     split: Callable[[WebhookRequest], Sequence[WebhookRequest]] | None = None
     methods: frozenset[str] = frozenset({"POST"})
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
     api: ShopApi[SettingsT] | None = None
+    schemas: Mapping[str, Any] = field(default_factory=dict)
 
     def store(
         self,

@@ -144,8 +144,11 @@ def money(value: object, field: str) -> Decimal:
     return amount
 
 
-def instant(value: object, field: str, zone: str = "UTC") -> datetime:
+def instant(value: object, field: str, zone: str = "UTC", notes: list[str] | None = None) -> datetime:
     """A moment in UTC from ISO 8601 text; text without an offset is local time in `zone`.
+
+    Twice a year a local hour exists twice, or never: then it is the earlier of the two moments it can mean,
+    and `local_hour_unclear` is added to `notes` where these are given.
 
     Raises:
         Rejected: `invalid_date` for anything else, and for years no shop can mean.
@@ -157,7 +160,7 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
         if moment.tzinfo is None and zone == "UTC":
             moment = moment.replace(tzinfo=UTC)
         elif moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            moment = _local(moment, ZoneInfo(zone), notes)
         else:
             moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -165,6 +168,14 @@ def instant(value: object, field: str, zone: str = "UTC") -> datetime:
     if not _OLDEST <= moment <= _NEWEST:
         raise Rejected("invalid_date", field, f"the year {moment.year} is not plausible")
     return moment
+
+
+def _local(moment: datetime, zone: ZoneInfo, notes: list[str] | None) -> datetime:
+    """The earlier of the moments at which the clocks of a zone show this time, or would if never set."""
+    one, other = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if one != other and notes is not None:
+        notes.append("local_hour_unclear")
+    return min(one, other)
 
 
 def epoch_ms(moment: datetime) -> int:

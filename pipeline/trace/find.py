@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
@@ -72,6 +72,7 @@ def _owner(store: str) -> Callable[[str], EntityKey | None]:
 def by_number(settings: Settings, store: str, number: str, scan: LifeScan) -> tuple[list[EntityKey], int]:
     """The orders of a number, as the shop shows it to people; and how many more there are."""
     fields = PLATFORMS[settings.stores[store].platform].order_numbers
+    paths = [field.split(".") for field in fields]
     plain = number.strip().lstrip("#")
     begins = f"{store}|{Kind.ORDER}|".encode()
     # What no writer of JSON escapes: most bodies are told apart by that, without reading them.
@@ -84,11 +85,16 @@ def by_number(settings: Settings, store: str, number: str, scan: LifeScan) -> tu
             body = orjson.loads(value)
         except ValueError:
             return False
-        return isinstance(body, dict) and any(
-            str(body.get(name, "")).strip().lstrip("#") == plain for name in fields
-        )
+        return any(str(_at(body, path)).strip().lstrip("#") == plain for path in paths)
 
     return _newest(scan.matching("orders", [Kind.ORDER.topic], is_meant))
+
+
+def _at(body: object, path: Sequence[str]) -> object:
+    """What stands in a body at a path; "" for nothing."""
+    for name in path:
+        body = body.get(name, "") if isinstance(body, dict) else ""
+    return body
 
 
 def by_email(store: str, email: str, scan: LifeScan) -> tuple[list[EntityKey], int]:

@@ -16,6 +16,7 @@ from pipeline.shops.catalogue import hidden
 from pipeline.translate.coupon_use import CouponUseSource, uses_of
 from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
 from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.looks import compared
 from pipeline.translate.state import EmittedMark, EmittedMarks, EntityState, digest
 
 #: What the records of one event may make together: each variant of a product repeats what all have in common.
@@ -104,6 +105,7 @@ def emit(  # noqa: PLR0917 - positional: once per event
     emitted = state.emitted_to(feed.account)
     moment = 0
     if event.kind is Kind.CUSTOMER:
+        drafts = compared(drafts, state, source.offset, event.received_ms)
         moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
         drafts = at_addresses(
             drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, emitted

@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.topics import RECEIPTS
 from pipeline.local.ports import free_port
 from pipeline.records import Receipt, Record, partition_of, record_key
@@ -171,7 +172,7 @@ class Environment:
         self._producer.produce(
             self.settings.kafka.topic_prefix + record.kind.topic,
             record.model_dump_json().encode(),
-            record_key(record.account, record.kind, record.id),
+            unique_key(record_key(record.account, record.kind, record.id)),
             partition_of(record.account, self.settings.kafka.account_partitions),
         )
         self._producer.poll(0)

@@ -168,6 +168,11 @@ TRUTHS: dict[str, list[Truth]] = {
     "Events that wait or hold up others": [only(0), all_within(0, 0)],
     "State that was not as it was left": [only(0), only(0), only(0)],
     "Messages and receipts that do not fit": [only(0), only(0)],
+    # No replay ran.
+    "How far replays are": [nothing],
+    "Time left of replays": [nothing],
+    "Under way, of the most there may be": [nothing, nothing, nothing],
+    "Replays that do not get on": [nothing, only(0)],
 }
 #: Compared with what Connectif itself has, below.
 BY_CONNECTIF = {

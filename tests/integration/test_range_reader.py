@@ -277,7 +277,7 @@ def test_a_partition_that_ends_earlier_than_it_did_is_reported(bench: Bench) -> 
 
 
 def test_a_topic_that_is_not_there_is_reported(bench: Bench) -> None:
-    with RangeReader(bench.config, patience=10) as reader:
+    with RangeReader(bench.config, patience=5) as reader:
         with pytest.raises(TopicMissing, match="there is no topic"):
             reader.ranges(bench.topic)
         with pytest.raises(TopicMissing):

@@ -22,11 +22,11 @@ from pipeline.shops.api import IGNORED
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.reading import Stores, feeds, read
-from pipeline.translate.rules import Result, apply
+from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import IN_TESTS
 from tests.simulation.case_api import CaseApi, looked_up
-from tests.simulation.cases import Case, Event
+from tests.simulation.cases import Case, Event, Sign
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 ACCOUNT, STORE = "acme", "shop"
@@ -116,18 +116,27 @@ class CaseShop:
         return records
 
     def _headers(self, event: Event) -> dict[str, str]:
-        """The event's own, the topic and the signature."""
-        secrets = self._case.given.secrets
-        secret = secrets[event.sign.secret] if event.sign else next(iter(secrets.values()))
+        """The event's own, the topic, the time and the signature."""
+        shop, sign = (
+            IN_TESTS[self._case.platform],
+            event.sign or Sign(secret=next(iter(self._case.given.secrets))),
+        )
         own = {name.lower(): value for name, value in event.headers.items()}
-        return IN_TESTS[self._case.platform].signed(event.topic, event.raw, secret.encode(), own)
+        own = {**shop.at(self._now + sign.seconds), **own}
+        secret = self._case.given.secrets[sign.secret].encode()
+        headers = shop.signed(event.topic, event.raw, secret, own)
+        if sign.before:
+            name = shop.signatures_header
+            headers[name] = " ".join((*sign.before, headers[name]))
+        return headers
 
     def _translated(self, message: Message, sent: Event) -> list[Record]:
         """The records of an event, or of the documents that were fetched because of it."""
         event, feed = self._rules.read(message)
         result, records = self._rules.hear(event, feed)
         place, now_ms = f"{event.kind.topic}/0/{len(self.results)}", int(self._now * 1000)
-        fetched = looked_up(event, feed, CaseApi(sent.fetched), place, now_ms)
+        again = result.outcome is Outcome.DUPLICATE
+        fetched = None if again else looked_up(event, feed, CaseApi(sent.fetched), place, now_ms)
         if fetched is not None:
             assert (result.reason, records) == (IGNORED, [])
             result, records = self._rules.hear(fetched, feed)

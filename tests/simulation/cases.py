@@ -29,9 +29,17 @@ class _Part(BaseModel):
 
 
 class Sign(_Part):
-    """Which of the secrets signs an event."""
+    """How an event is signed.
+
+    Attributes:
+        secret: which of the secrets signs it.
+        before: signatures that stand before the right one, where the platform sends several.
+        seconds: what the time that is signed differs by from the present.
+    """
 
     secret: str
+    before: list[str] = Field(default_factory=list)
+    seconds: float = 0.0
 
 
 class Fetched(_Part):

@@ -13,13 +13,14 @@ from pipeline import config, example
 from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
+from pipeline.shops.registry import PLATFORMS
+from tests.platforms import IN_TESTS
 
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
-VARIABLES = {
+#: A value for every variable that the file names.
+VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "secret") | {
     "CONNECTIF_ACME_ES": "id:secret",
-    "SHOP_ACME_ES": "secret",
-    "KAFKA_PASSWORD": "secret",
     "PIPELINE_HTTP_TOKEN": "not-a-secret",
 }
 
@@ -29,11 +30,27 @@ def test_the_file_is_as_the_settings_have_it() -> None:
     assert current == MADE, "run: pipeline settings --write pipeline.example.toml --force"
 
 
-def switched_on(*, defaults: bool = False, others: bool = False) -> str:
+def of_a_platform(platform: str) -> str:
+    """The file as it is for a store of a platform: without the settings that only others have."""
+    lines: list[str] = []
+    is_others = False
+    for line in MADE.splitlines():
+        if line.startswith("# Only with platform = "):
+            is_others = f'"{platform}"' not in line
+        elif not line or line.startswith("["):
+            is_others = False
+        if not is_others:
+            lines.append(line)
+    required = "|".join(IN_TESTS[platform].settings) or "none"
+    text = re.sub(rf"^#((?:{required}) = )", r"\1", "\n".join(lines), flags=re.MULTILINE)
+    return text.replace('platform = "shopify"', f'platform = "{platform}"')
+
+
+def switched_on(*, defaults: bool = False, others: bool = False, platform: str = "shopify") -> str:
     """The file with the commented defaults taken as settings, or the other commented lines."""
     lines: list[str] = []
     before = ""
-    for line in MADE.splitlines():
+    for line in of_a_platform(platform).splitlines():
         match = re.fullmatch(r"#(\[.*\]|[a-z]\w* = .*)", line)
         is_other = before.endswith(" example:") or (match is not None and in_commented_table(lines, match[1]))
         wanted = match is not None and (others if is_other else defaults)
@@ -68,9 +85,11 @@ def test_it_is_a_settings_file(directory: Path) -> None:
     assert settings.kafka.bootstrap is None
 
 
-def test_the_defaults_it_shows_are_the_defaults(directory: Path) -> None:
-    assert switched_on(defaults=True) != MADE
-    assert read(directory, switched_on(defaults=True)) == read(directory, MADE)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_defaults_it_shows_are_the_defaults(directory: Path, platform: str) -> None:
+    plain = of_a_platform(platform)
+    assert switched_on(defaults=True, platform=platform) != plain
+    assert read(directory, switched_on(defaults=True, platform=platform)) == read(directory, plain)
 
 
 def test_all_other_lines_are_settings_too(directory: Path) -> None:

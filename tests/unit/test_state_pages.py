@@ -221,7 +221,7 @@ def test_an_entity_is_told_with_the_offsets_that_made_each_mark() -> None:
     }
 
 
-@pytest.mark.parametrize("row", [b"junk", b"[9]", b"[4,[],[],[]]"])
+@pytest.mark.parametrize("row", [b"junk", b"[9]", b"[5,[],[],[]]"])
 def test_a_row_that_this_release_cannot_read_is_said_to_be_unreadable(row: bytes) -> None:
     asked = asked_entity({"store": "plain", "kind": "order", "id": "7"})
     assert asked is not None

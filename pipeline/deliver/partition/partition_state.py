@@ -38,6 +38,7 @@ from pipeline.deliver.state.last_sent import (
 )
 from pipeline.deliver.state.purchase_parts import products_of, stub_of
 from pipeline.deliver.state.states import SEEN, ContactState, PurchaseState, State
+from pipeline.deliver.state.taken import TAKEN, TAKEN_DETAIL, holder_of
 from pipeline.deliver.state.tally import RecordTally, tally_key
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Lane
@@ -104,7 +105,7 @@ class PartitionState:
         if head.more:
             entry = Entry.decode(key.kind, raw)
             versions = [(stamp.store, stamp.offset) for stamp in entry.stamps()]
-            owed = entry.owed
+            owed = entry.owed + tuple(part.stamp for part in entry.refused)
         if head.lane is not None:
             self.index(account)[key.kind].load(key.id, head.lane, head.accepted)
         if owed:
@@ -119,6 +120,7 @@ class PartitionState:
         for raw_key in self._owed:
             account, key = split_key(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
+            self._refuse(step, account, key, self.entry(account, key).refused)
         self._owed.clear()
         for index in self.indexes.values():
             index.open()
@@ -147,20 +149,18 @@ class PartitionState:
             queue = self.index(record.account)[kind]
             new = Waiting.of(record, offset, self.receipt_writer.now_ms())
             busy = queue.busy(record.id)
-            entry, superseded = entries[raw_key].accept(new, busy=busy)
+            was_sent = last_sent_of(kind, last_sent[raw_key], self.partition)
+            is_anothers = holder_of(new, entries[raw_key], was_sent) is not None
+            entry, superseded = entries[raw_key].accept(new, busy=busy, refused=is_anothers)
             if entry is entries[raw_key]:
                 continue
             entries[raw_key] = entry
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
-            if not busy and entry.current is not None:
-                self._enqueue(
-                    step,
-                    record.account,
-                    key,
-                    entry.current,
-                    last_sent_of(kind, last_sent[raw_key], self.partition),
-                )
+            if is_anothers:
+                self._refuse(step, record.account, key, [new])
+            elif not busy and entry.current is not None:
+                self._enqueue(step, record.account, key, entry.current, was_sent)
 
     def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: UnitOfWork) -> None:
         """Phase two: count them."""
@@ -248,7 +248,7 @@ class PartitionState:
 
     def clear(self, receipts: Sequence[tuple[int, Receipt]], step: UnitOfWork) -> list[Receipt]:
         """Phase two: delete the entries; returns the receipts that are no repeats."""
-        endings: list[Receipt] = []
+        endings = []
         for _, receipt in receipts:
             key = Key(receipt.kind, receipt.id)
             entry, stamp, was = self.entry(receipt.account, key).settle(receipt)
@@ -369,6 +369,11 @@ class PartitionState:
         ending = Ending(Outcome.SUPERSEDED, SUPERSEDED)
         for stamp in stamps:
             self._send(step, account, key, stamp, ending)
+
+    def _refuse(self, step: UnitOfWork, account: str, key: Key, refused: Sequence[Waiting]) -> None:
+        """Dead letters of orders whose purchase id is another order's."""
+        ended = [(key, waiting, Ending(Outcome.DEAD, TAKEN, TAKEN_DETAIL)) for waiting in refused]
+        self.receipt_writer.write(step, AccountPartition(account, self.partition), ended)
 
     def _send(self, step: UnitOfWork, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
         self.receipt_writer.receipt(step, AccountPartition(account, self.partition), key, stamp, ending)

@@ -176,4 +176,5 @@ def version_of(body: Mapping[str, Any], event: RawEvent, zone: str) -> tuple[int
     updated = body.get("updated_at")
     if updated is None:
         return said_ms(event), ("updated_at_missing",)
-    return epoch_ms(instant(updated, "updated_at", zone)), ()
+    notes: list[str] = []
+    return epoch_ms(instant(updated, "updated_at", zone, notes)), tuple(notes)

@@ -191,7 +191,7 @@ def _sale(
     coupons, coupon_notes = coupon_codes(body.get("discount_codes") or [])
     return OrderSummary(
         purchase_id=purchase_id,
-        placed=_placed(body, settings),
+        placed=_placed(body, settings, notes),
         total=total,
         cart_id=_cart_id(body, notes),
         payment_method=_payment_method(body, notes),
@@ -225,11 +225,11 @@ def _purchase_id(body: Mapping[str, Any], order_id: str, settings: ShopifySettin
     return text(body.get("order_number" if settings.purchase_id == "number" else "name"), 200)
 
 
-def _placed(body: Mapping[str, Any], settings: ShopifySettings) -> datetime:
+def _placed(body: Mapping[str, Any], settings: ShopifySettings, notes: list[str]) -> datetime:
     """When the order was placed: `processed_at` also for imported orders, whose creation is the import."""
     for field in ("processed_at", "created_at"):
         if body.get(field) is not None:
-            return instant(body[field], field, settings.timezone)
+            return instant(body[field], field, settings.timezone, notes)
     raise Rejected("missing_field", "processed_at", "the order does not say when it was placed")
 
 
@@ -328,7 +328,7 @@ def _contact_of_unsold(body: Mapping[str, Any], version: int, store: ShopifyStor
     if not settings.contacts_from_unsold_orders:
         return ()
     try:
-        placed = _placed(body, settings)
+        placed = _placed(body, settings, [])
         buyer = _buyer(body, placed, version, settings)
         if _is_anonymous(body, buyer, placed, version):
             return ()

@@ -1,0 +1,36 @@
+"""The settings that only stores of custom shops have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from pipeline.shops.base import StoreOf
+from pipeline.shops.generic.signatures import is_malformed
+from pipeline.shops.settings import StoreSettings
+
+
+class GenericSettings(StoreSettings):
+    """A custom shop's feed."""
+
+    signature_tolerance: int = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="seconds by which a request's `webhook-timestamp` may differ from our clock; what is "
+        "older or newer is refused",
+    )
+    accept_test_orders: bool = Field(
+        default=False, description="whether test orders and test notifications count"
+    )
+
+    def complaint(self, authorised_domains: Sequence[str]) -> str | None:  # noqa: ARG002 - as the base has it
+        """A secret that says it is base64 must be."""
+        if any(is_malformed(secret.get_secret_value()) for secret in self.secrets):
+            return "secrets: one begins with whsec_, and what follows is not base64"
+        return None
+
+
+#: A custom shop, as its readers see it.
+GenericStore = StoreOf[GenericSettings]
