@@ -119,6 +119,12 @@ def sold(**changes: Any) -> dict[str, Any]:
     return whole
 
 
+def shown() -> dict[str, Any]:
+    """A product with a page of its own."""
+    body: dict[str, Any] = read("rest-product-docs-simple.json") | {"visibility": 4}
+    return body
+
+
 def line(number: int = 1, **changes: Any) -> dict[str, Any]:
     """A line of one mug for 10."""
     plain: dict[str, Any] = sold()["items"][0] | {
