@@ -134,7 +134,7 @@ def notes(translation: Translation) -> set[str]:
 
 
 def holds_nothing(original: Any, value: Any) -> bool:
-    """Whether an object or list stands in place of another without what that held: unset keys are left out."""
+    """Whether an object or list stands in place of another without what it held: unset keys are left out."""
     return isinstance(original, dict | list) and (isinstance(value, dict) or value == [None])
 
 
