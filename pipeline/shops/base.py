@@ -98,12 +98,14 @@ class Look(NamedTuple):
 
     Attributes:
         subscribed: the shop's flag.
-        since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
-            from then.
+        since_ms: since when the flag counts where it was never seen otherwise, epoch ms: a subscription from
+            the customer's creation. 0 for a refusal that is no withdrawal: it is silence.
+        is_dated: whether that is the shop's own date of what the flag says: then it counts at every look.
     """
 
     subscribed: bool
     since_ms: int
+    is_dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.events import RawEvent
 from pipeline.records import Contact, Product, Purchase, RecordKind
+from pipeline.shops.api import fetched_event
 from pipeline.shops.base import Draft, Rejected, Translation, WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
 from pipeline.shops.registry import PLATFORMS
@@ -47,6 +48,10 @@ def event_of(
     request = genuine(platform, sent.topic, raw(sent) if body is None else body, SECRET, {})
     [one] = [request] if platform.split is None else platform.split(request)
     event = raw_event("acme", platform, WebhookRequest(*one[:2], arrived_ms, *one[3:]))
+    answers = bodies_of(platform).answers
+    if answers is not None and body is None and not platform.topics.is_deletion(event.topic):
+        listed = [(path, 200, json.dumps(document).encode()) for path, document in answers(sent)]
+        event = fetched_event(event, listed, event.kind, "shop/0/1", arrived_ms)
     return RawEvent.from_kafka(event.body, event.to_kafka_headers())
 
 

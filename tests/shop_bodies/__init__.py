@@ -109,6 +109,8 @@ class ShopBodies:
         only_local: whether its orders never say an offset, so that an hour that exists twice is one.
         without_clock: the kinds whose bodies do not say when they changed: the arrival counts.
         without_currency: whether an order can lack its currency.
+        answers: what the shop's API answers to what its events only name: paths and documents, which are
+            those of `Sent.document`; None where the events hold the documents themselves.
     """
 
     order: Callable[[Sale], Sent]
@@ -125,3 +127,4 @@ class ShopBodies:
     only_local: bool = False
     without_clock: frozenset[Kind] = field(default_factory=frozenset)
     without_currency: bool = True
+    answers: Callable[[Sent], list[tuple[str, Any]]] | None = None

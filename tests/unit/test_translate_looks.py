@@ -19,7 +19,13 @@ MADE = 1_000
 def look(state: EntityState, subscribed: bool, offset: int, at_ms: int) -> tuple[str | None, int | None]:
     """What a look at an offset says; the state lies in a table between two looks."""
     body = Contact(email="ana@mail.example")
-    draft = Draft(RecordKind.CONTACT, body.email, Origin.CUSTOMER, body, look=Look(subscribed, MADE))
+    draft = Draft(
+        RecordKind.CONTACT,
+        body.email,
+        Origin.CUSTOMER,
+        body,
+        look=Look(subscribed, MADE if subscribed else 0),
+    )
     [said] = compared([draft], state, offset, at_ms)
     again = EntityState.decode(state.encode())
     state.flags = again.flags
@@ -80,3 +86,28 @@ def test_a_row_without_flags_is_written_as_before() -> None:
     assert EntityState(address=Address("a", 3, 1)).encode().startswith(b"[3,")
     with pytest.raises(NewerFormatError):
         EntityState.decode(b"[5,[],[],[],null,[]]")
+
+
+def dated(state: EntityState, look_: Look, offset: int, at_ms: int) -> tuple[str | None, int | None]:
+    """As `look`, of a shop that sometimes has dates."""
+    body = Contact(email="ana@mail.example")
+    draft = Draft(RecordKind.CONTACT, body.email, Origin.CUSTOMER, body, look=look_)
+    [said] = compared([draft], state, offset, at_ms)
+    assert isinstance(said.body, Contact)
+    return said.body.newsletter, said.body.newsletter_ms
+
+
+def test_a_date_of_the_shops_own_counts_at_every_look_and_a_withdrawal_from_when_it_was_seen() -> None:
+    state = EntityState()
+    assert dated(state, Look(True, 2_000, is_dated=True), 1, 9_000) == ("subscribed", 2_000)
+    assert dated(state, Look(False, 5_000), 2, 9_100) == ("unsubscribed", 9_100)
+    assert dated(state, Look(False, 6_000), 3, 9_200) == ("unsubscribed", 9_100)
+    assert dated(state, Look(True, 9_150, is_dated=True), 4, 9_300) == ("subscribed", 9_150)
+    assert dated(state, Look(True, 9_250, is_dated=True), 5, 9_400) == ("subscribed", 9_250)
+    assert dated(state, Look(False, 9_420), 6, 9_500) == ("unsubscribed", 9_500)
+
+
+def test_a_withdrawal_at_first_sight_counts_from_the_change() -> None:
+    state = EntityState()
+    assert dated(state, Look(False, 5_000), 1, 9_000) == ("unsubscribed", 5_000)
+    assert dated(state, Look(False, 6_000), 2, 9_100) == ("unsubscribed", 5_000)

@@ -103,9 +103,9 @@ def _look(body: dict[str, Any], notes: list[str]) -> Look | None:
         made = moment(body, "created_at")
     except Rejected:
         made = None
-    if made is None:
+    if subscribed and made is None:
         notes.append("consent_time_missing")
-    return Look(subscribed, 0 if made is None else epoch_ms(made))
+    return Look(subscribed, epoch_ms(made) if subscribed and made is not None else 0)
 
 
 def _addresses(body: dict[str, Any], notes: list[str]) -> list[dict[str, Any]]:

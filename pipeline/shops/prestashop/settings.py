@@ -1,0 +1,57 @@
+"""The settings that only PrestaShop's stores have."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from pipeline import config_values
+from pipeline.config_values import Secret
+from pipeline.shops.base import StoreOf
+from pipeline.shops.settings import StoreSettings
+
+_Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]
+
+
+class PrestashopSettings(StoreSettings):
+    """One PrestaShop store."""
+
+    webservice_key: Secret = Field(
+        description="key of the shop's webservice, with the right to view what is fetched",
+        examples=[{"env": "PRESTASHOP_ACME_ES_KEY"}],
+    )
+    api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="address of the shop before /api; left out, https:// and `domain`'s host",
+        examples=["https://shop.example"],
+    )
+    shop_id: _Number | None = Field(
+        default=None,
+        description="id of the shop in an installation of several; what belongs to another one is ignored",
+        examples=["1"],
+    )
+    language_id: _Number | None = Field(
+        default=None,
+        description="id of the language products are told in; left out, the first that has a text",
+        examples=["1"],
+    )
+    awaiting_states: frozenset[str] = Field(
+        default=frozenset({"1", "10", "12", "13"}),
+        description="ids of the order states that put a sale in question without undoing it: awaiting a "
+        "cheque, a transfer, goods, or cash on delivery",
+    )
+    friendly_url: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9._/-]|\{id\}|\{rewrite\}){1,100}$")] = Field(
+        default="{id}-{rewrite}.html",
+        description="form of a product page's address, as the shop's SEO settings have it",
+    )
+    tax_rate: Annotated[Decimal, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="percentage that is added to catalogue prices, which the webservice gives without tax; "
+        "left out, nothing is",
+        examples=[21],
+    )
+
+
+PrestashopStore = StoreOf[PrestashopSettings]
