@@ -208,6 +208,7 @@ BODIES = ShopBodies(
                 "order.associations.order_rows[].unit_price_tax_incl",
                 "customer",
                 "customer.email",
+                "order_slips",
             }
         ),
         Kind.CUSTOMER: frozenset(

@@ -15,6 +15,7 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from tests.platforms import IN_TESTS
 from tests.settings_trees import ACCOUNT
 
 STORE: dict[str, Any] = {"account": "es", "domain": "acme.example", "secrets": ["s"]}
@@ -34,7 +35,8 @@ def refusal(**store: Any) -> list[str]:
 
 @pytest.mark.parametrize(("name", "platform"), PLATFORMS.items(), ids=PLATFORMS)
 def test_a_store_has_the_settings_of_its_platform(name: str, platform: Any) -> None:
-    assert type(settings_of(platform=name)) is platform.settings
+    own = IN_TESTS[name].settings
+    assert type(settings_of(platform=name, **own)) is platform.settings
 
 
 @pytest.mark.parametrize("name", ["opencart", "Shopify", "", 3, True, ["shopify"], {"shopify": 1}, "x" * 999])

@@ -84,7 +84,7 @@ def base_url(settings: PrestashopSettings) -> str:
 def authorise(settings: PrestashopSettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:
     """The key is a user name without a password."""
     del request, moment
-    key = settings.webservice_key.get_secret_value()
+    key = "" if settings.webservice_key is None else settings.webservice_key.get_secret_value()
     return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 
@@ -18,7 +19,8 @@ _Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]
 class PrestashopSettings(StoreSettings):
     """One PrestaShop store."""
 
-    webservice_key: Secret = Field(
+    webservice_key: Secret | None = Field(
+        default=None,
         description="key of the shop's webservice, with the right to view what is fetched",
         examples=[{"env": "PRESTASHOP_ACME_ES_KEY"}],
     )
@@ -52,6 +54,12 @@ class PrestashopSettings(StoreSettings):
         "left out, nothing is",
         examples=[21],
     )
+
+    def complaint(self, authorised_domains: Sequence[str]) -> str | None:
+        """As `StoreSettings.complaint`: without the webservice nothing is understood."""
+        if self.webservice_key is None:
+            return "webservice_key: missing; webhooks only name what the shop's webservice is then asked for"
+        return super().complaint(authorised_domains)
 
 
 PrestashopStore = StoreOf[PrestashopSettings]

@@ -92,7 +92,7 @@ def _asked(query: str, name: str) -> str:
 
 
 def arrival(request: WebhookRequest) -> Arrival:
-    """What a request names. Without an entity it is kept under a hash, so that it holds up no entity's events.
+    """What a request names. Without an entity it is kept under a hash, and holds up no entity's events.
 
     Two announcements may be the same to the byte and each be news: the moment tells them apart.
     """
