@@ -270,7 +270,7 @@ class Settings(Section):
         description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the "
         "workers' state, the embedded broker's log. A relative one is relative to this file",
     )
-    http_token: Secret | None = Field(
+    http_token: Annotated[Secret, AfterValidator(config_values.http_token)] | None = Field(
         default=None,
         description="what whoever asks a worker about its state from another machine must send; left out, "
         "only callers on the worker's own machine are answered",

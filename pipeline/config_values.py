@@ -85,6 +85,13 @@ def key_of_connectif(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def http_token(secret: SecretStr) -> SecretStr:
+    """It is sent in a header as it stands, and anybody who reaches a worker may try others."""
+    if not re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()):
+        raise ValueError("a token has 8 or more letters, digits and signs of ASCII, without spaces")
+    return secret
+
+
 Secret = Annotated[SecretStr, BeforeValidator(read_secret), AfterValidator(_not_empty)]
 
 

@@ -126,6 +126,12 @@ TRANSLATE_REPLAYED = Counter(
     "Events repeated by replays, by what became of them; none of them is in pipeline_translate_events_total.",
     ["store", "kind", "outcome"],
 )
+REDRIVEN_REJECTED = Counter(
+    "pipeline_redriven_rejected_total",
+    "Dead letters that were sent again and refused again. What kept them is not mended: look at the reason "
+    "before the next redrive.",
+    ["stage", "account", "store", "kind", "reason"],
+)
 TRANSLATE_HELD = Gauge(
     "pipeline_translate_held_partitions",
     "Partitions that are paused: the next event is of a store that this worker's settings do not have.",

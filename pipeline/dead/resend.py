@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.config import Settings
-from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
+from pipeline.dead.letter import REDRIVE_LETTER, Letter, LetterId
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
@@ -15,7 +15,7 @@ from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka import topics
 from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.messages import Headers
-from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
+from pipeline.kafka.replays import REDRIVE_PREFIX, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
 
 _TOPICS = {kind.value: kind.topic for kind in Kind}
@@ -179,7 +179,7 @@ def _notification(
 
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:
     """Which event is replayed, as a run of its own; what was replayed before says where it lies."""
-    run = RUN_PREFIX + target.name(letter.id)
+    run = REDRIVE_PREFIX + target.name(letter.id)
     topic, partition, offset = letter.origin
     if topic not in _TOPICS.values():
         try:

@@ -11,12 +11,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.demo.eta import Eta, in_words
+from pipeline.demo.eta import Eta
 from pipeline.demo.result import RunResult
 from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
-from pipeline.text import figure
+from pipeline.text import figure, span
 
 _COLOURS = {
     ProcessPhase.READY: "green",
@@ -26,6 +26,11 @@ _COLOURS = {
 }
 _MOST_AGAINST = 12
 _BAR = 30
+
+
+def _about(seconds: float | None) -> str:
+    return "?" if seconds is None else f"about {span(seconds)}"
+
 
 #: What to try next.
 NEXT = """\
@@ -63,10 +68,10 @@ class DemoProgress:
     def eta(self) -> str:
         """A sentence: what is known of the rest."""
         if self.posted < self.events:
-            return f"{in_words(self.posting.remaining(self.events))} of webhooks left, records after them"
+            return f"{_about(self.posting.remaining(self.events))} of webhooks left, records after them"
         if self.account.received < self.kept:
             return f"{self.kept - self.account.received} events to be translated, records after them"
-        return f"{in_words(self.settling.remaining(self.records))} left"
+        return f"{_about(self.settling.remaining(self.records))} left"
 
     @property
     def line(self) -> str:

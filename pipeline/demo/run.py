@@ -20,10 +20,10 @@ from random import Random
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.live import Live
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.demo import demo_settings as setting
 from pipeline.demo import display as show
 from pipeline.demo import freshness, replay, sandbox, traffic

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -74,8 +74,8 @@ class Wiring:
         self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
         self._pace = Pace()
-        self.kafka = None if _is_there(settings) else _broker(settings, say)
         self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
+        self.kafka = None if _is_there(settings) else _broker(settings, self.urls.values(), say)
         path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
             [_command(program, name, url, path, variables) for name, url in self.urls.items()],
@@ -250,11 +250,13 @@ def _sandbox_url(settings: Settings) -> str:
     return local[0]
 
 
-def _broker(settings: Settings, say: Callable[[str], None]) -> EmbeddedKafka:
+def _broker(settings: Settings, urls: Iterable[str], say: Callable[[str], None]) -> EmbeddedKafka:
     return EmbeddedKafka(
         settings.data_dir,
         java=settings.kafka.java,
         flush_each_message=settings.kafka.flush_each_message,
+        # It comes back on the ports of the last time, and starts before the processes that listen on these.
+        reserved={port for url in urls if (port := urlsplit(url).port)},
         say=say,
     )
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.reconcile import meanings, report, report_html, verify
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export

@@ -11,10 +11,10 @@ import threading
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.kafka import topic_check
 from pipeline.private import data_directory

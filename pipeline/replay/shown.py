@@ -15,6 +15,7 @@ from rich.table import Table
 from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, RunStatus
+from pipeline.text import span
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 
@@ -62,15 +63,6 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def duration(seconds: float | None) -> str:
-    """In words."""
-    if seconds is None:
-        return "not known yet"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
 def table(runs: Iterable[Run]) -> Table:
     """All of them."""
     made = Table(title="Replays", title_justify="left")
@@ -86,7 +78,7 @@ def table(runs: Iterable[Run]) -> Table:
             f"{said['events_repeated']:,}",
             f"{said['pending']:,}",
             *(f"{said[outcome]:,}" for outcome in _OUTCOMES),
-            duration(said["seconds_left"]),
+            span(said["seconds_left"]),
         )
     return made
 
@@ -110,7 +102,7 @@ def preview(found: Preview, console: Console) -> None:
     console.print(records)
     for account, calls in sorted(found.calls.items()):
         console.print(f"account {account}: {calls:,} calls", markup=False, highlight=False)
-    console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
+    console.print(f"time: {span(found.seconds)}", markup=False, highlight=False)
 
 
 def change(found: Change, *, as_json: bool) -> str:
@@ -153,10 +145,10 @@ class Bar:
             self._task = self._progress.add_task(run.plan.run, total=max(1, run.plan.offsets), said="")
         said = (
             f"{status_of(run)}, {run.state.sent:,} repeated, {run.state.pending:,} pending, "
-            f"left: {duration(run.seconds_left())}"
+            f"left: {span(run.seconds_left())}"
         )
         done = max(0, run.done - min(run.done, run.state.pending))
         self._progress.update(self._task, completed=done, said=said)
 
 
-__all__ = ["Bar", "as_json", "change", "duration", "moment", "preview", "status_of", "table"]
+__all__ = ["Bar", "as_json", "change", "moment", "preview", "status_of", "table"]

@@ -34,8 +34,10 @@ from pipeline.translate.reading import Stores, feeds
 from pipeline.translate.rules import max_record_bytes
 
 #: The raw event that a record or receipt comes from, as both are written; and how far into them it may stand.
-_SOURCE = re.compile(rb'"source":\{"topic":"(shop\.[a-z]+)","partition":(\d+),"offset":(\d+)\}')
+_SOURCE = re.compile(rb'"source":\{"topic":"(shop\.[a-z]+)","partition":(\d{1,9}),"offset":(\d{1,19})\}')
 HEAD_BYTES = 8_192
+#: Bytes of a dead letter's header that are shown: ours are shorter.
+LONGEST = 4_096
 #: Milliseconds by which the brokers' clocks may differ: what follows from an event may seem older by so much.
 SKEW_MS = 60_000
 #: The kinds of records that events make.
@@ -241,7 +243,7 @@ def _record(value: bytes, place: Place, raw: Any) -> TracedRecord | None:
             source=int(said["source"]["offset"]),
             notes=tuple(map(str, said["notes"])),
         )
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None  # somebody else wrote it; deliver made a dead letter of it
 
 
@@ -272,18 +274,29 @@ def _receipt(value: bytes, place: Place) -> TracedReceipt | None:
     )
 
 
+def _bounded(text: str) -> int:
+    """A number of 63 bits, as ours are.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not text.isascii() or len(text) >= 20 or (found := int(text)) >= 2**63:  # noqa: PLR2004 - its digits
+        raise ValueError(f"no number of ours: {text[:20]}")
+    return found
+
+
 def _letter(message: LibrdkafkaMessage, topic: str) -> TracedLetter | None:
     said = {
-        name.removeprefix("dead-"): (value or b"").decode(errors="replace")
+        name.removeprefix("dead-"): (value or b"")[:LONGEST].decode(errors="replace")
         for name, value in message.headers
         if name.startswith("dead-")
     }
     try:
         return TracedLetter(
             place=Place(topic, message.partition, message.offset),
-            at_ms=int(said["at"]),
+            at_ms=_bounded(said["at"]),
             stage=said["stage"],
-            of=Place(said["topic"], int(said["partition"]), int(said["offset"])),
+            of=Place(said["topic"], _bounded(said["partition"]), _bounded(said["offset"])),
             reason=said["reason"],
             field=said.get("field", ""),
             detail=said.get("detail", ""),

@@ -266,10 +266,10 @@ class Translator:
         here = EventPosition(REPLAY, tp.partition, message.offset)
         store, account = store_of(message.headers, self._stores.feeds), ""
         kind: Kind | None = None
-        place = here
+        place, is_redriven = here, False
         try:
             mark, kind = mark_of(message.headers, tp.partition)
-            place = EventPosition(kind.topic, mark.partition, mark.offset)
+            place, is_redriven = EventPosition(kind.topic, mark.partition, mark.offset), mark.is_redriven
             event, feed = read(message.key, message.value, event_headers(message.headers), kind, self._stores)
         except Rejected as rejected:
             result = rejection(rejected)
@@ -282,6 +282,8 @@ class Translator:
             result = self._event(work, event, place, states, feed, again)
         if result.rejection is not None:
             self._dead_letter(work.step, message, place, result.rejection, account)
+            if is_redriven:
+                work.refused_again[account, store, kind or UNKNOWN, result.reason] += 1
         self.books.count(here, store, kind or UNKNOWN, result, account, True)
         work.repeated[store, kind or UNKNOWN, result.outcome] += 1
 

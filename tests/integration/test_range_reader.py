@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipeline.kafka.errors import KafkaUnreachable, ReadRefused, RecordsGone, TopicMissing
 from pipeline.kafka.messages import UNREADABLE, LibrdkafkaMessage
 from pipeline.kafka.messages import TopicPartition as Place
+from pipeline.kafka.offsets import Offsets
 from pipeline.kafka.ranges import LostRange, OffsetRange
 from pipeline.kafka.reader import RangeReader, Stopped
 from tests import oddheaders
@@ -66,7 +67,14 @@ class Bench:
             producer.commit_transaction(30)
         elif finish == "abort":
             producer.abort_transaction(30)
+        if finish != "open":
+            wait_until(self._is_finished, 30)
         return producer
+
+    def _is_finished(self) -> bool:
+        """Whether the partition has the end of its transaction: the brokers say yes before they write it."""
+        ends = [Offsets(self.config, uncommitted=seen).ends([self.place()]) for seen in (False, True)]
+        return ends[0] == ends[1]
 
     def delete_before(self, offset: int, partition: int = 0) -> None:
         """As retention does."""

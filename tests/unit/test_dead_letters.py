@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import reasons
 from pipeline.connectif.answers import AnswerKind
 from pipeline.dead import letter as letters
-from pipeline.dead import reasons
 from pipeline.dead.groups import MOST_GROUPS, OTHERS, LetterGroups
 from pipeline.dead.letter import Letter, LetterId, LetterOrigin
 from pipeline.dead.resend import Refusal, ResendTarget, Sending, held_back, sending

@@ -21,7 +21,7 @@ VARIABLES = {
     "CONNECTIF_ACME_ES": "id:secret",
     "SHOP_ACME_ES": "secret",
     "KAFKA_PASSWORD": "secret",
-    "PIPELINE_HTTP_TOKEN": "secret",
+    "PIPELINE_HTTP_TOKEN": "not-a-secret",
 }
 
 

@@ -17,7 +17,7 @@ from pipeline.replay.changes import MASKED, NOT_HELD, changes
 from pipeline.replay.planning import parse_offsets, read_ids
 from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
-from pipeline.replay.shown import as_json, duration, status_of
+from pipeline.replay.shown import as_json, status_of
 from pipeline.replay.window import LEAST, MOST, Throttle, Window
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -141,8 +141,6 @@ def test_the_time_left_is_that_of_what_was_delivered_so_far() -> None:
     assert run_at(100).seconds_left() == 90.0
     assert run_at(150, records=60, ended={"delivered": 10}).seconds_left() == 90.0
     assert run_at(1_000, status=RunStatus.DONE).seconds_left() == 0.0
-    assert duration(None) == "not known yet"
-    assert (duration(61), duration(3_660)) == ("1 min 01 s", "1 h 01 min")
 
 
 def test_a_run_whose_process_says_nothing_is_interrupted() -> None:

@@ -15,7 +15,7 @@ from pipeline.translate.emit import Again
 from pipeline.translate.replayed import OLDER, apply_again
 from pipeline.translate.rules import EventPosition, Outcome, Result, apply
 from pipeline.translate.state import EntityState
-from pipeline.translate.tally import EventTotals, Tally
+from pipeline.translate.tally import EventTally, EventTotals
 from tests.plainshop import event, feed
 
 FEED = feed(recent_deliveries=2)
@@ -175,14 +175,14 @@ def test_an_order_from_before_the_accounts_purchases_is_repeated_only_where_it_w
 
 def test_repeated_events_are_counted_apart_and_their_records_with_the_others() -> None:
     world, log = lived([(1, "red")])
-    tally = Tally()
+    tally = EventTally()
     assert tally.count("shop.orders", 0, "order", world.again(log[0], 0), "acme")
     plain = tally.encode()
     assert len(orjson.loads(plain)) == 3, "as before there were replays"
-    assert Tally.decode(plain) == tally
+    assert EventTally.decode(plain) == tally
     assert tally.count("shop.replay", 4, "order", world.again(log[0], 0), "acme", True)
     assert not tally.count("shop.replay", 4, "order", world.again(log[0], 0), "acme", True)
-    totals = EventTotals.of([Tally.decode(tally.encode())])
+    totals = EventTotals.of([EventTally.decode(tally.encode())])
     assert totals.received == 1
     assert totals.replayed == {("order", "accepted", ""): 1}
     assert totals.records["acme", "purchase", "emitted"] == 2

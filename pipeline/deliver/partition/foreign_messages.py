@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.deliver.partition.reading import Unreadable
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
-from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
@@ -34,7 +34,7 @@ class ForeignMessages:
         self._log_limit = Sparingly()
 
     def dead_letter(
-        self, step: Step, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
+        self, step: UnitOfWork, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
     ) -> None:
         """Put the dead letters of a partition's foreign messages into a step; `topic` has no prefix."""
         for message, reason in foreign:

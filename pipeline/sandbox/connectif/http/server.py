@@ -12,12 +12,12 @@ from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import logs
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import SettingsError
 from pipeline.metrics import READY
 from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket

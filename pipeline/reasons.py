@@ -163,13 +163,13 @@ _STAGES: Mapping[str, Mapping[str, Explained]] = {
     "sync": _SYNC,
     "translate": _TRANSLATE,
 }
-_OTHER = Explained("No words are known for this reason", "See the detail.")
+OTHER = Explained("No words are known for this reason", "See the detail.")
 
 
 def explained(stage: str, reason: str) -> Explained:
     """A reason of a stage in words."""
     known = _STAGES.get(stage, {})
-    return known.get(reason) or _BOTH.get(reason) or _OTHER
+    return known.get(reason) or _BOTH.get(reason) or OTHER
 
 
 def known() -> set[tuple[str, str]]:
