@@ -202,6 +202,14 @@ def web_address(value: object) -> str | None:
     return found if found and found.startswith(("https://", "http://")) else None
 
 
+def language_of(body: dict[str, Any]) -> str | None:
+    """The language, where a plugin says it: Polylang as `lang`, WPML in an order's meta data."""
+    if found := text(body.get("lang"), 40):
+        return found
+    metas = (meta for meta in entries(body.get("meta_data")) or () if isinstance(meta, dict))
+    return next((text(meta.get("value"), 40) for meta in metas if meta.get("key") == "wpml_language"), None)
+
+
 def moment(body: dict[str, Any], name: str, zone: str, notes: list[str]) -> datetime | None:
     """When, from the pair `{name}_gmt` (UTC) and `{name}` (the shop's local time); None where neither is set.
 

@@ -26,6 +26,7 @@ from pipeline.shops.woocommerce.customers import names, phones
 from pipeline.shops.woocommerce.fields import (
     decoration,
     entries,
+    language_of,
     mapping,
     moment,
     own_id,
@@ -93,6 +94,8 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         payment_method=_payment_method(body, notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
+        language=language_of(body),
+        currency=text(body.get("currency"), 10),
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
+from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, audience, require_few
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
 from pipeline.shops.values import iso, text
@@ -31,6 +31,7 @@ from pipeline.shops.woocommerce.fields import (
     decorations,
     entries,
     identifier,
+    language_of,
     moment,
     own_id,
     picture,
@@ -230,6 +231,7 @@ def _upsert(
         body=record,
         op=Op.UPSERT if name is not None else Op.PATCH,
         notes=tuple(dict.fromkeys(notes)),
+        audience=audience(language_of(body)),
     )
     return Translation(version=version, drafts=(draft,))
 
