@@ -19,10 +19,12 @@ from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.platform_tables import needed_webhooks
 from pipeline.shops.registry import PLATFORMS
-from pipeline.shops.settings import StoreSettings
+from pipeline.shops.settings import RouteSettings, StoreSettings
 
 FILE = Path("pipeline.example.toml")
 WIDTH = 110
+#: Tables that stand in a list, and are an example as a whole.
+LISTED = (RouteSettings,)
 #: Names in tables of tables: `[accounts.acme-es]`.
 NAMES = {"accounts": "acme-es", "stores": "acme-es", "coupons": "spring"}
 HEAD = """\
@@ -74,10 +76,13 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
     below: list[tuple[str, FieldInfo, type[BaseModel]]] = []
     if path:
         summary = (model.__doc__ or "").strip()
-        yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}[{'.'.join(path)}]")
+        name = ".".join(path)
+        header = f"[[{name}]]" if model in LISTED else f"[{name}]"
+        yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}{header}")
     fields = dict(model.model_fields)
     if model is StoreSettings:
         fields["platform"] = _platform(fields["platform"])
+        fields["account"] = _account(fields["account"])
     for name, field in fields.items():
         if (inner := _model_of(field)) is not None:
             below.append((name, field, inner))
@@ -90,7 +95,7 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
         if get_origin(field.annotation) is dict:
             yield from _table(inner, (*path, name, NAMES[name]), shown=shown and not path)
         else:
-            yield from _table(inner, (*path, name), shown=shown)
+            yield from _table(inner, (*path, name), shown=shown and inner not in LISTED)
 
 
 def _platform(field: FieldInfo) -> FieldInfo:
@@ -98,6 +103,14 @@ def _platform(field: FieldInfo) -> FieldInfo:
     known = " or ".join(map(_toml, PLATFORMS))
     shown = FieldInfo(annotation=str, description=f"{field.description}: {known}")
     shown.examples = list(PLATFORMS)
+    return shown
+
+
+def _account(field: FieldInfo) -> FieldInfo:
+    """The setting that names a store's account, which is to be changed, as most stores have one."""
+    said = f"{field.description}; where it feeds several, take this out and give it `routes`"
+    shown = FieldInfo(annotation=str, description=said)
+    shown.examples = field.examples
     return shown
 
 

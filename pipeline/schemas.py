@@ -1,6 +1,7 @@
-"""`schemas/`: what lies on the topics, as JSON Schemas (2020-12) and an AsyncAPI 3 file, made from the code.
+"""`schemas/`: what lies on the topics and what custom shops send, made from the code.
 
-The same code always makes the same bytes, so `--check` finds a file that the code has left behind.
+JSON Schemas (2020-12) and an AsyncAPI 3 file. The same code always makes the same bytes, so `--check` finds a
+file that the code has left behind.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.kafka.replays import HEADERS as REPLAY_HEADERS
 from pipeline.kafka.replays import ReplayMode
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
+from pipeline.shops.registry import PLATFORMS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,6 +47,8 @@ _CHOICES = {"kind": Kind, "lane": Lane}
 def files() -> dict[str, str]:
     """The content of every file of `schemas/`, by its name."""
     made = {name: _json(_of_model(model)) for name, model in _MODELS.items()}
+    for platform in PLATFORMS.values():
+        made |= {name: _json(_of_bodies(model)) for name, model in platform.schemas.items()}
     made["raw-event.json"] = _json(_of_event())
     made["raw-event-headers.json"] = _json(event_headers())
     made["dead-letter-headers.json"] = _json(dead_letter_headers())
@@ -136,6 +140,11 @@ def replay_headers() -> Schema:
 def _of_model(model: type[Any]) -> Schema:
     """The schema of what is written: decimals are texts, so that none becomes a float."""
     return {"$schema": DIALECT, **TypeAdapter(model).json_schema(mode="serialization")}
+
+
+def _of_bodies(model: Any) -> Schema:
+    """The schema of what may be sent to us."""
+    return {"$schema": DIALECT, **TypeAdapter(model).json_schema(mode="validation")}
 
 
 def _of_event() -> Schema:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar, get_args
 
@@ -130,6 +130,8 @@ class Platform(Generic[SettingsT]):
         order_numbers: fields of an order's body with the number that people know it by: names, or paths with
             dots.
         api: its shops' API, for documents that notifications only name; None where none is needed.
+        schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
+            `schemas/`.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Platform(Generic[SettingsT]):
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
     api: ShopApi[SettingsT] | None = None
+    schemas: Mapping[str, Any] = field(default_factory=dict)
 
     def store(
         self,
@@ -158,6 +161,7 @@ class Platform(Generic[SettingsT]):
         currency: str | None = None,
         purchases_since: date | None = None,
         coupon_field: str | None = None,
+        languages: tuple[str, ...] = (),
     ) -> StoreOf[SettingsT]:
         """A store of this platform, as `translate` sees it; all but name and settings are its account's."""
         return StoreOf(
@@ -167,6 +171,7 @@ class Platform(Generic[SettingsT]):
             purchases_since,
             coupon_field,
             product_page=settings.product_url or self.product_page,
+            languages=languages,
         )
 
     @property

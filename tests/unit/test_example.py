@@ -60,7 +60,7 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
 def in_commented_table(lines: list[str], line: str) -> bool:
     """Whether the line is of a table that is an example as a whole."""
     table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
-    return line.startswith("[") or table.startswith("#[") or "coupons" in table
+    return line.startswith("[") or table.startswith(("#[", "[[")) or "coupons" in table
 
 
 @pytest.fixture(name="directory")
@@ -91,7 +91,10 @@ def test_the_defaults_it_shows_are_the_defaults(directory: Path, platform: str) 
 
 
 def test_all_other_lines_are_settings_too(directory: Path) -> None:
-    settings = read(directory, switched_on(others=True))
+    # A store has one account or routes to several.
+    text = switched_on(others=True).replace('\naccount = "acme-es"\n# Where', "\n# Where")
+    settings = read(directory, text)
+    assert settings.stores["acme-es"].routes[0].language == ("fr",)
     assert settings.accounts["acme-es"].currency == "EUR"
     assert settings.accounts["acme-es"].coupons["spring"].low == 200
     assert settings.kafka.bootstrap is not None

@@ -12,6 +12,7 @@ from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
 from pipeline.shops.generic.products import deleted_product, product
+from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
@@ -99,9 +100,11 @@ def translate(event: RawEvent, store: GenericStore) -> Translation:
     if topic is None or topic.kind is not event.kind:
         return Translation(version=0, ignored="unknown_topic")
     notes: list[str] = []
-    data = parse_json_object(event.body, notes).get("data")
+    body = parse_json_object(event.body, notes)
+    data = body.get("data")
     if not isinstance(data, dict):
         raise Rejected("missing_field", "data", "the envelope holds no object `data`")
+    data.setdefault("shop", body.get("source"))
     return noted(_READERS[topic.kind, topic.meaning](data, event, store), notes)
 
 
@@ -117,4 +120,5 @@ GENERIC = Platform(
     arrival=arrival,
     translate=translate,
     order_numbers=("data.number",),
+    schemas=SCHEMAS,
 )

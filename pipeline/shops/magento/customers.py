@@ -49,6 +49,8 @@ def customer(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Tran
         phones=phones(addresses, notes),
         notes=tuple(dict.fromkeys(notes)),
         look=look,
+        shop=(view := readable_id(body.get("store_id"))),
+        language=store.settings.languages.get(view or ""),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 
@@ -86,6 +88,8 @@ def subscriber(body: dict[str, Any], event: RawEvent, said: object, store: Magen
         newsletter=state,
         newsletter_ms=at_ms,
         notes=() if when is not None else ("consent_time_missing",),
+        shop=(view := readable_id(body.get("store_id"))),
+        language=store.settings.languages.get(view or ""),
     )
     contact = contact_draft(buyer, store.settings, Origin.CUSTOMER)
     return Translation(at_ms, (contact,), clock=CONSENT_CLOCK)

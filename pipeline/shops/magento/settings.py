@@ -16,6 +16,8 @@ from pipeline.shops.settings import StoreSettings
 
 _OAUTH = ("consumer_key", "consumer_secret", "access_token_secret")
 _IMS = ("ims_client_id", "ims_client_secret", "ims_organisation")
+_Number = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
+_Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")]
 #: Path and scheme are ours to write.
 _Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,100}$")]
 
@@ -86,12 +88,7 @@ class MagentoSettings(StoreSettings):
         "ignored",
         examples=[["1"]],
     )
-    media_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
-        default=None,
-        description="where pictures are, before /catalog/product; left out, /media of `domain`",
-        examples=["https://{domain}/media"],
-    )
-    url_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9./_-]{0,20}$")] = Field(
+    languages: dict[_Number, _Language] = Field(
         default=".html", description="what the addresses of product pages end in"
     )
     tax_rate: Annotated[Decimal, Field(ge=0, le=100)] | None = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -94,8 +94,8 @@ def version_of(body: Mapping[str, Any], event: RawEvent, zone: str, notes: list[
     return event.received_ms
 
 
-def in_language(value: object, language: str | None) -> object:
-    """The text of a field in one language: the store's, else the first that there is.
+def in_language(value: object, languages: Sequence[str]) -> object:
+    """The text of a field in the first of some languages that it has, else the first that there is.
 
     Lists of `{"id", "value"}`, objects by the language's id, and plain texts of shops with one language.
     """
@@ -104,8 +104,15 @@ def in_language(value: object, language: str | None) -> object:
     if not isinstance(value, dict | list):
         return value
     found = list(_languages(value))
-    own = next((said for number, said in found if number == language and said), None)
-    return own or next((said for _, said in found if said), None)
+    own = (said for language in languages for number, said in found if number == language and said)
+    return next(own, None) or next((said for _, said in found if said), None)
+
+
+def languages_in(value: object) -> list[str]:
+    """The ids of the languages a field has a text in; none where it is a plain one."""
+    if isinstance(value, dict) and "language" in value:
+        value = value["language"]
+    return [number for number, said in _languages(value) if said] if isinstance(value, dict | list) else []
 
 
 def _languages(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, str]]:

@@ -123,6 +123,9 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
         payment_method=decoration(body, "payment", notes) or decoration(body, "module", notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
+        shop=readable_id(body.get("id_shop")),
+        language=settings.languages.get(readable_id(body.get("id_lang")) or ""),
+        currency=_code(parts.currency),
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 

@@ -49,6 +49,8 @@ def customer(body: dict[str, Any], event: RawEvent, store: PrestashopStore) -> T
         surname=surname,
         notes=tuple(dict.fromkeys(notes)),
         look=look,
+        shop=readable_id(body.get("id_shop")),
+        language=settings.languages.get(readable_id(body.get("id_lang")) or ""),
     )
     return Translation(version, (contact_draft(buyer, settings, Origin.CUSTOMER),))
 

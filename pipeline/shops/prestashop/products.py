@@ -13,11 +13,19 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.base import Audience, Draft, Rejected, Translation, audience
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, decoration, prose, readable_id
-from pipeline.shops.prestashop.documents import flag, in_language, moment, name_of, own_id, version_of
+from pipeline.shops.prestashop.documents import (
+    flag,
+    in_language,
+    languages_in,
+    moment,
+    name_of,
+    own_id,
+    version_of,
+)
 from pipeline.shops.prestashop.people import is_of_other_shop
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.values import iso, money, text
@@ -60,7 +68,8 @@ def product(
         raise Rejected("missing_field", "active", "whether it is for sale is not said")
     if not active or is_of_other_shop(body, settings):
         return Translation(version, (hide_draft(told, tuple(dict.fromkeys(notes))),), "unpublished")
-    name = name_of(in_language(body.get("name"), settings.language_id), "name", notes)
+    languages = _languages_of(store)
+    name = name_of(in_language(body.get("name"), languages), "name", notes)
     if name is None:
         raise Rejected("missing_field", "name", "a product without a name")
     if body.get("price") in NOTHING:
@@ -70,23 +79,47 @@ def product(
     record = Product(
         product_id=told,
         name=name,
-        url=_page(own, body, store, notes),
+        url=_page(own, body, languages, settings, notes),
         unit_price=price,
         unit_price_original=original,
         discounted_amount=reduction,
         discounted_percentage=percentage,
         availability=_availability(body, stock),
         image_url=_picture(body, settings),
-        description=_described(body, settings, notes),
+        description=_described(body, languages, notes),
         brand=decoration(body, "manufacturer_name", notes, 300),
         published_at=_published_at(body, settings, notes),
         # A page that no list of the shop leads to.
         is_blacklisted=text(body.get("visibility"), 20) == "none",
     )
     draft = Draft(
-        RecordKind.PRODUCT, told, Origin.CATALOGUE, record, Op.UPSERT, notes=tuple(dict.fromkeys(notes))
+        RecordKind.PRODUCT,
+        told,
+        Origin.CATALOGUE,
+        record,
+        Op.UPSERT,
+        notes=tuple(dict.fromkeys(notes)),
+        audience=_audience_of(body, settings),
     )
     return Translation(version, (draft,))
+
+
+def _languages_of(store: PrestashopStore) -> list[str]:
+    """The ids of the languages a product is told in, best first: the account's, then the store's."""
+    settings = store.settings
+    tags = {number: audience(name).languages[0] for number, name in settings.languages.items()}
+    found = [number for wanted in store.languages for number, tag in tags.items() if tag == wanted]
+    found += [
+        number for wanted in store.languages for number, tag in tags.items() if tag.startswith(f"{wanted}-")
+    ]
+    return found + ([settings.language_id] if settings.language_id else [])
+
+
+def _audience_of(body: Mapping[str, Any], settings: PrestashopSettings) -> Audience:
+    """The languages the product has a name in, as far as the store says which they are."""
+    numbers = languages_in(body.get("name"))
+    tags = [audience(settings.languages.get(number)).languages for number in numbers]
+    return Audience(tuple(dict.fromkeys(tag for found in tags for tag in found)))
 
 
 def deleted_product(event: RawEvent, store: PrestashopStore) -> Translation:
@@ -166,10 +199,15 @@ def _reduced(
     return max(base - reduction, _ZERO)
 
 
-def _page(own: str, body: Mapping[str, Any], store: PrestashopStore, notes: list[str]) -> str:
+def _page(
+    own: str,
+    body: Mapping[str, Any],
+    languages: Sequence[str],
+    settings: PrestashopSettings,
+    notes: list[str],
+) -> str:
     """Its page in the form of the shop's friendly addresses, else by its id, which works in every shop."""
-    settings = store.settings
-    rewrite = in_language(body.get("link_rewrite"), settings.language_id)
+    rewrite = in_language(body.get("link_rewrite"), languages)
     if isinstance(rewrite, str) and rewrite.strip():
         form = settings.friendly_url.replace("{id}", own).replace(
             "{rewrite}", url_part(rewrite.strip()[:500])
@@ -188,9 +226,9 @@ def _picture(body: Mapping[str, Any], settings: PrestashopSettings) -> str | Non
     return f"https://{settings.domain.partition('/')[0]}/img/p/{'/'.join(own)}/{own}.jpg"
 
 
-def _described(body: Mapping[str, Any], settings: PrestashopSettings, notes: list[str]) -> str | None:
+def _described(body: Mapping[str, Any], languages: Sequence[str], notes: list[str]) -> str | None:
     for key in ("description_short", "description"):
-        if found := prose(in_language(body.get(key), settings.language_id), notes):
+        if found := prose(in_language(body.get(key), languages), notes):
             return found
     return None
 

@@ -14,6 +14,7 @@ from pipeline.shops.base import StoreOf
 from pipeline.shops.settings import StoreSettings
 
 _Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]
+_Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")]
 
 
 class PrestashopSettings(StoreSettings):
@@ -39,7 +40,7 @@ class PrestashopSettings(StoreSettings):
         description="id of the language products are told in; left out, the first that has a text",
         examples=["1"],
     )
-    awaiting_states: frozenset[str] = Field(
+    languages: dict[_Number, _Language] = Field(
         default=frozenset({"1", "10", "12", "13"}),
         description="ids of the order states that put a sale in question without undoing it: awaiting a "
         "cheque, a transfer, goods, or cash on delivery",
