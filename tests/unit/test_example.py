@@ -14,6 +14,8 @@ from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
+from tests.platforms import IN_TESTS
 
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
@@ -31,7 +33,9 @@ def test_the_file_is_as_the_settings_have_it() -> None:
 
 
 def of_a_platform(platform: str) -> str:
-    """The file as it is for a store of a platform: without the settings that only others have."""
+    """The file for a store of a platform, with what that cannot do without, and nothing of others."""
+    needed = (f'{name} = {{ env = "SHOP_ACME_ES" }}' for name in IN_TESTS[platform].settings)
+    own = "\n".join((f'platform = "{platform}"', *needed))
     lines: list[str] = []
     is_others = False
     for line in MADE.splitlines():
@@ -41,7 +45,7 @@ def of_a_platform(platform: str) -> str:
             is_others = False
         if not is_others:
             lines.append(line)
-    return "\n".join(lines).replace('platform = "shopify"', f'platform = "{platform}"')
+    return "\n".join(lines).replace('platform = "shopify"', own)
 
 
 def switched_on(*, defaults: bool = False, others: bool = False, platform: str = "shopify") -> str:
@@ -52,9 +56,17 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
         match = re.fullmatch(r"#(\[.*\]|[a-z]\w* = .*)", line)
         is_other = before.endswith(" example:") or (match is not None and in_commented_table(lines, match[1]))
         wanted = match is not None and (others if is_other else defaults)
+        wanted = wanted and not has_its_own_default(match, platform)
         lines.append(match[1] if match is not None and wanted else line)
         before = line
     return "\n".join(lines)
+
+
+def has_its_own_default(match: re.Match[str] | None, platform: str) -> bool:
+    """Whether the platform's stores have another default than the line shows, as its comment says."""
+    name = match[1].partition(" ")[0] if match is not None else ""
+    shown, own = (model.model_fields.get(name) for model in (StoreSettings, PLATFORMS[platform].settings))
+    return shown is not None and own is not None and shown.default != own.default
 
 
 def in_commented_table(lines: list[str], line: str) -> bool:

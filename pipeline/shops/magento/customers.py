@@ -50,7 +50,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Tran
         notes=tuple(dict.fromkeys(notes)),
         look=look,
         shop=(view := readable_id(body.get("store_id"))),
-        language=store.settings.languages.get(view or ""),
+        language=store.settings.language(view),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 
@@ -89,7 +89,7 @@ def subscriber(body: dict[str, Any], event: RawEvent, said: object, store: Magen
         newsletter_ms=at_ms,
         notes=() if when is not None else ("consent_time_missing",),
         shop=(view := readable_id(body.get("store_id"))),
-        language=store.settings.languages.get(view or ""),
+        language=store.settings.language(view),
     )
     contact = contact_draft(buyer, store.settings, Origin.CUSTOMER)
     return Translation(at_ms, (contact,), clock=CONSENT_CLOCK)

@@ -170,7 +170,7 @@ def _buyer(body: dict[str, Any], settings: MagentoSettings) -> Buyer:
         phones=phones([billing], notes),
         notes=tuple(dict.fromkeys(notes)),
         shop=(view := readable_id(body.get("store_id"))),
-        language=settings.languages.get(view or ""),
+        language=settings.language(view),
     )
 
 

@@ -31,8 +31,7 @@ class MagentoSettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop's REST API before /rest, or of the tenant in the cloud service; "
-        "left out, https:// and the host of `domain`",
+        description="address of the API, without its paths; left out, https:// and the host of `domain`",
         examples=["https://shop.example"],
     )
     access_token: Secret | None = Field(
@@ -88,7 +87,17 @@ class MagentoSettings(StoreSettings):
         "ignored",
         examples=[["1"]],
     )
-    languages: dict[_Number, _Language] = Field(
+    languages: dict[_Number, _Language] | None = Field(
+        default=None,
+        description="language of each id that bodies say, for a store that feeds several accounts",
+        examples=[{"1": "es", "2": "pt"}],
+    )
+    media_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
+        default=None,
+        description="where pictures are, before /catalog/product; left out, /media of `domain`",
+        examples=["https://{domain}/media"],
+    )
+    url_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9./_-]{0,20}$")] = Field(
         default=".html", description="what the addresses of product pages end in"
     )
     tax_rate: Annotated[Decimal, Field(ge=0, le=100)] | None = Field(
@@ -97,6 +106,10 @@ class MagentoSettings(StoreSettings):
         "left out, nothing is",
         examples=[21],
     )
+
+    def language(self, view: str | None) -> str | None:
+        """The language of a store view's id; None where the store does not say it."""
+        return (self.languages or {}).get(view or "")
 
     @property
     def in_cloud(self) -> bool:

@@ -124,7 +124,7 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
         coupons=coupons,
         notes=(*notes, *coupon_notes),
         shop=readable_id(body.get("id_shop")),
-        language=settings.languages.get(readable_id(body.get("id_lang")) or ""),
+        language=settings.language(readable_id(body.get("id_lang"))),
         currency=_code(parts.currency),
     )
     return Translation(version, order_drafts(sale, buyer, items, store))

@@ -50,7 +50,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: PrestashopStore) -> T
         notes=tuple(dict.fromkeys(notes)),
         look=look,
         shop=readable_id(body.get("id_shop")),
-        language=settings.languages.get(readable_id(body.get("id_lang")) or ""),
+        language=settings.language(readable_id(body.get("id_lang"))),
     )
     return Translation(version, (contact_draft(buyer, settings, Origin.CUSTOMER),))
 

@@ -107,7 +107,7 @@ def product(
 def _languages_of(store: PrestashopStore) -> list[str]:
     """The ids of the languages a product is told in, best first: the account's, then the store's."""
     settings = store.settings
-    tags = {number: audience(name).languages[0] for number, name in settings.languages.items()}
+    tags = {number: audience(name).languages[0] for number, name in (settings.languages or {}).items()}
     found = [number for wanted in store.languages for number, tag in tags.items() if tag == wanted]
     found += [
         number for wanted in store.languages for number, tag in tags.items() if tag.startswith(f"{wanted}-")
@@ -118,7 +118,7 @@ def _languages_of(store: PrestashopStore) -> list[str]:
 def _audience_of(body: Mapping[str, Any], settings: PrestashopSettings) -> Audience:
     """The languages the product has a name in, as far as the store says which they are."""
     numbers = languages_in(body.get("name"))
-    tags = [audience(settings.languages.get(number)).languages for number in numbers]
+    tags = [audience(settings.language(number)).languages for number in numbers]
     return Audience(tuple(dict.fromkeys(tag for found in tags for tag in found)))
 
 

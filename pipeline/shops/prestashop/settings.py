@@ -27,7 +27,7 @@ class PrestashopSettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop before /api; left out, https:// and `domain`'s host",
+        description="address of the API, without its paths; left out, https:// and the host of `domain`",
         examples=["https://shop.example"],
     )
     shop_id: _Number | None = Field(
@@ -40,8 +40,13 @@ class PrestashopSettings(StoreSettings):
         description="id of the language products are told in; left out, the first that has a text",
         examples=["1"],
     )
-    languages: dict[_Number, _Language] = Field(
-        default=frozenset({"1", "10", "12", "13"}),
+    languages: dict[_Number, _Language] | None = Field(
+        default=None,
+        description="language of each id that bodies say, for a store that feeds several accounts",
+        examples=[{"1": "es", "2": "pt"}],
+    )
+    awaiting_states: tuple[str, ...] = Field(
+        default=("1", "10", "12", "13"),
         description="ids of the order states that put a sale in question without undoing it: awaiting a "
         "cheque, a transfer, goods, or cash on delivery",
     )
@@ -51,10 +56,14 @@ class PrestashopSettings(StoreSettings):
     )
     tax_rate: Annotated[Decimal, Field(ge=0, le=100)] | None = Field(
         default=None,
-        description="percentage that is added to catalogue prices, which the webservice gives without tax; "
+        description="percentage that is added to catalogue prices, which the API gives as they were entered; "
         "left out, nothing is",
         examples=[21],
     )
+
+    def language(self, number: str | None) -> str | None:
+        """The language of an id; None where the store does not say it."""
+        return (self.languages or {}).get(number or "")
 
     def complaint(self, authorised_domains: Sequence[str]) -> str | None:
         """As `StoreSettings.complaint`: without the webservice nothing is understood."""
