@@ -117,4 +117,5 @@ API: ShopApi[PrestashopSettings] = ShopApi(
         "stock_availables",
         "specific_prices",
     ),
+    withheld=("passwd", "secure_key", "reset_password_token", "ip_registration_newsletter"),
 )
