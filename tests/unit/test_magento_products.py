@@ -94,6 +94,13 @@ def test_a_special_price_above_the_price_or_unreadable_is_none() -> None:
         assert ("special_price_unreadable" in draft.notes) is noted
 
 
+def test_a_product_may_cost_nothing_and_one_without_a_price_is_none() -> None:
+    assert article(product(simple(price=0))).unit_price == 0
+    assert product(simple(price=None)).ignored == "no_price"
+    with pytest.raises(Rejected, match="invalid_money"):
+        product(simple(price="dear"))
+
+
 def test_tax_is_added_where_the_store_says_the_rate() -> None:
     draft = only(product(simple(price=24.79), tax_rate=21), RecordKind.PRODUCT)
     assert article(product(simple(price=24.79), tax_rate=21)).unit_price == Decimal("30.00")

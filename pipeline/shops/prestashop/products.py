@@ -16,7 +16,7 @@ from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Audience, Draft, Rejected, Translation, audience
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.orders import tidy
-from pipeline.shops.php import NOTHING, decoration, prose, readable_id
+from pipeline.shops.php import NOTHING, decoration, has_amount, prose, readable_id
 from pipeline.shops.prestashop.documents import (
     flag,
     in_language,
@@ -72,7 +72,7 @@ def product(
     name = name_of(in_language(body.get("name"), languages), "name", notes)
     if name is None:
         raise Rejected("missing_field", "name", "a product without a name")
-    if body.get("price") in NOTHING:
+    if not has_amount(body.get("price")):
         return Translation(version, ignored="no_price")
     price, original = _prices(body, special, event, settings, notes)
     reduction, percentage = discount(price, original)
