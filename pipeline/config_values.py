@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -210,6 +211,18 @@ def known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Europe/Madrid") from error
     return name
+
+
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def time_of_day(value: object) -> object:
+    """`04:30`, or TOML's own time."""
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value):
+        return time.fromisoformat(value)
+    raise ValueError("must be a time of day such as 04:30")
 
 
 def some_path(path: Path) -> Path:

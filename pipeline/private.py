@@ -23,12 +23,12 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "lost+found"}
+OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 
 #: Seconds between the tries to hold a file: `is_held` locks it for a moment, too.
-_LOOKERS = (0.01, 0.05)
+_LOOKERS = (0.01, 0.03, 0.1)
 
 
 class InUse(PipelineError):  # noqa: N818 - a state
@@ -94,6 +94,11 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     return PipelineError(
         f"data_dir {path} cannot be used: {error.strerror}", hint="correct it, or choose another data_dir"
     )
+
+
+def opener(path: str, flags: int) -> int:
+    """For `open`: a file that it makes is this user's alone."""
+    return os.open(path, flags, 0o600)
 
 
 def hold(path: Path, what: str, hint: str) -> TextIO:

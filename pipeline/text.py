@@ -47,7 +47,7 @@ def _first_letters(found: re.Match[str]) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A time as a person says it: `2.5 s`, `45 s`, `12 min`, `1 d 4 h 12 min`; None is not known yet."""
+    """A time as a person says it: `2.5 s`, `12 min`, `3 h 21 min`, `1 d 4 h`; None is not known yet."""
     if seconds is None:
         return "not known yet"
     if seconds < 10:  # noqa: PLR2004 - tenths matter up to there
@@ -55,7 +55,8 @@ def span(seconds: float | None) -> str:
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
     minutes = round(seconds / MINUTE)
-    parts = [(minutes // 1_440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
+    days, hours = minutes // 1_440, minutes // 60 % 24
+    parts = [(days, "d"), (hours, "h"), (0 if days else minutes % 60, "min")]
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 

@@ -83,8 +83,9 @@ def dead_list(  # noqa: PLR0917 - typer reads each parameter as an option
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
     chosen = _selection(account, store, stage, kind, reason, since, until, None)
-    errors = Console(stderr=True)
-    with DeadLetterReader(_under(config.load(config_path), from_prefix), errors) as reader:
+    errors, settings = Console(stderr=True), config.load(config_path)
+    _say_doubts(chosen, settings)
+    with DeadLetterReader(_under(settings, from_prefix), errors) as reader:
         reader.read_states()
         found = reader.letters(chosen)
         if each:
@@ -160,6 +161,7 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
     settings = config.load(config_path)
+    _say_doubts(chosen, settings)
     topic_check.verify(settings)
     who, theirs = by or whoever(), _under(settings, from_prefix)
     with alone(theirs, who) as turn, DeadLetterReader(theirs, Console(stderr=True)) as reader:
@@ -201,6 +203,7 @@ def dead_drop(  # noqa: PLR0917 - typer reads each parameter as an option
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
     settings = config.load(config_path)
+    _say_doubts(chosen, settings)
     topic_check.verify(settings)
     who = by or whoever()
     with alone(settings, who) as turn, DeadLetterReader(settings, Console(stderr=True)) as reader:
@@ -262,6 +265,14 @@ def _epoch_ms(moment: datetime | None) -> int | None:
 def _require_a_choice(chosen: Selection, *, every: bool) -> None:
     if chosen.empty != every:
         raise typer.BadParameter("say which letters by ids or filters, or --all")
+
+
+def _say_doubts(chosen: Selection, settings: Settings) -> None:
+    """Say what may be a typing error, and go on: letters outlive stores."""
+    from pipeline.dead.selection import doubts  # noqa: PLC0415 - start fast
+
+    for doubt in doubts(chosen, settings):
+        Console(stderr=True).print(f"note: {doubt}", style="yellow", markup=False, highlight=False)
 
 
 def _under(settings: Settings, prefix: str | None) -> Settings:

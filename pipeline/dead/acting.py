@@ -18,6 +18,7 @@ from pipeline.errors import BrokerError
 from pipeline.kafka import topics
 from pipeline.kafka.errors import in_words
 from pipeline.kafka.exclusive import Exclusive
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.producer import Outgoing, Producer, Refused
 from pipeline.kafka.settings import client_config
 
@@ -261,6 +262,8 @@ class _Writer:
 
         for index, (topic, partition, key, value, headers) in enumerate(messages):
             name = topics.full_name(self._settings, topic)
+            if partition is None:
+                partition = partition_of_key(entity_key(key), self._settings.kafka.shop_partitions)  # noqa: PLW2901
             try:
                 self._producer.send(name, value, key, partition, headers, report(index))
             except Refused as refused:

@@ -19,6 +19,8 @@ REDRIVE_LETTER = "redrive-letter"
 #: Of an event that is replayed, which is how an event is sent again; the run's name is the letter's.
 REPLAY_RUN = "replay-run"
 UNKNOWN = "unknown"
+#: The kind of a letter that holds a receipt.
+RECEIPT = "receipt"
 
 #: Characters of a header that are looked at.
 _LONGEST = 1_000
@@ -26,7 +28,7 @@ _ID = re.compile(r"(\d{1,6}):(\d{1,19})", re.ASCII)
 _KINDS: Mapping[str, str] = {
     **{kind.topic: kind.value for kind in RecordKind},
     **{kind.topic: kind.value for kind in Kind},
-    RECEIPTS: "receipt",
+    RECEIPTS: RECEIPT,
 }
 _EVENT_KINDS = frozenset(kind.value for kind in Kind)
 

@@ -18,6 +18,7 @@ from pipeline.dead.resend import Refusal, ResendTarget, held_back, sending
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import DeadLetterState, LetterState, LetterStatus
 from pipeline.dead.store import DeadLetterReader, Found
+from pipeline.kafka.keys import entity_key
 from pipeline.reasons import explained
 from pipeline.text import moment
 
@@ -106,7 +107,7 @@ def show(
     explanation = explained(letter.stage, letter.reason)
     decided = sending(target, letter, message.key, message.value, message.headers)
     again = decided if isinstance(decided, Refusal) else held_back(status, again=False)
-    key = (message.key or b"").decode(errors="replace")
+    key = entity_key(message.key or b"").decode(errors="replace")
     headers = {name: (text or b"").decode(errors="replace") for name, text in message.headers}
     if not reveal:
         key = masking.masked_key(key)

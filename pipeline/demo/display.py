@@ -36,6 +36,7 @@ def _about(seconds: float | None) -> str:
 NEXT = """\
 What next?
   pipeline demo --kill              the same, with kill -9 of gateway, workers and broker
+  pipeline reconcile --help         find out of your own shop's orders which are not in Connectif, and why
   pipeline settings > pipeline.toml a settings file for a store of your own; README.md, "Your first store"
   pipeline up --sandbox             that store's webhooks, to a simulated Connectif on this machine"""
 
@@ -111,7 +112,8 @@ def live(progress: DemoProgress) -> RenderableType:
 
 def result(run: RunResult, console: Console) -> None:
     """The account of the whole run, the checks, and what speaks against them."""
-    tables = (_events(run), _records(run), _accounts(run), _freshness(run))
+    tables = [_events(run), _records(run), _accounts(run), _freshness(run)]
+    tables += [_reconciled(run)] if run.reconciled else []
     console.print(*(part for table in tables for part in (Text(), table)), Text(), sep="\n")
     for check in run.checks:
         mark = "[green]✓[/]" if check.agrees else "[red]✗[/]"
@@ -173,6 +175,19 @@ def _freshness(run: RunResult) -> Table:
     table = _table(title, "lane", "kind", "delivered", "p50", "p95")
     for row in run.freshness:
         table.add_row(row.lane, row.kind, figure(row.records), f"{row.p50:.2f} s", f"{row.p95:.2f} s")
+    return table
+
+
+def _reconciled(run: RunResult) -> Table:
+    title = "Is every order in Connectif? (the shops' lists beside Connectif's export)"
+    table = _table(
+        title, "store", "orders", "there", "not sold", "missing", "different", "unknown", "only there"
+    )
+    for one in run.reconciled:
+        wrong = one.wrong
+        unknown = wrong["unknown"] + wrong["pending"]
+        figures = (one.orders, one.there, one.not_due, wrong["missing"], wrong["different"], unknown)
+        table.add_row(one.store, *map(figure, (*figures, wrong["only_connectif"])))
     return table
 
 

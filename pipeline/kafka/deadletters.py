@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import Headers
 
 #: Room that a dead letter's own headers need.
@@ -45,7 +46,7 @@ class Content(Protocol):
 class DeadLetter(NamedTuple):
     """A dead letter."""
 
-    key: bytes | None
+    key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -82,7 +83,7 @@ def dead_letter(  # noqa: D417 - the headers are described above
     size += sum(len(name.encode()) + len(text) + 10 for name, text in own)
     if size + LETTER_OVERHEAD > max_bytes:
         detail = f"too large to be copied here, it stays in its topic; {detail}"
-        key, value, own = None, None, []
+        key, value, own = b"", None, []
     said = dead_headers(
         reason=reason,
         stage=stage,
@@ -95,7 +96,8 @@ def dead_letter(  # noqa: D417 - the headers are described above
         store=store,
         account=account,
     )
-    return DeadLetter(key, value, [*own, *said])
+    # Of a key of its own, as a topic without one for each message could not be compacted for an erasure.
+    return DeadLetter(unique_key(key or b""), value, [*own, *said])
 
 
 def dead_headers(

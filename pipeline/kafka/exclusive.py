@@ -128,7 +128,8 @@ class Exclusive:
         self._assigned = True
 
     def _poll(self) -> None:
-        assert self._consumer is not None  # noqa: S101 - only between joining and leaving
+        if self._consumer is None:
+            raise RuntimeError("it is to be entered first")
         message = self._consumer.poll(_LOOK)
         if message is not None and message.error() is not None and message.error().fatal():
             raise in_words(f"the group {self._group} cannot be joined", message.error(), self._servers)

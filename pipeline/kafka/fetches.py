@@ -1,8 +1,8 @@
 """What a message of `sync.requests` says: an event that names documents of a shop's API, and where it lies.
 
-Key: the event's own, `|` and its place, so that each notification has a row of its own and none is lost when
-the topic's table is compacted. Value: its body. Headers: its own, and `notified-by` with its place.
-The partition is the store's: one worker owns a shop's API.
+Key: the event's entity key, `|` and its place, so that each notification has a row of its own and none is
+lost when the topic's table is compacted; and a part of its own. Value: its body. Headers: its own, and
+`notified-by` with its place. The partition is the store's: one worker owns a shop's API.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pipeline.events import RawEvent
+from pipeline.kafka.keys import is_key_of
 from pipeline.kafka.messages import Headers, SentHeaders
 
 NOTIFIED_BY = "notified-by"
@@ -28,7 +29,7 @@ class FetchRequest(NamedTuple):
 
     @property
     def key(self) -> bytes:
-        """The message key, and that of the row."""
+        """What the message key begins with, and the key of the row."""
         return b"%s|%s" % (self.event.key, self.place.encode())
 
     def headers(self) -> SentHeaders:
@@ -47,7 +48,7 @@ class FetchRequest(NamedTuple):
         if place is None or value is None:
             raise ValueError("it names no place of a notification")
         request = cls(place.decode(errors="replace"), RawEvent.from_kafka(value, own))
-        if request.key != key:
+        if not is_key_of(key, request.key):
             raise ValueError("its key is not that of its event and place")
         return request
 

@@ -36,6 +36,8 @@ STAGES = {
     "translate": ("worker", "translate"),
     "gateway": ("gateway",),
 }
+#: The process that is there where a store asks for it; the last to start.
+DAILY = {"reconcile": ("worker", "reconcile")}
 
 
 class Wiring:
@@ -218,7 +220,9 @@ def _is_there(settings: Settings) -> bool:
 def _stages(settings: Settings) -> list[str]:
     """The stages that these stores need: without an API to ask, there is nothing for sync to do."""
     asked = any(PLATFORMS[store.platform].api is not None for store in settings.stores.values())
-    return [name for name in STAGES if name != "sync" or asked]
+    daily = any(store.reconcile for store in settings.stores.values())
+    stages = [name for name in STAGES if name != "sync" or asked]
+    return [*stages, *(DAILY if daily else ())]
 
 
 def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
@@ -226,7 +230,7 @@ def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
     for name in stages:
-        follow = ("gateway", "translate", "deliver", "sync").index(name)
+        follow = ("gateway", "translate", "deliver", "sync", "reconcile").index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
@@ -265,7 +269,7 @@ def _command(
     program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
 ) -> Command:
     place = urlsplit(url)
-    words = STAGES.get(name, (name,))
+    words = {**STAGES, **DAILY}.get(name, (name,))
     argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.

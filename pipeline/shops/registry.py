@@ -9,6 +9,7 @@ from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.prestashop import PRESTASHOP
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.vtex import VTEX
 from pipeline.shops.woocommerce import WOOCOMMERCE
 
 PLATFORMS: Mapping[str, AnyPlatform] = {
@@ -18,6 +19,7 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
         WOOCOMMERCE,
         PRESTASHOP,
         MAGENTO,
+        VTEX,
         GENERIC,
     )
 }

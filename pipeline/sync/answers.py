@@ -15,7 +15,7 @@ from pipeline.shops.values import parse_json
 OK = 200
 MISSING = frozenset({404, 410})
 UNAUTHORISED = frozenset({401, 403})
-#: Shopify says 430 for suspicious and 423 for locked; both mean: leave me alone.
+#: 430 is some shops' for suspicious, 423 for locked; both mean: leave me alone.
 TOO_MANY = frozenset({423, 429, 430})
 REDIRECTS, CLIENT_ERRORS, SERVER_ERRORS = 300, 400, 500
 UNAVAILABLE = 503

@@ -22,9 +22,11 @@ from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.fetches import FetchRequest
+from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.messages import ReceivedMessage as Message
-from pipeline.kafka.topics import DEADLETTERS, SYNC_APP, SYNC_REQUESTS_TOPIC, full_name
+from pipeline.kafka.tombstones import is_removal
+from pipeline.kafka.topics import DEADLETTERS, SYNC_APP, SYNC_REQUESTS_TOPIC, full_name, letter_partition
 from pipeline.records import partition_of
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -66,6 +68,7 @@ class SyncWorker:
         known = feeds(settings, platforms)
         self._stores = {name: feed for name, feed in known.items() if feed.platform.api is not None}
         self._partitions = settings.kafka.account_partitions
+        self._shop_partitions = settings.kafka.shop_partitions
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
         self._deadletters = full_name(settings, DEADLETTERS)
@@ -167,6 +170,8 @@ class SyncWorker:
 
     def _read(self, message: Message, partition: int) -> FetchRequest | None:
         """The request in a message; None where it is none of ours: only translate writes here."""
+        if not message.value and is_removal(message.headers):
+            return None
         try:
             request = FetchRequest.of(message.key, message.value, message.headers)
         except ValueError as error:
@@ -192,7 +197,8 @@ class SyncWorker:
     async def _fetched(self, event: RawEvent, notices: list[Notice]) -> None:
         partition = partition_of(event.store, self._partitions)
         with self._engine.begin() as step:
-            step.send(self._events[event.kind], event.body, event.key, None, event.to_kafka_headers())
+            key, number = unique_key(event.key), partition_of_key(event.key, self._shop_partitions)
+            step.send(self._events[event.kind], event.body, key, number, event.to_kafka_headers())
             for notice in notices:
                 step.write(self._table, partition, notice.row, None)
             await self._engine.confirm(step)
@@ -217,7 +223,8 @@ class SyncWorker:
         )
         own = partition_of(event.store, self._partitions)
         with self._engine.begin() as step:
-            step.send(self._deadletters, letter.value, letter.key, None, letter.headers)
+            number = letter_partition(letter.key)
+            step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
             for notice in notices:
                 step.write(self._table, own, notice.row, None)
             await self._engine.confirm(step)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipeline.config import Settings
 from pipeline.events import Kind
-from pipeline.kafka.keys import partition_of_key
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
@@ -83,7 +83,7 @@ class LifeScan:
                 life.whole = False
         topics = self._shop_topics
         for message in self._found(ranges, "events", replays.__contains__):
-            key = message.key or b""
+            key = entity_key(message.key or b"")
             # Orders, customers and products of one id have keys of their own, but anybody may write one.
             if lives[key].key.kind is topics[message.topic]:
                 lives[key].add(replays[key].judge(message))
@@ -156,7 +156,7 @@ class LifeScan:
     def matching(
         self, title: str, topics: Iterable[str], wanted: Callable[[bytes, bytes], bool]
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Key and value of every message of some topics that is wanted, the oldest of a partition first.
+        """What every wanted message of some topics is about, and its value, a partition's oldest first.
 
         Args:
             title: for the progress.
@@ -201,7 +201,7 @@ class LifeScan:
         with scanning(title, self._console) as tell:
             for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
                 for raw in batch.raw:
-                    if wanted(raw.key() or b""):
+                    if wanted(entity_key(raw.key() or b"")):
                         yield LibrdkafkaMessage.of(raw)
 
     def _pairs(
@@ -210,7 +210,7 @@ class LifeScan:
         with scanning(title, self._console) as tell:
             for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
                 for raw in batch.raw:
-                    key, value = raw.key() or b"", raw.value() or b""
+                    key, value = entity_key(raw.key() or b""), raw.value() or b""
                     if wanted(key, value):
                         yield key, value
 

@@ -23,11 +23,39 @@ NOW_MS = 1_800_000_000_000
 ZONE = "Europe/Madrid"
 
 
+class Announced(NamedTuple):
+    """What a shop sends of a document that it only names.
+
+    Attributes:
+        notification: the webhook's body.
+        answers: what its API answers, by path; 404 to all else.
+    """
+
+    notification: dict[str, Any]
+    answers: dict[str, Any]
+
+
 class Sent(NamedTuple):
-    """What a shop sends: the document, without the envelope it may come in, and its topic."""
+    """What a shop says.
+
+    Attributes:
+        topic: of the webhook.
+        document: without the envelope it may come in.
+        announced: how the document comes, where the webhook only names it.
+    """
 
     topic: str
     document: dict[str, Any]
+    announced: Callable[[dict[str, Any]], Announced] | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is in the webhook."""
+        return self.document if self.announced is None else self.announced(self.document).notification
+
+    def saying(self, document: dict[str, Any]) -> Sent:
+        """The same with another document."""
+        return self._replace(document=document)
 
 
 @dataclass(frozen=True)
@@ -109,8 +137,6 @@ class ShopBodies:
         only_local: whether its orders never say an offset, so that an hour that exists twice is one.
         without_clock: the kinds whose bodies do not say when they changed: the arrival counts.
         without_currency: whether an order can lack its currency.
-        answers: what the shop's API answers to what its events only name: paths and documents, which are
-            those of `Sent.document`; None where the events hold the documents themselves.
     """
 
     order: Callable[[Sale], Sent]
@@ -127,4 +153,3 @@ class ShopBodies:
     only_local: bool = False
     without_clock: frozenset[Kind] = field(default_factory=frozenset)
     without_currency: bool = True
-    answers: Callable[[Sent], list[tuple[str, Any]]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipeline.events import Kind
-from tests.shop_bodies import ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import ZONE, Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
 
 _STATE = {"sold": "2", "unsold": "10", "cancelled": "6", "refunded": "2"}
 _CURRENCIES = {"EUR": "1", "USD": "2", "JPY": "3"}
@@ -98,13 +98,13 @@ def _order(sale: Sale) -> Sent:
     }
     if sale.currency is not None:
         document["currency"] = {"id": int(order["id_currency"]), "iso_code": sale.currency}
-    return Sent("order.updated", document)
+    return Sent("order.updated", document, _announced("order", sale.id))
 
 
 def _placed_locally(sale: Sale, local: str) -> Sent:
-    topic, document = _order(sale)
-    document["order"]["date_add"] = local.replace("T", " ")
-    return Sent(topic, document)
+    sent = _order(sale)
+    sent.document["order"]["date_add"] = local.replace("T", " ")
+    return sent
 
 
 def _customer(person: Person) -> Sent:
@@ -119,7 +119,7 @@ def _customer(person: Person) -> Sent:
         body |= {"newsletter": "1", "newsletter_date_add": _moment(person.consented)}
     elif person.consent is not None:
         body["newsletter"] = person.consent
-    return Sent("customer.updated", {"customer": body})
+    return Sent("customer.updated", {"customer": body}, _announced("customer", person.id))
 
 
 def _product(article: Article) -> Sent:
@@ -144,16 +144,17 @@ def _product(article: Article) -> Sent:
         "quantity": "3" if article.available else "0",
         "out_of_stock": "2",
     }
-    return Sent("product.updated", {"product": product, "stock_availables": [stock]})
+    document = {"product": product, "stock_availables": [stock]}
+    return Sent("product.updated", document, _announced("product", article.id))
 
 
 _PLACES = {
-    "order": ("orders", "id"),
-    "customer": ("customers", "id"),
-    "currency": ("currencies", "id"),
-    "address": ("addresses", "id"),
-    "country": ("countries", "id"),
-    "product": ("products", "id"),
+    "order": "orders",
+    "customer": "customers",
+    "currency": "currencies",
+    "address": "addresses",
+    "country": "countries",
+    "product": "products",
 }
 _LISTS = {"order_slips": "order_slip", "stock_availables": "stock_availables"}
 _LINKS = {
@@ -164,22 +165,22 @@ _LINKS = {
 }
 
 
-def _answers(sent: Sent) -> list[tuple[str, Any]]:
-    """Each document under the path by which it is asked for: as the one that names it has its id."""
-    document, found = sent.document, []
-    main = next(iter(document), "")
-    for name, body in document.items():
-        if name in _LISTS:
-            found.append((f"/api/{_LISTS[name]}?display=full", {name: body}))
-            continue
-        resource = _PLACES.get(name, (name, "id"))[0]
-        parent, field = _LINKS.get(name, ("", ""))
-        holder = document.get(parent)
-        own = holder.get(field) if isinstance(holder, dict) and main == "order" else None
-        if own is None and isinstance(body, dict):
-            own = body.get("id")
-        found.append((f"/api/{resource}/{own}?output_format=JSON", {name: body}))
-    return found
+def _announced(main: str, entity: str) -> Callable[[dict[str, Any]], Announced]:
+    """A module names the entity; each document is where the one that names it says."""
+
+    def announced(document: dict[str, Any]) -> Announced:
+        answers: dict[str, Any] = {}
+        for name, body in document.items():
+            if name in _LISTS:
+                answers[f"/api/{_LISTS[name]}"] = {name: body}
+                continue
+            parent, field = _LINKS.get(name, ("", "")) if name != main else ("", "")
+            holder = document.get(parent)
+            own = holder.get(field) if isinstance(holder, dict) else entity
+            answers[f"/api/{_PLACES.get(name, name)}/{own}"] = {name: body}
+        return Announced({"id": entity}, answers)
+
+    return announced
 
 
 BODIES = ShopBodies(
@@ -239,5 +240,4 @@ BODIES = ShopBodies(
     silent=("0", "", "maybe", [], False),
     local=_placed_locally,
     only_local=True,
-    answers=_answers,
 )

@@ -17,6 +17,7 @@ from pipeline.local import java
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.node import BrokerAddress
 from pipeline.local.ports import free_port, is_free
+from pipeline.local.wiring import Wiring
 
 
 def test_a_configured_cluster_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -75,6 +76,21 @@ def test_a_broker_takes_no_port_that_is_to_be_anothers_not_even_its_own_of_the_l
     [place] = EmbeddedKafka(tmp_path, reserved={given_away})._places(known, 1)
     assert place.port not in {given_away, kept}
     assert place.controller_port == kept
+
+
+def test_up_starts_a_broker_of_its_own_beside_a_stranger_at_the_old_address_and_keeps_its_own_ports(
+    tmp_path: Path,
+) -> None:
+    lock_file(tmp_path).parent.mkdir()
+    first = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address_file(tmp_path).write_text(f"127.0.0.1:{stranger.getsockname()[1]}\n")
+        wiring = Wiring(Settings(data_dir=tmp_path), port=first)
+    assert wiring.kafka is not None
+    used = {int(url.rpartition(":")[2]) for url in wiring.urls.values()}
+    [place] = wiring.kafka._places([BrokerAddress(1, first, first + 1)], 1)
+    assert used >= {first, first + 1}
+    assert used.isdisjoint({place.port, place.controller_port})
 
 
 def test_free_ports_lie_below_those_of_outgoing_connections() -> None:

@@ -17,7 +17,7 @@ from pipeline.text import span
         (720, "12 min"),
         (12_060, "3 h 21 min"),
         (86_400, "1 d"),
-        (101_520, "1 d 4 h 12 min"),
+        (101_520, "1 d 4 h"),
     ],
 )
 def test_a_time_is_said_in_days_hours_and_minutes_and_in_seconds_where_it_is_short(

@@ -11,6 +11,7 @@ from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.topics import letter_partition
 from pipeline.logs import Sparingly
 from pipeline.metrics import DELIVER_INVALID
 
@@ -50,7 +51,13 @@ class ForeignMessages:
                 offset=message.offset,
                 at_ms=self._receipt_writer.now_ms(),
             )
-            step.send(self._receipt_writer.dead_letters, letter.value, letter.key, None, letter.headers)
+            step.send(
+                self._receipt_writer.dead_letters,
+                letter.value,
+                letter.key,
+                letter_partition(letter.key),
+                letter.headers,
+            )
             count = self._log_limit.happened((topic, reason.reason))
             if count:
                 log.warning(

@@ -11,7 +11,8 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.events import Lane
-from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.kafka.keys import unique_key
+from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name, letter_partition
 from pipeline.metrics import REDRIVEN_REJECTED
 from pipeline.records import Outcome, record_key
 
@@ -48,7 +49,8 @@ class ReceiptWriter:
                     .model_dump_json(exclude_none=True)
                     .encode()
                 )
-                step.send(self.dead_letters, value, _raw(account_partition, key), None, headers)
+                letter = _raw(account_partition, key)
+                step.send(self.dead_letters, value, letter, letter_partition(letter), headers)
                 if waiting.stamp.lane is Lane.RETRY:  # nothing but dead letters comes in it
                     REDRIVEN_REJECTED.labels(
                         "deliver", account_partition.account, waiting.stamp.store, key.kind, ending.reason
@@ -69,4 +71,4 @@ class ReceiptWriter:
 
 
 def _raw(account_partition: AccountPartition, key: Key) -> bytes:
-    return record_key(account_partition.account, key.kind, key.id)
+    return unique_key(record_key(account_partition.account, key.kind, key.id))

@@ -1,8 +1,8 @@
 """Whose a purchase id is, of orders that claim it at the same time. Pure.
 
-Some shops give one number to two orders: each of their views numbers its own, or a reference is a whole
-cart's. The order that was told first keeps the id. An order that had another id before was renumbered by the
-shop, and takes the id over: `PurchaseState` says which of those counts.
+Some shops give one number to two orders: each store view of an installation has numbers of its own, or a
+reference is of a whole cart. The order that was told first keeps the id. One that had another id before was
+renumbered by the shop, and takes the id over: `PurchaseState` says which of those counts.
 """
 
 from __future__ import annotations
