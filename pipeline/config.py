@@ -307,8 +307,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _stores_name_known_accounts(self) -> Self:
         for name, store in self.stores.items():
-            if store.account not in self.accounts:
-                raise ValueError(f"stores.{name}.account: no account {store.account!r} in the settings")
+            place = "routes" if store.routes else "account"
+            for account in store.accounts:
+                if account not in self.accounts:
+                    raise ValueError(f"stores.{name}.{place}: no account {account!r} in the settings")
             if name in NOT_NAMES_OF_STORES:
                 raise ValueError(f"stores.{name}: {name!r} is reserved; choose another name")
         return self
@@ -326,9 +328,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _platforms_have_no_complaints(self) -> Self:
         for name, store in self.stores.items():
-            complaint = store.complaint(self.accounts[store.account].authorised_domains)
-            if complaint is not None:
-                raise ValueError(f"stores.{name}.{complaint}")
+            for account in store.accounts:
+                complaint = store.complaint(self.accounts[account].authorised_domains)
+                if complaint is not None:
+                    raise ValueError(f"stores.{name}.{complaint}")
         return self
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
+from pipeline.config_checks import only_account
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.reader import RangeReader
@@ -73,13 +74,14 @@ class _ReconcileRun:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._bars = progress
         self._store = settings.stores[wanted.store]
+        self._name = only_account(settings, wanted.store)
         self._zone = ZoneInfo(self._store.timezone)
         self._frame = RunContext(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
         self._frame.since_ms = _start_of(wanted.since, self._zone)
         after = None if wanted.until is None else wanted.until + timedelta(days=1)
         self._frame.until_ms = _start_of(after, self._zone)
         self._tasks: dict[str, TaskID] = {}
-        self._summary = Summary(wanted.store, self._store.account, datetime.now(UTC))
+        self._summary = Summary(wanted.store, self._name, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
         self._connectif = ConnectifSide(

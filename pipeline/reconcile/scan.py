@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
+from pipeline.config_checks import only_account
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
@@ -51,7 +52,7 @@ class TopicsScan:
     def __init__(self, settings: Settings, store: str, database: Database, progress: Progress) -> None:
         self._settings = settings
         self._store = store
-        self._account = settings.stores[store].account
+        self._account = only_account(settings, store)
         self._database = database
         self._progress = progress
         self.events_topic = full_name(settings, Kind.ORDER.topic)

@@ -241,7 +241,9 @@ def rejected_places(settings: Settings, choice: Choice) -> Places | None:
 def calls_per_minute(settings: Settings, stores: Sequence[str]) -> float:
     """What the accounts of these stores take together; of all stores where none is named."""
     names = stores or list(settings.stores)
-    accounts = {settings.stores[name].account for name in names if name in settings.stores}
+    accounts = {
+        account for name in names if name in settings.stores for account in settings.stores[name].accounts
+    }
     return sum(settings.accounts[name].calls_per_minute for name in accounts)
 
 

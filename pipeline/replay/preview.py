@@ -165,7 +165,7 @@ def _live_per_minute(settings: Settings, reader: RangeReader) -> Counter[str]:
         for raw in batch.raw:
             store = (raw.key() or b"").decode(errors="replace").partition("|")[0]
             if store in settings.stores:
-                counts[settings.stores[store].account] += 1
+                counts.update(settings.stores[store].accounts)  # which one it goes to, its body says
     return counts
 
 

@@ -196,6 +196,7 @@ class Platform(Generic[SettingsT]):
         currency: str | None = None,
         purchases_since: date | None = None,
         coupon_field: str | None = None,
+        languages: tuple[str, ...] = (),
     ) -> StoreOf[SettingsT]:
         """A store of this platform, as `translate` sees it; all but name and settings are its account's."""
         return StoreOf(
@@ -205,6 +206,7 @@ class Platform(Generic[SettingsT]):
             purchases_since,
             coupon_field,
             product_page=settings.product_url or self.product_page,
+            languages=languages,
         )
 
     @property

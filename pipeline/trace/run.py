@@ -134,7 +134,13 @@ def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
 
 def _contact(trace: _Trace, asked: Asked, lives: list[EntityLife]) -> bool:
     """Note what is known of an address' contact, of which no event may be kept; whether anything is."""
-    account, address = trace.settings.stores[asked.store].account, asked.email.strip().lower()
+    address = asked.email.strip().lower()
+    accounts = trace.settings.stores[asked.store].accounts
+    found = [_contact_in(trace, account, address, lives) for account in accounts]
+    return any(found)
+
+
+def _contact_in(trace: _Trace, account: str, address: str, lives: list[EntityLife]) -> bool:
     name = record_name(account, RecordKind.CONTACT, address)
     if any(name in life.now for life in lives):
         return True

@@ -90,7 +90,7 @@ class LifeScan:
                 lives[key].sources.add(message.offset)
         for raw_key, life in lives.items():
             feed = self._stores.feeds.get(life.key.store)
-            life.accounts |= replays[raw_key].accounts | ({feed.account} if feed is not None else set())
+            life.accounts |= replays[raw_key].accounts | set(feed.own_accounts if feed is not None else ())
         return list(lives.values())
 
     def follow(self, lives: Collection[EntityLife]) -> None:

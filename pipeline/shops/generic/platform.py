@@ -100,9 +100,11 @@ def translate(event: RawEvent, store: GenericStore) -> Translation:
     if topic is None or topic.kind is not event.kind:
         return Translation(version=0, ignored="unknown_topic")
     notes: list[str] = []
-    data = parse_json_object(event.body, notes).get("data")
+    body = parse_json_object(event.body, notes)
+    data = body.get("data")
     if not isinstance(data, dict):
         raise Rejected("missing_field", "data", "the envelope holds no object `data`")
+    data.setdefault("shop", body.get("source"))
     return noted(_READERS[topic.kind, topic.meaning](data, event, store), notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Rejected, StoreContext, Translation, noted
+from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
 from pipeline.shops.platform import Platform
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import parse_json_object
@@ -30,7 +30,11 @@ def translate(event: RawEvent, store: StoreContext) -> Translation:
     if topic is None or topic.kind is not event.kind:
         return Translation(version=0, ignored="unknown_topic")
     notes: list[str] = []
-    return noted(_meaning(parse_json_object(event.body, notes), event, store), notes)
+    found = noted(_meaning(parse_json_object(event.body, notes), event, store), notes)
+    if not store.settings.routes:
+        return found
+    source = event.headers.get("x-wc-webhook-source", "")
+    return in_shop(found, source.partition("://")[2].strip("/"))
 
 
 def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
