@@ -98,6 +98,14 @@ class Ability(enum.StrEnum):
     REGISTER = "register"  # make the webhooks in the shop
 
 
+class IdForm(enum.StrEnum):
+    """What the ids of a platform's orders, customers and products look like."""
+
+    TEXT = "text"  # anything
+    NUMBER = "number"  # digits
+    UNIQUE_NUMBER = "unique number"  # digits that no other shop of the platform has
+
+
 @dataclass(frozen=True, slots=True)
 class Platform(Generic[SettingsT]):
     """One platform. Its functions are pure: no clock, no network, no settings but those passed in.
@@ -127,6 +135,7 @@ class Platform(Generic[SettingsT]):
             dots.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
+        ids: of its entities: stores whose ids can meet must not share an account.
     """
 
     name: str
@@ -145,6 +154,7 @@ class Platform(Generic[SettingsT]):
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    ids: IdForm = IdForm.TEXT
 
     def store(
         self,

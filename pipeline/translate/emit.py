@@ -206,7 +206,8 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
     if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
         return False
     by_variant = feed.context.settings.product_id != "product"
-    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
+    own = feed.context.settings.id_prefix + event.entity
+    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != own)
 
 
 class _Emitter:

@@ -13,6 +13,7 @@ from operator import attrgetter
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.ids import prefixed
 from pipeline.translate.emit import Emission, Emitted, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.routing import Addressed, addressed
@@ -123,7 +124,8 @@ def meaning(
     """
 
     def translate(context: StoreContext) -> Translation:
-        return believed(feed.platform.translate(event, context), event.received_ms)
+        said = believed(feed.platform.translate(event, context), event.received_ms)
+        return prefixed(said, context.settings.id_prefix)
 
     translation = translate(feed.context)
     meant = [
