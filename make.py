@@ -18,10 +18,13 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("PIPELINE_VENV", ROOT / ".venv"))
 BIN = VENV / "bin"
 
+#: Half of the tests wait for other processes, half compute. A file is run by one process, with its broker.
+IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+
 STEPS: dict[str, list[list[str]]] = {
     "setup": [],
     "demo": [["pipeline", "demo"]],
-    "test": [["python", "-m", "pytest", "-m", "not slow"]],
+    "test": [["python", "-m", "pytest", "-m", "not slow", *IN_PARALLEL]],
     "lint": [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],

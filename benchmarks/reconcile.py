@@ -1,17 +1,22 @@
 """`pipeline reconcile` over many orders: time and memory of the process, from files and topics to reports.
 
-    python -m benchmarks.reconcile [--orders 1000000]
+    python -m benchmarks.reconcile [--orders 1000000] [--most-mb 320] [--directory DIR [--make]]
 
-One order in a hundred never came, one in a hundred is unpaid, so that its event is read and translated; all
-others are delivered. `BENCH_BOOTSTRAP` names a broker to use instead of an embedded one.
+Beside it a bare client that reads the same messages. One order in a hundred never came, one in a hundred is
+unpaid, so that its event is read and translated; all others are delivered. `BENCH_BOOTSTRAP` names a broker
+to use instead of an embedded one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import random
+import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.harness import PIPELINE, Bench, broker, machine, report
+from pipeline import config
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.producer import Outgoing, Producer
@@ -36,6 +43,8 @@ TREE: dict[str, Any] = {
         STORE: {"platform": "shopify", "account": ACCOUNT, "domain": "acme.example", "secrets": ["s"]}
     },
 }
+#: What a run may take of memory, however many orders there are.
+MOST_MB = 320
 FIRST, NOW = 5_000_000_000_000, 1_790_000_000_000
 
 
@@ -71,46 +80,71 @@ def messages(settings: Settings, count: int) -> Iterator[Outgoing]:
     events, purchases = full_name(settings, Kind.ORDER.topic), full_name(settings, RecordKind.PURCHASE.topic)
     receipts = full_name(settings, RECEIPTS)
     place = partition_of(ACCOUNT, settings.kafka.account_partitions)
+    headers = _event("0", 0).to_kafka_headers()
+    names = [name for name, _ in headers]
+    entity_at, delivery_at = names.index("pipeline-entity"), names.index("pipeline-delivery")
+    record, receipt = _template(_record()), _template(_receipt(place))
     offset = 0
     for number in range(count):
         if never_came(number):
             continue
-        entity = str(FIRST + number)
-        event = _event(entity, number)
-        yield Outgoing(events, event.body, event.key, headers=event.to_kafka_headers())
+        entity = b"%d" % (FIRST + number)
+        said = list(headers)
+        said[entity_at] = names[entity_at], entity
+        said[delivery_at] = names[delivery_at], b"d%d" % number
+        yield Outgoing(events, _body(number), b"%s|order|%s" % (STORE.encode(), entity), headers=said)
         if unpaid(number):
             continue
-        source: dict[str, Any] = {"topic": "shop.orders", "partition": 0, "offset": number}
-        known: dict[str, Any] = {
-            "account": ACCOUNT,
-            "store": STORE,
-            "kind": "purchase",
-            "id": entity,
-            "version": NOW,
-        }
-        known |= {"source": source, "lane": "live", "received_ms": NOW}
-        body: dict[str, Any] = {
-            "purchase_id": entity,
-            "contact_email": f"b{number}@shop.example",
-            "cart_id": "c" * 32,
-        }
-        body |= {"purchase_date": f"{day(number)}T09:00:00Z", "total_price": "40.85", "total_quantity": 3}
-        line: dict[str, Any] = {"product_id": "77", "name": "Shirt", "url": "https://acme.example/shirt"}
-        line |= {"quantity": 2}
-        record = known | {"origin": "order", "op": "upsert", "owner": f"order|{entity}"}
-        record |= {"body": body | {"lines": [line | {"unit_price": "19.95", "price": "35.90"}] * 2}}
-        key = record_key(ACCOUNT, RecordKind.PURCHASE, entity)
-        yield Outgoing(purchases, orjson.dumps(record), key, place)
-        made = {"topic": "connectif.purchases", "partition": place, "offset": offset}
-        receipt = known | {"record": made, "outcome": "delivered", "reason": "created", "at_ms": NOW}
-        yield Outgoing(receipts, orjson.dumps(receipt), key, place)
+        filled = {b"@entity": entity, b"@day": day(number).encode(), b'"@offset"': b"%d" % offset}
+        key = record_key(ACCOUNT, RecordKind.PURCHASE, entity.decode())
+        yield Outgoing(purchases, _fill(record, filled), key, place)
+        yield Outgoing(receipts, _fill(receipt, filled), key, place)
         offset += 1
 
 
+def _template(tree: dict[str, Any]) -> list[bytes]:
+    """A message in pieces, every other of them a place that is filled in."""
+    return re.split(rb'("@offset"|@entity|@day)', orjson.dumps(tree))
+
+
+def _fill(template: list[bytes], filled: dict[bytes, bytes]) -> bytes:
+    return b"".join(filled.get(piece, piece) for piece in template)
+
+
+def _known() -> dict[str, Any]:
+    known: dict[str, Any] = {"account": ACCOUNT, "store": STORE, "kind": "purchase", "id": "@entity"}
+    source = {"topic": "shop.orders", "partition": 0, "offset": "@offset"}
+    return known | {"version": NOW, "source": source, "lane": "live", "received_ms": NOW}
+
+
+def _record() -> dict[str, Any]:
+    line = {"product_id": "77", "name": "Shirt", "url": "https://acme.example/shirt", "quantity": 2}
+    body = {"purchase_id": "@entity", "contact_email": "b@entity@shop.example", "cart_id": "c" * 32}
+    body |= {"purchase_date": "@dayT09:00:00Z", "total_price": "40.85"}
+    lines = [line | {"unit_price": "19.95", "price": "35.90"}] * 2
+    return _known() | {
+        "origin": "order",
+        "op": "upsert",
+        "owner": "order|@entity",
+        "body": {**body, "total_quantity": 3, "lines": lines},
+    }
+
+
+def _receipt(place: int) -> dict[str, Any]:
+    made = {"topic": "connectif.purchases", "partition": place, "offset": "@offset"}
+    return _known() | {"record": made, "outcome": "delivered", "reason": "created", "at_ms": NOW}
+
+
+def _body(number: int) -> bytes:
+    """An order of some 1.1 KB, which packs no better than a real one."""
+    status = b"pending" if unpaid(number) else b"paid"
+    return (
+        b'{"id":%d,"financial_status":"%s","cancelled_at":null,"test":false,'
+        b'"updated_at":"%sT10:00:00+01:00","note":"%s","attributes":"%s"}'
+    ) % (FIRST + number, status, day(number).encode(), random.randbytes(300).hex().encode(), b"x" * 400)  # noqa: S311
+
+
 def _event(entity: str, number: int) -> RawEvent:
-    status = "pending" if unpaid(number) else "paid"
-    body = {"id": int(entity), "financial_status": status, "cancelled_at": None, "test": False}
-    body |= {"updated_at": f"{day(number)}T10:00:00+01:00", "note": "x" * 1_000}
     return RawEvent(
         store=STORE,
         platform="shopify",
@@ -119,7 +153,7 @@ def _event(entity: str, number: int) -> RawEvent:
         topic="orders/updated",
         delivery=f"d{number}",
         received_ms=NOW,
-        body=orjson.dumps(body),
+        body=_body(number),
     )
 
 
@@ -130,51 +164,104 @@ def translate_is_through(settings: Settings) -> None:
         reader.commit({found.place: found.end for found in ranges})
 
 
+def bare(settings: Settings) -> int:
+    """The baseline: a bare client over what reconcile reads, each message's key and value looked at."""
+    place = partition_of(ACCOUNT, settings.kafka.account_partitions)
+    shop = full_name(settings, Kind.ORDER.topic)
+    places = [TopicPartition(shop, number, 0) for number in range(settings.kafka.shop_partitions)]
+    topics = RecordKind.PURCHASE.topic, RECEIPTS
+    places += [TopicPartition(full_name(settings, topic), place, 0) for topic in topics]
+    consumer = Consumer({**client_config(settings), "group.id": "bare", "enable.auto.commit": False})
+    count = sum(int(consumer.get_watermark_offsets(one)[1]) for one in places)
+    consumer.assign(places)
+    read = size = 0
+    while read < count:
+        for message in consumer.consume(10_000, 0.1):
+            assert message.error() is None
+            size += len(message.value()) + len(message.key())
+            read += 1
+    consumer.close()
+    return count
+
+
+def measured(name: str, command: list[str], output: Path, orders: int) -> dict[str, object]:
+    """Run a process to its end: a row."""
+    began = time.perf_counter()
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file)
+        _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) in {0, 1}, name
+    wall, cpu = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    return {
+        "what": name,
+        "orders": f"{orders:,}",
+        "s": f"{wall:.0f}",
+        "orders a second": f"{orders / wall:,.0f}",
+        "s of processor": f"{cpu:.0f}",
+        "µs of processor an order": f"{cpu / orders * 1e6:.0f}",
+        "most memory, MB": f"{usage.ru_maxrss / 1024:.0f}",
+    }
+
+
+def made(directory: Path, bench: Bench, orders: int) -> Settings:
+    """Topics with so many orders, and the shop's list; those of an earlier run in the directory, if any."""
+    note = directory / "made.json"
+    if note.exists():
+        found = json.loads(note.read_text())
+        assert found["orders"] == orders, f"{directory} has {found['orders']:,} orders"
+        bench.prefix = found["prefix"]
+        return bench.settings()
+    settings = bench.settings()
+    began = time.perf_counter()
+    producer = Producer(
+        client_config(settings), max_message_bytes=settings.kafka.max_message_bytes, queue_messages=200_000
+    )
+    producer.send_all(messages(settings, orders))
+    producer.close()
+    translate_is_through(settings)
+    write_list(directory / "orders.csv", orders)
+    note.write_text(json.dumps({"orders": orders, "prefix": bench.prefix}))
+    print(f"made in {time.perf_counter() - began:.0f} s", flush=True)
+    return settings
+
+
+def measure(directory: Path, bench: Bench, orders: int, most_mb: float) -> None:
+    """Print a row for each process."""
+    listed, output = directory / "orders.csv", directory / "found.json"
+    command = [sys.executable, "-m", "benchmarks.reconcile", "--bare", str(bench.path)]
+    rows = [measured("bare client, reading alone", command, directory / "bare", orders)]
+    command = [PIPELINE, "reconcile", STORE, "--config", str(bench.path), "--shop", str(listed), "--json"]
+    command += ["--html", str(directory / "report.html")]
+    rows.append(measured("reconcile", command, output, orders))
+    report(rows)
+    counts = json.loads(output.read_bytes())["counts"]
+    rare = len(range(7, orders, EVERY))
+    assert counts["missing"] == rare, counts
+    assert counts["not_due"] == len(range(13, orders, EVERY)), counts
+    assert counts["there"] == orders - rare - counts["not_due"], counts
+    assert float(str(rows[1]["most memory, MB"])) <= most_mb, "more memory than is allowed"
+
+
 def main() -> None:
-    """Print a row."""
+    """Make the data and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--most-mb", type=float, default=MOST_MB, help="memory that reconcile may take")
+    parser.add_argument("--directory", type=Path, help="keeps the broker's data for another run")
+    parser.add_argument("--make", action="store_true", help="make the data alone")
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    print(machine())
-    with tempfile.TemporaryDirectory() as directory, broker(Path(directory)) as bootstrap:
-        bench = Bench(Path(directory), bootstrap, TREE)
-        settings = bench.settings()
-        began = time.perf_counter()
-        producer = Producer(
-            client_config(settings),
-            max_message_bytes=settings.kafka.max_message_bytes,
-            queue_messages=200_000,
-        )
-        producer.send_all(messages(settings, args.orders))
-        producer.close()
-        translate_is_through(settings)
-        listed, page = Path(directory, "orders.csv"), Path(directory, "report.html")
-        write_list(listed, args.orders)
-        print(f"made in {time.perf_counter() - began:.0f} s")
-        began = time.perf_counter()
-        command = [PIPELINE, "reconcile", STORE, "--config", str(bench.path), "--shop", str(listed), "--json"]
-        output = Path(directory, "found.json")
-        with output.open("wb") as file:
-            process = subprocess.Popen([*command, "--html", str(page)], stdout=file)
-            _, _, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        found = json.loads(output.read_bytes())
-        rare = len(range(7, args.orders, EVERY))
-        assert found["counts"]["missing"] == rare, found["counts"]
-        assert found["counts"]["not_due"] == len(range(13, args.orders, EVERY)), found["counts"]
-        assert found["counts"]["there"] == args.orders - rare - found["counts"]["not_due"], found["counts"]
-    cpu = usage.ru_utime + usage.ru_stime
-    report(
-        [
-            {
-                "orders": f"{args.orders:,}",
-                "s": f"{wall:.0f}",
-                "s of processor": f"{cpu:.0f}",
-                "most memory, MB": f"{usage.ru_maxrss / 1024:.0f}",
-                "missing": f"{rare:,}",
-            }
-        ]
-    )
+    if args.bare is not None:
+        print(bare(config.load(args.bare)))
+        return
+    print(machine(), flush=True)
+    with contextlib.ExitStack() as stack:
+        directory = args.directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        directory.mkdir(exist_ok=True)
+        bench = Bench(directory, stack.enter_context(broker(directory)), TREE)
+        made(directory, bench, args.orders)
+        if not args.make:
+            measure(directory, bench, args.orders, args.most_mb)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,13 @@ from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.replays import ReplayMode
 from pipeline.kafka.settings import client_config
 from pipeline.local.broker import EmbeddedKafka
-from pipeline.replay.run import Control, Part, Plan, Run, State
-from pipeline.replay.runner import EventSource
+from pipeline.replay.run import Part, Plan
 from pipeline.replay.selection import Choice, Chooser
+from pipeline.replay.source import EventSource
 
-EVENTS = 100_000
+#: By topic; a replay reads them side by side.
+EVENTS_BY_TOPIC = {"shop.orders": 70_000, "shop.products": 20_000, "shop.customers": 10_000}
+EVENTS = sum(EVENTS_BY_TOPIC.values())
 BODY = b"x" * 3_000
 
 
@@ -34,8 +36,9 @@ def main() -> None:
         producer = Producer(kafka, max_message_bytes=settings.kafka.max_message_bytes)
         headers = [(f"pipeline-{name}", b"something") for name in "abcdefghi"]
         producer.send_all(
-            Outgoing("shop.orders", BODY, b"%s|order|%d" % (b"ab"[number % 2 :][:1], number), 0, headers)
-            for number in range(EVENTS)
+            Outgoing(topic, BODY, b"%s|order|%d" % (b"ab"[number % 2 :][:1], number), 0, headers)
+            for topic, count in EVENTS_BY_TOPIC.items()
+            for number in range(count)
         )
         for _ in range(2):
             _bare(kafka)
@@ -46,7 +49,7 @@ def main() -> None:
 
 def _bare(kafka: Mapping[str, Any]) -> None:
     consumer = Consumer({**kafka, "group.id": "bare", "enable.auto.commit": False})
-    consumer.assign([TopicPartition("shop.orders", 0, 0)])
+    consumer.assign([TopicPartition(topic, 0, 0) for topic in EVENTS_BY_TOPIC])
     began, wall, count = time.process_time(), time.perf_counter(), 0
     while count < EVENTS:
         for message in consumer.consume(10_000, 1.0):
@@ -57,11 +60,10 @@ def _bare(kafka: Mapping[str, Any]) -> None:
 
 
 def _chosen(settings: config.Settings, store: str) -> None:
-    part = Part(topic="shop.orders", partition=0, start=0, end=EVENTS)
+    parts = tuple(Part(topic=topic, partition=0, start=0, end=end) for topic, end in EVENTS_BY_TOPIC.items())
     choice = Choice(stores=frozenset({store} if store else ()))
-    plan = Plan(run="r", made_ms=0, choice=choice, mode=ReplayMode.MISSING, parts=(part,))
-    run = Run(plan=plan, state=State(run="r", next=[0]), control=Control(run="r"))
-    source = EventSource(settings, run, Chooser(choice))
+    plan = Plan(run="r", made_ms=0, choice=choice, mode=ReplayMode.MISSING, parts=parts)
+    source = EventSource(settings, plan, [0, 0, 0], Chooser(choice))
     began, wall, read, chosen = time.process_time(), time.perf_counter(), 0, 0
     while read < EVENTS:
         found, more, _ = source.take(1_000, until=time.monotonic() + 2)

@@ -18,14 +18,18 @@ Node = dict[str, Any]
 _JSON_SCHEMA = "application/schema+json;version=2020-12"
 _BINDING = "0.5.0"
 
+_OWN = ", and behind it 0x1f and 15 characters of the message's own"
+
 _KEYS = {
-    "event": "`store|kind|id`: all events of one entity share a partition, so they stay in order",
-    "record": "`account|kind|id`; the account alone decides the partition, so one worker owns its budget",
-    "use": "`account|store|purchase_id|code`, in the partition of the order's events",
+    "event": f"`store|kind|id`{_OWN}: all events of one entity share a partition, so they stay in order",
+    "record": f"`account|kind|id`{_OWN}; the account alone decides the partition, one worker owns its budget",
+    "use": f"`account|store|purchase_id|code`{_OWN}, in the partition of the order's events",
     "state": "the table's own key",
-    "any": "that of the original message",
+    "any": f"what the original message was about{_OWN}",
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
+    "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",
+    "daily": "`store|claim` or `store|result`",
 }
 
 #: Topics whose message is of their own alone.
@@ -36,6 +40,8 @@ _MESSAGES = {
     topics.DEADLETTER_STATES: "dead-letter-state",
     topics.REPLAY: "repeated-event",
     topics.REPLAY_RUNS: "replay-run",
+    topics.RECONCILE_RUNS: "reconcile-run",
+    topics.SYNC_REQUESTS_TOPIC: "fetch-request",
 }
 
 
@@ -141,9 +147,18 @@ def _messages() -> Node:
             _KEYS["event"],
             headers="replay-headers.json",
         ),
+        "fetch-request": _message(
+            "An event that only names what happened, with where it lies, as the header `notified-by`: its "
+            "documents are fetched from the shop's API, and follow it in `shop.*`.",
+            _KEYS["request"],
+            headers="raw-event-headers.json",
+        ),
         "replay-run": _message(
             "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
             _KEYS["run"],
+        ),
+        "reconcile-run": _message(
+            "Who reconciles a store on a day, and what came of it; in a form that may change.", _KEYS["daily"]
         ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
@@ -170,14 +185,14 @@ def _operations(settings: Settings, names: list[str]) -> Node:
     """Who sends and receives what; `receive` is by the stage's consumer group."""
     shop = [kind.topic for kind in Kind]
     records = [kind.topic for kind in RecordKind]
-    translate, deliver = (
-        topics.full_name(settings, app) for app in (topics.TRANSLATE_APP, topics.DELIVER_APP)
+    translate, deliver, sync = (
+        topics.full_name(settings, app) for app in (topics.TRANSLATE_APP, topics.DELIVER_APP, topics.SYNC_APP)
     )
     tables = {
         app: [name for name in names if name.startswith(f"{app}-") and name.endswith("-changelog")]
-        for app in (translate, deliver)
+        for app in (translate, deliver, sync)
     }
-    dead = topics.DEADLETTERS
+    dead, requests = topics.DEADLETTERS, topics.SYNC_REQUESTS_TOPIC
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
@@ -186,8 +201,18 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("replay", "send", [topics.REPLAY], "Repeats the events that were chosen."),
         **_each("replay", "send", [topics.REPLAY_RUNS], "Says how far it is."),
         **_each("replay", "receive", [topics.REPLAY_RUNS], "Reads what operators want of it."),
+        **_each("reconcile", "send", [topics.RECONCILE_RUNS], "Says who makes a day's run, and its result."),
+        **_each("reconcile", "receive", [topics.RECONCILE_RUNS], "Reads whose run it is."),
+        **_each("reconcile", "send", [topics.REPLAY], "Sends again what is missing."),
         **_each("translate", "send", records, "Tells what Connectif should hold because of it."),
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
+        **_each("translate", "send", [requests], "Asks for the documents that a webhook only names."),
+        **_each("sync", "receive", [requests], "Reads what is to be fetched.", sync),
+        **_each("sync", "send", shop, "Stores what the shops' APIs answered, as events."),
+        **_each("sync", "send", [dead], "Gives up what a shop's API does not answer."),
+        **_each("sync", "send", tables[sync], "Keeps its table."),
+        **_each("sync", "receive", tables[sync], "Reads its table back after a loss."),
+        **_each("dead", "send", [requests], "Asks again for what could not be fetched."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
         **_each("translate", "send", tables[translate], "Keeps its tables."),
         **_each("translate", "receive", tables[translate], "Reads its tables back after a loss."),

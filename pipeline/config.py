@@ -177,6 +177,17 @@ class DeliverSettings(Section):
     state_days: int = Field(default=400, ge=1, description="how long what was last sent is remembered")
 
 
+class SyncSettings(Section):
+    """What is fetched from the shops' APIs."""
+
+    call_timeout: float = Field(default=30.0, gt=0, description="how long a request to a shop may take")
+    retry_for: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="how long a document is asked for that alone cannot be had; an absent shop is waited for",
+    )
+
+
 class CouponSetSettings(Section):
     """A coupon set of Connectif that is kept filled from codes given to it in advance."""
 
@@ -259,7 +270,7 @@ class Settings(Section):
         description="a directory of the pipeline's own, on a disk that stays: the gateway's spool, the "
         "workers' state, the embedded broker's log. A relative one is relative to this file",
     )
-    http_token: Secret | None = Field(
+    http_token: Annotated[Secret, AfterValidator(config_values.http_token)] | None = Field(
         default=None,
         description="what whoever asks a worker about its state from another machine must send; left out, "
         "only callers on the worker's own machine are answered",
@@ -269,6 +280,7 @@ class Settings(Section):
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="limits of the webhook side")
     translate: TranslateSettings = Field(default=TranslateSettings(), description="the translate stage")
     deliver: DeliverSettings = Field(default=DeliverSettings(), description="the deliver stage")
+    sync: SyncSettings = Field(default=SyncSettings(), description="the requests to the shops' APIs")
     sandbox: SandboxSettings = Field(default=SandboxSettings(), description="the simulated Connectif")
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict, description="Connectif's accounts")
     stores: dict[Name, Annotated[StoreSettings, OfItsPlatform]] = Field(

@@ -98,6 +98,9 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
     for store in _tables(tree.get("stores")).values():
         for named in store.values():
             secrets += named if isinstance(named, list) else [named]
+        wish = store.get("reconcile")
+        if isinstance(wish, MutableMapping):
+            yield from ((wish, name) for name in ("shop", "reports") if name in wish)
     kafka = tree.get("kafka")
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, MutableMapping):

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -82,6 +83,13 @@ def key_of_connectif(secret: SecretStr) -> SecretStr:
     """It is sent in a header as it stands."""
     if not re.fullmatch(r"[!-9;-~]+:[!-~]+", secret.get_secret_value()):
         raise ValueError('an API key is "id:secret", both without spaces')
+    return secret
+
+
+def http_token(secret: SecretStr) -> SecretStr:
+    """It is sent in a header as it stands, and anybody who reaches a worker may try others."""
+    if not re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()):
+        raise ValueError("a token has 8 or more letters, digits and signs of ASCII, without spaces")
     return secret
 
 
@@ -203,6 +211,18 @@ def known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Europe/Madrid") from error
     return name
+
+
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def time_of_day(value: object) -> object:
+    """`04:30`, or TOML's own time."""
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value):
+        return time.fromisoformat(value)
+    raise ValueError("must be a time of day such as 04:30")
 
 
 def some_path(path: Path) -> Path:

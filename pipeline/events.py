@@ -1,7 +1,8 @@
 """What a shop said: the raw event, as it lies in the `shop.*` topics.
 
-The message key is `store|kind|id`, the value is the shop's body byte for byte, and everything else is in
-the Kafka headers: the pipeline's with the prefix `pipeline-`, the shop's under their lower-case names.
+The message key is `store|kind|id` and a part of its own (pipeline/kafka/keys.py), the value is the shop's
+body byte for byte, and everything else is in the Kafka headers: the pipeline's with the prefix `pipeline-`,
+the shop's under their lower-case names.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class RawEvent:
 
     @property
     def key(self) -> bytes:
-        """The message key: all events of one entity share a partition, so they stay in order."""
+        """What the message key begins with: all events of one entity share a partition, in order."""
         return f"{self.store}|{self.kind}|{self.entity}".encode()
 
     def to_kafka_headers(self) -> list[tuple[str, bytes]]:

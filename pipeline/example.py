@@ -95,7 +95,8 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
         if get_origin(field.annotation) is dict:
             yield from _table(inner, (*path, name, NAMES[name]), shown=shown and not path)
         else:
-            yield from _table(inner, (*path, name), shown=shown and inner not in LISTED)
+            optional = not field.is_required() and field.default is None
+            yield from _table(inner, (*path, name), shown=shown and not optional and inner not in LISTED)
 
 
 def _platform(field: FieldInfo) -> FieldInfo:

@@ -126,6 +126,12 @@ TRANSLATE_REPLAYED = Counter(
     "Events repeated by replays, by what became of them; none of them is in pipeline_translate_events_total.",
     ["store", "kind", "outcome"],
 )
+REDRIVEN_REJECTED = Counter(
+    "pipeline_redriven_rejected_total",
+    "Dead letters that were sent again and refused again. What kept them is not mended: look at the reason "
+    "before the next redrive.",
+    ["stage", "account", "store", "kind", "reason"],
+)
 TRANSLATE_HELD = Gauge(
     "pipeline_translate_held_partitions",
     "Partitions that are paused: the next event is of a store that this worker's settings do not have.",
@@ -211,14 +217,54 @@ DELIVER_UNCOUNTED = Counter(
     ["account", "kind"],
 )
 
+RECONCILE_ORDERS = Gauge(
+    "pipeline_reconcile_orders",
+    "Orders by the result of the last daily reconcile. missing: Connectif ought to have them and does not; "
+    "different: the totals disagree; unknown: what would tell is not kept. Not there before the first run.",
+    ["store", "result"],
+)
+RECONCILE_LAST_RUN = Gauge(
+    "pipeline_reconcile_last_run_timestamp_seconds",
+    "When the last daily reconcile of a store was done, epoch seconds; 0: none yet.",
+    ["store"],
+)
+RECONCILE_OVERDUE = Gauge(
+    "pipeline_reconcile_overdue_seconds",
+    "Seconds since a daily reconcile became due that is not done; 0 where the last one is. Hours: it fails, "
+    "or takes too long.",
+    ["store"],
+)
+RECONCILE_FAILED = Gauge(
+    "pipeline_reconcile_failed_runs",
+    "Daily reconciles of a store that failed since the last that was done. Above 0: what vanishes is not "
+    "noticed.",
+    ["store"],
+)
+RECONCILE_RUNNING = Gauge("pipeline_reconcile_running", "1 while a store is reconciled.", ["store"])
+
+SYNC_REQUESTS = Counter(
+    "pipeline_sync_requests_total",
+    "Requests to the shops' APIs by answer. unauthorised: credentials or rights. not_json: a maintenance "
+    "page, or a wrong address.",
+    ["store", "answer"],
+)
+SYNC_SECONDS = Histogram(
+    "pipeline_sync_seconds",
+    "From a notification's arrival to its documents in Kafka.",
+    ["lane"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
+)
+
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "sync", "reconcile", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
-    "translate": ("pipeline_translate_", "pipeline_coupons_used"),
+    "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
     "deliver": ("pipeline_deliver_",),
+    "sync": ("pipeline_sync_",),
+    "reconcile": ("pipeline_reconcile_",),
     "sandbox": ("pipeline_sandbox_",),
 }
 

@@ -9,6 +9,7 @@ import os
 import shlex
 import stat
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -22,8 +23,12 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "lost+found"}
+OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
+
+
+#: Seconds between the tries to hold a file: `is_held` locks it for a moment, too.
+_LOOKERS = (0.01, 0.03, 0.1)
 
 
 class InUse(PipelineError):  # noqa: N818 - a state
@@ -91,6 +96,11 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     )
 
 
+def opener(path: str, flags: int) -> int:
+    """For `open`: a file that it makes is this user's alone."""
+    return os.open(path, flags, 0o600)
+
+
 def hold(path: Path, what: str, hint: str) -> TextIO:
     """Hold a lock file for as long as the process lives and keeps what is returned; it names the process.
 
@@ -108,7 +118,7 @@ def hold(path: Path, what: str, hint: str) -> TextIO:
     except OSError as error:
         raise PipelineError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(file)
     except OSError as error:
         holder = holder_of(path)
         file.close()
@@ -119,6 +129,29 @@ def hold(path: Path, what: str, hint: str) -> TextIO:
         file.write(f"process {os.getpid()}, started {started}: {shlex.join(sys.argv)[:500]}\n")
         file.flush()
     return file
+
+
+def _lock(file: TextIO) -> None:
+    for pause in (*_LOOKERS, None):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+    return None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process that lives holds a lock file; one that cannot be opened is not held."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def holder_of(path: Path) -> str:

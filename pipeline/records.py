@@ -1,7 +1,8 @@
 """What Connectif should hold: canonical records on the `connectif.*` topics, and a receipt for each.
 
-The message key is `account|kind|id`; the partition is chosen by the account alone (`partition_of`), so one
-worker owns an account's budget and its records keep their order.
+The message key is `account|kind|id` and a part of its own (pipeline/kafka/keys.py); the partition is chosen
+by the account alone (`partition_of`), so one worker owns an account's budget and its records keep their
+order.
 """
 
 from __future__ import annotations
@@ -283,7 +284,7 @@ class Receipt(Frozen):
 
 
 def record_key(account: str, kind: RecordKind, record_id: str) -> bytes:
-    """The message key of a record, and its key in the deliver stage's tables."""
+    """What a record's message key begins with, and its key in the deliver stage's tables."""
     return f"{account}|{kind}|{record_id}".encode()
 
 

@@ -14,10 +14,18 @@ from tests.broker import KafkaSettings, RunningKafka, running_kafka
 hypothesis.settings.register_profile("pipeline", deadline=None)
 hypothesis.settings.load_profile("pipeline")
 
+#: Folders whose tests start processes and a broker, and mostly wait for them.
+_WAITING = ("tests/integration/", "tests/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: in parallel (make.py) each process takes files in this order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
+
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
-    """The session's broker."""
+    """The session's broker; in parallel each process has one of its own."""
     with running_kafka(tmp_path_factory.mktemp("broker")) as running:
         yield running
 

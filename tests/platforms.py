@@ -13,7 +13,7 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from tests.shop_bodies import NOW_MS, ShopBodies, generic, shopify, woocommerce
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, magento, shopify, vtex, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -61,6 +61,17 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         "x-shopify-webhook-id",
         bodies=shopify.BODIES,
     ),
+    "vtex": PlatformInTests(
+        vtex.signed,
+        settings={
+            "vtex_account": "exampleaccount",
+            "app_key": SecretStr("key"),
+            "app_token": SecretStr("token"),
+        },
+        with_topic=vtex.notification,
+        signs_body=False,
+        bodies=vtex.BODIES,
+    ),
     "woocommerce": PlatformInTests(
         base64_hmac("x-wc-webhook-topic", "x-wc-webhook-signature"),
         "x-wc-webhook-delivery-id",
@@ -73,6 +84,13 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         at=generic.at,
         signatures_header="webhook-signature",
         bodies=generic.BODIES,
+    ),
+    "magento": PlatformInTests(
+        magento.signed,
+        "x-adobe-event-id",
+        settings={"access_token": "only-for-tests"},
+        with_topic=magento.in_data,
+        bodies=magento.BODIES,
     ),
 }
 

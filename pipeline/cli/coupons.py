@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption
+from pipeline.console import Console
 
 group = typer.Typer(help="Coupon sets: codes for them, and codes that were used.", no_args_is_help=True)
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption
+from pipeline.console import Console
 from pipeline.dead.selection import LetterFilter
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def dead_list(  # noqa: PLR0917 - typer reads each parameter as an option
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
     chosen = _selection(account, store, stage, kind, reason, since, until, None)
-    errors = Console(stderr=True)
-    with DeadLetterReader(_under(config.load(config_path), from_prefix), errors) as reader:
+    errors, settings = Console(stderr=True), config.load(config_path)
+    _say_doubts(chosen, settings)
+    with DeadLetterReader(_under(settings, from_prefix), errors) as reader:
         reader.read_states()
         found = reader.letters(chosen)
         if each:
@@ -149,9 +150,10 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     """Send letters again, once what kept them is mended: records to deliver, events to translate.
 
     It counts first and asks. A letter goes once, however often this is repeated, and nothing older takes the
-    place of what Connectif was told since. Exit code 1: nothing was sent, for nothing could be, or was to be.
+    place of what Connectif was told since. Exit code 1: nothing was sent, for nothing could be, or was to be,
+    or another redrive or drop is at work.
     """
-    from pipeline.dead.acting import Redrive  # noqa: PLC0415 - start fast
+    from pipeline.dead.acting import Redrive, alone  # noqa: PLC0415 - start fast
     from pipeline.dead.resend import ResendTarget  # noqa: PLC0415
     from pipeline.dead.store import DeadLetterReader, whoever  # noqa: PLC0415
     from pipeline.kafka import topic_check  # noqa: PLC0415
@@ -159,12 +161,14 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
     settings = config.load(config_path)
+    _say_doubts(chosen, settings)
     topic_check.verify(settings)
-    with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
+    who, theirs = by or whoever(), _under(settings, from_prefix)
+    with alone(theirs, who) as turn, DeadLetterReader(theirs, Console(stderr=True)) as reader:
         reader.read_states(required=True)
         target = ResendTarget.of(settings, run_workflows=run_workflows, other_prefix=from_prefix)
         wanted = LetterFilter.ALL if chosen.ids else state
-        action = Redrive(settings, reader, target, chosen, again=again, by=by or whoever(), wanted=wanted)
+        action = Redrive(settings, reader, target, chosen, turn, again=again, by=who, wanted=wanted)
         _act(action, "sent again", reader.missing(chosen.ids), yes=yes, as_json=as_json)
 
 
@@ -188,9 +192,9 @@ def dead_drop(  # noqa: PLR0917 - typer reads each parameter as an option
     """Say that letters need nothing any more; who said so, when and why is kept.
 
     They stay in their topic until its retention ends, and `redrive --again` still takes them. Exit code 1:
-    nothing was dropped.
+    nothing was dropped, or another redrive or drop is at work.
     """
-    from pipeline.dead.acting import Drop  # noqa: PLC0415 - start fast
+    from pipeline.dead.acting import Drop, alone  # noqa: PLC0415 - start fast
     from pipeline.dead.store import DeadLetterReader, whoever  # noqa: PLC0415
     from pipeline.kafka import topic_check  # noqa: PLC0415
 
@@ -199,10 +203,12 @@ def dead_drop(  # noqa: PLR0917 - typer reads each parameter as an option
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
     settings = config.load(config_path)
+    _say_doubts(chosen, settings)
     topic_check.verify(settings)
-    with DeadLetterReader(settings, Console(stderr=True)) as reader:
+    who = by or whoever()
+    with alone(settings, who) as turn, DeadLetterReader(settings, Console(stderr=True)) as reader:
         reader.read_states(required=True)
-        action = Drop(settings, reader, chosen, why=why.strip()[:1_000], by=by or whoever())
+        action = Drop(settings, reader, chosen, turn, why=why.strip()[:1_000], by=who)
         _act(action, "dropped", reader.missing(chosen.ids), yes=yes, as_json=as_json)
 
 
@@ -259,6 +265,14 @@ def _epoch_ms(moment: datetime | None) -> int | None:
 def _require_a_choice(chosen: Selection, *, every: bool) -> None:
     if chosen.empty != every:
         raise typer.BadParameter("say which letters by ids or filters, or --all")
+
+
+def _say_doubts(chosen: Selection, settings: Settings) -> None:
+    """Say what may be a typing error, and go on: letters outlive stores."""
+    from pipeline.dead.selection import doubts  # noqa: PLC0415 - start fast
+
+    for doubt in doubts(chosen, settings):
+        Console(stderr=True).print(f"note: {doubt}", style="yellow", markup=False, highlight=False)
 
 
 def _under(settings: Settings, prefix: str | None) -> Settings:

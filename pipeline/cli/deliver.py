@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption
+from pipeline.console import Console
 from pipeline.events import Lane
 
 group = typer.Typer()

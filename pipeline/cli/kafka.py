@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption, LogFormatOption
+from pipeline.console import Console
 
 group = typer.Typer()
 

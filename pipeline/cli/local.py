@@ -44,7 +44,7 @@ def sandbox(  # noqa: PLR0917 - typer reads each parameter as an option
 ) -> None:
     """Simulate Connectif for every account of the settings."""
     extras.require("sandbox", *SANDBOX, by="`pipeline sandbox`")
-    from pipeline.sandbox.connectif.http import server  # noqa: PLC0415 - start fast
+    from pipeline.sandbox import server  # noqa: PLC0415 - start fast
 
     if list_switches:
         server.print_switches()

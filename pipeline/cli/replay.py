@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import config
 from pipeline.cli.options import ConfigOption
+from pipeline.console import Console
 from pipeline.events import Kind
 
 group = typer.Typer(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline import logs
 from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages, trace
 from pipeline.cli.options import LogFormatOption
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.logs import LogFormat
 
@@ -61,9 +63,29 @@ def _root(
     logs.require_format(os.environ)
 
 
+class NoText(PipelineError):  # noqa: N818 - a fact
+    """A word of the command line is not in the encoding that ids, names and reasons are kept in."""
+
+    exit_code = 2
+
+
+def _require_text(words: Iterable[str]) -> None:
+    """Refuse what can be no id or name; only files may be called so."""
+    for number, word in enumerate(words, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            if not Path(word).exists():
+                raise NoText(
+                    f"word {number} of the command is no UTF-8 text: {word}",
+                    hint="see the terminal's encoding",
+                ) from error
+
+
 def main() -> None:
     """Run the command; an error of this program becomes one message and its exit code."""
     try:
+        _require_text(sys.argv[1:])
         app()
     except PipelineError as error:
         if logs.format_from(os.environ) is LogFormat.JSON:

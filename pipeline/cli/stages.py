@@ -32,9 +32,38 @@ def worker_translate(
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Turn the shops' events into records of what Connectif should hold."""
-    from pipeline.translate.worker import serve  # noqa: PLC0415 - start fast
+    from pipeline.replay import watching  # noqa: PLC0415 - start fast
+    from pipeline.translate.worker import serve  # noqa: PLC0415
 
     settings = started("worker translate", config_path)
+    raise typer.Exit(serve(settings, worker=name, host=host, port=port, duties=[watching.declare]))
+
+
+@worker.command("reconcile", epilog="Example: `pipeline worker reconcile --port 8084`")
+def worker_reconcile(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8084,
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Compare each day the orders of the stores that ask for it (reconcile.at) with Connectif."""
+    from pipeline.reconcile.daily.worker import serve  # noqa: PLC0415 - start fast
+
+    serve(started("worker reconcile", config_path), host=host, port=port)
+
+
+@worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8083`")
+def worker_sync(
+    config_path: ConfigOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8083,
+    name: WorkerOption = "1",
+    log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
+) -> None:
+    """Ask the shops' APIs for what their webhooks only name, within the limit of each shop."""
+    from pipeline.sync.worker import serve  # noqa: PLC0415 - start fast
+
+    settings = started("worker sync", config_path)
     raise typer.Exit(serve(settings, worker=name, host=host, port=port))
 
 

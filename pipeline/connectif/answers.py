@@ -75,6 +75,7 @@ _CODES = {
     "E0102": AnswerKind.MISSING_PRODUCTS,
     "E0103": AnswerKind.BAD_DOMAIN,
     "E0201": AnswerKind.BAD_DOMAIN,
+    "E0301": AnswerKind.QUEUE_FULL,
     "E0401": AnswerKind.QUEUE_FULL,
 }
 #: What the reference lists, in the form it lists. Any other refusal is of something in between: each route we

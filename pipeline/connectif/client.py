@@ -9,8 +9,9 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 import httpx
@@ -20,7 +21,7 @@ from pipeline.connectif import forms
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer, read_answer
 from pipeline.connectif.blanks import NOTHING_SENT, Blanks, Sent
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES, gather, unpack
-from pipeline.connectif.downloads import download
+from pipeline.connectif.downloads import download, download_to
 from pipeline.connectif.forms import Form
 from pipeline.connectif.imports import ImportType
 from pipeline.connectif.network import Network
@@ -34,8 +35,10 @@ JSON = {"Content-Type": "application/json"}
 UPLOAD_RATE = 50_000
 #: Bytes of an error report: at most, of its head, and of each row.
 REPORT_MAX_BYTES, REPORT_HEAD_BYTES, REPORT_ROW_BYTES = 20_000_000, 1_000_000, 4_000
-#: The ZIP of an export; a million contacts have some 50 MB.
-EXPORT_MAX_BYTES = 300_000_000
+#: The ZIP of an export; a million contacts have some 50 MB. One that goes to the disk may be larger.
+EXPORT_MAX_BYTES, EXPORT_MAX_BYTES_ON_DISK = 300_000_000, 2_000_000_000
+#: Bytes a second that a large file comes with at least.
+DOWNLOAD_RATE = 500_000
 #: Characters of a link to another page, at most.
 LINK_MAX = 2_000
 
@@ -180,6 +183,12 @@ class ConnectifClient:
         wanted = {"exportType": "contacts", "delimiter": ",", "dateFormat": "ISO"}
         return await self._send("POST", "/exports/", forms.CREATED, json=wanted)
 
+    async def create_purchases_export(self, since: datetime, until: datetime) -> Answer:
+        """Queue a file of the activities that are purchases, of 31 days at most."""
+        filters = {"fromDate": _iso(since), "toDate": _iso(until), "activityTypes": ["purchase"]}
+        wanted = {"exportType": "activities", "delimiter": ",", "dateFormat": "ISO", "filters": filters}
+        return await self._send("POST", "/exports/", forms.CREATED, json=wanted)
+
     async def get_export(self, export_id: str) -> Answer:
         """How far an export is."""
         return await self._send("GET", f"/exports/{_quoted(export_id)}", forms.FOUND.of(export_id))
@@ -187,6 +196,22 @@ class ConnectifClient:
     async def get_export_file(self, url: str) -> tuple[Answer, bytes]:
         """An export's ZIP: no call of the API, fetched without the key."""
         return await self._download(url, EXPORT_MAX_BYTES)
+
+    async def get_export_file_into(self, file: BinaryIO, url: str) -> Answer:
+        """The same, written to a file: one of a busy shop does not fit into memory.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        seconds = self._timeout + EXPORT_MAX_BYTES_ON_DISK / DOWNLOAD_RATE
+        return await download_to(
+            file,
+            url,
+            transport=self._given,
+            seconds=seconds,
+            most=EXPORT_MAX_BYTES_ON_DISK,
+            local=is_loopback(self._base),
+        )
 
     async def get_error_report(self, url: str, *, rows: int) -> tuple[Answer, bytes]:
         """The file that names an import's refused rows: no call of the API, fetched without the key.
@@ -256,6 +281,11 @@ async def _whole(response: httpx.Response) -> httpx.Response:
     headers = response.headers.copy()
     content = unpack(content, headers.pop("content-encoding", ""), ANSWER_MAX_BYTES)
     return httpx.Response(response.status_code, headers=headers, content=content)
+
+
+def _iso(moment: datetime) -> str:
+    """A moment as the API takes it."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

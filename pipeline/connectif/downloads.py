@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from dataclasses import replace
+from typing import BinaryIO
 
 import httpx
 
@@ -44,6 +45,67 @@ async def download(
     except Exception as error:  # noqa: BLE001 - an address can cause any error
         # Without its text, which may hold the address and its signature.
         return replace(no_answer(error), detail=type(error).__name__), b""
+
+
+async def download_to(
+    file: BinaryIO,
+    url: str,
+    *,
+    transport: httpx.AsyncBaseTransport | None,
+    seconds: float,
+    most: int,
+    local: bool,
+) -> Answer:
+    """A file into another, without holding it in memory.
+
+    Args:
+        file: is written at its position; of an answer that is not good, a part may be there.
+        url: by which Connectif names it.
+        transport: where requests go; None is the network.
+        seconds: until it is given up.
+        most: bytes it may have.
+        local: as of `download`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    try:
+        async with httpx.AsyncClient(transport=transport, timeout=seconds) as plain, asyncio.timeout(seconds):
+            return await _stream(plain, file, url, most, local=local)
+    except TooLargeError:
+        return Answer(AnswerKind.INVALID, detail="the file is too large", cause=Cause.TOO_LARGE)
+    except _RefusedError as error:
+        return Answer(AnswerKind.INVALID, detail=str(error), cause=Cause.FOREIGN)
+    except OSError as error:
+        if not isinstance(error, TimeoutError) and error.strerror:
+            raise
+        return replace(no_answer(error), detail=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - an address can cause any error
+        return replace(no_answer(error), detail=type(error).__name__)
+
+
+async def _stream(plain: httpx.AsyncClient, file: BinaryIO, url: str, most: int, *, local: bool) -> Answer:
+    for _ in range(HOPS + 1):
+        request = plain.build_request(
+            "GET", _allowed(url, local=local), headers={"Accept-Encoding": "identity"}
+        )
+        response = await plain.send(request, stream=True)
+        try:
+            if response.next_request is not None:
+                url = str(response.next_request.url)
+                continue
+            if not response.is_success:
+                return Answer(AnswerKind.UNAVAILABLE, response.status_code)
+            written = 0
+            async for part in response.aiter_bytes():
+                written += len(part)
+                if written > most:
+                    raise TooLargeError("a file of too many bytes")
+                file.write(part)
+        finally:
+            await response.aclose()
+        return Answer(AnswerKind.OK, response.status_code)
+    raise _RefusedError("too many redirects")
 
 
 async def _fetch(plain: httpx.AsyncClient, url: str, most: int, *, local: bool) -> tuple[Answer, bytes]:

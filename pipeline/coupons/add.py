@@ -21,6 +21,7 @@ from pipeline.coupons.codes import Checked, CodeFinding, Given, check, read_file
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.events import Lane
 from pipeline.kafka import topic_check, topics
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.reader import MessageBatch, RangeReader
 from pipeline.kafka.settings import client_config
@@ -147,7 +148,7 @@ def _send(settings: Settings, to: CouponTarget, codes: tuple[str, ...], console:
         Outgoing(
             topic=topic,
             value=record.model_dump_json().encode(),
-            key=record_key(to.account, record.kind, record.id),
+            key=unique_key(record_key(to.account, record.kind, record.id)),
             partition=partition,
         )
         for record in records(to, codes, now_ms=int(time.time() * 1_000))

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from datetime import date
 
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.coupons.add import account_of
 from pipeline.kafka import topics
 from pipeline.kafka.reader import RangeReader

@@ -17,6 +17,8 @@ from pipeline.dead.store import DeadLetterReader, Found
 from pipeline.errors import BrokerError
 from pipeline.kafka import topics
 from pipeline.kafka.errors import in_words
+from pipeline.kafka.exclusive import Exclusive
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.producer import Outgoing, Producer, Refused
 from pipeline.kafka.settings import client_config
 
@@ -26,6 +28,28 @@ AT_ONCE, AT_ONCE_BYTES = 500, 32 * 1024 * 1024
 FLUSH = 30.0
 #: Words of a refusal are kept of the first letters alone.
 EXAMPLES = 5
+
+
+#: The group whose only member may act on letters.
+GROUP = "pipeline-dead"
+
+
+def alone(settings: Settings, who: str) -> Exclusive:
+    """The turn to act on the letters of a prefix, which one process has at a time; a context manager.
+
+    What was done about letters is to be read after it was entered: somebody may have acted just before.
+
+    Args:
+        settings: whose letters.
+        who: acts.
+    """
+    return Exclusive(
+        client_config(settings),
+        topics.full_name(settings, GROUP),
+        topics.full_name(settings, topics.DEADLETTERS),
+        who=who,
+        what="`pipeline dead redrive` or `drop`",
+    )
 
 
 @dataclass(slots=True)
@@ -78,6 +102,7 @@ class Redrive:
         reader: whose letters they are; of another prefix where `target` says so.
         target: the rules' side of the settings.
         selection: which letters.
+        turn: to act on them.
         again: also those that came back, and of the states in `wanted` those that were dealt with before.
         wanted: see `again`.
         by: who does it.
@@ -88,6 +113,7 @@ class Redrive:
     reader: DeadLetterReader
     target: ResendTarget
     selection: Selection
+    turn: Exclusive
     again: bool
     by: str
     wanted: LetterFilter = LetterFilter.OPEN
@@ -120,6 +146,7 @@ class Redrive:
                 else:
                     sent.append((found, decided))
                     tally.going[decided.topic] += 1
+            self.turn.check()
             places = writer.send([sending for _, sending in sent])
             rows = [
                 self._row(found, LetterOrigin(decided.topic, *place))
@@ -159,6 +186,7 @@ class Drop:
     settings: Settings
     reader: DeadLetterReader
     selection: Selection
+    turn: Exclusive
     why: str
     by: str
     wall: Callable[[], float] = time.time
@@ -188,6 +216,7 @@ class Drop:
                 for found in batch
                 if not self._is_left(tally, found)
             ]
+            self.turn.check()
             writer.write(self.settings, rows)
         return tally
 
@@ -233,6 +262,8 @@ class _Writer:
 
         for index, (topic, partition, key, value, headers) in enumerate(messages):
             name = topics.full_name(self._settings, topic)
+            if partition is None:
+                partition = partition_of_key(entity_key(key), self._settings.kafka.shop_partitions)  # noqa: PLW2901
             try:
                 self._producer.send(name, value, key, partition, headers, report(index))
             except Refused as refused:

@@ -9,24 +9,26 @@ from typing import NamedTuple
 
 from pipeline.events import Kind
 from pipeline.kafka.messages import Headers
+from pipeline.kafka.replays import REDRIVE_PREFIX
 from pipeline.kafka.topics import RECEIPTS
 from pipeline.records import RecordKind
+from pipeline.text import in_a_line
 
 #: What a message that is sent again says of the letter it comes from.
 REDRIVE_LETTER = "redrive-letter"
 #: Of an event that is replayed, which is how an event is sent again; the run's name is the letter's.
 REPLAY_RUN = "replay-run"
-RUN_PREFIX = "redrive-"
 UNKNOWN = "unknown"
+#: The kind of a letter that holds a receipt.
+RECEIPT = "receipt"
 
 #: Characters of a header that are looked at.
 _LONGEST = 1_000
 _ID = re.compile(r"(\d{1,6}):(\d{1,19})", re.ASCII)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _KINDS: Mapping[str, str] = {
     **{kind.topic: kind.value for kind in RecordKind},
     **{kind.topic: kind.value for kind in Kind},
-    RECEIPTS: "receipt",
+    RECEIPTS: RECEIPT,
 }
 _EVENT_KINDS = frozenset(kind.value for kind in Kind)
 
@@ -119,12 +121,16 @@ def _kind(topic: str, said: str) -> str:
 
 def _redriven_from(said: Mapping[str, bytes | None]) -> str:
     run = _text(said.get(REPLAY_RUN))
-    return run.removeprefix(RUN_PREFIX) if run.startswith(RUN_PREFIX) else _text(said.get(REDRIVE_LETTER))
+    return (
+        run.removeprefix(REDRIVE_PREFIX)
+        if run.startswith(REDRIVE_PREFIX)
+        else _text(said.get(REDRIVE_LETTER))
+    )
 
 
 def _text(raw: bytes | None) -> str:
     """A header as text that a terminal shows as it is."""
-    return _UNPRINTABLE.sub("?", (raw or b"")[:_LONGEST].decode(errors="replace"))
+    return in_a_line((raw or b"")[:_LONGEST].decode(errors="replace"))
 
 
 def _number(raw: bytes | None) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.text import without_addresses
+from pipeline.text import masked_addresses
 
 MASK = "***"
 #: A body nested deeper is masked from there on; JSON's reader itself stops at about a thousand.
@@ -63,6 +63,28 @@ def masked_body(value: bytes | None) -> Any:
     return _masked(tree, shown=False, products=False, depth=0)
 
 
+def revealed_body(value: bytes | None) -> Any:
+    """A message's value as JSON; a text where it is none, or nested too deep to be written again."""
+    tree = parsed(value)
+    if tree is None or _is_deep(tree):
+        return (value or b"").decode(errors="replace")
+    return tree
+
+
+def _is_deep(tree: Any) -> bool:
+    level: list[Any] = [tree]
+    for _ in range(_DEEPEST):
+        level = [
+            below
+            for value in level
+            for below in (value.values() if isinstance(value, dict) else value)
+            if isinstance(below, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def parsed(value: bytes | None) -> Any:
     """A message's value as JSON; None where it is no object or list."""
     try:
@@ -74,7 +96,7 @@ def parsed(value: bytes | None) -> Any:
 
 def masked_text(text: str) -> str:
     """A header or key that may name a person by an address."""
-    return without_addresses(text)
+    return masked_addresses(text)
 
 
 def masked_key(text: str) -> str:

@@ -14,11 +14,12 @@ from rich.table import Table
 from pipeline.dead import masking
 from pipeline.dead.acting import ActionCounts
 from pipeline.dead.groups import LetterGroups
-from pipeline.dead.reasons import explained
 from pipeline.dead.resend import Refusal, ResendTarget, held_back, sending
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import DeadLetterState, LetterState, LetterStatus
 from pipeline.dead.store import DeadLetterReader, Found
+from pipeline.kafka.keys import entity_key
+from pipeline.reasons import explained
 from pipeline.text import moment
 
 #: Characters of a body that a terminal is shown.
@@ -106,16 +107,12 @@ def show(
     explanation = explained(letter.stage, letter.reason)
     decided = sending(target, letter, message.key, message.value, message.headers)
     again = decided if isinstance(decided, Refusal) else held_back(status, again=False)
-    key = (message.key or b"").decode(errors="replace")
+    key = entity_key(message.key or b"").decode(errors="replace")
     headers = {name: (text or b"").decode(errors="replace") for name, text in message.headers}
     if not reveal:
         key = masking.masked_key(key)
         headers = {masking.masked_text(name): masking.masked_text(text) for name, text in headers.items()}
-    body = (
-        masking.parsed(message.value or b"") or (message.value or b"").decode(errors="replace")
-        if reveal
-        else masking.masked_body(message.value)
-    )
+    body = masking.revealed_body(message.value) if reveal else masking.masked_body(message.value)
     tree = {
         **_tree(found),
         "field": letter.field,

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.config import Settings
-from pipeline.dead.letter import REDRIVE_LETTER, RUN_PREFIX, Letter, LetterId
+from pipeline.dead.letter import REDRIVE_LETTER, Letter, LetterId
 from pipeline.dead.selection import LetterFilter, is_wanted
 from pipeline.dead.state import LetterState, LetterStatus
 from pipeline.deliver.partition.reading import Unreadable, read_record
-from pipeline.events import Kind, Lane
+from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka import topics
+from pipeline.kafka.fetches import FetchRequest, place_of
+from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import Headers
-from pipeline.kafka.replays import ReplayMark, ReplayMode, event_headers, replay_headers
+from pipeline.kafka.replays import REDRIVE_PREFIX, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
 
 _TOPICS = {kind.value: kind.topic for kind in Kind}
@@ -22,11 +24,11 @@ _LANE = "pipeline-lane"
 
 
 class Sending(NamedTuple):
-    """A message; `topic` is without the prefix, `partition` None lets the key decide."""
+    """A message; `topic` is without the prefix, `partition` None: what the key is about decides."""
 
     topic: str
     partition: int | None
-    key: bytes | None
+    key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -113,6 +115,8 @@ def sending(
         return _record(target, letter, value)
     if letter.stage == "translate":
         return _event(target, letter, key, value, headers)
+    if letter.stage == "sync":
+        return _notification(target, letter, key, value, headers)
     return UNKNOWN_STAGE
 
 
@@ -137,7 +141,7 @@ def _record(target: ResendTarget, letter: Letter, value: bytes | None) -> Sendin
     return Sending(
         kind.topic,
         partition_of(record.account, target.partitions),
-        record_key(record.account, kind, record.id),
+        unique_key(record_key(record.account, kind, record.id)),
         again.model_dump_json(exclude_none=True).encode(),
         [(REDRIVE_LETTER, target.name(letter.id).encode())],
     )
@@ -147,19 +151,38 @@ def _event(
     target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Sending | Refusal:
     """An event byte for byte, judged by today's code and settings."""
-    if key is None and value is None:
+    if value is None and not entity_key(key or b""):
         return NO_CONTENT
     if target.other_prefix is not None:
         return _kept_anew(target, letter, key, value, headers)
     mark = _mark(target, letter, headers)
     if mark is None:
         return NO_EVENT
-    return Sending(topics.REPLAY, mark.partition, key, value, list(replay_headers(headers, mark)))
+    again = unique_key(key or b"")
+    return Sending(topics.REPLAY, mark.partition, again, value, list(replay_headers(headers, mark)))
+
+
+def _notification(
+    target: ResendTarget, letter: Letter, key: bytes | None, value: bytes | None, headers: Headers
+) -> Sending | Refusal:
+    """A notification whose documents are asked for once more."""
+    if value is None and not entity_key(key or b""):
+        return NO_CONTENT
+    if target.other_prefix is not None:
+        return _kept_anew(target, letter, key, value, headers)
+    try:
+        event = RawEvent.from_kafka(value, [(name, text or b"") for name, text in event_headers(headers)])
+    except ValueError:
+        return NO_EVENT
+    request = FetchRequest(place_of(*letter.origin), event)
+    partition = partition_of(event.store, target.partitions)
+    again = unique_key(request.key)
+    return Sending(topics.SYNC_REQUESTS_TOPIC, partition, again, value, list(request.headers()))
 
 
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:
     """Which event is replayed, as a run of its own; what was replayed before says where it lies."""
-    run = RUN_PREFIX + target.name(letter.id)
+    run = REDRIVE_PREFIX + target.name(letter.id)
     topic, partition, offset = letter.origin
     if topic not in _TOPICS.values():
         try:
@@ -184,4 +207,6 @@ def _kept_anew(
         for name, text in event_headers(headers)
         if name != REDRIVE_LETTER
     ]
-    return Sending(topic, None, key, value, [*own, (REDRIVE_LETTER, target.name(letter.id).encode())])
+    return Sending(
+        topic, None, unique_key(key or b""), value, [*own, (REDRIVE_LETTER, target.name(letter.id).encode())]
+    )

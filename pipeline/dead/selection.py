@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from pipeline.dead.letter import Letter, LetterId
+from pipeline.config import Settings
+from pipeline.dead.letter import RECEIPT, UNKNOWN, Letter, LetterId
 from pipeline.dead.state import LetterState, LetterStatus
+from pipeline.events import Kind
+from pipeline.reasons import known
+from pipeline.records import RecordKind
 
 
 class LetterFilter(enum.StrEnum):
@@ -54,6 +60,25 @@ class Selection:
             and (self.since_ms is None or letter.at_ms >= self.since_ms)
             and (self.until_ms is None or letter.at_ms < self.until_ms)
         )
+
+
+def doubts(selection: Selection, settings: Settings) -> Iterator[str]:
+    """What of a selection names nothing that this program knows, in words: a typing error finds no letters.
+
+    Accounts and stores that were taken out of the settings are named too, and their letters are found.
+    """
+    kinds = {*map(str, RecordKind), *map(str, Kind), RECEIPT, UNKNOWN}
+    stages = {stage for stage, _ in known()}
+    for name, given, there in (
+        ("--account", selection.account, set(settings.accounts)),
+        ("--store", selection.store, set(settings.stores)),
+        ("--stage", selection.stage, stages | {UNKNOWN}),
+        ("--kind", selection.kind, kinds),
+        ("--reason", selection.reason, {reason for _, reason in known()} | {UNKNOWN}),
+    ):
+        if given and given not in there:
+            like = get_close_matches(given, sorted(there), n=1)
+            yield f"{name} {given} is not known{f'; is {like[0]} meant?' if like else ''}"
 
 
 def is_wanted(wanted: LetterFilter, status: LetterStatus) -> bool:

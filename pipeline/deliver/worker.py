@@ -34,8 +34,10 @@ from pipeline.errors import BrokerError
 from pipeline.events import Lane
 from pipeline.kafka.catchup import GroupExtent as Extent
 from pipeline.kafka.catchup import look
+from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.settings import client_config
+from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, full_name
 from pipeline.metrics import (
     DELIVER_CALL_SECONDS,
@@ -250,7 +252,7 @@ class DeliverWorker:
             partition_state = await self._partition_state(tp.partition)
             records: list[tuple[int, Record]] = []
             unreadable: list[ForeignMessage] = []
-            for message in values:
+            for message in _without_removals(values):
                 try:
                     record = read_record(
                         message.value, kind, tp.partition, self._partitions, max_bytes=self._max_bytes
@@ -272,7 +274,7 @@ class DeliverWorker:
             partition_state = await self._partition_state(tp.partition)
             receipts: list[tuple[int, Receipt]] = []
             unreadable: list[ForeignMessage] = []
-            for message in values:
+            for message in _without_removals(values):
                 try:
                     receipt = read_receipt(message.value, tp.partition, self._partitions)
                 except Unreadable as reason:
@@ -318,6 +320,11 @@ class DeliverWorker:
             DELIVER_IMPORT_ROWS.labels(account, kind).inc()
         for repaired in receipt.repaired:
             DELIVER_REPAIRS.labels(account, repaired.partition("|")[0]).inc()
+
+
+def _without_removals(messages: Sequence[Message]) -> list[Message]:
+    """Those that are not an erasure's."""
+    return [message for message in messages if message.value or not is_removal(message.headers)]
 
 
 def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:

@@ -11,12 +11,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.demo.eta import Eta, in_words
+from pipeline.demo.eta import Eta
 from pipeline.demo.result import RunResult
 from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
 from pipeline.events import Lane
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
-from pipeline.text import figure
+from pipeline.text import figure, span
 
 _COLOURS = {
     ProcessPhase.READY: "green",
@@ -27,10 +27,16 @@ _COLOURS = {
 _MOST_AGAINST = 12
 _BAR = 30
 
+
+def _about(seconds: float | None) -> str:
+    return "?" if seconds is None else f"about {span(seconds)}"
+
+
 #: What to try next.
 NEXT = """\
 What next?
   pipeline demo --kill              the same, with kill -9 of gateway, workers and broker
+  pipeline reconcile --help         find out of your own shop's orders which are not in Connectif, and why
   pipeline settings > pipeline.toml a settings file for a store of your own; README.md, "Your first store"
   pipeline up --sandbox             that store's webhooks, to a simulated Connectif on this machine"""
 
@@ -63,10 +69,10 @@ class DemoProgress:
     def eta(self) -> str:
         """A sentence: what is known of the rest."""
         if self.posted < self.events:
-            return f"{in_words(self.posting.remaining(self.events))} of webhooks left, records after them"
+            return f"{_about(self.posting.remaining(self.events))} of webhooks left, records after them"
         if self.account.received < self.kept:
             return f"{self.kept - self.account.received} events to be translated, records after them"
-        return f"{in_words(self.settling.remaining(self.records))} left"
+        return f"{_about(self.settling.remaining(self.records))} left"
 
     @property
     def line(self) -> str:
@@ -106,7 +112,8 @@ def live(progress: DemoProgress) -> RenderableType:
 
 def result(run: RunResult, console: Console) -> None:
     """The account of the whole run, the checks, and what speaks against them."""
-    tables = (_events(run), _records(run), _accounts(run), _freshness(run))
+    tables = [_events(run), _records(run), _accounts(run), _freshness(run)]
+    tables += [_reconciled(run)] if run.reconciled else []
     console.print(*(part for table in tables for part in (Text(), table)), Text(), sep="\n")
     for check in run.checks:
         mark = "[green]✓[/]" if check.agrees else "[red]✗[/]"
@@ -168,6 +175,19 @@ def _freshness(run: RunResult) -> Table:
     table = _table(title, "lane", "kind", "delivered", "p50", "p95")
     for row in run.freshness:
         table.add_row(row.lane, row.kind, figure(row.records), f"{row.p50:.2f} s", f"{row.p95:.2f} s")
+    return table
+
+
+def _reconciled(run: RunResult) -> Table:
+    title = "Is every order in Connectif? (the shops' lists beside Connectif's export)"
+    table = _table(
+        title, "store", "orders", "there", "not sold", "missing", "different", "unknown", "only there"
+    )
+    for one in run.reconciled:
+        wrong = one.wrong
+        unknown = wrong["unknown"] + wrong["pending"]
+        figures = (one.orders, one.there, one.not_due, wrong["missing"], wrong["different"], unknown)
+        table.add_row(one.store, *map(figure, (*figures, wrong["only_connectif"])))
     return table
 
 

@@ -38,14 +38,3 @@ class Eta:
             return 0.0 if self._past else None
         rate = self.rate
         return None if rate is None else (total - self._past[-1][1]) / rate
-
-
-def in_words(seconds: float | None) -> str:
-    """`about 12 s`, `about 3 min`; `?` where it is not known, `nothing` where it is over."""
-    if seconds is None:
-        return "?"
-    if seconds == 0:
-        return "nothing"
-    if seconds < 90:  # noqa: PLR2004 - from here on minutes read better
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min"

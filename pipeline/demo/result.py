@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.demo.comparison import LedgerDifference
 from pipeline.demo.freshness import Freshness
+from pipeline.demo.reconciling import StoreReconciled
 from pipeline.demo.sandbox import Budget
 from pipeline.demo.sender import SendResults
 from pipeline.demo.totals import EVENT_OUTCOMES, RECORD_OUTCOMES, PipelineTotals
@@ -49,6 +50,7 @@ class RunResult:
         differences: between the sandbox's accounts and what must be there.
         held: account -> what it holds, counted by kind.
         freshness: of what was delivered, by lane and kind.
+        reconciled: each shop's list of orders beside Connectif; none where the run ended early.
         killed: processes killed on purpose, in order.
         complaint: why the run ended early; empty where it did not.
         directory: where settings, logs and data are.
@@ -69,6 +71,7 @@ class RunResult:
     killed: tuple[str, ...]
     complaint: str
     directory: Path
+    reconciled: tuple[StoreReconciled, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -100,6 +103,7 @@ class RunResult:
             ),
             Check("the budget was never exceeded", tuple(self._overspent())),
             *self._lanes(),
+            *self._by_reconcile(),
         )
 
     def _received(self) -> Iterator[str]:
@@ -152,6 +156,15 @@ class RunResult:
             () if live.p50 < backfill.p50 else (late,),
         )
 
+    def _by_reconcile(self) -> Iterator[Check]:
+        if self.reconciled:
+            orders = sum(one.orders for one in self.reconciled)
+            yield Check(
+                f"reconcile: of the {orders:,} orders in the shops' own lists, Connectif's own export has "
+                "each that is sold, at its total, and no other",
+                tuple(reason for one in self.reconciled for reason in one.against),
+            )
+
     @property
     def _repeats(self) -> bool:
         """Whether Kafka may hold a webhook more often than the gateway said that it kept it.
@@ -187,6 +200,16 @@ class RunResult:
                 for name, budget in self.budgets.items()
             },
             "freshness": [row._asdict() for row in self.freshness],
+            "reconciled": [
+                {
+                    "store": one.store,
+                    "orders": one.orders,
+                    "there": one.there,
+                    "not_due": one.not_due,
+                    **one.wrong,
+                }
+                for one in self.reconciled
+            ],
             "checks": [
                 {"says": one.says, "agrees": one.agrees, "against": list(one.against)} for one in self.checks
             ],

@@ -20,13 +20,13 @@ from random import Random
 from typing import Any
 
 import httpx
-from rich.console import Console
 from rich.live import Live
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.demo import demo_settings as setting
 from pipeline.demo import display as show
-from pipeline.demo import freshness, replay, sandbox, traffic
+from pipeline.demo import freshness, reconciling, replay, sandbox, traffic
 from pipeline.demo.chaos import Chaos
 from pipeline.demo.comparison import LedgerContents, LedgerDifference, differences
 from pipeline.demo.expectations import expected
@@ -227,6 +227,8 @@ class _Session:
             await asyncio.to_thread(link.close)
 
     async def _judged(self, complaint: str) -> RunResult:
+        # Not where a run ended early: then orders are missing, and it was said why.
+        reconciled = () if complaint else await self._reconciled()
         url = self._wiring.urls["sandbox"]
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             budgets = await sandbox.budgets(client)
@@ -256,10 +258,25 @@ class _Session:
                 for name, one in held.items()
             },
             freshness=freshness.of(receipts),
+            reconciled=reconciled,
             killed=tuple(self._chaos.killed),
             complaint=complaint,
             directory=self._settings.data_dir,
         )
+
+    async def _reconciled(self) -> tuple[reconciling.StoreReconciled, ...]:
+        """Each shop's list beside Connectif."""
+        address = {"bootstrap": str(self._kafka["bootstrap.servers"])}
+        settings = self._settings.model_copy(
+            update={"kafka": self._settings.kafka.model_copy(update=address)}
+        )
+        made = self._made.deliveries
+        async with self._parts.timed("reconcile"):
+            found = [
+                await asyncio.to_thread(reconciling.reconcile, settings, made, store)
+                for store in settings.stores
+            ]
+        return tuple(found)
 
     def _note(self, account: PipelineTotals) -> None:
         kept = self._poster.posted.kept + self._replayed

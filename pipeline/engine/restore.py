@@ -18,6 +18,7 @@ from pipeline.engine.store import Damaged, PartitionStore
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import LostRange, OffsetRange
 from pipeline.kafka.reader import RangeReader, Stopped
+from pipeline.kafka.tombstones import MARKER_KEY
 from pipeline.metrics import STATE_FOREIGN
 
 log = logging.getLogger(__name__)
@@ -35,15 +36,18 @@ class RestoreJob:
         partition: its number.
         store: where it goes.
         applied: records read so far.
+        missed: whether deletions may be gone that the store has not seen: it is to be read from the start.
     """
 
     topic: str
     partition: int
     store: PartitionStore
     applied: int = 0
+    missed: bool = False
     place: TopicPartition = field(init=False)
     _end: int = field(default=0, init=False)
     _next: int = field(default=0, init=False)
+    _anew: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         self.place = TopicPartition(self.topic, self.partition)
@@ -64,9 +68,15 @@ class RestoreJob:
         if position is not None and (position.offset >= high or not stale_before <= position.at <= latest):
             self.store.wipe()
             position = None
+        self._anew = position is None
         self._next = max(low, 0 if position is None else position.offset + 1)
         self._end = high
         return self._next < high
+
+    def start_anew(self) -> None:
+        """Forget what the store holds."""
+        self.missed = False
+        self.store.wipe()
 
     def _foreign(self, offset: int) -> None:
         """No worker writes a key that is empty or begins with a zero byte; the position has such a one."""
@@ -87,11 +97,18 @@ class RestoreJob:
 
     def take(self, messages: Sequence[Any], now: int) -> None:
         """Write some records; `messages` are the client's own, without errors."""
+        if self.missed:
+            return  # nothing is kept of a store that is not to be believed
+        if not self._anew and any(message.key() == MARKER_KEY for message in messages):
+            # An erasure was here: the deletions before it were compacted away at once, not after days.
+            self.missed = True
+            return
         changes: dict[bytes, bytes | None] = {}
         for message in messages:
             key = message.key()
             if key and key[0]:
-                changes[key] = message.value()
+                if not key.startswith(MARKER_KEY):
+                    changes[key] = message.value()
             else:
                 self._foreign(message.offset())
         last, (_, written) = messages[-1].offset(), messages[-1].timestamp()
@@ -103,7 +120,7 @@ class RestoreJob:
 
     def finish(self, now: int) -> None:
         """All is read; what lies behind the last record is none: the end of a transaction, or deleted."""
-        if self._next < self._end:
+        if self._next < self._end and not self.missed:
             self._next = self._end
             self.store.apply({}, self._end - 1, now, logged=False)
 
@@ -124,8 +141,14 @@ def restore(
         BrokerError: a broker refused, or did not answer.
     """
     # There are no transactions here; one left open by another program must not hide what follows.
-    with RangeReader(config, uncommitted=True) as reader:
+    with RangeReader(config, uncommitted=True, removals=True) as reader:
         _restore(reader, jobs, stale_seconds, stop)
+        again = [job for job in jobs if job.missed]
+        for job in again:
+            log.info("%s is restored from its start: deletions were compacted away meanwhile", job.place)
+            job.start_anew()
+        if again:
+            _restore(reader, again, stale_seconds, stop)
 
 
 def _restore(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pipeline.config import Settings
+from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import SentHeaders
 from pipeline.kafka.producer import Producer, Report
 from pipeline.kafka.settings import client_config
@@ -47,14 +49,43 @@ class Link(Protocol):
         """As `Producer.close`."""
 
 
-def producer_of(settings: Settings) -> Producer:
+class EventProducer(Producer):
+    """Gives each event its own message key (see pipeline/kafka/keys.py).
+
+    Args:
+        config, more: as for `Producer`.
+        partitions: of each topic of events.
+    """
+
+    def __init__(self, config: Mapping[str, Any], *, partitions: int, **more: Any) -> None:
+        super().__init__(config, **more)
+        self._partitions = partitions
+
+    def send(  # noqa: PLR0917 - as `Producer.send`
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        headers: SentHeaders | None,
+        report: Report | None,
+    ) -> None:
+        """As `Producer.send`; the key is that of the entity, and decides the partition."""
+        about = key or b""
+        if partition is None:
+            partition = partition_of_key(about, self._partitions)
+        super().send(topic, value, unique_key(about), partition, headers, report)
+
+
+def producer_of(settings: Settings) -> EventProducer:
     """A producer for the gateway.
 
     Raises:
         BrokerError: no broker is set and no embedded one answers, or the client refuses its settings.
     """
-    return Producer(
+    return EventProducer(
         client_config(settings),
+        partitions=settings.kafka.shop_partitions,
         max_message_bytes=settings.kafka.max_message_bytes,
         linger_ms=LINGER_MS,
         timeout_ms=MESSAGE_TIMEOUT_MS,

@@ -143,6 +143,7 @@ class Webhooks:
         self._platforms = platforms
         self._keeper = keeper
         self._unsigned = Sparingly(UNSIGNED_SECONDS)
+        self._to_open = Sparingly(UNSIGNED_SECONDS)
         self._now = now
         self.held = 0
         self.max_body = settings.gateway.max_body_bytes
@@ -204,9 +205,9 @@ class Webhooks:
         """
         request = WebhookRequest(headers, body, int(self._now() * 1000), query, method)
         platform = route.platform
-        greeting = None if platform is None or platform.greeting is None else platform.greeting(request)
-        if greeting is not None:
-            return answers.greeting(greeting) if route.known else answers.UNAUTHORIZED
+        greeted = None if platform is None or platform.greeting is None else self._greet(route, request)
+        if greeted is not None:
+            return greeted
         if method != "POST":
             return answers.METHOD
         if _media_type(headers) == _FORM:
@@ -215,12 +216,11 @@ class Webhooks:
             if route.known:
                 self._say_unsigned(route.store)
             return answers.UNAUTHORIZED
-        if platform.split is None:
-            return self._keeper.submit(self._message(route.store, platform, request))
-        documents = platform.split(request)
+        documents = (request,) if platform.split is None else platform.split(request)
         if len(documents) > MAX_DOCUMENTS:
-            documents = [request]
-        return all_kept([self._keeper.submit(self._message(route.store, platform, one)) for one in documents])
+            documents = (request,)
+        kept = [self._keeper.submit(self._message(route.store, platform, one)) for one in documents]
+        return kept[0] if len(kept) == 1 else all_kept(kept)
 
     def _say_unsigned(self, store: str) -> None:
         """The shop's own webhooks may be among them: they are not sent for ever."""
@@ -232,6 +232,24 @@ class Webhooks:
                 store,
                 count,
             )
+
+    def _greet(self, route: Route, request: WebhookRequest) -> HttpAnswer | None:
+        """The answer to a request without an event; None where it is none of these.
+
+        Only a person confirms a webhook by an address that came without a signature.
+        """
+        platform = route.platform
+        said = None if platform is None or platform.greeting is None else platform.greeting(request)
+        if said is None or platform is None:
+            return None
+        if not route.known:
+            return answers.UNAUTHORIZED
+        address = None if platform.to_open is None else platform.to_open(request)
+        if address is not None and self._to_open.happened(route.store):
+            log.warning(
+                "store %s: to confirm its new webhook, open within five minutes: %s", route.store, address
+            )
+        return answers.greeting(said)
 
     def _message(self, store: str, platform: AnyPlatform, request: WebhookRequest) -> Message:
         event = raw_event(store, platform, request)

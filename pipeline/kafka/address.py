@@ -6,6 +6,7 @@ import contextlib
 import socket
 from pathlib import Path
 
+from pipeline import private
 from pipeline.config import Settings
 from pipeline.errors import BrokerError
 
@@ -16,6 +17,11 @@ CONNECT_TIMEOUT = 2.0
 def address_file(data_dir: Path) -> Path:
     """The file in which a running `pipeline kafka` leaves its bootstrap address."""
     return data_dir / "kafka" / "bootstrap"
+
+
+def lock_file(data_dir: Path) -> Path:
+    """The file that whoever runs the embedded broker holds for as long as the broker lives."""
+    return data_dir / "kafka" / "lock"
 
 
 def bootstrap(settings: Settings) -> str:
@@ -34,6 +40,12 @@ def bootstrap(settings: Settings) -> str:
         raise BrokerError(
             f"no embedded broker runs in {settings.data_dir}, and kafka.bootstrap is not set", hint=hint
         ) from error
+    # After a kill -9 the file is still there, and its address may be another program's, or another cluster's.
+    if not private.is_held(lock_file(settings.data_dir)):
+        raise BrokerError(
+            f"the embedded broker of {settings.data_dir} was killed, and does not run ({path} is left of it)",
+            hint=hint,
+        )
     if not any(answers(server) for server in servers.split(",")):
         raise BrokerError(f"the embedded broker does not answer at {servers} ({path})", hint=hint)
     return servers

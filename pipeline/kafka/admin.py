@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     ClusterMetadata,
     ConfigEntry,
     ConfigResource,
+    ConfigSource,
     NewTopic,
     ResourceType,
     TopicMetadata,
@@ -107,14 +108,34 @@ class Cluster:
         for name, future in futures.items():
             self._result(future, f"topic {name} cannot be created", KafkaError.TOPIC_ALREADY_EXISTS)
 
-    def alter(self, changes: Mapping[str, Mapping[str, str]]) -> None:
-        """Set the given settings of topics, leaving all others."""
+    def overrides(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The settings that topics have of their own, not from the brokers."""
+        asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        found = self._admin.describe_configs(asked, request_timeout=self._timeout) if asked else {}
+        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        return {
+            topic.name: {
+                name: entry.value
+                for name, entry in (self._result(future, "the settings cannot be read") or {}).items()
+                if entry.source == own and entry.value is not None
+            }
+            for topic, future in found.items()
+        }
+
+    def alter(self, changes: Mapping[str, Mapping[str, str | None]]) -> None:
+        """Set the given settings of topics, leaving all others; None gives one back to the brokers."""
         resources = [
             ConfigResource(
                 ResourceType.TOPIC,
                 topic,
                 incremental_configs=[
-                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                    ConfigEntry(
+                        name,
+                        value,
+                        incremental_operation=AlterConfigOpType.DELETE
+                        if value is None
+                        else AlterConfigOpType.SET,
+                    )
                     for name, value in config.items()
                 ],
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.messages import Headers
 
 #: Room that a dead letter's own headers need.
@@ -18,7 +19,7 @@ HEADERS: Mapping[str, str] = {
     "dead-detail": "a sentence for the operator, or Connectif's answer, shortened; no personal data",
     "dead-store": "the store in the settings; empty where the message does not say",
     "dead-account": "the account in the settings; empty where it was not reached",
-    "dead-stage": "translate or deliver",
+    "dead-stage": "translate, sync or deliver",
     "dead-topic": "the topic the message came from",
     "dead-partition": "its partition there",
     "dead-offset": "its offset there",
@@ -45,7 +46,7 @@ class Content(Protocol):
 class DeadLetter(NamedTuple):
     """A dead letter."""
 
-    key: bytes | None
+    key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
@@ -82,7 +83,7 @@ def dead_letter(  # noqa: D417 - the headers are described above
     size += sum(len(name.encode()) + len(text) + 10 for name, text in own)
     if size + LETTER_OVERHEAD > max_bytes:
         detail = f"too large to be copied here, it stays in its topic; {detail}"
-        key, value, own = None, None, []
+        key, value, own = b"", None, []
     said = dead_headers(
         reason=reason,
         stage=stage,
@@ -95,7 +96,8 @@ def dead_letter(  # noqa: D417 - the headers are described above
         store=store,
         account=account,
     )
-    return DeadLetter(key, value, [*own, *said])
+    # Of a key of its own, as a topic without one for each message could not be compacted for an erasure.
+    return DeadLetter(unique_key(key or b""), value, [*own, *said])
 
 
 def dead_headers(

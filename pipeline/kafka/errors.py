@@ -80,7 +80,7 @@ SILENT = frozenset(
         KafkaError._SSL,  # noqa: SLF001
     }
 )
-#: Codes of a partition whose leader changes or has just started: asked a moment later, it answers.
+#: Codes of a partition or a group whose leader changes or has just started: asked a moment later, it answers.
 PASSING = frozenset(
     {
         KafkaError.LEADER_NOT_AVAILABLE,
@@ -92,6 +92,9 @@ PASSING = frozenset(
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
     }
 )
 #: Codes that mean there is no such topic or partition.
@@ -138,6 +141,10 @@ def in_words(what: str, error: KafkaError, servers: str, complaint: str = "") ->
         reason = complaint or error.str()
         hint = meaning(reason) or "is the cluster up, and kafka.security right?"
         return KafkaUnreachable(f"{what} ({servers}): {reason}", hint=hint)
+    if code in PASSING:
+        return KafkaUnreachable(
+            f"{what} ({servers}): {error.str()}", hint="its brokers change or start; try again in a moment"
+        )
     if code in MISSING:
         return TopicMissing(
             f"{what} ({servers}): {error.str()}", hint="`pipeline topics` makes the pipeline's topics"

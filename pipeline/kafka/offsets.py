@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -26,6 +27,8 @@ from pipeline.kafka.ranges import PartitionExtent
 
 #: Seconds one question may take, and between two tries of it.
 ASK, RETRY_PAUSE = 30.0, 0.2
+#: Seconds that the question who leads the partitions may take.
+REFRESH = 5.0
 
 
 class Offsets:
@@ -102,7 +105,13 @@ class Offsets:
                     raise self._error(f"the offsets of {_names(places)} cannot be read", error) from error
             except FutureTimeoutError as error:
                 raise KafkaUnreachable(f"{_names(places)}: no answer from {self._servers}") from error
+            self._refresh()
             time.sleep(RETRY_PAUSE)
+
+    def _refresh(self) -> None:
+        """Ask who leads what: for minutes a client goes by what was so before a broker began anew."""
+        with contextlib.suppress(KafkaException):
+            self._admin.list_topics(timeout=min(self._timeout, REFRESH))
 
     def _ask_once(self, places: list[TopicPartition], spec: Any) -> dict[TopicPartition, int]:
         asked = self._admin.list_offsets(

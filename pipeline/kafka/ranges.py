@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 
 #: At most so many messages, and about so many bytes, are held at once.
-MOST, MOST_BYTES = 10_000, 32 * 1024 * 1024
+MOST, MOST_BYTES = 5_000, 8 * 1024 * 1024
 #: Asked for first, while their size is not known.
 FIRST = 500
 

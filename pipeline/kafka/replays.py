@@ -17,6 +17,8 @@ HEADERS: Mapping[str, str] = {
     "replay-mode": "missing: sent where Connectif was not told so before; force: sent in any case",
     "replay-trigger": "1: purchases may start workflows; left out: they may not",
 }
+#: What the run of a dead letter's event is called by; behind it stands the letter.
+REDRIVE_PREFIX = "redrive-"
 #: Headers that are none of the event's: those of a dead letter that is put back are not, either.
 _NOT_ITS_OWN = ("replay-", "dead-")
 
@@ -37,6 +39,11 @@ class ReplayMark(NamedTuple):
     offset: int
     mode: ReplayMode
     trigger: bool = False
+
+    @property
+    def is_redriven(self) -> bool:
+        """Whether it is a dead letter's event, sent again."""
+        return self.run.startswith(REDRIVE_PREFIX)
 
     def headers(self) -> list[tuple[str, bytes]]:
         """As headers."""

@@ -14,6 +14,7 @@ from pipeline.config import Settings
 from pipeline.errors import BrokerError
 from pipeline.kafka.admin import Cluster, ExistingTopic, Facts
 from pipeline.kafka.settings import client_config
+from pipeline.kafka.tombstones import WHILE_REMOVING, is_being_removed_from
 from pipeline.kafka.topics import MESSAGE_OVERHEAD, Topic, table
 
 #: How long brokers may take to know a topic that was made.
@@ -164,13 +165,16 @@ def differences(topic: Topic, found: ExistingTopic) -> Iterator[TopicDifference]
         yield TopicDifference(
             "replication", str(found.replication), str(topic.replication), safe=False, why=why
         )
+    config = found.config
+    if is_being_removed_from(config):  # it is put back when that is done
+        config = {**config, **{name: topic.config[name] for name in WHILE_REMOVING if name in topic.config}}
     for setting, wanted in topic.config.items():
         if setting not in ("cleanup.policy", "retention.ms"):
-            value = found.config.get(setting, "unset")
+            value = config.get(setting, "unset")
             if not _good_enough(setting, value, wanted):
                 safe = setting != "min.insync.replicas" or int(wanted) <= found.replication
                 yield TopicDifference(setting, value, wanted, safe=safe)
-    yield from _keeping(topic.config, found.config)
+    yield from _keeping(topic.config, config)
 
 
 def _good_enough(setting: str, value: str, wanted: str) -> bool:
@@ -213,6 +217,12 @@ def examine(settings: Settings, facts: Facts) -> Report:
         if hidden
         else []
     )
+    removing = [name for name, topic in facts.topics.items() if is_being_removed_from(topic.config)]
+    if removing:
+        notes.append(
+            f"{', '.join(sorted(removing))}: personal data is being removed, or that was interrupted: "
+            "`pipeline erase` brings it to its end"
+        )
     return Report(tuple(results), tuple(refusals(settings, facts)), tuple(notes))
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.records import RecordKind
 
 TRANSLATE_APP = "pipeline-translate"
 DELIVER_APP = "pipeline-deliver"
+SYNC_APP = "pipeline-sync"
 RECEIPTS = "connectif.receipts"
 COUPONS_USED = "coupons.used"
 DEADLETTERS = "deadletters"
@@ -24,6 +27,10 @@ DEADLETTER_STATES = "deadletters.state"
 REPLAY = "shop.replay"
 #: How far each replay is: the newest of each run.
 REPLAY_RUNS = "replay.runs"
+#: Which process reconciles a store today, and what came of the last run.
+RECONCILE_RUNS = "reconcile.runs"
+#: Notifications whose documents are to be fetched from the shops' APIs.
+SYNC_REQUESTS_TOPIC = "sync.requests"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -48,6 +55,11 @@ def full_name(settings: Settings, name: str) -> str:
     return settings.kafka.topic_prefix + name
 
 
+def letter_partition(key: bytes) -> int:
+    """The partition of `deadletters` that holds the letters of what this message key is about."""
+    return partition_of_key(entity_key(key), DEADLETTER_PARTITIONS)
+
+
 def changelog(app_id: str, table: str) -> str:
     """The changelog topic of a stage's table, without the prefix."""
     return f"{app_id}-{table}-changelog"
@@ -70,11 +82,15 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
+        # Who made a claim first must be read by all: what is younger than a day is not compacted.
+        _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
+        _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
         _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
     ]
     return tuple(topics)
 
@@ -90,7 +106,13 @@ def _changelog(settings: Settings, app_id: str, name: str, partitions: int, days
     return _table(settings, changelog(app_id, name), partitions, days)
 
 
-def _table(settings: Settings, name: str, partitions: int, days: int | None = None) -> Topic:
+def _table(
+    settings: Settings,
+    name: str,
+    partitions: int,
+    days: int | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Topic:
     config = {
         "cleanup.policy": "compact,delete" if days else "compact",
         "retention.ms": str(days * DAY_MS) if days else "-1",
@@ -100,6 +122,7 @@ def _table(settings: Settings, name: str, partitions: int, days: int | None = No
         "min.cleanable.dirty.ratio": "0.2",
         # A worker away for longer than this would miss deletions and keep what is gone.
         "delete.retention.ms": str(settings.kafka.record_retention_days * DAY_MS),
+        **more,
     }
     return _topic(settings, name, partitions, config)
 

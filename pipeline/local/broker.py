@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO, Literal, Self
 
 from pipeline import private
 from pipeline.errors import BrokerError
-from pipeline.kafka.address import address_file, answers
+from pipeline.kafka.address import address_file, answers, lock_file
 from pipeline.kafka.admin import Cluster
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
@@ -41,6 +41,7 @@ class EmbeddedKafka:
         java: which Java is preferred.
         flush_each_message: whether each message is on the disk before it is confirmed.
         heap: Java's heap, for each broker.
+        reserved: ports that are others', whether they listen there yet or not.
         say: called with what takes long.
     """
 
@@ -53,6 +54,7 @@ class EmbeddedKafka:
         java: Literal["bundled", "system"] = "bundled",
         flush_each_message: bool = False,
         heap: str = "512m",
+        reserved: Collection[int] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         if brokers not in (None, 1, 3):
@@ -64,6 +66,7 @@ class EmbeddedKafka:
         self._java = java
         self._flush_each_message = flush_each_message
         self._heap = heap
+        self._reserved = frozenset(reserved)
         self._say = say
         self._lock: IO[str] | None = None
         self._nodes: dict[int, Node] = {}
@@ -169,6 +172,7 @@ class EmbeddedKafka:
         self._directory.mkdir(mode=private.PRIVATE, parents=True, exist_ok=True)
         self._directory.chmod(private.PRIVATE)
         self._take_lock()
+        self._address.unlink(missing_ok=True)  # whoever was killed has left it, and we may get another
         free = shutil.disk_usage(self._directory).free
         known = (self._directory / "cluster.json").exists()
         if free < (LEAST_FREE_BYTES if not known else LEAST_FREE_BYTES_AGAIN):
@@ -194,7 +198,7 @@ class EmbeddedKafka:
 
     def _take_lock(self) -> None:
         try:
-            self._lock = private.hold(self._directory / "lock", "the embedded broker", "stop it")
+            self._lock = private.hold(lock_file(self._directory.parent), "the embedded broker", "stop it")
         except private.InUse as error:
             raise BrokerError(
                 f"an embedded broker runs in {self._directory} already: {error.holder}",
@@ -239,13 +243,13 @@ class EmbeddedKafka:
                 raise BrokerError(
                     f"port {port} on {HOST} is taken", hint="choose another --port, or 0 for any free one"
                 )
-        taken = set(asked)
+        taken = self._reserved | set(asked)
         places = []
         for index in range(count):
             old = known[index] if known else BrokerAddress(index + 1, 0, 0)
             port = asked[index] or _keep_or_choose(old.port, taken)
             controller_port = _keep_or_choose(old.controller_port, taken | {port})
-            taken |= {port, controller_port}
+            taken = taken | {port, controller_port}
             places.append(BrokerAddress(index + 1, port, controller_port))
         return places
 
@@ -273,5 +277,5 @@ def _new_cluster_id() -> str:
     return made
 
 
-def _keep_or_choose(port: int, taken: set[int]) -> int:
+def _keep_or_choose(port: int, taken: frozenset[int]) -> int:
     return port if port and port not in taken and is_free(port) else free_port(taken)

@@ -227,6 +227,8 @@ def _properties(
         "log.segment.bytes": 256 * 1024 * 1024,
         "log.index.size.max.bytes": 2 * 1024 * 1024,
         "log.cleaner.threads": 1,
+        # What is to be compacted for an erasure waits for this; a look costs a millisecond.
+        "log.cleaner.backoff.ms": 2_000,
         # Half of the default heap would be this buffer.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
     }

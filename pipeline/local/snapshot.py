@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def _plain(value: object, variables: dict[str, str]) -> Any:  # noqa: PLR0911 - 
             return {"env": name}
         case Path():
             return str(value.absolute())
-        case date():
+        case date() | time():
             return value.isoformat()
         case Mapping():
             return {str(name): _plain(item, variables) for name, item in value.items()}

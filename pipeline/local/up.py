@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -19,6 +18,7 @@ from rich.table import Table
 from pipeline import config, logs, private, process
 from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_secrets
+from pipeline.console import Console
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -23,17 +23,21 @@ from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
 from pipeline.observe import bound_socket
+from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
-#: The processes that are always there, upstream last: they are stopped in the reverse order, so what came in
+#: The processes, upstream last: they are stopped in the reverse order, so what came in
 #: still finds the next stage.
 STAGES = {
     "deliver": ("worker", "deliver"),
+    "sync": ("worker", "sync"),
     "translate": ("worker", "translate"),
     "gateway": ("gateway",),
 }
+#: The process that is there where a store asks for it; the last to start.
+DAILY = {"reconcile": ("worker", "reconcile")}
 
 
 class Wiring:
@@ -52,7 +56,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox; sync where a
+            store's API is asked.
     """
 
     def __init__(
@@ -71,8 +76,8 @@ class Wiring:
         self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
         self._pace = Pace()
-        self.kafka = None if _is_there(settings) else _broker(settings, say)
-        self.urls = _urls(host, port, _sandbox_url(settings) if sandbox else None)
+        self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
+        self.kafka = None if _is_there(settings) else _broker(settings, self.urls.values(), say)
         path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
         self._supervisor = Supervisor(
             [_command(program, name, url, path, variables) for name, url in self.urls.items()],
@@ -212,12 +217,20 @@ def _is_there(settings: Settings) -> bool:
     return False
 
 
-def _urls(host: str, port: int, sandbox: str | None) -> dict[str, str]:
+def _stages(settings: Settings) -> list[str]:
+    """The stages that these stores need: without an API to ask, there is nothing for sync to do."""
+    asked = any(PLATFORMS[store.platform].api is not None for store in settings.stores.values())
+    daily = any(store.reconcile for store in settings.stores.values())
+    stages = [name for name in STAGES if name != "sync" or asked]
+    return [*stages, *(DAILY if daily else ())]
+
+
+def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
     """Where each process listens, in the order of starting."""
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
-    for name in STAGES:
-        follow = ("gateway", "translate", "deliver").index(name)
+    for name in stages:
+        follow = ("gateway", "translate", "deliver", "sync", "reconcile").index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
@@ -241,11 +254,13 @@ def _sandbox_url(settings: Settings) -> str:
     return local[0]
 
 
-def _broker(settings: Settings, say: Callable[[str], None]) -> EmbeddedKafka:
+def _broker(settings: Settings, urls: Iterable[str], say: Callable[[str], None]) -> EmbeddedKafka:
     return EmbeddedKafka(
         settings.data_dir,
         java=settings.kafka.java,
         flush_each_message=settings.kafka.flush_each_message,
+        # It comes back on the ports of the last time, and starts before the processes that listen on these.
+        reserved={port for url in urls if (port := urlsplit(url).port)},
         say=say,
     )
 
@@ -254,7 +269,7 @@ def _command(
     program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
 ) -> Command:
     place = urlsplit(url)
-    words = STAGES.get(name, (name,))
+    words = {**STAGES, **DAILY}.get(name, (name,))
     argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.

@@ -6,6 +6,7 @@ Which columns such a file has is not documented: the usual names are looked for,
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import PipelineError
-from pipeline.reconcile.table_file import cell, open_table, usual_names
+from pipeline.reconcile.table_file import TableFile, cell, open_table, usual_names
 from pipeline.reconcile.values import identifier, moment_ms, money
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -55,16 +56,28 @@ def read_export(
     """
     try:
         with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                file.seek(0)
-                yield from _purchases(file, path.name, columns, zone, decimal)
-                return
-            with zipfile.ZipFile(file) as archive, archive.open(_member(archive, path.name)) as member:
-                yield from _purchases(cast("BinaryIO", member), path.name, columns, zone, decimal)
+            yield from read_export_file(file, path.name, columns, zone, decimal)
     except OSError as error:
         raise PipelineError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise PipelineError(f"{path} is a damaged archive: {error}", hint="export it again") from error
+
+
+def read_export_file(
+    file: BinaryIO, name: str, columns: dict[str, str], zone: ZoneInfo, decimal: str | None = None
+) -> Iterator[ExportedPurchase]:
+    """As `read_export`, of an open file that can be read twice.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            yield from _purchases(file, name, columns, zone, decimal)
+            return
+        with zipfile.ZipFile(file) as archive, archive.open(_member(archive, name)) as member:
+            yield from _purchases(cast("BinaryIO", member), name, columns, zone, decimal)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise PipelineError(f"{name} is a damaged archive: {error}", hint="export it again") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> str:
@@ -84,10 +97,12 @@ def _purchases(
         places = {column: table.place(columns.get(column), usual) for column, usual in COLUMNS.items()}
     else:
         places = {"id": 0}
+    if places["id"] is not None and columns.get("id") is None and _is_connectifs(table, places["id"]):
+        places["id"] = None
     if places["id"] is None:
         raise PipelineError(
             f"{name} has no column of purchase ids that is known here",
-            hint=f"name it with --export-id-column; {table.known_columns()}",
+            hint=f"name it with --export-id-column; {table.known_columns()}; without one, --verify asks",
         )
     for row in table.rows:
         found = identifier(cell(row, places["id"]))
@@ -98,3 +113,8 @@ def _purchases(
                 moment_ms(at, zone) if at.strip() else None,
                 money(total, decimal=decimal) if total.strip() else None,
             )
+
+
+def _is_connectifs(table: TableFile, place: int) -> bool:
+    """Whether a column has Connectif's own ids, of which the shop knows nothing."""
+    return bool(table.headings) and table.headings[place].strip().lstrip("\ufeff") == "_id"

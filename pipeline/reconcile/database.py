@@ -28,7 +28,7 @@ CREATE TABLE records (pid TEXT PRIMARY KEY, off INTEGER NOT NULL, takes_back INT
     placed TEXT, store TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipts (pid TEXT PRIMARY KEY, held TEXT NOT NULL, record_off INTEGER NOT NULL,
     outcome TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, store TEXT NOT NULL,
-    received_ms INTEGER NOT NULL) WITHOUT ROWID;
+    received_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE meanings (entity TEXT PRIMARY KEY, meaning TEXT NOT NULL, reason TEXT NOT NULL,
     detail TEXT NOT NULL, placed TEXT, total TEXT) WITHOUT ROWID;
 CREATE TABLE exported (pid TEXT PRIMARY KEY, at_ms INTEGER, total TEXT) WITHOUT ROWID;
@@ -55,11 +55,11 @@ _STATEMENTS = {
     "links": "INSERT OR REPLACE INTO links VALUES (?,?)",
     "records": "INSERT OR REPLACE INTO records VALUES (?,?,?,?,?,?)",
     # `held` is what the receipts so far add up to: one that changed nothing says nothing of it.
-    "receipts": """INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+    "receipts": """INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
         held = CASE excluded.held WHEN '' THEN held ELSE excluded.held END,
         record_off = MAX(record_off, excluded.record_off), outcome = excluded.outcome,
         reason = excluded.reason, detail = excluded.detail, store = excluded.store,
-        received_ms = excluded.received_ms""",
+        received_ms = excluded.received_ms, ended_ms = MAX(ended_ms, excluded.ended_ms)""",
     "meanings": "INSERT OR REPLACE INTO meanings VALUES (?,?,?,?,?,?)",
     "exported": "INSERT OR REPLACE INTO exported VALUES (?,?,?)",
     "verified": "INSERT OR REPLACE INTO verified VALUES (?,?,?)",

@@ -22,7 +22,7 @@ from pipeline.reconcile.rules import (
 
 _KNOWN = """
     e.count, e.first_ms, e.part, e.off, l.part, l.off, l.reason, l.detail,
-    r.off, r.takes_back, r.total, r.placed, c.held, c.record_off, c.outcome, c.reason, c.detail,
+    r.off, r.takes_back, r.total, r.placed, c.held, c.record_off, c.outcome, c.reason, c.detail, c.ended_ms,
     m.meaning, m.reason, m.detail, m.placed, m.total, x.pid IS NOT NULL, x.at_ms, x.total,
     v.pid IS NOT NULL, v.found, v.total
 """
@@ -58,6 +58,7 @@ class RunContext:
         sold_statuses: of the store.
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
         export_from_ms, export_to_ms: of Connectif's export; None: it has no dates, or there is none.
+        export_known_ms: what was told before is in it, if it is there; None: that is not known.
     """
 
     store: str
@@ -69,6 +70,7 @@ class RunContext:
     until_ms: int | None = None
     export_from_ms: int | None = None
     export_to_ms: int | None = None
+    export_known_ms: int | None = None
 
     def covers(self, at_ms: int | None) -> bool:
         """Whether a moment is in what is asked for; without one it is."""
@@ -159,7 +161,7 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
     count, first_ms, part, offset, *rest = rest
     letter_part, letter_offset, letter, letter_detail, *rest = rest
     record_offset, takes_back, record_total, placed, *rest = rest
-    held, receipt_offset, outcome, reason, detail, *rest = rest
+    held, receipt_offset, outcome, reason, detail, ended_ms, *rest = rest
     meaning, meaning_reason, meaning_detail, meaning_placed, meaning_total, *rest = rest
     exported, export_at, export_total, asked, found, verified_total = rest
     newest_is_dead = letter is not None and (offset is None or (letter_part, letter_offset) == (part, offset))
@@ -188,15 +190,19 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
         reason=reason or "",
         detail=detail or "",
         verified=None if not asked or found is None else bool(found),
-        exported=True if exported else _absent_from_export(at_ms, frame),
+        exported=_by_export(exported=bool(exported), at_ms=at_ms, ended_ms=ended_ms or 0, frame=frame),
         connectif_total=_decimal(connectif_total),
     )
     place = None if offset is None else (part, offset)
     return Known(pid, number, entity, at_ms, status, evidence, place)
 
 
-def _absent_from_export(at_ms: int | None, frame: RunContext) -> bool | None:
-    """False where the export speaks of an order's time and does not have it."""
+def _by_export(*, exported: bool, at_ms: int | None, ended_ms: int, frame: RunContext) -> bool | None:
+    """Whether the export has an order; None where it does not speak of its time, or of what came after it."""
+    if frame.export_known_ms is not None and ended_ms >= frame.export_known_ms:
+        return None  # it was told, or taken back, too late for the export
+    if exported:
+        return True
     if at_ms is None or frame.export_from_ms is None or frame.export_to_ms is None:
         return None
     return False if frame.export_from_ms <= at_ms <= frame.export_to_ms else None

@@ -9,10 +9,10 @@ import orjson
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.rules import Meaning
@@ -43,7 +43,7 @@ def known_stores(settings: Settings) -> Stores:
 
 def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
     """What an event says by itself, as if nothing had been told before; None: it is no store's."""
-    entity = (message.key or b"").decode(errors="replace").split("|", 2)[-1]
+    entity = entity_key(message.key or b"").decode(errors="replace").split("|", 2)[-1]
     place = EventPosition(Kind.ORDER.topic, message.partition, message.offset)
     try:
         event, feed = read(message.key, message.value, message.headers, Kind.ORDER, stores)
@@ -66,6 +66,7 @@ def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
 
 
 def look(
+    reader: RangeReader,
     settings: Settings,
     database: Database,
     places: Iterable[tuple[int, int]],
@@ -74,6 +75,7 @@ def look(
     """Read the events at some places of `shop.orders`, and write what each says.
 
     Args:
+        reader: of the topics.
         settings: of the stores and of Kafka.
         database: gets the meanings, and which purchase is which order's.
         places: partition and offset of each.
@@ -93,20 +95,19 @@ def look(
         return
     wanted = {one.place: _offsets(database, one.place.partition) for one in ranges}
     following = {place: next(offsets, None) for place, offsets in wanted.items()}
-    with RangeReader(client_config(settings)) as reader:
-        for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
-            found: list[Read] = []
-            for raw in batch.raw:
-                at = following[batch.place]
-                while at is not None and at < raw.offset():  # deleted meanwhile
-                    at = next(wanted[batch.place], None)
-                if at == raw.offset():
-                    said = meaning_of(LibrdkafkaMessage.of(raw), stores)
-                    found += [said] if said is not None else []
-                    at = next(wanted[batch.place], None)
-                following[batch.place] = at
-            database.put("meanings", (one[:6] for one in found))
-            database.put("links", ((pid, one.entity) for one in found for pid in one.purchase_ids))
+    for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
+        found: list[Read] = []
+        for raw in batch.raw:
+            at = following[batch.place]
+            while at is not None and at < raw.offset():  # deleted meanwhile
+                at = next(wanted[batch.place], None)
+            if at == raw.offset():
+                said = meaning_of(LibrdkafkaMessage.of(raw), stores)
+                found += [said] if said is not None else []
+                at = next(wanted[batch.place], None)
+            following[batch.place] = at
+        database.put("meanings", (one[:6] for one in found))
+        database.put("links", ((pid, one.entity) for one in found for pid in one.purchase_ids))
 
 
 def _offsets(database: Database, part: int) -> Iterator[int]:

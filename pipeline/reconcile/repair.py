@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
 from pipeline.kafka.reader import RangeReader
@@ -63,10 +64,13 @@ class Repair:
         return f"{said if self.orders else 'nothing is sent again'}{f'; not: {left}' if left else ''}"
 
 
-def repair(settings: Settings, store: str, database: Database, progress: Progress) -> Repair:
+def repair(
+    reader: RangeReader, settings: Settings, store: str, database: Database, progress: Progress
+) -> Repair:
     """Repeat the events of missing orders; returns once Kafka has confirmed them.
 
     Args:
+        reader: of the topics.
         settings: of Kafka and the store.
         store: its name.
         database: with the findings.
@@ -77,14 +81,16 @@ def repair(settings: Settings, store: str, database: Database, progress: Progres
     """
     done = Repair(f"reconcile-{secrets.token_hex(6)}")
     meanings.look(
-        settings, database, _newest_events(database), lambda at, of: progress("what to send", at, of)
+        reader, settings, database, _newest_events(database), lambda at, of: progress("what to send", at, of)
     )
     _choose(database, done)
     if not done.orders:
         return done
     producer = Producer(client_config(settings), max_message_bytes=settings.kafka.max_message_bytes)
     try:
-        for messages in _events(settings, store, database, lambda at, of: progress("sending again", at, of)):
+        for messages in _events(
+            reader, settings, store, database, lambda at, of: progress("sending again", at, of)
+        ):
             producer.send_all([_outgoing(settings, done.run, message, mode) for message, mode in messages])
             done.events += len(messages)
     finally:
@@ -118,26 +124,30 @@ def _choose(database: Database, done: Repair) -> None:
 
 
 def _events(
-    settings: Settings, store: str, database: Database, progress: Callable[[int, int], object]
+    reader: RangeReader,
+    settings: Settings,
+    store: str,
+    database: Database,
+    progress: Callable[[int, int], object],
 ) -> Iterator[list[tuple[LibrdkafkaMessage, ReplayMode]]]:
     """Every event of the chosen orders, in the order of each partition."""
     prefix = f"{store}|{Kind.ORDER}|".encode()
-    with RangeReader(client_config(settings)) as reader:
-        ranges = reader.ranges(full_name(settings, Kind.ORDER.topic))
-        for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
-            found: list[tuple[LibrdkafkaMessage, ReplayMode]] = []
-            for raw in batch.raw:
-                key = raw.key()
-                if key is not None and key.startswith(prefix):
-                    entity = key[len(prefix) :].decode(errors="replace")
-                    for (mode,) in database.rows("SELECT mode FROM repairs WHERE entity = ?", (entity,)):
-                        found.append((LibrdkafkaMessage.of(raw), ReplayMode(mode)))
-            if found:
-                yield found
+    ranges = reader.ranges(full_name(settings, Kind.ORDER.topic))
+    for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
+        found: list[tuple[LibrdkafkaMessage, ReplayMode]] = []
+        for raw in batch.raw:
+            key = raw.key()
+            if key is not None and key.startswith(prefix):
+                entity = entity_key(key)[len(prefix) :].decode(errors="replace")
+                for (mode,) in database.rows("SELECT mode FROM repairs WHERE entity = ?", (entity,)):
+                    found.append((LibrdkafkaMessage.of(raw), ReplayMode(mode)))
+        if found:
+            yield found
 
 
 def _outgoing(settings: Settings, run: str, message: LibrdkafkaMessage, mode: ReplayMode) -> Outgoing:
     topic = message.topic.removeprefix(settings.kafka.topic_prefix)
     mark = ReplayMark(run, topic, message.partition, message.offset, mode)
     headers = replay_headers(message.headers, mark)
-    return Outgoing(full_name(settings, REPLAY), message.value, message.key, message.partition, headers)
+    key = unique_key(message.key or b"")
+    return Outgoing(full_name(settings, REPLAY), message.value, key, message.partition, headers)

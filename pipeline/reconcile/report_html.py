@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from itertools import groupby, islice
 from typing import TextIO
 
-from pipeline.reconcile.findings import Finding, Summary
-from pipeline.reconcile.rules import Category, OrderStage
+from pipeline.reconcile.findings import REPORTED, Finding, Summary
+from pipeline.reconcile.report_style import POLICY, STYLE
+from pipeline.reconcile.rules import Category, OrderStage, OrderVerdict
+from pipeline.reconcile.words import in_words
 
-#: Findings shown: a browser shows so many without trouble; all are in the CSV file.
-MOST = 5_000
+#: Findings of each result that are shown: a browser shows so many without trouble; all are in the CSV file.
+MOST = 2_000
 #: Bars of the chart: more days than that are drawn together.
 BARS = 120
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 960, 240, 48, 28
-#: Told apart also by those who see few colours.
-_COLOURS = {
-    OrderStage.NEVER_RECEIVED: "#d55e00",
-    OrderStage.REJECTED: "#e69f00",
-    OrderStage.DEAD: "#7b3294",
-    OrderStage.LOST: "#0072b2",
-    OrderStage.NOT_KEPT: "#767676",
+#: The chart's own units; it is as wide as the page.
+_WIDTH, _HEIGHT, _WIDEST = 1_000, 200, 40
+#: Stages where a missing order may have stopped, from the bottom of a bar to its top.
+_STAGES = (
+    OrderStage.NEVER_RECEIVED,
+    OrderStage.REJECTED,
+    OrderStage.DEAD,
+    OrderStage.LOST,
+    OrderStage.NOT_KEPT,
+)
+_MEANINGS = {
+    Category.THERE: "in the shop and in Connectif",
+    Category.MISSING: "Connectif ought to have it, and does not",
+    Category.DIFFERENT: "both have it, and they disagree",
+    Category.ONLY_CONNECTIF: "Connectif has it, the shop's list does not",
+    Category.UNKNOWN: "what would tell is not kept any more",
+    Category.PENDING: "on its way",
+    Category.NOT_DUE: "Connectif does not have it, and ought not to",
 }
-#: Nothing is fetched and nothing runs.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1b1b1b;
-background:#fff}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%;font-size:.9rem}
-th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;vertical-align:top;
-overflow-wrap:anywhere}
-th{color:#555;font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.scroll{overflow-x:auto}.key span{display:inline-block;margin-right:1.2rem}
-.key i{display:inline-block;width:.8em;height:.8em;margin-right:.35em}
-.ok{color:#06693b}.bad{color:#b00020}.note{color:#7a4b00}svg{max-width:100%;height:auto}
-svg text{font-size:11px;fill:#555}
-"""
 
 
 def write_html(file: TextIO, summary: Summary, rows: Iterable[Finding]) -> None:
-    """Write the page; whatever a shop named its orders is text in it."""
+    """Write the page; whatever a shop named its orders is text in it.
+
+    Args:
+        file: gets the page.
+        summary: of the run.
+        rows: the findings, one result after the other.
+    """
     file.writelines(_page(summary, rows))
 
 
@@ -48,11 +52,12 @@ def _page(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
     title = escape(f"Orders of {summary.store} in Connectif")
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title><style>{STYLE}</style></head><body>\n<header><h1>{title}</h1>\n"
     )
-    yield f"<p>{_verdict(summary)}</p>\n<dl>"
+    yield f'<p class="verdict">{_verdict(summary)}</p></header>\n<main>\n<dl>'
     asked = f"{summary.since or 'the beginning'} to {summary.until or 'now'}"
     for name, text in (
         ("account", summary.account),
@@ -66,12 +71,12 @@ def _page(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
     yield from (f'<p class="note">{escape(remark)}</p>\n' for remark in summary.remarks)
     if summary.repair is not None:
         yield f"<p>{escape(summary.repair.in_words())}</p>\n"
-    yield "<h2>Missing orders by day</h2>\n"
+    yield from _results(summary)
     yield from _chart(summary)
     yield from _stages(summary)
     yield from _days(summary)
     yield from _findings(summary, rows)
-    yield "</body></html>\n"
+    yield "</main></body></html>\n"
 
 
 def _verdict(summary: Summary) -> str:
@@ -87,43 +92,59 @@ def _verdict(summary: Summary) -> str:
     return f'<strong class="bad">{said}</strong>, of {listed:,} orders.'
 
 
+def _name(category: str) -> str:
+    """A result as people read it."""
+    return "only in Connectif" if category == Category.ONLY_CONNECTIF else category.replace("_", " ")
+
+
+def _results(summary: Summary) -> Iterator[str]:
+    """How many of each; where there are any, a link to them."""
+    yield '<h2 id="results">Results</h2>\n'
+    rows = []
+    for category in (Category.THERE, *REPORTED):
+        number, name = summary.counts[category], escape(_name(category))
+        linked = number and category is not Category.THERE
+        head = f'<a href="#{category.value}">{name}</a>' if linked else name
+        rows.append([head, f"{number:,}", escape(_MEANINGS[category])])
+    yield from _table("results", ("result", "orders", "meaning"), rows, {1: "n", 2: "t"}, is_html=True)
+
+
 def _chart(summary: Summary) -> Iterator[str]:
     """Missing orders by day, stacked by the stage where they stopped."""
     bars = _bars(summary)
     highest = max((sum(bar[1].values()) for bar in bars), default=0)
     if not highest:
-        yield "<p>None.</p>\n"
         return
-    room, top = _HEIGHT - _BOTTOM, 12
-    wide = (_WIDTH - _LEFT) / len(bars)
+    wide = _WIDTH / len(bars)
+    bar = min(wide * 0.9, _WIDEST)
     yield (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="missing orders by day, '
-        f'{highest:,} at most">\n<line x1="{_LEFT}" y1="{room}" x2="{_WIDTH}" y2="{room}" stroke="#999"/>'
-        f'<text x="{_LEFT - 6}" y="{top + 4}" text-anchor="end">{highest:,}</text>'
-        f'<text x="{_LEFT - 6}" y="{room}" text-anchor="end">0</text>\n'
+        '<h2 id="chart">Missing orders by day</h2>\n<figure>'
+        f'<p class="axis"><span>{highest:,}</span></p>\n'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="Missing orders by day, {highest:,} at most; the table By day has each figure">\n'
     )
     for number, (label, stages) in enumerate(bars):
-        left, y = _LEFT + number * wide, float(room)
+        left, y = number * wide + (wide - bar) / 2, float(_HEIGHT)
         yield f"<g><title>{escape(label)}: {sum(stages.values()):,} missing</title>"
-        for stage, colour in _COLOURS.items():
-            tall = (room - top) * stages.get(stage, 0) / highest
+        for stage in _STAGES:
+            tall = _HEIGHT * stages.get(stage, 0) / highest
             y -= tall
             if tall:
                 yield (
-                    f'<rect x="{left:.1f}" y="{y:.1f}" width="{max(1.0, wide - 1):.1f}" height="{tall:.1f}" '
-                    f'fill="{colour}"/>'
+                    f'<rect class="{stage}" x="{left:.1f}" y="{y:.1f}" width="{bar:.1f}" '
+                    f'height="{tall:.1f}"/>'
                 )
         yield "</g>"
-    for number in sorted({0, len(bars) // 2, len(bars) - 1}):
-        x, anchor = _LEFT + number * wide, "start" if number < len(bars) - 1 or not number else "end"
-        x += wide if anchor == "end" else 0
-        yield f'<text x="{x:.1f}" y="{_HEIGHT - 10}" text-anchor="{anchor}">{escape(bars[number][0])}</text>'
-    yield '</svg>\n<p class="key">'
+    yield '</svg>\n<p class="axis">'
+    yield "".join(
+        f"<span>{escape(bars[number][0])}</span>" for number in sorted({0, len(bars) // 2, len(bars) - 1})
+    )
+    yield '</p>\n<figcaption class="key">'
     shown = {stage for _, stages in bars for stage in stages}
-    for stage, colour in _COLOURS.items():
+    for stage in _STAGES:
         if stage in shown:
-            yield f'<span><i style="background:{colour}"></i>{escape(stage.replace("_", " "))}</span>'
-    yield "</p>\n"
+            yield f'<span><i class="{stage}"></i>{escape(stage.replace("_", " "))}</span>'
+    yield "</figcaption></figure>\n"
 
 
 def _bars(summary: Summary) -> list[tuple[str, dict[str, int]]]:
@@ -142,53 +163,72 @@ def _bars(summary: Summary) -> list[tuple[str, dict[str, int]]]:
 
 
 def _stages(summary: Summary) -> Iterator[str]:
-    if summary.stages:
-        rows = [
-            [stage.replace("_", " "), reason, f"{n:,}"] for (stage, reason), n in summary.stages.most_common()
-        ]
-        yield from _table("Where they stopped", ("stage", "reason", "orders"), rows, numbers=1)
+    if not summary.stages:
+        return
+    yield '<h2 id="stages">Where the missing ones stopped</h2>\n'
+    rows = []
+    for (stage, reason), number in summary.stages.most_common():
+        words = in_words(OrderVerdict(Category.MISSING, OrderStage(stage), reason))
+        rows.append([stage.replace("_", " "), f"{number:,}", _why(words.why, reason), words.way_out])
+    yield from _table("stages", ("stage", "orders", "why", "way out"), rows, {1: "n", 2: "t", 3: "t"})
 
 
 def _days(summary: Summary) -> Iterator[str]:
-    headings = ("day", *(category.replace("_", " ") for category in Category))
+    headings = ("day", *(_name(category) for category in Category))
     rows = (
         [day or "no date", *(f"{counts[category]:,}" if counts[category] else "" for category in Category)]
         for day, counts in summary.days.items()
     )
-    yield from _table("By day", headings, rows, numbers=len(headings) - 1)
+    yield f'<details><summary id="days">By day: {len(summary.days):,} days</summary>\n'
+    yield from _table("days", headings, rows, dict.fromkeys(range(1, len(headings)), "n"))
+    yield "</details>\n"
 
 
 def _findings(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
-    headings = ("order", "number", "day", "result", "stage", "why", "shop", "Connectif", "way out")
-    yield from _table("Orders", headings, (_cells(row) for row in _first(rows)))
-    total = sum(summary.counts.values()) - summary.counts[Category.THERE]
-    if total > MOST:
-        yield f'<p class="note">The first {MOST:,} of {total:,}; the file of --csv has all.</p>\n'
+    """A table of each result that there is."""
+    headings = ("order", "number", "day", "stage", "why", "shop", "Connectif", "way out")
+    for category, found in groupby(rows, lambda row: row.category):
+        total = summary.counts[category]
+        yield f'<h2 id="{escape(category)}">{escape(_name(category).capitalize())}: {total:,}</h2>\n'
+        looks = {2: "d", 4: "t", 5: "n", 6: "n", 7: "t"}
+        yield from _table(category, headings, (_cells(row) for row in islice(found, MOST)), looks)
+        if total > MOST:
+            yield f'<p class="note">The first {MOST:,} of {total:,}; the file of --csv has all.</p>\n'
+        yield '<p><a href="#results">to the results</a></p>\n'
 
 
 def _cells(row: Finding) -> list[str]:
-    why = row.why + (f" ({row.reason})" if row.reason and row.reason not in row.why else "")
-    why += f": {row.detail}" if row.detail else ""
+    why = _why(row.why, row.reason) + (f": {row.detail}" if row.detail else "")
     totals = row.shop_total or "", row.connectif_total or ""
-    result, stage = row.category.replace("_", " "), row.stage.replace("_", " ")
-    return [row.id, row.number, row.day, result, stage, why, *totals, row.way_out]
+    return [row.id, row.number, row.day, row.stage.replace("_", " "), why, *totals, row.way_out]
 
 
-def _first(rows: Iterable[Finding]) -> Iterator[Finding]:
-    for number, row in enumerate(rows):
-        if number == MOST:
-            return
-        yield row
+def _why(why: str, reason: str) -> str:
+    return why + (f" ({reason})" if reason and reason not in why else "")
 
 
 def _table(
-    title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0
+    name: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    looks: Mapping[int, str],
+    *,
+    is_html: bool = False,
 ) -> Iterator[str]:
-    """A table; its last `numbers` columns are figures."""
-    classes = [""] * (len(headings) - numbers) + [' class="n"'] * numbers
-    heads = "".join(f"<th{one}>{escape(head)}</th>" for one, head in zip(classes, headings, strict=True))
-    yield f'<h2>{escape(title)}</h2>\n<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>\n'
+    """A table named by the heading with the id `name`; `looks` has a class of the style for some columns.
+
+    It is scrolled by itself where it is wider than the page, and a keyboard reaches it for that.
+    """
+    classes = [f' class="{looks[place]}"' if place in looks else "" for place in range(len(headings))]
+    heads = "".join(
+        f'<th scope="col"{one}>{escape(head)}</th>' for one, head in zip(classes, headings, strict=True)
+    )
+    yield (
+        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{escape(name)}">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>\n"
+    )
     for row in rows:
-        cells = "".join(f"<td{one}>{escape(cell)}</td>" for one, cell in zip(classes, row, strict=True))
-        yield f"<tr>{cells}</tr>\n"
+        first, *others = row if is_html else map(escape, row)
+        cells = "".join(f"<td{one}>{cell}</td>" for one, cell in zip(classes[1:], others, strict=True))
+        yield f'<tr><th scope="row"{classes[0]}>{first}</th>{cells}</tr>\n'
     yield "</tbody></table></div>\n"

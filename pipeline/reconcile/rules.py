@@ -131,11 +131,15 @@ def judge(known: Evidence, sold_statuses: frozenset[str] | None = None) -> Order
 
 
 def is_to_be_verified(known: Evidence, verdict: OrderVerdict) -> bool:
-    """Whether Connectif is to be asked: where it should have the purchase, or nothing kept says so."""
+    """Whether Connectif is to be asked: where it should have the purchase, or nothing kept says so.
+
+    What its export has is not asked for; what the export lacks is, as the export is not the last word.
+    """
     if not known.in_shop or known.exported:
         return False
     refused_correction = verdict.stage is OrderStage.DEAD and known.held is Held.THERE
-    return verdict.stage in {OrderStage.IN_CONNECTIF, OrderStage.NOT_KEPT} or refused_correction
+    unsure = {OrderStage.IN_CONNECTIF, OrderStage.NOT_KEPT, OrderStage.LOST}
+    return verdict.stage in unsure or refused_correction
 
 
 def is_to_be_looked_at(known: Evidence) -> bool:

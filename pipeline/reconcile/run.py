@@ -5,64 +5,38 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
 from pipeline.config_checks import only_account
+from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.reconcile import meanings, report, report_html, verify
-from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
+from pipeline.kafka.reader import RangeReader
+from pipeline.reconcile import meanings, output
+from pipeline.reconcile.connectif_side import STEP, ConnectifSide, amount_text
 from pipeline.reconcile.database import Database, batched
-from pipeline.reconcile.findings import Summary, count, findings
+from pipeline.reconcile.findings import Summary, count
 from pipeline.reconcile.judging import RunContext, day_of, places_to_look_at, write_findings
 from pipeline.reconcile.repair import repair
+from pipeline.reconcile.run_options import ReconcileOptions
 from pipeline.reconcile.scan import TopicsScan
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
-from pipeline.text import moment, span
-
-#: Findings in the table.
-SHOWN = 20
-#: Rows between two words of progress.
-STEP = 10_000
+from pipeline.text import moment
 
 
-@dataclass(slots=True)
-class ReconcileOptions:
-    """What was asked for; the fields are the command's options."""
-
-    store: str
-    since: date | None = None
-    until: date | None = None
-    shop: str | None = None
-    connectif_export: Path | None = None
-    verify: bool = False
-    calls_per_minute: int | None = None
-    csv: Path | None = None
-    html: Path | None = None
-    repair: bool = False
-    as_json: bool = False
-    columns: dict[str, str] = field(default_factory=dict)
-    export_columns: dict[str, str] = field(default_factory=dict)
-    date_format: str | None = None
-    decimal: str | None = None
-    most: int = SHOWN
-
-
-def run(settings: Settings, wanted: ReconcileOptions, console: Console) -> Summary:
+def run(settings: Settings, wanted: ReconcileOptions, console: Console, *, printed: bool = True) -> Summary:
     """Compare, print and write what was asked for.
 
     Args:
         settings: with the store and its account.
         wanted: the options.
         console: for progress and what is said beside the results.
+        printed: whether the report is printed, too.
 
     Raises:
         SettingsError: there is no such store.
@@ -71,11 +45,18 @@ def run(settings: Settings, wanted: ReconcileOptions, console: Console) -> Summa
     if wanted.store not in settings.stores:
         known = ", ".join(sorted(settings.stores)) or "none"
         raise SettingsError(f"no store {wanted.store} in the settings", hint=f"they have: {known}")
-    with Database() as database, _progress(console) as progress:
+    wanted = wanted.filled(settings.stores[wanted.store].reconcile)
+    with (
+        Database() as database,
+        TopicsScan.reader(settings) as reader,
+        _progress(console) as progress,
+    ):
         reconciliation = _ReconcileRun(settings, wanted, database, console, progress)
-        summary = reconciliation.compare()
+        summary = reconciliation.compare(reader)
         progress.stop()
-        _write(database, wanted, summary)
+        output.write_files(database, wanted, summary)
+        if printed:
+            output.print_report(database, wanted, summary)
     return summary
 
 
@@ -91,10 +72,9 @@ class _ReconcileRun:
         progress: Progress,
     ) -> None:
         self._settings, self._wanted, self._database = settings, wanted, database
-        self._console, self._bars = console, progress
+        self._bars = progress
         self._store = settings.stores[wanted.store]
         self._name = only_account(settings, wanted.store)
-        self._account = settings.accounts[self._name]
         self._zone = ZoneInfo(self._store.timezone)
         self._frame = RunContext(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
         self._frame.since_ms = _start_of(wanted.since, self._zone)
@@ -104,25 +84,35 @@ class _ReconcileRun:
         self._summary = Summary(wanted.store, self._name, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
+        self._connectif = ConnectifSide(
+            settings,
+            wanted,
+            database,
+            frame=self._frame,
+            summary=self._summary,
+            console=console,
+            tell=self._tell,
+        )
         #: Whether the list has every order of the time asked for.
         self._complete = wanted.shop is not None
         #: Whether events must be read to tell which purchase is which order's.
         self._numbered = False
 
-    def compare(self) -> Summary:
+    def compare(self, reader: RangeReader) -> Summary:
         """All steps but the reports."""
         if self._wanted.shop is not None:
             self._read_shop(self._wanted.shop)
         if self._wanted.connectif_export is not None:
-            self._read_export(self._wanted.connectif_export)
+            self._connectif.read_export(self._wanted.connectif_export)
         scan = TopicsScan(self._settings, self._wanted.store, self._database, self._tell)
-        scan.run(self._frame.since_ms or 0)
+        scan.run(reader, self._frame.since_ms or 0)
         self._frame.translated, self._frame.log_begins_ms = scan.translated, scan.log_begins_ms
         self._remark_on(scan)
-        self._link()
+        self._link(reader)
         if self._wanted.shop is None:
-            self._list_from_events()
+            self._list_from_events(reader)
         meanings.look(
+            reader,
             self._settings,
             self._database,
             places_to_look_at(self._database, self._frame),
@@ -130,12 +120,14 @@ class _ReconcileRun:
         )
         self._judge()
         if self._wanted.verify:
-            self._verify()
+            self._connectif.ask()
             self._judge()
-        self._say_what_speaks_for_connectif()
+        self._connectif.say_what_speaks()
         count(self._database, self._summary)
         if self._wanted.repair:
-            self._summary.repair = repair(self._settings, self._wanted.store, self._database, self._tell)
+            self._summary.repair = repair(
+                reader, self._settings, self._wanted.store, self._database, self._tell
+            )
         return self._summary
 
     # The shop's side.
@@ -175,7 +167,7 @@ class _ReconcileRun:
             pid, entity = self._ids_of(order)
             pid = self._store.id_prefix + pid if pid else pid
             inside = self._frame.covers(order.at_ms)
-            total, refunded = _text(order.total), _text(order.refunded)
+            total, refunded = amount_text(order.total), amount_text(order.refunded)
             yield pid, entity, order.number, order.at_ms, total, refunded, order.status, int(inside)
 
     def _ids_of(self, order: ShopOrder) -> tuple[str, str]:
@@ -201,10 +193,10 @@ class _ReconcileRun:
         self._summary.since = day_of(first, self._zone)
         self._summary.until = day_of(last, self._zone)
 
-    def _list_from_events(self) -> None:
+    def _list_from_events(self, reader: RangeReader) -> None:
         """Without a list of the shop's, whatever it sent events of is one."""
         if self._store.purchase_id != "id":
-            self._look_at_all()
+            self._look_at_all(reader)
         self._database.run(
             """INSERT OR IGNORE INTO orders
             SELECT COALESCE(MIN(k.pid), :prefix || e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
@@ -224,19 +216,20 @@ class _ReconcileRun:
 
     # The topics.
 
-    def _link(self) -> None:
+    def _link(self, reader: RangeReader) -> None:
         """Which event is which order's."""
         if self._numbered and self._wanted.shop is not None:
-            self._look_at_all()
+            self._look_at_all(reader)
         self._database.run(
             """UPDATE orders SET entity = COALESCE((SELECT entity FROM links WHERE links.pid = orders.pid),
             CASE ? WHEN 'id' THEN pid ELSE '' END) WHERE entity = ''""",
             (self._store.purchase_id,),
         )
 
-    def _look_at_all(self) -> None:
+    def _look_at_all(self, reader: RangeReader) -> None:
         """Purchases are known by a number that only the bodies have: each order's newest event is read."""
         meanings.look(
+            reader,
             self._settings,
             self._database,
             self._database.rows("SELECT part, off FROM events"),
@@ -256,109 +249,14 @@ class _ReconcileRun:
                 f"{scan.foreign:,} messages are no records or receipts, and left out"
             )
 
-    # Connectif's side.
-
-    def _read_export(self, path: Path) -> None:
-        columns = self._wanted.export_columns
-        purchases = read_export(path, columns, self._zone, self._wanted.decimal)
-        for batch in batched(map(self._exported, purchases)):
-            self._database.put("exported", batch)
-        first, last, listed = next(
-            self._database.rows("SELECT MIN(at_ms), MAX(at_ms), COUNT(*) FROM exported")
-        )
-        self._frame.export_from_ms, self._frame.export_to_ms = first, last
-        self._summary.connectif = f"{listed:,} purchases of {path.name}"
-        if first is None:
-            self._summary.remarks.append(
-                f"{path.name} has no dates: what it lacks may be of another time and is not missing"
-            )
-
-    def _exported(self, purchase: ExportedPurchase) -> tuple[str, int | None, str | None]:
-        self._tell_slowly("Connectif's export")
-        return purchase.id, purchase.at_ms, _text(purchase.total)
-
-    def _verify(self) -> None:
-        account, name = self._account, self._name
-        total = self._database.one("SELECT COUNT(*) FROM findings WHERE ask")
-        per_minute = verify.calls_per_minute(account, self._wanted.calls_per_minute)
-        seconds = verify.seconds_needed(total, per_minute, account)
-        self._console.print(
-            f"asking Connectif for {total:,} purchases, {per_minute:,} calls a minute of the account's "
-            f"{account.calls_per_minute:,}: {span(seconds)} or more, as others' calls go first. Ctrl-C ends "
-            "the asking, and the rest is reported as the receipts have it",
-            highlight=False,
-            soft_wrap=True,
-        )
-        verifier = verify.Verifier(
-            name,
-            account,
-            per_minute,
-            timeout=self._settings.deliver.call_timeout,
-            progress=lambda done: self._tell("asking Connectif", done, total),
-        )
-        asked = self._database.rows("SELECT pid FROM findings WHERE ask ORDER BY day, pid")
-        try:
-            verifier.run((pid for (pid,) in asked), self._put_verified)
-        except KeyboardInterrupt:
-            self._summary.remarks.append(
-                f"stopped after {verifier.done:,} of {total:,} purchases were asked for"
-            )
-        except PipelineError as error:
-            self._summary.remarks.append(f"{verifier.done:,} of {total:,} were asked for: {error.message}")
-            self._console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        unknown = self._database.one("SELECT COUNT(*) FROM verified WHERE found IS NULL")
-        if unknown:
-            self._summary.remarks.append(f"Connectif gave no answer for {unknown:,} purchases")
-
-    def _put_verified(self, found: list[verify.Verified]) -> None:
-        rows = [(one.id, None if one.found is None else int(one.found), _text(one.total)) for one in found]
-        self._database.put("verified", rows)
-
-    def _say_what_speaks_for_connectif(self) -> None:
-        asked = self._database.one("SELECT COUNT(*) FROM verified WHERE found IS NOT NULL")
-        said = [self._summary.connectif, f"{asked:,} purchases asked for" if asked else "", "the receipts"]
-        self._summary.connectif = ", ".join(filter(None, said))
-
     def _judge(self) -> None:
         write_findings(self._database, self._frame, complete=self._complete)
 
-    # Progress.
-
     def _tell(self, what: str, done: int, of: int) -> None:
+        """Progress; `of` is 0 where that is not known."""
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what)
-        self._bars.update(self._tasks[what], completed=done, total=of)
-
-    def _tell_slowly(self, what: str) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=None)
-        self._bars.advance(self._tasks[what])
-
-
-def _write(database: Database, wanted: ReconcileOptions, summary: Summary) -> None:
-    """Every report that was asked for."""
-    if wanted.csv is not None:
-        with _new_file(wanted.csv) as file:
-            report.write_csv(file, findings(database))
-    if wanted.html is not None:
-        with _new_file(wanted.html) as file:
-            report_html.write_html(file, summary, findings(database, most=report_html.MOST))
-    if wanted.as_json:
-        report.write_json(sys.stdout, summary, findings(database))
-    else:
-        report.show(Console(), summary, findings(database, most=wanted.most), wanted.most)
-
-
-def _new_file(path: Path) -> TextIO:
-    """A file that only this user can read."""
-
-    def private(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o600)
-
-    try:
-        return open(path, "w", encoding="utf-8", newline="", opener=private)
-    except OSError as error:
-        raise PipelineError(f"{path} cannot be written: {error.strerror}") from error
+        self._bars.update(self._tasks[what], completed=done, total=of or None)
 
 
 def _opened(given: str) -> BinaryIO:
@@ -379,7 +277,3 @@ def _start_of(day: date | None, zone: ZoneInfo) -> int | None:
     if day is None:
         return None
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1_000)
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)

@@ -11,6 +11,7 @@ import orjson
 from pipeline.config import Settings
 from pipeline.config_checks import only_account
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
 from pipeline.kafka.reader import RangeReader
@@ -59,25 +60,32 @@ class TopicsScan:
         self.log_begins_ms: int | None = None
         self.foreign = 0
 
-    def run(self, since_ms: int) -> None:
-        """Read all that arrived since a moment, epoch ms; 0: all that is kept.
+    def run(self, reader: RangeReader, since_ms: int) -> None:
+        """Read all that arrived since a moment.
 
         In the order of a record's way: an order that moves on while this runs is met again further on, and
         never taken for one that stopped.
+
+        Args:
+            reader: as `reader` makes it.
+            since_ms: epoch ms; 0: all that is kept.
 
         Raises:
             PipelineError: a topic is missing or cannot be read.
         """
         start = max(0, since_ms - SLACK_MS)
-        group = full_name(self._settings, TRANSLATE_APP)
-        with RangeReader(client_config(self._settings), group=group) as reader:
-            places = reader.offsets.partitions(self.events_topic)
-            self._events(reader, start)
-            committed = reader.committed(places)
-            self.translated = {place.partition: committed.get(place) or 0 for place in places}
-            self._letters(reader, start)
-            self._records(reader, start)
-            self._receipts(reader, start)
+        places = reader.offsets.partitions(self.events_topic)
+        self._events(reader, start)
+        committed = reader.committed(places)
+        self.translated = {place.partition: committed.get(place) or 0 for place in places}
+        self._letters(reader, start)
+        self._records(reader, start)
+        self._receipts(reader, start)
+
+    @staticmethod
+    def reader(settings: Settings) -> RangeReader:
+        """A reader of the topics, with translate's group, of which it asks how far it has come."""
+        return RangeReader(client_config(settings), group=full_name(settings, TRANSLATE_APP))
 
     def _events(self, reader: RangeReader, start: int) -> None:
         prefix = f"{self._store}|{Kind.ORDER}|".encode()
@@ -96,7 +104,7 @@ class TopicsScan:
                 key = message.key()
                 if key is None or not key.startswith(prefix):
                     continue
-                entity, at = key[cut:].decode(errors="replace"), message.timestamp()[1]
+                entity, at = entity_key(key)[cut:].decode(errors="replace"), message.timestamp()[1]
                 known = found.get(entity)
                 if known is None:
                     found[entity] = [1, at, at, batch.place.partition, message.offset()]
@@ -119,7 +127,7 @@ class TopicsScan:
                     continue
                 words = (said.get("dead-field", ""), said.get("dead-detail", ""))
                 detail = without_addresses(": ".join(filter(None, words)))[:DETAIL_MAX]
-                entity = message.key[len(prefix) :].decode(errors="replace")
+                entity = entity_key(message.key)[len(prefix) :].decode(errors="replace")
                 rows.append((entity, int(place[0]), int(place[1]), said.get("dead-reason", "")[:100], detail))
             self._database.put("letters", rows)
 
@@ -147,9 +155,8 @@ class TopicsScan:
                 outcome, reason = str(tree.get("outcome", "")), str(tree.get("reason", ""))
                 detail = without_addresses(str(tree.get("detail", "")))[:DETAIL_MAX]
                 held, store = held_after(outcome, reason), str(tree.get("store", ""))
-                received = tree.get("received_ms")
                 row = (tree["id"], held, offset, outcome, reason[:100], detail, store)
-                rows.append((*row, received if isinstance(received, int) else 0))
+                rows.append((*row, _epoch_ms(tree, "received_ms"), _epoch_ms(tree, "at_ms")))
             self._database.put("receipts", rows)
 
     def _purchases(self, batch: MessageBatch) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -183,6 +190,12 @@ class TopicsScan:
         yield from reader.read(
             ranges, progress=lambda done, of: self._progress(topic, done, of), on_lost=lambda _lost: None
         )
+
+
+def _epoch_ms(tree: Mapping[str, Any], name: str) -> int:
+    """A moment of a receipt; 0 where a message of somebody else's has none."""
+    value = tree.get(name)
+    return value if isinstance(value, int) and 0 <= value < 2**62 else 0
 
 
 def held_after(outcome: str, reason: str) -> Held:

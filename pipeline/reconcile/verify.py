@@ -12,11 +12,8 @@ from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.errors import PipelineError
-from pipeline.limiter.limiter import Limiter
-from pipeline.limiter.state import Observation
+from pipeline.reconcile.spare_calls import SpareCalls
 
-#: Of the account's calls, the share that is used unless the operator says otherwise.
-SHARE = 0.1
 #: Times that one purchase is asked for while there is no answer, and seconds before the second time.
 TRIES, PAUSE = 5, 1.0
 #: Purchases without an answer in a row, after which it is given up: Connectif is away.
@@ -33,20 +30,6 @@ class Verified(NamedTuple):
     total: Decimal | None
 
 
-def calls_per_minute(account: AccountSettings, asked: int | None) -> int:
-    """How many calls a minute are made: what the operator says, else a share of the account's.
-
-    Raises:
-        PipelineError: more than the account may make.
-    """
-    most = account.calls_per_minute - account.reserve_calls
-    if asked is not None and asked > most:
-        raise PipelineError(
-            f"the account may make {most} calls a minute", field="--calls-per-minute", hint=f"at most {most}"
-        )
-    return asked if asked is not None else max(1, int(most * SHARE))
-
-
 def seconds_needed(count: int, per_minute: int, account: AccountSettings) -> float:
     """How long so many purchases take, if others leave the calls."""
     return max(0, -(-count // per_minute) - 1) * account.window_seconds
@@ -54,10 +37,6 @@ def seconds_needed(count: int, per_minute: int, account: AccountSettings) -> flo
 
 class Verifier:
     """See the module.
-
-    The limiter has the account's whole limit, with all but `per_minute` of it in reserve for others: what
-    they use shows in Connectif's answers, and then this one waits for the next window. So it takes only what
-    the pipeline's own worker has left over, at least one call a window.
 
     Args:
         name: the account's.
@@ -77,13 +56,15 @@ class Verifier:
         progress: Callable[[int], object] = lambda _done: None,
     ) -> None:
         self._name, self._account, self._timeout = name, account, timeout
-        self._limiter = Limiter(
-            account.calls_per_minute, account.window_seconds, account.calls_per_minute - per_minute
-        )
+        self._spare = SpareCalls(name, account, per_minute, "read purchases")
         self._progress = progress
         self._unanswered = 0
-        self.calls = 0
         self.done = 0
+
+    @property
+    def calls(self) -> int:
+        """How many were made."""
+        return self._spare.made
 
     def run(self, purchase_ids: Iterable[str], put: Callable[[list[Verified]], object]) -> None:
         """Ask for each, and hand on what was said.
@@ -109,42 +90,14 @@ class Verifier:
                     )
 
     async def _one(self, client: ConnectifClient, purchase_id: str) -> Verified:
-        answer = Answer(AnswerKind.UNAVAILABLE)
-        tries = 0
-        while tries < TRIES:
-            answer = await self._call(client, purchase_id)
-            if answer.kind is AnswerKind.LIMITED:
-                continue  # the limiter knows how long to wait
-            if answer.kind in {AnswerKind.UNAUTHORISED, AnswerKind.FORBIDDEN}:
-                raise PipelineError(
-                    f"Connectif refuses the key ({answer.status})",
-                    store=self._name,
-                    hint="the key needs the permission to read purchases",
-                )
+        for attempt in range(1, TRIES + 1):
+            answer = await self._spare.call(lambda: client.get_purchase(purchase_id))
             if answer.kind in {AnswerKind.OK, AnswerKind.CREATED, AnswerKind.ABSENT}:
                 self._unanswered = 0
                 return Verified(purchase_id, answer.kind is not AnswerKind.ABSENT, _total(answer))
-            tries += 1
-            await asyncio.sleep(PAUSE * 2**tries if tries < TRIES else 0)
+            await asyncio.sleep(PAUSE * 2**attempt if attempt < TRIES else 0)
         self._unanswered += 1
         return Verified(purchase_id, None, None)
-
-    async def _call(self, client: ConnectifClient, purchase_id: str) -> Answer:
-        loop = asyncio.get_running_loop()
-        while (seconds := self._limiter.wait(loop.time())) > 0:  # noqa: ASYNC110 - it tells a time, no event
-            # An answer to another call may let it go earlier.
-            await asyncio.sleep(min(seconds, 0.05))
-        call = self._limiter.start(loop.time())
-        self.calls += 1
-        seen = Observation()
-        try:
-            answer = await client.get_purchase(purchase_id)
-            rate = answer.rate
-            limited = answer.kind is AnswerKind.LIMITED
-            seen = Observation(rate.limit, rate.remaining, rate.reset_in, rate.retry_after, limited=limited)
-            return answer
-        finally:
-            self._limiter.finish(call, loop.time(), seen)
 
 
 def _total(answer: Answer) -> Decimal | None:

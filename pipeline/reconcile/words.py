@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pipeline.reasons import OTHER, explained
 from pipeline.reconcile.rules import Category, OrderStage, OrderVerdict
 
 
@@ -14,6 +15,8 @@ class Words(NamedTuple):
     way_out: str
 
 
+#: The stage of the pipeline that gave an order up.
+_GAVE_UP = {OrderStage.REJECTED: "translate", OrderStage.DEAD: "deliver"}
 _NOTHING = "nothing to do"
 _REPLAY = "once the cause is mended, --repair sends it again"
 #: (stage, reason) -> words; a reason of "" stands for every other one of the stage.
@@ -42,22 +45,6 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
     (OrderStage.REJECTED, ""): Words(
         "its event cannot be used; it lies in dead letters", "correct the order or the settings; " + _REPLAY
     ),
-    (OrderStage.REJECTED, "no_email"): Words(
-        "it names no e-mail address, and no contact can hold it",
-        'add one in the shop, or set guests_without_email = "external_id"; ' + _REPLAY,
-    ),
-    (OrderStage.REJECTED, "currency_mismatch"): Words(
-        "its currency is not the account's", "another account for that currency, or correct `currency`"
-    ),
-    (OrderStage.REJECTED, "unknown_status"): Words(
-        "its status is new", "name what is sold in the store's sold_statuses; " + _REPLAY
-    ),
-    (OrderStage.REJECTED, "no_products"): Words(
-        "it has no line that names a product", "set placeholder_product; " + _REPLAY
-    ),
-    (OrderStage.REJECTED, "missing_field"): Words(
-        "its body lacks a field that is needed", "take include_fields out of the webhook; " + _REPLAY
-    ),
     (OrderStage.IGNORED, ""): Words("it is no purchase", _NOTHING),
     (OrderStage.IGNORED, "not_sold"): Words("it is not paid", "nothing, until it is paid"),
     (OrderStage.IGNORED, "partially_paid"): Words("it is paid in part", "nothing, until it is paid"),
@@ -81,13 +68,6 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
         "an older version is there, a newer one waits", "`pipeline deliver explain` says why it waits"
     ),
     (OrderStage.DEAD, ""): Words("Connectif refused it; it lies in dead letters", "correct it; " + _REPLAY),
-    (OrderStage.DEAD, "bad_domain"): Words(
-        "a product's page is outside of the authorised domains", "add the domain in Connectif; " + _REPLAY
-    ),
-    (OrderStage.DEAD, "missing_contact"): Words("Connectif does not have its contact", _REPLAY),
-    (OrderStage.DEAD, "id_used_up"): Words(
-        "Connectif does not take this id again once its purchase was deleted", "ask Connectif's support"
-    ),
     (OrderStage.LOST, ""): Words(
         "a receipt says that it was delivered, and Connectif does not have it",
         "it was deleted there; --repair sends it again",
@@ -105,9 +85,20 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
 }
 
 
+def _of_a_dead_letter(verdict: OrderVerdict) -> Words | None:
+    """As `pipeline dead` says it; what is sent again there can be sent again by --repair as well."""
+    stage = _GAVE_UP.get(verdict.stage)
+    said = None if stage is None else explained(stage, verdict.reason)
+    if said is None or said is OTHER:
+        return None
+    more = " --repair sends it again, too." if "redrive" in said.way_out.lower() else ""
+    return Words(said.words, said.way_out + more)
+
+
 def in_words(verdict: OrderVerdict) -> Words:
     """Why the order is where it is, and the way out."""
-    words = _TEXTS.get((verdict.stage, verdict.reason)) or _TEXTS[verdict.stage, ""]
+    words = _of_a_dead_letter(verdict) or _TEXTS.get((verdict.stage, verdict.reason))
+    words = words or _TEXTS[verdict.stage, ""]
     if verdict.category is Category.MISSING and verdict.stage is OrderStage.NOT_KEPT:
         way = "save the order in the shop" if verdict.reason == "before_log" else "--repair sends it again"
         return Words(f"{words.why}; Connectif, asked, does not have it", way)

@@ -90,11 +90,15 @@ class Ahead:
                 continue
             if not isinstance(said, dict) or said.get("lane") != Lane.BACKFILL:
                 continue
-            if not receipts:
-                state.records += 1
-            elif said.get("kind") in _KINDS:
-                outcome = str(said.get("outcome"))
+            kind, outcome = str(said.get("kind")), str(said.get("outcome"))
+            if kind not in _KINDS:
+                continue
+            if receipts:
                 state.ended[outcome] = state.ended.get(outcome, 0) + 1
+                state.ended_kinds[kind] = state.ended_kinds.get(kind, 0) + 1
+            else:
+                state.records += 1
+                state.kinds[kind] = state.kinds.get(kind, 0) + 1
 
 
 __all__ = ["Ahead"]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.kafka import topic_check
 from pipeline.private import data_directory
@@ -24,8 +27,8 @@ from pipeline.replay.run import ENDED, Control, Run, RunStatus, State
 from pipeline.replay.runner import Runner
 from pipeline.replay.runs import Runs
 
-#: Seconds between two looks of `watch`.
-WATCH = 1.0
+#: Seconds between two looks of `watch`, and until a process of its own works on a run, at most.
+WATCH, BEGINS = 1.0, 30.0
 
 
 def dry_run(
@@ -50,7 +53,7 @@ def dry_run(
     Raises:
         SettingsError: a store is not in the settings.
     """
-    planning.check_choice(settings, request.choice)
+    planning.check_request(settings, request)
     _say_held(settings, request, console)
     plan = planning.make_plan(settings, request)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
@@ -64,9 +67,15 @@ def dry_run(
         def changed(change: Change) -> None:
             print(shown.change(change, as_json=as_json))  # noqa: T201 - its output
 
-        found = preview.preview(
-            settings, plan, progress, on_change=changed if fields else None, personal=personal
-        )
+        try:
+            found = preview.preview(
+                settings, plan, progress, on_change=changed if fields else None, personal=personal
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise PipelineError(
+                f"the directory for temporary files cannot be written: {error}",
+                hint=f"make room in {tempfile.gettempdir()}, or name another directory in TMPDIR",
+            ) from error
     if as_json:
         print(json.dumps(found.as_json()))  # noqa: T201 - its output
     else:
@@ -80,18 +89,31 @@ def start(settings: Settings, request: planning.Request, per_minute: float | Non
         SettingsError: a store is not in the settings.
         PipelineError: there is nothing in the range.
     """
-    planning.check_choice(settings, request.choice)
+    planning.check_request(settings, request)
     topic_check.verify(settings)
     _say_held(settings, request, console)
     plan = planning.make_plan(settings, request)
     if not plan.offsets:
         raise PipelineError("there are no events in this range", hint="name another one")
     with Runs(settings) as runs:
+        _say_others(runs, console)
         runs.write(plan)
         if per_minute is not None:
             runs.write(Control(run=plan.run, per_minute=per_minute, at_ms=_now_ms()))
         runs.write(State(run=plan.run, next=[part.start for part in plan.parts]))
     return plan.run
+
+
+def _say_others(runs: Runs, console: Console) -> None:
+    """Other runs that are not over: nothing is lost by two, and both are slower."""
+    others = [name for name, run in runs.read().items() if run.state.status not in ENDED]
+    if others:
+        console.print(
+            f"not over yet: {', '.join(others)}. They share the backfill's calls, and the counts of records",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _say_held(settings: Settings, request: planning.Request, console: Console) -> None:
@@ -113,7 +135,9 @@ def work(settings: Settings, name: str, console: Console, *, as_json: bool = Fal
     def stopped(*_: object) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, stopped) for number in (signal.SIGTERM, signal.SIGINT)}
+    # The end of its terminal ends it in order, too: the run says so, and can be resumed.
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, stopped) for number in numbers}
     try:
         with Runs(settings) as runs, shown.Bar(console) as bar:
             run = Runner(settings, runs, name, shown=bar.show, stop=stop).work()
@@ -129,20 +153,42 @@ def work(settings: Settings, name: str, console: Console, *, as_json: bool = Fal
 
 
 def detach(settings: Settings, name: str, config_path: Path) -> None:
-    """Let a process of its own work on a run, which outlives this one and its terminal."""
+    """Let a process of its own work on a run, which outlives this one and its terminal.
+
+    Returns once that process works.
+
+    Raises:
+        PipelineError: it cannot be started, or ends before it works.
+    """
     data_directory(settings.data_dir)
-    logs = settings.data_dir / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / "logs" / f"replay-{name}.log"
     command = [sys.executable, "-m", "pipeline", "replay", "work", name, "--config", str(config_path)]
-    with (logs / f"replay-{name}.log").open("ab") as log:
-        subprocess.Popen(  # noqa: S603 - this program itself
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=dict(os.environ),
-        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - this program itself
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=dict(os.environ),
+            )
+    except OSError as error:
+        raise PipelineError(f"a process for the replay {name} cannot be started: {error}") from error
+    with Runs(settings) as runs:
+        epoch, until = runs.get(name).state.epoch, time.monotonic() + BEGINS
+        while time.monotonic() < until:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(WATCH / 4)
+                if code and runs.get(name).state.status not in ENDED:
+                    raise PipelineError(
+                        f"the process of the replay {name} ended with code {code}",
+                        hint=f"its log says why: {path}; then `pipeline replay resume {name}`",
+                    )
+                return
+            if runs.get(name).state.epoch > epoch:
+                return
 
 
 def control(
@@ -171,17 +217,11 @@ def control(
             at_ms=_now_ms(),
         )
         runs.write(said)
-        gone = run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
-        if wanted is RunStatus.CANCELLED and gone:
+        if wanted is RunStatus.CANCELLED and run.needs_process(_now_ms()):
             # Nobody else would write it down.
             run.state.status, run.state.epoch, run.state.owner = RunStatus.CANCELLED, run.state.epoch + 1, ""
             runs.write(run.state)
         return runs.get(name)
-
-
-def needs_process(run: Run) -> bool:
-    """Whether nobody works on a run that is not over."""
-    return run.is_silent(_now_ms()) or run.state.status is RunStatus.FAILED
 
 
 def resume(settings: Settings, name: str) -> bool:
@@ -194,7 +234,7 @@ def resume(settings: Settings, name: str) -> bool:
         PipelineError: there is no such run, or it is over.
     """
     run = control(settings, name, wanted=RunStatus.RUNNING)
-    return needs_process(run) or run.state.status is RunStatus.RUNNING
+    return run.needs_process(_now_ms()) or run.state.status is RunStatus.RUNNING
 
 
 def listing(settings: Settings, *, as_json: bool) -> None:
@@ -204,7 +244,10 @@ def listing(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([shown.as_json(run) for run in found]))  # noqa: T201 - its output
     else:
-        Console().print(shown.table(found))
+        console = Console()
+        console.print(shown.table(found))
+        for line in shown.advice(found):
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def show(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -220,7 +263,7 @@ def watch(settings: Settings, name: str, console: Console, *, as_json: bool) -> 
         while True:
             run = runs.get(name)
             bar.show(run)
-            if run.state.status in ENDED or needs_process(run):
+            if run.state.status in ENDED or run.needs_process(_now_ms()):
                 break
             pause.wait(WATCH)
     report(run, console, as_json=as_json)
@@ -237,6 +280,14 @@ def report(run: Run, console: Console, *, as_json: bool) -> None:
         text = ", ".join(map(str, value)) if isinstance(value, list) else value
         if text not in {"", None}:
             console.print(f"{name.replace('_', ' ')}: {text}", markup=False, highlight=False, soft_wrap=True)
+    named, found = said["ids"], said["ids_found"]
+    if found is not None and found < named:
+        console.print(
+            f"of {named - found:,} of the {named:,} ids there is no event in the range",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _now_ms() -> int:
@@ -248,7 +299,6 @@ __all__ = [
     "detach",
     "dry_run",
     "listing",
-    "needs_process",
     "report",
     "resume",
     "show",

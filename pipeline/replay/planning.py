@@ -22,6 +22,8 @@ from pipeline.kafka.topics import DEADLETTERS, full_name
 from pipeline.replay.run import Part, Plan
 from pipeline.replay.selection import Choice, Places, rejected_at
 
+#: Bytes of a file of ids, at most: more fits into no run.
+MOST_ID_BYTES = 8_000_000
 _OFFSETS = re.compile(r"(?P<topic>[a-z.]+):(?P<partition>\d+):(?P<start>\d+)-(?P<end>\d+)")
 
 
@@ -71,21 +73,43 @@ def read_ids(file: Path) -> frozenset[str]:
         PipelineError: it cannot be read, or names none.
     """
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_ID_BYTES + 1)
+        text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(f"cannot read {file}: {error}") from error
-    ids = frozenset(line.strip() for line in lines if line.strip())
+        raise PipelineError(f"cannot read {file}: {error}", hint="one id a line, as text") from error
+    if len(raw) > MOST_ID_BYTES:
+        raise PipelineError(
+            f"{file} has more than {MOST_ID_BYTES:,} bytes", hint="split it, a run for each part"
+        )
+    ids = frozenset(line.strip() for line in text.split("\n") if line.strip())
+    odd = next((one for one in ids if not one.isprintable()), None)
+    if odd is not None:
+        raise PipelineError(f"{file} has a line that is no id: {odd[:40]!r}", hint="one id a line, as text")
     if not ids:
         raise PipelineError(f"{file} names no ids", hint="one a line")
     return ids
 
 
-def check_choice(settings: Settings, choice: Choice) -> None:
-    """That the settings have its stores.
+def check_request(settings: Settings, request: Request) -> None:
+    """That the settings have its stores, and its range is one.
 
     Raises:
-        SettingsError: they have not.
+        SettingsError: they have not, or it is none.
     """
+    since, until = request.since_ms, request.until_ms
+    if since is not None and since > time.time() * 1_000:
+        raise SettingsError("nothing has arrived since then: it is in the future, by UTC", field="--since")
+    if since is not None and until is not None and until <= since:
+        raise SettingsError("the range ends before it begins", field="--until")
+    places = [(part.topic, part.partition) for part in request.offsets]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        named = f"{twice[0]} partition {twice[1]}"
+        raise SettingsError(
+            f"{named} is named twice", field="--offsets", hint="one range of each, and a run each"
+        )
+    choice = request.choice
     unknown = sorted(choice.stores - settings.stores.keys())
     if unknown:
         known = ", ".join(sorted(settings.stores)) or "none"
@@ -191,7 +215,7 @@ def calls_per_minute(settings: Settings, stores: Sequence[str]) -> float:
 __all__ = [
     "Request",
     "calls_per_minute",
-    "check_choice",
+    "check_request",
     "held_since",
     "make_plan",
     "parse_offsets",

@@ -1,63 +1,42 @@
-"""What a replay would do: today's adapters over the range, compared with what `connectif.*` holds of it.
+"""What a replay would do: today's adapters over the range, compared with what was last sent as deliver does.
 
-Nothing is sent. Entities and records are kept on disk, in a file that goes with this process.
+Nothing is sent. What the workers remember is read from the changelogs of their tables.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from pipeline.config import Settings
 from pipeline.deliver.explain.plan import Volume, forecast
+from pipeline.deliver.state.commands import ReplacePurchase, Unchanged
 from pipeline.events import Kind
-from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
+from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMode
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
-from pipeline.records import Op, RecordKind, record_key
-from pipeline.replay.changes import Change, changes
+from pipeline.records import RecordKind
+from pipeline.replay import memory
+from pipeline.replay.changes import Change
+from pipeline.replay.comparison import Comparison
 from pipeline.replay.planning import rejected_places
 from pipeline.replay.run import Plan
 from pipeline.replay.selection import Chooser
-from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.emit import Again, Emission
-from pipeline.translate.reading import Stores, UnknownStore, feeds, read
-from pipeline.translate.replayed import OLDER, apply_again
-from pipeline.translate.rules import EventPosition, Outcome
-from pipeline.translate.state import EntityState, digest
+from pipeline.translate.reading import Stores, feeds
+from pipeline.translate.rules import Outcome
 
 #: Told of how much is read: what is read, how much of it, and of how much.
 Progress = Callable[[str, int, int], object]
 
 _KINDS = (RecordKind.CONTACT, RecordKind.PRODUCT, RecordKind.PURCHASE)
 _HOUR_MS = 3_600_000
-_NEW, _SAME, _CHANGED = "new", "same", "changed"
-_TABLES = """
-    create table entities(key blob primary key, state blob) without rowid;
-    create table records(key blob primary key, account text, kind text, op text, digest text, version integer,
-        value blob);
-    create table told(key blob primary key, digest text, op text, version integer, value blob);
-"""
-
-
-_DIFFERENT = """
-    select records.value, told.value from records left join told using (key)
-    where told.key is null or (told.digest <> records.digest and told.version <= records.version)
-    order by records.account, records.kind, key
-"""
 
 
 @dataclass(slots=True)
@@ -67,7 +46,8 @@ class Preview:
     Attributes:
         events: that are chosen, by what becomes of them.
         rejected: of them, by reason.
-        records: by account, kind and new, changed or same; new is what `connectif.*` does not hold.
+        records: by account, kind and `Difference`.
+        sent: those that cost calls, by account and kind; `replaced` purchases cost two.
         calls: by account.
         seconds: until the last account is done, beside live orders as of the last hour.
     """
@@ -75,6 +55,8 @@ class Preview:
     events: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     records: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    sent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
@@ -110,123 +92,69 @@ def preview(
         personal: whether it is told values about people.
     """
     found = Preview()
-    with _database() as rows, RangeReader(client_config(settings)) as reader:
-        _translate(settings, reader, plan, rows, found, progress)
-        _compare(settings, reader, rows, progress)
-        _count(rows, found)
+    stores = Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
+    with Comparison.on_disk(stores) as comparison, RangeReader(client_config(settings)) as reader:
+        _remember(settings, reader, plan, comparison, progress)
+        _translate(settings, reader, plan, comparison, found, progress)
+        for batch in memory.last_sent(settings, reader, _part(progress, "what was last sent")):
+            comparison.sent(batch)
         if on_change is not None:
-            for value, told in rows.execute(_DIFFERENT):
-                before = None if told is None else orjson.loads(told)
-                for change in changes(before, orjson.loads(value), personal=personal):
+            _find_values(settings, reader, comparison, progress)
+        for judged in comparison.judged():
+            account, kind = judged.account, judged.key.kind
+            found.records[account, kind, judged.difference] += 1
+            command = judged.command(resend=plan.mode is ReplayMode.FORCE)
+            if not isinstance(command, Unchanged):
+                found.sent[account, kind] += 1
+                found.replaced[account] += isinstance(command, ReplacePurchase)
+            if on_change is not None:
+                for change in judged.changes(personal=personal):
                     on_change(change)
-        live = _live_per_minute(settings, reader)
-        _cost(settings, plan, rows, found, live, progress)
+        _cost(settings, found, _live_per_minute(settings, reader), progress)
     return found
 
 
-@contextmanager
-def _database() -> Iterator[sqlite3.Connection]:
-    with (
-        tempfile.TemporaryDirectory(prefix="pipeline-replay-") as directory,
-        closing(sqlite3.connect(Path(directory) / "rows", isolation_level=None)) as rows,
-    ):
-        rows.executescript(f"pragma journal_mode=off; pragma synchronous=off; begin; {_TABLES}")
-        yield rows
+def _remember(
+    settings: Settings, reader: RangeReader, plan: Plan, comparison: Comparison, progress: Progress
+) -> None:
+    """What translate remembers of the entities of the chosen stores."""
+    stores = tuple(f"{store}|".encode() for store in plan.choice.stores) or b""
+    for batch in memory.entities(settings, reader, _part(progress, "what translate remembers")):
+        comparison.remember(row for row in batch if row[0].startswith(stores))
 
 
 def _translate(  # noqa: PLR0917 - the steps of `preview`
     settings: Settings,
     reader: RangeReader,
     plan: Plan,
-    rows: sqlite3.Connection,
+    comparison: Comparison,
     found: Preview,
     progress: Progress,
 ) -> None:
     prefix = settings.kafka.topic_prefix
     chooser = Chooser(plan.choice, rejected_places(settings, plan.choice))
-    known = Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
     ranges = [
         OffsetRange(TopicPartition(prefix + part.topic, part.partition), part.start, part.end)
         for part in plan.parts
     ]
-    batches = reader.read(
-        ranges, progress=lambda done, of: progress("events", done, of), on_lost=lambda _: None
-    )
+    batches = reader.read(ranges, progress=_part(progress, "events"), on_lost=lambda _: None)
     for batch in batches:
         topic = batch.place.topic.removeprefix(prefix)
         for message in batch.messages():
             if chooser.takes(topic, message.partition, message.offset, message.key):
-                outcome, reason, emissions = _judge(message, topic, known, rows)
+                outcome, reason = comparison.event(message, topic)
                 found.events[outcome] += 1
                 if outcome == Outcome.REJECTED:
                     found.rejected[reason] += 1
-                rows.executemany("replace into records values (?, ?, ?, ?, ?, ?, ?)", map(_row, emissions))
 
 
-def _judge(
-    message: LibrdkafkaMessage, topic: str, known: Stores, rows: sqlite3.Connection
-) -> tuple[str, str, tuple[Emission, ...]]:
-    kind = next(kind for kind in Kind if kind.topic == topic)
-    try:
-        event, feed = read(message.key, message.value, message.headers, kind, known)
-    except Rejected as rejected:
-        return Outcome.REJECTED, rejected.reason, ()
-    except UnknownStore:
-        return Outcome.REJECTED, "unknown_store", ()
-    row = rows.execute("select state from entities where key = ?", (event.key,)).fetchone()
-    state = EntityState() if row is None else EntityState.decode(row[0])
-    place = EventPosition(topic, message.partition, message.offset)
-    try:
-        result = apply_again(event, place, state, feed, Again())
-    except Exception:  # noqa: BLE001 - as translate: a failure of ours is no reason to stop
-        return Outcome.REJECTED, "translate_error", ()
-    if result.remember:
-        rows.execute("replace into entities values (?, ?)", (event.key, state.encode()))
-    outcome = "older" if result.reason == OLDER else result.outcome.value
-    return outcome, result.reason, result.emissions
-
-
-def _row(emission: Emission) -> tuple[bytes, str, str, str, str, int, bytes]:
-    said = orjson.loads(emission.value)
-    key = record_key(emission.account, emission.kind, emission.id)
-    return key, emission.account, emission.kind, said["op"], _digest(said), said["version"], emission.value
-
-
-def _digest(said: dict[str, Any]) -> str:
-    """Of what Connectif would be told by a record."""
-    return digest(orjson.dumps([said["op"], said["body"]]))
-
-
-def _compare(settings: Settings, reader: RangeReader, rows: sqlite3.Connection, progress: Progress) -> None:
-    """Find the last record told of each that the replay would tell."""
+def _find_values(settings: Settings, reader: RangeReader, comparison: Comparison, progress: Progress) -> None:
+    """The values last sent, from the records that are kept."""
     topics = [full_name(settings, kind.topic) for kind in _KINDS]
-    batches = reader.read(
-        reader.ranges(*topics),
-        progress=lambda done, of: progress("records", done, of),
-        on_lost=lambda _: None,
-    )
+    batches = reader.read(reader.ranges(*topics), progress=_part(progress, "records"), on_lost=lambda _: None)
     for batch in batches:
         for raw in batch.raw:
-            key = raw.key()
-            if rows.execute("select 1 from records where key = ?", (key,)).fetchone() is None:
-                continue
-            try:
-                said = orjson.loads(raw.value() or b"")
-                row = key, _digest(said), said["op"], said["version"], raw.value()
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                continue
-            rows.execute("replace into told values (?, ?, ?, ?, ?)", row)
-
-
-def _count(rows: sqlite3.Connection, found: Preview) -> None:
-    counted = rows.execute(
-        """select account, kind, case when told.key is null then ? when told.digest = records.digest
-           or told.version > records.version then ? else ? end as what, count(*)
-           from records left join told using (key) group by account, kind, what""",
-        (_NEW, _SAME, _CHANGED),
-    )
-    for account, kind, what, count in counted:
-        found.records[account, kind, what] += count
+            comparison.record(raw.key(), raw.value())
 
 
 def _live_per_minute(settings: Settings, reader: RangeReader) -> Counter[str]:
@@ -241,44 +169,31 @@ def _live_per_minute(settings: Settings, reader: RangeReader) -> Counter[str]:
     return counts
 
 
-def _cost(  # noqa: PLR0917 - the steps of `preview`
-    settings: Settings,
-    plan: Plan,
-    rows: sqlite3.Connection,
-    found: Preview,
-    live: Counter[str],
-    progress: Progress,
-) -> None:
-    forced = plan.mode is ReplayMode.FORCE
-    sent: Counter[tuple[str, str]] = Counter()
-    for (account, kind, what), count in found.records.items():
-        if what != _SAME or forced:
-            sent[account, kind] += count
-    # What is taken back and was never told costs no call.
-    for account, kind, count in rows.execute(
-        """select records.account, records.kind, count(*) from records left join told using (key)
-           where records.op = ? and told.key is null group by records.account, records.kind""",
-        (Op.RETRACT,),
-    ):
-        sent[account, kind] -= count
-    for account in sorted({account for account, _ in sent}):
-        orders = sent[account, RecordKind.PURCHASE]
-        changed = found.records[account, RecordKind.PURCHASE, _CHANGED]
+def _cost(settings: Settings, found: Preview, live: Counter[str], progress: Progress) -> None:
+    """Calls and time, by the real scheduler and limiter."""
+    for account in sorted({account for account, _ in found.sent}):
+        orders = found.sent[account, RecordKind.PURCHASE]
         volume = Volume(
             orders,
             new_customers=0.0,
-            customers=sent[account, RecordKind.CONTACT],
-            products=sent[account, RecordKind.PRODUCT],
-            corrections=0.0 if not orders else min(1.0, changed / orders / 2),
+            customers=found.sent[account, RecordKind.CONTACT],
+            products=found.sent[account, RecordKind.PRODUCT],
+            # A DELETE and a POST for one: of a correction, a POST less.
+            corrections=0.0 if not orders else min(1.0, found.replaced[account] / orders / 2),
             live_per_minute=live[account] / 60,
         )
-
-        def told(done: int, of: int) -> None:
-            progress("calls", done, of)
-
-        came = forecast(settings.accounts[account], settings.deliver, volume, told)
+        came = forecast(settings.accounts[account], settings.deliver, volume, _part(progress, "calls"))
         found.calls[account] = came.calls.total()
         found.seconds = max(found.seconds, came.seconds)
+
+
+def _part(progress: Progress, what: str) -> Callable[[int, int], None]:
+    """Progress of one part."""
+
+    def told(done: int, of: int) -> None:
+        progress(what, done, of)
+
+    return told
 
 
 __all__ = ["Preview", "preview"]

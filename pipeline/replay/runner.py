@@ -1,7 +1,7 @@
 """The process of a run: reads the range, repeats what is chosen, and stays little ahead of delivery.
 
 How far it is lies on `replay.runs`, written once what was repeated is confirmed. Whoever goes on after it was
-killed repeats at most what was let out since; that changes nothing (docs/adr/0013).
+killed repeats at most what was let out since; that changes nothing (docs/adr/0014-replay.md).
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from pipeline.config import Settings
-from pipeline.errors import PipelineError
+from pipeline.errors import BrokerError, PipelineError
 from pipeline.kafka.errors import KafkaUnreachable
-from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
+from pipeline.kafka.keys import unique_key
+from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.producer import Outgoing, Producer
-from pipeline.kafka.ranges import MessageBatch, OffsetRange
-from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMark, replay_headers
 from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import REPLAY, full_name
@@ -29,6 +27,7 @@ from pipeline.replay.planning import calls_per_minute, rejected_places
 from pipeline.replay.run import ENDED, Control, Run, RunStatus
 from pipeline.replay.runs import Runs
 from pipeline.replay.selection import Chooser
+from pipeline.replay.source import ChosenCount, EventSource
 from pipeline.replay.window import Throttle, Window
 
 log = logging.getLogger(__name__)
@@ -37,6 +36,8 @@ log = logging.getLogger(__name__)
 LOOK, CHECKPOINT, HEARTBEAT = 0.3, 2.0, 5.0
 #: Seconds after which Kafka is tried again once it did not answer.
 AGAIN = 5.0
+#: So often without getting on, a client that breaks means more than a broker that was killed.
+BROKEN_IN_A_ROW = 5
 #: Events repeated at once.
 MOST_AT_ONCE = 1_000
 
@@ -76,6 +77,10 @@ class Runner:
         self._throttle = Throttle()
         self._owner = secrets.token_hex(4)
         self._source: EventSource | None = None
+        self._count: ChosenCount | None = None
+        self._was: tuple[int, ...] = ()
+        self._was_broken: tuple[int, ...] = ()
+        self._broken = 0
         self._written = self._worked = time.monotonic()
 
     def work(self) -> Run:
@@ -90,23 +95,48 @@ class Runner:
             return run
         run.state.epoch, run.state.owner = run.state.epoch + 1, self._owner
         run.state.status, run.state.error = RunStatus.RUNNING, ""
-        while True:
+        while not self._stop.is_set():
             try:
                 self._work()
                 break
-            except KafkaUnreachable as error:
-                log.warning("replay %s waits for Kafka: %s", run.plan.run, error)
-                self._worked = time.monotonic()
-                if self._stop.wait(AGAIN):
-                    break
-            except PipelineError as error:
-                if not isinstance(error, TakenOverError):
-                    run.state.status, run.state.error = RunStatus.FAILED, error.message
-                    with contextlib.suppress(PipelineError):
-                        self._write()
+            except TakenOverError:
                 raise
+            except Exception as error:
+                if not self._passes(error):
+                    self._fail(error)
+                    raise
+                log.warning("replay %s waits for Kafka: %s", run.plan.run, error)
+                self._worked = time.monotonic() + AGAIN
+                self._stop.wait(AGAIN)
         self._shown(run)
         return run
+
+    def _passes(self, error: Exception) -> bool:
+        """Whether to try again with new clients: Kafka is away, or a client broke with a broker."""
+        if isinstance(error, KafkaUnreachable):
+            return True
+        if type(error) is not BrokerError:
+            return False
+        self._broken = 1 if self._was != self._was_broken else self._broken + 1
+        self._was_broken = self._was
+        return self._broken < BROKEN_IN_A_ROW
+
+    def _fail(self, error: Exception) -> None:
+        """Keep why the run does not go on, for whoever looks at it."""
+        run = self._run
+        why = error.message if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
+        run.state.status, run.state.error = RunStatus.FAILED, why
+        log.error(
+            "replay %s failed: %s; `pipeline replay resume %s` goes on where it was",
+            run.plan.run,
+            why,
+            run.plan.run,
+            extra={"event": "replay.failed"},
+            exc_info=None if isinstance(error, PipelineError) else error,
+        )
+        # Whoever watches the runs sees it interrupted where even that cannot be written.
+        with contextlib.suppress(PipelineError):
+            self._write()
 
     def _work(self) -> None:
         run = self._run
@@ -118,11 +148,16 @@ class Runner:
             self._write()
             places = rejected_places(self._settings, run.plan.choice)
             chooser = Chooser(run.plan.choice, places)
+            if run.plan.choice.is_partial and run.state.chosen is None:
+                self._count = ChosenCount(self._settings, run.plan, chooser)
             while not self._stop.is_set() and self._round(ahead, producer, chooser):
                 self._shown(run)
+            if run.state.status not in ENDED:
+                run.state.status = RunStatus.STOPPED
             self._write()
         finally:
             self._let_go()
+            self._end_count()
             ahead.close()
             producer.close()
 
@@ -138,19 +173,32 @@ class Runner:
         if control.wanted is RunStatus.PAUSED:
             self._let_go()
             if state.status is not RunStatus.PAUSED:
-                state.status = RunStatus.PAUSED
+                # What ends while it rests says nothing of its rate.
+                state.status, state.points = RunStatus.PAUSED, []
                 self._write()
         else:
             state.status = RunStatus.RUNNING
             room = min(self._window.room(under_way), MOST_AT_ONCE)
             did = self._repeat(producer, chooser, self._throttle.room(room))
-            if not did and run.done >= run.plan.offsets and under_way == 0:
+            if not did and run.done >= run.plan.offsets and under_way == 0 and self._count is None:
                 state.status = RunStatus.DONE
                 return False
         if time.monotonic() - self._written > (CHECKPOINT if under_way else HEARTBEAT):
             self._write()
-        self._stop.wait(LOOK)
+        self._rest(time.monotonic() + LOOK)
         return True
+
+    def _rest(self, until: float) -> None:
+        """Until the next look; meanwhile the chosen events are counted."""
+        if self._count is not None and self._count.go_on(until):
+            self._run.state.chosen, self._run.state.ids = self._count.events, self._count.ids
+            self._end_count()
+        self._stop.wait(max(0.0, until - time.monotonic()))
+
+    def _end_count(self) -> None:
+        if self._count is not None:
+            self._count.close()
+            self._count = None
 
     def _obey(self) -> Control:
         """What is wanted now.
@@ -162,17 +210,25 @@ class Runner:
         mine = self._run.state.epoch, self._owner
         if (found.state.epoch, found.state.owner) > mine:
             raise TakenOverError("another process works on this replay")
+        if found.control.per_minute != self._run.control.per_minute:
+            self._run.state.points = []  # the rate so far was that of another limit
         self._run.control = found.control
         self._throttle.per_minute = found.control.per_minute
         return found.control
 
     def _clock(self, ahead: Ahead, *, working: bool) -> None:
+        run, state = self._run, self._run.state
         now = time.monotonic()
         seconds, self._worked = now - self._worked, now
         self._window.ended(ahead.ended_free(), seconds)
+        state.window = self._window.size
+        state.looked(ahead.waiting)
+        if state.got_on() != self._was:
+            self._was, state.moved_ms = state.got_on(), int(time.time() * 1_000)
         if working:
-            self._run.state.working += seconds
+            state.working += seconds
             self._throttle.passed(seconds)
+            run.measure()
 
     def _repeat(self, producer: Producer, chooser: Chooser, room: int) -> int:
         """Repeat up to so many of the next chosen events; returns how many, or how many were passed over."""
@@ -180,7 +236,7 @@ class Runner:
         if room <= 0 or run.done >= run.plan.offsets:
             return 0
         if self._source is None:
-            self._source = EventSource(self._settings, run, chooser)
+            self._source = EventSource(self._settings, run.plan, state.next, chooser)
         chosen, read, nexts = self._source.take(room, until=time.monotonic() + CHECKPOINT)
         producer.send_all([self._outgoing(message) for message in chosen])
         state.next, state.read, state.sent = nexts, state.read + read, state.sent + len(chosen)
@@ -191,9 +247,8 @@ class Runner:
         plan = self._run.plan
         topic = message.topic.removeprefix(self._prefix)
         mark = ReplayMark(plan.run, topic, message.partition, message.offset, plan.mode, plan.trigger)
-        return Outgoing(
-            self._replay, message.value, message.key, message.partition, replay_headers(message.headers, mark)
-        )
+        key, headers = unique_key(message.key or b""), replay_headers(message.headers, mark)
+        return Outgoing(self._replay, message.value, key, message.partition, headers)
 
     def _let_go(self) -> None:
         if self._source is not None:
@@ -205,62 +260,4 @@ class Runner:
         self._runs.write(self._run.state)
 
 
-class EventSource:
-    """The chosen events of what is left of a run, in the order of each partition."""
-
-    def __init__(self, settings: Settings, run: Run, chooser: Chooser) -> None:
-        self._prefix = settings.kafka.topic_prefix
-        self._chooser = chooser
-        self._reader = RangeReader(client_config(settings))
-        parts = run.plan.parts
-        self._numbers = {
-            TopicPartition(self._prefix + part.topic, part.partition): number
-            for number, part in enumerate(parts)
-        }
-        self._ends = [part.end for part in parts]
-        self._nexts = list(run.state.next)
-        ranges = [
-            OffsetRange(place, self._nexts[number], self._ends[number])
-            for place, number in self._numbers.items()
-        ]
-        # What was deleted meanwhile is gone for good: the rest is repeated.
-        self._batches: Iterator[MessageBatch] = self._reader.read(ranges, on_lost=lambda _: None)
-        #: Number of the part, offset, and the message where it is chosen.
-        self._rest: deque[tuple[int, int, LibrdkafkaMessage | None]] = deque()
-        self._over = False
-
-    def take(self, most: int, *, until: float) -> tuple[list[LibrdkafkaMessage], int, list[int]]:
-        """Up to `most` chosen events, how many were read for that, and each part's next offset."""
-        chosen: list[LibrdkafkaMessage] = []
-        read = 0
-        while len(chosen) < most and time.monotonic() < until and self._more():
-            number, offset, message = self._rest.popleft()
-            self._nexts[number] = offset + 1
-            read += 1
-            if message is not None:
-                chosen.append(message)
-        if self._over and not self._rest:
-            self._nexts = list(self._ends)
-        return chosen, read, list(self._nexts)
-
-    def _more(self) -> bool:
-        while not self._rest and not self._over:
-            batch = next(self._batches, None)
-            if batch is None:
-                self._over = True
-                break
-            number = self._numbers[batch.place]
-            topic, partition = batch.place.topic.removeprefix(self._prefix), batch.place.partition
-            takes = self._chooser.takes
-            for raw in batch.raw:
-                offset = raw.offset()
-                taken = takes(topic, partition, offset, raw.key())
-                self._rest.append((number, offset, LibrdkafkaMessage.of(raw) if taken else None))
-        return bool(self._rest)
-
-    def close(self) -> None:
-        """Let go of the connection; what was read and not taken is read again."""
-        self._reader.__exit__(None, None, None)
-
-
-__all__ = ["EventSource", "Runner", "TakenOverError"]
+__all__ = ["Runner", "TakenOverError"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -31,7 +32,10 @@ class Runs:
         config = client_config(settings)
         self._topic = full_name(settings, REPLAY_RUNS)
         self._reader = RangeReader(config)
-        self._producer = Producer(config, max_message_bytes=settings.kafka.max_message_bytes, linger_ms=1)
+        self._new_producer = partial(
+            Producer, config, max_message_bytes=settings.kafka.max_message_bytes, linger_ms=1
+        )
+        self._producer: Producer | None = None  # who only reads needs none
         self._most_bytes = settings.kafka.max_message_bytes - 4_096
         self._next = 0
         self._plans: dict[str, Plan] = {}
@@ -45,7 +49,8 @@ class Runs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reader.__exit__(kind, error, trace)
-        self._producer.close()
+        if self._producer is not None:
+            self._producer.close()
 
     def read(self) -> dict[str, Run]:
         """Every run, the oldest first, as they are now."""
@@ -88,6 +93,8 @@ class Runs:
         if len(value) > self._most_bytes:
             raise PipelineError("these are too many ids for one run", hint="split the file")
         name = type(document).__name__.lower()
+        if self._producer is None:
+            self._producer = self._new_producer()
         self._producer.send_all([Outgoing(self._topic, value, f"{document.run}|{name}".encode(), 0)])
 
     def _counts(self, name: str, state: State) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import Headers
 from pipeline.records import Frozen
 
@@ -29,6 +30,11 @@ class Choice(Frozen):
     kinds: frozenset[Kind] = frozenset()
     ids: frozenset[str] = frozenset()
     rejected: frozenset[str] = frozenset()
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it leaves out events of the topics that are read."""
+        return bool(self.stores or self.ids or self.rejected)
 
     @property
     def topics(self) -> list[str]:
@@ -55,11 +61,17 @@ class Chooser:
         choice = self.choice
         if not choice.stores and not choice.ids:
             return True
-        parts = (key or b"").decode(errors="replace").split("|", 2)
-        if len(parts) < _PARTS:
+        named = entity_of(key)
+        if named is None:
             return False
-        store, _, entity = parts
+        store, entity = named
         return (not choice.stores or store in choice.stores) and (not choice.ids or entity in choice.ids)
+
+
+def entity_of(key: bytes | None) -> tuple[str, str] | None:
+    """The store and the entity's own id in a key `store|kind|id`; None where it has another form."""
+    parts = entity_key(key or b"").decode(errors="replace").split("|", 2)
+    return (parts[0], parts[2]) if len(parts) == _PARTS else None
 
 
 def rejected_at(headers: Headers, reasons: AbstractSet[str]) -> tuple[str, int, int] | None:
@@ -73,4 +85,4 @@ def rejected_at(headers: Headers, reasons: AbstractSet[str]) -> tuple[str, int, 
     return topic, int(partition), int(offset)
 
 
-__all__ = ["Choice", "Chooser", "Places", "rejected_at"]
+__all__ = ["Choice", "Chooser", "Places", "entity_of", "rejected_at"]

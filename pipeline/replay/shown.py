@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from pipeline.replay.attention import attention
 from pipeline.replay.changes import Change
 from pipeline.replay.preview import Preview
 from pipeline.replay.run import Run, RunStatus
+from pipeline.text import in_a_line, span
 
 _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 
@@ -22,7 +24,8 @@ _OUTCOMES = ("delivered", "unchanged", "superseded", "dead")
 def as_json(run: Run, now_ms: int | None = None) -> dict[str, Any]:
     """A run for scripts. Counts of records are of the backfill's lane since it began."""
     plan, state = run.plan, run.state
-    left = run.seconds_left()
+    now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
+    left, told = run.seconds_left(), attention(run, now_ms)
     return {
         "run": plan.run,
         "status": status_of(run, now_ms),
@@ -36,24 +39,32 @@ def as_json(run: Run, now_ms: int | None = None) -> dict[str, Any]:
         "offsets": plan.offsets,
         "offsets_done": run.done,
         "events_read": state.read,
+        "events_chosen": state.chosen,
         "events_repeated": state.sent,
+        "events_waiting": state.waiting,
+        "ids_found": state.ids,
+        "window": state.window,
         "records": state.records,
         "pending": state.pending,
         **{outcome: state.ended.get(outcome, 0) for outcome in _OUTCOMES},
         "per_minute": run.control.per_minute,
         "seconds_left": None if left is None else round(left, 1),
         "error": state.error,
+        "why": "" if told is None else told.why,
+        "what_to_do": "" if told is None else told.what_to_do,
     }
 
 
 def status_of(run: Run, now_ms: int | None = None) -> str:
-    """In one word; `interrupted` where its process is gone."""
+    """In a word or two; `interrupted` where its process is gone, `stalled` where nothing moves."""
     now_ms = int(time.time() * 1_000) if now_ms is None else now_ms
     if run.is_silent(now_ms):
         return "interrupted"
     wanted = run.control.wanted
     if run.state.status is RunStatus.RUNNING and wanted is not RunStatus.RUNNING:
         return f"{run.state.status}, to be {wanted}"
+    if run.stalled(now_ms):
+        return "stalled"
     return run.state.status.value
 
 
@@ -62,13 +73,13 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def duration(seconds: float | None) -> str:
-    """In words."""
-    if seconds is None:
-        return "not known yet"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+def advice(runs: Iterable[Run]) -> Iterator[str]:
+    """Why runs do not get on, and what to do, a line each."""
+    now_ms = int(time.time() * 1_000)
+    for run in runs:
+        told = attention(run, now_ms)
+        if told is not None:
+            yield f"{run.plan.run}: {told.why}. {told.what_to_do}"
 
 
 def table(runs: Iterable[Run]) -> Table:
@@ -86,7 +97,7 @@ def table(runs: Iterable[Run]) -> Table:
             f"{said['events_repeated']:,}",
             f"{said['pending']:,}",
             *(f"{said[outcome]:,}" for outcome in _OUTCOMES),
-            duration(said["seconds_left"]),
+            span(said["seconds_left"]),
         )
     return made
 
@@ -110,7 +121,7 @@ def preview(found: Preview, console: Console) -> None:
     console.print(records)
     for account, calls in sorted(found.calls.items()):
         console.print(f"account {account}: {calls:,} calls", markup=False, highlight=False)
-    console.print(f"time: {duration(found.seconds)}", markup=False, highlight=False)
+    console.print(f"time: {span(found.seconds)}", markup=False, highlight=False)
 
 
 def change(found: Change, *, as_json: bool) -> str:
@@ -118,7 +129,7 @@ def change(found: Change, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(found._asdict())
     before, after = (json.dumps(value, ensure_ascii=False) for value in (found.before, found.after))
-    return f"{found.account} {found.kind} {found.id} {found.field}: {before} -> {after}"
+    return in_a_line(f"{found.account} {found.kind} {found.id} {found.field}: {before} -> {after}")
 
 
 class Bar:
@@ -153,10 +164,9 @@ class Bar:
             self._task = self._progress.add_task(run.plan.run, total=max(1, run.plan.offsets), said="")
         said = (
             f"{status_of(run)}, {run.state.sent:,} repeated, {run.state.pending:,} pending, "
-            f"left: {duration(run.seconds_left())}"
+            f"left: {span(run.seconds_left())}"
         )
-        done = max(0, run.done - min(run.done, run.state.pending))
-        self._progress.update(self._task, completed=done, said=said)
+        self._progress.update(self._task, total=max(1.0, run.total), completed=run.state.delivered, said=said)
 
 
-__all__ = ["Bar", "as_json", "change", "duration", "moment", "preview", "status_of", "table"]
+__all__ = ["Bar", "advice", "as_json", "change", "moment", "preview", "status_of", "table"]

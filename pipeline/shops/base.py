@@ -121,6 +121,21 @@ def audience(language: str | None = None, shop: str | None = None, currency: str
     return Audience((tag,) if tag else (), (shop,) if shop else (), (currency,) if currency else ())
 
 
+class Look(NamedTuple):
+    """Whether somebody was subscribed when the shop was looked at, where it keeps no time of that.
+
+    The stage compares it with the look before: only a change says when it was made.
+
+    Attributes:
+        subscribed: the shop's flag.
+        since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
+            from then.
+    """
+
+    subscribed: bool
+    since_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A record as the body alone gives it; the translate stage adds account, source and lane.
@@ -131,8 +146,8 @@ class Draft:
     `coupons` are the discount codes a purchase was made with; they are not part of the purchase in Connectif.
     `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
     its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
-    order describes its buyer as of its placement. `audience` says where it belongs, for stores that feed
-    several accounts.
+    order describes its buyer as of its placement. `look` stands for the contact's newsletter. `audience` says
+    where it belongs, for stores that feed several accounts.
     """
 
     kind: RecordKind
@@ -145,6 +160,7 @@ class Draft:
     coupons: tuple[str, ...] = ()
     owner: str = ""
     said_ms: int = 0
+    look: Look | None = None
     audience: Audience = field(default=UNSAID, compare=False)
 
 

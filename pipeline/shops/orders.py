@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
 from pipeline.shops import values
-from pipeline.shops.base import UNSAID, Audience, Draft, Rejected, StoreContext, audience
+from pipeline.shops.base import UNSAID, Audience, Draft, Look, Rejected, StoreContext, audience
 from pipeline.shops.catalogue import product_page
 from pipeline.shops.settings import StoreSettings
 
@@ -54,8 +54,9 @@ class Item(NamedTuple):
 class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
-    `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests. The
-    last three say where the person belongs (`base.Audience`), as far as the body does.
+    `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
+    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first. The last three
+    say where the person belongs (`base.Audience`), as far as the body does.
     """
 
     email: str | None
@@ -66,6 +67,7 @@ class Buyer(NamedTuple):
     newsletter: Subscription | None = None
     newsletter_ms: int | None = None
     notes: tuple[str, ...] = ()
+    look: Look | None = None
     language: str | None = None
     shop: str | None = None
     currency: str | None = None
@@ -307,14 +309,17 @@ def contact_draft(
     else:
         raise Rejected("no_email", "email", "no contact can hold this without an e-mail address")
     phone, notes = first_phone(buyer.phones)
+    newsletter, newsletter_ms = buyer.newsletter, buyer.newsletter_ms
+    if buyer.look is not None and buyer.look.subscribed:
+        newsletter, newsletter_ms = "subscribed", buyer.look.since_ms
     body = Contact(
         email=address,
         external_id=external_id,
         name=buyer.name,
         surname=buyer.surname,
         mobile_phone=phone,
-        newsletter=buyer.newsletter,
-        newsletter_ms=buyer.newsletter_ms,
+        newsletter=newsletter,
+        newsletter_ms=newsletter_ms,
     )
     owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
     notes = buyer.notes + notes
@@ -326,6 +331,7 @@ def contact_draft(
         notes=notes,
         owner=owner,
         said_ms=said_ms,
+        look=buyer.look,
         audience=belongs or audience(buyer.language, buyer.shop, buyer.currency),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import SecretStr
 
 from pipeline.events import Kind, Lane, RawEvent
+from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
 from pipeline.shops.settings import StoreSettings
 
@@ -93,6 +94,7 @@ class Ability(enum.StrEnum):
     """What can be done with a platform's shops."""
 
     RECEIVE = "receive"  # take its webhooks
+    FETCH = "fetch"  # ask its API for what a webhook only names
     PULL = "pull"  # read orders, customers and products from its API
     WRITE_BACK = "write back"  # write unsubscriptions back to the shop
     REGISTER = "register"  # make the webhooks in the shop
@@ -127,12 +129,15 @@ class Platform(Generic[SettingsT]):
         greeting: what to answer to a request without an event, such as the hello of a new webhook: a text, ""
             for any 200, None where it is no greeting. It may be unsigned, and nothing is kept. Left out,
             there are none.
+        to_open: of a greeting: an address of the platform's maker that a person must open to confirm the new
+            webhook; the gateway logs it. Left out, there are none.
         split: the documents of a request that may hold several, each as a request of its own, to which
             `arrival` is put; it never fails. Left out, a request is a document.
         methods: of its requests; all but POST only greet.
         abilities: what can be done with its shops.
         order_numbers: fields of an order's body with the number that people know it by: names, or paths with
             dots.
+        api: its shops' API, for documents that notifications only name; None where none is needed.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -149,10 +154,12 @@ class Platform(Generic[SettingsT]):
     arrival: Callable[[WebhookRequest], Arrival]
     translate: Callable[[RawEvent, StoreOf[SettingsT]], Translation]
     greeting: Callable[[WebhookRequest], str | None] | None = None
+    to_open: Callable[[WebhookRequest], str | None] | None = None
     split: Callable[[WebhookRequest], Sequence[WebhookRequest]] | None = None
     methods: frozenset[str] = frozenset({"POST"})
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
+    api: ShopApi[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
 
@@ -210,6 +217,9 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
     """
     arrival = platform.arrival(request)
     delivery, kept = arrival.delivery, arrival.headers
+    topic = arrival.topic[:TEXT_LIMIT]
+    if topic.startswith(FETCHED):  # a topic may be a header that nobody signed: no sender speaks for the API
+        topic = f"webhook:{topic}"
     if len(delivery) > TEXT_LIMIT:
         delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
     if len("".join(kept.values())) > TEXT_LIMIT:
@@ -219,7 +229,7 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
         platform=platform.name,
         kind=arrival.kind,
         entity=arrival.entity,
-        topic=arrival.topic[:TEXT_LIMIT],
+        topic=topic,
         delivery=delivery,
         received_ms=request.received_ms,
         body=request.body,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.shops.generic import GENERIC
+from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.shopify import SHOPIFY
+from pipeline.shops.vtex import VTEX
 from pipeline.shops.woocommerce import WOOCOMMERCE
 
 PLATFORMS: Mapping[str, AnyPlatform] = {
@@ -14,6 +16,8 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
     for platform in (
         SHOPIFY,
         WOOCOMMERCE,
+        MAGENTO,
+        VTEX,
         GENERIC,
     )
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import time
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -48,6 +50,57 @@ class RouteSettings(Section):
     currency: Annotated[
         tuple[Annotated[str, Field(pattern="^([A-Z]{3}|none)$")], ...], BeforeValidator(_texts)
     ] = Field(default=(), description="of the body; `none` as above", examples=["EUR"])
+
+
+class ReconcileSettings(Section):
+    """Compares the store's orders with Connectif every day, as `pipeline reconcile` does."""
+
+    at: Annotated[time, BeforeValidator(config_values.time_of_day)] = Field(
+        description="from when on, by the store's clocks (timezone)", examples=["04:30"]
+    )
+    days: int = Field(default=7, ge=1, le=400, description="how many days before today are compared")
+    shop: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
+        default=None,
+        description="the shop's list of orders, written anew each day before that time; left out, the orders "
+        "that events came of",
+        examples=["orders_export.csv"],
+    )
+    connectif_export: Literal["api"] | None = Field(
+        default=None,
+        description="where what Connectif has is read besides the receipts: api asks for its export of "
+        "activities",
+        examples=["api"],
+    )
+    verify: bool = Field(
+        default=False,
+        description="whether Connectif is asked for each purchase, in the calls that others leave",
+    )
+    repair: bool = Field(
+        default=False, description="whether what is missing is sent again, where its events are kept"
+    )
+    reports: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
+        default=None,
+        description="directory of the reports, kept for 90 days; left out, reconcile/reports in data_dir",
+        examples=["/var/reports"],
+    )
+    columns: dict[Literal["id", "number", "date", "total", "status"], str] = Field(
+        default_factory=dict,
+        description="headings in the shop's list that are not the usual ones",
+        examples=[{"id": "Order reference"}],
+    )
+    export_columns: dict[Literal["id", "date", "total"], str] = Field(
+        default_factory=dict,
+        description="headings in Connectif's export that are not the usual ones",
+        examples=[{"id": "Purchase"}],
+    )
+    date_format: str | None = Field(
+        default=None, description="of the list's dates; left out, ISO 8601", examples=["%d/%m/%Y %H:%M"]
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None,
+        description="decimal separator of the list; left out, told from each amount",
+        examples=[","],
+    )
 
 
 class StoreSettings(Section):
@@ -120,6 +173,10 @@ class StoreSettings(Section):
         description="page of a product known only from orders, with {domain}, {id} and {sku} filled in; "
         "left out, the platform's own form",
         examples=["https://{domain}/p/{id}"],
+    )
+
+    reconcile: ReconcileSettings | None = Field(
+        default=None, description="compare the store's orders with Connectif every day"
     )
 
     @model_validator(mode="after")

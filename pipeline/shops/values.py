@@ -58,8 +58,8 @@ _REPLACEMENT = "\ufffd".encode()
 _MAX_PAIRS = 100_000
 
 
-def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, Any]:
-    """The body as a JSON object.
+def parse_json(body: bytes, notes: list[str] | None = None) -> object:
+    """What the bytes say as JSON.
 
     Half a surrogate pair, which shops that cut texts in the middle of an emoji send, and other bytes that are
     no character become U+FFFD.
@@ -72,11 +72,21 @@ def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, 
         Rejected: `invalid_json`.
     """
     try:
-        value = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         value = _parsed_with_replacements(body, error)
         if notes is not None:
             notes.append("broken_text")
+        return value
+
+
+def parse_json_object(body: bytes, notes: list[str] | None = None) -> dict[str, Any]:
+    """The body as a JSON object; see `parse_json`.
+
+    Raises:
+        Rejected: `invalid_json`.
+    """
+    value = parse_json(body, notes)
     if not isinstance(value, dict):
         raise Rejected("invalid_json", detail=f"the body is a {type(value).__name__}, not an object")
     return value

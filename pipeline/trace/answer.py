@@ -98,6 +98,12 @@ def _never(life: EntityLife) -> str:
     kind = MAIN[life.key.kind]
     if not life.events:
         known = life.memory is not None and life.memory.get("known")
+        for stage, what in (
+            ("translate", "whether it was received"),
+            ("deliver", "whether it waits or was sent"),
+        ):
+            if stage in life.silent:
+                return f"Not known: {what}; {stage} did not answer."
         said = f"It was received, and no {kind} of it waits or was sent; its events say why."
         return said if known else "Nothing of it was received, as far back as was looked."
     emitted = [record for record in life.records if record.kind is kind]

@@ -126,7 +126,7 @@ def names_address(body: bytes, address: bytes) -> bool:
         return False
     try:
         return _stands_in(orjson.dumps(orjson.loads(body)).lower(), address)
-    except ValueError:
+    except (ValueError, TypeError):  # no JSON, or nested deeper than orjson writes
         return False
 
 

@@ -10,6 +10,7 @@ from pipeline.kafka.keys import partition_of_key
 from pipeline.kafka.topics import DELIVER_APP, TRANSLATE_APP
 from pipeline.records import RecordKind, partition_of
 from pipeline.trace.life import EntityLife, record_name
+from pipeline.trace.pages import EntityPage, RecordPage, wrong
 from pipeline.workers.client import WorkerAnswer, WorkerClient
 
 #: Pages of the workers; their stages name them too.
@@ -26,6 +27,7 @@ def ask_translate(life: EntityLife, client: WorkerClient, settings: Settings) ->
     partition = partition_of_key(key.message_key, settings.kafka.shop_partitions)
     query = {"store": key.store, "kind": key.kind.value, "id": key.id}
     answer = client.ask(TRANSLATE_APP, key.kind.topic, partition, ENTITY_PAGE, query)
+    answer = _of_form(answer, EntityPage)
     if answer.found is None:
         life.silent["translate"] = answer.why
         return
@@ -56,7 +58,16 @@ def ask_record(
     """What deliver has of one record."""
     partition = partition_of(account, settings.kafka.account_partitions)
     query = {"account": account, "kind": kind.value, "id": record_id}
-    return client.ask(DELIVER_APP, kind.topic, partition, RECORD_PAGE, query)
+    return _of_form(client.ask(DELIVER_APP, kind.topic, partition, RECORD_PAGE, query), RecordPage)
+
+
+def _of_form(answer: WorkerAnswer, page: type[EntityPage | RecordPage]) -> WorkerAnswer:
+    """The answer, if it is of the form that this release knows."""
+    lacking = "" if answer.found is None else wrong(answer.found, page)
+    if not lacking:
+        return answer
+    why = f"worker {answer.worker or 'unknown'} answers in a form that this release does not know ({lacking})"
+    return WorkerAnswer(None, answer.worker, why, "another_release")
 
 
 def _names(life: EntityLife) -> list[tuple[str, RecordKind, str]]:

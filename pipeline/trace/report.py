@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.text import moment, span
+from pipeline.text import masked_addresses, moment, span
 from pipeline.trace.answer import answer
 from pipeline.trace.life import EntityLife
 
-_ADDRESS = re.compile(r"[^\s\"'<>|@]+(?:@|%40)[^\s\"'<>|@]+", re.IGNORECASE)
 #: Rows of a table; the others are in the JSON.
 ROWS = 200
 _COLOURS = {
@@ -32,17 +30,12 @@ def masked(value: Any) -> Any:
     """JSON values with every e-mail address made unreadable but for its first letters."""
     match value:
         case str():
-            return _ADDRESS.sub(_mask, value)
+            return masked_addresses(value)
         case Mapping():
             return {masked(name): masked(item) for name, item in value.items()}
         case list() | tuple():
             return [masked(item) for item in value]
     return value
-
-
-def _mask(found: re.Match[str]) -> str:
-    local, _, domain = re.sub("%40", "@", found[0], flags=re.IGNORECASE).partition("@")
-    return f"{local[:1]}…@{domain[:1]}…"
 
 
 def tree(lives: Sequence[EntityLife], notes: Sequence[str], *, reveal: bool) -> dict[str, Any]:
@@ -58,7 +51,7 @@ def tree(lives: Sequence[EntityLife], notes: Sequence[str], *, reveal: bool) -> 
 def show(found: Mapping[str, Any], console: Console, *, as_json: bool) -> None:
     """Print it."""
     if as_json:
-        console.print_json(json.dumps(found))
+        console.print_json(json.dumps(found), ensure_ascii=True)
         return
     for life in found["entities"]:
         for line in _head(life):

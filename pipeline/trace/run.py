@@ -7,9 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rich.console import Console
-
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
 from pipeline.kafka.reader import RangeReader

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipeline.config import Settings
 from pipeline.events import Kind
-from pipeline.kafka.keys import partition_of_key
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
@@ -34,8 +34,10 @@ from pipeline.translate.reading import Stores, feeds
 from pipeline.translate.rules import max_record_bytes
 
 #: The raw event that a record or receipt comes from, as both are written; and how far into them it may stand.
-_SOURCE = re.compile(rb'"source":\{"topic":"(shop\.[a-z]+)","partition":(\d+),"offset":(\d+)\}')
+_SOURCE = re.compile(rb'"source":\{"topic":"(shop\.[a-z]+)","partition":(\d{1,9}),"offset":(\d{1,19})\}')
 HEAD_BYTES = 8_192
+#: Bytes of a dead letter's header that are shown: ours are shorter.
+LONGEST = 4_096
 #: Milliseconds by which the brokers' clocks may differ: what follows from an event may seem older by so much.
 SKEW_MS = 60_000
 #: The kinds of records that events make.
@@ -81,7 +83,7 @@ class LifeScan:
                 life.whole = False
         topics = self._shop_topics
         for message in self._found(ranges, "events", replays.__contains__):
-            key = message.key or b""
+            key = entity_key(message.key or b"")
             # Orders, customers and products of one id have keys of their own, but anybody may write one.
             if lives[key].key.kind is topics[message.topic]:
                 lives[key].add(replays[key].judge(message))
@@ -154,7 +156,7 @@ class LifeScan:
     def matching(
         self, title: str, topics: Iterable[str], wanted: Callable[[bytes, bytes], bool]
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Key and value of every message of some topics that is wanted, the oldest of a partition first.
+        """What every wanted message of some topics is about, and its value, a partition's oldest first.
 
         Args:
             title: for the progress.
@@ -199,7 +201,7 @@ class LifeScan:
         with scanning(title, self._console) as tell:
             for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
                 for raw in batch.raw:
-                    if wanted(raw.key() or b""):
+                    if wanted(entity_key(raw.key() or b"")):
                         yield LibrdkafkaMessage.of(raw)
 
     def _pairs(
@@ -208,7 +210,7 @@ class LifeScan:
         with scanning(title, self._console) as tell:
             for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
                 for raw in batch.raw:
-                    key, value = raw.key() or b"", raw.value() or b""
+                    key, value = entity_key(raw.key() or b""), raw.value() or b""
                     if wanted(key, value):
                         yield key, value
 
@@ -241,7 +243,7 @@ def _record(value: bytes, place: Place, raw: Any) -> TracedRecord | None:
             source=int(said["source"]["offset"]),
             notes=tuple(map(str, said["notes"])),
         )
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None  # somebody else wrote it; deliver made a dead letter of it
 
 
@@ -272,18 +274,29 @@ def _receipt(value: bytes, place: Place) -> TracedReceipt | None:
     )
 
 
+def _bounded(text: str) -> int:
+    """A number of 63 bits, as ours are.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not text.isascii() or len(text) >= 20 or (found := int(text)) >= 2**63:  # noqa: PLR2004 - its digits
+        raise ValueError(f"no number of ours: {text[:20]}")
+    return found
+
+
 def _letter(message: LibrdkafkaMessage, topic: str) -> TracedLetter | None:
     said = {
-        name.removeprefix("dead-"): (value or b"").decode(errors="replace")
+        name.removeprefix("dead-"): (value or b"")[:LONGEST].decode(errors="replace")
         for name, value in message.headers
         if name.startswith("dead-")
     }
     try:
         return TracedLetter(
             place=Place(topic, message.partition, message.offset),
-            at_ms=int(said["at"]),
+            at_ms=_bounded(said["at"]),
             stage=said["stage"],
-            of=Place(said["topic"], int(said["partition"]), int(said["offset"])),
+            of=Place(said["topic"], _bounded(said["partition"]), _bounded(said["offset"])),
             reason=said["reason"],
             field=said.get("field", ""),
             detail=said.get("detail", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.engine.steps import Step
 from pipeline.engine.table import StateTable
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.translate.state import EntityState, NewerFormatError
 
@@ -20,7 +21,7 @@ class EntityStates:
 
     def load(self, messages: list[Message]) -> None:
         """Read the states that these messages need."""
-        keys = list({message.key: None for message in messages if message.key})
+        keys = list({entity_key(message.key): None for message in messages if message.key})
         self._rows.update(zip(keys, self._table.multi_get(self._partition, keys), strict=True))
 
     def get(self, key: bytes) -> EntityState:
@@ -28,7 +29,8 @@ class EntityStates:
         changed = self._changed.get(key)
         if changed is not None:
             return changed.copy()
-        row = self._rows[key]
+        # An entity of an odd id may have been loaded under another key.
+        row = self._rows[key] if key in self._rows else self._table.get(self._partition, key)
         if row is None:
             return EntityState()
         try:

@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka import deadletters
 from pipeline.kafka.deadletters import DeadLetter
+from pipeline.kafka.keys import is_key_of
 from pipeline.kafka.messages import Headers
 from pipeline.kafka.replays import ReplayMark
 from pipeline.shops.base import Rejected, StoreContext
@@ -110,8 +111,8 @@ class Stores:
             return feed
         if event.store in self.retired:
             raise Rejected("retired_store", detail="the store is one of translate.retired_stores")
-        genuine = key == event.key and event.platform in self.platforms and event.entity and event.delivery
-        if genuine and _STORE.fullmatch(event.store):
+        genuine = event.platform in self.platforms and event.entity and event.delivery
+        if genuine and is_key_of(key, event.key) and _STORE.fullmatch(event.store):
             raise UnknownStore(event.store)
         raise Rejected("unknown_store", detail="the store is not in the settings, nor was it ever")
 
@@ -141,8 +142,8 @@ def read(
         raise Rejected(
             "wrong_platform", detail=f"sent as {event.platform}, the store is {feed.platform.name}"
         )
-    if key != event.key:
-        raise Rejected("wrong_key", detail="the message key is not store|kind|entity")
+    if not is_key_of(key, event.key):
+        raise Rejected("wrong_key", detail="the message key is not of store|kind|entity")
     return event, feed
 
 

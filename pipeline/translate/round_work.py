@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from pipeline.engine.steps import Step
-from pipeline.metrics import COUPONS_USED, TRANSLATE_EVENTS, TRANSLATE_NOTES, TRANSLATE_REPLAYED
+from pipeline.metrics import (
+    COUPONS_USED,
+    REDRIVEN_REJECTED,
+    TRANSLATE_EVENTS,
+    TRANSLATE_NOTES,
+    TRANSLATE_REPLAYED,
+)
 
 
 class RoundWork:
@@ -15,6 +21,7 @@ class RoundWork:
         self.step = step
         self.counted: Counter[tuple[str, str, str]] = Counter()
         self.repeated: Counter[tuple[str, str, str]] = Counter()
+        self.refused_again: Counter[tuple[str, str, str, str]] = Counter()
         self.noted: Counter[tuple[str, str, str]] = Counter()
         self.used: Counter[tuple[str, str]] = Counter()
         self.strange: Counter[tuple[str, str]] = Counter()
@@ -25,6 +32,8 @@ class RoundWork:
             TRANSLATE_EVENTS.labels(*labels).inc(count)
         for labels, count in self.repeated.items():
             TRANSLATE_REPLAYED.labels(*labels).inc(count)
+        for letters, count in self.refused_again.items():
+            REDRIVEN_REJECTED.labels("translate", *letters).inc(count)
         for labels, count in self.noted.items():
             TRANSLATE_NOTES.labels(*labels).inc(count)
         for names, count in self.used.items():

@@ -12,6 +12,7 @@ from operator import attrgetter
 
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
+from pipeline.shops.api import IGNORED as FETCHED_LATER
 from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, StoreContext, Translation
 from pipeline.shops.ids import prefixed
 from pipeline.translate.emit import Emission, Emitted, Version, emit
@@ -89,15 +90,17 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
         return Result(Outcome.DUPLICATE)
     translation, meant = meaning(event, state, source.offset, feed)
     if translation.version == 0 and not translation.drafts:
-        # Not remembered either: such events are many (stock levels), and a repeat changes nothing.
-        return Result(Outcome.IGNORED, translation.ignored)
+        # Not remembered either: such events are many (stock levels), and a repeat changes nothing. But what
+        # only names a document is fetched for once.
+        remember = translation.ignored == FETCHED_LATER and before is None
+        if remember:
+            _remember_delivery(state, SeenDelivery(delivery, source.offset, stale=False), feed)
+        return Result(Outcome.IGNORED, translation.ignored, remember=remember)
     again_stale = before is not None and before.offset == source.offset and before.stale
     deletes = feed.platform.topics.is_deletion(event.topic)
     version = None if again_stale else _version(event, translation, state, source.offset, deletes=deletes)
     if before is None:
-        state.seen.append(SeenDelivery(delivery, source.offset, version is None))
-        state.seen.sort(key=_offset)  # read again, an event is not the most recent one
-        del state.seen[: -feed.recent_deliveries]
+        _remember_delivery(state, SeenDelivery(delivery, source.offset, version is None), feed)
     if version is None:
         return Result(Outcome.STALE, remember=True)
     mark = Newest(version, source.offset, deletes, event.triggered_ms)
@@ -106,6 +109,12 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
     return accepted(said)
+
+
+def _remember_delivery(state: EntityState, seen: SeenDelivery, feed: Feed) -> None:
+    state.seen.append(seen)
+    state.seen.sort(key=_offset)  # read again, an event is not the most recent one
+    del state.seen[: -feed.recent_deliveries]
 
 
 def meaning(

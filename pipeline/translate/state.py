@@ -22,7 +22,9 @@ _KINDS = {RecordKind.CONTACT: "c", RecordKind.PRODUCT: "p", RecordKind.PURCHASE:
 _LETTERS = {letter: kind for kind, letter in _KINDS.items()}
 #: 1 had no `said` and `ties`; 1 and 2 did not say to which account records were emitted.
 _FORMAT = 3
-_NEWER = range(_FORMAT + 1, _FORMAT + 5)
+#: Of rows that have flags; all others are written as before, for releases that do not know them.
+_FORMAT_WITH_FLAGS = 4
+_NEWER = range(_FORMAT_WITH_FLAGS + 1, _FORMAT_WITH_FLAGS + 5)
 #: The account of records emitted before accounts were remembered: the store's account at the next event.
 _ANY_ACCOUNT = ""
 
@@ -67,6 +69,20 @@ class Address(NamedTuple):
     offset: int
 
 
+class SeenFlag(NamedTuple):
+    """A flag of consent that a shop was seen to have, where it keeps no time of it.
+
+    Attributes:
+        subscribed: what it says.
+        since_ms: since when that is known, epoch ms; 0 for a refusal that was there at the first look.
+        offset: of the event that said so first.
+    """
+
+    subscribed: bool
+    since_ms: int
+    offset: int
+
+
 class SeenDelivery(NamedTuple):
     """A delivery that was processed; `stale` where it came too late, so that it does so again."""
 
@@ -84,12 +100,14 @@ class EntityState:
         emitted: by account, then by record kind and id, whatever was ever emitted for this entity.
         seen: the most recent deliveries, oldest first.
         address: of a customer.
+        flags: of a customer, the changes of a flag of consent that has no time, oldest first.
     """
 
     newest: dict[str, Newest] = field(default_factory=dict)
     emitted: dict[str, EmittedMarks] = field(default_factory=dict)
     seen: list[SeenDelivery] = field(default_factory=list)
     address: Address | None = None
+    flags: list[SeenFlag] = field(default_factory=list)
 
     def emitted_to(self, account: str) -> EmittedMarks:
         """What was emitted for an account; to be changed in place."""
@@ -101,7 +119,7 @@ class EntityState:
     def copy(self) -> EntityState:
         """One that can be changed without changing this one."""
         emitted = {account: dict(records) for account, records in self.emitted.items()}
-        return EntityState(dict(self.newest), emitted, list(self.seen), self.address)
+        return EntityState(dict(self.newest), emitted, list(self.seen), self.address, list(self.flags))
 
     def encode(self) -> bytes:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
@@ -118,7 +136,10 @@ class EntityState:
         for delivery, offset, stale in self.seen:
             seen += (delivery, offset, int(stale))
         parts: list[object] = [_FORMAT, newest, emitted, seen]
-        if self.address is not None:
+        if self.flags:  # a release that does not know them must not take the row for one without them
+            parts[0] = _FORMAT_WITH_FLAGS
+            parts += [self.address and list(self.address), [list(flag) for flag in self.flags]]
+        elif self.address is not None:
             parts.append(list(self.address))
         return orjson.dumps(parts)
 
@@ -130,13 +151,13 @@ class EntityState:
             NewerFormatError: written by a newer release.
             ValueError, TypeError, LookupError: no state at all.
         """
-        form, newest, emitted, seen, *address = orjson.loads(raw)
+        form, newest, emitted, seen, *rest = orjson.loads(raw)
         if form in _NEWER:
             raise NewerFormatError(
                 f"an entity's state has the format {form}, which a newer release writes",
                 hint="go back to that release",
             )
-        if form not in (1, 2, _FORMAT):
+        if form not in (1, 2, _FORMAT, _FORMAT_WITH_FLAGS):
             raise ValueError(f"an entity's state has the unknown format {form}")
         if form < _FORMAT:
             emitted = [_ANY_ACCOUNT, emitted] if emitted else []
@@ -151,7 +172,8 @@ class EntityState:
             },
             emitted={emitted[i]: _records(emitted[i + 1]) for i in range(0, len(emitted), 2)},
             seen=[SeenDelivery(seen[i], seen[i + 1], bool(seen[i + 2])) for i in by_three],
-            address=Address(*address[0]) if address else None,
+            address=Address(*rest[0]) if rest and rest[0] else None,
+            flags=[SeenFlag(bool(said), since, offset) for said, since, offset in (rest[1:] or [()])[0]],
         )
 
 

@@ -24,7 +24,7 @@ _BARS = 2
 
 
 @dataclass(slots=True)
-class Tally:
+class EventTally:
     """Counts of one store in one partition.
 
     Attributes:
@@ -67,7 +67,7 @@ class Tally:
         return orjson.dumps([self.events, self.records, self.marks, *replayed])
 
     @classmethod
-    def decode(cls, raw: bytes) -> Tally:
+    def decode(cls, raw: bytes) -> EventTally:
         """The tally `encode` wrote.
 
         Raises:
@@ -103,7 +103,7 @@ class EventTotals:
     replayed: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tallies: Iterable[Tally]) -> EventTotals:
+    def of(cls, tallies: Iterable[EventTally]) -> EventTotals:
         """Add up the tallies of a store's partitions."""
         account = cls({}, {}, {})
         for tally in tallies:
@@ -128,10 +128,10 @@ class EventTotals:
         return sum(self.events.values())
 
 
-def _events(tally: Tally) -> Iterator[tuple[str, str, str, int]]:
+def _events(tally: EventTally) -> Iterator[tuple[str, str, str, int]]:
     for name, count in tally.events.items():
         kind, outcome, reason = name.split("|")
         yield kind, outcome, reason, count
 
 
-__all__ = ["EMITTED", "UNCHANGED", "EventTotals", "Outcome", "RecordKind", "Tally"]
+__all__ = ["EMITTED", "UNCHANGED", "EventTally", "EventTotals", "Outcome", "RecordKind"]

@@ -11,23 +11,23 @@ from prometheus_client.registry import Collector
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Kind
 from pipeline.translate.rules import EventPosition, Outcome, Result
-from pipeline.translate.tally import EventTotals, Tally
+from pipeline.translate.tally import EventTally, EventTotals
 
 
 class StoreTallies:
     """The tallies of every partition held, by store; what changed is written with the next step."""
 
     def __init__(self) -> None:
-        self._tallies: dict[int, dict[str, Tally]] = {}
+        self._tallies: dict[int, dict[str, EventTally]] = {}
         self._changed: set[tuple[int, str]] = set()
 
     def load(self, partition: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Take a partition's tallies as they are stored."""
-        tallies: dict[str, Tally] = {}
+        tallies: dict[str, EventTally] = {}
         self._tallies[partition] = tallies
         for key, row in rows:
             try:
-                tallies[key.decode()] = Tally.decode(row)
+                tallies[key.decode()] = EventTally.decode(row)
             except JUNK:
                 foreign_row("tally", partition)
 
@@ -49,7 +49,7 @@ class StoreTallies:
         tallies = self._tallies.setdefault(place.partition, {})
         tally = tallies.get(store)
         if tally is None:
-            tally = tallies[store] = Tally()
+            tally = tallies[store] = EventTally()
         if tally.count(place.topic, place.offset, kind, result, account, replayed):
             self._changed.add((place.partition, store))
 
@@ -61,7 +61,7 @@ class StoreTallies:
 
     def accounts(self) -> dict[str, EventTotals]:
         """The account of each store, over the partitions held here."""
-        by_store: dict[str, list[Tally]] = {}
+        by_store: dict[str, list[EventTally]] = {}
         for tallies in self._tallies.values():
             for store, tally in tallies.items():
                 by_store.setdefault(store, []).append(tally)

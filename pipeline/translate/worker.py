@@ -19,12 +19,21 @@ from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
-from pipeline.kafka.keys import partition_of_key
+from pipeline.kafka.fetches import FetchRequest, place_of
+from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.replays import ReplayMode, event_headers
+from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
-from pipeline.kafka.topics import DEADLETTERS, REPLAY, TRANSLATE_APP, full_name
+from pipeline.kafka.topics import (
+    DEADLETTERS,
+    REPLAY,
+    SYNC_REQUESTS_TOPIC,
+    TRANSLATE_APP,
+    full_name,
+    letter_partition,
+)
 from pipeline.logs import Sparingly
 from pipeline.metrics import (
     TRANSLATE_AGE_SECONDS,
@@ -32,6 +41,7 @@ from pipeline.metrics import (
     TRANSLATE_SLOW,
 )
 from pipeline.records import RecordKind, partition_of, record_key
+from pipeline.shops.api import IGNORED
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -104,8 +114,10 @@ class Translator:
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
         self._used = full_name(settings, USED_TOPIC)
+        self._requests = full_name(settings, SYNC_REQUESTS_TOPIC)
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -207,7 +219,9 @@ class Translator:
         began = breath = time.perf_counter()
         for message in messages:
             try:
-                live = handle(work, tp, message, states)
+                live = None
+                if message.value or not is_removal(message.headers):
+                    live = handle(work, tp, message, states)
             except UnknownStore as unknown:
                 self._holding.hold(tp, message.offset, unknown.store)
                 self._engine.withhold(tp)
@@ -259,10 +273,10 @@ class Translator:
         here = EventPosition(REPLAY, tp.partition, message.offset)
         store, account = store_of(message.headers, self._stores.feeds), ""
         kind: Kind | None = None
-        place = here
+        place, is_redriven = here, False
         try:
             mark, kind = mark_of(message.headers, tp.partition)
-            place = EventPosition(kind.topic, mark.partition, mark.offset)
+            place, is_redriven = EventPosition(kind.topic, mark.partition, mark.offset), mark.is_redriven
             event, feed = read(message.key, message.value, event_headers(message.headers), kind, self._stores)
         except Rejected as rejected:
             result = rejection(rejected)
@@ -275,6 +289,8 @@ class Translator:
             result = self._event(work, event, place, states, feed, again)
         if result.rejection is not None:
             self._dead_letter(work.step, message, place, result.rejection, account)
+            if is_redriven:
+                work.refused_again[account, store, kind or UNKNOWN, result.reason] += 1
         self.books.count(here, store, kind or UNKNOWN, result, account, True)
         work.repeated[store, kind or UNKNOWN, result.outcome] += 1
 
@@ -307,18 +323,23 @@ class Translator:
         if again is None:
             topic = full_name(self._engine.settings, place.topic)
             log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
+            if result.reason == IGNORED:  # a replay has the documents behind it
+                request = FetchRequest(place_of(*place), event)
+                owner = self._shops[event.store]
+                key = unique_key(request.key)
+                work.step.send(self._requests, event.body, key, owner, request.headers())
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
             self._say_moved(event.store, result.moved_from, feed.account)
         for account, kind, record_id, notes, value in result.emissions:
-            key = record_key(account, kind, record_id)
+            key = unique_key(record_key(account, kind, record_id))
             work.step.send(self._topics[kind], value, key, self._partitions[account])
             for note in notes:
                 work.noted[event.store, kind, note] += 1
         for use in result.uses:
             # The order's own partition, so that the messages about a code stay in order.
-            key = f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode()
+            key = unique_key(f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode())
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used
         return result
@@ -366,7 +387,7 @@ class Translator:
             at_ms=int(self._clock() * 1_000),
             max_bytes=self._max_bytes,
         )
-        step.send(self._deadletters, letter.value, letter.key, None, letter.headers)
+        step.send(self._deadletters, letter.value, letter.key, letter_partition(letter.key), letter.headers)
 
 
 def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
@@ -374,24 +395,38 @@ def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
     return sum(len(message.value or b"") for message in batch[1])
 
 
-def build(engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS) -> None:
-    """Declare the stage on an engine."""
+#: Something a worker does besides; declared on its engine.
+Duty = Callable[[Engine], None]
+
+
+def build(
+    engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS, duties: Iterable[Duty] = ()
+) -> None:
+    """Declare the stage on an engine, and what its worker does besides."""
     translator = Translator(engine, platforms)
     REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
+    for declare in duties:
+        declare(engine)
 
 
 def serve(
-    settings: Settings, *, worker: str, host: str, port: int, platforms: Mapping[str, AnyPlatform] = PLATFORMS
+    settings: Settings,
+    *,
+    worker: str,
+    host: str,
+    port: int,
+    platforms: Mapping[str, AnyPlatform] = PLATFORMS,
+    duties: Iterable[Duty] = (),
 ) -> int:
     """Run one translate worker until SIGTERM; see `engine.worker.run`."""
     stage = Stage(
         TRANSLATE_APP,
         "translate",
-        partial(build, platforms=platforms),
+        partial(build, platforms=platforms, duties=duties),
         round_size=settings.translate.batch,
         buffer=settings.translate.buffer,
     )
     return run(stage, settings, worker=worker, host=host, port=port)
 
 
-__all__ = ["Translator", "build", "serve"]
+__all__ = ["Duty", "Translator", "build", "serve"]

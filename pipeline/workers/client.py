@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 from pydantic import SecretStr
 
 from pipeline.config import Settings, is_loopback
@@ -159,7 +160,7 @@ class WorkerClient:
                 found += part
                 if len(found) > MOST_BYTES or time.monotonic() > until:
                     raise ValueError("its answer is too long")
-        body = httpx.Response(200, content=bytes(found)).json()
+        body = orjson.loads(found)
         if not isinstance(body, dict):
             raise ValueError("its answer is no object")  # noqa: TRY004 - as where it is no JSON
         return answer.status_code, body

@@ -18,6 +18,8 @@ from pipeline.translate.rules import Result, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import IN_TESTS, genuine, settings_of
 from tests.shop_bodies import CHANGED, ZONE, Sent, ShopBodies
+from tests.simulation.case_api import CaseApi, looked_up
+from tests.simulation.cases import Fetched
 
 EACH = pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
 SECRET = b"the store's own secret"
@@ -31,15 +33,16 @@ def bodies_of(platform: AnyPlatform) -> ShopBodies:
 
 
 def raw(sent: Sent) -> bytes:
-    """The document as bytes."""
-    return json.dumps(sent.document, separators=(",", ":"), ensure_ascii=False).encode()
+    """What is in the webhook, as bytes."""
+    return json.dumps(sent.body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def event_of(
     platform: AnyPlatform, sent: Sent | None, *, arrived_ms: int = ARRIVED_MS, body: bytes | None = None
 ) -> RawEvent:
-    """The event as translate reads it; `body` instead of the document as it is usually written.
+    """The event as translate reads it: of the webhook, or of the documents that are fetched because of it.
 
+    `body` instead of the webhook's body as it is usually written: then it is the webhook's event.
     What a platform never says skips the test.
     """
     if sent is None:
@@ -47,7 +50,19 @@ def event_of(
     request = genuine(platform, sent.topic, raw(sent) if body is None else body, SECRET, {})
     [one] = [request] if platform.split is None else platform.split(request)
     event = raw_event("acme", platform, WebhookRequest(*one[:2], arrived_ms, *one[3:]))
+    if sent.announced is not None and body is None:
+        event = _fetched(platform, event, sent.announced(sent.document).answers)
     return RawEvent.from_kafka(event.body, event.to_kafka_headers())
+
+
+def _fetched(platform: AnyPlatform, notification: RawEvent, answers: dict[str, Any]) -> RawEvent:
+    """The event of what is fetched because of a notification."""
+    store = platform.store("acme", settings_of(platform.name, timezone=ZONE))
+    listed = [Fetched(request=path, body=said) for path, said in answers.items()]
+    feed = Feed(store, platform, "acme")
+    event = looked_up(notification, feed, CaseApi(listed), "shop.x/0/0", notification.received_ms)
+    assert event is not None
+    return event
 
 
 def meaning(

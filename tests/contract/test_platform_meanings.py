@@ -64,8 +64,8 @@ def test_a_body_that_was_changed_on_its_way_is_not_genuine(platform: AnyPlatform
 @EACH
 def test_an_event_is_kept_under_its_entity_however_the_body_is_written(platform: AnyPlatform) -> None:
     for kind, sent, entity in entities(platform):
-        backwards = dict(reversed(sent.document.items()))
-        spaced = orjson.dumps(sent.document, option=orjson.OPT_INDENT_2)
+        backwards = dict(reversed(sent.body.items()))
+        spaced = orjson.dumps(sent.body, option=orjson.OPT_INDENT_2)
         for body in (raw(sent), spaced, orjson.dumps(backwards)):
             event = event_of(platform, sent, body=body)
             assert (event.kind, event.entity, event.topic) == (kind, entity, sent.topic)

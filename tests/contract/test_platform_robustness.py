@@ -101,11 +101,11 @@ def test_a_decorating_field_in_any_form_leaves_the_records_as_many(platform: Any
         known = records(meaning(platform, sent))
         rests_on = bodies_of(platform).rests_on[kind]
         unknown = sent.document | {"of_tomorrow": {"nps": 9}}
-        assert records(meaning(platform, Sent(sent.topic, unknown))) == known
+        assert records(meaning(platform, sent.saying(unknown))) == known
         for odd in ODD:
             for place, body in with_each_place_replaced(sent.document, odd):
                 if place not in rests_on:
-                    assert records(meaning(platform, Sent(sent.topic, body))) == known, (kind, place, odd)
+                    assert records(meaning(platform, sent.saying(body))) == known, (kind, place, odd)
 
 
 @EACH
@@ -122,7 +122,7 @@ def test_what_is_left_out_of_a_body_makes_no_other_entity_of_it(platform: AnyPla
         known = {record[:2] for record in records(meaning(platform, sent))}
         for path, cut, (node, key) in swept(sent.document):
             del node[key]
-            said = outcome(platform, Sent(sent.topic, cut))
+            said = outcome(platform, sent.saying(cut))
             if isinstance(said, Translation):
                 found = {record[:2] for record in records(said) if record[1] is not None}
                 assert {one for one in found if one[0] is not RecordKind.PRODUCT} <= known, (kind, path)
@@ -160,7 +160,7 @@ def test_a_mutated_body_is_translated_or_refused(platform: AnyPlatform, data: st
         value = data.draw(st.sampled_from(HOSTILE) | st.sampled_from(ODD))
         places = list(with_each_place_replaced(body, value))
         _, body = places[data.draw(st.integers(0, len(places) - 1))]
-    outcome(platform, Sent(sent.topic, body))
+    outcome(platform, sent.saying(body))
 
 
 @EACH
@@ -169,7 +169,7 @@ def test_nothing_that_grows_in_any_place_of_a_body_takes_long(platform: AnyPlatf
     value = FILLERS[filler](LARGE)
     for kind, sent in sent_by(platform).items():
         for place, body in with_each_place_replaced(sent.document, value):
-            grown = Sent(sent.topic, body)
+            grown = sent.saying(body)
             # Once more where another process may have had the processor's caches.
             is_quick = seconds(platform, grown) < PATIENCE or seconds(platform, grown) < PATIENCE
             assert is_quick, (kind, place)

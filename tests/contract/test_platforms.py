@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import pipeline
 from pipeline.events import Kind, RawEvent
+from pipeline.shops import api
 from pipeline.shops import platform as declarations
 from pipeline.shops.base import Rejected, Translation, WebhookRequest
 from pipeline.shops.platform import WITHOUT_RECORDS, Ability, AnyPlatform, TopicMeaning, raw_event
@@ -145,7 +146,8 @@ def test_a_topic_says_why_nothing_follows_from_it_or_what_follows(platform: AnyP
         assert isinstance(row.kind, Kind)
         assert bool(row.reason) == (row.meaning in WITHOUT_RECORDS), row.name
         assert not row.reason or REASON.fullmatch(row.reason)
-        assert not (row.menu and row.reason), f"{row.name} is asked for, and nothing follows from it"
+        nothing_follows = row.reason and row.meaning is not TopicMeaning.NOTIFICATION
+        assert not (row.menu and nothing_follows), f"{row.name} is asked for, and nothing follows from it"
         assert not row.setting or row.menu
         assert not row.setting or row.setting in platform.settings.model_fields
         if row.said_by:
@@ -158,7 +160,15 @@ def test_a_topic_says_why_nothing_follows_from_it_or_what_follows(platform: AnyP
 @EACH
 def test_what_is_only_announced_can_be_fetched(platform: AnyPlatform) -> None:
     announced = [row for row in platform.topics.rows if row.meaning is TopicMeaning.NOTIFICATION]
-    assert not announced or Ability.PULL in platform.abilities
+    assert not announced or platform.api is not None
+    assert (Ability.FETCH in platform.abilities) == (platform.api is not None)
+    assert all(row.reason == api.IGNORED for row in announced)
+
+
+@EACH
+def test_no_webhook_is_taken_for_what_the_api_said(platform: AnyPlatform) -> None:
+    forged = genuine(platform, f"{api.FETCHED}order", b'{"id":7,"documents":[]}')
+    assert not kept(platform, forged).topic.startswith(api.FETCHED)
 
 
 @EACH

@@ -16,8 +16,8 @@ import pytest
 from pipeline.config import parse
 from pipeline.errors import SettingsError
 from pipeline.local.ports import free_port
-from pipeline.sandbox.connectif.http.server import with_options
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
+from pipeline.sandbox.server import with_options
 from tests.connectif_sandbox import EMAIL, KEY, PRODUCT, PURCHASE
 from tests.processes import wait_until
 

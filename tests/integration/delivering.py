@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from pipeline.kafka.keys import unique_key
 from pipeline.kafka.topics import RECEIPTS
 from pipeline.local.ports import free_port
 from pipeline.records import Receipt, Record, partition_of, record_key
@@ -56,6 +57,17 @@ class Connectif:
     def faults(self, *rules: dict[str, Any]) -> None:
         """Put rules in force."""
         httpx.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
+
+    def switch(self, **switches: str | bool | float) -> None:
+        """Let the API behave otherwise where its documents leave that open."""
+        httpx.post(f"{self.url}/_sandbox/switches", json=switches, timeout=30).raise_for_status()
+
+    def calls_of(self, account: str, method: str, route: str) -> int:
+        """How many of an account's calls were of a route."""
+        query = {"account": account, "calls": "1"}
+        found = httpx.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
+        items = found["items"] if isinstance(found, dict) else found
+        return sum((one["method"], one["route"]) == (method, route) for one in items)
 
     def faults_gone(self) -> None:
         """Take all rules out of force."""
@@ -160,7 +172,7 @@ class Environment:
         self._producer.produce(
             self.settings.kafka.topic_prefix + record.kind.topic,
             record.model_dump_json().encode(),
-            record_key(record.account, record.kind, record.id),
+            unique_key(record_key(record.account, record.kind, record.id)),
             partition_of(record.account, self.settings.kafka.account_partitions),
         )
         self._producer.poll(0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,20 @@ class Site:
     Args:
         directory: of this test alone.
         base: of the settings, such as where Kafka is.
+        stores: more of them, by name, each with an account of its name; given the sandbox's address.
     """
 
-    def __init__(self, directory: Path, base: Mapping[str, Any]) -> None:
-        port, first = free_port(), free_ports(len(STAGES))
+    def __init__(
+        self,
+        directory: Path,
+        base: Mapping[str, Any],
+        stores: Callable[[str], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        port, first = free_port(), free_ports(len(STAGES) + 1)
         self.urls = {stage: f"http://127.0.0.1:{first + number}" for number, stage in enumerate(STAGES)}
+        more = stores(f"http://127.0.0.1:{port}")
+        if more:
+            self.urls["sync"] = f"http://127.0.0.1:{first + len(STAGES)}"
         account = {
             "base_url": f"http://127.0.0.1:{port}",
             "calls_per_minute": 100,
@@ -48,11 +58,13 @@ class Site:
             "accounts": {
                 "acme": account | {"api_key": "acme:secret"},
                 "woo": account | {"api_key": "woo:secret"},
+                **{name: account | {"api_key": f"{name}:secret"} for name in more},
             },
             "stores": {
                 name: store | {"account": {SHOPIFY: "acme", WOO: "woo"}[name]}
                 for name, store in webhooks.STORES["stores"].items()
-            },
+            }
+            | {name: {"account": name, **store} for name, store in more.items()},
         }
         self.path = directory / "pipeline.toml"
         self._directory = directory
@@ -81,7 +93,7 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in STAGES), 90, every=0.2)
+        wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in self.urls), 90, every=0.2)
 
     def stop(self) -> None:
         """Stop everything."""
@@ -89,6 +101,15 @@ class Site:
             self._up.send_signal(signal.SIGTERM)
             self._up.wait(60)
         self.connectif.stop()
+
+    def kill(self, stage: str) -> None:
+        """`kill -9` of a stage's process; `up` starts it again."""
+        words = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0"
+        for found in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                said = found.read_bytes().decode(errors="replace")
+                if words in said and self.urls[stage].rpartition(":")[2] in said.split("\0"):
+                    os.kill(int(found.parent.name), signal.SIGKILL)
 
     # What an operator looks at.
 
@@ -135,6 +156,10 @@ class Site:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         said = webhooks.shopify(raw, secret=secret, delivery=delivery or f"{topic}{hash(raw)}")
         return self._post(f"shopify/{SHOPIFY}", raw, said | {"x-shopify-topic": topic})
+
+    def sends(self, path: str, body: Any, headers: dict[str, str]) -> int:
+        """A webhook of any store, to `platform/store`; the status of the answer."""
+        return self._post(path, orjson.dumps(body), {"content-type": "application/json", **headers})
 
     def woocommerce(self, body: Any) -> int:
         """An order of the WooCommerce store; the status of the answer."""

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Producer
 from tomli_w import dumps
 
+from pipeline.dead.acting import alone
 from pipeline.events import Lane
 from pipeline.kafka import topic_check
 from pipeline.kafka.deadletters import dead_headers
@@ -26,6 +27,7 @@ from tests.broker import KafkaSettings, RunningKafka
 from tests.integration import translating
 from tests.integration.delivering import Connectif, Environment, running_environment
 from tests.integration.translating import STORE, TREE
+from tests.integration.worker_process import WorkerProcess
 from tests.processes import wait_until
 from tests.shopify import delivered, paid_order
 from tests.simulation.shop import Shop
@@ -91,6 +93,34 @@ def put(play: Environment, topic: str, value: bytes, partition: int, headers: li
     assert producer.flush(10) == 0
 
 
+def refused_again(worker: WorkerProcess) -> dict[tuple[str, ...], float]:
+    """What the worker counts of letters that were sent again and refused again."""
+    labels = ("stage", "account", "kind", "reason")
+    return {
+        tuple(sample.labels[label] for label in labels): sample.value
+        for sample in worker.samples("pipeline_redriven_rejected")
+        if sample.name.endswith("_total")
+    }
+
+
+def refused_while_another_is_at_work(play: Environment, dead: Dead) -> None:
+    """Nothing is sent or dropped meanwhile, and who is at work is said."""
+    with alone(play.settings, "ann@desk"):
+        for words in (("redrive",), ("drop", "--why", "a test")):
+            refused = dead.run(*words, "--all", "--yes")
+            assert refused.returncode == 1
+            assert "is at work: ann@desk" in refused.stderr
+
+
+def dropped(dead: Dead, letter: str) -> None:
+    """Drop the only letter that is open: who did it and why is kept, and a second time nothing is done."""
+    drop = ("drop", letter, "--why", "a test of somebody", "--by", "ann", "--yes")
+    assert dead.run(*drop).returncode == 0
+    assert dead.groups() == {}
+    assert "by ann: a test of somebody" in dead.run("show", letter).stdout
+    assert dead.run(*drop).returncode == 1
+
+
 def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings, "acme") as play:
         authorise(play, "https://other.example")
@@ -107,6 +137,8 @@ def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: Ka
         assert before[bad] == (3, 0)
         assert before["purchase", "invalid_record"] == (1, 0)
 
+        refused_while_another_is_at_work(play, dead)
+
         # Too early: what is sent again comes back, and is not sent a third time unasked.
         early = dead.tree("redrive", "--kind", "product", "--yes")
         assert early["count"] == 3
@@ -114,6 +146,7 @@ def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: Ka
         wait_until(lambda: dead.groups()[bad] == (3, 3), 20, every=0.5)
         [came_back] = {letter["standing"] for letter in dead.letters("--kind", "product")}
         assert came_back == "came back x1"
+        assert refused_again(worker) == {("deliver", "acme", "product", "bad_domain"): 3}
         kept = dead.run("redrive", "--kind", "product", "--yes")
         assert kept.returncode == 1
         assert "3 are left (came_back)" in kept.stderr
@@ -143,12 +176,7 @@ def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: Ka
         refused = dead.run("redrive", stranger["id"], "--yes")
         assert refused.returncode == 1
         assert "no record of this program's" in refused.stderr
-        drop = ("drop", stranger["id"], "--why", "a test of somebody", "--by", "ann", "--yes")
-        assert dead.run(*drop).returncode == 0
-        assert dead.groups() == {}
-        shown = dead.run("show", stranger["id"])
-        assert "by ann: a test of somebody" in shown.stdout
-        assert dead.run(*drop).returncode == 1
+        dropped(dead, stranger["id"])
 
 
 def test_a_letter_sent_again_makes_nothing_older(kafka_settings: KafkaSettings) -> None:
@@ -243,6 +271,7 @@ def test_an_event_is_sent_again_once_a_setting_mends_it(kafka_settings: KafkaSet
         # Too early.
         assert dead.tree("redrive", "--reason", "currency_mismatch", "--yes")["to"] == {"shop.replay": 1}
         wait_until(lambda: dead.groups() == {("order", "currency_mismatch"): (1, 1)}, 30, every=0.5)
+        assert refused_again(worker) == {("translate", "acme", "order", "currency_mismatch"): 1}
         assert dead.tree("redrive", "--reason", "currency_mismatch", "--yes")["count"] == 0
         [letter] = dead.letters()
         shown = dead.tree("show", letter["id"])

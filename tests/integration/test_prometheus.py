@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from pipeline.events import Kind, RawEvent
 from tests.broker import KafkaSettings, RunningKafka
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, site, woo_order
-from tests.integration.truths import Truth, all_within, anything, is_as, one_within, only, rows
+from tests.integration.truths import Truth, all_within, anything, is_as, nothing, one_within, only, rows
 from tests.integration.watching import ALERTS, Prometheus, labelled, needs_prometheus
 from tests.processes import wait_until
 
@@ -146,6 +146,10 @@ TRUTHS: dict[str, list[Truth]] = {
         )
     ],
     "Departures from the shops' bodies": [anything],
+    # No store of this run asks to be reconciled.
+    "Orders missing, different or unknown": [nothing],
+    "Since a store's last reconcile": [nothing],
+    "Reconciles overdue or failed": [nothing, nothing],
     "Answers a second": [
         lambda values: (
             {dict(labels)["outcome"] for labels, value in values.items() if value > 0}
@@ -164,6 +168,11 @@ TRUTHS: dict[str, list[Truth]] = {
     "Events that wait or hold up others": [only(0), all_within(0, 0)],
     "State that was not as it was left": [only(0), only(0), only(0)],
     "Messages and receipts that do not fit": [only(0), only(0)],
+    # No replay ran.
+    "How far replays are": [nothing],
+    "Time left of replays": [nothing],
+    "Under way, of the most there may be": [nothing, nothing, nothing],
+    "Replays that do not get on": [nothing, only(0)],
 }
 #: Compared with what Connectif itself has, below.
 BY_CONNECTIF = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipeline.kafka.errors import KafkaUnreachable, ReadRefused, RecordsGone, TopicMissing
 from pipeline.kafka.messages import UNREADABLE, LibrdkafkaMessage
 from pipeline.kafka.messages import TopicPartition as Place
+from pipeline.kafka.offsets import Offsets
 from pipeline.kafka.ranges import LostRange, OffsetRange
 from pipeline.kafka.reader import RangeReader, Stopped
 from tests import oddheaders
@@ -66,7 +69,14 @@ class Bench:
             producer.commit_transaction(30)
         elif finish == "abort":
             producer.abort_transaction(30)
+        if finish != "open":
+            wait_until(self._is_finished, 30)
         return producer
+
+    def _is_finished(self) -> bool:
+        """Whether the partition has the end of its transaction: the brokers say yes before they write it."""
+        ends = [Offsets(self.config, uncommitted=seen).ends([self.place()]) for seen in (False, True)]
+        return ends[0] == ends[1]
 
     def delete_before(self, offset: int, partition: int = 0) -> None:
         """As retention does."""
@@ -267,7 +277,7 @@ def test_a_partition_that_ends_earlier_than_it_did_is_reported(bench: Bench) -> 
 
 
 def test_a_topic_that_is_not_there_is_reported(bench: Bench) -> None:
-    with RangeReader(bench.config, patience=10) as reader:
+    with RangeReader(bench.config, patience=5) as reader:
         with pytest.raises(TopicMissing, match="there is no topic"):
             reader.ranges(bench.topic)
         with pytest.raises(TopicMissing):
@@ -304,3 +314,29 @@ async def test_a_header_whose_name_is_no_text_stops_nobody(bench: Bench) -> None
     with RangeReader(bench.config) as reader:
         found = [(message.value, message.headers) for message in bench.read(reader)]
     assert found == [(b"1", ()), (b"2", UNREADABLE), (b"3", [("h", b"x")])]
+
+
+#: Reads a topic in a process of its own: how many messages, and by how many MB its memory grew at most.
+MEASURE = """
+import resource, sys
+from pipeline.kafka.reader import RangeReader
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+with RangeReader({"bootstrap.servers": sys.argv[1]}) as reader:
+    ranges = reader.ranges(sys.argv[2])
+    before = most()
+    print(sum(len(batch.raw) for batch in reader.read(ranges)), most() - before)
+"""
+
+
+def test_messages_that_pack_well_do_not_fill_the_memory(bench: Bench) -> None:
+    bench.create(4)
+    producer = Producer({**bench.config, "compression.type": "lz4", "queue.buffering.max.messages": 200_000})
+    for number in range(160_000):
+        producer.produce(bench.topic, b"x" * 1_500, partition=number % 4)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    command = [sys.executable, "-c", MEASURE, bench.bootstrap, bench.topic]
+    said = subprocess.run(command, capture_output=True, check=True, timeout=120, text=True).stdout.split()
+    assert int(said[0]) == 160_000
+    assert float(said[1]) < 110, "240 MB of messages, of which a few are held at a time"

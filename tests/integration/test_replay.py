@@ -2,145 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+import signal
+from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
-from confluent_kafka import Producer
 
-from pipeline.events import Kind, RawEvent
-from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
-from pipeline.kafka.topics import full_name
-from pipeline.local.ports import free_port
+from pipeline.replay.changes import Change
 from tests.broker import KafkaSettings
-from tests.integration import delivering, translating
-from tests.integration.operating import shopify_order
+from tests.integration.replaying import STORE, command, site
+from tests.integration.translating import TREE
+from tests.ledger_changes import changed, in_words_of_connectif
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
-STORE = "acme-es"
 ORDERS = 120
-#: Calls that look at imports, at most.
-LOOKS = 5
-
-
-class Site:
-    """A broker, a sandbox, a worker of each stage, and the command."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        port = free_port()
-        tree: dict[str, Any] = {
-            "kafka": {"session_timeout": 6.0},
-            "deliver": {"import_poll": 0.3, "import_min_rows": 10, "retry_max": 2.0, "call_timeout": 5.0},
-            "accounts": {
-                "acme": {
-                    "api_key": "acme:secret",
-                    "base_url": f"http://127.0.0.1:{port}",
-                    "calls_per_minute": 100,
-                    "window_seconds": 1.0,
-                }
-            },
-            "stores": {
-                STORE: {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]}
-            },
-        }
-        self.settings = kafka(tree)
-        self.path = kafka.write(tree)
-        self.connectif = delivering.Connectif(self.path, port)
-        self.translate = translating.Worker(self.path, "t1", None)
-        self.deliver = delivering.Worker(self.path, "d1")
-        self._producer = Producer({**client_config(self.settings), "partitioner": "murmur2_random"})
-
-    def close(self) -> None:
-        """End everything."""
-        self.translate.kill()
-        self.deliver.kill()
-        self.connectif.stop()
-
-    def say(self, number: int, topic: str = "orders/paid", **changes: Any) -> None:
-        """What the shop says of an order."""
-        body = shopify_order(number, **changes)
-        event = RawEvent(
-            store=STORE,
-            platform="shopify",
-            kind=Kind.ORDER,
-            entity=str(number),
-            topic=topic,
-            delivery=f"{topic}:{number}:{len(changes)}",
-            received_ms=1_800_000_000_000,
-            body=orjson.dumps(body),
-        )
-        name = full_name(self.settings, Kind.ORDER.topic)
-        self._producer.produce(name, event.body, event.key, headers=list(event.to_kafka_headers()))
-        assert self._producer.flush(10) == 0
-
-    def purchases(self) -> dict[str, int]:
-        """The purchases that the account holds, and how often each was created."""
-        items = self.connectif.ledger("acme", "purchases")
-        return {item["key"]: item["creates"] for item in items if not item["deleted"]}
-
-    def lose_everything(self) -> None:
-        """Empty the account."""
-        answer = httpx.post(f"{self.connectif.url}/_sandbox/reset", json={"account": "acme"}, timeout=30)
-        answer.raise_for_status()
-        assert self.purchases() == {}
-
-    def ranges(self) -> list[str]:
-        """What the orders' topic holds, as `--offsets` takes it."""
-        with RangeReader(client_config(self.settings)) as reader:
-            found = reader.ranges(full_name(self.settings, Kind.ORDER.topic))
-        return [f"shop.orders:{read.place.partition}:{read.start}-{read.end - 1}" for read in found]
-
-    def replay(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start the command."""
-        command = [sys.executable, "-m", "pipeline", "replay", *words, "--config", str(self.path)]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "COLUMNS": "200"}
-        )
-
-    def replayed(self, *words: str) -> dict[str, Any]:
-        """Run the command to its end; what it says as JSON."""
-        with self.replay(*words, "--json") as process:
-            out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err.decode()
-        found: dict[str, Any] = orjson.loads(out)
-        return found
-
-    def runs(self) -> list[dict[str, Any]]:
-        """`pipeline replay list`."""
-        with self.replay("list", "--json") as process:
-            out, _ = process.communicate(timeout=60)
-        found: list[dict[str, Any]] = orjson.loads(out)
-        return found
-
-    def run(self, *words: str) -> None:
-        """Run a command that says nothing."""
-        with self.replay(*words) as process:
-            _, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err.decode()
-
-    def ended(self) -> bool:
-        """Whether no record is pending, of those there are."""
-        counts = self.deliver.records()
-        return counts["accepted"] > 0 and counts["pending"] == 0
-
-
-@contextlib.contextmanager
-def site(kafka: KafkaSettings) -> Iterator[Site]:
-    """A site that is cleared away."""
-    made = Site(kafka)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def test_orders_that_connectif_lost_are_there_again_and_what_was_cancelled_since_is_not(
@@ -158,20 +36,20 @@ def test_orders_that_connectif_lost_are_there_again_and_what_was_cancelled_since
         wait_until(play.ended, 30, every=0.2)
 
         found = play.replayed("start", *ranges, "--dry-run", "--force")
-        assert found["events"] == {"accepted": ORDERS}
-        assert found["records"]["acme"]["purchase"] == {"same": ORDERS}
+        assert found["events"] == {"accepted": ORDERS - 1, "older": 1}
+        assert found["records"]["acme"]["purchase"] == {"same": ORDERS - 1}
 
         found = play.replayed("start", *ranges)
         assert (found["status"], found["events_repeated"], found["delivered"]) == ("done", ORDERS, 0)
         assert play.purchases() == dict.fromkeys(before, 1), "Connectif was told all of it before"
 
         play.lose_everything()
+        told = play.calls()["tell"]
         found = play.replayed("start", *ranges, "--force")
         assert (found["status"], found["events_repeated"], found["dead"]) == ("done", ORDERS, 0)
         assert play.purchases() == dict.fromkeys(before, 1), "each is created once, the cancelled one is not"
-        calls = play.connectif.stats("acme")["calls_total"]
-        # A call for each purchase, at most one for its contact and one for its product, and looks at imports.
-        assert calls <= 3 * ORDERS + LOOKS
+        # A call for each purchase, at most one for its contact and one for its product.
+        assert play.calls()["tell"] - told <= 3 * ORDERS
         assert play.translate.account()["accepted"] == ORDERS + 1, "a replay is not counted as received"
         assert [run["status"] for run in play.runs()] == ["done", "done"]
 
@@ -229,3 +107,93 @@ def test_a_detached_replay_is_limited_paused_resumed_and_cancelled_from_any_term
         play.run("cancel", name)
         wait_until(lambda: play.runs()[0]["status"] == "cancelled", 20, every=0.1)
         assert play.runs()[0]["events_repeated"] < ORDERS
+
+
+def test_what_a_changed_decision_would_change_is_said_and_then_changes(
+    kafka_settings: KafkaSettings,
+) -> None:
+    with site(kafka_settings) as play:
+        for number in range(1, 21):
+            play.put(number)
+        play.flush()
+        wait_until(lambda: play.count() == 20, 60, every=0.2)
+        wait_until(play.ended, 30, every=0.2)
+        play.decide(product_id="variant", purchase_id="id")
+        before = by_kind(play.held())
+        *lines, _ = play.printed("start", "--store", STORE, "--dry-run", "--diff", "--personal", "--json")
+        found = play.replayed("start", "--store", STORE)
+        assert (found["status"], found["dead"]) == ("done", 0)
+        after = by_kind(play.held())
+        foretold = [Change(**orjson.loads(line)) for line in lines]
+        assert {change.field for change in foretold} >= {"op", "lines", "name"}
+        assert sorted(in_words_of_connectif(foretold, before, after)) == sorted(changed(before, after))
+
+
+def by_kind(held: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What an account holds, under the names of records' kinds."""
+    return {kind.removesuffix("s"): elements for kind, elements in held.items()}
+
+
+def test_what_an_operator_asks_in_error_is_refused_in_words(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    kafka_settings(TREE)
+    path = kafka_settings.write(TREE)
+    binary, odd, empty = (tmp_path / name for name in ("binary", "odd", "empty"))
+    binary.write_bytes(bytes(range(256)))
+    odd.write_text("7\n\x00\x1b[2J8\n")
+    empty.write_text("\n \n")
+    asked = {
+        ("--store", "nobody"): (2, "there is no store 'nobody'"),
+        ("--since", "2099-01-01"): (2, "in the future"),
+        ("--since", "2026-02-01", "--until", "2026-01-01"): (2, "ends before it begins"),
+        ("--offsets", "shop.orders:0:1-2", "--offsets", "shop.orders:0:5-6"): (2, "named twice"),
+        ("--store", STORE): (1, "no events in this range"),
+        ("--ids", str(binary)): (1, "cannot read"),
+        ("--ids", str(odd)): (1, "no id"),
+        ("--ids", str(empty)): (1, "names no ids"),
+        ("--ids", str(tmp_path)): (1, "cannot read"),
+    }
+    commands = {words: command(path, "start", *words) for words in asked}
+    for words, (code, said) in asked.items():
+        out, err = commands[words].communicate(timeout=120)
+        assert commands[words].returncode == code, (words, out, err)
+        assert said in err.decode(), (words, err)
+        assert "Traceback" not in err.decode()
+        assert "\x1b[2J" not in err.decode()
+
+
+@pytest.mark.slow
+def test_a_replay_that_nobody_works_on_is_noticed_and_goes_on_elsewhere(
+    kafka_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    with site(kafka_settings) as play:
+        for number in range(1, ORDERS + 1):
+            play.put(number)
+        play.flush()
+        wait_until(lambda: play.count() == ORDERS, 60, every=0.2)
+        wait_until(play.ended, 30, every=0.2)
+        ids = tmp_path / "ids"
+        ids.write_text("\n".join(map(str, range(ORDERS - 20, ORDERS + 6))))
+        # The hang-up of its terminal, as closing the window does.
+        first = play.replay("start", "--force", "--ids", str(ids), "--per-minute", "60")
+        wait_until(lambda: any(run["events_repeated"] for run in play.runs()), 60, every=0.2)
+        first.send_signal(signal.SIGHUP)
+        _, err = first.communicate(timeout=60)
+        assert "resume" in err.decode()
+        assert first.returncode == 1
+        [run] = play.runs()
+        name = run["run"]
+        assert (run["status"], run["events_chosen"], run["ids_found"]) == ("stopped", 21, 21)
+        assert f"resume {name}" in run["what_to_do"]
+        wait_until(lambda: play.trouble() == {(name, "stopped")}, 60, every=0.5)
+        play.run("resume", name, "--detach")
+        wait_until(lambda: play.trouble() == set(), 60, every=0.5)
+        play.run("throttle", name, "0")
+        wait_until(lambda: play.runs()[0]["status"] == "done", 60, every=0.2)
+        assert play.runs()[0]["events_repeated"] == 21
+        lines = play.printed("show", name)
+        assert any("of 5 of the 26 ids there is no event" in line for line in lines), lines
+        with play.replay("pause", name) as late:
+            assert b"is over: done" in late.communicate(timeout=60)[1]
+        assert late.returncode == 1

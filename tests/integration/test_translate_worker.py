@@ -174,9 +174,12 @@ def test_a_second_worker_of_a_name_ends_and_the_first_goes_on(
     with running_environment(kafka_settings) as environment:
         worker = environment.worker()
         wait_until(worker.is_ready, 60)
-        assert environment.worker().wait() == NameTakenError.exit_code  # in the same directory
-        assert environment.worker(data_dir=tmp_path / "beside").wait() == NameTakenError.exit_code
-        assert environment.worker(machine=tmp_path / "elsewhere").wait() == NameTakenError.exit_code
+        seconds = [
+            environment.worker(),  # in the same directory
+            environment.worker(data_dir=tmp_path / "beside"),
+            environment.worker(machine=tmp_path / "elsewhere"),
+        ]
+        assert [second.wait() for second in seconds] == [NameTakenError.exit_code] * 3
         environment.workers = [worker]
         environment.put([product(1, 1)])
         environment.settle()

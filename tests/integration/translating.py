@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka import topic_check, topics
+from pipeline.kafka.keys import entity_key, partition_of_key, unique_key
 from pipeline.kafka.settings import client_config
 from tests.broker import KafkaSettings
 from tests.integration.worker_process import WorkerProcess
@@ -101,7 +102,7 @@ class Environment:
         self.settings: Settings = kafka(TREE)
         self.config_path = kafka.write(TREE)
         topic_check.ensure(self.settings)
-        self._producer = Producer({**client_config(self.settings), "partitioner": "murmur2_random"})
+        self._producer = Producer(client_config(self.settings))
         self.workers: list[Worker] = []
         self.produced = 0
 
@@ -126,13 +127,15 @@ class Environment:
     def put(self, events: Iterable[RawEvent]) -> None:
         """Produce events, as the gateway does."""
         for event in events:
-            self.put_raw(event.kind, event.key, event.body, event.to_kafka_headers())
+            self.put_raw(event.kind, unique_key(event.key), event.body, event.to_kafka_headers())
         assert self._producer.flush(30) == 0
 
     def put_raw(self, kind: Kind, key: bytes | None, value: bytes | None, headers: list[Any]) -> None:
         """Produce anything."""
         topic = topics.full_name(self.settings, kind.topic)
-        self._producer.produce(topic, value, key, headers=headers)
+        about = entity_key(key or b"")
+        partition = partition_of_key(about, self.settings.kafka.shop_partitions)
+        self._producer.produce(topic, value, key, partition, headers=headers)
         self._producer.poll(0)
         self.produced += 1
 

@@ -46,6 +46,11 @@ def is_as(wanted: Values) -> Truth:
     return lambda values: values == wanted
 
 
+def nothing(values: Values) -> bool:
+    """No series at all."""
+    return not values
+
+
 def anything(_values: Values) -> bool:
     """There may be nothing to tell."""
     return True

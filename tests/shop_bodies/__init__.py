@@ -23,11 +23,39 @@ NOW_MS = 1_800_000_000_000
 ZONE = "Europe/Madrid"
 
 
+class Announced(NamedTuple):
+    """What a shop sends of a document that it only names.
+
+    Attributes:
+        notification: the webhook's body.
+        answers: what its API answers, by path; 404 to all else.
+    """
+
+    notification: dict[str, Any]
+    answers: dict[str, Any]
+
+
 class Sent(NamedTuple):
-    """What a shop sends: the document, without the envelope it may come in, and its topic."""
+    """What a shop says.
+
+    Attributes:
+        topic: of the webhook.
+        document: without the envelope it may come in.
+        announced: how the document comes, where the webhook only names it.
+    """
 
     topic: str
     document: dict[str, Any]
+    announced: Callable[[dict[str, Any]], Announced] | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is in the webhook."""
+        return self.document if self.announced is None else self.announced(self.document).notification
+
+    def saying(self, document: dict[str, Any]) -> Sent:
+        """The same with another document."""
+        return self._replace(document=document)
 
 
 @dataclass(frozen=True)

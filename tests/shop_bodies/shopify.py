@@ -71,7 +71,7 @@ def _order(sale: Sale) -> Sent:
 
 
 def _placed_locally(sale: Sale, local: str) -> Sent:
-    topic, body = _order(sale)
+    topic, body = _order(sale)[:2]
     return Sent(topic, body | {"processed_at": local, "created_at": local})
 
 

@@ -65,7 +65,7 @@ def _order(sale: Sale) -> Sent:
 
 
 def _placed_locally(sale: Sale, local: str) -> Sent:
-    topic, body = _order(sale)
+    topic, body = _order(sale)[:2]
     del body["date_created_gmt"]
     return Sent(topic, body | {"date_created": local})
 

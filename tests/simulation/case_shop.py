@@ -12,18 +12,20 @@ from pydantic import TypeAdapter
 
 from pipeline import config
 from pipeline.config import Settings
-from pipeline.events import Kind
+from pipeline.events import Kind, RawEvent
 from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.message import Message, Stored
 from pipeline.gateway.webhooks import PREFIX, Webhooks
 from pipeline.records import CouponUse, Record
+from pipeline.shops.api import IGNORED
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.feed import EventPosition
+from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.reading import Stores, feeds, read
-from pipeline.translate.rules import Result, apply
+from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
 from tests.platforms import IN_TESTS
+from tests.simulation.case_api import CaseApi, looked_up
 from tests.simulation.cases import Case, Event, Sign
 
 RECORD: TypeAdapter[Record] = TypeAdapter(Record)
@@ -62,10 +64,14 @@ class Rules:
         self._rows: dict[bytes, bytes] = {}
         self._offsets: dict[str, itertools.count[int]] = defaultdict(itertools.count)
 
-    def hear(self, key: bytes, body: bytes, headers: list[tuple[str, bytes]]) -> tuple[Result, list[Record]]:
+    def read(self, message: Message) -> tuple[RawEvent, Feed]:
+        """The event in a message, and its store."""
+        kind = Kind(dict(message.headers)["pipeline-kind"].decode())
+        return read(message.key, message.body, message.headers, kind, Stores(self._feeds))
+
+    def hear(self, event: RawEvent, feed: Feed) -> tuple[Result, list[Record]]:
         """Apply the rules to the next event of its topic: the result, and the records that follow."""
-        kind = Kind(dict(headers)["pipeline-kind"].decode())
-        event, feed = read(key, body, headers, kind, Stores(self._feeds))
+        kind = event.kind
         row = self._rows.get(event.key)
         state = EntityState() if row is None else EntityState.decode(row)
         result = apply(event, EventPosition(kind.topic, 0, next(self._offsets[kind.topic])), state, feed)
@@ -103,7 +109,7 @@ class CaseShop:
         answer = self._gateway.keep(route, self._headers(event), event.raw)
         said = answer if isinstance(answer, HttpAnswer) else answers.KEPT[answer.result()]
         self.answers.append(int(said.start["status"]))
-        records = [record for message in self._kept for record in self._translated(message)]
+        records = [record for message in self._kept for record in self._translated(message, event)]
         if not self._kept:
             self.results.append(None)
         self._kept.clear()
@@ -124,8 +130,16 @@ class CaseShop:
             headers[name] = " ".join((*sign.before, headers[name]))
         return headers
 
-    def _translated(self, message: Message) -> list[Record]:
-        result, records = self._rules.hear(message.key, message.body, message.headers)
+    def _translated(self, message: Message, sent: Event) -> list[Record]:
+        """The records of an event, or of the documents that were fetched because of it."""
+        event, feed = self._rules.read(message)
+        result, records = self._rules.hear(event, feed)
+        place, now_ms = f"{event.kind.topic}/0/{len(self.results)}", int(self._now * 1000)
+        again = result.outcome is Outcome.DUPLICATE
+        fetched = None if again else looked_up(event, feed, CaseApi(sent.fetched), place, now_ms)
+        if fetched is not None:
+            assert (result.reason, records) == (IGNORED, [])
+            result, records = self._rules.hear(fetched, feed)
         self.results.append(result)
         self.uses += result.uses
         return records

@@ -42,21 +42,36 @@ class Sign(_Part):
     seconds: float = 0.0
 
 
+class Fetched(_Part):
+    """What the shop's API answers to one request; a second of the same path is its next answer."""
+
+    request: str
+    status: int = 200
+    body: Any = None
+
+
 class Event(_Part):
-    """One delivery. A `body` that is a text is sent as it stands, all else as JSON."""
+    """One delivery. A `body` that is a text is sent as it stands, all else as JSON.
+
+    A `notification` is the body of a delivery that only names what happened, `fetched` what the shop's API
+    answers when it is asked about it.
+    """
 
     topic: str
     received: datetime
     headers: dict[str, str] = Field(default_factory=dict)
-    body: Any
+    body: Any = None
+    notification: Any = None
+    fetched: list[Fetched] = Field(default_factory=list)
     sign: Sign | None = None
 
     @property
     def raw(self) -> bytes:
         """The body as PHP and Ruby write it: without spaces, and beyond ASCII escaped."""
-        if isinstance(self.body, str):
-            return self.body.encode()
-        return json.dumps(self.body, separators=(",", ":")).encode()
+        said = self.body if self.notification is None else self.notification
+        if isinstance(said, str):
+            return said.encode()
+        return json.dumps(said, separators=(",", ":")).encode()
 
 
 class Held(_Part):

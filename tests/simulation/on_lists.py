@@ -25,6 +25,7 @@ from pipeline.deliver.state.commands import (
 from pipeline.deliver.state.diff import apply, diff
 from pipeline.deliver.state.last_sent import LastSent
 from pipeline.deliver.state.states import PurchaseState, State, merged, state_of
+from pipeline.gateway.message import Message
 from pipeline.records import Record, RecordKind
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import raw_event
@@ -74,7 +75,8 @@ class OnLists:
         headers = platform.signed(topic, raw, b"", {platform.delivery_header: f"{self._deliveries}"})
         request = WebhookRequest(headers, raw, int(moment(minute).timestamp() * 1_000))
         event = raw_event(STORE, PLATFORMS[self._platform], request)
-        result, records = self._rules.hear(event.key, event.body, event.to_kafka_headers())
+        message = Message(event.kind.topic, event.key, event.body, event.to_kafka_headers())
+        result, records = self._rules.hear(*self._rules.read(message))
         for record in records:
             self._wait(record)
         return result.outcome

@@ -62,10 +62,10 @@ class Step(NamedTuple):
         if self.is_order:
             email = f"guest{number}@mail.example"
             sale = Sale(id=f"O{number}", changed=changed, customer=None, email=email)
-            topic, document = BODIES.order(replace(sale, state=self.word))  # type: ignore[arg-type]
+            topic, document, *_ = BODIES.order(replace(sale, state=self.word))  # type: ignore[arg-type]
             return Sent(topic, document | {"locale": self.language})
         person = Person(f"C{number}", self.address, changed=changed, consent=self.word, consented=changed)
-        topic, document = BODIES.customer(person)
+        topic, document, *_ = BODIES.customer(person)
         return Sent(topic, document | {"locale": self.language})
 
     @property
@@ -124,7 +124,7 @@ async def played(history: Sequence[Step], killed_after: int) -> tuple[Held, list
         states: dict[bytes, EntityState] = {}
         outcomes: list[Outcome] = []
         for offset, step in enumerate(history):
-            topic, document = step.sent
+            topic, document, *_ = step.sent
             headers = {"webhook-id": f"m{offset}"}
             request = genuine(feed.platform, topic, orjson.dumps(document), b"key", headers)
             arrived_ms = int((EPOCH + 3_600) * 1_000) + offset

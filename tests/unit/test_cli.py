@@ -188,3 +188,14 @@ def test_a_format_of_logs_that_is_none_is_refused() -> None:
 
 def test_to_check_and_to_alter_the_topics_exclude_each_other() -> None:
     assert run("topics", "--check", "--apply").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("trace", "acme-es", "order"), ("trace", "acme-es", "--email"), ("dead", "drop", "1:2", "--why")],
+)
+def test_a_word_that_is_no_text_is_a_sentence_and_no_traceback(words: tuple[str, ...]) -> None:
+    done = run(*words, os.fsdecode(b"\xff/%2f"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: word ")
+    assert "is no UTF-8 text: ?/%2f" in done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from pipeline import config, config_tree
 from pipeline.config_values import Secret
@@ -15,6 +16,7 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from tests.platforms import IN_TESTS
 from tests.settings_trees import ACCOUNT
 
 STORE: dict[str, Any] = {"account": "es", "domain": "acme.example", "secrets": ["s"]}
@@ -23,6 +25,11 @@ STORE: dict[str, Any] = {"account": "es", "domain": "acme.example", "secrets": [
 def settings_of(**store: Any) -> StoreSettings:
     """The settings of a store that is otherwise plain."""
     return config.parse({"accounts": {"es": ACCOUNT}, "stores": {"acme": STORE | store}}, {}).stores["acme"]
+
+
+def plain(value: object) -> object:
+    """As it stands in a settings file."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def refusal(**store: Any) -> list[str]:
@@ -34,7 +41,8 @@ def refusal(**store: Any) -> list[str]:
 
 @pytest.mark.parametrize(("name", "platform"), PLATFORMS.items(), ids=PLATFORMS)
 def test_a_store_has_the_settings_of_its_platform(name: str, platform: Any) -> None:
-    assert type(settings_of(platform=name)) is platform.settings
+    required = {key: plain(value) for key, value in IN_TESTS[name].settings.items()}
+    assert type(settings_of(platform=name, **required)) is platform.settings
 
 
 @pytest.mark.parametrize(

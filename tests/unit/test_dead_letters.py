@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import reasons
+from pipeline.config import parse
 from pipeline.connectif.answers import AnswerKind
 from pipeline.dead import letter as letters
-from pipeline.dead import reasons
 from pipeline.dead.groups import MOST_GROUPS, OTHERS, LetterGroups
 from pipeline.dead.letter import Letter, LetterId, LetterOrigin
 from pipeline.dead.resend import Refusal, ResendTarget, Sending, held_back, sending
-from pipeline.dead.selection import LetterFilter, Selection
+from pipeline.dead.selection import LetterFilter, Selection, doubts
 from pipeline.dead.state import DeadLetterState, LetterState, LetterStates, LetterStatus, dropped, redriven
 from pipeline.events import Lane
 from pipeline.kafka.deadletters import HEADERS, dead_headers
+from pipeline.kafka.keys import entity_key
 from pipeline.records import (
     Purchase,
     PurchaseRecord,
@@ -133,6 +135,42 @@ def test_every_filter_leaves_out_what_differs() -> None:
         assert not other.matches(letter)
 
 
+SETTINGS = parse(
+    {
+        "accounts": {"acme-es": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+        "stores": {
+            "shop-es": {
+                "platform": "shopify",
+                "account": "acme-es",
+                "domain": "acme.example",
+                "secrets": ["s"],
+            }
+        },
+    },
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(reason="bad_domian"), "--reason bad_domian is not known; is bad_domain meant?"),
+        (Selection(kind="orders"), "--kind orders is not known; is order meant?"),
+        (Selection(stage="delivery"), "--stage delivery is not known; is deliver meant?"),
+        (Selection(account="acme_es"), "--account acme_es is not known; is acme-es meant?"),
+        (Selection(store="elsewhere"), "--store elsewhere is not known"),
+    ],
+)
+def test_a_filter_that_names_nothing_known_is_told(selection: Selection, said: str) -> None:
+    assert list(doubts(selection, SETTINGS)) == [said]
+
+
+def test_a_filter_that_names_what_there_is_is_no_doubt() -> None:
+    known = Selection("acme-es", "shop-es", "deliver", "receipt", "unknown")
+    assert list(doubts(known, SETTINGS)) == list(doubts(Selection(), SETTINGS)) == []
+    assert {list(doubts(Selection(reason=reason), SETTINGS)) == [] for _, reason in reasons.known()} == {True}
+
+
 # How they stand.
 
 
@@ -237,7 +275,7 @@ def test_a_record_goes_to_its_accounts_partition_in_the_retry_lane(kind: RecordK
     sent = resent(record)
     assert isinstance(sent, Sending)
     assert (sent.topic, sent.partition) == (kind.topic, partition_of("acme", 4))
-    assert sent.key == record_key("acme", kind, record.id)
+    assert entity_key(sent.key) == record_key("acme", kind, record.id)
     assert type(record).model_validate_json(sent.value or b"") == record.model_copy(
         update={"lane": Lane.RETRY}
     )
@@ -278,7 +316,7 @@ def test_an_event_is_replayed_byte_for_byte_with_its_own_headers() -> None:
     sent = sending(TARGET, letter, b"acme-es|order|1", b"{\xff", headers)
     assert isinstance(sent, Sending)
     assert (sent.topic, sent.partition) == ("shop.replay", 3)
-    assert (sent.key, sent.value) == (b"acme-es|order|1", b"{\xff")
+    assert (entity_key(sent.key), sent.value) == (b"acme-es|order|1", b"{\xff")
     assert sent.headers == [
         *own,
         ("replay-run", b"redrive-0:5"),

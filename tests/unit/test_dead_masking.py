@@ -36,7 +36,7 @@ def test_a_body_keeps_its_structure_and_loses_its_people() -> None:
         "note": "***",
         "tags": ["***"],
         "test": False,
-        "status": "ask (address)",
+        "status": "ask a…@e…",
     }
 
 

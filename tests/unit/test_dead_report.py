@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.console import Console as SafeConsole
 from pipeline.dead import report
 from pipeline.dead.acting import EXAMPLES, ActionCounts
-from pipeline.dead.letter import Letter, LetterId, LetterOrigin
+from pipeline.dead.letter import Letter, LetterId, LetterOrigin, read
 from pipeline.dead.resend import CAME_BACK, ResendTarget
 from pipeline.dead.selection import LetterFilter
 from pipeline.dead.state import DeadLetterState, LetterState, LetterStatus
@@ -97,6 +101,30 @@ def test_one_letter_is_shown_in_words_and_names_nobody_unless_asked() -> None:
     open_, said = screen()
     report.show(found(1), None, TARGET, open_, reveal=True, as_json=False)
     assert said.getvalue().count("ann@example.com") == 3
+
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+HEADERS = st.lists(
+    st.tuples(st.sampled_from(["from", "dead-reason", "dead-account", "dead-at", "replay-run"]), st.binary())
+)
+DEEP = b"[" * 900 + b'"\x1b[2J"' + b"]" * 900
+
+
+@given(
+    st.binary() | st.text().map(str.encode), st.binary() | st.none() | st.just(DEEP), HEADERS, st.booleans()
+)
+def test_any_letter_is_shown_and_controls_nothing(
+    key: bytes, value: bytes | None, headers: list[tuple[str, bytes]], reveal: bool
+) -> None:
+    message = LibrdkafkaMessage("deadletters", 1, 5, 2**63 - 1, key, value, headers)
+    one = Found(read(LetterId(1, 5), 2**63 - 1, headers), message, LetterStatus(LetterState.OPEN, 1, 0))
+    row = DeadLetterState(state=LetterState.DROPPED, at_ms=2**63 - 1, by="\x1b]0;x\x07", why="\u202eyhw")
+    file = io.StringIO()
+    console = SafeConsole(file=file, width=160)
+    report.show(one, row, TARGET, console, reveal=reveal, as_json=False)
+    report.each([one], LetterFilter.ALL, console, limit=5, as_json=False)
+    report.groups([one], LetterFilter.ALL, console, as_json=False)
+    assert not CONTROL.search(file.getvalue().replace("\t", ""))
 
 
 def test_a_body_as_long_as_a_webhook_is_cut_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

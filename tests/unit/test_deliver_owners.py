@@ -134,11 +134,28 @@ class TestAnAddress:
         )
 
     def test_is_deleted_with_the_last_who_had_it_whoever_went_first(self) -> None:
-        known = last_sent(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"))
+        known = last_sent(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"), has_left(ANA, 5))
         gone = PutContact(None, delete_first=True)
         assert diff(known, deleted(BEA, 9)) == gone
         known = last_sent(contact(ANA, 1, name="Ana"), contact(BEA, 4, name="Bea"), deleted(ANA, 8))
         assert diff(known, deleted(BEA, 9)) == gone
+
+    @pytest.mark.parametrize(("one", "other"), [(ANA, BEA), (BEA, ANA)])
+    def test_of_two_customers_at_once_stays_subscribed_when_one_of_them_is_deleted(
+        self, one: str, other: str
+    ) -> None:
+        known = last_sent(subscribed(one, 1), contact(other, 4, name="Bea"))
+        assert diff(known, deleted(other, 9)) == Unchanged("another_owner")
+        known = last_sent(subscribed(one, 1), contact(other, 4, name="Bea"), contact(one, 6, name="Ana"))
+        assert diff(known, deleted(other, 9)) == Unchanged("another_owner")
+
+    def test_of_two_customers_at_once_is_unsubscribed_with_the_one_who_subscribed(self) -> None:
+        known = last_sent(contact(ANA, 1, name="Ana"), subscribed(BEA, 4))
+        assert diff(known, deleted(BEA, 9)) == PutContact({"newsletter": "unsubscribed"})
+
+    def test_is_deleted_with_the_only_account_whatever_a_guest_ordered_before(self) -> None:
+        known = last_sent(contact(GUEST, 1, name="Ana"), contact(ANA, 4, name="Ana"))
+        assert diff(known, deleted(ANA, 9)) == PutContact(None, delete_first=True)
 
     def test_is_deleted_though_its_own_orders_named_it_since(self) -> None:
         known = last_sent(contact(ANA, 1, name="Ana"), contact(ANA, 7, name="Ana"))

@@ -152,11 +152,3 @@ def test_what_cannot_be_planned_is_refused(orders: list[str], names: list[str], 
     with pytest.raises(SettingsError, match=said) as refused:
         plan_report.run(parse(dict(TREE), {}), orders, names, Volume(0), as_json=False)
     assert refused.value.exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(45, "45 s"), (720, "12 min"), (12_060, "3 h 21 min"), (86_400, "1 d"), (101_520, "1 d 4 h 12 min")],
-)
-def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert plan_report.in_words(seconds) == words

@@ -101,6 +101,18 @@ def test_the_settings_load_with_the_secrets_the_containers_get(settings: Setting
     assert Path(str(settings.data_dir)) == Path("/var/lib/pipeline")
 
 
+@pytest.mark.parametrize("name", ["topics", "gateway", "translate", "deliver", "sandbox"])
+def test_every_variable_that_the_settings_read_is_given_to_the_containers_and_no_other(name: str) -> None:
+    text = (ROOT / "deploy" / "compose.toml").read_text(encoding="utf-8")
+    assert set(SERVICES[name]["environment"]) == set(re.findall(r'env = "(\w+)"', text))
+
+
+def test_workers_in_containers_answer_one_another(settings: Settings) -> None:
+    assert settings.http_token is not None
+    for name in ("translate", "deliver"):
+        assert parsed(SERVICES[name]["command"])["host"] == "0.0.0.0"
+
+
 def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> None:
     listeners = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert f"//{settings.kafka.bootstrap}" in listeners
@@ -110,7 +122,7 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
         assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
 
 
-@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "sandbox"])
+@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "reconcile", "sandbox"])
 def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
     program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
     assert (program, option) == ("python", "-c")

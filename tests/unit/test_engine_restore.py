@@ -19,6 +19,7 @@ from pipeline.engine.store import (
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange, PartitionExtent
 from pipeline.kafka.reader import Stopped
+from pipeline.kafka.tombstones import MARKER_KEY
 from tests.unit.stores import MEMORY, ChangelogMessage, filled, job, opened
 
 
@@ -151,3 +152,37 @@ def test_a_store_whose_position_cannot_be_read_is_restored_from_the_beginning(tm
     assert restored.range.start == 2
     assert list(opened.items()) == []
     opened.close()
+
+
+# After an erasure.
+
+
+def _after_an_erasure() -> list[ChangelogMessage]:
+    """The changelog: of two rows one was deleted, and its deletion is compacted away."""
+    marker = ChangelogMessage(7, MARKER_KEY, b"")
+    return [ChangelogMessage(1, b"stays", b"1"), marker, ChangelogMessage(8, b"new", b"2")]
+
+
+def test_a_store_that_may_have_missed_deletions_is_not_believed(store: PartitionStore) -> None:
+    store.apply({b"gone": b"1", b"stays": b"1"}, offset=3, at=99)
+    restored = job(store)
+    restored.plan(low=0, high=9, stale_before=0)
+    restored.take([message for message in _after_an_erasure() if message.offset() > 3], now=100)
+    restored.finish(now=100)
+    assert restored.missed
+    # Killed here, the next start finds the same.
+    assert store.position == Position(3, 99)
+    restored.start_anew()
+    assert restored.plan(low=0, high=9, stale_before=0)
+    restored.take(_after_an_erasure(), now=100)
+    restored.finish(now=100)
+    assert dict(store.items()) == {b"new": b"2", b"stays": b"1"}
+
+
+def test_a_store_that_has_read_past_an_erasure_is_continued(store: PartitionStore) -> None:
+    store.apply({b"stays": b"1"}, offset=7, at=99)
+    restored = job(store)
+    restored.plan(low=0, high=9, stale_before=0)
+    restored.take([message for message in _after_an_erasure() if message.offset() > 7], now=100)
+    assert not restored.missed
+    assert list(store.items()) == [(b"new", b"2"), (b"stays", b"1")]

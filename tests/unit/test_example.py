@@ -14,14 +14,14 @@ from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.shops.registry import PLATFORMS
+from tests.platforms import IN_TESTS
 
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
-VARIABLES = {
+#: A value for every variable that the file names.
+VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "secret") | {
     "CONNECTIF_ACME_ES": "id:secret",
-    "SHOP_ACME_ES": "secret",
-    "KAFKA_PASSWORD": "secret",
-    "PIPELINE_HTTP_TOKEN": "secret",
+    "PIPELINE_HTTP_TOKEN": "not-a-secret",
 }
 
 
@@ -41,7 +41,9 @@ def of_a_platform(platform: str) -> str:
             is_others = False
         if not is_others:
             lines.append(line)
-    return "\n".join(lines).replace('platform = "shopify"', f'platform = "{platform}"')
+    required = "|".join(IN_TESTS[platform].settings) or "none"
+    text = re.sub(rf"^#((?:{required}) = )", r"\1", "\n".join(lines), flags=re.MULTILINE)
+    return text.replace('platform = "shopify"', f'platform = "{platform}"')
 
 
 def switched_on(*, defaults: bool = False, others: bool = False, platform: str = "shopify") -> str:
@@ -60,7 +62,8 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
 def in_commented_table(lines: list[str], line: str) -> bool:
     """Whether the line is of a table that is an example as a whole."""
     table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
-    return line.startswith("[") or table.startswith(("#[", "[[")) or "coupons" in table
+    is_example = table.startswith(("#[", "[["))
+    return line.startswith("[") or is_example or "coupons" in table or "reconcile" in table
 
 
 @pytest.fixture(name="directory")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline import private
 from pipeline.config import KafkaSettings, Settings
 from pipeline.errors import BrokerError
-from pipeline.kafka.address import address_file, bootstrap
+from pipeline.kafka.address import address_file, bootstrap, lock_file
 from pipeline.kafka.settings import client_config
 from pipeline.local import java
+from pipeline.local.broker import EmbeddedKafka
+from pipeline.local.node import BrokerAddress
 from pipeline.local.ports import free_port, is_free
+from pipeline.local.wiring import Wiring
 
 
 def test_a_configured_cluster_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -28,21 +33,64 @@ def test_without_a_broker_the_error_says_how_to_get_one(tmp_path: Path) -> None:
     assert "start `pipeline kafka`, or set kafka.bootstrap" in str(caught.value)
 
 
-def test_an_address_left_behind_by_a_killed_broker_is_not_believed(tmp_path: Path) -> None:
-    file = address_file(tmp_path)
-    file.parent.mkdir()
-    file.write_text(f"127.0.0.1:{free_port()}\n")
+@pytest.fixture(name="held")
+def _held(tmp_path: Path) -> Iterator[Path]:
+    """A data directory whose broker's process lives."""
+    path = lock_file(tmp_path)
+    path.parent.mkdir()
+    with private.hold(path, "the broker", "stop it"):
+        yield tmp_path
+
+
+def test_an_address_at_which_nobody_answers_is_not_believed(held: Path) -> None:
+    address_file(held).write_text(f"127.0.0.1:{free_port()}\n")
     with pytest.raises(BrokerError, match="does not answer at 127"):
-        bootstrap(Settings(data_dir=tmp_path))
+        bootstrap(Settings(data_dir=held))
 
 
-def test_one_broker_of_several_that_answers_is_enough(tmp_path: Path) -> None:
+def test_an_address_left_behind_by_a_killed_broker_is_not_believed_though_another_program_answers(
+    tmp_path: Path,
+) -> None:
+    path = lock_file(tmp_path)
+    path.parent.mkdir()
+    path.write_text("process 1, as it was before it was killed\n")
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        address_file(tmp_path).write_text(f"127.0.0.1:{another.getsockname()[1]}\n")
+        with pytest.raises(BrokerError, match="was killed, and does not run"):
+            bootstrap(Settings(data_dir=tmp_path))
+
+
+def test_one_broker_of_several_that_answers_is_enough(held: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         servers = f"127.0.0.1:{free_port()},127.0.0.1:{server.getsockname()[1]}"
-        file = address_file(tmp_path)
-        file.parent.mkdir()
-        file.write_text(servers + "\n")
-        assert bootstrap(Settings(data_dir=tmp_path)) == servers
+        address_file(held).write_text(servers + "\n")
+        assert bootstrap(Settings(data_dir=held)) == servers
+
+
+def test_a_broker_takes_no_port_that_is_to_be_anothers_not_even_its_own_of_the_last_time(
+    tmp_path: Path,
+) -> None:
+    kept, given_away = free_port(), free_port()
+    known = [BrokerAddress(1, given_away, kept)]
+    assert EmbeddedKafka(tmp_path)._places(known, 1) == known
+    [place] = EmbeddedKafka(tmp_path, reserved={given_away})._places(known, 1)
+    assert place.port not in {given_away, kept}
+    assert place.controller_port == kept
+
+
+def test_up_starts_a_broker_of_its_own_beside_a_stranger_at_the_old_address_and_keeps_its_own_ports(
+    tmp_path: Path,
+) -> None:
+    lock_file(tmp_path).parent.mkdir()
+    first = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address_file(tmp_path).write_text(f"127.0.0.1:{stranger.getsockname()[1]}\n")
+        wiring = Wiring(Settings(data_dir=tmp_path), port=first)
+    assert wiring.kafka is not None
+    used = {int(url.rpartition(":")[2]) for url in wiring.urls.values()}
+    [place] = wiring.kafka._places([BrokerAddress(1, first, first + 1)], 1)
+    assert used >= {first, first + 1}
+    assert used.isdisjoint({place.port, place.controller_port})
 
 
 def test_free_ports_lie_below_those_of_outgoing_connections() -> None:

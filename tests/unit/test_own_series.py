@@ -25,6 +25,7 @@ TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store
         ("gateway", ["gateway"]),
         ("translate", ["worker", "translate"]),
         ("deliver", ["worker", "deliver"]),
+        ("reconcile", ["worker", "reconcile"]),
         ("sandbox", ["sandbox"]),
     ],
 )

@@ -47,7 +47,7 @@ def test_the_example_explains_a_setting_with_the_webhooks_it_needs() -> None:
         for topic in platform.topics.asked_for():
             if topic.setting:
                 place = lines.index(f'#{topic.setting} = "keep"')
-                assert topic.menu in " ".join(lines[place - 2 : place]).replace(" # ", " ")
+                assert topic.menu in " ".join(lines[place - 4 : place]).replace(" # ", " ")
 
 
 def test_shopify_is_asked_for_every_topic_that_is_read_and_says_something_of_its_own() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,33 @@ def test_a_lock_names_the_process_that_holds_it(tmp_path: Path) -> None:
             private.hold(path, "the spool", "stop it")
         assert str(path) in str(caught.value)
         assert "-> stop it" in str(caught.value)
+        assert private.is_held(path)
         holder.kill()
+    assert path.exists()
+    assert not private.is_held(path)
     again = private.hold(path, "the spool", "stop it")
     assert again is not None
     assert private.holder_of(path).startswith(f"process {os.getpid()}, started ")
     again.close()
+
+
+def test_to_look_at_a_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not private.is_held(path)
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.001):
+            private.is_held(path)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for _ in range(200):
+            private.hold(path, "the spool", "stop it").close()
+    finally:
+        ended.set()
+        looker.join()
 
 
 def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:

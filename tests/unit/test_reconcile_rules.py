@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.reconcile.database import Database
+from pipeline.reconcile.judging import RunContext, write_findings
 from pipeline.reconcile.rules import (
     Category,
     Evidence,
@@ -186,3 +189,25 @@ def test_asking_again_is_for_nothing_that_is_known(known: Evidence) -> None:
         assert verdict.category not in {Category.PENDING, Category.NOT_DUE, Category.ONLY_CONNECTIF}
     if is_to_be_looked_at(known):
         assert known.events
+
+
+def test_beside_an_export_only_what_it_lacks_is_asked_for() -> None:
+    has, lacks = DELIVERED._replace(exported=True), DELIVERED._replace(exported=False)
+    assert not is_to_be_verified(has, judge(has))
+    assert judge(lacks)[:2] == (Category.MISSING, OrderStage.LOST)
+    assert is_to_be_verified(lacks, judge(lacks))
+    assert judge(lacks._replace(verified=True)).category is Category.THERE
+
+
+def test_what_was_told_too_late_for_an_export_is_not_judged_by_it() -> None:
+    with Database() as database:
+        database.put("orders", [(pid, pid, "", 1_000, None, None, "paid", 1) for pid in ("old", "new")])
+        ends = {"old": 5_000, "new": 9_000}
+        database.put(
+            "receipts",
+            [(pid, "there", 1, "delivered", "created", "", "s", 1, at) for pid, at in ends.items()],
+        )
+        frame = RunContext("s", ZoneInfo("UTC"), export_from_ms=0, export_to_ms=8_000, export_known_ms=8_000)
+        write_findings(database, frame, complete=True)
+        found = dict(database.rows("SELECT pid, stage FROM findings"))
+    assert found == {"old": "lost", "new": "in_connectif"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import config
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.deadletters import dead_headers
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.replays import HEADERS, ReplayMark, ReplayMode, event_headers, replay_headers
-from pipeline.replay.changes import MASKED, NOT_HELD, changes
+from pipeline.replay import watching
+from pipeline.replay.attention import Trouble, attention
+from pipeline.replay.order import steps
 from pipeline.replay.planning import parse_offsets, read_ids
-from pipeline.replay.run import SILENT_AFTER, Control, Part, Plan, Run, RunStatus, State
+from pipeline.replay.run import SILENT_AFTER, STALLED_AFTER, Control, Part, Plan, Run, RunStatus, State
 from pipeline.replay.selection import Choice, Chooser, rejected_at
-from pipeline.replay.shown import as_json, duration, status_of
+from pipeline.replay.shown import advice, as_json, status_of
+from pipeline.replay.watching import RunsCollector, RunsWatch
 from pipeline.replay.window import LEAST, MOST, Throttle, Window
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -136,13 +145,159 @@ def test_no_more_events_go_than_the_throttle_allows(per_minute: float, waits: li
     assert Throttle().room(5) == 5
 
 
-def test_the_time_left_is_that_of_what_was_delivered_so_far() -> None:
-    assert run_at(0).seconds_left() is None
-    assert run_at(100).seconds_left() == 90.0
-    assert run_at(150, records=60, ended={"delivered": 10}).seconds_left() == 90.0
+def delivered(run: Run, events: float, *, at: float) -> None:
+    """So much is delivered at a moment."""
+    run.state.delivered, run.state.working = events, at
+    run.measure()
+
+
+def test_the_time_left_is_by_the_rate_of_the_last_part_that_was_delivered() -> None:
+    run = run_at(400, sent=400)
+    assert run.seconds_left() is None
+    delivered(run, 5, at=60.0)
+    assert run.state.points == [], "it begins slowly"
+    for number in range(1, 31):
+        delivered(run, 10.0 * number, at=60.0 + 10 * number)
+    assert run.seconds_left() == (1_000 - 300) / 1.0
+    for number in range(1, 31):
+        delivered(run, 300 + 10.0 * number, at=360.0 + 20 * number)
+    assert run.seconds_left() == pytest.approx((1_000 - 600) / 0.5, rel=0.2), "live traffic came"
+    for number in range(1_000):
+        delivered(run, 600 + number / 10, at=2_000 + number)
+    assert len(run.state.points) <= 100
     assert run_at(1_000, status=RunStatus.DONE).seconds_left() == 0.0
-    assert duration(None) == "not known yet"
-    assert (duration(61), duration(3_660)) == ("1 min 01 s", "1 h 01 min")
+
+
+def test_the_time_left_is_of_the_events_that_are_chosen_and_of_a_throttle() -> None:
+    run = run_at(500, sent=100, chosen=150, delivered=100.0, points=[(0.0, 10.0)])
+    assert run.seconds_left() == (150 - 100) / 9
+    run.control = Control(run="r1", per_minute=60)
+    assert run.seconds_left() == 50.0
+    run.state.chosen = None
+    assert run.total == 200.0, "as many as in the half that was read"
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 3_000), st.integers(0, 3_000))
+def test_what_is_delivered_is_part_of_what_was_repeated(
+    sent: int, waiting: int, records: int, ended: int
+) -> None:
+    state = run_at(500, sent=sent, records=records, ended={"delivered": ended}).state
+    state.looked(waiting)
+    assert 0.0 <= state.delivered <= sent
+    if records and ended >= records and not waiting:
+        assert state.delivered == sent
+
+
+def test_where_there_are_purchases_they_say_how_much_is_delivered() -> None:
+    state = run_at(100, sent=100, records=300, ended={"delivered": 220}).state
+    state.kinds, state.ended_kinds = {"purchase": 100, "contact": 200}, {"purchase": 20, "contact": 200}
+    state.looked(0)
+    assert state.delivered == pytest.approx(20)
+
+
+def test_a_run_that_does_not_get_on_says_why_and_what_to_do() -> None:
+    late = 1_000 + int(STALLED_AFTER * 1_000) + 1
+    well = run_at(100, updated_ms=late, moved_ms=late)
+    assert attention(well, late) is None
+    stalled = run_at(100, updated_ms=late, moved_ms=1_000, waiting=7)
+    told = attention(stalled, late)
+    assert told is not None
+    assert (told.trouble, status_of(stalled, late)) == (Trouble.STALLED, "stalled")
+    assert "7 events" in told.why
+    assert "readyz" in told.what_to_do
+    stalled = run_at(100, updated_ms=late, moved_ms=1_000, records=9)
+    assert "9 records" in as_json(stalled, late)["why"]
+    troubles = {
+        Trouble.FAILED: run_at(100, status=RunStatus.FAILED, error="the disk is full"),
+        Trouble.STOPPED: run_at(100, status=RunStatus.STOPPED),
+        Trouble.INTERRUPTED: run_at(100, updated_ms=1_000),
+    }
+    for trouble, run in troubles.items():
+        told = attention(run, late)
+        assert told is not None
+        assert told.trouble is trouble
+        assert "replay resume r1" in told.what_to_do
+        assert run.needs_process(late)
+    assert as_json(troubles[Trouble.FAILED], late)["why"] == "the disk is full"
+    assert len(list(advice([well, *troubles.values()]))) >= len(troubles)
+
+
+@pytest.mark.parametrize("wanted", [RunStatus.PAUSED, RunStatus.CANCELLED])
+def test_nobody_has_to_see_to_a_run_that_is_not_to_go_on(wanted: RunStatus) -> None:
+    run = run_at(100, status=RunStatus.STOPPED)
+    run.control = Control(run="r1", wanted=wanted)
+    assert attention(run, 10**12) is None
+
+
+def test_a_run_is_shown_as_metrics_and_the_trouble_it_has() -> None:
+    now = 10_000.0
+    runs = {
+        "r1": run_at(100, updated_ms=int(now * 1_000), sent=90, waiting=5, window=200, chosen=900),
+        "r2": run_at(100, status=RunStatus.FAILED, error="x", updated_ms=1),
+        "r3": run_at(1_000, status=RunStatus.DONE, updated_ms=1_000),
+    }
+    found = exported(lambda: runs, now)
+    assert found["pipeline_replay_events", "r1", "total"] == 900
+    assert found["pipeline_replay_events", "r1", "waiting"] == 5
+    assert found["pipeline_replay_status", "r1", "running"] == 1
+    assert found["pipeline_replay_window", "r1", ""] == 200
+    assert [found["pipeline_replay_trouble", "r1", trouble] for trouble in Trouble] == [0, 0, 0, 0]
+    assert found["pipeline_replay_trouble", "r2", "failed"] == 1
+    assert found["pipeline_replay_runs_unread", "", ""] == 0
+    runs["r3"].state.updated_ms = 1
+    assert ("pipeline_replay_status", "r3", "done") not in exported(lambda: runs, 86_402.0)
+    assert exported(lambda: None, now) == {("pipeline_replay_runs_unread", "", ""): 1}
+
+
+def test_runs_that_cannot_be_read_are_logged_and_not_shown_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    ends: list[BaseException] = [PipelineError("there is no topic replay.runs"), SystemExit()]
+
+    def away(_settings: object) -> None:
+        raise ends.pop(0)
+
+    monkeypatch.setattr(watching, "Runs", away)
+    monkeypatch.setattr(watching, "LOOK", 0.0)
+    watch = RunsWatch(config.parse({"data_dir": str(tmp_path)}, {}))
+    assert watch.now() == {}
+    with caplog.at_level(logging.WARNING), pytest.raises(SystemExit):
+        watch._look_on()
+    assert watch.now() is None
+    assert "there is no topic replay.runs" in caplog.text
+
+
+def exported(runs: Callable[[], dict[str, Run] | None], now: float) -> dict[tuple[str, str, str], float]:
+    """Series, run and the other label -> value."""
+    found = {}
+    for family in RunsCollector(runs, lambda: now).collect():
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            run = labels.pop("run", "")
+            found[sample.name, run, next(iter(labels.values()), "")] = sample.value
+    return found
+
+
+def test_every_partition_is_read_by_the_same_share_at_a_time() -> None:
+    ranges = [
+        OffsetRange(TopicPartition("a", 0), 5, 5 + 90_000),
+        OffsetRange(TopicPartition("b", 0), 0, 9_000),
+        OffsetRange(TopicPartition("c", 0), 0, 7),
+    ]
+    made = list(steps(ranges))
+    assert len(made) == 99
+    for whole in ranges:
+        mine = [part for step in made for part in step if part.place == whole.place]
+        assert mine[0].start == whole.start
+        assert mine[-1].end == whole.end
+        assert all(one.end == two.start for one, two in itertools.pairwise(mine))
+    read = [0, 0]
+    for step in made[:10]:
+        for part in step:
+            read[part.place.topic == "b"] += len(part)
+    assert read[0] / 90_000 == pytest.approx(read[1] / 9_000, abs=0.001)
+    assert list(steps(ranges[:1])) == [ranges[:1]]
+    assert list(steps([])) == [[]]
 
 
 def test_a_run_whose_process_says_nothing_is_interrupted() -> None:
@@ -155,34 +310,6 @@ def test_a_run_whose_process_says_nothing_is_interrupted() -> None:
     assert (said["offsets"], said["offsets_done"], said["pending"]) == (1_000, 100, 0)
     wanted = run.model_copy(update={"control": Control(run="r1", wanted=RunStatus.PAUSED)})
     assert status_of(wanted, 2_000) == "running, to be paused"
-
-
-def record(kind: str, body: dict[str, Any] | None, op: str = "upsert") -> dict[str, Any]:
-    """A record as it lies on its topic."""
-    return {"account": "acme", "kind": kind, "id": "x", "op": op, "body": body}
-
-
-def test_fields_that_would_change_are_named_with_both_values() -> None:
-    before = record("purchase", {"total_price": "1.00", "payment_method": "card", "cart_id": "c"})
-    after = record("purchase", {"total_price": "2.00", "cart_id": "c"})
-    found = [change[3:] for change in changes(before, after, personal=False)]
-    assert found == [("payment_method", "card", None), ("total_price", "1.00", "2.00")]
-    assert list(changes(after, after, personal=False)) == []
-    gone = [change[3:] for change in changes(after, record("purchase", None, "retract"), personal=False)]
-    assert gone == [("cart_id", "c", None), ("op", None, "retract"), ("total_price", "2.00", None)]
-
-
-def test_a_field_that_a_contact_leaves_out_changes_nothing_and_people_are_masked() -> None:
-    before = record("contact", {"email": "a@b.example", "name": "Ann", "custom": {"size": "M"}})
-    after = record("contact", {"email": "a@b.example", "newsletter": "subscribed", "custom": {"size": "L"}})
-    masked = [change[3:] for change in changes(before, after, personal=False)]
-    assert masked == [("custom.size", MASKED, MASKED), ("newsletter", None, "subscribed")]
-    assert next(changes(before, after, personal=True))[3:] == ("custom.size", "M", "L")
-
-
-def test_a_value_that_is_not_held_any_more_is_said_to_be_so() -> None:
-    found = [change[3:] for change in changes(None, record("product", {"name": "N"}), personal=False)]
-    assert found == [("name", NOT_HELD, "N")]
 
 
 def test_ids_are_read_one_a_line(tmp_path: Path) -> None:

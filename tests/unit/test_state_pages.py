@@ -221,7 +221,7 @@ def test_an_entity_is_told_with_the_offsets_that_made_each_mark() -> None:
     }
 
 
-@pytest.mark.parametrize("row", [b"junk", b"[9]", b"[4,[],[],[]]"])
+@pytest.mark.parametrize("row", [b"junk", b"[9]", b"[5,[],[],[]]"])
 def test_a_row_that_this_release_cannot_read_is_said_to_be_unreadable(row: bytes) -> None:
     asked = asked_entity({"store": "plain", "kind": "order", "id": "7"})
     assert asked is not None
@@ -245,10 +245,18 @@ async def test_the_page_of_an_entity_says_what_translate_remembers() -> None:
 
 def test_a_token_in_the_settings_file_itself_is_refused(tmp_path: Any) -> None:
     with pytest.raises(SettingsError) as caught:
-        config.parse({"http_token": "s3kr1t"}, {})
+        config.parse({"http_token": "s3kr1t-token"}, {})
     assert "http_token" in str(caught.value)
-    assert "s3kr1t" not in str(caught.value)
-    (tmp_path / "token").write_text("s3kr1t\n")
+    assert "s3kr1t-token" not in str(caught.value)
+    (tmp_path / "token").write_text("s3kr1t-token\n")
     read = config.parse({"http_token": {"file": "token"}}, {}, file=tmp_path / "pipeline.toml").http_token
     assert read is not None
-    assert read.get_secret_value() == "s3kr1t"
+    assert read.get_secret_value() == "s3kr1t-token"
+
+
+@pytest.mark.parametrize("token", ["short", "with a blank", "tökén-of-eight", "two\nlines-of-it"])
+def test_a_token_that_no_header_carries_or_anybody_guesses_is_refused(tmp_path: Any, token: str) -> None:
+    (tmp_path / "token").write_text(token, encoding="utf-8")
+    with pytest.raises(SettingsError, match="a token has 8 or more") as caught:
+        config.parse({"http_token": {"file": "token"}}, {}, file=tmp_path / "pipeline.toml")
+    assert token not in str(caught.value)

@@ -11,6 +11,7 @@ import pytest
 from pipeline.config import KafkaSettings, Settings
 from pipeline.kafka import topic_check, topics
 from pipeline.kafka.admin import ExistingTopic, Facts
+from pipeline.kafka.tombstones import WHILE_REMOVING
 from pipeline.kafka.topic_check import TopicState
 from pipeline.kafka.topics import DAY_MS
 
@@ -194,9 +195,31 @@ def test_every_topic_has_the_prefix_and_the_partitions_of_its_side() -> None:
         "deadletters.state": 4,
         "shop.replay": 5,
         "replay.runs": 1,
+        "reconcile.runs": 1,
+        "sync.requests": 3,
+        "pipeline-sync-requests-changelog": 3,
         "pipeline-translate-entities-changelog": 5,
         "pipeline-translate-tally-changelog": 5,
         "pipeline-deliver-pending-changelog": 3,
         "pipeline-deliver-delivered-changelog": 3,
         "pipeline-deliver-tally-changelog": 3,
     }
+
+
+@pytest.mark.parametrize("name", [topics.RECEIPTS, topics.changelog(topics.DELIVER_APP, "pending")])
+def test_a_topic_from_which_personal_data_is_removed_is_as_it_must_be_and_noted(name: str) -> None:
+    settings = settings_for(3)
+    facts = with_config(facts_of(settings), name, WHILE_REMOVING)
+    report = topic_check.examine(settings, facts)
+    assert report.problems == ()
+    assert len(report.notes) == 1
+    assert name in report.notes[0]
+    # What has nothing to do with it is still seen.
+    other = with_config(facts, name, {"message.timestamp.type": "CreateTime"})
+    assert [one.setting for one in differences_of(settings, other, name)] == ["message.timestamp.type"]
+
+
+def test_compaction_that_nobody_asked_for_is_a_difference() -> None:
+    settings = settings_for(3)
+    facts = with_config(facts_of(settings), topics.RECEIPTS, {"cleanup.policy": "compact,delete"})
+    assert differences_of(settings, facts, topics.RECEIPTS)

@@ -260,6 +260,15 @@ def test_a_purchase_of_which_only_a_receipt_is_owed_does_not_wait() -> None:
     assert answer(life(event(SOLD), now={"a": owed})).startswith("Connectif was told: purchase 7")
 
 
+@pytest.mark.parametrize(
+    ("stage", "said"), [("translate", "whether it was received"), ("deliver", "whether it waits or was sent")]
+)
+def test_of_what_a_silent_worker_alone_knows_nothing_is_claimed(stage: str, said: str) -> None:
+    found = life(memory=memory(1) if stage == "deliver" else None)
+    found.silent[stage] = "http://127.0.0.1:8082 has not answered within 2 s"
+    assert answer(found) == f"Not known: {said}; {stage} did not answer."
+
+
 def test_of_what_was_never_received_it_is_said_so() -> None:
     assert answer(life()) == "Nothing of it was received, as far back as was looked."
     assert life().empty

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.records import RecordKind
 from pipeline.translate.rules import EventPosition, apply
 from pipeline.translate.state import Address, EmittedMark, EntityState, Newest, SeenDelivery
-from pipeline.translate.tally import EventTotals, Tally
+from pipeline.translate.tally import EventTally, EventTotals
 from tests.plainshop import event, feed
 
 FEED = feed(recent_deliveries=2)
@@ -69,7 +69,7 @@ class Environment:
         self.emitted: list[tuple[int, RecordKind, str, Any]] = []
         self.history: list[list[tuple[int, bytes]]] = [[(-1, EntityState().encode())] for _ in entities]
         self.states = [EntityState() for _ in entities]
-        self.tally, self.tallies = Tally(), [(-1, Tally().encode())]
+        self.tally, self.tallies = EventTally(), [(-1, EventTally().encode())]
 
     def read(self, start: int, end: int) -> None:
         """Process the events of these offsets."""
@@ -96,7 +96,7 @@ class Environment:
             self.states[entity] = EntityState.decode(kept[-1])
             self.history[entity] = [(-1, kept[-1])]
         tallies = [raw for offset, raw in self.tallies if offset < max(committed, stored[0])]
-        self.tally, self.tallies = Tally.decode(tallies[-1]), [(-1, tallies[-1])]
+        self.tally, self.tallies = EventTally.decode(tallies[-1]), [(-1, tallies[-1])]
 
 
 @settings(max_examples=300, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from pipeline.translate.emit import Again
 from pipeline.translate.replayed import OLDER, apply_again
 from pipeline.translate.rules import EventPosition, Outcome, Result, apply
 from pipeline.translate.state import EntityState
-from pipeline.translate.tally import EventTotals, Tally
+from pipeline.translate.tally import EventTally, EventTotals
 from tests.plainshop import event, feed
 
 FEED = feed(recent_deliveries=2)
@@ -175,14 +176,14 @@ def test_an_order_from_before_the_accounts_purchases_is_repeated_only_where_it_w
 
 def test_repeated_events_are_counted_apart_and_their_records_with_the_others() -> None:
     world, log = lived([(1, "red")])
-    tally = Tally()
+    tally = EventTally()
     assert tally.count("shop.orders", 0, "order", world.again(log[0], 0), "acme")
     plain = tally.encode()
     assert len(orjson.loads(plain)) == 3, "as before there were replays"
-    assert Tally.decode(plain) == tally
+    assert EventTally.decode(plain) == tally
     assert tally.count("shop.replay", 4, "order", world.again(log[0], 0), "acme", True)
     assert not tally.count("shop.replay", 4, "order", world.again(log[0], 0), "acme", True)
-    totals = EventTotals.of([Tally.decode(tally.encode())])
+    totals = EventTotals.of([EventTally.decode(tally.encode())])
     assert totals.received == 1
     assert totals.replayed == {("order", "accepted", ""): 1}
     assert totals.records["acme", "purchase", "emitted"] == 2
@@ -192,3 +193,28 @@ def test_of_two_statements_of_one_second_the_earlier_one_changes_nothing() -> No
     world, log = lived([(3, "red"), (3, "blue")])
     assert world.again(log[0], 0).reason == OLDER
     assert world.again(log[1], 1).outcome is Outcome.ACCEPTED
+
+
+@settings(max_examples=200, deadline=None)
+@given(STATEMENTS, st.integers(1, 3))
+def test_a_store_that_moved_fills_its_new_account_with_the_newest_statements_and_nothing_else(
+    statements: list[tuple[int, str | None]], times: int
+) -> None:
+    world, log = lived(statements)
+    before = world.shown()
+    moved = replace(FEED, account="other", accounts=frozenset({"acme", "other"}))
+    filled: dict[tuple[RecordKind, str], tuple[int, str, Any]] = {}
+    for _ in range(times):
+        for offset, raw in enumerate(log):
+            result = apply_again(raw, place(offset), world.state, moved, Again())
+            for emission in result.emissions:
+                said = orjson.loads(emission.value)
+                assert emission.account == "other" or said["op"] == "retract", "what it left stays as it is"
+                key = emission.kind, emission.id
+                if emission.account == "other" and said["version"] >= filled.get(key, (0,))[0]:
+                    filled[key] = said["version"], said["op"], said["body"]
+    purchase = before.get((RecordKind.PURCHASE, "7"), ("retract", None))
+    if purchase[0] == "upsert":
+        assert {key: held[1:] for key, held in filled.items()} == before
+    else:
+        assert all(held[1] == "retract" for held in filled.values())

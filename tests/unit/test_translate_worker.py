@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from pipeline.engine.rounds import Round
 from pipeline.events import Kind, RawEvent
+from pipeline.kafka import tombstones
 from pipeline.kafka.deadletters import HEADERS
+from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.replays import ReplayMark, ReplayMode, replay_headers
 from pipeline.records import partition_of
@@ -29,7 +31,8 @@ async def test_records_go_to_the_partition_of_their_account() -> None:
     await stage.reads(event(SOLD))
     contact, purchase = stage.engine.sent
     assert (contact.topic, purchase.topic) == ("x-connectif.contacts", "x-connectif.purchases")
-    assert (contact.key, purchase.key) == (b"acme|contact|a@b.example", b"acme|purchase|7")
+    abouts = [entity_key(sent.key or b"") for sent in (contact, purchase)]
+    assert abouts == [b"acme|contact|a@b.example", b"acme|purchase|7"]
     assert contact.partition == purchase.partition == partition_of("acme", 8)
     assert stage.engine.done == {TopicPartition("x-shop.orders", 3): 0}
 
@@ -75,7 +78,13 @@ async def test_messages_read_again_are_counted_once_and_sent_again() -> None:
     await stage.engine.read(*messages)
     first, stage.engine.sent = stage.engine.sent, []
     await stage.engine.read(*messages)
-    assert stage.engine.sent[:2] == first
+    again = stage.engine.sent[:2]
+    assert [(one.topic, one.value, one.partition) for one in again] == [
+        (one.topic, one.value, one.partition) for one in first
+    ]
+    assert [entity_key(one.key or b"") for one in again] == [entity_key(one.key or b"") for one in first]
+    # Sent twice, they are two messages, each with a key of its own.
+    assert not {one.key for one in again} & {one.key for one in first}
     assert stage.account("pipeline_account_events") == {("plain", "order", "accepted"): 3}
 
 
@@ -87,6 +96,19 @@ async def test_the_account_survives_a_restart() -> None:
     again = Translator(restarted.engine.as_engine(), {"shopify": PLAIN_SHOP})
     again.books.load(3, stage.engine.tables["tally"].items(3))
     assert again.books.accounts()["plain"].received == 1
+
+
+@pytest.mark.parametrize("value", [None, b""])
+async def test_what_an_erasure_wrote_is_no_event(value: bytes | None) -> None:
+    stage = TranslateStage()
+    before = stage.message(event({**SOLD, "version": 1}, delivery="d1"), key=unique_key(event(SOLD).key))
+    await stage.engine.read(
+        before, stage.message(event(SOLD), value=value, headers=tuple(tombstones.HEADERS))
+    )
+    assert stage.account("pipeline_account_events") == {("plain", "order", "accepted"): 1}
+    assert stage.letters == []
+    # Its offset is done with, or it would be read for ever.
+    assert set(stage.engine.done.values()) == {1}
 
 
 async def test_two_events_of_one_entity_in_one_round_see_each_other() -> None:
@@ -117,7 +139,7 @@ async def test_a_rejected_body_becomes_a_dead_letter_with_its_reason_and_place()
     assert letter["dead-at"] == "2000000"
     assert letter["pipeline-entity"] == "7"
     sent = stage.engine.to("x-deadletters")[0]
-    assert (sent.key, sent.value) == (b"plain|order|7", b'{"rejected":"no_email"}')
+    assert (entity_key(sent.key or b""), sent.value) == (b"plain|order|7", b'{"rejected":"no_email"}')
 
 
 async def test_a_letter_that_died_before_has_one_reason() -> None:
@@ -200,7 +222,7 @@ async def test_a_message_too_large_for_a_copy_is_left_where_it_lies(change: dict
     stage = TranslateStage(max_message_bytes=1_000_000)
     await stage.reads(event({"rejected": "no_email"}), **{"headers": (), **change})
     letter = stage.engine.to("x-deadletters")[0]
-    assert (letter.key, letter.value) == (None, None)
+    assert (entity_key(letter.key or b"-"), letter.value) == (b"", None)
     assert "stays in its topic" in stage.letters[0]["dead-detail"]
 
 

@@ -14,6 +14,7 @@ from pipeline.config import Settings
 from pipeline.errors import BrokerError
 from pipeline.kafka.keys import partition_of_key
 from pipeline.kafka.messages import TopicPartition
+from pipeline.observe import _query
 from pipeline.workers import client as asking
 from pipeline.workers.address import client_id, url_of
 from pipeline.workers.client import WorkerClient
@@ -145,6 +146,8 @@ def _refuses(_: httpx.Request) -> httpx.Response:
         (_refuses, "no_answer"),
         (lambda _: httpx.Response(200, content=b"<html>"), "no_answer"),
         (lambda _: httpx.Response(200, content=b"[]"), "no_answer"),
+        (lambda _: httpx.Response(200, content=b"[" * 1_000_000), "no_answer"),
+        (lambda _: httpx.Response(200, content=b'{"a":' * 100_000 + b"1" + b"}" * 100_000), "no_answer"),
         (lambda _: httpx.Response(503, json={"error": "not_ready", "detail": "stopping"}), "not_ready"),
         (lambda _: httpx.Response(403, json={"error": "loopback_only"}), "loopback_only"),
     ],
@@ -153,6 +156,19 @@ def test_why_a_worker_did_not_answer_is_said(answer: Any, error: str) -> None:
     found = ask(client(answer, place("w1", HERE, 3)))
     assert (found.found, found.error, found.worker) == (None, error, "w1")
     assert found.why
+
+
+@pytest.mark.parametrize(
+    "entity",
+    ["a/b", "../..", "50%", "%2F", "a&id=b", "a+b c", "#1001", "東京", "ann@b.example", "a|b", "\x00\n"],
+)
+def test_an_id_comes_to_the_page_as_it_is_whatever_is_in_it(entity: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/state"
+        return httpx.Response(200, json={"worker": "w1", "asked": _query(request.url.query)})
+
+    found = client(answer, place("w1", HERE, 3)).ask_at(HERE, "/state", {"store": "s", "id": entity})
+    assert found.found == {"worker": "w1", "asked": {"store": "s", "id": entity}}
 
 
 def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

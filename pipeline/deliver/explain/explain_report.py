@@ -41,7 +41,7 @@ def run(
         last: WorkerAnswer | None = None
         for answer in _answers(client, settings, account, urls):
             if answer.found is not None:
-                console.print_json(json.dumps(answer.found)) if as_json else _show(answer.found, console)
+                show(answer, console, as_json=as_json)
                 return
             last = answer if last is None or answer.error != "no_answer" else last
     finally:
@@ -70,9 +70,28 @@ def _owner(client: WorkerClient, settings: Settings, account: str) -> WorkerAnsw
     return client.ask(DELIVER_APP, RecordKind.PURCHASE.topic, partition, EXPLAIN, {"account": account})
 
 
+def show(answer: WorkerAnswer, console: Console, *, as_json: bool) -> None:
+    """Show what a worker says.
+
+    Raises:
+        PipelineError: it is not of the form that this release knows.
+    """
+    found = answer.found or {}
+    if as_json:
+        console.print_json(json.dumps(found), ensure_ascii=True)
+        return
+    try:
+        _show(found, console)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise PipelineError(
+            f"worker {answer.worker or '?'} answers in a form that this release does not know ({error})",
+            hint="run the command of the worker's release, or see its answer with --json",
+        ) from error
+
+
 def _show(found: Mapping[str, Any], console: Console) -> None:
     budget = found["budget"]
-    console.print(f"[bold]{found['account']}[/]", highlight=False)
+    console.print(f"[bold]{escape(found['account'])}[/]", highlight=False)
     if found.get("not_ready"):
         waits = f"The worker is not ready: {found['not_ready']}. What it would do next waits for that."
         console.print(waits, style="red", markup=False, highlight=False)

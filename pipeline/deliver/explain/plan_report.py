@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.config import AccountSettings, Settings
+from pipeline.console import Console
 from pipeline.deliver.explain.plan import Forecast, Volume, forecast
 from pipeline.errors import SettingsError
+from pipeline.text import span
 
 #: Between two lines of progress, where there is no terminal.
 LINE_SECONDS = 2.0
-MINUTE, HOUR = 60, 3_600
 #: The calls of a forecast: heading, and name in `Forecast.calls`.
 CALLS = {
     "purchases": "purchase",
@@ -140,7 +140,7 @@ def _show(found: Mapping[str, Forecast], volumes: Mapping[str, Volume], console:
     times = _table("account", "orders", "takes", "at least", "ratio", "used", *["live p50 / p95"] * live)
     calls = _table("account", "calls", "/order", *CALLS)
     for name, one in found.items():
-        row = [name, f"{volumes[name].orders:,}", in_words(one.seconds), in_words(one.bound)]
+        row = [name, f"{volumes[name].orders:,}", span(one.seconds), span(one.bound)]
         row += [_figure(one.ratio, ".3f"), f"{one.used:.1%}"]
         if live:
             row.append(f"{_figure(one.live(0.5), '.1f')} / {_figure(one.live(0.95), '.1f')} s")
@@ -179,12 +179,3 @@ def _table(*headings: str) -> Table:
 
 def _figure(figure: float | None, form: str) -> str:
     return "·" if figure is None else format(figure, form)
-
-
-def in_words(seconds: float) -> str:
-    """A time as a person says it: `1 d 4 h 12 min`, `12 min`, `45 s`."""
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / MINUTE)
-    parts = [(minutes // 1_440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from pipeline.deliver.partition.reading import Unreadable
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
-from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.topics import letter_partition
 from pipeline.logs import Sparingly
 from pipeline.metrics import DELIVER_INVALID
 
@@ -34,7 +35,7 @@ class ForeignMessages:
         self._log_limit = Sparingly()
 
     def dead_letter(
-        self, step: Step, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
+        self, step: UnitOfWork, tp: TopicPartition, topic: str, foreign: Sequence[ForeignMessage]
     ) -> None:
         """Put the dead letters of a partition's foreign messages into a step; `topic` has no prefix."""
         for message, reason in foreign:
@@ -50,7 +51,13 @@ class ForeignMessages:
                 offset=message.offset,
                 at_ms=self._receipt_writer.now_ms(),
             )
-            step.send(self._receipt_writer.dead_letters, letter.value, letter.key, None, letter.headers)
+            step.send(
+                self._receipt_writer.dead_letters,
+                letter.value,
+                letter.key,
+                letter_partition(letter.key),
+                letter.headers,
+            )
             count = self._log_limit.happened((topic, reason.reason))
             if count:
                 log.warning(

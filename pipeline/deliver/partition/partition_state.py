@@ -19,7 +19,7 @@ from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.table_rows import entry_of, last_sent_of, read_tallies
 from pipeline.deliver.partition.tables import Tables, key_named, split_key
-from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.pending_queue import PendingQueue
 from pipeline.deliver.state.commands import Command, Unchanged
@@ -38,7 +38,8 @@ from pipeline.deliver.state.last_sent import (
 )
 from pipeline.deliver.state.purchase_parts import products_of, stub_of
 from pipeline.deliver.state.states import SEEN, ContactState, PurchaseState, State
-from pipeline.deliver.state.tally import Tally, tally_key
+from pipeline.deliver.state.taken import TAKEN, TAKEN_DETAIL, holder_of
+from pipeline.deliver.state.tally import RecordTally, tally_key
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Lane
 from pipeline.metrics import DELIVER_UNCOUNTED
@@ -70,7 +71,7 @@ class PartitionState:
     receipt_writer: ReceiptWriter
     indexes: dict[str, PendingIndex] = field(default_factory=dict)
     versions: Counter[tuple[str, str, RecordKind]] = field(default_factory=Counter)
-    _tallies: dict[bytes, Tally] = field(default_factory=dict)
+    _tallies: dict[bytes, RecordTally] = field(default_factory=dict)
     _last_callers: dict[bytes, LastCaller] = field(default_factory=dict)
     _owed: list[bytes] = field(default_factory=list)
 
@@ -104,7 +105,7 @@ class PartitionState:
         if head.more:
             entry = Entry.decode(key.kind, raw)
             versions = [(stamp.store, stamp.offset) for stamp in entry.stamps()]
-            owed = entry.owed
+            owed = entry.owed + tuple(part.stamp for part in entry.refused)
         if head.lane is not None:
             self.index(account)[key.kind].load(key.id, head.lane, head.accepted)
         if owed:
@@ -114,11 +115,12 @@ class PartitionState:
             if self._has_counted(account, store, key.kind, offset):
                 self.versions[account, store, key.kind] += 1
 
-    def open(self, step: Step) -> None:
+    def open(self, step: UnitOfWork) -> None:
         """All receipts are read back: write those still owed, and queue what waits."""
         for raw_key in self._owed:
             account, key = split_key(raw_key)
             self._supersede(step, account, key, self.entry(account, key).owed)
+            self._refuse(step, account, key, self.entry(account, key).refused)
         self._owed.clear()
         for index in self.indexes.values():
             index.open()
@@ -127,7 +129,7 @@ class PartitionState:
         """The worker that last made calls for an account; None if none ever did."""
         return self._last_callers.get(tally_key(account, ""))
 
-    def set_last_caller(self, account: str, last_caller: LastCaller, step: Step) -> None:
+    def set_last_caller(self, account: str, last_caller: LastCaller, step: UnitOfWork) -> None:
         """Store which worker makes them from here on, or has stopped."""
         key = tally_key(account, "")
         self._last_callers[key] = last_caller
@@ -135,7 +137,7 @@ class PartitionState:
 
     # Records.
 
-    def accept(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+    def accept(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: UnitOfWork) -> None:
         """Phase one: accept records, each with its offset in its topic, in order."""
         keys = [record_key(record.account, kind, record.id) for _, record in records]
         entries = self._entries(kind, keys)
@@ -147,24 +149,22 @@ class PartitionState:
             queue = self.index(record.account)[kind]
             new = Waiting.of(record, offset, self.receipt_writer.now_ms())
             busy = queue.busy(record.id)
-            entry, superseded = entries[raw_key].accept(new, busy=busy)
+            was_sent = last_sent_of(kind, last_sent[raw_key], self.partition)
+            is_anothers = holder_of(new, entries[raw_key], was_sent) is not None
+            entry, superseded = entries[raw_key].accept(new, busy=busy, refused=is_anothers)
             if entry is entries[raw_key]:
                 continue
             entries[raw_key] = entry
             step.write(self.tables.pending, self.partition, raw_key, entry.encode())
             self._supersede(step, record.account, key, superseded)
-            if not busy and entry.current is not None:
-                self._enqueue(
-                    step,
-                    record.account,
-                    key,
-                    entry.current,
-                    last_sent_of(kind, last_sent[raw_key], self.partition),
-                )
+            if is_anothers:
+                self._refuse(step, record.account, key, [new])
+            elif not busy and entry.current is not None:
+                self._enqueue(step, record.account, key, entry.current, was_sent)
 
-    def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: Step) -> None:
+    def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: UnitOfWork) -> None:
         """Phase two: count them."""
-        touched: dict[bytes, Tally] = {}
+        touched: dict[bytes, RecordTally] = {}
         for offset, record in records:
             tally = self.tally(record.account, record.store)
             if tally.accept(kind, offset):
@@ -173,7 +173,7 @@ class PartitionState:
         self._write_tallies(touched, step)
 
     def _enqueue(
-        self, step: Step, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
+        self, step: UnitOfWork, account: str, key: Key, waiting: Waiting, last_sent: LastSent | None
     ) -> None:
         """Queue a record, or write its receipt at once if nothing needs to be sent."""
         queue = self.index(account)[key.kind]
@@ -227,10 +227,10 @@ class PartitionState:
                 )
         return foreign
 
-    def send(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> None:
+    def send(self, receipts: Sequence[tuple[int, Receipt]], step: UnitOfWork) -> None:
         """Phase one: store what was sent, and count how the records ended."""
         entries: dict[bytes, Entry] = {}
-        touched: dict[bytes, Tally] = {}
+        touched: dict[bytes, RecordTally] = {}
         for offset, receipt in receipts:
             raw_key = record_key(receipt.account, receipt.kind, receipt.id)
             key = Key(receipt.kind, receipt.id)
@@ -246,9 +246,9 @@ class PartitionState:
                 self._remember(step, receipt, key, was)
         self._write_tallies(touched, step)
 
-    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: Step) -> list[Receipt]:
+    def clear(self, receipts: Sequence[tuple[int, Receipt]], step: UnitOfWork) -> list[Receipt]:
         """Phase two: delete the entries; returns the receipts that are no repeats."""
-        endings: list[Receipt] = []
+        endings = []
         for _, receipt in receipts:
             key = Key(receipt.kind, receipt.id)
             entry, stamp, was = self.entry(receipt.account, key).settle(receipt)
@@ -265,7 +265,7 @@ class PartitionState:
                 self.index(receipt.account)[key.kind].settled(key.id, following, certain=last_sent)
         return endings
 
-    def _remember(self, step: Step, receipt: Receipt, key: Key, was: Waiting) -> None:
+    def _remember(self, step: UnitOfWork, receipt: Receipt, key: Key, was: Waiting) -> None:
         account = receipt.account
         last_sent = self.last_sent(account, key)
         if receipt.outcome is not Outcome.DEAD:
@@ -332,15 +332,15 @@ class PartitionState:
             resend=waiting.resend,
         )
 
-    def tally(self, account: str, store: str) -> Tally:
+    def tally(self, account: str, store: str) -> RecordTally:
         """The account's tally of one store."""
         raw_key = tally_key(account, store)
         tally = self._tallies.get(raw_key)
         if tally is None:
-            tally = self._tallies[raw_key] = Tally()
+            tally = self._tallies[raw_key] = RecordTally()
         return tally
 
-    def tallies(self) -> Iterator[tuple[str, str, Tally]]:
+    def tallies(self) -> Iterator[tuple[str, str, RecordTally]]:
         """(account, store, tally) of all."""
         for raw_key, tally in self._tallies.items():
             account, _, store = raw_key.decode().partition("|")
@@ -356,21 +356,26 @@ class PartitionState:
         tally = self._tallies.get(tally_key(account, store))
         return tally is not None and tally.has_accepted(kind, offset)
 
-    def _write_last_sent(self, step: Step, account: str, key: Key, last_sent: LastSent | None) -> None:
+    def _write_last_sent(self, step: UnitOfWork, account: str, key: Key, last_sent: LastSent | None) -> None:
         if last_sent is not None:
             value = orjson.dumps(last_sent.to_json())
             step.write(self.tables.delivered, self.partition, record_key(account, key.kind, key.id), value)
 
-    def _write_tallies(self, touched: dict[bytes, Tally], step: Step) -> None:
+    def _write_tallies(self, touched: dict[bytes, RecordTally], step: UnitOfWork) -> None:
         for raw_key, tally in touched.items():
             step.write(self.tables.tally, self.partition, raw_key, tally.encode())
 
-    def _supersede(self, step: Step, account: str, key: Key, stamps: Sequence[Stamp]) -> None:
+    def _supersede(self, step: UnitOfWork, account: str, key: Key, stamps: Sequence[Stamp]) -> None:
         ending = Ending(Outcome.SUPERSEDED, SUPERSEDED)
         for stamp in stamps:
             self._send(step, account, key, stamp, ending)
 
-    def _send(self, step: Step, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
+    def _refuse(self, step: UnitOfWork, account: str, key: Key, refused: Sequence[Waiting]) -> None:
+        """Dead letters of orders whose purchase id is another order's."""
+        ended = [(key, waiting, Ending(Outcome.DEAD, TAKEN, TAKEN_DETAIL)) for waiting in refused]
+        self.receipt_writer.write(step, AccountPartition(account, self.partition), ended)
+
+    def _send(self, step: UnitOfWork, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
         self.receipt_writer.receipt(step, AccountPartition(account, self.partition), key, stamp, ending)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 
 from pipeline.config import Settings
 from pipeline.deliver.partition.receipts import AccountPartition, dead_headers, receipt_of, record_of
-from pipeline.deliver.partition.unit_of_work import Step
+from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
-from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.events import Lane
+from pipeline.kafka.keys import unique_key
+from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name, letter_partition
+from pipeline.metrics import REDRIVEN_REJECTED
 from pipeline.records import Outcome, record_key
 
 #: A record and how it ended.
@@ -34,7 +37,9 @@ class ReceiptWriter:
         """Epoch milliseconds."""
         return int(self._wall() * 1_000)
 
-    def write(self, step: Step, account_partition: AccountPartition, endings: Sequence[EndedRecord]) -> None:
+    def write(
+        self, step: UnitOfWork, account_partition: AccountPartition, endings: Sequence[EndedRecord]
+    ) -> None:
         """The receipts of some records, and the dead letters of those that Connectif refused."""
         for key, waiting, ending in endings:
             if ending.outcome is Outcome.DEAD:
@@ -44,11 +49,16 @@ class ReceiptWriter:
                     .model_dump_json(exclude_none=True)
                     .encode()
                 )
-                step.send(self.dead_letters, value, _raw(account_partition, key), None, headers)
+                letter = _raw(account_partition, key)
+                step.send(self.dead_letters, value, letter, letter_partition(letter), headers)
+                if waiting.stamp.lane is Lane.RETRY:  # nothing but dead letters comes in it
+                    REDRIVEN_REJECTED.labels(
+                        "deliver", account_partition.account, waiting.stamp.store, key.kind, ending.reason
+                    ).inc()
             self.receipt(step, account_partition, key, waiting.stamp, ending)
 
     def receipt(
-        self, step: Step, account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending
+        self, step: UnitOfWork, account_partition: AccountPartition, key: Key, stamp: Stamp, ending: Ending
     ) -> None:
         """The receipt of one version."""
         receipt = receipt_of(account_partition, key, stamp, ending, self.now_ms())
@@ -61,4 +71,4 @@ class ReceiptWriter:
 
 
 def _raw(account_partition: AccountPartition, key: Key) -> bytes:
-    return record_key(account_partition.account, key.kind, key.id)
+    return unique_key(record_key(account_partition.account, key.kind, key.id))

@@ -10,7 +10,7 @@ import orjson
 from pipeline.deliver.state.entry import NOTHING, Entry
 from pipeline.deliver.state.last_caller import LastCaller
 from pipeline.deliver.state.last_sent import LastSent, last_sent_from_json
-from pipeline.deliver.state.tally import Tally
+from pipeline.deliver.state.tally import RecordTally
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.records import RecordKind
 
@@ -48,7 +48,7 @@ def last_sent_of(kind: RecordKind, raw: bytes | None, partition: int) -> LastSen
 def read_tallies(
     rows: Iterable[tuple[bytes, bytes]],
     partition: int,
-    tallies: dict[bytes, Tally],
+    tallies: dict[bytes, RecordTally],
     last_callers: dict[bytes, LastCaller],
 ) -> None:
     """The rows of `tally`: `account|store` has counts, `account|` the last caller."""
@@ -58,7 +58,7 @@ def read_tallies(
             if not (account and bar) or "|" in store:
                 raise ValueError("no key of this table")
             if store:
-                tallies[raw_key] = Tally.decode(raw)
+                tallies[raw_key] = RecordTally.decode(raw)
             else:
                 last_callers[raw_key] = LastCaller.decode(raw)
         except JUNK:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from pipeline.deliver.notifier import Notifier
 from pipeline.deliver.partition.partition_state import PartitionState
-from pipeline.deliver.partition.unit_of_work import Committer, Step
+from pipeline.deliver.partition.unit_of_work import Committer, UnitOfWork
 from pipeline.records import Receipt, Record, RecordKind
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ COUNT_LOOK = 0.1
 #: Seconds after which Kafka is asked whether such a record exists.
 DOUBT = 5.0
 
-S = TypeVar("S", bound=Step)
+S = TypeVar("S", bound=UnitOfWork)
 T = TypeVar("T")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 
-class Step(Protocol):
+class UnitOfWork(Protocol):
     """What the stage writes into; `pipeline.engine.steps.Step` is one.
 
     A context: if it is left without having been submitted, its writes are rolled back.
@@ -32,7 +32,7 @@ class Step(Protocol):
         """Send a message."""
 
 
-S = TypeVar("S", bound=Step)
+S = TypeVar("S", bound=UnitOfWork)
 
 
 class Committer(Protocol[S]):

@@ -17,7 +17,7 @@ from pipeline.connectif.client import ConnectifClient, upload_seconds
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord, ReceiptWriter
 from pipeline.deliver.partition.receipts import AccountPartition
-from pipeline.deliver.partition.unit_of_work import Committer, Step
+from pipeline.deliver.partition.unit_of_work import Committer, UnitOfWork
 from pipeline.deliver.send import messages
 from pipeline.deliver.send.account_delivery import AccountDelivery, DeliveryDependencies
 from pipeline.deliver.send.admission import AdmissionControl, ServerLimits
@@ -28,7 +28,7 @@ from pipeline.limiter.journal import Journal
 from pipeline.limiter.limiter import Limiter
 from pipeline.records import Receipt, partition_of
 
-S = TypeVar("S", bound=Step)
+S = TypeVar("S", bound=UnitOfWork)
 
 
 @dataclass(frozen=True, slots=True)

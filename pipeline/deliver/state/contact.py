@@ -62,7 +62,8 @@ class ContactState:
         fields = {name: (version, rank, value) for name, value in values.items() if value}
         consent = {} if body.newsletter is None else {rank: (moment, body.newsletter == "unsubscribed")}
         claim = (version, 0) if rank == OWN else (0, version)
-        return cls(by_email, fields, consent, Owners({owner: claim}) if owner else NOBODY)
+        said = {owner: moment} if consent and rank == OWN else {}
+        return cls(by_email, fields, consent, Owners({owner: claim}, said=said) if owner else NOBODY)
 
     def merge(self, other: Self) -> Self:
         return type(self)(

@@ -150,34 +150,40 @@ class Entry:
         current: what is to be sent, or is being sent; None while only superseded versions are left.
         next: what came while `current` was being sent.
         owed: superseded versions whose receipt has not been read back.
+        refused: versions of orders under a purchase id that is another order's, whose receipt has not been
+            read back: whole, for their dead letters.
     """
 
     current: Waiting | None = None
     next: Waiting | None = None
     owed: tuple[Stamp, ...] = ()
+    refused: tuple[Waiting, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether the key can be deleted from the table."""
-        return self.current is None and not self.owed
+        return self.current is None and not self.owed and not self.refused
 
     def stamps(self) -> tuple[Stamp, ...]:
         """Every version in it."""
         waiting = [part.stamp for part in (self.current, self.next) if part is not None]
-        return (*waiting, *self.owed)
+        return (*waiting, *self.owed, *(part.stamp for part in self.refused))
 
-    def accept(self, new: Waiting, *, busy: bool) -> tuple[Entry, tuple[Stamp, ...]]:
+    def accept(self, new: Waiting, *, busy: bool, refused: bool = False) -> tuple[Entry, tuple[Stamp, ...]]:
         """Add a new version.
 
         Args:
             new: the version; one that the entry has already changes nothing.
             busy: whether `current` is being sent: then it stays as it is and the new version waits.
+            refused: whether it is not to be sent: then it is kept until its receipt is read back.
 
         Returns:
             The entry, and the versions that are superseded now.
         """
         if any(stamp.offset == new.stamp.offset for stamp in self.stamps()):
             return self, ()
+        if refused:
+            return replace(self, refused=(*self.refused, new)), ()
         if self.current is None:
             return replace(self, current=new), ()
         superseded: list[Stamp] = []
@@ -189,8 +195,8 @@ class Entry:
             superseded.append(loser)
         owed = (*self.owed, *superseded)
         if busy:
-            return Entry(self.current, new, owed), tuple(superseded)
-        return Entry(new, None, owed), tuple(superseded)
+            return replace(self, next=new, owed=owed), tuple(superseded)
+        return replace(self, current=new, next=None, owed=owed), tuple(superseded)
 
     def settle(self, receipt: Receipt) -> tuple[Entry, Stamp | None, Waiting | None]:
         """Remove the version that a receipt names.
@@ -204,33 +210,41 @@ class Entry:
             stamp = next((stamp for stamp in self.owed if stamp.offset == offset), None)
             owed = tuple(other for other in self.owed if other is not stamp)
             return replace(self, owed=owed), stamp, None
+        refused = next((part for part in self.refused if part.stamp.offset == offset), None)
+        if refused is not None:
+            others = tuple(part for part in self.refused if part is not refused)
+            return replace(self, refused=others), refused.stamp, None
         current = self.current
         if current is None or current.stamp.offset != offset:
             return self, None, None
-        return Entry(self.next, None, self.owed), current.stamp, current
+        return replace(self, current=self.next, next=None), current.stamp, current
 
     def encode(self) -> bytes:
         """The table's value; begins with the head that `peek` reads."""
         current = self.current
         store = current.stamp.store.encode() if current else b""
         holds = _LANES.index(current.lane) | _CURRENT if current else 0
-        if self.next or self.owed:
+        if self.next or self.owed or self.refused:
             holds |= _MORE
         if current and current.resend:
             holds |= _RESEND
         accepted, offset = (current.accepted_ms // 1_000, current.stamp.offset) if current else (0, 0)
         parts = [part and part.to_json() for part in (current, self.next)]
-        body = orjson.dumps([*parts, [stamp.to_json() for stamp in self.owed]])
+        rest: list[Any] = [[stamp.to_json() for stamp in self.owed]]
+        if self.refused:
+            rest.append([part.to_json() for part in self.refused])
+        body = orjson.dumps([*parts, *rest])
         return _HEAD.pack(_FORMAT, holds, accepted, offset, len(store)) + store + body
 
     @classmethod
     def decode(cls, kind: RecordKind, raw: bytes) -> Entry:
         """The entry `encode` wrote."""
-        current, following, owed = orjson.loads(raw[_HEAD.size + raw[_HEAD.size - 1] :])
+        current, following, owed, *refused = orjson.loads(raw[_HEAD.size + raw[_HEAD.size - 1] :])
         return cls(
             current and Waiting.from_json(kind, current),
             following and Waiting.from_json(kind, following),
             tuple(Stamp.from_json(stamp) for stamp in owed),
+            tuple(Waiting.from_json(kind, part) for part in (refused[0] if refused else ())),
         )
 
 

@@ -26,17 +26,19 @@ class Owners:
         claims: owner -> newest version at which its own event named the address, and at which its order did.
         left: owner -> moment (epoch ms) at which it withdrew its consent or left the address. Counts while
             the owner has not named the address since; only against its own statements once another has.
-        gone: owner -> version of its deletion. Counts while no other owner has named the address since, and
-            after that against its own statements.
+        gone: owner -> version of its deletion. Counts while no other owner has named the address since, nor
+            has it at the same time; and after that against its own statements.
+        said: owner -> newest moment (epoch ms) at which it said something of newsletters by its own event.
     """
 
     claims: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
+    said: Mapping[str, int] = field(default_factory=dict)
 
     def merge(self, other: Self) -> Self:
         """The statements of both."""
-        if not other.claims and not other.left and not other.gone:
+        if not other.claims and not other.left and not other.gone and not other.said:
             return self
         claims = {**self.claims}
         for owner, (own, passing) in other.claims.items():
@@ -45,7 +47,9 @@ class Owners:
         if len(claims) > MAX_OWNERS:
             newest = sorted(claims.items(), key=lambda item: (max(item[1]), item[0]))[-MAX_OWNERS:]
             claims = dict(newest)
-        return type(self)(claims, _newest(self.left, other.left), _newest(self.gone, other.gone))
+        said = _newest(self.said, other.said)
+        said = {owner: moment for owner, moment in said.items() if owner in claims}
+        return type(self)(claims, _newest(self.left, other.left), _newest(self.gone, other.gone), said)
 
     @property
     def retracted(self) -> int:
@@ -68,19 +72,33 @@ class Owners:
         """Moment of the latest statement of a deleted owner about the address; 0 for none."""
         if not self.gone:
             return 0
-        said = ((self.claims.get(owner, (0, 0))[0], version) for owner, version in self.gone.items())
-        return max((own for own, version in said if own <= version), default=0)
+        return max(
+            (
+                self.said.get(owner, 0)
+                for owner, version in self.gone.items()
+                if self.claims.get(owner, (0, 0))[0] <= version
+            ),
+            default=0,
+        )
 
     def _is_anothers(self, owner: str) -> bool:
-        """Whether another owner, who is not deleted, named the address after this one did."""
+        """Whether another owner, who is not deleted, named the address after this one did, or has it as well.
+
+        A shop of several websites has one person as several customers, each with the same address.
+        """
         if owner == UNNAMED:
             return False
         since = max(self.claims.get(owner, (0, 0)))
         return any(
-            max(claim) >= since and max(claim) > self.gone.get(other, 0)
+            (max(claim) >= since and max(claim) > self.gone.get(other, 0)) or self._has(other)
             for other, claim in self.claims.items()
             if other != owner
         )
+
+    def _has(self, owner: str) -> bool:
+        """Whether the customer named the address itself, and has neither left it since nor is gone."""
+        own = self.claims[owner][0]
+        return own > max(self.gone.get(owner, 0), self.left.get(owner, 0))
 
     def _withdrawn_by(self, owner: str, moment: int) -> int:
         """The moment of the owner's withdrawal; 0 if the owner named the address again.
@@ -96,7 +114,8 @@ class Owners:
 
     def to_json(self) -> list[Any]:
         """As stored; empty if nothing is known."""
-        return [self.claims, self.left, self.gone] if self.claims or self.left or self.gone else []
+        known = self.claims or self.left or self.gone
+        return [self.claims, self.left, self.gone, self.said] if known else []
 
     @classmethod
     def from_json(cls, data: list[Any] | int) -> Self:
@@ -105,8 +124,10 @@ class Owners:
             return cls(gone={UNNAMED: data} if data else {})
         if not data:
             return cls()
-        claims, left, gone = data
-        return cls({owner: (own, passing) for owner, (own, passing) in claims.items()}, left, gone)
+        claims, left, gone, *said = data
+        # Earlier releases did not say when an owner spoke of newsletters: perhaps whenever it spoke.
+        spoke = said[0] if said else {owner: own for owner, (own, _) in claims.items() if own}
+        return cls({owner: (own, passing) for owner, (own, passing) in claims.items()}, left, gone, spoke)
 
 
 def _newest(one: Mapping[str, int], two: Mapping[str, int]) -> dict[str, int]:

@@ -20,7 +20,7 @@ RECEIPTS = "receipts"
 
 
 @dataclass(slots=True)
-class Tally:
+class RecordTally:
     """Counts by kind and outcome, with the last offset counted of each topic."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Tally:
         return orjson.dumps([self.counts, self.marks])
 
     @classmethod
-    def decode(cls, raw: bytes) -> Tally:
+    def decode(cls, raw: bytes) -> RecordTally:
         """What `encode` wrote.
 
         Raises:

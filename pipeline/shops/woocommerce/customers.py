@@ -8,8 +8,9 @@ from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, StoreContext, Translation
 from pipeline.shops.orders import Buyer, contact_draft, given_name
+from pipeline.shops.php import NOTHING, decoration, entries, plain
 from pipeline.shops.values import belongs_to_nobody, email_text, text
-from pipeline.shops.woocommerce.fields import NOTHING, decoration, entries, own_id, plain, version_of
+from pipeline.shops.woocommerce.fields import own_id, version_of
 
 #: Accounts that run the shop, by WordPress's own name of their role. All other roles can be customers'.
 _STAFF = frozenset({"administrator", "shop_manager"})

@@ -8,17 +8,9 @@ from typing import Any
 
 from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity
+from pipeline.shops.php import decoration, decorations, identifier, objects, picture, plain, readable_id
 from pipeline.shops.settings import StoreSettings
-from pipeline.shops.woocommerce.fields import (
-    amount,
-    decoration,
-    decorations,
-    identifier,
-    objects,
-    picture,
-    plain,
-    readable_id,
-)
+from pipeline.shops.woocommerce.fields import amount
 
 _ONE = Decimal(1)
 #: A boolean as PHP and WooCommerce's own options write it.

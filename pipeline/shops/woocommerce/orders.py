@@ -20,19 +20,11 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
+from pipeline.shops.php import decoration, entries, mapping, readable_id
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
-from pipeline.shops.woocommerce.fields import (
-    decoration,
-    entries,
-    language_of,
-    mapping,
-    moment,
-    own_id,
-    readable_id,
-    version_of,
-)
+from pipeline.shops.woocommerce.fields import language_of, moment, own_id, version_of
 from pipeline.shops.woocommerce.lines import items_of
 from pipeline.shops.woocommerce.payments import refunded_of, total_of
 from pipeline.shops.woocommerce.suborders import is_sub_order

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.shops.base import Rejected
+from pipeline.shops.php import NOTHING, decorations, entries, objects, readable_id
 from pipeline.shops.values import text
-from pipeline.shops.woocommerce.fields import NOTHING, amount, decorations, entries, objects, readable_id
+from pipeline.shops.woocommerce.fields import amount
 
 _ZERO = Decimal(0)
 #: Where plugins list the cards an order was paid with, each with its `amount`: WooCommerce Gift Cards, and PW

@@ -23,24 +23,20 @@ from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, audience, require_few
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
-from pipeline.shops.values import iso, text
-from pipeline.shops.woocommerce.fields import (
+from pipeline.shops.php import (
     NOTHING,
-    amount,
     decoration,
     decorations,
     entries,
     identifier,
-    language_of,
-    moment,
-    own_id,
     picture,
     plain,
     prose,
     readable_id,
-    version_of,
     web_address,
 )
+from pipeline.shops.values import iso, text
+from pipeline.shops.woocommerce.fields import amount, language_of, moment, own_id, version_of
 
 _PARENT_LINK = re.compile(r"/products/([1-9][0-9]{0,19})/?$")
 #: Statuses of WordPress that are not public.

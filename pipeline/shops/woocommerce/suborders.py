@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.shops.php import NOTHING, entries, readable_id
 from pipeline.shops.values import text
-from pipeline.shops.woocommerce.fields import NOTHING, entries, readable_id
 
 _CREATED_BY_MARKETPLACE = (
     "dokan",

@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 500
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class ImportJob:
+class SimulatedImport:
     """One import. Times are epoch seconds; `ready` is when it may leave the queue, `ends` when it is over."""
 
     id: str
@@ -100,8 +100,8 @@ class ImportJobs:
         self._data = data
         self._make_id = make_id
         self._created_count = 0
-        self._jobs: dict[str, ImportJob] = {}
-        self._unfinished: list[ImportJob] = []
+        self._jobs: dict[str, SimulatedImport] = {}
+        self._unfinished: list[SimulatedImport] = []
         self._free_at: list[float] = []
 
     def check_queue(self) -> None:
@@ -122,7 +122,7 @@ class ImportJobs:
 
     def create(
         self, options: ImportOptions, upload: BinaryIO, now: float, fault: InjectedFault | None
-    ) -> ImportJob:
+    ) -> SimulatedImport:
         """Queue a file. How many rows it has is known at once; what they do comes later.
 
         Raises:
@@ -130,7 +130,7 @@ class ImportJobs:
         """
         self._created_count += 1
         simulation = self._data.simulation
-        job = ImportJob(
+        job = SimulatedImport(
             id=self._make_id(self._created_count, now, 1),
             options=options,
             total=0,
@@ -179,15 +179,15 @@ class ImportJobs:
             yield from self._advance(job, now)
         self._unfinished = [job for job in self._unfinished if job.finished is None and job.cancelled is None]
 
-    def find(self, import_id: str) -> ImportJob | None:
+    def find(self, import_id: str) -> SimulatedImport | None:
         """The import with that id."""
         return self._jobs.get(import_id)
 
-    def newest_first(self) -> list[ImportJob]:
+    def newest_first(self) -> list[SimulatedImport]:
         """Every import."""
         return list(reversed(self._jobs.values()))
 
-    def delete(self, job: ImportJob) -> None:
+    def delete(self, job: SimulatedImport) -> None:
         """Forget an import, which `can_be_deleted`."""
         del self._jobs[job.id]
         if job.report is not None:
@@ -200,7 +200,7 @@ class ImportJobs:
             counts[job.status] = counts.get(job.status, 0) + 1
         return counts
 
-    def _advance(self, job: ImportJob, now: float) -> Iterator[None]:
+    def _advance(self, job: SimulatedImport, now: float) -> Iterator[None]:
         simulation = self._data.simulation
         effect = job.fault.rule.effect if job.fault is not None else None
         if job.fault is not None and effect == "import_stuck":
@@ -231,7 +231,7 @@ class ImportJobs:
             job.status, job.finished = ("error" if failed else "finished"), job.ends
             _close(job)
 
-    def _work(self, job: ImportJob, write: RowWriter, due: int, now: float) -> Iterator[None]:
+    def _work(self, job: SimulatedImport, write: RowWriter, due: int, now: float) -> Iterator[None]:
         while job.done < due:
             row = next(job.rows)
             if row:
@@ -240,7 +240,7 @@ class ImportJobs:
             if job.done % _ROWS_AT_ONCE == 0:
                 yield
 
-    def _write(self, job: ImportJob, write: RowWriter, row: list[str], now: float) -> None:
+    def _write(self, job: SimulatedImport, write: RowWriter, row: list[str], now: float) -> None:
         try:
             result = write(row, now)
         except BadRowError as error:
@@ -251,14 +251,14 @@ class ImportJobs:
         else:
             self._count_skipped(job, row)
 
-    def _count_skipped(self, job: ImportJob, row: list[str]) -> None:
+    def _count_skipped(self, job: SimulatedImport, row: list[str]) -> None:
         counted = self._data.simulation.behaviour.skipped_rows
         if counted == "success":
             job.success += 1
         elif counted == "error":
             self._refuse_row(job, row, "The element already exists")
 
-    def _refuse_row(self, job: ImportJob, row: list[str], reason: str) -> None:
+    def _refuse_row(self, job: SimulatedImport, row: list[str], reason: str) -> None:
         job.errors += 1
         if job.report is None:
             job.report = ErrorReport(job.header, self._data.simulation.behaviour.error_report)
@@ -271,7 +271,7 @@ class ImportJobs:
             self.delete(job)
 
 
-def _close(job: ImportJob) -> None:
+def _close(job: SimulatedImport) -> None:
     if job.file is not None:
         job.file.close()
         job.file = None

@@ -15,7 +15,7 @@ from pipeline.sandbox.connectif.http.responses import (
     json_response,
 )
 from pipeline.sandbox.connectif.jobs.import_rows import ImportOptions
-from pipeline.sandbox.connectif.jobs.imports import ImportJob
+from pipeline.sandbox.connectif.jobs.imports import SimulatedImport
 from pipeline.sandbox.connectif.model.api_errors import ApiError, Violation, not_found, unprocessable
 
 _TYPES = ("contacts", "products", "coupons")
@@ -70,7 +70,7 @@ def report(account: SimulatedAccount, import_id: str) -> ApiResponse:
     return ApiResponse(200, content_type=CSV, file=job.report.copy())
 
 
-def _find(request: ApiRequest) -> ImportJob:
+def _find(request: ApiRequest) -> SimulatedImport:
     job = request.account.imports.find(request.connectif_id())
     if job is None:
         raise not_found("Import")
@@ -110,7 +110,7 @@ def _read_form(request: ApiRequest, form: MultipartForm) -> tuple[ImportOptions,
     return ImportOptions(kind, delimiter, override == "true", only_empty == "true", set_id or None), upload
 
 
-def _to_json(request: ApiRequest, job: ImportJob) -> dict[str, object]:
+def _to_json(request: ApiRequest, job: SimulatedImport) -> dict[str, object]:
     url = None
     if job.report is not None:
         link = FileLink(request.account.name, "import", job.id, "error-report.csv")

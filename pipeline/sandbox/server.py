@@ -1,4 +1,4 @@
-"""`pipeline sandbox`: the simulated Connectif as a process of its own."""
+"""`pipeline sandbox`: the simulated Connectif and the simulated shops as a process of their own."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import logs
 from pipeline.config import Settings
+from pipeline.console import Console
 from pipeline.errors import SettingsError
 from pipeline.metrics import READY
 from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket
 from pipeline.sandbox.connectif.http.app import ConnectifSandbox
 from pipeline.sandbox.connectif.http.sending import ABORT
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
+from pipeline.sandbox.shops.app import SimulatedShops
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,16 @@ def keep_case(app: AsgiApp) -> AsgiApp:
         await app(scope, receive, send_cased)
 
     return cased
+
+
+def beside(connectif: AsgiApp, shops: SimulatedShops) -> AsgiApp:
+    """Both at one address: the shops have paths of their own."""
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        is_shops = scope["type"] == "http" and shops.is_mine(str(scope["path"]))
+        await (shops if is_shops else connectif)(scope, receive, send)
+
+    return both
 
 
 class _AbortableProtocol(HttpToolsProtocol):
@@ -125,7 +136,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
         "sandbox.begins",
     )
     config = uvicorn.Config(
-        keep_case(sandbox),
+        keep_case(beside(sandbox, SimulatedShops())),
         http=_AbortableProtocol,
         loop="uvloop",
         ws="none",

@@ -49,6 +49,11 @@ _DELIVER: Mapping[str, Explained] = {
         "Connectif does not take the id of a purchase again that was deleted there",
         "Redriving does not help. Ask Connectif's support, then redrive; else drop it.",
     ),
+    "purchase_id_taken": Explained(
+        "Another order was sent under this purchase id before, and keeps it",
+        'Two orders of the shop have one number: set purchase_id = "id" for the store and replay its orders; '
+        "or redrive once the other is cancelled.",
+    ),
     "unreadable": Explained("Connectif's answers made no sense for too long", "Redrive."),
     "invalid_record": Explained("The message is no record of this program's", _FOREIGN),
     "invalid_receipt": Explained("The message is no receipt of this program's", _FOREIGN),
@@ -102,6 +107,9 @@ _TRANSLATE: Mapping[str, Explained] = {
     "wrong_key": Explained("The message's key is not that of its event", _FOREIGN),
     "wrong_topic": Explained("The event lies on the topic of another kind", _FOREIGN),
     "not_an_event": Explained("The message is no event of a gateway's", _FOREIGN),
+    "not_documents": Explained(
+        "The message says that a shop's API was asked, and holds no answers of one", _FOREIGN
+    ),
     "not_a_replay": Explained("The message repeats no event", _FOREIGN),
     "shop_api_error": Explained(
         "The shop sent an error of its own in the place of the body",
@@ -111,6 +119,10 @@ _TRANSLATE: Mapping[str, Explained] = {
         "The body does not fit the topic in its header, which nobody signs", "Drop it; nothing was changed."
     ),
     "missing_topic": Explained("The webhook did not say what it is about", _SHOP),
+    "several_documents": Explained(
+        "The webhook names its order by a number that several orders have",
+        "Let the webhook hold the field entity_id (docs/shops), then send the order again from the shop.",
+    ),
     "invalid_json": Explained("The body is no JSON", _SHOP),
     "invalid_email": Explained("The e-mail address cannot exist", _SHOP),
     "invalid_consent": Explained("The state of consent is not known", _PLATFORM),
@@ -126,23 +138,41 @@ _TRANSLATE: Mapping[str, Explained] = {
         }.items()
     },
 }
+_SYNC: Mapping[str, Explained] = {
+    "fetch_refused": Explained(
+        "The shop's API refuses the request for a document that a webhook named",
+        "See the shop's log for the status in the detail; once it answers, redrive.",
+    ),
+    "fetch_failed": Explained(
+        "The shop's API answered for others, but for a day not for this document",
+        "Open the order, customer or product in the shop; once its API shows it, redrive.",
+    ),
+    "documents_too_large": Explained(
+        "The shop's documents of this event are more than one event holds",
+        "If the shop is right, this program is wrong: redrive once a release reads it; else drop it.",
+    ),
+}
 _BOTH: Mapping[str, Explained] = {
     "record_too_large": Explained(
         "A record is larger than a third of kafka.max_message_bytes",
         "Raise kafka.max_message_bytes, run `pipeline topics --apply`, restart, redrive.",
     ),
 }
-_OTHER = Explained("No words are known for this reason", "See the detail.")
+_STAGES: Mapping[str, Mapping[str, Explained]] = {
+    "deliver": _DELIVER,
+    "sync": _SYNC,
+    "translate": _TRANSLATE,
+}
+OTHER = Explained("No words are known for this reason", "See the detail.")
 
 
 def explained(stage: str, reason: str) -> Explained:
     """A reason of a stage in words."""
-    known = {"deliver": _DELIVER, "translate": _TRANSLATE}.get(stage, {})
-    return known.get(reason) or _BOTH.get(reason) or _OTHER
+    known = _STAGES.get(stage, {})
+    return known.get(reason) or _BOTH.get(reason) or OTHER
 
 
 def known() -> set[tuple[str, str]]:
     """(stage, reason) of all that have words."""
-    stages = {"deliver": _DELIVER, "translate": _TRANSLATE}
-    own = {(stage, reason) for stage, reasons in stages.items() for reason in reasons}
-    return own | {(stage, reason) for stage in stages for reason in _BOTH}
+    own = {(stage, reason) for stage, reasons in _STAGES.items() for reason in reasons}
+    return own | {(stage, reason) for stage in _STAGES for reason in _BOTH}

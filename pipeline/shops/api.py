@@ -1,0 +1,179 @@
+"""A shop's API, as its platform declares it: what a notification makes us ask, how requests are authorised.
+
+Pure: the requests are made by `pipeline/sync`. What a shop answers is stored in `shop.*` as an event of its
+own, under a topic that begins with `FETCHED`, behind the notification that named it: a replay needs no API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pipeline.events import RawEvent
+from pipeline.shops.base import Rejected, StoreOf
+from pipeline.shops.settings import StoreSettings
+from pipeline.shops.values import parse_json_object
+
+SettingsT = TypeVar("SettingsT", bound=StoreSettings)
+
+#: Topics of events that were fetched begin so; no webhook's does (`pipeline/shops/platform.py`, `raw_event`).
+FETCHED = "fetched/"
+#: Why translate makes no records of a notification: a metric's label.
+IGNORED = "fetched"
+#: The header of a fetched event with the place of its notification.
+NOTIFIED_BY = "notified-by"
+#: Documents that one notification may need; no order of a shop comes near it.
+MAX_DOCUMENTS = 200
+
+
+class Document(NamedTuple):
+    """What a shop's API answered.
+
+    Attributes:
+        path: what was asked: path and query.
+        status: 200, or 404 (and 410) where there is no such document.
+        body: what the JSON says; None where there is none.
+    """
+
+    path: str
+    status: int
+    body: Any
+
+
+Documents = Mapping[str, Document]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """A request to a shop's API; the base address comes from `ShopApi.base_url`, or stands in `path`."""
+
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Moment(NamedTuple):
+    """What a request's authorisation may rest on beside the settings.
+
+    Attributes:
+        seconds: since the epoch.
+        nonce: random text, new for each request.
+        token: the newest of `ShopApi.token`; "" where the platform has none.
+    """
+
+    seconds: int
+    nonce: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """How many requests a shop stands, and how long it is left alone once it said that they were too many.
+
+    Attributes:
+        requests: in `seconds`.
+        seconds: see there.
+        parallel: that may be under way at once.
+        pause: seconds without any request after a 429 that names no `Retry-After`.
+    """
+
+    requests: int
+    seconds: float
+    parallel: int = 1
+    pause: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShopApi(Generic[SettingsT]):
+    """A platform's API. Its functions are pure.
+
+    Attributes:
+        base_url: scheme and host, without a slash at the end.
+        authorise: the headers that let a request in.
+        limit: of a shop of these settings.
+        needs: which paths must still be asked to understand a notification, given what was answered so far;
+            none: that is all. Of an event that needs nothing it says so at once. It is asked after each round
+            of answers, never names what is there, and stops at a document that does not exist.
+        fetched_topic: the topic, without `FETCHED`, of the event that the documents of a notification make.
+        token: the request for a token, where tokens expire; None for stores whose token is fixed.
+        scopes: the least rights the credentials need, as the platform names them, for the documentation.
+    """
+
+    base_url: Callable[[SettingsT], str]
+    authorise: Callable[[SettingsT, ApiRequest, Moment], Mapping[str, str]]
+    limit: Callable[[SettingsT], RequestLimit]
+    needs: Callable[[RawEvent, Documents, StoreOf[SettingsT]], Sequence[str]]
+    fetched_topic: Callable[[RawEvent], str]
+    token: Callable[[SettingsT], ApiRequest | None] | None = None
+    scopes: tuple[str, ...] = ()
+
+
+def fetched_event(
+    notification: RawEvent, answers: Sequence[tuple[str, int, bytes]], topic: str, place: str, now_ms: int
+) -> RawEvent:
+    """The event that follows a notification.
+
+    Args:
+        notification: the event that named the documents.
+        answers: path, status and raw body of each; a body that is not 200's is left out.
+        topic: `ShopApi.fetched_topic`.
+        place: of the notification in Kafka; read again after a crash it is the same delivery, while the same
+            documents for another notification are another one: a shop does not always move its dates.
+        now_ms: the moment of the last answer.
+    """
+    body = pack(answers)
+    digest = hashlib.blake2b(f"{place}\n".encode() + body, digest_size=16).hexdigest()
+    return RawEvent(
+        store=notification.store,
+        platform=notification.platform,
+        kind=notification.kind,
+        entity=notification.entity,
+        topic=FETCHED + topic,
+        delivery=digest,
+        received_ms=now_ms,
+        body=body,
+        triggered_ms=notification.triggered_ms,
+        lane=notification.lane,
+        headers={NOTIFIED_BY: place},
+    )
+
+
+def pack(answers: Sequence[tuple[str, int, bytes]]) -> bytes:
+    """The body of a fetched event: every document as the shop wrote it, so that no amount is rounded."""
+    parts = [
+        b'{"request":%s,"status":%d,"body":%s}'
+        % (json.dumps(path).encode(), status, body.strip() if status == _FOUND else b"null")
+        for path, status, body in answers
+    ]
+    return b'{"documents":[%s]}' % b",".join(parts)
+
+
+_FOUND = 200
+
+
+def documents_of(event: RawEvent, notes: list[str] | None = None) -> Documents:
+    """The documents of a fetched event, by what was asked.
+
+    Args:
+        event: whose topic begins with `FETCHED`.
+        notes: gets what `parse_json_object` notes of the body.
+
+    Raises:
+        Rejected: `invalid_json`, or `not_documents`: no such event was made by `fetched_event`.
+    """
+    listed = parse_json_object(event.body, notes if notes is not None else []).get("documents")
+    if not isinstance(listed, list) or len(listed) > MAX_DOCUMENTS:
+        raise Rejected("not_documents", "documents", "no list of what the shop's API answered")
+    found: dict[str, Document] = {}
+    for entry in listed:
+        if not isinstance(entry, dict):
+            raise Rejected("not_documents", "documents", "an entry is no object")
+        path, status = entry.get("request"), entry.get("status")
+        if not isinstance(path, str) or not isinstance(status, int):
+            raise Rejected("not_documents", "documents", "an entry without its request or status")
+        found[path] = Document(path, status, entry.get("body"))
+    return found

@@ -1,0 +1,171 @@
+"""Values as shops written in PHP send them: arrays that are lists or objects, several kinds of nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.shops.base import Rejected
+from pipeline.shops.catalogue import plain_name, plain_text
+from pipeline.shops.values import text
+
+_MARKUP_LIMIT = 4_000
+_ID_DIGITS = 20
+#: What PHP writes where there is nothing.
+NOTHING: tuple[object, ...] = (None, False, "", [])
+
+
+def mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    """An object that the record rests on; empty where there is none.
+
+    Raises:
+        Rejected: `invalid_field`.
+    """
+    value = parent.get(key)
+    if isinstance(value, dict):
+        return value
+    if value in NOTHING:
+        return {}
+    raise Rejected("invalid_field", key, f"a {type(value).__name__} where an object belongs")
+
+
+def entries(value: object) -> list[Any] | None:
+    """What a list of a body holds; None where it is no list in any of PHP's forms.
+
+    All lists are read by this. PHP writes a list with a gap, or with keys of its own, as an object, whose
+    values are the list; and a list of nothing as `[]`, `false` or `""`. An object instead of a list of
+    objects is one entry.
+    """
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        inside = list(value.values())
+        is_list = all(key.isdigit() for key in value) or all(isinstance(one, dict) for one in inside)
+        return inside if is_list else [value]
+    return [] if value in NOTHING else None
+
+
+def objects(parent: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """A list of objects that the record rests on, without entries of nothing.
+
+    Raises:
+        Rejected: `invalid_field`.
+    """
+    value = parent.get(key)
+    found = entries(value)
+    if found is None:
+        raise Rejected("invalid_field", key, f"a {type(value).__name__} where a list belongs")
+    for item in found:
+        if not isinstance(item, dict):
+            return _without_nothings(found, key)
+    return found
+
+
+def _without_nothings(found: list[Any], key: str) -> list[dict[str, Any]]:
+    kept = [item for item in found if item not in NOTHING]
+    for item in kept:
+        if not isinstance(item, dict):
+            raise Rejected("invalid_field", key, f"a {type(item).__name__} in a list of objects")
+    return kept
+
+
+def decorations(parent: dict[str, Any], key: str, notes: list[str], name: str = "") -> list[dict[str, Any]]:
+    """A list of objects that the record does not rest on: what of it cannot be read is left out.
+
+    Args:
+        parent: the object that holds it.
+        key: its field.
+        notes: `{name}_unreadable` is added where something was left out.
+        name: what the note calls it; else `key`.
+    """
+    value = parent.get(key)
+    if not value:
+        return []
+    if isinstance(value, list) and all(type(one) is dict for one in value):
+        return value
+    found = entries(value)
+    kept = [one for one in found or () if isinstance(one, dict)]
+    if found is None or (len(kept) < len(found) and not all(_is_empty(one) for one in found)):
+        notes.append(f"{name or key}_unreadable")
+    return kept
+
+
+def _is_empty(one: object) -> bool:
+    return isinstance(one, dict) or one in NOTHING
+
+
+def decoration(parent: dict[str, Any], key: str, notes: list[str], limit: int = 200) -> str | None:
+    """A text that the record does not rest on; in a form that is none it is left out and noted."""
+    value = parent.get(key)
+    if value and (value is True or isinstance(value, (dict, list))):
+        notes.append(f"{key}_unreadable")
+    return text(value, limit)
+
+
+def picture(value: object, notes: list[str]) -> str | None:
+    """The address of the first picture, from objects with `src`, or from addresses instead of these."""
+    if not value:
+        return None
+    found = [value] if isinstance(value, dict) and "src" in value else entries(value)
+    given = False
+    for one in [value] if found is None else found:
+        said = one.get("src", one or None) if isinstance(one, dict) else one
+        if address := web_address(said):
+            return address
+        given = given or said not in NOTHING
+    if given:
+        notes.append("image_unreadable")
+    return None
+
+
+def identifier(value: object, field: str) -> str | None:
+    """An id as text; None for 0, "", null and the like, which is how PHP says that there is none.
+
+    Raises:
+        Rejected: `invalid_id`.
+    """
+    if not value:
+        return None
+    if type(value) is int and value > 0:
+        return str(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _ID_DIGITS:
+        return value.lstrip("0") or None
+    raise Rejected("invalid_id", field, "not a positive whole number")
+
+
+def readable_id(value: object) -> str | None:
+    """As `identifier`, with None for what cannot be read."""
+    try:
+        return identifier(value, "")
+    except Rejected:
+        return None
+
+
+def plain(parent: dict[str, Any], key: str, notes: list[str], limit: int = 2_000) -> str | None:
+    """A name without its markup: shops store `Tom &amp; Jerry`, `&lt;Variable&gt;` and `Mug <sup>2</sup>`.
+
+    Noted where tags were taken out, and where it is no text.
+    """
+    found = decoration(parent, key, notes, _MARKUP_LIMIT)
+    if found is None or ("&" not in found and "<" not in found):
+        return found[:limit] if found else None
+    name, marked_up = plain_name(found)
+    if marked_up:
+        notes.append("markup_removed")
+    return name[:limit] if name else None
+
+
+def prose(value: object, notes: list[str]) -> str | None:
+    """An HTML fragment as one paragraph of text; noted where it was cut, or is no text."""
+    if not isinstance(value, str):
+        if value not in NOTHING:
+            notes.append("description_unreadable")
+        return None
+    found, cut = plain_text(value)
+    notes.extend(cut)
+    return found
+
+
+def web_address(value: object) -> str | None:
+    """An absolute http(s) address, or None."""
+    found = text(value)
+    return found if found and found.startswith(("https://", "http://")) else None

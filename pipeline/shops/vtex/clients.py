@@ -1,0 +1,47 @@
+"""VTEX's clients (Master Data, entity CL) -> contacts."""
+
+from __future__ import annotations
+
+from pipeline.events import RawEvent
+from pipeline.records import Op, Origin, RecordKind
+from pipeline.shops.api import Documents
+from pipeline.shops.base import Draft, Look, Translation
+from pipeline.shops.orders import Buyer, contact_draft, given_name
+from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
+from pipeline.shops.vtex.fields import flag, moment, readable
+from pipeline.shops.vtex.lookups import client_path, found
+from pipeline.shops.vtex.settings import VtexStore
+
+
+def client(event: RawEvent, documents: Documents, store: VtexStore) -> Translation:
+    """The contact of a client's document. Its opt-in has no time of its own: only a change says when.
+
+    Raises:
+        Rejected: `invalid_email`, `invalid_date`.
+    """
+    body = found(documents, client_path(event.entity))
+    if not isinstance(body, dict):
+        if store.settings.on_customer_deleted == "keep":
+            return Translation(event.received_ms, ignored="customer_kept")
+        gone = Draft(RecordKind.CONTACT, None, Origin.CUSTOMER, None, Op.RETRACT, if_emitted=True)
+        return Translation(event.received_ms, (gone,), "deleted")
+    made = body.get("createdIn")
+    changed = body.get("updatedIn") or made
+    version = epoch_ms(moment(changed, "updatedIn")) if changed else event.received_ms
+    address = readable(body.get("email"))
+    if address is None:
+        return Translation(version, ignored="no_email")
+    if belongs_to_nobody(address):
+        return Translation(version, ignored="anonymised")
+    opted_in = flag(body.get("isNewsletterOptIn"))
+    since = epoch_ms(moment(made, "createdIn")) if made else version
+    number = text(body.get("homePhone"), 60) or text(body.get("phone"), 60)
+    buyer = Buyer(
+        email=address,
+        customer_id=text(body.get("userId"), 100) or event.entity,
+        name=given_name(text(body.get("firstName"), 200)),
+        surname=text(body.get("lastName"), 200),
+        phones=() if number is None else ((number, None),),
+        look=None if opted_in is None else Look(opted_in, since),
+    )
+    return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))

@@ -1,0 +1,140 @@
+"""What a shop's API answered, as one of few types; nothing of an answer is trusted before it is one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from pipeline.shops.base import Rejected
+from pipeline.shops.values import parse_json
+
+OK = 200
+MISSING = frozenset({404, 410})
+UNAUTHORISED = frozenset({401, 403})
+#: 430 is some shops' for suspicious, 423 for locked; both mean: leave me alone.
+TOO_MANY = frozenset({423, 429, 430})
+REDIRECTS, CLIENT_ERRORS, SERVER_ERRORS = 300, 400, 500
+UNAVAILABLE = 503
+#: No `Retry-After` is followed for longer.
+LONGEST_PAUSE = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The document.
+
+    Attributes:
+        body: as the shop wrote it.
+        value: what it says as JSON.
+    """
+
+    body: bytes
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such document."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """The shop wants no requests for a while.
+
+    Attributes:
+        seconds: as it says; None where it does not.
+    """
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorised:
+    """The credentials do not let this request in."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The shop does not take this request, however often it is made."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer: it may come later.
+
+    Attributes:
+        what: a word of a bounded set: a metric's label.
+    """
+
+    what: str
+
+
+Answer = Found | Missing | TooMany | Unauthorised | Refused | Failed
+
+
+def read(response: httpx.Response, now_s: float) -> Answer:
+    """The type of an answer.
+
+    Maintenance pages come with status 200 and HTML, and PHP prints notices before its JSON: what is not JSON
+    is no document.
+    """
+    status = response.status_code
+    if status == OK:
+        return _document(response)
+    if status in TOO_MANY or (status == UNAVAILABLE and "retry-after" in response.headers):
+        return TooMany(retry_after(response.headers.get("retry-after"), now_s))
+    return _without_document(status)
+
+
+def _without_document(status: int) -> Answer:
+    if status in MISSING:
+        return Missing(status)
+    if status in UNAUTHORISED:
+        return Unauthorised(status)
+    if status < CLIENT_ERRORS:  # a redirect would carry the credentials elsewhere
+        return Failed("redirect" if status >= REDIRECTS else "odd_status")
+    return Failed("server_error") if status >= SERVER_ERRORS else Refused(status)
+
+
+def _document(response: httpx.Response) -> Answer:
+    try:
+        return Found(response.content, parse_json(response.content))
+    except Rejected:
+        return Failed("not_json")
+
+
+def retry_after(text: str | None, now_s: float) -> float | None:
+    """Seconds that a `Retry-After` asks for: a number or a date; None where it says nothing usable."""
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now_s
+        except (ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_PAUSE) if math.isfinite(seconds) else None
+
+
+def label(answer: Answer) -> str:
+    """The metric's label."""
+    if isinstance(answer, Failed):
+        return answer.what
+    return {
+        Found: "found",
+        Missing: "missing",
+        TooMany: "too_many",
+        Unauthorised: "unauthorised",
+        Refused: "refused",
+    }[type(answer)]

@@ -1,0 +1,112 @@
+"""One shop's API over HTTP: authorised requests, typed answers, tokens that are renewed in time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from pipeline.shops.api import ApiRequest, Moment, ShopApi
+from pipeline.shops.settings import StoreSettings
+from pipeline.sync.answers import Answer, Failed, Found, Unauthorised, read
+
+#: Of a token's life after which it is renewed.
+RENEW_AT = 0.8
+#: Of a token whose answer names no life, seconds.
+ASSUMED_LIFE = 3_600.0
+USER_AGENT = "shop-connectif-pipeline"
+
+
+class ShopClient:
+    """Asks one shop.
+
+    Args:
+        api: the platform's.
+        settings: the store's.
+        transport: the network.
+        timeout: seconds for a whole exchange.
+        clock: seconds since the epoch.
+        nonce: random text, new at each call.
+    """
+
+    def __init__(
+        self,
+        api: ShopApi[StoreSettings],
+        settings: StoreSettings,
+        *,
+        transport: httpx.AsyncBaseTransport,
+        timeout: float,
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._clock = clock
+        self._nonce = nonce
+        self._client = httpx.AsyncClient(
+            base_url=api.base_url(settings),
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            headers={"user-agent": USER_AGENT, "accept": "application/json"},
+        )
+        self._token = ""
+        self._renew_at = 0.0
+
+    async def get(self, path: str) -> Answer:
+        """Ask for one document. A token that is refused is renewed once, and the request made again."""
+        fresh = await self._renewed()
+        if fresh is not None:
+            return fresh
+        answer = await self._send(ApiRequest(path), self._token)
+        if isinstance(answer, Unauthorised) and self._token:
+            self._token = ""
+            failed = await self._renewed()
+            answer = await self._send(ApiRequest(path), self._token) if failed is None else failed
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _renewed(self) -> Answer | None:
+        """Get a token where one is needed; None once there is one, else what the request for it came to."""
+        request = None if self._api.token is None else self._api.token(self._settings)
+        if request is None or (self._token and self._clock() < self._renew_at):
+            return None
+        answer = await self._exchange(request, request.headers)
+        if not isinstance(answer, Found):
+            return answer
+        said = answer.value
+        token = said.get("access_token") if isinstance(said, dict) else said
+        if not isinstance(token, str) or not token or not token.isprintable():
+            return Failed("no_token")
+        life = said.get("expires_in") if isinstance(said, dict) else None
+        seconds = float(life) if isinstance(life, int | float) and 0 < life < 10**9 else ASSUMED_LIFE
+        self._token, self._renew_at = token, self._clock() + RENEW_AT * seconds
+        return None
+
+    async def _send(self, request: ApiRequest, token: str) -> Answer:
+        moment = Moment(int(self._clock()), self._nonce(), token)
+        headers = {**request.headers, **self._api.authorise(self._settings, request, moment)}
+        return await self._exchange(request, headers)
+
+    async def _exchange(self, request: ApiRequest, headers: Mapping[str, str]) -> Answer:
+        try:
+            response = await self._client.request(
+                request.method,
+                request.path,
+                headers=dict(headers),
+                content=request.body or None,
+            )
+        except httpx.TimeoutException:
+            return Failed("timeout")
+        except httpx.ConnectError:
+            return Failed("unreachable")
+        except httpx.HTTPError:
+            return Failed("broken_answer")
+        except httpx.InvalidURL:
+            return Failed("unusable_path")
+        return read(response, self._clock())

@@ -1,0 +1,277 @@
+"""The sync stage on the engine: an agent over `sync.requests`, a table of what waits, a runner a store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import httpx
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.config import Settings
+from pipeline.connectif.network import Network
+from pipeline.engine.engine import Engine
+from pipeline.engine.rounds import Round
+from pipeline.engine.worker import Stage, run
+from pipeline.events import Kind, RawEvent
+from pipeline.kafka.deadletters import dead_letter
+from pipeline.kafka.fetches import FetchRequest
+from pipeline.kafka.keys import partition_of_key, unique_key
+from pipeline.kafka.messages import LibrdkafkaMessage
+from pipeline.kafka.messages import ReceivedMessage as Message
+from pipeline.kafka.tombstones import is_removal
+from pipeline.kafka.topics import DEADLETTERS, SYNC_APP, SYNC_REQUESTS_TOPIC, full_name, letter_partition
+from pipeline.records import partition_of
+from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.registry import PLATFORMS
+from pipeline.sync.backlog import Notice
+from pipeline.sync.client import ShopClient
+from pipeline.sync.row import decode, encode
+from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
+from pipeline.translate.reading import feeds
+
+log = logging.getLogger(__name__)
+
+#: Messages in one round.
+ROUND = 500
+#: Room for what Kafka adds to a message.
+MESSAGE_OVERHEAD = 4_096
+#: Seconds between checks whether a store's runner is to be started.
+LOOK = 0.2
+
+
+class SyncWorker:
+    """Declares the stage on an engine.
+
+    Args:
+        engine: a worker's engine that has not started.
+        platforms: the platforms, by name.
+        transport: makes the network of one store.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        platforms: Mapping[str, AnyPlatform],
+        transport: Callable[[], httpx.AsyncBaseTransport] = Network,
+    ) -> None:
+        settings = engine.settings
+        self._engine = engine
+        self._settings = settings
+        self._transport = transport
+        known = feeds(settings, platforms)
+        self._stores = {name: feed for name, feed in known.items() if feed.platform.api is not None}
+        self._partitions = settings.kafka.account_partitions
+        self._shop_partitions = settings.kafka.shop_partitions
+        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
+        self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
+        self._deadletters = full_name(settings, DEADLETTERS)
+        self._table = engine.table("requests", on_loaded=self._loaded, on_lost=self._lost)
+        self._runners: dict[str, StoreRunner] = {}
+        self._clients: dict[str, ShopClient] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
+        engine.background(self._conduct)
+        engine.on_pause(self._pause)
+
+    @property
+    def runners(self) -> Mapping[str, StoreRunner]:
+        """Of the stores whose partition is held, by their names."""
+        return self._runners
+
+    # Partitions.
+
+    def _stores_of(self, partitions: frozenset[int]) -> list[str]:
+        return [name for name in self._stores if partition_of(name, self._partitions) in partitions]
+
+    async def _loaded(self, partitions: frozenset[int]) -> None:
+        """The table was read: what waits in it is looked up."""
+        await self._forget(partitions)
+        for name in self._stores_of(partitions):
+            self._runners[name] = self._runner(name)
+        for partition in partitions:
+            for _, row in self._table.items(partition):
+                self._announce(decode(row))
+
+    async def _lost(self, partitions: frozenset[int]) -> None:
+        await self._forget(partitions)
+
+    async def _forget(self, partitions: frozenset[int]) -> None:
+        for name in self._stores_of(partitions):
+            await self._halt(name)
+            self._runners.pop(name, None)
+            client = self._clients.pop(name, None)
+            if client is not None:
+                await client.aclose()
+
+    def _runner(self, name: str) -> StoreRunner:
+        feed = self._stores[name]
+        api = feed.platform.api
+        assert api is not None  # noqa: S101 - only stores with one are kept
+        client = self._clients[name] = ShopClient(
+            api, feed.context.settings, transport=self._transport(), timeout=self._settings.sync.call_timeout
+        )
+        return StoreRunner(
+            feed.context,
+            api,
+            client,
+            Outlets(self._load, self._fetched, self._given_up),
+            retry_for=self._settings.sync.retry_for,
+            clock=time.time,
+            random=random.random,
+        )
+
+    async def _conduct(self) -> None:
+        """Keep the runners of the stores that are held at work."""
+        while True:
+            if self._engine.not_ready is None:
+                for name, runner in self._runners.items():
+                    if name not in self._tasks:
+                        self._tasks[name] = asyncio.create_task(runner.run(), name=f"sync {name}")
+            for task in list(self._tasks.values()):
+                if task.done() and not task.cancelled():
+                    task.result()  # whatever it is, it ends the process
+            await asyncio.sleep(LOOK)
+
+    async def _pause(self) -> None:
+        """Partitions may be revoked, or the worker stops."""
+        for name in list(self._tasks):
+            await self._halt(name)
+
+    async def _halt(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    # Notifications in.
+
+    async def _take(self, messages: Round) -> None:
+        """Write what came into the table, then let it be looked up."""
+        taken: list[FetchRequest] = []
+        with self._engine.begin() as step:
+            for tp, values in messages.batches:
+                for message in values:
+                    request = self._read(message, tp.partition)
+                    if request is not None:
+                        step.write(self._table, tp.partition, request.key, encode(request))
+                        taken.append(request)
+                step.done(tp, values[-1].offset)
+            await self._engine.submit(step)
+        for request in taken:
+            self._announce(request)
+
+    def _read(self, message: Message, partition: int) -> FetchRequest | None:
+        """The request in a message; None where it is none of ours: only translate writes here."""
+        if not message.value and is_removal(message.headers):
+            return None
+        try:
+            request = FetchRequest.of(message.key, message.value, message.headers)
+        except ValueError as error:
+            log.warning("%s: a message that is no request is left out: %s", SYNC_REQUESTS_TOPIC, error)
+            return None
+        right = partition_of(request.event.store, self._partitions) == partition
+        return request if right else None
+
+    def _announce(self, request: FetchRequest) -> None:
+        runner = self._runners.get(request.event.store)
+        if runner is None:  # not in the settings (any more): its row stays until the store is back
+            return
+        event = request.event
+        runner.add(Notice(request.key, event.key, event.received_ms, event.lane))
+
+    # What became of them.
+
+    def _load(self, notice: Notice) -> FetchRequest | None:
+        store = notice.entity.partition(b"|")[0].decode()
+        row = self._table.get(partition_of(store, self._partitions), notice.row)
+        return None if row is None else decode(row)
+
+    async def _fetched(self, event: RawEvent, notices: list[Notice]) -> None:
+        partition = partition_of(event.store, self._partitions)
+        with self._engine.begin() as step:
+            key, number = unique_key(event.key), partition_of_key(event.key, self._shop_partitions)
+            step.send(self._events[event.kind], event.body, key, number, event.to_kafka_headers())
+            for notice in notices:
+                step.write(self._table, partition, notice.row, None)
+            await self._engine.confirm(step)
+
+    def _account_of(self, store: str) -> str:
+        """The account of a store; "" where its documents may go to several."""
+        accounts = self._stores[store].own_accounts
+        return accounts[0] if len(accounts) == 1 else ""
+
+    async def _given_up(self, request: FetchRequest, why: GivenUp, notices: list[Notice]) -> None:
+        event = request.event
+        topic, partition, offset = request.place.rsplit("/", 2)
+        place, headers = (topic, int(partition), int(offset)), event.to_kafka_headers()
+        content = LibrdkafkaMessage(*place, event.received_ms, event.key, event.body, headers)
+        letter = dead_letter(
+            content,
+            max_bytes=self._max_bytes,
+            reason=why.reason,
+            detail=why.detail,
+            store=event.store,
+            account=self._account_of(event.store),
+            stage="sync",
+            topic=topic,
+            partition=int(partition),
+            offset=int(offset),
+            at_ms=int(time.time() * 1_000),
+        )
+        own = partition_of(event.store, self._partitions)
+        with self._engine.begin() as step:
+            number = letter_partition(letter.key)
+            step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
+            for notice in notices:
+                step.write(self._table, own, notice.row, None)
+            await self._engine.confirm(step)
+
+
+class SyncCollector(Collector):
+    """What waits at each store, read at every scrape."""
+
+    def __init__(self, runners: Callable[[], Mapping[str, StoreRunner]], clock: Callable[[], float]) -> None:
+        self._runners = runners
+        self._clock = clock
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Read everything."""
+        waiting = GaugeMetricFamily(
+            "pipeline_sync_waiting", "Notifications whose documents are not fetched yet.", labels=["store"]
+        )
+        oldest = GaugeMetricFamily(
+            "pipeline_sync_oldest_seconds",
+            "Age of the oldest notification whose documents are not fetched; 0: none waits.",
+            labels=["store"],
+        )
+        stopped = GaugeMetricFamily(
+            "pipeline_sync_stopped",
+            "1 while a shop's API cannot be asked, by the reason; nothing where it can.",
+            labels=["store", "reason"],
+        )
+        for store, runner in self._runners().items():
+            waiting.add_metric([store], len(runner.backlog))
+            since = runner.backlog.oldest_ms
+            oldest.add_metric([store], 0 if since is None else max(0.0, self._clock() - since / 1_000))
+            if runner.limit.stopped:
+                stopped.add_metric([store, runner.limit.stopped], 1)
+        return [waiting, oldest, stopped]
+
+
+def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
+    """Run one sync worker until SIGTERM; see `engine.worker.run`."""
+
+    def build(engine: Engine) -> None:
+        stage = SyncWorker(engine, PLATFORMS)
+        REGISTRY.register(SyncCollector(lambda: stage.runners, time.time))
+
+    stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
+    return run(stage_of_it, settings, worker=worker, host=host, port=port)
