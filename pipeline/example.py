@@ -133,7 +133,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool)
     if not field.description:
         raise PipelineError(f"{where} has no description", hint="give its Field one")
     meaning = field.description[0].upper() + field.description[1:] + _needs(name, path)
-    meaning += _choices(field.annotation)
+    meaning += _choices(field.annotation) + _other_defaults(name, field, path)
     required = field.is_required()
     default = None if required else field.get_default(call_default_factory=True)
     is_value = required or default is None or default in ((), {})
@@ -152,6 +152,17 @@ def _needs(setting: str, path: tuple[str, ...]) -> str:
     """Which webhooks a store's setting needs."""
     webhooks = needed_webhooks(setting) if path[:1] == ("stores",) else ""
     return f"; needs the webhook {webhooks}" if webhooks else ""
+
+
+def _other_defaults(name: str, field: FieldInfo, path: tuple[str, ...]) -> str:
+    """The defaults that stores of some platforms have instead."""
+    if path[:1] != ("stores",) or name not in StoreSettings.model_fields or field.is_required():
+        return ""
+    own = ((platform.name, platform.settings.model_fields[name].default) for platform in PLATFORMS.values())
+    others = [
+        f"{_toml(value)} for platform = {_toml(which)}" for which, value in own if value != field.default
+    ]
+    return "".join(f"; left out, {other}" for other in others)
 
 
 def _choices(annotation: Any) -> str:

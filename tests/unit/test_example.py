@@ -14,6 +14,7 @@ from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
 from tests.platforms import IN_TESTS
 
 ROOT = Path(__file__).parents[2]
@@ -54,9 +55,17 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
         match = re.fullmatch(r"#(\[.*\]|[a-z]\w* = .*)", line)
         is_other = before.endswith(" example:") or (match is not None and in_commented_table(lines, match[1]))
         wanted = match is not None and (others if is_other else defaults)
+        wanted = wanted and not has_its_own_default(match, platform)
         lines.append(match[1] if match is not None and wanted else line)
         before = line
     return "\n".join(lines)
+
+
+def has_its_own_default(match: re.Match[str] | None, platform: str) -> bool:
+    """Whether the platform's stores have another default than the line shows, as its comment says."""
+    name = match[1].partition(" ")[0] if match is not None else ""
+    shown, own = (model.model_fields.get(name) for model in (StoreSettings, PLATFORMS[platform].settings))
+    return shown is not None and own is not None and shown.default != own.default
 
 
 def in_commented_table(lines: list[str], line: str) -> bool:
