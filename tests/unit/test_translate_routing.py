@@ -12,6 +12,7 @@ import pytest
 from pipeline import config
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
+from pipeline.shops.base import Audience
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
@@ -20,6 +21,7 @@ from pipeline.translate.reading import feeds
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
+from tests.contract.platform_events import meaning
 from tests.platforms import IN_TESTS, genuine
 from tests.settings_trees import ACCOUNT, store_tree
 from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
@@ -318,6 +320,15 @@ def test_other_platforms_orders_say_their_language_and_currency(platform: str, f
     shop = Shop([{"language": "es", "currency": "EUR", "account": "es"}], platform)
     assert {one[0] for one in said(shop.hear(Sent(topic, document | {field: "es"})))} == {"es"}
     assert shop.hear(Sent(topic, document | {field: "fr"})).reason == "no_account"
+
+
+def test_vtexs_documents_say_their_language_currency_and_sales_channel() -> None:
+    platform = PLATFORMS["vtex"]
+    bodies = IN_TESTS["vtex"].bodies
+    sold = meaning(platform, bodies.order(Sale()))
+    assert {draft.audience for draft in sold.drafts} == {Audience(("es-es",), ("1",), ("EUR",))}
+    [client] = meaning(platform, bodies.customer(Person())).drafts
+    assert client.audience.languages == ("es-es",)
 
 
 @pytest.mark.parametrize(
