@@ -141,6 +141,8 @@ class Platform(Generic[SettingsT]):
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
+        message_id: the sender's own id in an `Arrival.delivery`, where that is more than it: another delivery
+            under a used id counts, and is noted.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Platform(Generic[SettingsT]):
     api: ShopApi[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
+    message_id: Callable[[str], str] | None = None
 
     def store(
         self,

@@ -287,6 +287,20 @@ def test_an_entity_is_one_however_many_accounts_it_has() -> None:
     assert (again.emissions, len(again.unchanged), again.unchanged_in.count("two")) == ((), 6, 3)
 
 
+def test_another_body_under_a_used_id_counts_and_is_noted() -> None:
+    shop = Shop([{"account": "es"}])
+    headers = {"webhook-id": "O-1"}
+    first = shop.hear(order("es"), headers=headers)
+    again = shop.hear(order("es", 5, total="25.00"), headers=headers)
+    other = shop.hear(order("es", 9, total="26.00"), headers={"webhook-id": "O-2"})
+    assert [b'"delivery_id_reused"' in one.emissions[-1].value for one in (first, again, other)] == [
+        False,
+        True,
+        False,
+    ]
+    assert shop.hear(order("es", 5, total="25.00"), headers=headers).outcome is Outcome.DUPLICATE
+
+
 def test_a_store_that_is_given_routes_keeps_what_it_told() -> None:
     shop = Shop([{"account": "es"}])
     shop.hear(order("fr"))

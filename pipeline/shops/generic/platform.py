@@ -121,4 +121,5 @@ GENERIC = Platform(
     translate=translate,
     order_numbers=("data.number",),
     schemas=SCHEMAS,
+    message_id=lambda delivery: delivery.rpartition(":")[0],
 )
