@@ -173,6 +173,7 @@ class _ReconcileRun:
             if number % STEP == 0 and size:
                 self._tell(name, file.tell(), size)
             pid, entity = self._ids_of(order)
+            pid = self._store.id_prefix + pid if pid else pid
             inside = self._frame.covers(order.at_ms)
             total, refunded = amount_text(order.total), amount_text(order.refunded)
             yield pid, entity, order.number, order.at_ms, total, refunded, order.status, int(inside)
@@ -206,11 +207,12 @@ class _ReconcileRun:
             self._look_at_all(reader)
         self._database.run(
             """INSERT OR IGNORE INTO orders
-            SELECT COALESCE(MIN(k.pid), e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
+            SELECT COALESCE(MIN(k.pid), :prefix || e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
             FROM events e LEFT JOIN links k ON k.entity = e.entity AND :by <> 'id'
             WHERE e.first_ms >= :since AND e.first_ms < :until GROUP BY e.entity""",
             {
                 "by": self._store.purchase_id,
+                "prefix": self._store.id_prefix,
                 "since": self._frame.since_ms or 0,
                 "until": self._frame.until_ms or 2**62,
             },

@@ -122,4 +122,5 @@ GENERIC = Platform(
     order_numbers=("data.number",),
     person=PersonFields(roots=((), ("data",))),
     schemas=SCHEMAS,
+    message_id=lambda delivery: delivery.rpartition(":")[0],
 )
