@@ -151,11 +151,11 @@ class PersonScan:
     def _events(
         self, store: str, kinds: Iterable[Kind], found: Found, number: int, search: Search
     ) -> Iterator[tuple[str, Any, Kind, str]]:
-        own = set(self._settings.stores[store].accounts)
+        accounts = set(self._settings.stores[store].accounts)
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and not own.isdisjoint(other.accounts)
+            if name != store and not accounts.isdisjoint(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
