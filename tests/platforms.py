@@ -87,8 +87,9 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
     ),
     "prestashop": PlatformInTests(
         prestashop.signed,
-        settings={"api_key": "KEYOFTHEWEBSERVICEFORTESTSONLY32"},
-        with_topic=prestashop.in_envelope,
+        settings={"webservice_key": "only-for-tests"},
+        with_topic=prestashop.in_data,
+        signs_body=False,
         bodies=prestashop.BODIES,
     ),
     "magento": PlatformInTests(

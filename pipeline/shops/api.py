@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.events import RawEvent
@@ -100,11 +102,8 @@ class ShopApi(Generic[SettingsT]):
             of answers, never names what is there, and stops at a document that does not exist.
         fetched_topic: the topic, without `FETCHED`, of the event that the documents of a notification make.
         token: the request for a token, where tokens expire; None for stores whose token is fixed.
-        query: what is put behind each address when it is asked, such as a key, and stored nowhere; "" for
-            nothing. Left out, nothing is.
-        kept: an answer as it is stored: without passwords and keys, where the platform's documents have them.
-            Left out, as it came.
         scopes: the least rights the credentials need, as the platform names them, for the documentation.
+        withheld: fields whose texts are not kept: hashes of passwords, keys of orders, network addresses.
     """
 
     base_url: Callable[[SettingsT], str]
@@ -113,9 +112,8 @@ class ShopApi(Generic[SettingsT]):
     needs: Callable[[RawEvent, Documents, StoreOf[SettingsT]], Sequence[str]]
     fetched_topic: Callable[[RawEvent], str]
     token: Callable[[SettingsT], ApiRequest | None] | None = None
-    query: Callable[[SettingsT], str] | None = None
-    kept: Callable[[bytes], bytes] | None = None
     scopes: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 def fetched_event(
@@ -146,6 +144,20 @@ def fetched_event(
         lane=notification.lane,
         headers={NOTIFIED_BY: place},
     )
+
+
+def without(body: bytes, withheld: Sequence[str]) -> bytes:
+    """The JSON with empty texts in the fields that are not kept, and every other byte as it was."""
+    if not withheld:
+        return body
+    return _texts_of(tuple(withheld)).sub(rb'"\1":""', body)
+
+
+@lru_cache(maxsize=64)
+def _texts_of(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A field of one of these names, with its text; within a text, a backslash stands before a mark."""
+    listed = b"|".join(re.escape(name.encode()) for name in names)
+    return re.compile(rb'(?<!\\)"(%b)"\s*:\s*"(?:[^"\\]|\\.)*"' % listed, re.DOTALL)
 
 
 def pack(answers: Sequence[tuple[str, int, bytes]]) -> bytes:

@@ -1,11 +1,8 @@
 """What two looks at a shop's flag of consent say that one does not. Pure.
 
-Some shops keep whether somebody is subscribed, and not since when. A subscription that was there at the first
-look counts from the customer's creation; a refusal at the first look is silence, for it is also the flag of
-everybody who was never asked. A change between two looks counts from the later one.
-
-Where the shop shows that it was decided (`Look.given`), a refusal counts at the first look, too, and a
-subscription that the shop dates anew counts from then.
+Some shops keep whether somebody is subscribed, and not, or not always, since when. A subscription that was
+there at the first look counts from the customer's creation; a refusal at the first look is silence, for it is
+also the flag of everybody who was never asked. A change between two looks counts from the later one.
 """
 
 from __future__ import annotations
@@ -50,28 +47,14 @@ def _meant(draft: Draft, look: Look, state: EntityState, offset: int, looked_ms:
 def _seen(look: Look, state: EntityState, offset: int, looked_ms: int) -> SeenFlag:
     """What the shop says now, and since when; remembered, if it is not what it said before."""
     before = next((flag for flag in reversed(state.flags) if flag.offset <= offset), None)
-    if before is not None and (before.offset == offset or not _is_news(look, before)):
+    same = before is not None and before.subscribed == look.subscribed
+    if before is not None and (before.offset == offset or (same and not look.is_dated)):
         return before
-    since = _since(look, before, looked_ms)
+    since = look.since_ms if before is None or look.is_dated else looked_ms
+    if before is not None and same and before.since_ms == since:
+        return before
     seen = SeenFlag(look.subscribed, since, offset)
     state.flags.append(seen)
     state.flags.sort(key=lambda flag: flag.offset)
     del state.flags[:-MAX_FLAGS]
     return seen
-
-
-def _is_news(look: Look, before: SeenFlag) -> bool:
-    """Whether the shop says something else than at the look before."""
-    if look.subscribed != before.subscribed:
-        return True
-    if not look.given:
-        return False
-    return look.since_ms > before.since_ms if look.subscribed else not before.since_ms
-
-
-def _since(look: Look, before: SeenFlag | None, looked_ms: int) -> int:
-    """Since when it is so, epoch ms; 0 for a refusal that may be silence."""
-    if before is None or look.subscribed == before.subscribed:
-        return look.since_ms if look.subscribed or look.given else 0
-    dated_anew = look.given and look.subscribed and look.since_ms > before.since_ms > 0
-    return look.since_ms if dated_anew else looked_ms

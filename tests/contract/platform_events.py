@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,17 +38,12 @@ def raw(sent: Sent) -> bytes:
 
 
 def event_of(
-    platform: AnyPlatform,
-    sent: Sent | None,
-    *,
-    arrived_ms: int = ARRIVED_MS,
-    body: bytes | None = None,
-    settings: Mapping[str, Any] | None = None,
+    platform: AnyPlatform, sent: Sent | None, *, arrived_ms: int = ARRIVED_MS, body: bytes | None = None
 ) -> RawEvent:
     """The event as translate reads it: of the webhook, or of the documents that are fetched because of it.
 
     `body` instead of the webhook's body as it is usually written: then it is the webhook's event.
-    What a platform never says skips the test. `settings` are the store's, for what is fetched by them.
+    What a platform never says skips the test.
     """
     if sent is None:
         pytest.skip("the platform never says so")
@@ -57,15 +51,13 @@ def event_of(
     [one] = [request] if platform.split is None else platform.split(request)
     event = raw_event("acme", platform, WebhookRequest(*one[:2], arrived_ms, *one[3:]))
     if sent.announced is not None and body is None:
-        event = _fetched(platform, event, sent.announced(sent.document).answers, settings or {})
+        event = _fetched(platform, event, sent.announced(sent.document).answers)
     return RawEvent.from_kafka(event.body, event.to_kafka_headers())
 
 
-def _fetched(
-    platform: AnyPlatform, notification: RawEvent, answers: dict[str, Any], settings: Mapping[str, Any]
-) -> RawEvent:
+def _fetched(platform: AnyPlatform, notification: RawEvent, answers: dict[str, Any]) -> RawEvent:
     """The event of what is fetched because of a notification."""
-    store = platform.store("acme", settings_of(platform.name, timezone=ZONE, **settings))
+    store = platform.store("acme", settings_of(platform.name, timezone=ZONE))
     listed = [Fetched(request=path, body=said) for path, said in answers.items()]
     feed = Feed(store, platform, "acme")
     event = looked_up(notification, feed, CaseApi(listed), "shop.x/0/0", notification.received_ms)
@@ -82,7 +74,7 @@ def meaning(
         Rejected: it cannot be used.
     """
     store = platform.store("acme", settings_of(platform.name, timezone=ZONE, **settings), currency=currency)
-    translation: Translation = platform.translate(event_of(platform, sent, settings=settings), store)
+    translation: Translation = platform.translate(event_of(platform, sent), store)
     return translation
 
 
@@ -135,7 +127,7 @@ class Entities:
     def hear(self, sent: Sent | None) -> Result:
         """Apply the rules to the next event, which arrives a second after the one before."""
         arrived_ms = ARRIVED_MS + 1_000 * self.heard
-        event = event_of(self.platform, sent, arrived_ms=arrived_ms, settings=self.settings)
+        event = event_of(self.platform, sent, arrived_ms=arrived_ms)
         store = self.platform.store("acme", settings_of(self.platform.name, timezone=ZONE, **self.settings))
         place = EventPosition(event.kind.topic, 0, self.heard)
         self.heard += 1

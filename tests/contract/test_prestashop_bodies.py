@@ -3,336 +3,218 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.events import Kind
-from pipeline.records import Contact, Op, Origin, Product, Purchase, RecordKind
-from pipeline.shops.base import Draft, Look, Rejected, Translation
+from pipeline.records import Contact, Op, Product, RecordKind
+from pipeline.shops.base import Look, Rejected, Translation
 from pipeline.shops.orders import retract_draft
-from pipeline.shops.prestashop.platform import PRESTASHOP
-from pipeline.shops.values import epoch_ms, instant
-from tests.prestashop import BODIES, READ_MS, asked, call, meaning, read, store
+from pipeline.shops.prestashop import PRESTASHOP
+from pipeline.shops.prestashop.api import needs
+from tests.prestashop import (
+    BODIES,
+    RECEIVED_MS,
+    arrived,
+    article,
+    contact,
+    customer,
+    fetched,
+    ms,
+    only,
+    order,
+    product,
+    purchase,
+    read,
+    sold,
+    store,
+)
 
-#: What the other documents of the constructed orders say.
-PERSON = {"id": 12, "email": "ada@mail.example", "firstname": "Ada", "lastname": "Example", "is_guest": "0"}
-EUROS = {"currencies": [{"id": 1, "iso_code": "EUR", "precision": "2"}]}
-
-
-def ms(moment: str) -> int:
-    return epoch_ms(instant(moment, ""))
-
-
-def ordered(order: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """An order's documents."""
-    body = order["order"]
-    return {
-        f"/api/orders/{body['id']}": order,
-        f"/api/customers/{body['id_customer']}": {"customer": PERSON | {"id": body["id_customer"]}},
-        "/api/currencies/1": {"currency": EUROS["currencies"][0]},
-        "/api/order_slip": [],
-        **more,
-    }
+SECOND = {"/api/customers/2": {"customer": {"id": 2, "email": "customer2@example.com"}}}
 
 
-def of_kind(said: Translation, kind: RecordKind) -> list[Draft]:
-    return [draft for draft in said.drafts if draft.kind is kind]
-
-
-def purchase_of(said: Translation) -> Purchase:
-    [draft] = of_kind(said, RecordKind.PURCHASE)
-    assert isinstance(draft.body, Purchase)
-    return draft.body
-
-
-def contact_of(said: Translation) -> Contact:
-    [draft] = of_kind(said, RecordKind.CONTACT)
-    assert isinstance(draft.body, Contact)
-    return draft.body
-
-
-def test_a_paid_order_is_a_purchase_with_its_coupon() -> None:
-    order = read("constructed-ws-order-paid.json")
-    rules = read("constructed-ws-order_cart_rules.json")
-    said = meaning(Kind.ORDER, "41", ordered(order, **{"/api/order_cart_rules": rules}), currency="EUR")
-    purchase = purchase_of(said)
-    assert said.version == ms("2024-05-07T07:00:00Z")
-    assert (purchase.purchase_id, purchase.contact_email, purchase.cart_id) == (
+def test_a_paid_order_is_a_purchase_and_an_awaited_transfer_is_none() -> None:
+    waits = order(read("constructed-ws-order-unpaid.json")["order"])
+    assert (waits.drafts, waits.ignored) == ((), "not_sold")
+    rules = {"/api/order_cart_rules": read("constructed-ws-order_cart_rules.json")}
+    assert sold() == read("constructed-ws-order-paid.json")["order"]
+    said = order(sold(), beside=rules, currency="EUR")
+    assert said.version == ms("2024-05-07 09:00:00")
+    told = purchase(said)
+    assert (told.purchase_id, told.total_price, told.total_quantity, told.cart_id) == (
         "41",
-        "ada@mail.example",
+        Decimal("29.900000").quantize(Decimal("0.0001")),
+        3,
         "131",
     )
-    assert purchase.purchase_date == "2024-05-06T08:15:00Z"
-    assert (purchase.total_price, purchase.total_quantity) == (Decimal("29.9"), 3)
-    assert purchase.payment_method == "Bank transfer"
-    assert [
-        (line.product_id, line.name, line.quantity, line.unit_price, line.price) for line in purchase.lines
-    ] == [
-        ("7", "Taza", 2, Decimal(10), Decimal(20)),
-        ("8", "Camiseta - Talla : M", 1, Decimal(10), Decimal(10)),
+    assert (told.purchase_date, told.payment_method) == ("2024-05-06T10:15:00Z", "Bank transfer")
+    assert [(line.product_id, line.name, line.quantity, line.price) for line in told.lines] == [
+        ("7", "Taza", 2, Decimal("20.0000")),
+        ("8", "Camiseta - Talla : M", 1, Decimal("10.0000")),
     ]
-    [draft] = of_kind(said, RecordKind.PURCHASE)
-    assert draft.coupons == ("WELCOME5",)
+    assert contact(said) == Contact(
+        email="ana@mail.example", name="Ana", surname="Mora", mobile_phone="+34600123456"
+    )
+    names = [rule["name"] for rule in read("constructed-ws-order_cart_rules.json")["order_cart_rules"]]
+    assert only(said, RecordKind.PURCHASE).coupons == tuple(names)
 
 
-def test_an_order_that_awaits_a_transfer_tells_nothing_and_undoes_nothing() -> None:
-    said = meaning(Kind.ORDER, "41", ordered(read("constructed-ws-order-unpaid.json")))
-    assert (said.drafts, said.ignored) == ((), "not_sold")
-    assert said.version == ms("2024-05-06T08:15:00Z")
+def test_the_demo_shops_order_is_cancelled() -> None:
+    single = read("ws-order-single-airbyte.json")["order"]
+    [listed] = read("ws-orders-list-airbyte.json")["orders"]
+    for body in (single, listed):
+        assert order(body) == Translation(ms("2022-05-17 17:50:34"), (retract_draft(None),), "not_valid")
+    assert purchase(order(single | {"valid": "1"}, beside=SECOND)).total_price == Decimal("68.2000")
 
 
-@pytest.mark.parametrize("name", ["ws-order-single-airbyte.json", "ws-orders-list-airbyte.json"])
-def test_a_cancelled_order_is_taken_back_if_it_was_told(name: str) -> None:
-    answers = {"/api/orders/1": read(name), "/api/order_states/6": {"order_state": {"id": 6, "paid": "0"}}}
-    said = meaning(Kind.ORDER, "1", answers)
-    assert said == Translation(ms("2022-05-17T15:50:34Z"), (retract_draft(None),), "not_sold")
-
-
-def test_an_order_of_the_demonstration_shop_counts_what_its_reference_module_sends() -> None:
-    order = read("ws-order-single-airbyte.json")
-    order["order"] |= {"valid": "1", "current_state": "2"}
-    order["order"]["total_paid_real"] = "999.000000"
-    currency = {"/api/currencies/1": {"currency": read("ws-currencies-airbyte.json")["currencies"][0]}}
-    purchase = purchase_of(meaning(Kind.ORDER, "1", ordered(order, **currency), currency="USD"))
-    assert purchase.total_price == Decimal("61.8")
-    assert [(line.product_id, line.unit_price) for line in purchase.lines] == [
-        ("1", Decimal("23.9")),
-        ("2", Decimal("35.9")),
-    ]
-
-
-def test_what_a_credit_slip_gave_back_is_goods_and_postage_with_tax() -> None:
-    order = read("ws-order-single-airbyte.json")
-    order["order"] |= {"valid": "1", "current_state": "2"}
+def test_its_credit_slip_is_money_back() -> None:
     slips = {"/api/order_slip": read("ws-order_slip-airbyte.json")}
-    assert purchase_of(meaning(Kind.ORDER, "1", ordered(order, **slips))).total_price == Decimal("29.8")
-    kept = meaning(Kind.ORDER, "1", ordered(order, **slips), on_partial_refund="keep")
-    assert purchase_of(kept).total_price == Decimal("61.8")
+    single = read("ws-order-single-airbyte.json")["order"] | {"valid": "1"}
+    said = order(single, beside=slips | SECOND)
+    assert purchase(said).total_price == Decimal("36.2000")  # 68.20 less 20.00 and 12.00
+    assert "refunded_lines_kept" in only(said, RecordKind.PURCHASE).notes
 
 
-def test_a_state_of_payment_is_none_that_is_awaited() -> None:
-    order = read("constructed-ws-order-unpaid.json")
-    order["order"]["current_state"] = "2"
-    state = {"/api/order_states/2": {"order_state": read("ws-order_states-airbyte.json")["order_states"][0]}}
-    said = meaning(Kind.ORDER, "41", ordered(order, **state))
-    assert said.drafts == (retract_draft(None),)
+def test_the_demo_shops_customer_was_never_asked() -> None:
+    [row] = read("ws-customers-list-airbyte.json")["customers"]
+    [draft] = customer(row).drafts
+    assert draft.body == Contact(email="anonymous@example.com", name="Anonymous", surname="Anonymous")
+    assert (draft.owner, draft.look) == ("customer|1", Look(False, 0))
+
+
+def test_the_demo_shops_product_with_its_stock_and_special_price() -> None:
+    [body] = read("ws-products-list-airbyte.json")["products"]
+    stock = read("ws-stock_availables-airbyte.json")["stock_availables"]
+    special = read("ws-specific_prices-airbyte.json")["specific_prices"]
+    told = article(product(body, stock=stock, special=special))
+    assert (told.product_id, told.brand, told.availability) == ("1", "Studio Design", "instock")
+    assert (told.unit_price, told.unit_price_original) == (Decimal("19.1200"), Decimal("23.9000"))
+    assert told.image_url == "https://shop.example/img/p/1/1.jpg"
+    assert told.url is not None
+    assert told.url.startswith("https://shop.example/1-")
+    assert article(product(body)).availability is None
+
+
+def test_a_product_of_two_languages_and_the_hour_that_does_not_exist() -> None:
+    body = read("constructed-ws-product-multilang.json")["product"]
+    said = product(body, timezone="Europe/Madrid")
+    assert said.version == ms("2024-03-31 00:30:00")
+    assert article(said) == Product(
+        product_id="7",
+        name="Mug",
+        url="https://shop.example/7-mug.html",
+        unit_price=Decimal("8.2645"),
+        unit_price_original=Decimal("8.2645"),
+        discounted_amount=Decimal(0),
+        discounted_percentage=Decimal(0),
+        image_url="https://shop.example/img/p/1/1/11.jpg",
+        description="Mug",
+        brand="Example",
+        published_at="2024-01-01T09:00:00Z",
+        is_blacklisted=False,
+    )
+    spanish = article(product(body, language_id="2"))
+    assert (spanish.name, spanish.url) == ("Taza", "https://shop.example/7-taza.html")
+
+
+ANNOUNCED = [
+    ("module-webhook-order-add-ps_webhooks-constructed.json", {}, "order.created"),
+    ("module-webhook-order-created-freshdesk-style.json", {}, "order.created"),
+    (
+        "module-webhook-order-created-freshdesk-style.json",
+        {"x_prestashop_topic": "order.created"},
+        "order.created",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "headers", "topic"), ANNOUNCED)
+def test_a_modules_webhook_names_an_order(file: str, headers: dict[str, str], topic: str) -> None:
+    event = arrived(read(file), **headers)
+    assert (event.topic, event.kind, event.entity) == (topic, Kind.ORDER, "1")
+    assert needs(event, {}, store()) == ["/api/orders/1?output_format=JSON"]
+    assert PRESTASHOP.translate(event, store()) == Translation(0, ignored="fetched")
+
+
+def test_a_deleted_product_is_hidden() -> None:
+    event = arrived(read("module-webhook-product-delete-ps_webhooks-constructed.json"))
+    assert (event.topic, event.entity) == ("product.deleted", "1")
+    [draft] = PRESTASHOP.translate(event, store()).drafts
+    assert (draft.id, draft.op) == ("1", Op.HIDE)
+    assert PRESTASHOP.translate(event, store()).version == RECEIVED_MS
 
 
 @pytest.mark.parametrize(
-    ("number", "placed", "version"),
-    [("51", "2024-10-27T00:29:50Z", "2024-10-27T01:30:00Z"), ("52", None, "2024-10-27T01:30:00Z")],
-)
-def test_orders_of_the_hour_that_exists_twice(number: str, placed: str | None, version: str) -> None:
-    first = read("pull-orders-page.json")["exchanges"][0]["response"]["body"]["orders"]
-    [order] = [one for one in first if str(one["id"]) == number]
-    said = meaning(Kind.ORDER, number, ordered({"order": order}))
-    assert said.version == ms(version)
-    if placed is None:
-        assert (said.drafts, said.ignored) == ((), "not_sold")
-    else:
-        assert purchase_of(said).purchase_date == placed
-        assert "local_hour_unclear" in of_kind(said, RecordKind.PURCHASE)[0].notes
-
-
-def test_the_cancelled_order_of_the_second_page_is_taken_back() -> None:
-    [order] = read("pull-orders-page.json")["exchanges"][1]["response"]["body"]["orders"]
-    said = meaning(Kind.ORDER, "53", {"/api/orders/53": {"order": order}})
-    assert said.drafts == (retract_draft(None),)
-
-
-def row(number: int) -> dict[str, Any]:
-    rows = read("pull-customers-full.json")["exchanges"][0]["response"]["body"]["customers"]
-    [found] = [one for one in rows if one["id"] == number]
-    return {f"/api/customers/{number}": {"customer": found}}
-
-
-def test_a_subscriber_counts_from_the_moment_of_the_subscription() -> None:
-    said = meaning(Kind.CUSTOMER, "12", row(12))
-    [draft] = said.drafts
-    since = ms("2024-05-06T08:14:00Z")
-    assert draft == Draft(
-        RecordKind.CONTACT,
-        "customer1@example.com",
-        Origin.CUSTOMER,
-        Contact(
-            email="customer1@example.com",
-            name="Ada",
-            surname="Example",
-            newsletter="subscribed",
-            newsletter_ms=since,
-        ),
-        owner="customer|12",
-        look=Look(subscribed=True, since_ms=since, given=True),
-    )
-
-
-def test_who_left_is_unsubscribed_as_of_the_change() -> None:
-    said = meaning(Kind.CUSTOMER, "13", row(13))
-    assert (contact_of(said).newsletter, contact_of(said).newsletter_ms) == (
-        "unsubscribed",
-        ms("2024-05-06T08:31:12Z"),
-    )
-
-
-def test_a_guests_row_makes_the_contact_and_says_nothing_of_the_newsletter() -> None:
-    said = meaning(Kind.CUSTOMER, "14", row(14))
-    assert contact_of(said) == Contact(email="customer1@example.com", name="Ada", surname="Example")
-    assert (said.drafts[0].look, said.drafts[0].owner) == (None, "")
-
-
-def test_a_deleted_row_is_a_deleted_customer() -> None:
-    assert meaning(Kind.CUSTOMER, "15", row(15)).ignored == "customer_kept"
-    [gone] = meaning(Kind.CUSTOMER, "15", row(15), on_customer_deleted="delete").drafts
-    assert (gone.op, gone.if_emitted) == (Op.RETRACT, True)
-
-
-def test_the_customer_of_the_demonstration_shop_never_decided() -> None:
-    body = read("ws-customers-list-airbyte.json")
-    contact = contact_of(meaning(Kind.CUSTOMER, "1", {"/api/customers/1": body}))
-    assert contact == Contact(email="anonymous@example.com", name="Anonymous", surname="Anonymous")
-
-
-def test_an_address_that_no_account_has_is_known_to_the_form_alone() -> None:
-    body = read("pull-customers-empty.json")["exchanges"][0]["response"]["body"]
-    event = call({"hook": "actionNewsletterRegistrationBefore", "email": "new@mail.example", "action": "1"})
-    after = asked(event, {"/api/customers": body})
-    assert after is not None
-    said = PRESTASHOP.translate(after, store())
-    assert (said.version, said.drafts, said.ignored) == (0, (), "not_found")
-
-
-def test_a_product_is_read_in_the_stores_language() -> None:
-    answers = {
-        "/api/products/7": read("constructed-ws-product-multilang.json"),
-        "/api/stock_availables": {
-            "stock_availables": [{"id": 40, "id_product": "7", "id_product_attribute": "0", "quantity": "4"}]
-        },
-    }
-    [draft] = meaning(Kind.PRODUCT, "7", answers, languages={"2": "es", "1": "en"}).drafts
-    assert draft == Draft(
-        RecordKind.PRODUCT,
-        "7",
-        Origin.CATALOGUE,
-        Product(
-            product_id="7",
-            name="Taza",
-            url="https://shop.example/7-taza.html",
-            unit_price=Decimal("8.2645"),
-            unit_price_original=Decimal("8.2645"),
-            discounted_amount=Decimal(0),
-            discounted_percentage=Decimal(0),
-            availability="instock",
-            image_url="https://shop.example/11-large_default/taza.jpg",
-            brand="Example",
-            description="Taza",
-            published_at="2024-01-01T09:00:00Z",
-            is_blacklisted=False,
-        ),
-        notes=("catalogue_price_without_tax",),
-    )
-    [english] = meaning(Kind.PRODUCT, "7", answers, tax_rate=21).drafts
-    assert isinstance(english.body, Product)
-    assert (english.body.name, english.body.unit_price) == ("Mug", Decimal("10.00"))
-
-
-def test_a_product_of_the_demonstration_shop() -> None:
-    answers = {
-        "/api/products/1": read("ws-products-list-airbyte.json"),
-        "/api/stock_availables": read("ws-stock_availables-airbyte.json"),
-        "/api/categories": read("ws-categories-airbyte.json"),
-    }
-    [draft] = meaning(Kind.PRODUCT, "1", answers).drafts
-    product = draft.body
-    assert isinstance(product, Product)
-    assert product.name == "Hummingbird printed t-shirt"
-    assert product.url == "https://shop.example/1-hummingbird-printed-t-shirt.html"
-    assert (product.unit_price, product.availability, product.brand) == (
-        Decimal("23.9"),
-        "instock",
-        "Studio Design",
-    )
-    assert product.categories == ()  # the root is every product's
-    assert (
-        product.description
-        == "Regular fit, round neckline, short sleeves. Made of extra long staple pima cotton."
-    )
-
-
-def test_a_combination_is_told_by_itself_where_the_store_wants_it() -> None:
-    answers = {
-        "/api/products/1": read("ws-products-list-airbyte.json"),
-        "/api/combinations": read("ws-combinations-airbyte.json"),
-    }
-    [variant] = meaning(Kind.PRODUCT, "1", answers, product_id="variant").drafts
-    [sku] = meaning(Kind.PRODUCT, "1", answers, product_id="sku").drafts
-    assert (variant.id, sku.id) == ("1-1", "demo_1")
-    assert "stock_unknown" in variant.notes
-
-
-@pytest.mark.parametrize(
-    ("name", "headers", "kind", "entity", "topic"),
+    "name",
     [
-        ("module-webhook-order-add-ps_webhooks-constructed.json", {}, Kind.ORDER, "1", "order.created"),
-        (
-            "module-webhook-order-created-freshdesk-style.json",
-            {"x-prestashop-topic": "order.created"},
-            Kind.ORDER,
-            "1",
-            "order.created",
-        ),
-        (
-            "module-webhook-product-delete-ps_webhooks-constructed.json",
-            {},
-            Kind.PRODUCT,
-            "1",
-            "product.deleted",
-        ),
+        "categories",
+        "combinations",
+        "currencies",
+        "languages",
+        "order_details",
+        "order_histories",
+        "order_payments",
+        "order_states",
     ],
 )
-def test_a_modules_call_is_a_hint(
-    name: str, headers: dict[str, str], kind: Kind, entity: str, topic: str
-) -> None:
-    event = call(read(name), headers)
-    assert (event.kind, event.entity, event.topic) == (kind, entity, topic)
-    said = PRESTASHOP.translate(event, store())
-    if topic == "product.deleted":
-        assert [(draft.op, draft.id) for draft in said.drafts] == [(Op.HIDE, "1")]
-    else:
-        assert (said.drafts, said.ignored) == ((), "fetched")
+def test_a_list_of_something_else_is_no_document_of_an_entity(name: str) -> None:
+    body = read(f"ws-{name}-airbyte.json")
+    for kind in Kind:
+        event = fetched(kind, "1", {f"/api/{kind}s/1": body})
+        assert PRESTASHOP.translate(event, store()) == Translation(0, ignored="not_found")
 
 
-def test_an_error_of_the_webservice_is_no_document() -> None:
-    for exchange in read("pull-errors.json")["exchanges"]:
-        with pytest.raises(Rejected) as caught:
-            meaning(Kind.CUSTOMER, "12", {"/api/customers/12": exchange["response"]["body"]})
-        assert caught.value.reason == "shop_api_error"
+# What the webservice answers
 
 
-#: Answers to a pull, a check or a write-back, and documents that nothing here asks for.
-NOT_ASKED = {
-    "pull-admin-api-customer.json",
-    "pull-consent-update.json",
-    "pull-shop-check.json",
-    "ws-languages-airbyte.json",
-    "ws-order_details-airbyte.json",
-    "ws-order_histories-airbyte.json",
-    "ws-order_payments-airbyte.json",
-    "ws-specific_prices-airbyte.json",
-}
+def answers(name: str) -> list[tuple[int, Any]]:
+    found = read(f"pull-{name}.json")["exchanges"]
+    return [(one["response"]["status"], one["response"].get("body")) for one in found]
 
 
-@pytest.mark.parametrize("name", sorted(NOT_ASKED))
-def test_a_document_that_nothing_asks_for_makes_no_record(name: str) -> None:
-    event = call(read(name))
-    assert event.entity.startswith("unread-")
-    with pytest.raises(Rejected) as caught:
-        PRESTASHOP.translate(event, store())
-    assert caught.value.reason == "missing_topic"
-    assert event.received_ms == READ_MS
+def test_customers_of_a_page_by_their_newsletter() -> None:
+    (_, page), *_ = answers("customers-full")
+    looks = {}
+    for row in page["customers"]:
+        said = customer(row)
+        looks[row["id"]] = said.drafts[0].look if said.drafts else said.ignored
+    assert looks == {
+        12: Look(True, ms("2024-05-06 10:14:00"), is_dated=True),
+        13: Look(False, ms("2024-05-06 10:31:12")),
+        14: None,
+        15: "customer_kept",
+    }
 
 
-def test_every_body_has_an_expectation() -> None:
-    here = Path(__file__).read_text(encoding="utf-8")
-    assert [path.name for path in BODIES.glob("*.json") if path.name not in here] == []
+def test_orders_over_the_hour_that_exists_twice() -> None:
+    rows = [row for status, body in answers("orders-page") if status == 200 for row in body["orders"]]
+    said = {row["id"]: order(row, timezone="Europe/Madrid") for row in rows}
+    assert purchase(said[51]).purchase_date == "2024-10-27T00:29:50Z"
+    assert "local_hour_unclear" in only(said[51], RecordKind.PURCHASE).notes
+    assert (said[52].drafts, said[52].ignored) == ((), "not_sold")
+    assert said[53] == Translation(said[53].version, (retract_draft(None),), "not_valid")
+
+
+@pytest.mark.parametrize(
+    "name", ["customers-empty", "errors", "shop-check", "admin-api-customer", "consent-update"]
+)
+def test_no_other_answer_breaks_a_reader(name: str) -> None:
+    for _, body in answers(name):
+        for kind in Kind:
+            event = fetched(kind, "12", {f"/api/{kind}s/12": body})
+            try:
+                said = PRESTASHOP.translate(event, store())
+            except Rejected as refused:
+                pytest.fail(f"{refused}")
+            found = isinstance(body, dict) and str(kind) in body
+            assert (said.ignored == "not_found") is not found
+
+
+def test_every_body_is_read_by_one_of_these_tests() -> None:
+    source = (BODIES.parents[2] / "tests" / "contract" / "test_prestashop_bodies.py").read_text(
+        encoding="utf-8"
+    )
+    for path in BODIES.glob("*.json"):
+        short = path.stem.removeprefix("pull-").removeprefix("ws-").removesuffix("-airbyte")
+        assert short in source, path.name

@@ -1,9 +1,8 @@
-"""PrestaShop's documents, which modules only name."""
+"""PrestaShop's bodies: the announcements of modules, and the documents of the webservice that they name."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,30 +12,27 @@ import orjson
 from pipeline.events import Kind
 from tests.shop_bodies import ZONE, Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
 
-_NO_DATE = "0000-00-00 00:00:00"
-_STATES = {"sold": "2", "unsold": "10", "cancelled": "6", "refunded": "7"}
-#: The newest customer's row is a guest's own.
-_GUEST = "14"
+_STATE = {"sold": "2", "unsold": "10", "cancelled": "6", "refunded": "2"}
+_CURRENCIES = {"EUR": "1", "USD": "2", "JPY": "3"}
 
 
 def signed(topic: str, body: bytes, secret: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a module that signs: hex(HMAC-SHA256(body)), and the topic where it names one."""
-    signature = hmac.digest(secret, body, "sha256").hex()
-    plain = {"content-type": "application/json", "x-prestashop-topic": topic}
-    return {**plain, **headers, "x-prestashop-signature": signature}
+    """The headers of a module that repeats a secret."""
+    del topic, body
+    return {"content-type": "application/json", **headers, "x-webhook-token": secret.decode("latin-1")}
 
 
-def in_envelope(topic: str, document: bytes) -> bytes:
+def in_data(topic: str, document: bytes) -> bytes:
     """A document in an envelope that names the topic; what is no JSON as it stands."""
     try:
         orjson.loads(document)
     except orjson.JSONDecodeError:
         return document
-    return b'{"topic":%b,"source":"https://acme.example","data":%b}' % (orjson.dumps(topic), document)
+    return b'{"topic":%b,"data":%b}' % (orjson.dumps(topic), document)
 
 
-def local(when: datetime) -> str:
-    """By the shop's clocks, without an offset."""
+def _moment(when: datetime) -> str:
+    """By the shop's own clock, without an offset."""
     return when.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -48,189 +44,200 @@ def _row(number: int, line: SoldLine) -> dict[str, Any]:
         "product_quantity": str(line.quantity),
         "product_name": line.name,
         "product_reference": line.sku or "",
-        "product_ean13": "",
-        "product_price": line.unit,
-        "id_customization": "0",
         "unit_price_tax_incl": line.unit,
         "unit_price_tax_excl": line.unit,
     }
 
 
-def _order(sale: Sale) -> Sent:
-    customer = sale.customer or _GUEST
-    document: dict[str, Any] = {
-        "id": int(sale.id),
-        "id_address_delivery": "5",
-        "id_address_invoice": "5",
-        "id_cart": "131",
-        "id_currency": "1",
-        "id_lang": "1",
-        "id_customer": customer,
-        "current_state": _STATES[sale.state],
-        "module": "ps_checkout",
-        "valid": "1" if sale.state in {"sold", "refunded"} else "0",
-        "date_add": local(sale.placed),
-        "date_upd": local(sale.changed),
+def _person(number: str, email: str | None, name: str, surname: str) -> dict[str, Any]:
+    return {
+        "id": int(number),
+        "email": email or "",
+        "firstname": name,
+        "lastname": surname,
+        "is_guest": "0",
+        "deleted": "0",
         "id_shop": "1",
+    }
+
+
+def _order(sale: Sale) -> Sent:
+    refunded = sale.state == "refunded"
+    order: dict[str, Any] = {
+        "id": int(sale.id),
+        "id_shop": "1",
+        "id_cart": "5",
+        "id_customer": sale.customer or "13",
+        "id_currency": _CURRENCIES.get(sale.currency or "", "0"),
+        "id_address_invoice": "5",
+        "current_state": _STATE[sale.state],
+        "valid": str(int(sale.state in {"sold", "refunded"})),
+        "date_add": _moment(sale.placed),
+        "date_upd": _moment(sale.changed),
         "payment": "Card",
-        "total_discounts": "0.000000",
-        "total_paid": sale.total,
-        "total_paid_tax_incl": sale.total,
-        "total_paid_tax_excl": sale.total,
+        "module": "ps_checkout",
         "reference": "ABCDEFGHI",
+        "total_paid_tax_incl": sale.total,
+        "total_products_wt": sale.total,
+        "total_discounts": "0.000000",
         "associations": {"order_rows": [_row(number, line) for number, line in enumerate(sale.lines, 1)]},
     }
-    currency = {"id": 1, "name": "Money", "precision": "2"}
-    if sale.currency is not None:
-        currency["iso_code"] = sale.currency
-    person = {
-        "id": int(customer),
-        "email": "" if sale.email is None else sale.email,
-        "firstname": sale.name,
-        "lastname": sale.surname,
-        "is_guest": "0" if sale.customer else "1",
-        "newsletter": "0",
-        "newsletter_date_add": _NO_DATE,
-    }
+    person = _person(sale.customer or "13", sale.email, sale.name, sale.surname)
     slip = {
         "id": 4,
         "id_order": sale.id,
         "total_products_tax_incl": sale.total,
-        "total_products_tax_excl": sale.total,
-        "total_shipping_tax_incl": "0.000000",
-        "total_shipping_tax_excl": "0.000000",
+        "total_shipping_tax_incl": "0",
     }
-    answers: dict[str, Any] = {
-        f"/api/customers/{customer}": {"customer": person},
-        "/api/currencies/1": {"currency": currency},
-        "/api/addresses/5": {
-            "address": {"id": 5, "id_country": "6", "phone": "612345678", "phone_mobile": ""}
-        },
-        "/api/countries/6": {"country": {"id": 6, "iso_code": "ES"}},
-        "/api/order_slip": {"order_slips": [slip]} if sale.state == "refunded" else [],
+    document: dict[str, Any] = {
+        "order": order,
+        "customer": person | {"is_guest": str(int(sale.customer is None))},
+        "address": {"id": 5, "id_country": "6", "phone": "612345678", "phone_mobile": ""},
+        "country": {"id": 6, "iso_code": "ES"},
+        "order_slips": [slip] if refunded else [],
     }
-
-    def announced(said: dict[str, Any]) -> Announced:
-        named = {"id": int(sale.id), "id_shop": 1}
-        return Announced(named, {f"/api/orders/{sale.id}": {"order": said}, **answers})
-
-    return Sent("order.updated", document, announced)
+    if sale.currency is not None:
+        document["currency"] = {"id": int(order["id_currency"]), "iso_code": sale.currency}
+    return Sent("order.updated", document, _announced("order", sale.id))
 
 
-def _local(sale: Sale, placed: str) -> Sent:
+def _placed_locally(sale: Sale, local: str) -> Sent:
     sent = _order(sale)
-    return sent.saying({**sent.document, "date_add": placed.replace("T", " ")})
+    sent.document["order"]["date_add"] = local.replace("T", " ")
+    return sent
 
 
 def _customer(person: Person) -> Sent:
-    """`subscribed` and `left` are our words: the flag alone also stands for whoever was never asked."""
-    decided = person.consent in ("subscribed", "left")
-    flags = {"subscribed": "1", "left": "0"}
-    document: dict[str, Any] = {
-        "id": int(person.id),
-        "id_lang": "1",
-        "email": person.email,
-        "firstname": person.name,
-        "lastname": person.surname,
-        "newsletter": flags[person.consent] if decided else person.consent,
-        "newsletter_date_add": local(person.consented if person.consent == "subscribed" else person.created)
-        if decided
-        else _NO_DATE,
+    body = _person(person.id, person.email, person.name, person.surname) | {
+        "date_add": _moment(person.created),
+        "date_upd": _moment(person.changed),
+        "newsletter": "0",
+        "newsletter_date_add": "0000-00-00 00:00:00",
         "optin": "1",
-        "deleted": "0",
-        "is_guest": "0",
-        "active": "1",
-        "id_shop": "1",
-        "date_add": local(person.created),
-        "date_upd": local(person.consented if person.consent == "left" else person.changed),
     }
-
-    def announced(said: dict[str, Any]) -> Announced:
-        named = {"id": int(person.id), "email": "of-the-call@mail.example"}
-        return Announced(named, {f"/api/customers/{person.id}": {"customer": said}})
-
-    return Sent("customer.updated", document, announced)
+    if person.consent == "1":
+        body |= {"newsletter": "1", "newsletter_date_add": _moment(person.consented)}
+    elif person.consent is not None:
+        body["newsletter"] = person.consent
+    return Sent("customer.updated", {"customer": body}, _announced("customer", person.id))
 
 
 def _product(article: Article) -> Sent:
-    document: dict[str, Any] = {
+    product = {
         "id": int(article.id),
-        "id_category_default": "4",
-        "id_default_image": "11",
-        "manufacturer_name": "Example",
-        "quantity": "0",
+        "id_default_image": "21",
         "reference": article.sku or "",
         "price": article.price,
-        "active": "1" if article.published else "0",
-        "available_for_order": "1",
+        "active": str(int(article.published)),
         "visibility": "both",
-        "date_add": local(article.changed),
-        "date_upd": local(article.changed),
-        "name": [{"id": "1", "value": article.name}, {"id": "2", "value": ""}],
+        "available_for_order": "1",
+        "manufacturer_name": "Example",
+        "name": [{"id": "1", "value": article.name}],
         "link_rewrite": [{"id": "1", "value": "mug"}],
-        "description_short": "<p>A mug.</p>",
-        "associations": {
-            "categories": [{"id": "2"}, {"id": "4"}],
-            "images": [{"id": "11"}],
-            "stock_availables": [{"id": "40", "id_product_attribute": "0"}],
-        },
+        "description_short": [{"id": "1", "value": "<p>A mug.</p>"}],
+        "date_add": _moment(article.changed),
+        "date_upd": _moment(article.changed),
     }
     stock = {
-        "id": 40,
+        "id": 31,
         "id_product": article.id,
-        "id_product_attribute": "0",
         "quantity": "3" if article.available else "0",
         "out_of_stock": "2",
     }
-    category = {"id": 4, "name": "Kitchen", "link_rewrite": "kitchen", "level_depth": "2"}
-
-    def announced(said: dict[str, Any]) -> Announced:
-        named = {"id": int(article.id), "price": 7.5}
-        return Announced(
-            named,
-            {
-                f"/api/products/{article.id}": {"product": said},
-                "/api/stock_availables": {"stock_availables": [stock]},
-                "/api/categories": {"categories": [category]},
-            },
-        )
-
-    return Sent("product.updated", document, announced)
+    document = {"product": product, "stock_availables": [stock]}
+    return Sent("product.updated", document, _announced("product", article.id))
 
 
-def _deleted(kind: Kind, entity: str) -> Sent:
-    return Sent(f"{kind}.deleted", {"id": int(entity), "date_upd": "2022-05-17 17:50:34"})
+_PLACES = {
+    "order": "orders",
+    "customer": "customers",
+    "currency": "currencies",
+    "address": "addresses",
+    "country": "countries",
+    "product": "products",
+}
+_LISTS = {"order_slips": "order_slip", "stock_availables": "stock_availables"}
+_LINKS = {
+    "customer": ("order", "id_customer"),
+    "currency": ("order", "id_currency"),
+    "address": ("order", "id_address_invoice"),
+    "country": ("address", "id_country"),
+}
+
+
+def _announced(main: str, entity: str) -> Callable[[dict[str, Any]], Announced]:
+    """A module names the entity; each document is where the one that names it says."""
+
+    def announced(document: dict[str, Any]) -> Announced:
+        answers: dict[str, Any] = {}
+        for name, body in document.items():
+            if name in _LISTS:
+                answers[f"/api/{_LISTS[name]}"] = {name: body}
+                continue
+            parent, field = _LINKS.get(name, ("", "")) if name != main else ("", "")
+            holder = document.get(parent)
+            own = holder.get(field) if isinstance(holder, dict) else entity
+            answers[f"/api/{_PLACES.get(name, name)}/{own}"] = {name: body}
+        return Announced({"id": entity}, answers)
+
+    return announced
 
 
 BODIES = ShopBodies(
     order=_order,
     customer=_customer,
     product=_product,
-    deleted=_deleted,
-    total_at=("total_paid",),
+    deleted=lambda kind, entity: Sent(f"{kind}.deleted", {"id": entity}),
+    total_at=("order", "total_paid_tax_incl"),
     rests_on={
         Kind.ORDER: frozenset(
             {
-                "valid",
-                "date_add",
-                "date_upd",
-                "total_paid",
-                "id_customer",
-                "associations",
-                "associations.order_rows",
-                "associations.order_rows[]",
-                "associations.order_rows[].id",
-                "associations.order_rows[].product_id",
-                "associations.order_rows[].product_quantity",
-                "associations.order_rows[].unit_price_tax_incl",
+                "order",
+                "order.id",
+                "order.id_customer",
+                "order.id_currency",
+                "order.current_state",
+                "order.valid",
+                "order.date_add",
+                "order.date_upd",
+                "order.total_paid_tax_incl",
+                "order.associations",
+                "order.associations.order_rows",
+                "order.associations.order_rows[]",
+                "order.associations.order_rows[].product_id",
+                "order.associations.order_rows[].product_quantity",
+                "order.associations.order_rows[].unit_price_tax_incl",
+                "customer",
+                "customer.email",
+                "order_slips",
             }
         ),
-        Kind.CUSTOMER: frozenset({"email", "date_upd", "deleted"}),
-        Kind.PRODUCT: frozenset({"name", "name[]", "name[].value", "price", "active", "date_upd"}),
+        Kind.CUSTOMER: frozenset(
+            {
+                "customer",
+                "customer.id",
+                "customer.email",
+                "customer.deleted",
+                "customer.date_add",
+                "customer.date_upd",
+            }
+        ),
+        Kind.PRODUCT: frozenset(
+            {
+                "product",
+                "product.id",
+                "product.price",
+                "product.active",
+                "product.name",
+                "product.name[]",
+                "product.name[].value",
+                "product.date_add",
+                "product.date_upd",
+            }
+        ),
     },
-    subscribed="subscribed",
-    unsubscribed="left",
-    silent=(None, "", "0", False, "perhaps", []),
-    local=_local,
+    subscribed="1",
+    silent=("0", "", "maybe", [], False),
+    local=_placed_locally,
     only_local=True,
 )

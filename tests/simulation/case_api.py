@@ -51,8 +51,8 @@ def looked_up(event: RawEvent, feed: Feed, case: CaseApi, place: str, now_ms: in
     while wanted := api.needs(event, documents, feed.context):
         for path in wanted:
             assert path not in documents, f"{path} is asked twice"
-            _, status, body = case.ask(path)
-            answers.append((path, status, body if api.kept is None else api.kept(body)))
+            answers.append(case.ask(path))
+            _, status, body = answers[-1]
             documents[path] = Document(path, status, json.loads(body) if status == 200 else None)
         assert len(documents) <= MAX_DOCUMENTS
     if not answers:

@@ -1,313 +1,297 @@
-"""What PrestaShop's orders and customers mean, where only it says things so."""
+"""What PrestaShop's orders, customers and products mean."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pipeline.events import Kind
-from pipeline.records import Contact, Purchase, RecordKind
-from pipeline.shops.base import Rejected, Translation
-from pipeline.shops.orders import retract_draft
-from pipeline.shops.prestashop.fields import flag, rows
-from pipeline.shops.prestashop.platform import PRESTASHOP
-from pipeline.shops.values import epoch_ms, instant
-from tests.contract.platform_events import Entities
-from tests.prestashop import meaning
-from tests.shop_bodies import CHANGED, Person, Sale
-from tests.shop_bodies.prestashop import BODIES
+from pipeline.records import Op, RecordKind
+from pipeline.shops.base import Look, Rejected
+from pipeline.shops.prestashop import PRESTASHOP
+from tests.prestashop import (
+    arrived,
+    article,
+    contact,
+    customer,
+    fetched,
+    ms,
+    only,
+    order,
+    product,
+    purchase,
+    read,
+    sold,
+    store,
+)
 
-SALE = BODIES.order(Sale())
-
-
-def ms(moment: str) -> int:
-    return epoch_ms(instant(moment, ""))
-
-
-def order(
-    body: dict[str, Any] | None = None, answers: dict[str, Any] | None = None, **settings: Any
-) -> Translation:
-    """What an order means with these fields and answers instead of its own."""
-    assert SALE.announced is not None
-    announced = SALE.announced(SALE.document | (body or {}))
-    return meaning(Kind.ORDER, "1001", announced.answers | (answers or {}), **settings)
+ROW = sold()["associations"]["order_rows"][0]
+NOON = ms("2025-06-15 12:00:00")
 
 
-def purchase_of(said: Translation) -> Purchase:
-    [found] = [draft.body for draft in said.drafts if isinstance(draft.body, Purchase)]
-    return found
+def rows(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {"order_rows": list(listed)}
 
 
-def purchase_notes(said: Translation) -> tuple[str, ...]:
-    [found] = [draft.notes for draft in said.drafts if draft.kind is RecordKind.PURCHASE]
-    return found
+def slips(**amounts: str) -> dict[str, Any]:
+    return {"/api/order_slip": {"order_slips": [{"id": 4, **amounts}]}}
+
+
+def refusal(body: dict[str, Any], **given: Any) -> Rejected:
+    with pytest.raises(Rejected) as caught:
+        order(body, **given)
+    return caught.value
+
+
+# Orders
+
+
+@pytest.mark.parametrize("valid", ["1", 1, True, "true"])
+def test_valid_says_that_it_is_sold_in_whatever_type(valid: Any) -> None:
+    assert purchase(order(sold(valid=valid)))
+
+
+@pytest.mark.parametrize("valid", ["0", 0, False, ""])
+def test_what_is_not_valid_awaits_or_is_taken_back_by_its_state(valid: Any) -> None:
+    for state, ops in (("10", []), ("1", []), ("0", []), ("6", [Op.RETRACT]), ("99", [Op.RETRACT])):
+        said = order(sold(valid=valid, current_state=state))
+        assert [draft.op for draft in said.drafts] == ops
+    assert order(sold(valid=valid, current_state="99"), awaiting_states=["99"]).drafts == ()
+
+
+def test_a_store_may_list_its_states() -> None:
+    assert purchase(order(sold(valid="0", current_state="99"), sold_statuses=["99"]))
+    assert order(sold(current_state="98"), sold_statuses=["99"]).ignored == "not_valid"
+
+
+def test_valid_that_is_missing_or_odd_is_refused() -> None:
+    assert (refusal(sold(valid=None)).reason, refusal(sold(valid="maybe")).reason) == (
+        "missing_field",
+        "invalid_field",
+    )
+
+
+@pytest.mark.parametrize("associations", [None, "", [], {}, {"order_rows": ""}, {"order_rows": []}])
+def test_an_order_that_is_being_written_says_nothing_and_has_no_version(associations: Any) -> None:
+    for changes in ({"valid": "0", "current_state": "0"}, {"valid": "1"}):
+        said = order(sold(associations=associations, **changes))
+        assert (said.version, said.drafts, said.ignored) == (0, (), "half_written")
+    assert order(sold(associations=associations, valid="0", current_state="6")).ignored == "not_valid"
+
+
+@pytest.mark.parametrize("form", [[ROW], ROW, {"order_row": ROW}, {"order_row": [ROW]}, {"1": ROW}])
+def test_rows_come_in_every_form_of_a_list(form: Any) -> None:
+    told = purchase(order(sold(associations={"order_rows": form})))
+    assert [(line.product_id, line.quantity) for line in told.lines] == [("7", 2)]
+
+
+def test_a_row_under_an_earlier_ones_id_counts_once() -> None:
+    assert purchase(order(sold(associations=rows(ROW, ROW)))).total_quantity == 2
+
+
+def test_what_is_paid_back_comes_off_and_nothing_is_ever_below_zero() -> None:
+    part = slips(total_products_tax_incl="10.000000", total_shipping_tax_incl="0.000000")
+    assert purchase(order(sold(), beside=part)).total_price == Decimal("19.9000")
+    assert purchase(order(sold(), beside=part, on_partial_refund="keep")).total_price == Decimal("29.9000")
+    goods = slips(total_products_tax_incl="30.000000", total_shipping_tax_incl="0.000000")
+    assert order(sold(total_paid_tax_incl="34.900000"), beside=goods).ignored == "all_lines_refunded"
+    more = slips(total_products_tax_incl="40.000000", total_shipping_tax_incl="4.900000")
+    assert order(sold(), beside=more).ignored == "refunded"
+    old = {"/api/order_slip": {"order_slips": {"order_slip": {"id": 4, "amount": "5.00"}}}}
+    assert purchase(order(sold(), beside=old)).total_price == Decimal("24.9000")
+
+
+def test_the_currency_is_that_of_another_document_and_nothing_is_converted() -> None:
+    assert refusal(sold(), currency="PLN").reason == "currency_mismatch"
+    missing: dict[str, Any] = {"/api/currencies/1": {}}
+    assert refusal(sold(), beside=missing, currency="EUR").reason == "missing_field"
+    assert "currency_missing" in only(order(sold(), beside=missing), RecordKind.PURCHASE).notes
+
+
+def test_ids_are_the_orders_own_unless_the_store_says_the_reference() -> None:
+    assert purchase(order(sold())).purchase_id == "41"
+    assert purchase(order(sold(), purchase_id="number")).purchase_id == "ABCDEFGHI"
+    assert refusal(sold(reference=""), purchase_id="name").field == "reference"
+
+
+def test_a_row_is_its_product_its_combination_or_its_reference() -> None:
+    row = ROW | {"product_id": "8", "product_attribute_id": "15", "product_reference": "TSHIRT-M"}
+    body = sold(associations=rows(row))
+    for identity, told in (("product", "8"), ("variant", "8-15"), ("sku", "TSHIRT-M")):
+        assert [line.product_id for line in purchase(order(body, product_id=identity)).lines] == [told]
+    assert purchase(order(body, tax="excluded")).lines[0].unit_price == Decimal("8.2645")
+
+
+def test_an_order_of_another_shop_or_an_erased_person_is_ignored() -> None:
+    assert order(sold(), shop_id="2").ignored == "other_shop"
+    assert purchase(order(sold(), shop_id="1"))
+    erased = {"/api/customers/12": {"customer": {"id": 12, "email": "Anonymous@psgdpr.com"}}}
+    assert order(sold(), beside=erased).ignored == "anonymised"
+    gone: dict[str, Any] = {"/api/customers/12": {}}
+    assert refusal(sold(), beside=gone).reason == "no_email"
+
+
+def test_a_guests_order_is_known_by_the_address_and_the_bill_has_the_name() -> None:
+    guest = {"id": 12, "email": "ana@mail.example", "is_guest": "1"}
+    bill = {"id": 5, "id_country": "6", "firstname": "Gala", "lastname": "Ruiz", "phone": "600123456"}
+    said = order(
+        sold(), beside={"/api/customers/12": {"customer": guest}, "/api/addresses/5": {"address": bill}}
+    )
+    assert only(said, RecordKind.CONTACT).owner == ""
+    told = contact(said)
+    assert (told.name, told.surname, told.mobile_phone) == ("Gala", "Ruiz", "+34600123456")
+
+
+def test_a_deleted_order_takes_its_purchase_back_unless_the_store_keeps_it() -> None:
+    event = arrived({"action": "delete", "entity": "Order", "data": {"id": 41}})
+    assert PRESTASHOP.translate(event, store()).drafts[0].op is Op.RETRACT
+    assert PRESTASHOP.translate(event, store(on_order_deleted="keep")).ignored == "order_kept"
+
+
+def test_a_document_that_is_not_there_says_nothing() -> None:
+    event = fetched(Kind.ORDER, "41", {"/api/orders/41": {"errors": [{"code": 131}]}})
+    assert PRESTASHOP.translate(event, store()).ignored == "not_found"
+
+
+# People
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    first: dict[str, Any] = SALE.document["associations"]["order_rows"][0]
-    return first | changes
+    body: dict[str, Any] = read("pull-customers-full.json")["exchanges"][0]["response"]["body"]["customers"][
+        0
+    ]
+    return body | changes
 
 
-# Half-written and odd forms
-
-
-@pytest.mark.parametrize("associations", [None, "", [], {}, {"order_rows": []}, {"order_rows": ""}, False])
-def test_an_order_without_its_rows_tells_nothing_and_has_no_part_in_the_clock(associations: Any) -> None:
-    assert order({"associations": associations}) == Translation(0, ignored="half_written")
+ZERO = "0000-00-00 00:00:00"
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("changes", "look"),
     [
-        [row()],
-        {"order_row": row()},
-        {"order_row": [row()]},
-        {"0": row(), "3": None},
-        row(),
+        ({}, Look(True, ms("2024-05-06 10:14:00"), is_dated=True)),
+        ({"newsletter_date_add": ZERO}, Look(True, ms("2024-01-01 10:00:00"))),
+        ({"newsletter": "0"}, Look(False, ms("2024-05-06 10:14:00"))),
+        ({"newsletter": "0", "newsletter_date_add": ZERO}, Look(False, 0)),
+        ({"newsletter": "0", "newsletter_date_add": ZERO, "optin": "1"}, Look(False, 0)),
+        ({"newsletter": None}, None),
+        ({"newsletter": "maybe"}, None),
+        ({"is_guest": "1"}, None),
     ],
 )
-def test_rows_are_read_in_every_form_of_php_and_xml(written: Any) -> None:
-    assert purchase_of(order({"associations": {"order_rows": written}})).total_quantity == 2
+def test_the_newsletters_flag_and_its_date_say_when(changes: dict[str, Any], look: Look | None) -> None:
+    assert customer(row(**changes)).drafts[0].look == look
 
 
-def test_a_row_that_is_none_is_refused() -> None:
-    with pytest.raises(Rejected, match="no list of objects"):
-        rows({"order_rows": ["a text"]}, "order_rows")
+def test_a_row_that_is_deleted_softly_is_a_deleted_customer() -> None:
+    assert customer(row(deleted="1")).ignored == "customer_kept"
+    assert customer(row(deleted="1"), on_customer_deleted="delete").drafts[0].op is Op.RETRACT
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("1", True),
-        (1, True),
-        (True, True),
-        ("true", True),
-        ("0", False),
-        (0, False),
-        ("", False),
-        (False, False),
-    ],
-)
-def test_a_flag_is_read_in_every_form(value: object, expected: bool) -> None:
-    assert flag(value) is expected
-
-
-@pytest.mark.parametrize("value", [None, "2", "perhaps", [], {}, 1.5])
-def test_what_is_no_flag_says_nothing(value: object) -> None:
-    assert flag(value) is None
-
-
-def test_an_order_that_does_not_say_whether_it_is_sold_is_refused() -> None:
-    with pytest.raises(Rejected, match="valid"):
-        order({"valid": None})
-
-
-# States
-
-
-@pytest.mark.parametrize(
-    ("state", "awaited"),
-    [
-        ({"template": "bankwire", "module_name": "", "paid": "0"}, True),
-        ({"template": "cheque", "paid": "0"}, True),
-        ({"template": "cashondelivery", "paid": "0"}, True),
-        ({"template": "outofstock", "paid": "0"}, True),
-        ({"template": "", "module_name": "ps_wirepayment", "paid": "0"}, True),
-        ({"template": "outofstock", "paid": "1"}, False),
-        ({"template": "order_canceled", "paid": "0"}, False),
-        ({"template": [{"id": "1", "value": "bankwire"}], "paid": "0"}, False),
-    ],
-)
-def test_a_sale_is_in_question_in_the_states_that_await_money_or_goods(
-    state: dict[str, Any], awaited: bool
-) -> None:
-    said = order(
-        {"valid": "0", "current_state": "55"}, {"/api/order_states/55": {"order_state": {"id": 55, **state}}}
-    )
-    assert said.drafts == (() if awaited else (retract_draft(None),))
-
-
-def test_states_that_cannot_be_read_are_known_by_the_ids_they_are_installed_with() -> None:
-    assert order({"valid": "0", "current_state": "13"}).drafts == ()
-    assert order({"valid": "0", "current_state": "6"}).drafts == (retract_draft(None),)
-
-
-def test_a_store_may_list_the_states_that_are_sold() -> None:
-    assert (
-        purchase_of(order({"valid": "0", "current_state": "20"}, sold_statuses={"20"})).purchase_id == "1001"
-    )
-    assert order({"current_state": "2"}, sold_statuses={"20"}).drafts == (retract_draft(None),)
-
-
-# Money
-
-
-def slips(*details: dict[str, Any], goods: str, postage: str = "0.000000") -> dict[str, Any]:
-    slip = {
-        "id": 1,
-        "total_products_tax_incl": goods,
-        "total_shipping_tax_incl": postage,
-        "total_products_tax_excl": goods,
-        "total_shipping_tax_excl": postage,
-        "amount": "0.01",
-        "associations": {"order_slip_details": list(details)},
-    }
-    return {"/api/order_slip": {"order_slips": [slip]}}
-
-
-def test_a_credit_slip_takes_its_money_and_its_units_off() -> None:
-    detail = {"id": "1", "id_order_detail": "1", "product_quantity": "1"}
-    said = order(answers=slips(detail, goods="10.000000"))
-    purchase = purchase_of(said)
-    assert (purchase.total_price, purchase.total_quantity) == (Decimal("10.00"), 1)
-    assert purchase.lines[0].price == Decimal("10.00")
-    assert "partly_refunded" in purchase_notes(said)
-
-
-def test_a_slip_that_names_no_row_takes_its_money_off_and_leaves_the_lines() -> None:
-    purchase = purchase_of(order(answers=slips(goods="0.000000", postage="4.950000")))
-    assert (purchase.total_price, purchase.total_quantity) == (Decimal("15.05"), 2)
-
-
-def test_with_every_unit_given_back_only_postage_remains_and_that_is_no_purchase() -> None:
-    detail = {"id_order_detail": "1", "product_quantity": "2"}
-    said = order({"total_paid": "24.950000"}, slips(detail, goods="20.000000"))
-    assert (said.drafts, said.ignored) == ((retract_draft(None),), "all_lines_refunded")
-
-
-def test_a_slip_of_more_than_was_paid_takes_all_of_it_back() -> None:
-    said = order(answers=slips(goods="22.94", postage="8.40"))
-    assert (said.drafts, said.ignored) == ((retract_draft(None),), "refunded")
-
-
-def test_amounts_without_tax_are_those_that_the_shop_says() -> None:
-    document = {
-        "total_paid_tax_excl": "16.528926",
-        "associations": {"order_rows": [row(unit_price_tax_excl="8.264463")]},
-    }
-    purchase = purchase_of(order(document, tax="excluded"))
-    assert (purchase.total_price, purchase.lines[0].price) == (Decimal("16.5289"), Decimal("16.53"))
-
-
-def test_a_rows_own_discount_shows_in_its_price_before() -> None:
-    discounted = row(
-        product_price="12.396694", unit_price_tax_incl="12.000000", unit_price_tax_excl="9.917355"
-    )
-    [line] = purchase_of(order({"associations": {"order_rows": [discounted]}})).lines
-    assert (line.unit_price, line.unit_price_original) == (Decimal("12.00"), Decimal("15.00"))
-
-
-def test_the_shops_rate_of_exchange_is_never_used() -> None:
-    said = order({"conversion_rate": "4.320000", "total_paid_real": "999.0"})
-    assert purchase_of(said).total_price == Decimal("20.00")
-
-
-def test_a_row_that_stands_there_twice_counts_once_and_one_below_zero_not_at_all() -> None:
-    listed = [row(), row(), row(id="2", unit_price_tax_incl="-5.000000")]
-    said = order({"associations": {"order_rows": listed}})
-    assert purchase_of(said).total_quantity == 2
-    assert {"line_repeated", "negative_line"} <= set(purchase_notes(said))
-
-
-def test_a_combination_is_told_under_an_id_that_no_product_has() -> None:
-    listed = [row(product_attribute_id="15"), row(id="2", product_attribute_id="16")]
-    document = {"associations": {"order_rows": listed}}
-    told = purchase_of(order(document, product_id="variant")).lines
-    assert [line.product_id for line in told] == ["77-15", "77-16"]
-    assert all(line.url.endswith("id_product=77") for line in told)
-    assert [line.product_id for line in purchase_of(order(document)).lines] == ["77"]
-    named = purchase_of(order(document, product_id="variant", combination_id="{product}_{combination}")).lines
-    assert named[0].product_id == "77_15"
-
-
-# Ids, coupons, people
-
-
-def test_a_purchase_may_be_known_by_its_reference() -> None:
-    assert purchase_of(order(purchase_id="number")).purchase_id == "ABCDEFGHI"
-    with pytest.raises(Rejected, match="reference"):
-        order({"reference": ""}, purchase_id="number")
-
-
-def test_a_discount_without_a_code_is_no_coupon() -> None:
-    applied = {
-        "order_cart_rules": [
-            {"id": 1, "id_cart_rule": "8", "name": "3 for 2"},
-            {"id": 2, "id_cart_rule": "9", "name": "Welcome to our shop"},
-            {"id": 3, "id_cart_rule": "10", "name": "DELETED"},
-        ]
-    }
-    said = order(
-        {"total_discounts": "5.000000"},
-        {
-            "/api/order_cart_rules": applied,
-            "/api/cart_rules/8": {"cart_rule": {"id": 8, "code": ""}},
-            "/api/cart_rules/9": {"cart_rule": {"id": 9, "code": "WELCOME5"}},
-        },
-    )
-    [sold] = [draft for draft in said.drafts if draft.kind is RecordKind.PURCHASE]
-    assert sold.coupons == ("WELCOME5", "DELETED")
-
-
-def test_the_phone_is_read_with_the_country_of_its_address() -> None:
-    [contact] = [draft.body for draft in order().drafts if isinstance(draft.body, Contact)]
-    assert contact.mobile_phone == "+34612345678"
-
-
-def test_an_order_whose_buyer_is_gone_waits_as_a_dead_letter() -> None:
+def test_placeholders_and_other_shops_customers_are_ignored() -> None:
+    assert customer(row(email="anonymous@psgdpr.com")).ignored == "anonymised"
+    assert customer(row(), shop_id="9").ignored == "other_shop"
     with pytest.raises(Rejected, match="no_email"):
-        order({"id_customer": "99"})
+        customer(row(email=""))
 
 
-@pytest.mark.parametrize("address", ["anonymous@psgdpr.com", " Anonymous@PSGDPR.com", "gone@shop.invalid"])
-def test_an_erased_persons_order_is_nobodys(address: str) -> None:
-    person = {"/api/customers/12": {"customer": {"id": 12, "email": address}}}
-    assert order(answers=person).ignored == "anonymised"
-    assert meaning(Kind.CUSTOMER, "12", person).ignored == "anonymised"
+# Products
 
 
-def test_what_is_of_another_shop_of_the_installation_is_ignored() -> None:
-    assert order({"id_shop": "2"}, shop_id="1").ignored == "other_shop"
-    assert purchase_of(order({"id_shop": "2"}, shop_id="2")).purchase_id == "1001"
-    person = {"/api/customers/12": {"customer": {"id": 12, "email": "a@mail.example", "id_shop": "2"}}}
-    assert meaning(Kind.CUSTOMER, "12", person, shop_id="1").ignored == "other_shop"
+def mug(**changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = read("constructed-ws-product-multilang.json")["product"]
+    return body | changes
 
 
-# The hour that exists twice
+@pytest.mark.parametrize(
+    ("stock", "changes", "availability"),
+    [
+        ([{"quantity": "12"}], {}, "instock"),
+        ([{"quantity": "0", "out_of_stock": "2"}], {}, "outofstock"),
+        ([{"quantity": "0", "out_of_stock": "1"}], {}, "instock"),
+        ([{"quantity": "0"}, {"quantity": "3", "id_product_attribute": "5"}], {}, "instock"),
+        ([{"quantity": "12"}], {"available_for_order": "0"}, "outofstock"),
+        ([{"quantity": "many"}], {}, "outofstock"),
+        ([], {}, None),
+    ],
+)
+def test_stock_is_said_by_its_rows(
+    stock: list[dict[str, Any]], changes: dict[str, Any], availability: str | None
+) -> None:
+    assert article(product(mug(**changes), stock=stock)).availability == availability
 
 
-def test_in_the_hour_that_exists_twice_what_is_read_later_is_newer() -> None:
-    first = order({"date_upd": "2024-10-27 02:50:00"}, read_ms=ms("2024-10-27T00:50:05Z"))
-    second = order({"date_upd": "2024-10-27 02:10:00", "valid": "0"}, read_ms=ms("2024-10-27T01:10:05Z"))
-    assert (first.version, second.version) == (ms("2024-10-27T00:50:00Z"), ms("2024-10-27T01:10:00Z"))
+def test_what_is_not_active_is_hidden_and_what_no_list_shows_not_recommended() -> None:
+    assert product(mug(active="0")).drafts[0].op is Op.HIDE
+    assert article(product(mug(visibility="none"))).is_blacklisted is True
+    with pytest.raises(Rejected, match="active"):
+        product(mug(active=None))
 
 
-# Consent
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Mug &amp; Co", "Mug & Co"),
+        ([{"id": "1", "value": ""}, {"id": "2", "value": "Taza"}], "Taza"),
+        ({"1": "Mug", "2": "Taza"}, "Mug"),
+        ({"language": [{"@attributes": {"id": "1"}, "value": "Mug"}]}, "Mug"),
+        ({"language": {"attrs": {"id": "1"}, "value": "Mug"}}, "Mug"),
+    ],
+)
+def test_a_name_comes_in_several_forms(name: Any, told: str) -> None:
+    assert article(product(mug(name=name))).name == told
 
 
-def test_who_ticks_and_unticks_the_box_is_heard_each_time() -> None:
-    shop = Entities(PRESTASHOP)
-    values = []
-    for seconds, consent in enumerate(("subscribed", "left", "subscribed")):
-        said = CHANGED + timedelta(seconds=seconds)
-        heard = shop.hear(BODIES.customer(Person(consent=consent, consented=said, changed=said)))
-        values.append(
-            [
-                word
-                for word in (b'"subscribed"', b'"unsubscribed"')
-                if any(word in one.value for one in heard.emissions)
-            ]
-        )
-    assert values[0] == [b'"subscribed"']
-    assert values[1] == [b'"unsubscribed"']
-    assert values[2] == [b'"subscribed"']
+def test_an_account_gets_the_product_in_its_own_language() -> None:
+    own = store(languages={"1": "en", "2": "es-MX"})
+    event = fetched(Kind.PRODUCT, "7", {"/api/products/7": {"product": mug()}})
+    said = PRESTASHOP.translate(event, own)
+    assert said.drafts[0].audience.languages == ("en", "es-mx")
+    assert article(said).name == "Mug"
 
 
-def test_zero_after_one_is_a_withdrawal_also_without_a_date() -> None:
-    shop = Entities(PRESTASHOP)
-    shop.hear(BODIES.customer(Person(consent="1")))
-    [gone] = shop.hear(BODIES.customer(Person(consent="0"))).emissions
-    assert b'"unsubscribed"' in gone.value
+SPECIAL = {
+    "price": "-1.000000",
+    "reduction": "0.200000",
+    "reduction_type": "percentage",
+    "from_quantity": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "price"),
+    [
+        ({}, "6.6116"),
+        ({"from": "2025-06-16 00:00:00"}, "8.2645"),
+        ({"to": "2025-06-14 00:00:00"}, "8.2645"),
+        ({"from": ZERO, "to": ZERO}, "6.6116"),
+        ({"id_group": "3"}, "8.2645"),
+        ({"id_product_attribute": "5"}, "8.2645"),
+        ({"from_quantity": "10"}, "8.2645"),
+        ({"reduction": "2.00", "reduction_type": "amount", "reduction_tax": "0"}, "6.2645"),
+        ({"reduction": "2.42", "reduction_type": "amount", "reduction_tax": "1"}, "8.2645"),
+        ({"price": "5.00", "reduction": "0"}, "5.00"),
+        ({"reduction": "?"}, "8.2645"),
+        ({"from": "soon"}, "8.2645"),
+    ],
+)
+def test_a_special_price_counts_for_everybody_while_it_is_in_force(
+    changes: dict[str, str], price: str
+) -> None:
+    told = article(product(mug(), special=[SPECIAL | changes], received_ms=NOON))
+    assert (told.unit_price, told.unit_price_original) == (Decimal(price), Decimal("8.2645"))
+
+
+def test_tax_is_added_where_the_store_says_the_rate() -> None:
+    taxed = SPECIAL | {"reduction": "2.42", "reduction_type": "amount", "reduction_tax": "1"}
+    told = article(product(mug(), special=[taxed], received_ms=NOON, tax_rate=21))
+    assert (told.unit_price, told.unit_price_original) == (Decimal("7.58"), Decimal("10.00"))
+
+
+def test_its_page_has_the_form_of_the_shops_addresses() -> None:
+    assert article(product(mug(), friendly_url="{rewrite}-{id}")).url == "https://shop.example/mug-7"
+    assert article(product(mug(link_rewrite=""))).url == (
+        "https://shop.example/index.php?controller=product&id_product=7"
+    )

@@ -1,63 +1,101 @@
-"""How PrestaShop's webservice lets requests in, how many it stands, and what of its answers is not kept."""
+"""PrestaShop's webservice: which documents an announcement needs, and how requests are authorised."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from urllib.parse import urlencode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from pipeline.events import RawEvent
-from pipeline.shops.api import ApiRequest, Moment, RequestLimit, ShopApi
-from pipeline.shops.prestashop.lookups import needs
-from pipeline.shops.prestashop.settings import PrestashopSettings
-from pipeline.shops.prestashop.webhooks import without_secrets
+from pipeline.events import Kind, RawEvent
+from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
+from pipeline.shops.php import readable_id
+from pipeline.shops.platform import TopicMeaning
+from pipeline.shops.prestashop.documents import one_of, path_at
+from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
+from pipeline.shops.prestashop.topics import TOPICS
+from pipeline.shops.values import text
 
-#: What the key must be allowed to read (GET), and nothing else.
-RESOURCES = (
-    "addresses",
-    "cart_rules",
-    "categories",
-    "combinations",
-    "countries",
-    "currencies",
-    "customers",
-    "order_cart_rules",
-    "order_slip",
-    "order_states",
-    "orders",
-    "products",
-    "stock_availables",
+_JSON = "output_format=JSON"
+#: What an order needs beside itself: its document's field, and where the document is.
+_OF_ORDER = (
+    ("id_customer", "customers"),
+    ("id_currency", "currencies"),
+    ("id_address_invoice", "addresses"),
 )
 
 
+def path_of(resource: str, number: str) -> str:
+    """Where a document is."""
+    return f"/api/{resource}/{number}"
+
+
+def list_path(resource: str) -> str:
+    """Where a list is."""
+    return f"/api/{resource}"
+
+
+def needs(event: RawEvent, documents: Documents, store: PrestashopStore) -> Sequence[str]:
+    """The document that was announced; of an order also those it is not understood without."""
+    del store
+    row = TOPICS.get(event.topic)
+    if row is None or row.meaning is not TopicMeaning.NOTIFICATION or not event.entity.isdigit():
+        return ()
+    wanted = _wanted(event, documents)
+    return [path for path in wanted if path not in documents]
+
+
+def _wanted(event: RawEvent, documents: Documents) -> Iterator[str]:
+    resource = f"{event.kind}s"
+    yield f"{path_of(resource, event.entity)}?{_JSON}"
+    found = one_of(path_at(documents, path_of(resource, event.entity)), str(event.kind))
+    if found is None:
+        return
+    if event.kind is Kind.PRODUCT:
+        yield _listed("stock_availables", "id_product", event.entity)
+        yield _listed("specific_prices", "id_product", event.entity)
+    if event.kind is Kind.ORDER:
+        yield from _of_order(found, event.entity, documents)
+
+
+def _of_order(order: Mapping[str, Any], number: str, documents: Documents) -> Iterator[str]:
+    for field, resource in _OF_ORDER:
+        if own := readable_id(order.get(field)):
+            yield f"{path_of(resource, own)}?{_JSON}"
+    yield _listed("order_slip", "id_order", number)
+    if (text(order.get("total_discounts"), 40) or "0").strip("0."):
+        yield _listed("order_cart_rules", "id_order", number)
+    address = readable_id(order.get("id_address_invoice"))
+    found = None if address is None else one_of(path_at(documents, path_of("addresses", address)), "address")
+    if found is not None and (country := readable_id(found.get("id_country"))):
+        yield f"{path_of('countries', country)}?{_JSON}"
+
+
+def _listed(resource: str, field: str, number: str) -> str:
+    return f"{list_path(resource)}?filter[{field}]=[{number}]&display=full&{_JSON}"
+
+
 def base_url(settings: PrestashopSettings) -> str:
-    """The shop's address, which may have a path."""
-    return (settings.api_url or f"https://{settings.domain}").rstrip("/")
+    """The address that paths are put behind."""
+    if settings.api_url is not None:
+        return settings.api_url.rstrip("/")
+    return f"https://{settings.domain.partition('/')[0]}"
 
 
-def authorise(settings: PrestashopSettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:  # noqa: ARG001 - as `ShopApi` has it
-    """The key as a user's name without a password, unless it goes into the address."""
-    if settings.api_key_in_query:
-        return {}
-    return {"authorization": f"Basic {base64.b64encode(f'{_key(settings)}:'.encode()).decode()}"}
-
-
-def query(settings: PrestashopSettings) -> str:
-    """What is put behind each request's address; it is stored nowhere."""
-    return urlencode({"ws_key": _key(settings)}) if settings.api_key_in_query else ""
-
-
-def _key(settings: PrestashopSettings) -> str:
-    return "" if settings.api_key is None else settings.api_key.get_secret_value()
+def authorise(settings: PrestashopSettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:
+    """The key is a user name without a password."""
+    del request, moment
+    key = "" if settings.webservice_key is None else settings.webservice_key.get_secret_value()
+    return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
 
 
 def limit(settings: PrestashopSettings) -> RequestLimit:
-    """Shops have no limit and little strength: each object takes a query for each of its associations."""
-    return RequestLimit(settings.api_requests_per_minute, 60.0, settings.api_parallel, pause=60.0)
+    """Shops share small hosts; most of an order's documents are asked one after the other."""
+    del settings
+    return RequestLimit(requests=4, seconds=1.0, parallel=2, pause=60.0)
 
 
 def fetched_topic(event: RawEvent) -> str:
-    """The event that follows is of what the notification named."""
+    """The event that follows is of what was announced."""
     return str(event.kind)
 
 
@@ -67,7 +105,17 @@ API: ShopApi[PrestashopSettings] = ShopApi(
     limit=limit,
     needs=needs,
     fetched_topic=fetched_topic,
-    query=query,
-    kept=without_secrets,
-    scopes=tuple(f"{resource}: GET" for resource in RESOURCES),
+    scopes=(
+        "orders",
+        "order_slip",
+        "order_cart_rules",
+        "customers",
+        "addresses",
+        "countries",
+        "currencies",
+        "products",
+        "stock_availables",
+        "specific_prices",
+    ),
+    withheld=("passwd", "secure_key", "reset_password_token", "ip_registration_newsletter"),
 )

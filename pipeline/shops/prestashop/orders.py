@@ -1,209 +1,296 @@
 """PrestaShop orders -> contact, products and purchase, or the retraction of one.
 
-States are the shop's own; the flag `valid` says whether the present one is a sale. An order says neither who
-bought nor in which currency: these are other documents. One cart may become several orders under one
-reference, each a sale of its own: what was paid for all of them stands with one, and is not read.
+Whether an order is sold its `valid` says: the numbers and names of states are the shop's own. The amounts are
+in the order's currency, whose code is in another document, and nothing is converted: the shop's rate is of
+the day.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.api import Documents
-from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.base import Draft, Rejected, Translation, require_few
 from pipeline.shops.orders import (
+    Buyer,
+    Item,
     OrderSummary,
     contact_draft,
     coupon_codes,
     order_drafts,
+    quantity,
     require_currency,
     retract_draft,
 )
-from pipeline.shops.php import decoration, mapping, readable_id
-from pipeline.shops.prestashop.fields import flag, is_of_other_shop, moment, rows, version_of
-from pipeline.shops.prestashop.lines import items_of, places_of, refunds_of
-from pipeline.shops.prestashop.lookups import (
-    CART_RULES,
-    CURRENCIES,
-    MAX_RULES,
-    ORDERS,
-    RULES,
-    SLIPS,
-    STATES,
-    found,
-    is_sold,
-    those,
+from pipeline.shops.php import NOTHING, decoration, identifier, readable_id
+from pipeline.shops.prestashop.api import list_path, path_of
+from pipeline.shops.prestashop.documents import (
+    flag,
+    list_of,
+    moment,
+    name_of,
+    one_of,
+    own_id,
+    path_at,
+    rows,
+    version_of,
 )
-from pipeline.shops.prestashop.people import is_nobody, order_buyer
+from pipeline.shops.prestashop.people import buyer_of, is_erased, is_of_other_shop
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.values import epoch_ms, money, text
 
-#: PrestaShop's own states in which a sale is in question, not undone: by the mail they send, or their module.
-_AWAITING_MAILS = frozenset({"bankwire", "cheque", "cashondelivery", "outofstock"})
-_AWAITING_MODULES = frozenset(
-    {"ps_wirepayment", "ps_checkpayment", "ps_cashondelivery", "bankwire", "cheque"}
-)
-#: Their ids as PrestaShop installs them, where the state itself cannot be read.
-_AWAITING_IDS = frozenset({"1", "10", "12", "13"})
+_ZERO = Decimal(0)
+#: The state of an order whose rows are being written.
+_NO_STATE = "0"
 
 
-def order(event: RawEvent, documents: Documents, store: PrestashopStore) -> Translation:
-    """What the order's present state means: sold, undone, or nothing yet.
+class Parts(NamedTuple):
+    """The documents an order is understood with; None, or empty, where there are none."""
 
-    Raises:
-        Rejected: `missing_field`, `no_email`, `no_products`, `currency_mismatch`, `invalid_...`,
-            `shop_api_error`.
-    """
-    body = found(documents, ORDERS, event.entity)
-    if body is None:
-        return Translation(0, ignored="not_found")
-    settings = store.settings
-    if is_of_other_shop(readable_id(body.get("id_shop")), settings):
-        return Translation(0, ignored="other_shop")
-    lines = rows(mapping(body, "associations"), "order_rows")
-    if not lines:  # modules call while the order is being written: the next call has all, whatever its date
-        return Translation(0, ignored="half_written")
-    notes: list[str] = []
-    version = version_of(body, event, settings, notes)
-    if settings.sold_statuses is None and flag(body.get("valid")) is None:
-        raise Rejected("missing_field", "valid", "whether the order is sold is not said")
-    if not is_sold(body, settings):
-        return _unsold(body, documents, store, version, notes)
-    return _sold(body, lines, event, documents, store, version, notes)
+    person: dict[str, Any] | None
+    currency: dict[str, Any] | None
+    address: dict[str, Any] | None
+    country: dict[str, Any] | None
+    slips: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
 
 
-def _sold(  # noqa: PLR0917 - what a sale is made of
-    body: dict[str, Any],
-    lines: list[dict[str, Any]],
-    event: RawEvent,
-    documents: Documents,
-    store: PrestashopStore,
-    version: int,
-    notes: list[str],
-) -> Translation:
-    """The purchase of a sold order, as far as credit slips left it."""
-    settings = store.settings
-    total, tax = _total(body, settings)
-    refunds = refunds_of(those(documents, SLIPS) or (), tax)
-    if refunds.money and refunds.money >= total:
-        return Translation(version, (retract_draft(None),), "refunded")
-    buyer = order_buyer(body, documents)
-    if is_nobody(buyer.email):
-        return Translation(version, ignored="anonymised")
-    currency = found(documents, CURRENCIES, readable_id(body.get("id_currency"))) or {}
-    require_currency(text(currency.get("iso_code"), 10), store, "id_currency", notes)
-    counts = bool(refunds.money) and settings.on_partial_refund == "replace"
-    given_back = refunds.units if counts else Counter[str]()
-    items = items_of(lines, settings, given_back, places_of(currency), notes)
-    if counts:
-        if not items and given_back:
-            return Translation(version, (retract_draft(None),), "all_lines_refunded")
-        notes.append("partly_refunded")
-        total -= refunds.money
-    sale = _summary(body, event, total, documents, settings, notes)
-    return Translation(version, order_drafts(sale, buyer, items, store))
+def parts_of(order: Mapping[str, Any], documents: Documents) -> Parts:
+    """The documents that belong to an order."""
 
+    def found(
+        field: str, resource: str, name: str, parent: Mapping[str, Any] = order
+    ) -> dict[str, Any] | None:
+        own = readable_id(parent.get(field))
+        return None if own is None else one_of(path_at(documents, path_of(resource, own)), name)
 
-def _summary(  # noqa: PLR0917 - what a sale is made of
-    body: dict[str, Any],
-    event: RawEvent,
-    total: Decimal,
-    documents: Documents,
-    settings: PrestashopSettings,
-    notes: list[str],
-) -> OrderSummary:
-    placed = moment(body, "date_add", settings, notes)
-    if placed is None:
-        raise Rejected("missing_field", "date_add", "when it was placed is not said")
-    coupons, coupon_notes = _coupons(documents)
-    return OrderSummary(
-        purchase_id=_purchase_id(body, event, settings),
-        placed=placed,
-        total=total,
-        cart_id=readable_id(body.get("id_cart")),
-        payment_method=decoration(body, "payment", notes),
-        coupons=coupons,
-        notes=(*notes, *coupon_notes),
+    address = found("id_address_invoice", "addresses", "address")
+    return Parts(
+        person=found("id_customer", "customers", "customer"),
+        currency=found("id_currency", "currencies", "currency"),
+        address=address,
+        country=found("id_country", "countries", "country", address or {}),
+        slips=list_of(path_at(documents, list_path("order_slip")), "order_slips"),
+        rules=list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules"),
     )
 
 
+def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: PrestashopStore) -> Translation:
+    """What the order's present state means: sold, undone, or nothing yet.
+
+    Raises:
+        Rejected: `missing_field`, `no_email`, `no_products`, `currency_mismatch`, `invalid_...`.
+    """
+    own = own_id(body)
+    settings = store.settings
+    notes: list[str] = []
+    version = version_of(body, event, settings.timezone, notes)
+    if is_of_other_shop(body, settings):
+        return Translation(version, ignored="other_shop")
+    state = readable_id(body.get("current_state")) or _NO_STATE
+    is_sold = _is_sold(body, state, settings)
+    listed = _listed(body)
+    if not listed and (is_sold or state == _NO_STATE):
+        # Announced while it is being written: its clock may be ahead of what follows.
+        return Translation(0, ignored="half_written")
+    buyer = buyer_of(parts.person, parts.address, parts.country)
+    if not is_sold:
+        return _unsold(state, body, buyer, settings, version)
+    if is_erased(buyer.email):
+        return Translation(version, ignored="anonymised")
+    require_currency(_code(parts.currency), store, "id_currency", notes)
+    total = _amount(body, ("total_paid_tax_incl", "total_paid"))
+    returned = _returned(parts.slips)
+    if undone := _undone(body, total, returned):
+        return Translation(version, (retract_draft(None),), undone)
+    if returned.all and settings.on_partial_refund == "replace":
+        total -= returned.all
+        notes.append("refunded_lines_kept")  # a slip says what was paid back, not for which row
+    placed = moment(body, "date_add", settings.timezone, notes)
+    if placed is None:
+        raise Rejected("missing_field", "date_add", "when it was placed is not said")
+    coupons, coupon_notes = coupon_codes([{"code": rule.get("name")} for rule in parts.rules])
+    items = [item for row in _each_once(listed, notes) if (item := _item(row, settings, notes)) is not None]
+    sale = OrderSummary(
+        purchase_id=_purchase_id(own, body, settings),
+        placed=placed,
+        total=total,
+        cart_id=readable_id(body.get("id_cart")),
+        payment_method=decoration(body, "payment", notes) or decoration(body, "module", notes),
+        coupons=coupons,
+        notes=(*notes, *coupon_notes),
+        shop=readable_id(body.get("id_shop")),
+        language=settings.language(readable_id(body.get("id_lang"))),
+        currency=_code(parts.currency),
+    )
+    return Translation(version, order_drafts(sale, buyer, items, store))
+
+
 def deleted_order(event: RawEvent, store: PrestashopStore) -> Translation:
-    """The purchase goes, or stays where the settings say so."""
+    """An order that the shop deleted."""
     if store.settings.on_order_deleted == "keep":
-        return Translation(event.received_ms, ignored="order_kept")
+        return Translation(version=event.received_ms, ignored="order_kept")
     return Translation(event.received_ms, (retract_draft(None),), "deleted")
 
 
-def _total(body: Mapping[str, Any], settings: PrestashopSettings) -> tuple[Decimal, str]:
-    """What the order came to, and which of a slip's sums are compared with it."""
-    excluded = settings.tax == "excluded"
-    for name in ("total_paid_tax_excl",) if excluded else ("total_paid", "total_paid_tax_incl"):
-        if body.get(name) not in (None, ""):
-            return money(body[name], name), "excl" if excluded else "incl"
-    raise Rejected("missing_field", "total_paid", "an order without its total")
+def _listed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows, in whatever form they come.
+
+    Raises:
+        Rejected: `too_many_records`, `invalid_field`.
+    """
+    inside = body.get("associations")
+    given = inside.get("order_rows") if isinstance(inside, dict) else inside
+    if given not in NOTHING and not isinstance(given, dict | list):
+        raise Rejected("invalid_field", "associations.order_rows", "no list of rows")
+    found = rows(given, "order_row")
+    require_few(found, "associations.order_rows")
+    return found
+
+
+def _is_sold(body: Mapping[str, Any], state: str, settings: PrestashopSettings) -> bool:
+    """By the store's own list of states where there is one, else by `valid`.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_field`.
+    """
+    if settings.sold_statuses is not None:
+        return state in settings.sold_statuses
+    given = body.get("valid")
+    if given is None:
+        raise Rejected("missing_field", "valid", "whether it is sold is not said")
+    if given == "":
+        return False
+    said = flag(given)
+    if said is None:
+        raise Rejected("invalid_field", "valid", "neither yes nor no")
+    return said
 
 
 def _unsold(
-    body: Mapping[str, Any], documents: Documents, store: PrestashopStore, version: int, notes: list[str]
+    state: str, body: Mapping[str, Any], buyer: Buyer, settings: PrestashopSettings, version: int
 ) -> Translation:
     """An order that is no purchase: it takes back what was sent, unless the sale is only in question."""
-    contact = _unsold_contact(body, documents, store.settings)
-    if _is_awaiting(body, documents):
+    contact: tuple[Draft, ...] = ()
+    if settings.contacts_from_unsold_orders and not is_erased(buyer.email):
+        try:
+            placed = moment(body, "date_add", settings.timezone, [])
+            said_ms = 0 if placed is None else epoch_ms(placed)
+            contact = (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
+        except Rejected:  # a purchase cannot do without; an order that was none can
+            contact = ()
+    if state in settings.awaiting_states or state == _NO_STATE:
         return Translation(version, contact, "not_sold")
-    return Translation(version, (*contact, retract_draft(None, tuple(dict.fromkeys(notes)))), "not_sold")
+    return Translation(version, (*contact, retract_draft(None)), "not_valid")
 
 
-def _is_awaiting(body: Mapping[str, Any], documents: Documents) -> bool:
-    """Whether the order waits for a transfer, a cheque, cash or goods, in one of PrestaShop's own states."""
-    number = readable_id(body.get("current_state"))
-    state = found(documents, STATES, number)
-    if state is None:
-        return number in _AWAITING_IDS
-    mail, module = (text(state.get(name), 60) for name in ("template", "module_name"))
-    return flag(state.get("paid")) is not True and (mail in _AWAITING_MAILS or module in _AWAITING_MODULES)
+def _code(currency: Mapping[str, Any] | None) -> str | None:
+    return None if currency is None else text(currency.get("iso_code"), 3)
 
 
-def _unsold_contact(
-    body: Mapping[str, Any], documents: Documents, settings: PrestashopSettings
-) -> tuple[Draft, ...]:
-    if not settings.contacts_from_unsold_orders:
-        return ()
-    try:
-        placed = moment(body, "date_add", settings)
-        buyer = order_buyer(body, documents)
-        if placed is None or is_nobody(buyer.email):
-            return ()
-        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=epoch_ms(placed)),)
-    except Rejected:  # a purchase cannot do without; an order that was none can
-        return ()
+def _amount(body: Mapping[str, Any], names: Sequence[str]) -> Decimal:
+    """The first of these fields that is there.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`.
+    """
+    for name in names:
+        if body.get(name) is not None and body.get(name) != "":
+            return money(body[name], name)
+    raise Rejected("missing_field", names[0], "an order without its total")
 
 
-def _purchase_id(body: Mapping[str, Any], event: RawEvent, settings: PrestashopSettings) -> str:
-    """What web tracking sends: the order's id, or its reference where the store says so."""
+class _Returned(NamedTuple):
+    """What credit slips say was paid back: for goods, and with postage."""
+
+    goods: Decimal
+    all: Decimal
+
+
+def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
+    """The sum of the slips, tax included, each once.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`.
+    """
+    goods, postage, seen = _ZERO, _ZERO, set[str]()
+    for slip in slips:
+        own = readable_id(slip.get("id"))
+        if own is not None and own in seen:
+            continue
+        seen.update([own] if own else [])
+        goods += _amount(slip, ("total_products_tax_incl", "amount"))
+        if slip.get("total_shipping_tax_incl") not in NOTHING:
+            postage += money(slip["total_shipping_tax_incl"], "total_shipping_tax_incl")
+    return _Returned(goods, goods + postage)
+
+
+def _undone(body: Mapping[str, Any], total: Decimal, returned: _Returned) -> str:
+    """Why nothing of the sale remains; "" where something does. Slips forget vouchers, and exceed totals."""
+    if not returned.all:
+        return ""
+    if returned.all >= total:
+        return "refunded"
+    bought = body.get("total_products_wt")
+    if bought not in NOTHING and _ZERO < money(bought, "total_products_wt") <= returned.goods:
+        return "all_lines_refunded"
+    return ""
+
+
+def _each_once(listed: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+    """The rows without those that stand there under the id of an earlier one."""
+    first: dict[str, dict[str, Any]] = {}
+    for index, row in enumerate(listed):
+        first.setdefault(readable_id(row.get("id")) or f"row {index}", row)
+    if len(first) < len(listed):
+        notes.append("line_repeated")
+    return list(first.values())
+
+
+def _item(row: dict[str, Any], settings: PrestashopSettings, notes: list[str]) -> Item | None:
+    """One row as the customer paid it; vouchers are the whole order's.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`, `invalid_quantity`, `invalid_id`.
+    """
+    taxed = settings.tax != "excluded"
+    unit = _amount(row, ("unit_price_tax_incl",) if taxed else ("unit_price_tax_excl",))
+    count = quantity(row.get("product_quantity"), "product_quantity")
+    if not count:
+        notes.append("line_without_quantity")
+        return None
+    product = identifier(row.get("product_id"), "product_id")
+    combination = readable_id(row.get("product_attribute_id"))
+    sku = decoration(row, "product_reference", notes)
+    told = product
+    if settings.product_id == "sku":
+        told = sku or product
+    elif settings.product_id == "variant" and product and combination:
+        told = f"{product}-{combination}"
+    return Item(
+        product_id=told,
+        name=name_of(row.get("product_name"), "product_name", notes),
+        quantity=count,
+        price=unit * count,
+        price_original=unit * count,
+        sku=sku,
+        page_id=product if settings.product_id != "product" else None,
+    )
+
+
+def _purchase_id(own: str, body: Mapping[str, Any], settings: PrestashopSettings) -> str:
+    """The id web tracking sends; both other settings mean the reference, which split orders share.
+
+    Raises:
+        Rejected: `missing_field`.
+    """
     if settings.purchase_id == "id":
-        return event.entity
+        return own
     reference = text(body.get("reference"), 200)
     if reference is None:
-        raise Rejected("missing_field", "reference", "the order has none, and purchase_id asks for it")
+        raise Rejected("missing_field", "reference", "no reference, and purchase_id asks for it")
     return reference
-
-
-def _coupons(documents: Documents) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The codes of an order's discounts; one that needs no code is none.
-
-    The order's own row has the discount's name, which is its code in many shops: it stands in where the
-    discount was deleted.
-    """
-    given: list[dict[str, object]] = []
-    for row in (those(documents, CART_RULES) or ())[:MAX_RULES]:
-        rule = found(documents, RULES, readable_id(row.get("id_cart_rule")))
-        if rule is None:
-            given.append({"code": row.get("name")})
-        elif rule.get("code") not in (None, "", False):
-            given.append({"code": rule["code"]})
-    return coupon_codes(given)

@@ -1,7 +1,8 @@
-"""PrestaShop's customers -> contacts. Each check-out as a guest makes a row of its own with the same address.
+"""PrestaShop's customers -> contacts, and the person behind an order.
 
-`newsletter` 0 is also the flag of whoever was never asked: only with the moment of an earlier subscription it
-is a withdrawal. `optin` is for partners' offers and says nothing of the shop's newsletter.
+`newsletter` is the shop's newsletter, `optin` that of its partners, which is none of ours.
+`newsletter_date_add` dates a subscription, and stays when it ends: 0 with a date is somebody who left, 0
+without one somebody who was never asked.
 """
 
 from __future__ import annotations
@@ -11,156 +12,138 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
-from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Look, Rejected, Translation
 from pipeline.shops.orders import Buyer, contact_draft, given_name
-from pipeline.shops.php import plain, readable_id
-from pipeline.shops.prestashop.fields import flag, is_of_other_shop, moment, version_of
-from pipeline.shops.prestashop.lookups import (
-    ADDRESSES,
-    COUNTRIES,
-    CUSTOMERS,
-    address_id,
-    found,
-    numbers,
-    those,
-)
+from pipeline.shops.php import NOTHING, decoration, readable_id
+from pipeline.shops.prestashop.documents import flag, moment, name_of, own_id, version_of
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 
-#: The customer whom the shop's GDPR module gives the orders of everybody it erased.
-_PLACEHOLDER = "anonymous@psgdpr.com"
+#: The customer to whom PrestaShop's own module hands all that erased people had.
+_ERASED = "anonymous@psgdpr.com"
 
 
-def is_nobody(address: str | None) -> bool:
-    """Whether the address stands instead of an erased person's."""
-    return belongs_to_nobody(address) or (address is not None and address.strip().lower() == _PLACEHOLDER)
-
-
-def customer(event: RawEvent, documents: Documents, store: PrestashopStore) -> Translation:
-    """The contact of a customer's row.
+def customer(body: dict[str, Any], event: RawEvent, store: PrestashopStore) -> Translation:
+    """The contact of a customer's own row. A guest's row says nothing of consent.
 
     Raises:
-        Rejected: `no_email`, `invalid_email`, `invalid_date`, `shop_api_error`.
+        Rejected: `no_email`, `invalid_email` and what the fields' readers raise.
     """
-    body = found(documents, CUSTOMERS, event.entity)
-    if body is None:
-        return Translation(0, ignored="not_found")
-    return _contact(body, event.entity, event, store, asked_now=False)
-
-
-def subscriber(event: RawEvent, documents: Documents, store: PrestashopStore) -> Translation:
-    """The account of an address that the newsletter's form named; guests' rows decide nothing.
-
-    Who has no account stands in a table that the webservice does not show.
-
-    Raises:
-        Rejected: `invalid_email`, `invalid_date`, `shop_api_error`.
-    """
-    listed = those(documents, CUSTOMERS) or []
-    accounts = [
-        row
-        for row in listed
-        if not flag(row.get("is_guest"))
-        and not flag(row.get("deleted"))
-        and not is_of_other_shop(readable_id(row.get("id_shop")), store.settings)
-        and readable_id(row.get("id")) is not None
-    ]
-    if not accounts:
-        return Translation(0, ignored="not_found")
-    newest = max(accounts, key=lambda row: text(row.get("date_upd"), 40) or "")
-    return _contact(newest, readable_id(newest.get("id")) or "", event, store, asked_now=True)
-
-
-def _contact(
-    body: Mapping[str, Any], own: str, event: RawEvent, store: PrestashopStore, *, asked_now: bool
-) -> Translation:
+    own = own_id(body)
     settings = store.settings
     notes: list[str] = []
-    version = version_of(body, event, settings, notes)
-    if is_of_other_shop(readable_id(body.get("id_shop")), settings):
+    version = version_of(body, event, settings.timezone, notes)
+    if is_of_other_shop(body, settings):
         return Translation(version, ignored="other_shop")
-    if flag(body.get("deleted")):
-        return _deleted(version, store)
-    address = email_text(body.get("email"))
-    if is_nobody(address):
+    email = email_text(body.get("email"))
+    if is_erased(email):
         return Translation(version, ignored="anonymised")
-    guest = flag(body.get("is_guest")) is True
-    changed = event.received_ms if asked_now else version
-    look = None if guest else _look(body, changed, settings, notes)
-    buyer = buyer_of(body, own, guest=guest, notes=notes)._replace(look=look)
-    buyer = buyer._replace(notes=tuple(dict.fromkeys((*buyer.notes, *notes))))
+    if flag(body.get("deleted")):
+        return gone(version, settings)
+    look = None if flag(body.get("is_guest")) else _look(body, version, settings, notes)
+    name, surname = names(body, notes)
+    buyer = Buyer(
+        email=email,
+        customer_id=own,
+        name=name,
+        surname=surname,
+        notes=tuple(dict.fromkeys(notes)),
+        look=look,
+        shop=readable_id(body.get("id_shop")),
+        language=settings.language(readable_id(body.get("id_lang"))),
+    )
     return Translation(version, (contact_draft(buyer, settings, Origin.CUSTOMER),))
 
 
-def deleted_customer(event: RawEvent, store: PrestashopStore) -> Translation:
-    """What was sent of the customer is deleted, if the store wants that."""
-    return _deleted(event.received_ms, store)
-
-
-def _deleted(version: int, store: PrestashopStore) -> Translation:
-    if store.settings.on_customer_deleted == "keep":
-        return Translation(version, ignored="customer_kept")
+def gone(version: int, settings: PrestashopSettings) -> Translation:
+    """A customer whose row is deleted: what was sent of it is deleted, if the store wants that."""
+    if settings.on_customer_deleted == "keep":
+        return Translation(version=version, ignored="customer_kept")
     draft = Draft(RecordKind.CONTACT, None, Origin.CUSTOMER, None, Op.RETRACT, if_emitted=True)
-    return Translation(version, (draft,), "deleted")
+    return Translation(version=version, drafts=(draft,), ignored="deleted")
 
 
-def buyer_of(body: Mapping[str, Any], own: str, *, guest: bool, notes: list[str]) -> Buyer:
-    """The person in a row; a guest's row is nobody's account."""
-    fields = dict(body)
+def is_erased(email: str | None) -> bool:
+    """Whether the address is one that a shop writes instead of an erased person's."""
+    return belongs_to_nobody(email) or (email is not None and email.strip().lower() == _ERASED)
+
+
+def is_of_other_shop(body: Mapping[str, Any], settings: PrestashopSettings) -> bool:
+    """Whether it belongs to another shop of the installation."""
+    shop = readable_id(body.get("id_shop"))
+    return settings.shop_id is not None and shop is not None and shop != settings.shop_id
+
+
+def names(block: dict[str, Any], notes: list[str]) -> tuple[str | None, str | None]:
+    """First and last name."""
+    first, last = (name_of(block.get(key), key, notes) for key in ("firstname", "lastname"))
+    return given_name(first), last
+
+
+def buyer_of(
+    person: dict[str, Any] | None, address: dict[str, Any] | None, country: dict[str, Any] | None
+) -> Buyer:
+    """The person behind an order; a guest's row is known by its address alone.
+
+    Args:
+        person: the customer's row, None where it does not exist any more.
+        address: of the bill.
+        country: of the address.
+    """
+    notes: list[str] = []
+    own, billed = person or {}, address or {}
+    name, surname = names(own, notes)
+    if not (name and surname):
+        billed_name, billed_surname = names(billed, notes)
+        name, surname = name or billed_name, surname or billed_surname
+    is_guest = flag(own.get("is_guest"))
     return Buyer(
-        email=email_text(body.get("email")),
-        customer_id=None if guest else own,
-        name=given_name(plain(fields, "firstname", notes, 200)),
-        surname=plain(fields, "lastname", notes, 200),
+        email=email_text(own.get("email")),
+        customer_id=None if is_guest else readable_id(own.get("id")),
+        name=name,
+        surname=surname,
+        phones=_phones(billed, country, notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def order_buyer(order: Mapping[str, Any], documents: Documents) -> Buyer:
-    """The person behind an order, with the phone of its address.
-
-    Raises:
-        Rejected: `shop_api_error`.
-    """
-    notes: list[str] = []
-    number = readable_id(order.get("id_customer"))
-    row = found(documents, CUSTOMERS, number) if number else None
-    guest = row is None or number is None or flag(row.get("is_guest")) is True
-    buyer = buyer_of(row or {}, number or "", guest=guest, notes=notes)
-    address = found(documents, ADDRESSES, address_id(order)) or {}
-    country = found(documents, COUNTRIES, readable_id(address.get("id_country"))) or {}
-    code = text(country.get("iso_code"), 2)
-    phones = tuple((one, code) for one in numbers(address))
-    return buyer._replace(phones=phones, notes=tuple(dict.fromkeys(notes)))
+def _phones(
+    address: dict[str, Any], country: dict[str, Any] | None, notes: list[str]
+) -> tuple[tuple[str, str | None], ...]:
+    code = text((country or {}).get("iso_code"), 2)
+    found = (decoration(address, key, notes, 60) for key in ("phone_mobile", "phone"))
+    return tuple((number, code.upper() if code else None) for number in found if number is not None)
 
 
 def _look(
-    body: Mapping[str, Any], changed: int, settings: PrestashopSettings, notes: list[str]
+    body: Mapping[str, Any], version: int, settings: PrestashopSettings, notes: list[str]
 ) -> Look | None:
-    """What the flag says, and since when.
+    """The flag, and since when it counts.
 
-    A moment of subscription is kept when somebody leaves, so beside a refusal it proves one.
+    Set, it counts from its own date, or, without one, from the row's creation where it was never seen
+    otherwise. Not set, it is a withdrawal where somebody was subscribed once, as of the change; else it is
+    silence.
     """
-    subscribed = flag(body.get("newsletter"))
-    if subscribed is None or body.get("newsletter") in (None, ""):
-        if body.get("newsletter") not in (None, "", []):
+    given = body.get("newsletter")
+    subscribed = flag(given)
+    if subscribed is None:
+        if given not in NOTHING:
             notes.append("consent_unknown")
         return None
     dated = _moment_ms(body, "newsletter_date_add", settings, notes)
-    if subscribed and dated is None:
-        notes.append("consent_time_missing")
-        return Look(subscribed=True, since_ms=_moment_ms(body, "date_add", settings, notes) or 0)
-    if dated is None:
-        return Look(subscribed=False, since_ms=0)
-    return Look(subscribed, dated if subscribed else max(dated, changed), given=True)
+    if not subscribed:
+        return Look(subscribed, version if dated else 0)
+    if dated:
+        return Look(subscribed, dated, is_dated=True)
+    notes.append("consent_time_missing")
+    return Look(subscribed, _moment_ms(body, "date_add", settings, notes))
 
 
-def _moment_ms(
-    body: Mapping[str, Any], name: str, settings: PrestashopSettings, notes: list[str]
-) -> int | None:
+def _moment_ms(body: Mapping[str, Any], name: str, settings: PrestashopSettings, notes: list[str]) -> int:
+    """Epoch ms; 0 where there is no date, or none that can be read."""
     try:
-        made = moment(body, name, settings, notes)
+        found = moment(body, name, settings.timezone, notes)
     except Rejected:
-        notes.append(f"{name}_unreadable")
-        return None
-    return None if made is None else epoch_ms(made)
+        notes.append("consent_time_missing")
+        return 0
+    return 0 if found is None else epoch_ms(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
@@ -14,95 +13,62 @@ from pipeline.config_values import Secret
 from pipeline.shops.base import StoreOf
 from pipeline.shops.settings import StoreSettings
 
-#: In `shop_id`: events of all shops of the installation belong to the store.
-ALL_SHOPS = "all"
-_PLACES = frozenset({"domain", "id", "rewrite", "lang", "category", "image", "product", "combination"})
-_PLACE = re.compile(r"\{([^{}]*)\}")
-
-
-def _known_places(value: str) -> str:
-    """A pattern whose braces hold nothing but what is filled in."""
-    unknown = [name for name in _PLACE.findall(value) if name not in _PLACES]
-    if unknown:
-        raise ValueError(f"{{{unknown[0]}}} is nothing that can be filled in")
-    return value
-
-
-_Pattern = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_known_places)]
-_HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")]
+_Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}$")]
+_Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")]
 
 
 class PrestashopSettings(StoreSettings):
-    """One store of PrestaShop 1.7, 8 or 9."""
+    """One PrestaShop store."""
 
-    api_key: Secret | None = Field(
+    webservice_key: Secret | None = Field(
         default=None,
-        description="webservice key of the shop, with the right to read what docs/shops/prestashop.md lists",
-        examples=[{"env": "PRESTASHOP_ACME_KEY"}],
+        description="key of the shop's webservice, with the right to view what is fetched",
+        examples=[{"env": "PRESTASHOP_ACME_ES_KEY"}],
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop before /api; left out, https:// and `domain`",
-        examples=["https://acme.example/shop"],
+        description="address of the API, without its paths; left out, https:// and the host of `domain`",
+        examples=["https://shop.example"],
     )
-    api_key_in_query: bool = Field(
-        default=False,
-        description="whether the key is sent as ws_key= in the address, for hosts that take the header away; "
-        "such hosts keep it in their logs",
-    )
-    api_requests_per_minute: int = Field(
-        default=120, ge=1, le=6_000, description="to the webservice, which reads each object by itself"
-    )
-    api_parallel: int = Field(
-        default=1, ge=1, le=8, description="requests to the webservice that may be under way at once"
-    )
-    secret_header: _HeaderName = Field(
-        default="X-Webhook-Secret", description="header in which a module repeats the secret"
-    )
-    signature_header: _HeaderName = Field(
-        default="X-Prestashop-Signature",
-        description="header with the HMAC-SHA256 of the body in hex, for modules that sign; where it is "
-        "there it must be right",
-    )
-    shop_id: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,5}|all)$")] | None = Field(
+    shop_id: _Number | None = Field(
         default=None,
-        description="id of this shop in an installation with several: what is of others is ignored; `all` "
-        "where the store has the events of all of them",
-        examples=["2"],
+        description="id of the shop in an installation of several; what belongs to another one is ignored",
+        examples=["1"],
     )
-    languages: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")], str] = Field(
-        default_factory=dict,
-        description="tags of the shop's languages by their ids in PrestaShop; products are read in the first "
-        "one",
-        examples=[{"1": "es", "2": "fr"}],
+    language_id: _Number | None = Field(
+        default=None,
+        description="id of the language products are told in; left out, the first that has a text",
+        examples=["1"],
     )
-    page_url: _Pattern = Field(
-        default="https://{domain}/{id}-{rewrite}.html",
-        description="pages of products, as Shop Parameters > Traffic & SEO has them, with {domain}, {id}, "
-        "{rewrite} (friendly URL), {category} (that of its category) and {lang} filled in",
+    languages: dict[_Number, _Language] | None = Field(
+        default=None,
+        description="language of each id that bodies say, for a store that feeds several accounts",
+        examples=[{"1": "es", "2": "pt"}],
     )
-    image_url: _Pattern = Field(
-        default="https://{domain}/{image}-large_default/{rewrite}.jpg",
-        description="pictures of products, with {domain}, {image} (its id) and {rewrite} filled in",
+    awaiting_states: tuple[str, ...] = Field(
+        default=("1", "10", "12", "13"),
+        description="ids of the order states that put a sale in question without undoing it: awaiting a "
+        "cheque, a transfer, goods, or cash on delivery",
     )
-    combination_id: _Pattern = Field(
-        default="{product}-{combination}",
-        description='what a combination is known by with product_id = "variant": ids of combinations are not '
-        "ids of products",
+    friendly_url: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9._/-]|\{id\}|\{rewrite\}){1,100}$")] = Field(
+        default="{id}-{rewrite}.html",
+        description="form of a product page's address, as the shop's SEO settings have it",
     )
     tax_rate: Annotated[Decimal, Field(ge=0, le=100)] | None = Field(
         default=None,
-        description="percentage that is added to catalogue prices, which the webservice gives without tax; "
+        description="percentage that is added to catalogue prices, which the API gives as they were entered; "
         "left out, nothing is",
         examples=[21],
     )
 
+    def language(self, number: str | None) -> str | None:
+        """The language of an id; None where the store does not say it."""
+        return (self.languages or {}).get(number or "")
+
     def complaint(self, authorised_domains: Sequence[str]) -> str | None:
-        """As `StoreSettings.complaint`: a module's call names an order, and only the webservice has it."""
-        if self.api_key is None:
-            return (
-                "api_key: missing; modules only name what happened, and the shop's webservice says the rest"
-            )
+        """As `StoreSettings.complaint`: without the webservice nothing is understood."""
+        if self.webservice_key is None:
+            return "webservice_key: missing; webhooks only name what the shop's webservice is then asked for"
         return super().complaint(authorised_domains)
 
 

@@ -1,49 +1,68 @@
-"""What PrestaShop's modules say, under names of our own: each module has its own names for the same."""
+"""What PrestaShop's modules announce: an entity, and whether it was made, changed or deleted.
+
+Their names differ (`order.created`; entity `Order` and action `add`); `webhooks.py` brings them into one
+form. All but deletions are names of what must be fetched.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from pipeline.events import Kind
 from pipeline.shops.api import IGNORED
 from pipeline.shops.platform import TopicMeaning, TopicTable, WebhookTopic
 
-_NOTIFICATION, _DELETION = TopicMeaning.NOTIFICATION, TopicMeaning.DELETION
 
-#: Stands where nothing says what a request is about.
-NO_TOPIC = "none"
-ORDER, CUSTOMER, PRODUCT = "order", "customer", "product"
-ORDER_DELETED, CUSTOMER_DELETED, PRODUCT_DELETED = "order.deleted", "customer.deleted", "product.deleted"
-#: The shop's own GDPR module has erased somebody.
-ERASED = "customer.erased"
-#: Somebody used the newsletter's form, which names an address only.
-NEWSLETTER = "customer.newsletter"
+@dataclass(frozen=True, slots=True)
+class PrestashopTopic(WebhookTopic):
+    """A topic, and the fields that can hold the entity's id, best first."""
 
-TOPICS: TopicTable[WebhookTopic] = TopicTable(
+    ids: tuple[str, ...] = ("id",)
+
+
+def _named(name: str, kind: Kind, *ids: str, menu: str = "") -> PrestashopTopic:
+    return PrestashopTopic(
+        name, kind, TopicMeaning.NOTIFICATION, menu=menu, reason=IGNORED, ids=ids or ("id",)
+    )
+
+
+def _of_parts(entity: str, kind: Kind, of: str) -> PrestashopTopic:
+    """Whatever happens to a part of an entity is news of the entity."""
+    return _named(f"{entity}.*", kind, of)
+
+
+TOPICS = TopicTable(
     (
-        WebhookTopic("order.created", Kind.ORDER, _NOTIFICATION, menu="Order, add", reason=IGNORED),
-        WebhookTopic("order.updated", Kind.ORDER, _NOTIFICATION, menu="Order, update", reason=IGNORED),
-        WebhookTopic(
-            "order.order_slip_created", Kind.ORDER, _NOTIFICATION, menu="OrderSlip, add", reason=IGNORED
+        _named("order.created", Kind.ORDER, "id", "id_order", menu="order: add"),
+        _named("order.updated", Kind.ORDER, "id", "id_order", menu="order: update"),
+        PrestashopTopic("order.deleted", Kind.ORDER, TopicMeaning.DELETION, menu="order: delete"),
+        _named("order.*", Kind.ORDER, "id", "id_order"),
+        _named("customer.created", Kind.CUSTOMER, menu="customer: add"),
+        _named("customer.updated", Kind.CUSTOMER, menu="customer: update"),
+        PrestashopTopic(
+            "customer.deleted",
+            Kind.CUSTOMER,
+            TopicMeaning.DELETION,
+            menu="customer: delete",
+            setting="on_customer_deleted",
         ),
-        WebhookTopic(ORDER_DELETED, Kind.ORDER, _DELETION, menu="Order, delete"),
-        WebhookTopic("order.*", Kind.ORDER, _NOTIFICATION, said_by="order.updated", reason=IGNORED),
-        WebhookTopic("customer.created", Kind.CUSTOMER, _NOTIFICATION, menu="Customer, add", reason=IGNORED),
-        WebhookTopic(
-            "customer.updated", Kind.CUSTOMER, _NOTIFICATION, menu="Customer, update", reason=IGNORED
-        ),
-        WebhookTopic(CUSTOMER_DELETED, Kind.CUSTOMER, _DELETION, menu="Customer, delete"),
-        WebhookTopic(ERASED, Kind.CUSTOMER, TopicMeaning.PRIVACY, reason="erasure_request"),
-        WebhookTopic(NEWSLETTER, Kind.CUSTOMER, _NOTIFICATION, said_by="customer.updated", reason=IGNORED),
-        WebhookTopic("customer.*", Kind.CUSTOMER, _NOTIFICATION, said_by="customer.updated", reason=IGNORED),
-        WebhookTopic("product.created", Kind.PRODUCT, _NOTIFICATION, menu="Product, add", reason=IGNORED),
-        WebhookTopic("product.updated", Kind.PRODUCT, _NOTIFICATION, menu="Product, update", reason=IGNORED),
-        WebhookTopic(
-            "product.stock_available_updated",
-            Kind.PRODUCT,
-            _NOTIFICATION,
-            menu="StockAvailable, update",
-            reason=IGNORED,
-        ),
-        WebhookTopic(PRODUCT_DELETED, Kind.PRODUCT, _DELETION, menu="Product, delete"),
-        WebhookTopic("product.*", Kind.PRODUCT, _NOTIFICATION, said_by="product.updated", reason=IGNORED),
+        _named("customer.*", Kind.CUSTOMER, "id", "id_customer"),
+        _named("product.created", Kind.PRODUCT, menu="product: add"),
+        _named("product.updated", Kind.PRODUCT, menu="product: update"),
+        PrestashopTopic("product.deleted", Kind.PRODUCT, TopicMeaning.DELETION, menu="product: delete"),
+        _named("product.*", Kind.PRODUCT, "id", "id_product"),
+        _named("orderslip.created", Kind.ORDER, "id_order", menu="order slip: add"),
+        _of_parts("orderslip", Kind.ORDER, "id_order"),
+        _of_parts("order_slip", Kind.ORDER, "id_order"),
+        _of_parts("orderhistory", Kind.ORDER, "id_order"),
+        _of_parts("order_history", Kind.ORDER, "id_order"),
+        _of_parts("orderdetail", Kind.ORDER, "id_order"),
+        _of_parts("address", Kind.CUSTOMER, "id_customer"),
+        _named("stockavailable.updated", Kind.PRODUCT, "id_product", menu="stock available: update"),
+        _of_parts("stockavailable", Kind.PRODUCT, "id_product"),
+        _of_parts("stock_available", Kind.PRODUCT, "id_product"),
+        _of_parts("combination", Kind.PRODUCT, "id_product"),
+        _of_parts("specificprice", Kind.PRODUCT, "id_product"),
+        _of_parts("specific_price", Kind.PRODUCT, "id_product"),
     )
 )
