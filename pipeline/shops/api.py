@@ -102,6 +102,8 @@ class ShopApi(Generic[SettingsT]):
             of answers, never names what is there, and stops at a document that does not exist.
         fetched_topic: the topic, without `FETCHED`, of the event that the documents of a notification make.
         token: the request for a token, where tokens expire; None for stores whose token is fixed.
+        query: what is put behind each address when it is asked, such as a key, and stored nowhere; "" for
+            nothing. Left out, nothing is.
         scopes: the least rights the credentials need, as the platform names them, for the documentation.
         withheld: fields whose texts are not kept: hashes of passwords, keys of orders, network addresses.
     """
@@ -112,6 +114,7 @@ class ShopApi(Generic[SettingsT]):
     needs: Callable[[RawEvent, Documents, StoreOf[SettingsT]], Sequence[str]]
     fetched_topic: Callable[[RawEvent], str]
     token: Callable[[SettingsT], ApiRequest | None] | None = None
+    query: Callable[[SettingsT], str] | None = None
     scopes: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import httpx
 
@@ -91,7 +92,14 @@ class ShopClient:
     async def _send(self, request: ApiRequest, token: str) -> Answer:
         moment = Moment(int(self._clock()), self._nonce(), token)
         headers = {**request.headers, **self._api.authorise(self._settings, request, moment)}
-        return await self._exchange(request, headers)
+        return await self._exchange(self._with_query(request), headers)
+
+    def _with_query(self, request: ApiRequest) -> ApiRequest:
+        """The request with what is only told to the shop."""
+        query = "" if self._api.query is None else self._api.query(self._settings)
+        if not query:
+            return request
+        return replace(request, path=f"{request.path}{'&' if '?' in request.path else '?'}{query}")
 
     async def _exchange(self, request: ApiRequest, headers: Mapping[str, str]) -> Answer:
         try:

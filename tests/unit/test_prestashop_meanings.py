@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -294,4 +295,84 @@ def test_its_page_has_the_form_of_the_shops_addresses() -> None:
     assert article(product(mug(), friendly_url="{rewrite}-{id}")).url == "https://shop.example/mug-7"
     assert article(product(mug(link_rewrite=""))).url == (
         "https://shop.example/index.php?controller=product&id_product=7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "awaited"),
+    [
+        ({"template": "bankwire", "paid": "0"}, True),
+        ({"template": "cashondelivery", "paid": "0"}, True),
+        ({"template": "outofstock", "paid": "0"}, True),
+        ({"template": "outofstock", "paid": "1"}, False),
+        ({"template": "", "module_name": "ps_checkpayment", "paid": "0"}, True),
+        ({"template": "order_canceled", "module_name": "", "paid": "0"}, False),
+        ({"template": [{"id": "1", "value": "bankwire"}]}, False),
+    ],
+)
+def test_an_awaiting_state_is_known_whatever_its_number(state: dict[str, Any], awaited: bool) -> None:
+    beside = {"/api/order_states/31": {"order_state": {"id": 31, **state}}}
+    said = order(sold(valid="0", current_state="31"), beside=beside)
+    assert (said.drafts == ()) is awaited
+
+
+def test_a_slip_names_the_units_that_came_back() -> None:
+    detail = {"id": "1", "id_order_detail": "1", "product_quantity": "1"}
+    slip = {
+        "id": 1,
+        "total_products_tax_incl": "10.0",
+        "total_shipping_tax_incl": "0",
+        "associations": {"order_slip_details": {"order_slip_detail": detail}},
+    }
+    bought = purchase(order(sold(), beside={"/api/order_slip": {"order_slips": [slip]}}))
+    assert [(line.product_id, line.quantity) for line in bought.lines] == [("7", 1), ("8", 1)]
+    assert bought.total_price == Decimal("19.9")
+    kept = order(sold(), beside={"/api/order_slip": {"order_slips": [slip]}}, on_partial_refund="keep")
+    assert purchase(kept).total_quantity == 3
+
+
+def test_a_discount_without_a_code_is_no_coupon_and_a_deleted_one_has_its_name() -> None:
+    rules = [{"id": number, "id_cart_rule": str(number), "name": f"Rule {number}"} for number in (1, 2, 3)]
+    beside = {
+        "/api/order_cart_rules": {"order_cart_rules": rules},
+        "/api/cart_rules/1": {"cart_rule": {"id": 1, "code": ""}},
+        "/api/cart_rules/2": {"cart_rule": {"id": 2, "code": "WELCOME5"}},
+    }
+    said = only(order(sold(), beside=beside), RecordKind.PURCHASE)
+    assert said.coupons == ("WELCOME5", "Rule 3")
+
+
+def test_in_the_hour_that_exists_twice_what_is_read_later_is_newer() -> None:
+    def version(changed: str, read: str) -> int:
+        row = {"id": 12, "email": "a@mail.example", "date_upd": changed}
+        event = fetched(Kind.CUSTOMER, "12", {"/api/customers/12": {"customer": row}}, ms(read))
+        return PRESTASHOP.translate(event, store(timezone="Europe/Madrid")).version
+
+    first = version("2024-10-27 02:50:00", "2024-10-27 00:50:05")
+    second = version("2024-10-27 02:10:00", "2024-10-27 01:10:05")
+    assert (first, second) == (ms("2024-10-27 00:50:00"), ms("2024-10-27 01:10:00"))
+
+
+def test_of_the_accounts_of_an_address_the_newest_is_heard_and_guests_are_not() -> None:
+    def row(number: int, **changes: Any) -> dict[str, Any]:
+        return {
+            "id": number,
+            "email": "a@mail.example",
+            "newsletter": "0",
+            "date_upd": "2024-01-01 10:00:00",
+        } | changes
+
+    listed = [
+        row(1, newsletter="1", newsletter_date_add="2024-01-02 10:00:00", date_upd="2024-01-02 10:00:00"),
+        row(2, is_guest="1", date_upd="2024-02-01 10:00:00"),
+        row(3, deleted="1", date_upd="2024-02-01 10:00:00"),
+    ]
+    event = fetched(Kind.CUSTOMER, "1", {"/api/customers": {"customers": listed}})
+    form = dataclasses.replace(event, entity="address-0123")
+    told = only(PRESTASHOP.translate(form, store()), RecordKind.CONTACT)
+    assert (told.owner, told.look) == ("customer|1", Look(True, ms("2024-01-02 10:00:00"), is_dated=True))
+    nobody = fetched(Kind.CUSTOMER, "1", {"/api/customers": []})
+    assert (
+        PRESTASHOP.translate(dataclasses.replace(nobody, entity="address-0123"), store()).ignored
+        == "not_found"
     )

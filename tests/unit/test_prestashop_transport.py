@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from pipeline.events import Kind
@@ -16,6 +18,8 @@ from pipeline.shops.platform import raw_event
 from pipeline.shops.prestashop import PRESTASHOP
 from pipeline.shops.prestashop.api import API, needs
 from pipeline.shops.prestashop.settings import PrestashopSettings
+from pipeline.sync.client import ShopClient
+from pipeline.sync.lookup import Documented, Halted, TooLarge, look_up
 from tests.platforms import settings_of
 from tests.prestashop import RECEIVED_MS, arrived, sold, store
 
@@ -206,3 +210,84 @@ def test_the_webservice_is_asked_with_its_key_as_a_user() -> None:
     assert API.base_url(settings(api_url="https://api.shop.example/")) == "https://api.shop.example"
     assert API.limit(settings()).parallel >= 1
     assert str(settings(webservice_key=None).complaint([])).startswith("webservice_key: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "topic", "entity"),
+    [
+        ({"hook": "actionValidateOrder", "id_order": 5}, "order.created", "5"),
+        ({"event": "actionOrderStatusPostUpdate", "data": {"id_order": "5"}}, "order.updated", "5"),
+        ({"action": "actionOrderSlipAdd", "id_order": 5}, "orderslip.created", "5"),
+        (
+            {"hook": "actionObjectOrderSlipAddAfter", "data": {"id": 4, "id_order": "5"}},
+            "orderslip.created",
+            "5",
+        ),
+        ({"hook": "actionObjectCustomerDeleteAfter", "data": {"id": 12}}, "customer.deleted", "12"),
+        ({"hook": "actionUpdateQuantity", "id_product": 7}, "stockavailable.updated", "7"),
+        ({"hook": "actionDeleteGDPRCustomer", "data": {"id": 12}}, "customer.erased", "12"),
+    ],
+)
+def test_the_name_of_a_hook_is_a_topic(body: dict[str, Any], topic: str, entity: str) -> None:
+    event = arrived(body)
+    assert (event.topic, event.entity) == (topic, entity)
+    assert arrived({"id": 5}, x_prestashop_topic="actionValidateOrder").topic == "order.created"
+
+
+def test_an_erasure_is_a_persons_to_do() -> None:
+    event = arrived({"hook": "actionDeleteGDPRCustomer", "data": {"id": 12}})
+    assert PRESTASHOP.translate(event, store()).ignored == "erasure_request"
+
+
+def test_no_password_or_key_is_kept_of_a_call_and_every_other_byte_is() -> None:
+    said = (
+        b'{"topic": "customer.saved", "data": {"id": 12, "passwd":"$2y\\"x", "secure_key" : "k", "n": 1.1}}'
+    )
+    assert PRESTASHOP.split is not None
+    [kept] = PRESTASHOP.split(WebhookRequest({}, said))
+    assert kept.body == said.replace(b'"passwd":"$2y\\"x"', b'"passwd":""').replace(
+        b'"secure_key" : "k"', b'"secure_key":""'
+    )
+    [same] = PRESTASHOP.split(WebhookRequest({}, b'{"id": 12, "note": "passwd"}'))
+    assert same.body == b'{"id": 12, "note": "passwd"}'
+
+
+def test_the_newsletters_form_names_an_address_and_its_account_is_asked_for() -> None:
+    event = arrived(
+        {"hook": "actionNewsletterRegistrationBefore", "email": "A+b@mail.example", "action": "1"}
+    )
+    assert event.entity == arrived({"topic": "customer.newsletter", "email": "a+b@mail.example"}).entity
+    assert list(needs(event, {}, store())) == [
+        "/api/customers?filter[email]=[A%2Bb@mail.example]&display=full&output_format=JSON"
+    ]
+    nothing = arrived({"hook": "actionNewsletterRegistrationBefore", "action": "1"})
+    assert list(needs(nothing, {}, store())) == []
+
+
+def test_the_key_may_stand_in_the_address_where_only_the_shop_sees_it() -> None:
+    hidden = store(key_in_address=True).settings
+    key = settings_of("prestashop").webservice_key.get_secret_value()  # type: ignore[attr-defined]
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert "authorization" not in request.headers
+        seen.append(str(request.url))
+        return httpx.Response(200, json={"order": {"id": 5}})
+
+    async def asked() -> Documented | Halted | TooLarge:
+        client = ShopClient(API, hidden, transport=httpx.MockTransport(answer), timeout=5.0)  # type: ignore[arg-type]
+        event = arrived({"topic": "order.updated", "data": {"id": 5}})
+        result = await look_up(event, API, store(key_in_address=True), client.get)  # type: ignore[arg-type]
+        await client.aclose()
+        return result
+
+    result = asyncio.run(asked())
+    assert seen[0] == f"https://shop.example/api/orders/5?output_format=JSON&ws_key={key}"
+    assert isinstance(result, Documented)
+    assert key not in repr(result)
+
+
+def test_a_fragile_host_is_asked_as_little_as_the_store_says() -> None:
+    told = API.limit(store(requests_per_minute=30, parallel_requests=1).settings)
+    assert (told.requests, told.seconds, told.parallel) == (30, 60.0, 1)
+    assert API.limit(store().settings).parallel == 2

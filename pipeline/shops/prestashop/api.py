@@ -5,17 +5,23 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
+from pipeline.shops.base import Rejected
 from pipeline.shops.php import readable_id
 from pipeline.shops.platform import TopicMeaning
-from pipeline.shops.prestashop.documents import one_of, path_at
+from pipeline.shops.prestashop.documents import flag, list_of, one_of, path_at
+from pipeline.shops.prestashop.hooks import NEWSLETTER
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.topics import TOPICS
-from pipeline.shops.values import text
+from pipeline.shops.prestashop.webhooks import WITHHELD, address_in
+from pipeline.shops.values import parse_json_object, text
 
 _JSON = "output_format=JSON"
+#: Discounts of one order whose codes are asked for.
+MAX_RULES = 5
 #: What an order needs beside itself: its document's field, and where the document is.
 _OF_ORDER = (
     ("id_customer", "customers"),
@@ -36,15 +42,26 @@ def list_path(resource: str) -> str:
 
 def needs(event: RawEvent, documents: Documents, store: PrestashopStore) -> Sequence[str]:
     """The document that was announced; of an order also those it is not understood without."""
-    del store
     row = TOPICS.get(event.topic)
-    if row is None or row.meaning is not TopicMeaning.NOTIFICATION or not event.entity.isdigit():
+    if row is None or row.meaning is not TopicMeaning.NOTIFICATION:
         return ()
-    wanted = _wanted(event, documents)
+    wanted = _wanted(event, documents, store.settings) if event.entity.isdigit() else _rows_of_address(event)
     return [path for path in wanted if path not in documents]
 
 
-def _wanted(event: RawEvent, documents: Documents) -> Iterator[str]:
+def _rows_of_address(event: RawEvent) -> Iterator[str]:
+    """The customers of the address that the newsletter's form named."""
+    if event.topic != NEWSLETTER:
+        return
+    try:
+        address = address_in(parse_json_object(event.body))
+    except Rejected:
+        return
+    if address is not None:
+        yield _listed("customers", "email", quote(address, safe="@"))
+
+
+def _wanted(event: RawEvent, documents: Documents, settings: PrestashopSettings) -> Iterator[str]:
     resource = f"{event.kind}s"
     yield f"{path_of(resource, event.entity)}?{_JSON}"
     found = one_of(path_at(documents, path_of(resource, event.entity)), str(event.kind))
@@ -55,6 +72,9 @@ def _wanted(event: RawEvent, documents: Documents) -> Iterator[str]:
         yield _listed("specific_prices", "id_product", event.entity)
     if event.kind is Kind.ORDER:
         yield from _of_order(found, event.entity, documents)
+        state = readable_id(found.get("current_state"))
+        if settings.sold_statuses is None and flag(found.get("valid")) is False and state is not None:
+            yield f"{path_of('order_states', state)}?{_JSON}"
 
 
 def _of_order(order: Mapping[str, Any], number: str, documents: Documents) -> Iterator[str]:
@@ -64,6 +84,10 @@ def _of_order(order: Mapping[str, Any], number: str, documents: Documents) -> It
     yield _listed("order_slip", "id_order", number)
     if (text(order.get("total_discounts"), 40) or "0").strip("0."):
         yield _listed("order_cart_rules", "id_order", number)
+        rules = list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules")
+        for rule in rules[:MAX_RULES]:
+            if own := readable_id(rule.get("id_cart_rule")):
+                yield f"{path_of('cart_rules', own)}?{_JSON}"
     address = readable_id(order.get("id_address_invoice"))
     found = None if address is None else one_of(path_at(documents, path_of("addresses", address)), "address")
     if found is not None and (country := readable_id(found.get("id_country"))):
@@ -84,14 +108,23 @@ def base_url(settings: PrestashopSettings) -> str:
 def authorise(settings: PrestashopSettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:
     """The key is a user name without a password."""
     del request, moment
-    key = "" if settings.webservice_key is None else settings.webservice_key.get_secret_value()
-    return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
+    if settings.key_in_address:
+        return {}
+    return {"authorization": "Basic " + base64.b64encode(f"{_key(settings)}:".encode()).decode()}
+
+
+def query(settings: PrestashopSettings) -> str:
+    """The key in the address, for hosts that take the header away; it is stored nowhere."""
+    return urlencode({"ws_key": _key(settings)}) if settings.key_in_address else ""
+
+
+def _key(settings: PrestashopSettings) -> str:
+    return "" if settings.webservice_key is None else settings.webservice_key.get_secret_value()
 
 
 def limit(settings: PrestashopSettings) -> RequestLimit:
     """Shops share small hosts; most of an order's documents are asked one after the other."""
-    del settings
-    return RequestLimit(requests=4, seconds=1.0, parallel=2, pause=60.0)
+    return RequestLimit(settings.requests_per_minute, 60.0, settings.parallel_requests, pause=60.0)
 
 
 def fetched_topic(event: RawEvent) -> str:
@@ -105,10 +138,13 @@ API: ShopApi[PrestashopSettings] = ShopApi(
     limit=limit,
     needs=needs,
     fetched_topic=fetched_topic,
+    query=query,
     scopes=(
         "orders",
         "order_slip",
         "order_cart_rules",
+        "order_states",
+        "cart_rules",
         "customers",
         "addresses",
         "countries",
@@ -117,5 +153,5 @@ API: ShopApi[PrestashopSettings] = ShopApi(
         "stock_availables",
         "specific_prices",
     ),
-    withheld=("passwd", "secure_key", "reset_password_token", "ip_registration_newsletter"),
+    withheld=WITHHELD,
 )

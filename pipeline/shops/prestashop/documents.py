@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipeline.events import RawEvent
 from pipeline.shops.api import Document, Documents
@@ -83,15 +84,28 @@ def moment(body: Mapping[str, Any], name: str, zone: str, notes: list[str]) -> d
 def version_of(body: Mapping[str, Any], event: RawEvent, zone: str, notes: list[str]) -> int:
     """The entity's clock in epoch ms: when it was last changed, else made, else when it arrived.
 
+    In the hour that exists twice it is the later moment, unless the document was read before that: so what is
+    read later is never older, and a cancellation in the second such hour counts.
+
     Raises:
         Rejected: `invalid_date`.
     """
     for name in ("date_upd", "date_add"):
-        found = moment(body, name, zone, [])
-        if found is not None:
-            return epoch_ms(found)
+        unclear: list[str] = []
+        found = moment(body, name, zone, unclear)
+        if found is None:
+            continue
+        later = epoch_ms(_later(found, zone)) if unclear else 0
+        return later if unclear and later <= event.received_ms else epoch_ms(found)
     notes.append("version_from_arrival")
     return event.received_ms
+
+
+def _later(earlier: datetime, zone: str) -> datetime:
+    """The second moment at which the clocks show the same time; the same one where they never show it."""
+    around = (earlier + timedelta(days=days) for days in (-1, 1))
+    before, after = (moment.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for moment in around)
+    return earlier + max(before - after, timedelta())
 
 
 def in_language(value: object, languages: Sequence[str]) -> object:

@@ -7,8 +7,10 @@ the day.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipeline.events import RawEvent
@@ -44,6 +46,11 @@ from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopSto
 from pipeline.shops.values import epoch_ms, money, text
 
 _ZERO = Decimal(0)
+#: PrestaShop's awaiting states, whatever their numbers are in a shop.
+_AWAITING_MAILS = frozenset({"bankwire", "cheque", "cashondelivery", "outofstock"})
+_AWAITING_MODULES = frozenset(
+    {"ps_wirepayment", "ps_checkpayment", "ps_cashondelivery", "bankwire", "cheque"}
+)
 #: The state of an order whose rows are being written.
 _NO_STATE = "0"
 
@@ -57,6 +64,8 @@ class Parts(NamedTuple):
     country: dict[str, Any] | None
     slips: list[dict[str, Any]]
     rules: list[dict[str, Any]]
+    state: dict[str, Any] | None = None
+    discounts: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
 
 def parts_of(order: Mapping[str, Any], documents: Documents) -> Parts:
@@ -69,13 +78,21 @@ def parts_of(order: Mapping[str, Any], documents: Documents) -> Parts:
         return None if own is None else one_of(path_at(documents, path_of(resource, own)), name)
 
     address = found("id_address_invoice", "addresses", "address")
+    rules = list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules")
     return Parts(
         person=found("id_customer", "customers", "customer"),
         currency=found("id_currency", "currencies", "currency"),
         address=address,
         country=found("id_country", "countries", "country", address or {}),
         slips=list_of(path_at(documents, list_path("order_slip")), "order_slips"),
-        rules=list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules"),
+        rules=rules,
+        state=found("current_state", "order_states", "order_state"),
+        discounts={
+            number: discount
+            for rule in rules
+            if (number := readable_id(rule.get("id_cart_rule")))
+            and (discount := found("id_cart_rule", "cart_rules", "cart_rule", rule)) is not None
+        },
     )
 
 
@@ -99,22 +116,27 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
         return Translation(0, ignored="half_written")
     buyer = buyer_of(parts.person, parts.address, parts.country)
     if not is_sold:
-        return _unsold(state, body, buyer, settings, version)
+        return _unsold(state, parts.state, body, buyer, settings, version)
     if is_erased(buyer.email):
         return Translation(version, ignored="anonymised")
     require_currency(_code(parts.currency), store, "id_currency", notes)
     total = _amount(body, ("total_paid_tax_incl", "total_paid"))
     returned = _returned(parts.slips)
-    if undone := _undone(body, total, returned):
+    if undone := _undone(body, listed, total, returned):
         return Translation(version, (retract_draft(None),), undone)
+    units = Counter[str]()
     if returned.all and settings.on_partial_refund == "replace":
         total -= returned.all
-        notes.append("refunded_lines_kept")  # a slip says what was paid back, not for which row
+        units = returned.units
+        if not units:
+            notes.append("refunded_lines_kept")  # a slip may say what was paid back, and not for which row
     placed = moment(body, "date_add", settings.timezone, notes)
     if placed is None:
         raise Rejected("missing_field", "date_add", "when it was placed is not said")
-    coupons, coupon_notes = coupon_codes([{"code": rule.get("name")} for rule in parts.rules])
-    items = [item for row in _each_once(listed, notes) if (item := _item(row, settings, notes)) is not None]
+    coupons, coupon_notes = coupon_codes(_codes(parts))
+    items = [
+        item for row in _each_once(listed, notes) if (item := _item(row, units, settings, notes)) is not None
+    ]
     sale = OrderSummary(
         purchase_id=_purchase_id(own, body, settings),
         placed=placed,
@@ -171,8 +193,13 @@ def _is_sold(body: Mapping[str, Any], state: str, settings: PrestashopSettings) 
     return said
 
 
-def _unsold(
-    state: str, body: Mapping[str, Any], buyer: Buyer, settings: PrestashopSettings, version: int
+def _unsold(  # noqa: PLR0917 - what an order is made of
+    state: str,
+    described: Mapping[str, Any] | None,
+    body: Mapping[str, Any],
+    buyer: Buyer,
+    settings: PrestashopSettings,
+    version: int,
 ) -> Translation:
     """An order that is no purchase: it takes back what was sent, unless the sale is only in question."""
     contact: tuple[Draft, ...] = ()
@@ -183,9 +210,27 @@ def _unsold(
             contact = (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
         except Rejected:  # a purchase cannot do without; an order that was none can
             contact = ()
-    if state in settings.awaiting_states or state == _NO_STATE:
+    if state in settings.awaiting_states or state == _NO_STATE or _is_awaiting(described):
         return Translation(version, contact, "not_sold")
     return Translation(version, (*contact, retract_draft(None)), "not_valid")
+
+
+def _is_awaiting(state: Mapping[str, Any] | None) -> bool:
+    """Whether a shop's state is one of PrestaShop's awaiting ones, by the mail it sends or its module."""
+    if state is None or flag(state.get("paid")):
+        return False
+    mail, module = (text(state.get(name), 60) for name in ("template", "module_name"))
+    return mail in _AWAITING_MAILS or module in _AWAITING_MODULES
+
+
+def _codes(parts: Parts) -> list[dict[str, Any]]:
+    """The codes of an order's discounts; one that needs no code is none, and a deleted one has its name."""
+    known = [(rule, parts.discounts.get(readable_id(rule.get("id_cart_rule")) or "")) for rule in parts.rules]
+    return [
+        {"code": rule.get("name") if discount is None else discount["code"]}
+        for rule, discount in known
+        if discount is None or discount.get("code") not in NOTHING
+    ]
 
 
 def _code(currency: Mapping[str, Any] | None) -> str | None:
@@ -205,10 +250,11 @@ def _amount(body: Mapping[str, Any], names: Sequence[str]) -> Decimal:
 
 
 class _Returned(NamedTuple):
-    """What credit slips say was paid back: for goods, and with postage."""
+    """What credit slips say was paid back: for goods, with postage, and units by the row they were of."""
 
     goods: Decimal
     all: Decimal
+    units: Counter[str]
 
 
 def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
@@ -217,7 +263,7 @@ def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
     Raises:
         Rejected: `missing_field`, `invalid_money`.
     """
-    goods, postage, seen = _ZERO, _ZERO, set[str]()
+    goods, postage, seen, units = _ZERO, _ZERO, set[str](), Counter[str]()
     for slip in slips:
         own = readable_id(slip.get("id"))
         if own is not None and own in seen:
@@ -226,19 +272,35 @@ def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
         goods += _amount(slip, ("total_products_tax_incl", "amount"))
         if slip.get("total_shipping_tax_incl") not in NOTHING:
             postage += money(slip["total_shipping_tax_incl"], "total_shipping_tax_incl")
-    return _Returned(goods, goods + postage)
+        inside = slip.get("associations")
+        for one in (
+            rows(inside.get("order_slip_details"), "order_slip_detail") if isinstance(inside, dict) else ()
+        ):
+            row, count = readable_id(one.get("id_order_detail")), readable_id(one.get("product_quantity"))
+            if row is not None and count is not None:
+                units[row] += int(count)
+    return _Returned(goods, goods + postage, units)
 
 
-def _undone(body: Mapping[str, Any], total: Decimal, returned: _Returned) -> str:
+def _undone(
+    body: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], total: Decimal, returned: _Returned
+) -> str:
     """Why nothing of the sale remains; "" where something does. Slips forget vouchers, and exceed totals."""
     if not returned.all:
         return ""
     if returned.all >= total:
         return "refunded"
+    if returned.units and all(_is_all_back(row, returned.units) for row in listed):
+        return "all_lines_refunded"
     bought = body.get("total_products_wt")
     if bought not in NOTHING and _ZERO < money(bought, "total_products_wt") <= returned.goods:
         return "all_lines_refunded"
     return ""
+
+
+def _is_all_back(row: Mapping[str, Any], units: Counter[str]) -> bool:
+    bought = readable_id(row.get("product_quantity"))
+    return bought is not None and units[readable_id(row.get("id")) or ""] >= int(bought)
 
 
 def _each_once(listed: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
@@ -251,8 +313,10 @@ def _each_once(listed: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[
     return list(first.values())
 
 
-def _item(row: dict[str, Any], settings: PrestashopSettings, notes: list[str]) -> Item | None:
-    """One row as the customer paid it; vouchers are the whole order's.
+def _item(
+    row: dict[str, Any], given_back: Counter[str], settings: PrestashopSettings, notes: list[str]
+) -> Item | None:
+    """One row as the customer paid it, less what came back; vouchers are the whole order's.
 
     Raises:
         Rejected: `missing_field`, `invalid_money`, `invalid_quantity`, `invalid_id`.
@@ -262,6 +326,10 @@ def _item(row: dict[str, Any], settings: PrestashopSettings, notes: list[str]) -
     count = quantity(row.get("product_quantity"), "product_quantity")
     if not count:
         notes.append("line_without_quantity")
+        return None
+    count -= given_back[readable_id(row.get("id")) or ""]
+    if count <= 0:
+        notes.append("line_given_back")
         return None
     product = identifier(row.get("product_id"), "product_id")
     combination = readable_id(row.get("product_attribute_id"))

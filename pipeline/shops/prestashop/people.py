@@ -7,7 +7,8 @@ without one somebody who was never asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -53,6 +54,41 @@ def customer(body: dict[str, Any], event: RawEvent, store: PrestashopStore) -> T
         language=settings.language(readable_id(body.get("id_lang"))),
     )
     return Translation(version, (contact_draft(buyer, settings, Origin.CUSTOMER),))
+
+
+def subscriber(listed: Sequence[dict[str, Any]], event: RawEvent, store: PrestashopStore) -> Translation:
+    """What the newsletter's form changed of an account; guests' rows with the same address decide nothing.
+
+    Who has no account stands in a table that the webservice does not show.
+
+    Args:
+        listed: the rows of the address that the form was used with.
+        event: that brought them.
+        store: its store.
+
+    Raises:
+        Rejected: as `customer` does.
+    """
+    accounts = [
+        row
+        for row in listed
+        if not flag(row.get("is_guest"))
+        and not flag(row.get("deleted"))
+        and not is_of_other_shop(row, store.settings)
+    ]
+    if not accounts:
+        return Translation(version=0, ignored="not_found")
+    newest = max(accounts, key=lambda row: text(row.get("date_upd"), 40) or "")
+    said = customer(newest, event, store)
+    return replace(said, drafts=tuple(_said_now(draft, event) for draft in said.drafts))
+
+
+def _said_now(draft: Draft, event: RawEvent) -> Draft:
+    """A withdrawal by the form is as old as its call: the row's own date does not move."""
+    look = draft.look
+    if look is None or look.subscribed or not look.since_ms:
+        return draft
+    return replace(draft, look=look._replace(since_ms=max(look.since_ms, event.received_ms)))
 
 
 def gone(version: int, settings: PrestashopSettings) -> Translation:

@@ -9,11 +9,11 @@ from pipeline.shops.platform import Ability, Platform
 from pipeline.shops.prestashop.api import API, list_path, path_of
 from pipeline.shops.prestashop.documents import list_of, one_of, path_at
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
-from pipeline.shops.prestashop.people import customer, gone
+from pipeline.shops.prestashop.people import customer, gone, subscriber
 from pipeline.shops.prestashop.products import deleted_product, product
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.topics import TOPICS
-from pipeline.shops.prestashop.webhooks import NO_TOPIC, arrival, verify
+from pipeline.shops.prestashop.webhooks import NO_TOPIC, arrival, split, verify
 
 
 def translate(event: RawEvent, store: PrestashopStore) -> Translation:
@@ -44,6 +44,8 @@ def translate(event: RawEvent, store: PrestashopStore) -> Translation:
 
 def _fetched(documents: Documents, event: RawEvent, store: PrestashopStore) -> Translation:
     """What the webservice said; a document that is not there says nothing."""
+    if event.kind is Kind.CUSTOMER and not event.entity.isdigit():
+        return subscriber(list_of(path_at(documents, list_path("customers")), "customers"), event, store)
     found = one_of(path_at(documents, path_of(f"{event.kind}s", event.entity)), str(event.kind))
     if found is None:
         return Translation(version=0, ignored="not_found")
@@ -68,6 +70,7 @@ PRESTASHOP = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    split=split,
     abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
     order_numbers=("reference",),
     api=API,

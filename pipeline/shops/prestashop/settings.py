@@ -25,6 +25,17 @@ class PrestashopSettings(StoreSettings):
         description="key of the shop's webservice, with the right to view what is fetched",
         examples=[{"env": "PRESTASHOP_ACME_ES_KEY"}],
     )
+    key_in_address: bool = Field(
+        default=False,
+        description="whether the key is sent as ws_key= in the address, for hosts that take the header away; "
+        "they keep it in their logs",
+    )
+    requests_per_minute: int = Field(
+        default=240, ge=1, le=6_000, description="to the webservice, which reads each object by itself"
+    )
+    parallel_requests: int = Field(
+        default=2, ge=1, le=8, description="to the webservice that may be under way at once"
+    )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
         description="address of the API, without its paths; left out, https:// and the host of `domain`",

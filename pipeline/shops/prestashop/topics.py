@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pipeline.events import Kind
 from pipeline.shops.api import IGNORED
 from pipeline.shops.platform import TopicMeaning, TopicTable, WebhookTopic
+from pipeline.shops.prestashop.hooks import ERASED, NEWSLETTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ TOPICS = TopicTable(
             menu="customer: delete",
             setting="on_customer_deleted",
         ),
+        PrestashopTopic(ERASED, Kind.CUSTOMER, TopicMeaning.PRIVACY, reason="erasure_request"),
+        _named(NEWSLETTER, Kind.CUSTOMER, "id_customer", "id"),
         _named("customer.*", Kind.CUSTOMER, "id", "id_customer"),
         _named("product.created", Kind.PRODUCT, menu="product: add"),
         _named("product.updated", Kind.PRODUCT, menu="product: update"),

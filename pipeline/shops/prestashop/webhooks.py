@@ -16,12 +16,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from pipeline.events import Kind
+from pipeline.shops.api import without
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
 from pipeline.shops.platform import TopicMeaning
+from pipeline.shops.prestashop.hooks import NEWSLETTER, topic_of_hook
 from pipeline.shops.prestashop.settings import PrestashopSettings
 from pipeline.shops.prestashop.topics import TOPICS
-from pipeline.shops.values import body_hash, parse_json_object
+from pipeline.shops.values import body_hash, email_text, parse_json_object
 
+#: What is kept neither of modules' bodies nor of the webservice's: customers have the hash of a password.
+WITHHELD = ("passwd", "secure_key", "reset_password_token", "ip_registration_newsletter")
 #: Stands where nothing says what a request is about.
 NO_TOPIC = "none"
 _SIGNATURE = "x-prestashop-signature"
@@ -91,6 +95,11 @@ def _asked(query: str, name: str) -> str:
         return ""
 
 
+def split(request: WebhookRequest) -> Sequence[WebhookRequest]:
+    """The request as it is kept, once its signature was checked: without passwords and keys."""
+    return (request._replace(body=without(request.body, WITHHELD)),)
+
+
 def arrival(request: WebhookRequest) -> Arrival:
     """What a request names. Without an entity it is kept under a hash, and holds up no entity's events.
 
@@ -109,6 +118,8 @@ def arrival(request: WebhookRequest) -> Arrival:
     digest.update(request.body)
     delivery = digest.hexdigest()
     entity = None if row is None else _entity(named_in(body), row.ids, kind)
+    if entity is None and topic == NEWSLETTER and (address := address_in(body)) is not None:
+        entity = f"address-{body_hash(address.lower().encode(errors='replace'))}"
     return Arrival(
         kind=kind,
         entity=entity or f"unread-{body_hash(delivery.encode())}",
@@ -124,6 +135,11 @@ def named_in(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else body
 
 
+def address_in(body: Mapping[str, Any]) -> str | None:
+    """The address that a call of the newsletter's form names."""
+    return email_text(named_in(body).get("email")) or email_text(body.get("email"))
+
+
 def _topic(body: Mapping[str, Any], request: WebhookRequest) -> str:
     """The body's own word, else the header's or the address's; `Order` and `add` are `order.created`.
 
@@ -132,10 +148,15 @@ def _topic(body: Mapping[str, Any], request: WebhookRequest) -> str:
     """
     entity, action, said = (body.get(key) for key in ("entity", "action", "topic"))
     own = said.strip() if isinstance(said, str) else ""
+    hooks = (said, action, *(body.get(key) for key in ("hook", "event")))
+    hook = next((found for one in hooks if isinstance(one, str) and (found := topic_of_hook(one))), "")
+    if hook:
+        return hook
     if not own and isinstance(entity, str) and isinstance(action, str):
         done = action.strip().lower()
         own = f"{entity.strip().lower()}.{_DONE.get(done, done)}"
     beside = request.headers.get("x-prestashop-topic", "").strip() or _asked(request.query, "topic")
+    beside = topic_of_hook(beside) or beside
     refines = beside.partition(".")[0] == own.partition(".")[0] and not (
         TOPICS.is_deletion(beside) or TOPICS.is_deletion(own)
     )
