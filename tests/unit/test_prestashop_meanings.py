@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.events import Kind
 from pipeline.records import Op, RecordKind
-from pipeline.shops.base import Look, Rejected
+from pipeline.shops.base import Audience, Look, Rejected
 from pipeline.shops.prestashop import PRESTASHOP
 from tests.prestashop import (
     arrived,
@@ -376,3 +376,11 @@ def test_of_the_accounts_of_an_address_the_newest_is_heard_and_guests_are_not() 
         PRESTASHOP.translate(dataclasses.replace(nobody, entity="address-0123"), store()).ignored
         == "not_found"
     )
+
+
+def test_prestashops_documents_say_their_language_shop_and_currency() -> None:
+    said = order(sold(id_lang="2", id_shop="3"), languages={"1": "es", "2": "pt-BR"})
+    assert {draft.audience for draft in said.drafts} == {Audience(("pt-br",), ("3",), ("EUR",))}
+    row = {"id": 12, "email": "a@mail.example", "id_lang": "1", "id_shop": "3"}
+    [person] = customer(row, languages={"1": "es"}).drafts
+    assert (person.audience.languages, person.audience.shops) == (("es",), ("3",))

@@ -234,9 +234,9 @@ def test_the_name_of_a_hook_is_a_topic(body: dict[str, Any], topic: str, entity:
     assert arrived({"id": 5}, x_prestashop_topic="actionValidateOrder").topic == "order.created"
 
 
-def test_an_erasure_is_a_persons_to_do() -> None:
+def test_nobody_is_erased_on_the_word_of_a_call_whose_secret_may_stand_in_an_address() -> None:
     event = arrived({"hook": "actionDeleteGDPRCustomer", "data": {"id": 12}})
-    assert PRESTASHOP.translate(event, store()).ignored == "erasure_request"
+    assert PRESTASHOP.translate(event, store()).ignored == "erased_in_shop"
 
 
 def test_no_password_or_key_is_kept_of_a_call_and_every_other_byte_is() -> None:
@@ -288,6 +288,17 @@ def test_the_key_may_stand_in_the_address_where_only_the_shop_sees_it() -> None:
 
 
 def test_a_fragile_host_is_asked_as_little_as_the_store_says() -> None:
-    told = API.limit(store(requests_per_minute=30, parallel_requests=1).settings)
+    told = API.limit(store(webservice_requests_per_minute=30, parallel_requests=1).settings)
     assert (told.requests, told.seconds, told.parallel) == (30, 60.0, 1)
     assert API.limit(store().settings).parallel == 2
+
+
+def test_in_an_installation_of_several_shops_the_right_one_is_asked() -> None:
+    routes = [{"shop": "1", "account": "acme"}, {"shop": "2", "account": "acme"}]
+    several = PRESTASHOP.store("acme", settings_of("prestashop", account=None, routes=routes))  # type: ignore[arg-type]
+    own = store(shop_id="2")
+    for topic, first, second in (("order.updated", "all", "all"), ("product.updated", "2", "all")):
+        event = arrived({"topic": topic, "data": {"id": 7}})
+        assert [path.rpartition("=")[2] for path in needs(event, {}, own)] == [first]
+        assert [path.rpartition("=")[2] for path in needs(event, {}, several)] == [second]
+        assert "id_shop" not in needs(event, {}, store())[0]

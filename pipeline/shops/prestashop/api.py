@@ -22,6 +22,7 @@ from pipeline.shops.values import parse_json_object, text
 _JSON = "output_format=JSON"
 #: Discounts of one order whose codes are asked for.
 MAX_RULES = 5
+_DIFFERENT = ("/api/products", "/api/stock_availables", "/api/specific_prices")
 #: What an order needs beside itself: its document's field, and where the document is.
 _OF_ORDER = (
     ("id_customer", "customers"),
@@ -46,7 +47,18 @@ def needs(event: RawEvent, documents: Documents, store: PrestashopStore) -> Sequ
     if row is None or row.meaning is not TopicMeaning.NOTIFICATION:
         return ()
     wanted = _wanted(event, documents, store.settings) if event.entity.isdigit() else _rows_of_address(event)
-    return [path for path in wanted if path not in documents]
+    asked = (path + _of_shop(path, store.settings) for path in wanted)
+    return [path for path in asked if path not in documents]
+
+
+def _of_shop(path: str, settings: PrestashopSettings) -> str:
+    """What names the shop, in an installation of several: else the webservice knows its main shop's only.
+
+    Products, their stock and prices differ from shop to shop; whose an order is its document says.
+    """
+    several = settings.shop_id is not None or any(route.shop for route in settings.routes)
+    differs = path.startswith(_DIFFERENT)
+    return f"&id_shop={settings.shop_id if differs and settings.shop_id else 'all'}" if several else ""
 
 
 def _rows_of_address(event: RawEvent) -> Iterator[str]:
@@ -124,7 +136,7 @@ def _key(settings: PrestashopSettings) -> str:
 
 def limit(settings: PrestashopSettings) -> RequestLimit:
     """Shops share small hosts; most of an order's documents are asked one after the other."""
-    return RequestLimit(settings.requests_per_minute, 60.0, settings.parallel_requests, pause=60.0)
+    return RequestLimit(settings.webservice_requests_per_minute, 60.0, settings.parallel_requests, pause=60.0)
 
 
 def fetched_topic(event: RawEvent) -> str:

@@ -30,7 +30,7 @@ class PrestashopSettings(StoreSettings):
         description="whether the key is sent as ws_key= in the address, for hosts that take the header away; "
         "they keep it in their logs",
     )
-    requests_per_minute: int = Field(
+    webservice_requests_per_minute: int = Field(
         default=240, ge=1, le=6_000, description="to the webservice, which reads each object by itself"
     )
     parallel_requests: int = Field(

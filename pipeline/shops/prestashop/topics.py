@@ -47,7 +47,8 @@ TOPICS = TopicTable(
             menu="customer: delete",
             setting="on_customer_deleted",
         ),
-        PrestashopTopic(ERASED, Kind.CUSTOMER, TopicMeaning.PRIVACY, reason="erasure_request"),
+        # Not done by itself: a secret in an address is too little for what cannot be undone.
+        PrestashopTopic(ERASED, Kind.CUSTOMER, TopicMeaning.IGNORED, reason="erased_in_shop"),
         _named(NEWSLETTER, Kind.CUSTOMER, "id_customer", "id"),
         _named("customer.*", Kind.CUSTOMER, "id", "id_customer"),
         _named("product.created", Kind.PRODUCT, menu="product: add"),
