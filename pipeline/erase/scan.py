@@ -97,7 +97,8 @@ class PersonScan:
         for topic, partition, key in events:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
-        found.contacts |= {f"{self._settings.stores[person.store].account}|{name}" for name in everybody}
+        fed = self._settings.stores[person.store].accounts
+        found.contacts |= {f"{account}|{name}" for account in fed for name in everybody}
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
         if self._settings.stores[person.store].guests_without_email == "external_id":
@@ -150,11 +151,11 @@ class PersonScan:
     def _events(
         self, store: str, kinds: Iterable[Kind], found: Found, number: int, search: Search
     ) -> Iterator[tuple[str, Any, Kind, str]]:
-        account = self._settings.stores[store].account
+        fed = set(self._settings.stores[store].accounts)
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and other.account == account
+            if name != store and fed.intersection(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
@@ -188,7 +189,7 @@ class PersonScan:
 
     def _accounts(self, person: Person, found: Found, purchases: set[str]) -> set[str]:
         """The accounts that the store's records of the person went to; it may have moved."""
-        accounts = {self._settings.stores[person.store].account}
+        accounts = set(self._settings.stores[person.store].accounts)
         names = person.addresses | person.customers
         shared: set[str] = set()
         topics = [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic]
