@@ -97,8 +97,8 @@ class PersonScan:
         for topic, partition, key in events:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
-        own = self._settings.stores[person.store].accounts
-        found.contacts |= {f"{account}|{name}" for account in own for name in everybody}
+        fed = self._settings.stores[person.store].accounts
+        found.contacts |= {f"{account}|{name}" for account in fed for name in everybody}
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
         if self._settings.stores[person.store].guests_without_email == "external_id":
@@ -151,11 +151,11 @@ class PersonScan:
     def _events(
         self, store: str, kinds: Iterable[Kind], found: Found, number: int, search: Search
     ) -> Iterator[tuple[str, Any, Kind, str]]:
-        accounts = set(self._settings.stores[store].accounts)
+        fed = set(self._settings.stores[store].accounts)
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and not accounts.isdisjoint(other.accounts)
+            if name != store and fed.intersection(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
