@@ -18,17 +18,20 @@ def require_stores(settings: Settings) -> None:
         )
 
 
-def shared_accounts(settings: Settings) -> list[str]:
-    """A warning for each account that several stores feed."""
-    feeding: dict[str, list[str]] = {}
-    for name, store in settings.stores.items():
-        feeding.setdefault(store.account, []).append(name)
-    return [
-        f"stores {' and '.join(names)} feed one account, {account}: right only if no two of them ever give "
-        "the same id to an order or a product, since one would take the place of the other"
-        for account, names in feeding.items()
-        if len(names) > 1
-    ]
+def only_account(settings: Settings, store: str) -> str:
+    """The account of a store, for what can look at one alone.
+
+    Raises:
+        SettingsError: it feeds several.
+    """
+    accounts = settings.stores[store].accounts
+    if len(accounts) > 1:
+        raise SettingsError(
+            f"store {store} feeds several accounts ({', '.join(accounts)}), and its orders can be compared "
+            "with one only",
+            hint="`pipeline trace` finds a single order in all of them",
+        )
+    return accounts[0]
 
 
 def shared_secrets(settings: Settings) -> list[str]:

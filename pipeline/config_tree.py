@@ -168,7 +168,8 @@ def refuse_plain_secrets(tree: Mapping[str, Any], plain: list[tuple[str, str]]) 
         elif not table:
             stays = False
         else:
-            stays = str(stores.get(name, {}).get("account")) in sandboxes
+            named = _accounts_of(stores.get(name, {}))
+            stays = bool(named) and named <= sandboxes
         if not stays:
             what = "the secret" if table == "accounts" else "a secret"
             raise SettingsError(
@@ -177,6 +178,13 @@ def refuse_plain_secrets(tree: Mapping[str, Any], plain: list[tuple[str, str]]) 
                 field=field,
                 hint=BY_REFERENCE,
             )
+
+
+def _accounts_of(store: Mapping[str, Any]) -> set[str]:
+    """The accounts that a store's table names, by itself or in its routes."""
+    routes = store.get("routes")
+    listed = [store, *(routes if isinstance(routes, list) else ())]
+    return {str(one["account"]) for one in listed if isinstance(one, Mapping) and one.get("account")}
 
 
 def _tables(value: object) -> dict[str, MutableMapping[str, Any]]:

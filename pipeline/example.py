@@ -19,10 +19,12 @@ from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.platform_tables import needed_webhooks
 from pipeline.shops.registry import PLATFORMS
-from pipeline.shops.settings import StoreSettings
+from pipeline.shops.settings import RouteSettings, StoreSettings
 
 FILE = Path("pipeline.example.toml")
 WIDTH = 110
+#: Tables that stand in a list, and are an example as a whole.
+LISTED = (RouteSettings,)
 #: Names in tables of tables: `[accounts.acme-es]`.
 NAMES = {"accounts": "acme-es", "stores": "acme-es", "coupons": "spring"}
 HEAD = """\
@@ -74,10 +76,13 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
     below: list[tuple[str, FieldInfo, type[BaseModel]]] = []
     if path:
         summary = (model.__doc__ or "").strip()
-        yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}[{'.'.join(path)}]")
+        name = ".".join(path)
+        header = f"[[{name}]]" if model in LISTED else f"[{name}]"
+        yield from ("", *_comment(" ".join(summary.split())), f"{'' if shown else '#'}{header}")
     fields = dict(model.model_fields)
     if model is StoreSettings:
         fields["platform"] = _platform(fields["platform"])
+        fields["account"] = _account(fields["account"])
     for name, field in fields.items():
         if (inner := _model_of(field)) is not None:
             below.append((name, field, inner))
@@ -91,7 +96,7 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, shown: bool = True)
             yield from _table(inner, (*path, name, NAMES[name]), shown=shown and not path)
         else:
             optional = not field.is_required() and field.default is None
-            yield from _table(inner, (*path, name), shown=shown and not optional)
+            yield from _table(inner, (*path, name), shown=shown and not optional and inner not in LISTED)
 
 
 def _platform(field: FieldInfo) -> FieldInfo:
@@ -99,6 +104,14 @@ def _platform(field: FieldInfo) -> FieldInfo:
     known = " or ".join(map(_toml, PLATFORMS))
     shown = FieldInfo(annotation=str, description=f"{field.description}: {known}")
     shown.examples = list(PLATFORMS)
+    return shown
+
+
+def _account(field: FieldInfo) -> FieldInfo:
+    """The setting that names a store's account, which is to be changed, as most stores have one."""
+    said = f"{field.description}; where it feeds several, take this out and give it `routes`"
+    shown = FieldInfo(annotation=str, description=said)
+    shown.examples = field.examples
     return shown
 
 
@@ -120,7 +133,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...], *, shown: bool)
     if not field.description:
         raise PipelineError(f"{where} has no description", hint="give its Field one")
     meaning = field.description[0].upper() + field.description[1:] + _needs(name, path)
-    meaning += _choices(field.annotation)
+    meaning += _choices(field.annotation) + _other_defaults(name, field, path)
     required = field.is_required()
     default = None if required else field.get_default(call_default_factory=True)
     is_value = required or default is None or default in ((), {})
@@ -139,6 +152,17 @@ def _needs(setting: str, path: tuple[str, ...]) -> str:
     """Which webhooks a store's setting needs."""
     webhooks = needed_webhooks(setting) if path[:1] == ("stores",) else ""
     return f"; needs the webhook {webhooks}" if webhooks else ""
+
+
+def _other_defaults(name: str, field: FieldInfo, path: tuple[str, ...]) -> str:
+    """The defaults that stores of some platforms have instead."""
+    if path[:1] != ("stores",) or name not in StoreSettings.model_fields or field.is_required():
+        return ""
+    own = ((platform.name, platform.settings.model_fields[name].default) for platform in PLATFORMS.values())
+    others = [
+        f"{_toml(value)} for platform = {_toml(which)}" for which, value in own if value != field.default
+    ]
+    return "".join(f"; left out, {other}" for other in others)
 
 
 def _choices(annotation: Any) -> str:

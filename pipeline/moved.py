@@ -21,7 +21,7 @@ def look(settings: Settings) -> list[str]:
         The names of the stores that have.
     """
     path = settings.data_dir / FILE
-    now = {name: store.account for name, store in settings.stores.items()}
+    now = {name: " and ".join(store.accounts) for name, store in settings.stores.items()}
     before = _read(path)
     moved = sorted(name for name, account in now.items() if before.get(name, account) != account)
     for name in moved:

@@ -339,7 +339,8 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
         stage = DeliverWorker(engine, worker)
         configured: dict[str, list[str]] = {account: [] for account in settings.accounts}
         for store, feed in settings.stores.items():
-            configured[feed.account].append(store)
+            for account in feed.accounts:
+                configured[account].append(store)
         REGISTRY.register(
             DeliverCollector(
                 stage.partition_states,

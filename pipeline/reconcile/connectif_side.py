@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.config import Settings
+from pipeline.config_checks import only_account
 from pipeline.errors import PipelineError
 from pipeline.reconcile import verify
 from pipeline.reconcile.activities_export import ActivitiesExport, windows
@@ -57,7 +58,7 @@ class ConnectifSide:
     ) -> None:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._frame, self._summary, self._console, self._tell = frame, summary, console, tell
-        self._name = settings.stores[wanted.store].account
+        self._name = only_account(settings, wanted.store)
         self._account = settings.accounts[self._name]
         self._per_minute = calls_per_minute(self._account, wanted.calls_per_minute)
 

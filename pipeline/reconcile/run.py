@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
+from pipeline.config_checks import only_account
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.reader import RangeReader
@@ -73,13 +74,14 @@ class _ReconcileRun:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._bars = progress
         self._store = settings.stores[wanted.store]
+        self._name = only_account(settings, wanted.store)
         self._zone = ZoneInfo(self._store.timezone)
         self._frame = RunContext(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
         self._frame.since_ms = _start_of(wanted.since, self._zone)
         after = None if wanted.until is None else wanted.until + timedelta(days=1)
         self._frame.until_ms = _start_of(after, self._zone)
         self._tasks: dict[str, TaskID] = {}
-        self._summary = Summary(wanted.store, self._store.account, datetime.now(UTC))
+        self._summary = Summary(wanted.store, self._name, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
         self._connectif = ConnectifSide(
@@ -171,6 +173,7 @@ class _ReconcileRun:
             if number % STEP == 0 and size:
                 self._tell(name, file.tell(), size)
             pid, entity = self._ids_of(order)
+            pid = self._store.id_prefix + pid if pid else pid
             inside = self._frame.covers(order.at_ms)
             total, refunded = amount_text(order.total), amount_text(order.refunded)
             yield pid, entity, order.number, order.at_ms, total, refunded, order.status, int(inside)
@@ -204,11 +207,12 @@ class _ReconcileRun:
             self._look_at_all(reader)
         self._database.run(
             """INSERT OR IGNORE INTO orders
-            SELECT COALESCE(MIN(k.pid), e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
+            SELECT COALESCE(MIN(k.pid), :prefix || e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
             FROM events e LEFT JOIN links k ON k.entity = e.entity AND :by <> 'id'
             WHERE e.first_ms >= :since AND e.first_ms < :until GROUP BY e.entity""",
             {
                 "by": self._store.purchase_id,
+                "prefix": self._store.id_prefix,
                 "since": self._frame.since_ms or 0,
                 "until": self._frame.until_ms or 2**62,
             },

@@ -77,6 +77,8 @@ class StoreOf(Generic[SettingsT_co]):
         purchases_since: orders placed before make no purchase.
         coupon_field: the contact field that gets an order's codes.
         product_page: the form of pages of products that only orders named: the store's, else its platform's.
+        languages: of the account, where the store feeds several by language: of texts in several languages
+            the first of these counts.
     """
 
     name: str
@@ -85,6 +87,7 @@ class StoreOf(Generic[SettingsT_co]):
     purchases_since: date | None = None
     coupon_field: str | None = None
     product_page: str = field(kw_only=True)
+    languages: tuple[str, ...] = ()
 
 
 #: A store of any platform.
@@ -98,12 +101,41 @@ class Look(NamedTuple):
 
     Attributes:
         subscribed: the shop's flag.
-        since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
-            from then.
+        since_ms: since when the flag counts where it was never seen otherwise, epoch ms: a subscription from
+            the customer's creation. 0 for a refusal that is no withdrawal: it is silence.
+        is_dated: whether that is the shop's own date of what the flag says: then it counts at every look.
     """
 
     subscribed: bool
     since_ms: int
+    is_dated: bool = False
+
+
+class Audience(NamedTuple):
+    """Where a body says that it belongs; nothing where it does not say.
+
+    Attributes:
+        languages: tags in lower case (`es`, `es-mx`).
+        shops: ids or domains of shops, where one feed has several.
+        currencies: of its amounts.
+    """
+
+    languages: tuple[str, ...] = ()
+    shops: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
+
+
+#: Of what does not say where it belongs.
+UNSAID = Audience()
+_MAX_TAG = 200
+
+
+def audience(language: str | None = None, shop: str | None = None, currency: str | None = None) -> Audience:
+    """Where a body belongs that says one of each at most, however it writes them: `es_ES` is `es-es`."""
+    if not (language or shop or currency):
+        return UNSAID
+    tag = language.strip().lower().replace("_", "-")[:_MAX_TAG] if language else ""
+    return Audience((tag,) if tag else (), (shop,) if shop else (), (currency,) if currency else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +148,8 @@ class Draft:
     `coupons` are the discount codes a purchase was made with; they are not part of the purchase in Connectif.
     `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
     its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
-    order describes its buyer as of its placement. `look` stands for the contact's newsletter.
+    order describes its buyer as of its placement. `look` stands for the contact's newsletter. `audience` says
+    where it belongs, for stores that feed several accounts.
     """
 
     kind: RecordKind
@@ -130,6 +163,7 @@ class Draft:
     owner: str = ""
     said_ms: int = 0
     look: Look | None = None
+    audience: Audience = field(default=UNSAID, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +184,17 @@ class Translation:
     drafts: tuple[Draft, ...] = ()
     ignored: str = "nothing_to_tell"
     clock: str = ENTITY_CLOCK
+
+
+def in_shop(translation: Translation, shop: str | None) -> Translation:
+    """The translation with the shop that its request named, on each draft that names none itself."""
+    if not shop:
+        return translation
+    drafts = tuple(
+        draft if draft.audience.shops else replace(draft, audience=draft.audience._replace(shops=(shop,)))
+        for draft in translation.drafts
+    )
+    return replace(translation, drafts=drafts)
 
 
 def noted(translation: Translation, notes: Sequence[str]) -> Translation:

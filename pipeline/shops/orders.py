@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipeline.records import Contact, Line, Op, Origin, Product, Purchase, RecordKind, Subscription
 from pipeline.shops import values
-from pipeline.shops.base import Draft, Look, Rejected, StoreContext
+from pipeline.shops.base import UNSAID, Audience, Draft, Look, Rejected, StoreContext, audience
 from pipeline.shops.catalogue import product_page
 from pipeline.shops.settings import StoreSettings
 
@@ -55,7 +55,8 @@ class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
-    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first.
+    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first. The last three
+    say where the person belongs (`base.Audience`), as far as the body does.
     """
 
     email: str | None
@@ -67,10 +68,16 @@ class Buyer(NamedTuple):
     newsletter_ms: int | None = None
     notes: tuple[str, ...] = ()
     look: Look | None = None
+    language: str | None = None
+    shop: str | None = None
+    currency: str | None = None
 
 
 class OrderSummary(NamedTuple):
-    """The order's own figures. `total` is what the shop says it is now, never recomputed from lines."""
+    """The order's own figures. `total` is what the shop says it is now, never recomputed from lines.
+
+    The last three say where the order belongs (`base.Audience`), and its buyer with it.
+    """
 
     purchase_id: str
     placed: datetime
@@ -79,6 +86,9 @@ class OrderSummary(NamedTuple):
     payment_method: str | None = None
     coupons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    language: str | None = None
+    shop: str | None = None
+    currency: str | None = None
 
 
 class Basket(NamedTuple):
@@ -245,7 +255,7 @@ def _placeholder(homeless: Sequence[Item], total: Decimal, store: StoreContext, 
     return _line(product_id, [stand_in], store, notes)
 
 
-def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
+def stub_drafts(lines: Iterable[Line], belongs: Audience = UNSAID) -> tuple[Draft, ...]:
     """The products as far as an order knows them, kept out of recommendations until their own event comes.
 
     Their price is the one before discounts: else each order with a coupon would change the product.
@@ -265,15 +275,24 @@ def stub_drafts(lines: Iterable[Line]) -> tuple[Draft, ...]:
                 categories=line.categories,
                 is_blacklisted=True,
             ),
+            audience=belongs,
         )
         for line in lines
     )
 
 
-def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said_ms: int = 0) -> Draft:
+def contact_draft(
+    buyer: Buyer,
+    settings: StoreSettings,
+    origin: Origin,
+    *,
+    said_ms: int = 0,
+    belongs: Audience | None = None,
+) -> Draft:
     """The person as a contact: by e-mail, or by the shop's customer id where the settings allow that.
 
-    `said_ms` is given with an order's statement: it describes the person as of its placement.
+    `said_ms` is given with an order's statement: it describes the person as of its placement; `belongs` with
+    what the order says of where it belongs.
 
     The customer id is sent only under that setting: it is unique in Connectif, so a customer who changed
     the e-mail would be refused.
@@ -305,7 +324,15 @@ def contact_draft(buyer: Buyer, settings: StoreSettings, origin: Origin, *, said
     owner = "" if buyer.customer_id is None else f"customer|{buyer.customer_id}"
     notes = buyer.notes + notes
     return Draft(
-        RecordKind.CONTACT, identity, origin, body, notes=notes, owner=owner, said_ms=said_ms, look=buyer.look
+        RecordKind.CONTACT,
+        identity,
+        origin,
+        body,
+        notes=notes,
+        owner=owner,
+        said_ms=said_ms,
+        look=buyer.look,
+        audience=belongs or audience(buyer.language, buyer.shop, buyer.currency),
     )
 
 
@@ -354,7 +381,8 @@ def order_drafts(
         Rejected: `no_email`, `invalid_email`, `no_products`, `invalid_money`.
     """
     said_ms = values.epoch_ms(sale.placed)
-    contact = contact_draft(buyer, store.settings, Origin.ORDER, said_ms=said_ms)
+    belongs = audience(sale.language or buyer.language, sale.shop or buyer.shop, sale.currency)
+    contact = contact_draft(buyer, store.settings, Origin.ORDER, said_ms=said_ms, belongs=belongs)
     contact = _with_coupons(contact, sale, store)
     basket = merge_items(items, sale.total, store)
     total = tidy(sale.total)
@@ -378,8 +406,9 @@ def order_drafts(
         purchase,
         notes=tuple(dict.fromkeys(notes)),
         coupons=sale.coupons,
+        audience=belongs,
     )
-    return (contact, *stub_drafts(basket.lines), sold)
+    return (contact, *stub_drafts(basket.lines, belongs), sold)
 
 
 def _with_coupons(contact: Draft, sale: OrderSummary, store: StoreContext) -> Draft:

@@ -5,13 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline import config_values
 from pipeline.config_section import Section
 from pipeline.config_values import Name, Secret
+
+#: In a route's condition: bodies that do not say.
+NONE_SAID = "none"
+
+
+def _tags(value: object) -> object:
+    """One value, or a list of them, in lower case and with `-` between the parts of a language."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple):
+        return listed
+    return tuple(one.strip().lower().replace("_", "-") if isinstance(one, str) else one for one in listed)
+
+
+def _texts(value: object) -> object:
+    return (value,) if isinstance(value, str | int) else value
+
+
+class RouteSettings(Section):
+    """An account that gets part of a store's events: what says all that is named here."""
+
+    account: Name = Field(description="name of the account", examples=["acme-es"])
+    language: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^([a-z]{2,3}(-[a-z0-9]{2,8})*|none)$")], ...],
+        BeforeValidator(_tags),
+    ] = Field(
+        default=(),
+        description="of the body, one or several: `es` is also `es-MX`, unless a route of the store names "
+        "that; `none` for bodies that say none",
+        examples=["fr"],
+    )
+    shop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_texts)] = Field(
+        default=(),
+        description="of the body, where one feed has several shops: its id or domain; `none` as above",
+        examples=["2"],
+    )
+    currency: Annotated[
+        tuple[Annotated[str, Field(pattern="^([A-Z]{3}|none)$")], ...], BeforeValidator(_texts)
+    ] = Field(default=(), description="of the body; `none` as above", examples=["EUR"])
 
 
 class ReconcileSettings(Section):
@@ -69,7 +107,14 @@ class StoreSettings(Section):
     """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
 
     platform: str = Field(description="what the shop runs on")
-    account: Name = Field(description="name of the account that it feeds", examples=["acme-es"])
+    account: Name | None = Field(
+        default=None, description="name of the account that it feeds", examples=["acme-es"]
+    )
+    routes: tuple[RouteSettings, ...] = Field(
+        default=(),
+        description="instead of `account`: several accounts, each for a language, shop or currency. What "
+        "fits none of them is a dead letter, `no_account`",
+    )
     domain: Annotated[str, AfterValidator(config_values.shop_address)] = Field(
         description="where buyers see products, without https://", examples=["acme.example"]
     )
@@ -88,6 +133,11 @@ class StoreSettings(Section):
     product_id: Literal["product", "variant", "sku"] = Field(
         default="product",
         description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
+    )
+    id_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = Field(
+        default="",
+        description="put before the ids of orders and products, for stores that share an account: without it "
+        "those that could give the same id to two are refused. Web tracking must send it too",
     )
     tax: Literal["as_shown", "included", "excluded"] = Field(
         default="as_shown", description="whether prices are sent with tax"
@@ -128,6 +178,19 @@ class StoreSettings(Section):
     reconcile: ReconcileSettings | None = Field(
         default=None, description="compare the store's orders with Connectif every day"
     )
+
+    @model_validator(mode="after")
+    def _feeds_an_account(self) -> Self:
+        if (self.account is None) == (not self.routes):
+            raise ValueError("name the `account` that it feeds, or `routes` to several, not both")
+        return self
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that it feeds, each once."""
+        if self.account is not None:
+            return (self.account,)
+        return tuple(dict.fromkeys(route.account for route in self.routes))
 
     def complaint(self, authorised_domains: Sequence[str]) -> str | None:  # noqa: ARG002 - platforms use it
         """Why the store cannot be served with these settings, beginning with the wrong one's name.

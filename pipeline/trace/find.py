@@ -37,27 +37,36 @@ def by_purchase(
         client: of the workers.
         scan: made only where the workers do not know.
     """
-    account = settings.stores[store].account
-    answer = ask_record(client, settings, account, RecordKind.PURCHASE, purchase_id)
-    if answer.found is not None:
-        parts = answer.found.get("versions") or []
-        owners = [str(part.get("owner", "")) for part in parts]
-        owners.append(str((answer.found.get("last_sent") or {}).get("owner", "")))
-        found = next((key for key in map(_owner(store), owners) if key is not None), None)
-        if found is not None:
-            return found
-    wanted = record_key(account, RecordKind.PURCHASE, purchase_id)
-    topic = RecordKind.PURCHASE.topic
     last: EntityKey | None = None
-    for _, value in scan().of_account("purchases", topic, account, lambda key, _: key == wanted):
+    for account in settings.stores[store].accounts:
+        answer = ask_record(client, settings, account, RecordKind.PURCHASE, purchase_id)
+        if answer.found is not None:
+            parts = answer.found.get("versions") or []
+            owners = [str(part.get("owner", "")) for part in parts]
+            owners.append(str((answer.found.get("last_sent") or {}).get("owner", "")))
+            found = next((key for key in map(_owner(store), owners) if key is not None), None)
+            if found is not None:
+                return found
+    for account in settings.stores[store].accounts:
+        last = _of_records(store, account, purchase_id, scan()) or last
+    if last is None and settings.stores[store].purchase_id == "id":
+        return EntityKey(store, Kind.ORDER, purchase_id.removeprefix(settings.stores[store].id_prefix))
+    return last
+
+
+def _of_records(store: str, account: str, purchase_id: str, scan: LifeScan) -> EntityKey | None:
+    """The order of the newest record of a purchase that is kept."""
+    wanted = record_key(account, RecordKind.PURCHASE, purchase_id)
+    last: EntityKey | None = None
+    for _, value in scan.of_account(
+        "purchases", RecordKind.PURCHASE.topic, account, lambda key, _: key == wanted
+    ):
         try:
             said = orjson.loads(value)
             if said["store"] == store:
                 last = _owner(store)(str(said["owner"])) or last
         except (ValueError, TypeError, LookupError):
             continue
-    if last is None and settings.stores[store].purchase_id == "id":
-        return EntityKey(store, Kind.ORDER, purchase_id)
     return last
 
 

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
-from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.records import RecordKind
 from pipeline.trace import find, now, report
 from pipeline.trace.life import EntityKey, EntityLife, record_name
@@ -59,7 +58,7 @@ class _Trace:
 
     def scan(self) -> LifeScan:
         if self._scan is None:
-            reader = self._open.enter_context(RangeReader(client_config(self.settings)))
+            reader = self._open.enter_context(event_reader(self.settings))
             self._scan = LifeScan(self.settings, reader, self.console, self.since_ms)
         return self._scan
 
@@ -135,7 +134,13 @@ def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
 
 def _contact(trace: _Trace, asked: Asked, lives: list[EntityLife]) -> bool:
     """Note what is known of an address' contact, of which no event may be kept; whether anything is."""
-    account, address = trace.settings.stores[asked.store].account, asked.email.strip().lower()
+    address = asked.email.strip().lower()
+    accounts = trace.settings.stores[asked.store].accounts
+    found = [_contact_in(trace, account, address, lives) for account in accounts]
+    return any(found)
+
+
+def _contact_in(trace: _Trace, account: str, address: str, lives: list[EntityLife]) -> bool:
     name = record_name(account, RecordKind.CONTACT, address)
     if any(name in life.now for life in lives):
         return True

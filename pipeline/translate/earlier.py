@@ -67,6 +67,47 @@ def _other_ids(kind: RecordKind, drafts: Iterable[Draft], emitted: EmittedMarks,
     ]
 
 
+def left_account(
+    drafts: Sequence[Draft], everywhere: Sequence[Draft], heard: Heard, emitted: EmittedMarks
+) -> list[Draft]:
+    """What an account gets of an entity that other accounts of the store have now: another language, say.
+
+    The purchase is taken back there, the product hidden. The contact stays, as one of an address that was
+    left does, and is unsubscribed; and a withdrawal reaches every account, also where only an order had
+    named the person.
+
+    Args:
+        drafts: what the event means for the account.
+        everywhere: what it means for all accounts of the store.
+        heard: the event.
+        emitted: what was emitted to the account.
+    """
+    has = {draft.kind for draft in drafts if _says_something(draft)}
+    gone = {draft.kind for draft in everywhere if _says_something(draft)} - has
+    known = [key for key, was in emitted.items() if was.offset <= heard.offset]
+    found: list[Draft] = []
+    if RecordKind.PURCHASE in gone:
+        purchases = (record_id for kind, record_id in known if kind is RecordKind.PURCHASE)
+        found += [retract_draft(one, ("account_left",)) for one in purchases]
+    elif RecordKind.PRODUCT in gone and RecordKind.CONTACT not in gone:
+        products = (record_id for kind, record_id in known if kind is RecordKind.PRODUCT)
+        found += [hide_draft(one, ("account_left",)) for one in products]
+    if RecordKind.CONTACT in gone and heard.moment:
+        withdrawn = {one.id: one for one in everywhere if _withdraws(one)}
+        found += (replace(one, op=Op.PATCH, notes=("account_left",)) for one in withdrawn.values())
+        left = left_drafts(emitted, heard.offset, heard.moment, but="")
+        found += (one for one in left if one.id not in withdrawn)
+    return found
+
+
+def _says_something(draft: Draft) -> bool:
+    return draft.op in {Op.UPSERT, Op.PATCH} and not draft.if_emitted
+
+
+def _withdraws(draft: Draft) -> bool:
+    return isinstance(draft.body, Contact) and draft.body.newsletter == "unsubscribed"
+
+
 def was_sold(record_id: str, emitted: EmittedMarks, offset: int) -> bool:
     """Whether the order was emitted as a purchase of another id before: its workflows have run."""
     return any(

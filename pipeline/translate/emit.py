@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import orjson
@@ -14,9 +14,18 @@ from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
 from pipeline.translate.coupon_use import CouponUseSource, uses_of
-from pipeline.translate.earlier import LEFT, Heard, at_addresses, given_up, left_drafts, was_sold
+from pipeline.translate.earlier import (
+    LEFT,
+    Heard,
+    at_addresses,
+    given_up,
+    left_account,
+    left_drafts,
+    was_sold,
+)
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.looks import compared
+from pipeline.translate.routing import Addressed
 from pipeline.translate.state import EmittedMark, EmittedMarks, EntityState, digest
 
 #: What the records of one event may make together: each variant of a product repeats what all have in common.
@@ -75,13 +84,15 @@ class Emitted(NamedTuple):
         emissions: the records, in this order.
         unchanged: kinds of the records that say what was said before.
         uses: what is new of the discount codes an order was made with.
-        moved_from: the account that had the entity before, if the store's account never had it.
+        moved_from: the account that had the entity before, if no account of the store ever had it.
+        unchanged_in: the account of each of `unchanged`.
     """
 
     emissions: tuple[Emission, ...]
     unchanged: tuple[RecordKind, ...]
     uses: tuple[CouponUse, ...]
     moved_from: str
+    unchanged_in: tuple[str, ...] = ()
 
 
 def emit(  # noqa: PLR0917 - positional: once per event
@@ -89,7 +100,7 @@ def emit(  # noqa: PLR0917 - positional: once per event
     source: EventPosition,
     state: EntityState,
     feed: Feed,
-    drafts: tuple[Draft, ...],
+    meant: Sequence[Addressed],
     version: Version,
     again: Again | None = None,
 ) -> Emitted:
@@ -97,32 +108,59 @@ def emit(  # noqa: PLR0917 - positional: once per event
 
     With `again`, what says nothing new is told, too: only deliver knows what became of it.
 
+    Args:
+        event: the event.
+        source: its position.
+        state: its entity's.
+        feed: its store.
+        meant: its drafts, for each of the store's accounts.
+        version: of its records.
+        again: given where it is repeated.
+
     Raises:
         Rejected: `too_many_records`; the state must not be used then.
     """
     teller = _Emitter(event, source, feed, version, again)
-    moved_from = _moved_from(state, feed.account)
-    emitted = state.emitted_to(feed.account)
+    moved_from = _moved_from(state, feed)
     moment = 0
     if event.kind is Kind.CUSTOMER:
-        drafts = compared(drafts, state, source.offset, event.received_ms)
+        looked = partial(compared, state=state, offset=source.offset, looked_ms=event.received_ms)
+        meant = [one._replace(drafts=looked(one.drafts)) for one in meant]
         moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
-        drafts = at_addresses(
-            drafts, Heard(source.offset, event.triggered_ms or teller.clock, moment), state, emitted
-        )
-    deletes = feed.platform.topics.is_deletion(event.topic)
-    for draft in given_up(event, drafts, emitted, source.offset, deletes=deletes):
-        teller.tell(draft, str(draft.id), feed.account, emitted, quietly=True)
-    for draft, record_id in _named(drafts, emitted, source.offset):
-        teller.tell(draft, record_id, feed.account, emitted, quietly=False)
-    for account, told_there in state.emitted.items():
-        if account != feed.account and account in feed.accounts:
-            for draft, record_id in _taken_back(drafts, told_there, moment, source.offset):
-                teller.tell(draft, record_id, account, told_there, quietly=True)
-    for account, records in state.emitted.items():
-        if len(records) > _FEW:
+    heard = Heard(source.offset, event.triggered_ms or teller.clock, moment)
+    everywhere = tuple(draft for one in meant for draft in one.drafts)
+    for one in meant:
+        _tell_account(teller, one, everywhere if len(meant) > 1 else (), heard, state)
+    own = {one.account for one in meant}
+    for account, emitted in state.emitted.items():
+        if account not in own and account in feed.accounts:
+            for draft, record_id in _taken_back(everywhere, emitted, moment, source.offset):
+                teller.tell(draft, record_id, account, emitted, quietly=True)
+    for account, records in list(state.emitted.items()):
+        if not records and len(own) > 1:
+            del state.emitted[account]
+        elif len(records) > _FEW:
             state.emitted[account] = _most_recent(records)
-    return Emitted(tuple(teller.emissions), tuple(teller.unchanged), tuple(teller.uses), moved_from)
+    unchanged = tuple(teller.unchanged)
+    return Emitted(
+        tuple(teller.emissions), unchanged, tuple(teller.uses), moved_from, tuple(teller.in_accounts)
+    )
+
+
+def _tell_account(
+    teller: _Emitter, meant: Addressed, everywhere: tuple[Draft, ...], heard: Heard, state: EntityState
+) -> None:
+    """The records of one account; `everywhere` are the drafts of all accounts, where there are several."""
+    account, drafts = meant
+    emitted = state.emitted_to(account)
+    here = at_addresses(drafts, heard, state, emitted) if teller.event.kind is Kind.CUSTOMER else drafts
+    quiet = given_up(teller.event, here, emitted, heard.offset, deletes=teller.deletes)
+    if everywhere:
+        quiet += left_account(drafts, everywhere, heard, emitted)
+    for draft in quiet:
+        teller.tell(draft, str(draft.id), account, emitted, quietly=True)
+    for draft, record_id in _named(here, emitted, heard.offset):
+        teller.tell(draft, record_id, account, emitted, quietly=False)
 
 
 def _most_recent(records: EmittedMarks) -> EmittedMarks:
@@ -140,9 +178,9 @@ def _most_recent(records: EmittedMarks) -> EmittedMarks:
     return dict(reversed(kept.items()))
 
 
-def _moved_from(state: EntityState, account: str) -> str:
-    """The account that had the entity before, if this one never had it: the store has moved."""
-    if account in state.emitted or "" in state.emitted:
+def _moved_from(state: EntityState, feed: Feed) -> str:
+    """The account that had the entity before, if none of the store's ever had it: the store has moved."""
+    if "" in state.emitted or not state.emitted.keys().isdisjoint(feed.own_accounts):
         return ""
     return next(iter(state.emitted), "")
 
@@ -171,7 +209,8 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
     if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
         return False
     by_variant = feed.context.settings.product_id != "product"
-    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
+    own = feed.context.settings.id_prefix + event.entity
+    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != own)
 
 
 class _Emitter:
@@ -188,8 +227,10 @@ class _Emitter:
         self.clock = _clock(event, version)
         self.emissions: list[Emission] = []
         self.unchanged: list[RecordKind] = []
+        self.in_accounts: list[str] = []
         self.uses: list[CouponUse] = []
-        self._event = event
+        self.deletes = feed.platform.topics.is_deletion(event.topic)
+        self.event = event
         self._source = source
         self._feed = feed
         self._newer = version.newer
@@ -223,9 +264,10 @@ class _Emitter:
         if was is not None and was.offset < offset and was.digest == said:
             if quietly:
                 return
-            shared = self._newer and _is_shared(draft, record_id, self._event, self._feed)
+            shared = self._newer and _is_shared(draft, record_id, self.event, self._feed)
             if not shared and self._again is None:
                 self.unchanged.append(draft.kind)
+                self.in_accounts.append(account)
                 return
         if (
             draft.body is not None
@@ -251,19 +293,19 @@ class _Emitter:
         if draft.owner:
             return draft.owner
         # A guest is known by the address alone, whatever the orders.
-        is_guest = draft.kind is RecordKind.CONTACT and self._event.kind is Kind.ORDER
+        is_guest = draft.kind is RecordKind.CONTACT and self.event.kind is Kind.ORDER
         return GUEST if is_guest else self._owner
 
     def _use_source(self, account: str, record_id: str) -> CouponUseSource:
         place = Source(**self._source._asdict())
         return CouponUseSource(
-            account, self._event.store, record_id, self.clock, place, self._event.received_ms
+            account, self.event.store, record_id, self.clock, place, self.event.received_ms
         )
 
     def _head(self, account: str, said_ms: int) -> bytes:
         head = self._heads.get((account, said_ms))
         if head is None:
-            head = _head(self._event, self._source, account, said_ms or self.clock)
+            head = _head(self.event, self._source, account, said_ms or self.clock)
             self._heads[account, said_ms] = head
         return head
 

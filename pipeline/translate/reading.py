@@ -14,8 +14,10 @@ from pipeline.kafka.deadletters import DeadLetter
 from pipeline.kafka.keys import is_key_of
 from pipeline.kafka.messages import Headers
 from pipeline.kafka.replays import ReplayMark
-from pipeline.shops.base import Rejected
+from pipeline.shops.base import Rejected, StoreContext
 from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.settings import NONE_SAID, RouteSettings, StoreSettings
+from pipeline.translate.feed import FeedRoute
 from pipeline.translate.rules import EventPosition, Feed
 
 #: The store, in tallies and metrics, of events whose store cannot be determined.
@@ -38,22 +40,49 @@ class UnknownStore(Exception):  # noqa: N818 - about a message, not a failure of
 def feeds(settings: Settings, platforms: Mapping[str, AnyPlatform]) -> dict[str, Feed]:
     """Every store of the settings."""
     return {
-        name: Feed(
-            context=platforms[store.platform].store(
-                name,
-                store,
-                currency=account.currency,
-                purchases_since=account.purchases_since,
-                coupon_field=account.coupon_field,
-            ),
-            platform=platforms[store.platform],
-            account=store.account,
-            recent_deliveries=settings.translate.recent_deliveries,
-            accounts=frozenset(settings.accounts),
-        )
+        name: _feed(name, store, settings, platforms[store.platform])
         for name, store in settings.stores.items()
-        for account in (settings.accounts[store.account],)
     }
+
+
+def _feed(name: str, store: StoreSettings, settings: Settings, platform: AnyPlatform) -> Feed:
+    def context(account: str, languages: tuple[str, ...] = ()) -> StoreContext:
+        known = settings.accounts[account]
+        return platform.store(
+            name,
+            store,
+            currency=known.currency,
+            purchases_since=known.purchases_since,
+            coupon_field=known.coupon_field,
+            languages=languages,
+        )
+
+    languages = {route: _languages(conditions) for route, conditions in _conditions(store).items()}
+    return Feed(
+        context=platform.store(name, store) if store.routes else context(store.accounts[0]),
+        platform=platform,
+        account=store.accounts[0],
+        recent_deliveries=settings.translate.recent_deliveries,
+        accounts=frozenset(settings.accounts),
+        routes=tuple(
+            FeedRoute(account, conditions, context(account, languages[account]))
+            for account, conditions in _conditions(store).items()
+        ),
+        languages=frozenset(one for named in languages.values() for one in named),
+    )
+
+
+def _conditions(store: StoreSettings) -> dict[str, tuple[RouteSettings, ...]]:
+    """The routes to each account, in their order."""
+    found: dict[str, tuple[RouteSettings, ...]] = {}
+    for route in store.routes:
+        found[route.account] = (*found.get(route.account, ()), route)
+    return found
+
+
+def _languages(conditions: tuple[RouteSettings, ...]) -> tuple[str, ...]:
+    named = (language for route in conditions for language in route.language if language != NONE_SAID)
+    return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pipeline.events import Lane, RawEvent
 from pipeline.shops.base import Rejected, Translation
 from pipeline.translate.emit import Again, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
-from pipeline.translate.rules import Outcome, Result, accepted, believed, too_old
+from pipeline.translate.rules import Outcome, Result, accepted, meaning
 from pipeline.translate.state import EntityState, Newest
 
 #: The reason of an event that something later stands against.
@@ -39,18 +39,16 @@ def apply_again(
 
 
 def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed, again: Again) -> Result:
-    translation = believed(feed.platform.translate(event, feed.context), event.received_ms)
+    # Told by this very event counts as told before.
+    translation, meant = meaning(event, state, source.offset + 1, feed)
     if translation.version == 0 and not translation.drafts:
         return Result(Outcome.IGNORED, translation.ignored)
     deletes = feed.platform.topics.is_deletion(event.topic)
     version = _version(event, translation, source.offset, state, feed, deletes=deletes)
     if version is None:
         return Result(Outcome.IGNORED, OLDER)
-    # Told by this very event counts as told before.
-    if too_old(translation, state, source.offset + 1, feed):
-        translation = replace(translation, drafts=(), ignored="too_old")
     known = _remembered(state, translation.clock, Newest(version, source.offset, deletes, event.triggered_ms))
-    said = emit(event, source, state, feed, translation.drafts, known, again)
+    said = emit(event, source, state, feed, meant, known, again)
     if not said.emissions:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
     return accepted(said)
@@ -83,8 +81,10 @@ def _version(
 
 
 def _told_later(state: EntityState, feed: Feed, offset: int) -> bool:
-    """Whether the entity's account was told something by a later event."""
-    return any(was.offset > offset for was in state.emitted_to(feed.account).values())
+    """Whether an account of the store's was told something of the entity by a later event."""
+    return any(
+        was.offset > offset for account in feed.own_accounts for was in state.emitted_to(account).values()
+    )
 
 
 def _remembered(state: EntityState, clock: str, mark: Newest) -> Version:

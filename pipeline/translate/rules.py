@@ -13,10 +13,13 @@ from operator import attrgetter
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.api import IGNORED as FETCHED_LATER
-from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, Translation
+from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.ids import prefixed
+from pipeline.translate.deliveries import digest_of, with_reuse_noted
 from pipeline.translate.emit import Emission, Emitted, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
-from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
+from pipeline.translate.routing import Addressed, addressed
+from pipeline.translate.state import EntityState, Newest, SeenDelivery
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
@@ -50,7 +53,8 @@ class Result:
         uses: what is new of the discount codes an order was made with.
         rejection: of a rejected event.
         remember: whether the entity's state is to be kept.
-        moved_from: the account that had the entity before, if the store's account never had it.
+        moved_from: the account that had the entity before, if no account of the store ever had it.
+        unchanged_in: the account of each of `unchanged`.
     """
 
     outcome: Outcome
@@ -61,6 +65,7 @@ class Result:
     rejection: Rejected | None = None
     remember: bool = False
     moved_from: str = ""
+    unchanged_in: tuple[str, ...] = ()
 
 
 def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
@@ -80,13 +85,11 @@ def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed
 
 
 def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
-    delivery = digest(event.delivery.encode())
+    delivery = digest_of(event, feed.platform)
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
         return Result(Outcome.DUPLICATE)
-    translation = believed(feed.platform.translate(event, feed.context), event.received_ms)
-    if too_old(translation, state, source.offset, feed):
-        translation = replace(translation, drafts=(), ignored="too_old")
+    translation, meant = meaning(event, state, source.offset, feed)
     if translation.version == 0 and not translation.drafts:
         # Not remembered either: such events are many (stock levels), and a repeat changes nothing. But what
         # only names a document is fetched for once.
@@ -103,7 +106,8 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
         return Result(Outcome.STALE, remember=True)
     mark = Newest(version, source.offset, deletes, event.triggered_ms)
     known = _remember_version(state, translation.clock, mark)
-    said = emit(event, source, state, feed, translation.drafts, known)
+    meant = with_reuse_noted(meant, delivery, feed.platform, state, source.offset)
+    said = emit(event, source, state, feed, meant, known)
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
     return accepted(said)
@@ -115,6 +119,35 @@ def _remember_delivery(state: EntityState, seen: SeenDelivery, feed: Feed) -> No
     del state.seen[: -feed.recent_deliveries]
 
 
+def meaning(
+    event: RawEvent, state: EntityState, offset: int, feed: Feed
+) -> tuple[Translation, list[Addressed]]:
+    """What an event means, in all and for each account of its store; nothing where it is too old for all.
+
+    Args:
+        event: the event.
+        state: its entity's.
+        offset: what was emitted by earlier ones counts as known.
+        feed: its store.
+
+    Raises:
+        Rejected: it cannot be used, or fits none of the accounts.
+    """
+
+    def translate(context: StoreContext) -> Translation:
+        said = believed(feed.platform.translate(event, context), event.received_ms)
+        return prefixed(said, context.settings.id_prefix)
+
+    translation = translate(feed.context)
+    meant = [
+        one._replace(drafts=()) if too_old(one, state, offset, feed) else one
+        for one in addressed(translation, feed, translate)
+    ]
+    if translation.drafts and not any(one.drafts for one in meant):
+        translation = replace(translation, drafts=(), ignored="too_old")
+    return translation, meant
+
+
 def accepted(said: Emitted) -> Result:
     """The result of an event that says something."""
     return Result(
@@ -124,6 +157,7 @@ def accepted(said: Emitted) -> Result:
         uses=said.uses,
         remember=True,
         moved_from=said.moved_from,
+        unchanged_in=said.unchanged_in,
     )
 
 
@@ -177,13 +211,13 @@ def _of_today(draft: Draft, latest: int, received_ms: int) -> Draft:
     )
 
 
-def too_old(translation: Translation, state: EntityState, offset: int, feed: Feed) -> bool:
-    """Whether an order was placed before the account's purchases begin, and was never emitted."""
-    since = feed.context.purchases_since
+def too_old(meant: Addressed, state: EntityState, offset: int, feed: Feed) -> bool:
+    """Whether an order was placed before the account's purchases begin, and was never emitted to it."""
+    since = feed.context_of(meant.account).purchases_since
     if since is None:
         return False
-    bodies = [draft.body for draft in translation.drafts if isinstance(draft.body, Purchase)]
-    emitted = state.emitted_to(feed.account)
+    bodies = [draft.body for draft in meant.drafts if isinstance(draft.body, Purchase)]
+    emitted = state.emitted_to(meant.account)
     known = any(kind is RecordKind.PURCHASE and was.offset < offset for (kind, _), was in emitted.items())
     first = since.isoformat()
     return not known and any((body.purchase_date or first)[: len(first)] < first for body in bodies)
@@ -239,6 +273,6 @@ __all__ = [
     "believed",
     "bounded",
     "max_record_bytes",
+    "meaning",
     "rejection",
-    "too_old",
 ]

@@ -55,8 +55,9 @@ class EventTally:
         _add(self.replayed if replayed else self.events, f"{kind}|{result.outcome}|{result.reason}")
         for emission in result.emissions:
             _add(self.records, f"{emission.account}|{emission.kind}|{EMITTED}")
-        for record_kind in result.unchanged:
-            _add(self.records, f"{account}|{record_kind}|{UNCHANGED}")
+        for number, record_kind in enumerate(result.unchanged):
+            whose = result.unchanged_in[number] if result.unchanged_in else account
+            _add(self.records, f"{whose}|{record_kind}|{UNCHANGED}")
         return True
 
     def encode(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -38,7 +39,9 @@ MODELS = [
 
 ids = st.integers(0, 2**63) | st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
 texts = st.text(max_size=20)
-moments = st.datetimes().map(lambda moment: moment.replace(year=2023).isoformat() + "+01:00")
+moments = st.integers(1_600_000_000, 1_700_000_000).map(
+    lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat()
+)
 money = st.decimals(0, 10**9, places=2).map(str) | st.floats(0, 1e9)
 addresses = st.just("https://shop.example/x")
 

@@ -14,6 +14,7 @@ from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.settings import StoreSettings
 from tests.platforms import IN_TESTS
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def test_the_file_is_as_the_settings_have_it() -> None:
 
 
 def of_a_platform(platform: str) -> str:
-    """The file as it is for a store of a platform: without the settings that only others have."""
+    """The file for a store of a platform, with what that cannot do without, and nothing of others."""
     lines: list[str] = []
     is_others = False
     for line in MADE.splitlines():
@@ -54,15 +55,24 @@ def switched_on(*, defaults: bool = False, others: bool = False, platform: str =
         match = re.fullmatch(r"#(\[.*\]|[a-z]\w* = .*)", line)
         is_other = before.endswith(" example:") or (match is not None and in_commented_table(lines, match[1]))
         wanted = match is not None and (others if is_other else defaults)
+        wanted = wanted and not has_its_own_default(match, platform)
         lines.append(match[1] if match is not None and wanted else line)
         before = line
     return "\n".join(lines)
 
 
+def has_its_own_default(match: re.Match[str] | None, platform: str) -> bool:
+    """Whether the platform's stores have another default than the line shows, as its comment says."""
+    name = match[1].partition(" ")[0] if match is not None else ""
+    shown, own = (model.model_fields.get(name) for model in (StoreSettings, PLATFORMS[platform].settings))
+    return shown is not None and own is not None and shown.default != own.default
+
+
 def in_commented_table(lines: list[str], line: str) -> bool:
     """Whether the line is of a table that is an example as a whole."""
     table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
-    return line.startswith("[") or table.startswith("#[") or "coupons" in table or "reconcile" in table
+    is_example = table.startswith(("#[", "[[")) or "coupons" in table or "reconcile" in table
+    return line.startswith("[") or is_example
 
 
 @pytest.fixture(name="directory")
@@ -93,7 +103,10 @@ def test_the_defaults_it_shows_are_the_defaults(directory: Path, platform: str) 
 
 
 def test_all_other_lines_are_settings_too(directory: Path) -> None:
-    settings = read(directory, switched_on(others=True))
+    # A store has one account or routes to several.
+    text = switched_on(others=True).replace('\naccount = "acme-es"\n# Where', "\n# Where")
+    settings = read(directory, text)
+    assert settings.stores["acme-es"].routes[0].language == ("fr",)
     assert settings.accounts["acme-es"].currency == "EUR"
     assert settings.accounts["acme-es"].coupons["spring"].low == 200
     assert settings.kafka.bootstrap is not None

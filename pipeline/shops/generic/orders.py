@@ -37,7 +37,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.values import belongs_to_nobody, epoch_ms
+from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
 
 _ZERO = Decimal(0)
 _SOLD = frozenset({"paid", "partially_refunded"})
@@ -76,6 +76,7 @@ def order(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Transla
             if belongs_to_nobody(buyer.email):
                 return Translation(version, ignored="anonymised")
             sale = _sale(data, own, placed_total if as_placed else left, settings, notes)
+            sale = sale._replace(currency=currency)
             return Translation(version, order_drafts(sale, buyer, items, store))
         reason = "all_lines_refunded" if items is None else "refunded"
     contacts = _contact_of_unsold(data, store)
@@ -183,6 +184,8 @@ def _sale(
         payment_method=decoration(data, "payment_method", notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
+        language=text(data.get("locale"), 40),
+        shop=text(data.get("shop")),
     )
 
 

@@ -11,6 +11,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Contact, Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Rejected, Translation
 from pipeline.shops.generic.fields import (
+    currency_code,
     decoration,
     moment,
     own_id,
@@ -99,6 +100,9 @@ def consent(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Trans
         newsletter=state,
         newsletter_ms=at_ms,
         notes=tuple(notes),
+        language=text(data.get("locale"), 40),
+        shop=text(data.get("shop")),
+        currency=currency_code(data.get("currency")),
     )
     return Translation(at_ms, (contact_draft(buyer, store.settings, Origin.CUSTOMER),), clock=CONSENT_CLOCK)
 
@@ -121,6 +125,9 @@ def buyer_of(person: Mapping[str, Any], customer_id: str | None, now_ms: int, no
         newsletter=said.newsletter,
         newsletter_ms=said.at_ms,
         notes=tuple(dict.fromkeys(notes)),
+        language=text(person.get("locale"), 40),
+        shop=text(person.get("shop")),
+        currency=currency_code(person.get("currency")),
     )
 
 

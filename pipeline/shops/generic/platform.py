@@ -16,7 +16,7 @@ from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
-from pipeline.shops.platform import Platform, TopicMeaning
+from pipeline.shops.platform import PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import email_text, epoch_ms, parse_json_object
 
 #: Stands where an envelope names no type.
@@ -100,9 +100,11 @@ def translate(event: RawEvent, store: GenericStore) -> Translation:
     if topic is None or topic.kind is not event.kind:
         return Translation(version=0, ignored="unknown_topic")
     notes: list[str] = []
-    data = parse_json_object(event.body, notes).get("data")
+    body = parse_json_object(event.body, notes)
+    data = body.get("data")
     if not isinstance(data, dict):
         raise Rejected("missing_field", "data", "the envelope holds no object `data`")
+    data.setdefault("shop", body.get("source"))
     return noted(_READERS[topic.kind, topic.meaning](data, event, store), notes)
 
 
@@ -118,5 +120,7 @@ GENERIC = Platform(
     arrival=arrival,
     translate=translate,
     order_numbers=("data.number",),
+    person=PersonFields(roots=((), ("data",))),
     schemas=SCHEMAS,
+    message_id=lambda delivery: delivery.rpartition(":")[0],
 )

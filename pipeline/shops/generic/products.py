@@ -31,6 +31,7 @@ from pipeline.shops.generic.fields import (
     version_of,
     web_address,
 )
+from pipeline.shops.generic.languages import audience_of, in_language
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.values import iso
 
@@ -60,7 +61,7 @@ def product(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Trans
     elif price is not None:
         product_id = _id_of(data, own, settings)
         told = _described(data, own, store, notes).model_copy(update={"product_id": product_id})
-        drafts = (_draft(_with_price(told, data, price, currency, notes), notes),)
+        drafts = (_draft(_with_price(told, data, price, currency, notes), data, notes),)
     return Translation(version, drafts, "no_price" if not drafts else "nothing_to_tell")
 
 
@@ -174,7 +175,8 @@ def _is_given(value: object) -> bool:
 
 
 def _described(data: Mapping[str, Any], own: str, store: GenericStore, notes: list[str]) -> Product:
-    """What all variants share; the id and the prices are still open."""
+    """What all variants share, in the account's language; the id and the prices are still open."""
+    data = in_language(data, store.languages, notes)
     name, url = plain(data, "name", notes), web_address(data, "url", notes)
     if name is None:
         notes.append("name_missing")
@@ -290,12 +292,18 @@ def _of_variant(common: Product, variant: Mapping[str, Any], priced: _Priced) ->
             else told.availability,
         }
     )
-    return _draft(told, notes)
+    return _draft(told, priced.data, notes)
 
 
-def _draft(told: Product, notes: Sequence[str]) -> Draft:
+def _draft(told: Product, data: Mapping[str, Any], notes: Sequence[str]) -> Draft:
     """What can be created is sent whole; without name or page it only changes what Connectif has."""
     op = Op.PATCH if told.name is None or told.url is None else Op.UPSERT
     return Draft(
-        RecordKind.PRODUCT, told.product_id, Origin.CATALOGUE, told, op, notes=tuple(dict.fromkeys(notes))
+        RecordKind.PRODUCT,
+        told.product_id,
+        Origin.CATALOGUE,
+        told,
+        op,
+        notes=tuple(dict.fromkeys(notes)),
+        audience=audience_of(data),
     )

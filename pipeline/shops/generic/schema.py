@@ -170,6 +170,7 @@ class Order(Part):
     coupons: list[Coupon | str] = Field(default_factory=list)
     test: bool = Field(default=False, description="a test order makes no purchase")
     cart_id: str | None = Field(default=None, description="the cart's, as web tracking knows it")
+    locale: str | None = Field(default=None, description="language it was placed in; else the customer's")
     customer: Person
     line_items: list[Line]
     refunds: list[Refund] = Field(default_factory=list)
@@ -206,6 +207,17 @@ class Variant(Part):
     image_url: WebAddress | None = None
 
 
+class Texts(Part):
+    """A product's texts in another language; what is left out is the product's own."""
+
+    name: str | None = None
+    url: WebAddress | None = None
+    description: str | None = None
+    categories: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+    image_url: WebAddress | None = None
+
+
 class Product(Part):
     """The whole product as it is now."""
 
@@ -229,6 +241,12 @@ class Product(Part):
     created_at: Moment | None = None
     updated_at: Moment = Field(description="when anything of it changed, stock included")
     variants: list[Variant] = Field(default_factory=list)
+    locale: str | None = Field(
+        default=None, description="of its texts; without it the product is every account's"
+    )
+    translations: dict[str, Texts] = Field(
+        default_factory=dict, description="by language, for stores that feed an account for each"
+    )
 
 
 class Gone(Part):
@@ -242,7 +260,9 @@ class Envelope(Part):
     """What all requests have in common."""
 
     timestamp: Moment = Field(description="when it happened, not when it is sent")
-    source: str | None = Field(default=None, description="which of your shops, where one store has several")
+    source: str | None = Field(
+        default=None, description="which of your shops; what `shop` of a store's routes is compared with"
+    )
 
 
 class OrderEvent(Envelope):

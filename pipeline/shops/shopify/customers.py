@@ -16,7 +16,7 @@ from pipeline.shops.orders import Buyer, contact_draft
 from pipeline.shops.shopify.consents import is_redacted, stated
 from pipeline.shops.shopify.fields import CUSTOMER, contradicted, own_id, require_bare, said_ms, version_of
 from pipeline.shops.shopify.people import home_of, is_erased, is_placeholder, names, once, phones
-from pipeline.shops.values import email_text, epoch_ms, instant
+from pipeline.shops.values import email_text, epoch_ms, instant, text
 
 
 def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -51,6 +51,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
         newsletter=said.newsletter,
         newsletter_ms=said.at_ms,
         notes=once(notes, said.notes),
+        currency=text(body.get("currency"), 10),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 

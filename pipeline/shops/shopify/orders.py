@@ -197,6 +197,8 @@ def _sale(
         payment_method=_payment_method(body, notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
+        language=text(body.get("customer_locale"), 40),
+        currency=currency,
     )
 
 

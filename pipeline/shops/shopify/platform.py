@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, noted
-from pipeline.shops.platform import Platform, TopicMeaning
+from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, in_shop, noted
+from pipeline.shops.platform import IdForm, PersonFields, Platform, TopicMeaning
 from pipeline.shops.shopify.consents import consent
 from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded
@@ -90,7 +90,8 @@ def translate(event: RawEvent, store: ShopifyStore) -> Translation:
         return Translation(0, ignored="test_notification")
     notes: list[str] = []
     reader = _READERS[topic.kind, topic.meaning]
-    return noted(reader(parse_json_object(event.body, notes), event, store), notes)
+    found = noted(reader(parse_json_object(event.body, notes), event, store), notes)
+    return in_shop(found, event.headers.get("x-shopify-shop-domain")) if store.settings.routes else found
 
 
 def _first_id(body: bytes) -> str | None:
@@ -131,5 +132,7 @@ SHOPIFY = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
+    person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
-from pipeline.shops.php import identifier
-from pipeline.shops.values import epoch_ms, instant, money
+from pipeline.shops.php import entries, identifier
+from pipeline.shops.values import epoch_ms, instant, money, text
 
 
 def own_id(body: dict[str, Any]) -> str:
@@ -38,6 +38,14 @@ def amount(value: object, field: str) -> Decimal:
         Rejected: `invalid_money`.
     """
     return money(value, field).copy_abs()
+
+
+def language_of(body: dict[str, Any]) -> str | None:
+    """The language, where a plugin says it: Polylang as `lang`, WPML in an order's meta data."""
+    if found := text(body.get("lang"), 40):
+        return found
+    metas = (meta for meta in entries(body.get("meta_data")) or () if isinstance(meta, dict))
+    return next((text(meta.get("value"), 40) for meta in metas if meta.get("key") == "wpml_language"), None)
 
 
 def moment(body: dict[str, Any], name: str, zone: str, notes: list[str]) -> datetime | None:

@@ -24,7 +24,7 @@ from pipeline.shops.php import decoration, entries, mapping, readable_id
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
-from pipeline.shops.woocommerce.fields import moment, own_id, version_of
+from pipeline.shops.woocommerce.fields import language_of, moment, own_id, version_of
 from pipeline.shops.woocommerce.lines import items_of
 from pipeline.shops.woocommerce.payments import refunded_of, total_of
 from pipeline.shops.woocommerce.suborders import is_sub_order
@@ -86,6 +86,8 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         payment_method=_payment_method(body, notes),
         coupons=coupons,
         notes=(*notes, *coupon_notes),
+        language=language_of(body),
+        currency=text(body.get("currency"), 10),
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Rejected, StoreContext, Translation, noted
-from pipeline.shops.platform import Platform
+from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
+from pipeline.shops.platform import IdForm, Platform
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
@@ -30,7 +30,11 @@ def translate(event: RawEvent, store: StoreContext) -> Translation:
     if topic is None or topic.kind is not event.kind:
         return Translation(version=0, ignored="unknown_topic")
     notes: list[str] = []
-    return noted(_meaning(parse_json_object(event.body, notes), event, store), notes)
+    found = noted(_meaning(parse_json_object(event.body, notes), event, store), notes)
+    if not store.settings.routes:
+        return found
+    source = event.headers.get("x-wc-webhook-source", "")
+    return in_shop(found, source.partition("://")[2].strip("/"))
 
 
 def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
@@ -54,5 +58,6 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
+    ids=IdForm.NUMBER,
     order_numbers=("number",),
 )

@@ -20,7 +20,7 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
+from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, audience, require_few
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
 from pipeline.shops.php import (
@@ -36,7 +36,7 @@ from pipeline.shops.php import (
     web_address,
 )
 from pipeline.shops.values import iso, text
-from pipeline.shops.woocommerce.fields import amount, moment, own_id, version_of
+from pipeline.shops.woocommerce.fields import amount, language_of, moment, own_id, version_of
 
 _PARENT_LINK = re.compile(r"/products/([1-9][0-9]{0,19})/?$")
 #: Statuses of WordPress that are not public.
@@ -227,6 +227,7 @@ def _upsert(
         body=record,
         op=Op.UPSERT if name is not None else Op.PATCH,
         notes=tuple(dict.fromkeys(notes)),
+        audience=audience(language_of(body)),
     )
     return Translation(version=version, drafts=(draft,))
 

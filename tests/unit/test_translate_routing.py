@@ -1,0 +1,405 @@
+"""Stores that feed several accounts: each event to those that fit its language, shop and currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline import config
+from pipeline.errors import SettingsError
+from pipeline.events import Kind
+from pipeline.shops.base import Audience
+from pipeline.shops.platform import raw_event
+from pipeline.shops.registry import PLATFORMS
+from pipeline.translate.emit import Again
+from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.reading import feeds
+from pipeline.translate.replayed import apply_again
+from pipeline.translate.rules import Outcome, Result, apply
+from pipeline.translate.state import EntityState
+from tests.contract.platform_events import meaning
+from tests.platforms import IN_TESTS, genuine
+from tests.settings_trees import ACCOUNT, store_tree
+from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
+from tests.shop_bodies.generic import BODIES
+
+Routes = list[dict[str, Any]]
+ES_AND_FR: Routes = [{"language": "es", "account": "es"}, {"language": "fr", "account": "fr"}]
+
+
+def settings(
+    routes: list[dict[str, Any]], platform: str = "generic", **accounts: dict[str, Any]
+) -> config.Settings:
+    """A store with these routes; accounts differ from one on nothing by what is given."""
+    store = store_tree(platform, routes=routes)
+    del store["account"]
+    named = {route["account"] for route in routes} | accounts.keys()
+    return config.parse(
+        {"accounts": {name: ACCOUNT | accounts.get(name, {}) for name in named}, "stores": {"shop": store}},
+        {},
+    )
+
+
+class Shop:
+    """The rules with the memory of every entity of one store; what was emitted, in its order."""
+
+    def __init__(
+        self, routes: list[dict[str, Any]], platform: str = "generic", **accounts: dict[str, Any]
+    ) -> None:
+        self.platform = PLATFORMS[platform]
+        self.move(routes, **accounts)
+        self.states: dict[bytes, EntityState] = {}
+        self.heard = 0
+
+    def move(self, routes: Routes, **accounts: dict[str, Any]) -> None:
+        """Other settings from now on."""
+        self.feed: Feed = feeds(settings(routes, self.platform.name, **accounts), PLATFORMS)["shop"]
+
+    def hear(
+        self, sent: Sent, again: Again | None = None, headers: Mapping[str, str] | None = None
+    ) -> Result:
+        document = orjson.dumps(sent.document)
+        self.heard += 1
+        headers = {"webhook-id": f"m{self.heard}", **(headers or {})}
+        request = genuine(self.platform, sent.topic, document, b"key", headers)
+        event = raw_event("shop", self.platform, request._replace(received_ms=1_700_000_000_000 + self.heard))
+        place = EventPosition(event.kind.topic, 0, self.heard)
+        state = self.states.get(event.key, EntityState())
+        state = EntityState.decode(state.encode())
+        if again is None:
+            result = apply(event, place, state, self.feed)
+        else:
+            result = apply_again(event, place, state, self.feed, again)
+        if result.remember:
+            self.states[event.key] = state
+        return result
+
+
+def said(result: Result) -> list[tuple[str, str, str, str]]:
+    """Account, kind, operation and id of each record."""
+    records = [orjson.loads(one.value) for one in result.emissions]
+    return [(one["account"], one["kind"], one["op"], one["id"]) for one in records]
+
+
+def order(language: str | None = None, seconds: int = 0, **changes: Any) -> Sent:
+    topic, document, *_ = BODIES.order(Sale(changed=CHANGED + timedelta(seconds=seconds)))
+    document["customer"]["locale"] = language
+    return Sent(topic, document | changes)
+
+
+def customer(language: str | None = None, seconds: int = 0, consent: Any = None, **changes: Any) -> Sent:
+    moment = CHANGED + timedelta(seconds=seconds)
+    topic, document, *_ = BODIES.customer(Person(changed=moment, consent=consent, consented=moment))
+    return Sent(topic, document | {"locale": language} | changes)
+
+
+def article(seconds: int = 0, **changes: Any) -> Sent:
+    topic, document, *_ = BODIES.product(Article(changed=CHANGED + timedelta(seconds=seconds)))
+    return Sent(topic, document | changes)
+
+
+WHOLE = [
+    ("contact", "upsert", "ana@mail.example"),
+    ("product", "upsert", "77"),
+    ("purchase", "upsert", "1001"),
+]
+
+
+def of(account: str, records: list[tuple[str, str, str]]) -> list[tuple[str, str, str, str]]:
+    return [(account, *record) for record in records]
+
+
+# Which account
+
+
+@pytest.mark.parametrize(("language", "account"), [("es-ES", "es"), ("es", "es"), ("fr_CA", "fr")])
+def test_an_order_goes_to_the_account_of_its_language(language: str, account: str) -> None:
+    assert said(Shop(ES_AND_FR).hear(order(language))) == of(account, WHOLE)
+
+
+def test_a_language_with_a_route_of_its_own_goes_nowhere_else() -> None:
+    shop = Shop([*ES_AND_FR, {"language": "es-MX", "account": "mx"}])
+    assert said(shop.hear(order("es_mx"))) == of("mx", WHOLE)
+    assert said(shop.hear(order("es-AR", id="1002")))[-1] == ("es", "purchase", "upsert", "1002")
+
+
+@pytest.mark.parametrize("language", ["de", None, "", "català"])
+def test_what_fits_no_account_is_a_dead_letter_that_says_so(language: str | None) -> None:
+    result = Shop(ES_AND_FR).hear(order(language))
+    assert (result.outcome, result.reason, result.emissions) == (Outcome.REJECTED, "no_account", ())
+    assert result.rejection is not None
+    assert (language or "no language") in result.rejection.detail
+    assert "ana" not in result.rejection.detail
+    assert not result.remember
+
+
+def test_what_says_nothing_goes_where_the_route_says_so() -> None:
+    shop = Shop([{"language": ["es", "none"], "account": "es"}, {"language": "fr", "account": "fr"}])
+    assert said(shop.hear(customer(None))) == [("es", "contact", "upsert", "ana@mail.example")]
+    assert shop.hear(customer("de", 5)).reason == "no_account"
+
+
+def test_an_event_goes_to_every_account_that_fits() -> None:
+    shop = Shop([{"language": "es", "account": "es"}, {"shop": "demo-shop", "account": "all"}])
+    assert said(shop.hear(order("es"))) == of("es", WHOLE) + of("all", WHOLE)
+    assert said(shop.hear(order("de", id="1002")))[-1] == ("all", "purchase", "upsert", "1002")
+
+
+def test_a_route_asks_for_all_that_it_names() -> None:
+    shop = Shop([{"language": "es", "currency": "EUR", "shop": "demo-shop", "account": "es"}])
+    assert said(shop.hear(order("es"))) == of("es", WHOLE)
+    for other in (order("es", currency="USD"), order("es", shop="2"), order("fr")):
+        assert shop.hear(other).reason == "no_account"
+
+
+def test_accounts_by_currency_get_the_orders_of_theirs() -> None:
+    routes = [{"language": "es", "account": name} for name in ("eur", "usd")]
+    shop = Shop(routes, eur={"currency": "EUR"}, usd={"currency": "USD"})
+    assert said(shop.hear(order("es"))) == of("eur", WHOLE)
+    assert said(shop.hear(order("es", id="1002", currency="usd")))[-1] == (
+        "usd",
+        "purchase",
+        "upsert",
+        "1002",
+    )
+    assert shop.hear(order("es", id="1003", currency="GBP")).reason == "currency_mismatch"
+    assert {account for account, *_ in said(shop.hear(customer("es")))} == {"eur", "usd"}
+
+
+def test_a_product_that_names_no_language_is_every_accounts() -> None:
+    assert said(Shop(ES_AND_FR).hear(article())) == [
+        (name, "product", "upsert", "77") for name in ("es", "fr")
+    ]
+    assert said(Shop(ES_AND_FR).hear(article(locale="fr"))) == [("fr", "product", "upsert", "77")]
+    assert Shop(ES_AND_FR).hear(article(locale="de")).reason == "no_account"
+
+
+def test_a_product_in_several_languages_is_told_in_each_accounts_own() -> None:
+    texts = {"fr-FR": {"name": "Tasse", "url": "https://shop.example/fr/tasse"}}
+    result = Shop(ES_AND_FR).hear(article(locale="es", name="Taza", translations=texts))
+    names = {one.account: orjson.loads(one.value)["body"]["name"] for one in result.emissions}
+    assert names == {"es": "Taza", "fr": "Tasse"}
+
+
+# Each account's own settings
+
+
+def test_each_account_has_its_own_first_day_and_field_for_codes() -> None:
+    routes = [{"language": "es", "account": name} for name in ("old", "new")]
+    shop = Shop(routes, old={"coupon_field": "last_coupon"}, new={"purchases_since": "2024-01-01"})
+    result = shop.hear(order("es", coupons=["MAY4"]))
+    assert said(result) == of("old", WHOLE)
+    assert b'"last_coupon":"MAY4"' in result.emissions[0].value
+    assert [use.account for use in result.uses] == ["old"]
+
+
+# What was told is kept per account
+
+
+def test_an_order_that_changes_its_language_moves() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(order("es"))
+    moved = said(shop.hear(order("fr", 5)))
+    assert moved == [("es", "purchase", "retract", "1001"), *of("fr", WHOLE)]
+    assert said(shop.hear(order("fr", 10))) == []
+    back = said(shop.hear(order("es", 15)))
+    assert [one for one in back if one[1] == "purchase"] == [
+        ("es", "purchase", "upsert", "1001"),
+        ("fr", "purchase", "retract", "1001"),
+    ]
+
+
+def test_a_customer_who_changes_language_moves_and_is_unsubscribed_in_the_former_account() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(customer("es", consent="subscribed"))
+    result = shop.hear(customer("fr", 5, consent="subscribed"))
+    assert said(result) == [
+        ("es", "contact", "patch", "ana@mail.example"),
+        ("fr", "contact", "upsert", "ana@mail.example"),
+    ]
+    left = orjson.loads(result.emissions[0].value)
+    assert (left["body"]["newsletter"], left["notes"]) == ("unsubscribed", ["address_left"])
+    assert [account for account, *_ in said(shop.hear(customer("fr", 10, consent="subscribed")))] == ["fr"]
+
+
+def test_a_withdrawal_reaches_every_account_of_the_store() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(customer("es", consent="subscribed"))
+    result = shop.hear(customer("es", 5, consent="unsubscribed"))
+    assert said(result) == [
+        ("es", "contact", "upsert", "ana@mail.example"),
+        ("fr", "contact", "patch", "ana@mail.example"),
+    ]
+    assert all(b'"newsletter":"unsubscribed"' in one.value for one in result.emissions)
+
+
+def test_a_withdrawal_that_fits_no_account_is_not_lost() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(customer("es", consent="subscribed"))
+    result = shop.hear(customer("de", 5, consent="unsubscribed"))
+    assert result.outcome is Outcome.ACCEPTED
+    assert said(result) == [(name, "contact", "patch", "ana@mail.example") for name in ("es", "fr")]
+    assert all(b'"no_account"' in one.value for one in result.emissions)
+    assert shop.hear(customer("de", 10, consent="subscribed")).reason == "no_account"
+
+
+def test_a_product_that_leaves_a_language_is_hidden_there() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(article())
+    assert said(shop.hear(article(5, locale="fr", name="Tasse"))) == [
+        ("es", "product", "hide", "77"),
+        ("fr", "product", "upsert", "77"),
+    ]
+
+
+@pytest.mark.parametrize("state", ["cancelled", "refunded"])
+def test_a_cancellation_reaches_the_accounts_that_were_told_and_no_others(state: Any) -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(order("fr"))
+    gone = BODIES.order(Sale(state=state, changed=CHANGED + timedelta(seconds=5)))
+    assert said(shop.hear(gone)) == [("fr", "purchase", "retract", "1001")]
+
+
+def test_deletions_reach_the_accounts_that_were_told() -> None:
+    shop = Shop(ES_AND_FR)
+    for sent in (order("fr"), article()):
+        shop.hear(sent)
+    for kind, entity, expected in (
+        (Kind.ORDER, "1001", [("fr", "purchase", "retract", "1001")]),
+        (Kind.PRODUCT, "77", [("es", "product", "hide", "77"), ("fr", "product", "hide", "77")]),
+    ):
+        gone = BODIES.deleted(kind, entity)
+        assert gone is not None
+        assert said(shop.hear(gone)) == expected
+
+
+def test_an_entity_is_one_however_many_accounts_it_has() -> None:
+    shop = Shop([{"language": "es", "account": name} for name in ("one", "two")])
+    first = order("es")
+    assert len(shop.hear(first, headers={"webhook-id": "m"}).emissions) == 6
+    assert shop.hear(first, headers={"webhook-id": "m"}).outcome is Outcome.DUPLICATE
+    assert shop.hear(order("es", -5)).outcome is Outcome.STALE
+    again = shop.hear(order("es", 5))
+    assert (again.emissions, len(again.unchanged), again.unchanged_in.count("two")) == ((), 6, 3)
+
+
+def test_another_body_under_a_used_id_counts_and_is_noted() -> None:
+    shop = Shop([{"account": "es"}])
+    headers = {"webhook-id": "O-1"}
+    first = shop.hear(order("es"), headers=headers)
+    again = shop.hear(order("es", 5, total="25.00"), headers=headers)
+    other = shop.hear(order("es", 9, total="26.00"), headers={"webhook-id": "O-2"})
+    assert [b'"delivery_id_reused"' in one.emissions[-1].value for one in (first, again, other)] == [
+        False,
+        True,
+        False,
+    ]
+    assert shop.hear(order("es", 5, total="25.00"), headers=headers).outcome is Outcome.DUPLICATE
+
+
+def test_a_store_that_is_given_routes_keeps_what_it_told() -> None:
+    shop = Shop([{"account": "es"}])
+    shop.hear(order("fr"))
+    shop.move(ES_AND_FR)
+    assert said(shop.hear(order("fr", 5))) == [("es", "purchase", "retract", "1001"), *of("fr", WHOLE)]
+
+
+def test_an_account_that_is_no_longer_the_stores_still_gets_what_is_taken_back() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(order("fr"))
+    shop.move([{"account": "es"}], fr={})
+    assert said(shop.hear(order("fr", 5))) == of("es", WHOLE)
+    gone = BODIES.order(Sale(state="cancelled", changed=CHANGED + timedelta(seconds=9)))
+    assert set(said(shop.hear(gone))) == {(name, "purchase", "retract", "1001") for name in ("es", "fr")}
+
+
+def test_a_replay_says_to_each_account_what_it_was_said() -> None:
+    shop = Shop(ES_AND_FR)
+    sent = order("fr")
+    shop.hear(sent)
+    assert said(shop.hear(sent, Again(resend=True))) == of("fr", WHOLE)
+    assert shop.hear(order("de", 5), Again()).reason == "no_account"
+
+
+# Platforms
+
+
+@pytest.mark.parametrize(("platform", "field"), [("shopify", "customer_locale"), ("woocommerce", "lang")])
+def test_other_platforms_orders_say_their_language_and_currency(platform: str, field: str) -> None:
+    topic, document, *_ = IN_TESTS[platform].bodies.order(Sale())
+    shop = Shop([{"language": "es", "currency": "EUR", "account": "es"}], platform)
+    assert {one[0] for one in said(shop.hear(Sent(topic, document | {field: "es"})))} == {"es"}
+    assert shop.hear(Sent(topic, document | {field: "fr"})).reason == "no_account"
+
+
+def test_vtexs_documents_say_their_language_currency_and_sales_channel() -> None:
+    platform = PLATFORMS["vtex"]
+    bodies = IN_TESTS["vtex"].bodies
+    sold = meaning(platform, bodies.order(Sale()))
+    assert {draft.audience for draft in sold.drafts} == {Audience(("es-es",), ("1",), ("EUR",))}
+    [client] = meaning(platform, bodies.customer(Person())).drafts
+    assert client.audience.languages == ("es-es",)
+
+
+@pytest.mark.parametrize(
+    ("platform", "header", "value"),
+    [
+        ("shopify", "x-shopify-shop-domain", "acme.example"),
+        ("woocommerce", "x-wc-webhook-source", "https://acme.example/"),
+    ],
+)
+def test_other_platforms_requests_say_their_shop(platform: str, header: str, value: str) -> None:
+    sent = IN_TESTS[platform].bodies.order(Sale())
+    shop = Shop([{"shop": "acme.example", "account": "es"}], platform)
+    assert said(shop.hear(sent, headers={header: value}))
+    other = Shop([{"shop": "2", "account": "es"}], platform)
+    assert other.hear(sent, headers={header: value}).reason == "no_account"
+
+
+# Settings
+
+
+@pytest.fixture(name="secret")
+def _secret(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("SHOP_SECRET", "s")
+    return {"secrets": [{"env": "SHOP_SECRET"}]}
+
+
+def test_a_store_has_an_account_or_routes(secret: dict[str, Any]) -> None:
+    both = store_tree("generic", routes=ES_AND_FR) | secret
+    neither = store_tree("generic") | secret
+    del neither["account"]
+    accounts = {"acme": ACCOUNT, "es": ACCOUNT, "fr": ACCOUNT}
+    for store in (both, neither):
+        with pytest.raises(SettingsError, match=r"name the `account` that it feeds, or `routes` to several"):
+            config.parse({"accounts": accounts, "stores": {"a": store}}, {})
+
+
+@pytest.mark.parametrize(
+    ("route", "place"),
+    [
+        ({"account": "es", "language": "Spanish!"}, "language"),
+        ({"account": "es", "currency": "€"}, "currency"),
+        ({"account": "es", "shop": ""}, "shop"),
+        ({"account": "es", "colour": "red"}, "colour"),
+        ({"language": "es"}, "account"),
+    ],
+)
+def test_a_route_that_cannot_be_is_refused_by_name(
+    route: dict[str, Any], place: str, secret: dict[str, Any]
+) -> None:
+    store = store_tree("generic", routes=[route]) | secret
+    del store["account"]
+    with pytest.raises(SettingsError, match=rf"stores\.a\.routes\.0\.{place}"):
+        config.parse({"accounts": {"es": ACCOUNT}, "stores": {"a": store}}, {})
+
+
+def test_a_route_to_an_unknown_account_is_refused(secret: dict[str, Any]) -> None:
+    store = store_tree("generic", routes=[{"account": "nowhere"}]) | secret
+    del store["account"]
+    with pytest.raises(SettingsError, match=r"stores\.a\.routes: no account 'nowhere'"):
+        config.parse({"accounts": {"es": ACCOUNT}, "stores": {"a": store}}, {})
