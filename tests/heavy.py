@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from tests import heavy_magento as magento
+from tests.heavy_magento import MAGENTO_CUSTOMERS, MAGENTO_ORDERS, MAGENTO_PRODUCTS
 from tests.heavy_shopify import SHOPIFY_ORDERS, SHOPIFY_PRODUCTS
 from tests.heavy_woocommerce import WOO_ORDERS, WOO_PRODUCTS
 from tests.sizes import long, many
@@ -47,6 +49,10 @@ HEAVY: dict[str, Heavy] = dict(
         *_named("woocommerce", "order.updated", WOO_ORDERS, product_id="sku", tax="included"),
         *_named("woocommerce", "product.updated", WOO_PRODUCTS),
         *_named("woocommerce", "product.updated", WOO_PRODUCTS, product_id="variant"),
+        *_named("magento", magento.ORDER, MAGENTO_ORDERS),
+        *_named("magento", magento.ORDER, MAGENTO_ORDERS, product_id="sku", tax="excluded"),
+        *_named("magento", magento.PRODUCT, MAGENTO_PRODUCTS, website_ids=["1"]),
+        *_named("magento", magento.CUSTOMER, MAGENTO_CUSTOMERS),
     )
 )
 

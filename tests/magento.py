@@ -33,7 +33,7 @@ def ms(moment: str) -> int:
 
 
 def store(*, currency: str | None = None, **settings: Any) -> MagentoStore:
-    own = settings_of("magento", domain="shop.example", **settings)
+    own = settings_of("magento", **{"domain": "shop.example", **settings})
     assert isinstance(own, MagentoSettings)
     return MAGENTO.store("acme", own, currency=currency)
 
@@ -115,8 +115,14 @@ def sold(**changes: Any) -> dict[str, Any]:
         "discount_tax_compensation_amount": 0,
     }
     plain = {"grand_total": 25, "base_grand_total": 25, "total_paid": 25, "items": [line], "tax_amount": 0}
-    merged: dict[str, Any] = body | plain | changes
-    return copy.deepcopy(merged)
+    whole: dict[str, Any] = copy.deepcopy(body | plain | changes)
+    return whole
+
+
+def shown() -> dict[str, Any]:
+    """A product with a page of its own."""
+    body: dict[str, Any] = read("rest-product-docs-simple.json") | {"visibility": 4}
+    return body
 
 
 def line(number: int = 1, **changes: Any) -> dict[str, Any]:

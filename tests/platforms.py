@@ -13,7 +13,7 @@ from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
-from tests.shop_bodies import NOW_MS, ShopBodies, generic, magento, shopify, vtex, woocommerce
+from tests.shop_bodies import NOW_MS, ShopBodies, generic, magento, prestashop, shopify, vtex, woocommerce
 
 #: (topic, body, secret, headers in lower case) -> these headers, with all that the platform adds to them.
 Signer = Callable[[str, bytes, bytes, Mapping[str, str]], dict[str, str]]
@@ -84,6 +84,13 @@ IN_TESTS: Mapping[str, PlatformInTests] = {
         at=generic.at,
         signatures_header="webhook-signature",
         bodies=generic.BODIES,
+    ),
+    "prestashop": PlatformInTests(
+        prestashop.signed,
+        settings={"webservice_key": "only-for-tests"},
+        with_topic=prestashop.in_data,
+        signs_body=False,
+        bodies=prestashop.BODIES,
     ),
     "magento": PlatformInTests(
         magento.signed,

@@ -17,7 +17,7 @@ from pipeline.config_checks import only_account
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.reader import RangeReader
-from pipeline.reconcile import meanings, output
+from pipeline.reconcile import histories, meanings, output
 from pipeline.reconcile.connectif_side import STEP, ConnectifSide, amount_text
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count
@@ -117,6 +117,14 @@ class _ReconcileRun:
             self._database,
             places_to_look_at(self._database, self._frame),
             lambda done, of: self._tell("the newest events of what is missing", done, of),
+        )
+        histories.put_together(
+            reader,
+            self._settings,
+            self._wanted.store,
+            self._database,
+            places_to_look_at(self._database, self._frame),
+            progress=lambda done, of: self._tell("all events of what nothing is known of", done, of),
         )
         self._judge()
         if self._wanted.verify:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.events import RawEvent
@@ -101,6 +103,7 @@ class ShopApi(Generic[SettingsT]):
         fetched_topic: the topic, without `FETCHED`, of the event that the documents of a notification make.
         token: the request for a token, where tokens expire; None for stores whose token is fixed.
         scopes: the least rights the credentials need, as the platform names them, for the documentation.
+        withheld: fields whose texts are not kept: hashes of passwords, keys of orders, network addresses.
     """
 
     base_url: Callable[[SettingsT], str]
@@ -110,6 +113,7 @@ class ShopApi(Generic[SettingsT]):
     fetched_topic: Callable[[RawEvent], str]
     token: Callable[[SettingsT], ApiRequest | None] | None = None
     scopes: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 def fetched_event(
@@ -140,6 +144,20 @@ def fetched_event(
         lane=notification.lane,
         headers={NOTIFIED_BY: place},
     )
+
+
+def without(body: bytes, withheld: Sequence[str]) -> bytes:
+    """The JSON with empty texts in the fields that are not kept, and every other byte as it was."""
+    if not withheld:
+        return body
+    return _texts_of(tuple(withheld)).sub(rb'"\1":""', body)
+
+
+@lru_cache(maxsize=64)
+def _texts_of(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A field of one of these names, with its text; within a text, a backslash stands before a mark."""
+    listed = b"|".join(re.escape(name.encode()) for name in names)
+    return re.compile(rb'(?<!\\)"(%b)"\s*:\s*"(?:[^"\\]|\\.)*"' % listed, re.DOTALL)
 
 
 def pack(answers: Sequence[tuple[str, int, bytes]]) -> bytes:

@@ -94,6 +94,23 @@ class StoreOf(Generic[SettingsT_co]):
 StoreContext = StoreOf[StoreSettings]
 
 
+class Look(NamedTuple):
+    """Whether somebody was subscribed when the shop was looked at, where it keeps no time of that.
+
+    The stage compares it with the look before: only a change says when it was made.
+
+    Attributes:
+        subscribed: the shop's flag.
+        since_ms: since when the flag counts where it was never seen otherwise, epoch ms: a subscription from
+            the customer's creation. 0 for a refusal that is no withdrawal: it is silence.
+        is_dated: whether that is the shop's own date of what the flag says: then it counts at every look.
+    """
+
+    subscribed: bool
+    since_ms: int
+    is_dated: bool = False
+
+
 class Audience(NamedTuple):
     """Where a body says that it belongs; nothing where it does not say.
 
@@ -119,21 +136,6 @@ def audience(language: str | None = None, shop: str | None = None, currency: str
         return UNSAID
     tag = language.strip().lower().replace("_", "-")[:_MAX_TAG] if language else ""
     return Audience((tag,) if tag else (), (shop,) if shop else (), (currency,) if currency else ())
-
-
-class Look(NamedTuple):
-    """Whether somebody was subscribed when the shop was looked at, where it keeps no time of that.
-
-    The stage compares it with the look before: only a change says when it was made.
-
-    Attributes:
-        subscribed: the shop's flag.
-        since_ms: when the shop made the customer, epoch ms: a subscription that was never seen absent counts
-            from then.
-    """
-
-    subscribed: bool
-    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ _ID_DIGITS = 20
 NOTHING: tuple[object, ...] = (None, False, "", [])
 
 
+def has_amount(value: object) -> bool:
+    """Whether an amount is said: a zero, which equals `False` in Python, is one."""
+    return value not in NOTHING or (value is not False and value == 0)
+
+
 def mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:
     """An object that the record rests on; empty where there is none.
 

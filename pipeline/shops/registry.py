@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline.shops.generic import GENERIC
 from pipeline.shops.magento import MAGENTO
 from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.prestashop import PRESTASHOP
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.vtex import VTEX
 from pipeline.shops.woocommerce import WOOCOMMERCE
@@ -16,6 +17,7 @@ PLATFORMS: Mapping[str, AnyPlatform] = {
     for platform in (
         SHOPIFY,
         WOOCOMMERCE,
+        PRESTASHOP,
         MAGENTO,
         VTEX,
         GENERIC,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pipeline.events import RawEvent
-from pipeline.shops.api import MAX_DOCUMENTS, Document, ShopApi
+from pipeline.shops.api import MAX_DOCUMENTS, Document, ShopApi, without
 from pipeline.shops.base import StoreContext
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Found, Missing
@@ -61,7 +61,7 @@ async def look_up(
             match answer:
                 case Found(body, value):
                     size += len(body)
-                    answers.append((path, 200, body))
+                    answers.append((path, 200, without(body, api.withheld)))
                     documents[path] = Document(path, 200, value)
                 case Missing(status):
                     answers.append((path, status, b""))

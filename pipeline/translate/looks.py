@@ -1,8 +1,8 @@
 """What two looks at a shop's flag of consent say that one does not. Pure.
 
-Some shops keep whether somebody is subscribed, and not since when. A subscription that was there at the first
-look counts from the customer's creation; a refusal at the first look is silence, for it is also the flag of
-everybody who was never asked. A change between two looks counts from the later one.
+Some shops keep whether somebody is subscribed, and not, or not always, since when. A subscription that was
+there at the first look counts from the customer's creation; a refusal at the first look is silence, for it is
+also the flag of everybody who was never asked. A change between two looks counts from the later one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,12 @@ def _meant(draft: Draft, look: Look, state: EntityState, offset: int, looked_ms:
 def _seen(look: Look, state: EntityState, offset: int, looked_ms: int) -> SeenFlag:
     """What the shop says now, and since when; remembered, if it is not what it said before."""
     before = next((flag for flag in reversed(state.flags) if flag.offset <= offset), None)
-    if before is not None and (before.offset == offset or before.subscribed == look.subscribed):
+    same = before is not None and before.subscribed == look.subscribed
+    if before is not None and (before.offset == offset or (same and not look.is_dated)):
         return before
-    since = looked_ms if before is not None else look.since_ms if look.subscribed else 0
+    since = look.since_ms if before is None or look.is_dated else looked_ms
+    if before is not None and same and before.since_ms == since:
+        return before
     seen = SeenFlag(look.subscribed, since, offset)
     state.flags.append(seen)
     state.flags.sort(key=lambda flag: flag.offset)

@@ -156,7 +156,7 @@ def test_a_customer_is_a_contact(  # noqa: PLR0917 - a row of the table
     file: str, number: str, email: str, name: str, surname: str, changed: str, subscribed: bool | None
 ) -> None:
     body = read(file)
-    look = None if subscribed is None else Look(subscribed, ms(body["created_at"]))
+    look = None if subscribed is None else Look(subscribed, ms(body["created_at"]) if subscribed else 0)
     notes = NO_PHONE if body["addresses"][0]["telephone"] else ()
     told = Contact(email=email, name=name, surname=surname)
     draft = Draft(

@@ -45,9 +45,7 @@ def test_a_store_has_the_settings_of_its_platform(name: str, platform: Any) -> N
     assert type(settings_of(platform=name, **required)) is platform.settings
 
 
-@pytest.mark.parametrize(
-    "name", ["prestashop", "Shopify", "", 3, True, ["shopify"], {"shopify": 1}, "x" * 999]
-)
+@pytest.mark.parametrize("name", ["opencart", "Shopify", "", 3, True, ["shopify"], {"shopify": 1}, "x" * 999])
 def test_an_unknown_platform_is_refused_with_the_list_of_those_known(name: Any) -> None:
     [line] = refusal(platform=name)
     assert line == f"stores.acme.platform: {str(name)[:60]} is none of {', '.join(PLATFORMS)}"

@@ -32,7 +32,7 @@ def test_the_file_is_as_the_settings_have_it() -> None:
 
 
 def of_a_platform(platform: str) -> str:
-    """The file as it is for a store of a platform: without the settings that only others have."""
+    """The file for a store of a platform, with what that cannot do without, and nothing of others."""
     lines: list[str] = []
     is_others = False
     for line in MADE.splitlines():
@@ -71,8 +71,8 @@ def has_its_own_default(match: re.Match[str] | None, platform: str) -> bool:
 def in_commented_table(lines: list[str], line: str) -> bool:
     """Whether the line is of a table that is an example as a whole."""
     table = next((one for one in reversed(lines) if re.match(r"#?\[", one)), "")
-    is_example = table.startswith(("#[", "[["))
-    return line.startswith("[") or is_example or "coupons" in table or "reconcile" in table
+    is_example = table.startswith(("#[", "[[")) or "coupons" in table or "reconcile" in table
+    return line.startswith("[") or is_example
 
 
 @pytest.fixture(name="directory")

@@ -21,7 +21,7 @@ from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.rules import EventPosition, Feed, Result, apply
 from pipeline.translate.state import EntityState
-from tests import shopify, woocommerce
+from tests import magento, shopify, woocommerce
 from tests.heavy import FILLERS, HEAVY, Heavy, swept
 from tests.platforms import IN_TESTS, greets, settings_of, verifies
 from tests.sizes import long, many
@@ -133,6 +133,9 @@ REAL: dict[str, tuple[Heavy, Any]] = {
         ("woocommerce", "order.deleted", {"id": 1}),
         ("woocommerce", "customer.updated", woocommerce.read("customer-updated-docs.json")),
         ("woocommerce", "product.updated", woocommerce.read("product-variable-docs.json")),
+        ("magento", "sales.order.updated", magento.sold()),
+        ("magento", "customer.updated", magento.read("rest-customer-docs-created-is_subscribed.json")),
+        ("magento", "catalog.product.updated", magento.shown()),
     )
 }
 

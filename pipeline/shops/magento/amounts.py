@@ -65,13 +65,22 @@ def set_of(body: Mapping[str, Any], store: StoreContext, notes: list[str]) -> Am
     Raises:
         Rejected: `currency_mismatch`, `missing_field`.
     """
-    base, shown = (_code(body.get(f"{which}_currency_code")) for which in ("base", "order"))
+    base, shown = _base_and_shown(body)
     if store.currency not in {None, base} and store.currency == shown:
         return ORDERED
     require_currency(base or shown, store, f"{'base' if base else 'order'}_currency_code", notes)
     if base is None or shown is None or base == shown:
         return _EITHER
     return _WEBSITES
+
+
+def codes_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The currencies that an order has amounts in."""
+    return tuple(dict.fromkeys(code for code in _base_and_shown(body) if code is not None))
+
+
+def _base_and_shown(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    return _code(body.get("base_currency_code")), _code(body.get("order_currency_code"))
 
 
 def _code(value: object) -> str | None:

@@ -192,4 +192,5 @@ API: ShopApi[MagentoSettings] = ShopApi(
         "Magento_Catalog::products",
         "Magento_CatalogInventory::cataloginventory",
     ),
+    withheld=("protect_code", "remote_ip", "x_forwarded_for", "rp_token", "confirmation"),
 )

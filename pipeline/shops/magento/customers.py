@@ -49,6 +49,8 @@ def customer(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Tran
         phones=phones(addresses, notes),
         notes=tuple(dict.fromkeys(notes)),
         look=look,
+        shop=(view := readable_id(body.get("store_id"))),
+        language=store.settings.language(view),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 
@@ -86,6 +88,8 @@ def subscriber(body: dict[str, Any], event: RawEvent, said: object, store: Magen
         newsletter=state,
         newsletter_ms=at_ms,
         notes=() if when is not None else ("consent_time_missing",),
+        shop=(view := readable_id(body.get("store_id"))),
+        language=store.settings.language(view),
     )
     contact = contact_draft(buyer, store.settings, Origin.CUSTOMER)
     return Translation(at_ms, (contact,), clock=CONSENT_CLOCK)
@@ -103,9 +107,9 @@ def _look(body: dict[str, Any], notes: list[str]) -> Look | None:
         made = moment(body, "created_at")
     except Rejected:
         made = None
-    if made is None:
+    if subscribed and made is None:
         notes.append("consent_time_missing")
-    return Look(subscribed, 0 if made is None else epoch_ms(made))
+    return Look(subscribed, epoch_ms(made) if subscribed and made is not None else 0)
 
 
 def _addresses(body: dict[str, Any], notes: list[str]) -> list[dict[str, Any]]:

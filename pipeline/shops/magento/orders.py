@@ -8,13 +8,14 @@ one purchase. Orders are never deleted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, Translation
-from pipeline.shops.magento.amounts import set_of
+from pipeline.shops.magento.amounts import codes_of, set_of
 from pipeline.shops.magento.fields import moment, own_id, version_of
 from pipeline.shops.magento.lines import OrderLine, all_given_back, items_of, lines_of, reading_of
 from pipeline.shops.magento.payments import Payment, payment_of
@@ -67,7 +68,7 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
     lines = lines_of(body, amounts, notes, refunds_count=replaces)
     if undone := _undone(payment, lines, closed=state == _CLOSED and not listed):
         return Translation(version, (retract_draft(None),), undone)
-    buyer = _buyer(body)
+    buyer = _buyer(body, settings)
     if belongs_to_nobody(buyer.email):
         return Translation(version, ignored="anonymised")
     placed = moment(body, "created_at")
@@ -85,7 +86,12 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
         coupons=coupons,
         notes=(*notes, *coupon_notes),
     )
-    return Translation(version, order_drafts(sale, buyer, items, store))
+    drafts = order_drafts(sale, buyer, items, store)
+    # Each account reads the set of its own currency: the order belongs to both.
+    codes = codes_of(body)
+    return Translation(
+        version, tuple(replace(one, audience=one.audience._replace(currencies=codes)) for one in drafts)
+    )
 
 
 def _undone(payment: Payment, lines: Sequence[OrderLine], *, closed: bool) -> str:
@@ -148,7 +154,7 @@ def _purchase_id(own: str, body: Mapping[str, Any], settings: MagentoSettings) -
     return number
 
 
-def _buyer(body: dict[str, Any]) -> Buyer:
+def _buyer(body: dict[str, Any], settings: MagentoSettings) -> Buyer:
     """The person as of the checkout; guests' fields are often empty, and the billing address has the name."""
     notes: list[str] = []
     billing = _billing(body, notes)
@@ -163,6 +169,8 @@ def _buyer(body: dict[str, Any]) -> Buyer:
         surname=surname,
         phones=phones([billing], notes),
         notes=tuple(dict.fromkeys(notes)),
+        shop=(view := readable_id(body.get("store_id"))),
+        language=settings.language(view),
     )
 
 
@@ -182,7 +190,7 @@ def _unsold_contact(body: dict[str, Any], settings: MagentoSettings) -> tuple[Dr
     try:
         placed = moment(body, "created_at")
         said_ms = 0 if placed is None else epoch_ms(placed)
-        return (contact_draft(_buyer(body), settings, Origin.ORDER, said_ms=said_ms),)
+        return (contact_draft(_buyer(body, settings), settings, Origin.ORDER, said_ms=said_ms),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 

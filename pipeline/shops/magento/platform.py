@@ -18,7 +18,7 @@ from pipeline.shops.magento.products import deleted_product, product
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
-from pipeline.shops.platform import Ability, Platform, TopicMeaning
+from pipeline.shops.platform import Ability, PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import parse_json_object
 
 
@@ -108,7 +108,7 @@ MAGENTO = Platform(
     title="Magento",
     settings=MagentoSettings,
     topics=TOPICS,
-    webhooks_menu="*Adobe Developer Console > Events*; Open Source: a module (docs/shops/magento.md)",
+    webhooks_menu="*Adobe Developer Console > Events*; Open Source: [a module](docs/shops/magento.md)",
     signed_with="Adobe's two public keys, as files; Open Source: the secret you give the module",
     product_page="https://{domain}/catalog/product/view/id/{id}",
     verify=verify,
@@ -120,5 +120,6 @@ MAGENTO = Platform(
     methods=frozenset({"POST", "GET"}),
     abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
     order_numbers=("increment_id",),
+    person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     api=API,
 )

@@ -21,7 +21,7 @@ from pipeline.shops.magento.fields import attributes, extension, flag, moment, o
 from pipeline.shops.magento.parts import COMPOSITE, any_in_stock, cheapest, kind_of, own_price
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.orders import tidy
-from pipeline.shops.php import NOTHING, decorations, entries, plain, prose, readable_id
+from pipeline.shops.php import NOTHING, decorations, entries, has_amount, plain, prose, readable_id
 from pipeline.shops.values import iso, money, text
 
 _CENTS = Decimal("0.01")
@@ -129,9 +129,9 @@ def _prices(  # noqa: PLR0917 - as the body has them
 ) -> tuple[Decimal | None, Decimal]:
     """What it costs now and what it cost before a special price; None where nothing says the first."""
     regular = own_price(body)
+    if kind_of(body) not in COMPOSITE and has_amount(body.get("price")):
+        regular = money(body.get("price"), "price")  # which may be zero
     if regular is None:
-        if body.get("price") not in (*NOTHING, 0) and kind_of(body) not in COMPOSITE:
-            money(body.get("price"), "price")  # refused where it is no amount
         found = cheapest(body, parts, lambda part: _part_price(part, event, settings, notes))
         if found is None:
             return None, Decimal(0)

@@ -16,6 +16,8 @@ from pipeline.shops.settings import StoreSettings
 
 _OAUTH = ("consumer_key", "consumer_secret", "access_token_secret")
 _IMS = ("ims_client_id", "ims_client_secret", "ims_organisation")
+_Number = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
+_Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")]
 #: Path and scheme are ours to write.
 _Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,100}$")]
 
@@ -29,8 +31,7 @@ class MagentoSettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop's REST API before /rest, or of the tenant in the cloud service; "
-        "left out, https:// and the host of `domain`",
+        description="address of the API, without its paths; left out, https:// and the host of `domain`",
         examples=["https://shop.example"],
     )
     access_token: Secret | None = Field(
@@ -86,6 +87,11 @@ class MagentoSettings(StoreSettings):
         "ignored",
         examples=[["1"]],
     )
+    languages: dict[_Number, _Language] | None = Field(
+        default=None,
+        description="language of each id that bodies say, for a store that feeds several accounts",
+        examples=[{"1": "es", "2": "pt"}],
+    )
     media_url: Annotated[str, AfterValidator(config_values.page_address)] | None = Field(
         default=None,
         description="where pictures are, before /catalog/product; left out, /media of `domain`",
@@ -100,6 +106,10 @@ class MagentoSettings(StoreSettings):
         "left out, nothing is",
         examples=[21],
     )
+
+    def language(self, view: str | None) -> str | None:
+        """The language of a store view's id; None where the store does not say it."""
+        return (self.languages or {}).get(view or "")
 
     @property
     def in_cloud(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, in_shop, noted
-from pipeline.shops.platform import IdForm, Platform, TopicMeaning
+from pipeline.shops.platform import IdForm, PersonFields, Platform, TopicMeaning
 from pipeline.shops.shopify.consents import consent
 from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded
@@ -134,4 +134,5 @@ SHOPIFY = Platform(
     translate=translate,
     ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
+    person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),
 )

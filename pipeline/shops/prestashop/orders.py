@@ -1,0 +1,296 @@
+"""PrestaShop orders -> contact, products and purchase, or the retraction of one.
+
+Whether an order is sold its `valid` says: the numbers and names of states are the shop's own. The amounts are
+in the order's currency, whose code is in another document, and nothing is converted: the shop's rate is of
+the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pipeline.events import RawEvent
+from pipeline.records import Origin
+from pipeline.shops.api import Documents
+from pipeline.shops.base import Draft, Rejected, Translation, require_few
+from pipeline.shops.orders import (
+    Buyer,
+    Item,
+    OrderSummary,
+    contact_draft,
+    coupon_codes,
+    order_drafts,
+    quantity,
+    require_currency,
+    retract_draft,
+)
+from pipeline.shops.php import NOTHING, decoration, identifier, readable_id
+from pipeline.shops.prestashop.api import list_path, path_of
+from pipeline.shops.prestashop.documents import (
+    flag,
+    list_of,
+    moment,
+    name_of,
+    one_of,
+    own_id,
+    path_at,
+    rows,
+    version_of,
+)
+from pipeline.shops.prestashop.people import buyer_of, is_erased, is_of_other_shop
+from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
+from pipeline.shops.values import epoch_ms, money, text
+
+_ZERO = Decimal(0)
+#: The state of an order whose rows are being written.
+_NO_STATE = "0"
+
+
+class Parts(NamedTuple):
+    """The documents an order is understood with; None, or empty, where there are none."""
+
+    person: dict[str, Any] | None
+    currency: dict[str, Any] | None
+    address: dict[str, Any] | None
+    country: dict[str, Any] | None
+    slips: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
+
+
+def parts_of(order: Mapping[str, Any], documents: Documents) -> Parts:
+    """The documents that belong to an order."""
+
+    def found(
+        field: str, resource: str, name: str, parent: Mapping[str, Any] = order
+    ) -> dict[str, Any] | None:
+        own = readable_id(parent.get(field))
+        return None if own is None else one_of(path_at(documents, path_of(resource, own)), name)
+
+    address = found("id_address_invoice", "addresses", "address")
+    return Parts(
+        person=found("id_customer", "customers", "customer"),
+        currency=found("id_currency", "currencies", "currency"),
+        address=address,
+        country=found("id_country", "countries", "country", address or {}),
+        slips=list_of(path_at(documents, list_path("order_slip")), "order_slips"),
+        rules=list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules"),
+    )
+
+
+def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: PrestashopStore) -> Translation:
+    """What the order's present state means: sold, undone, or nothing yet.
+
+    Raises:
+        Rejected: `missing_field`, `no_email`, `no_products`, `currency_mismatch`, `invalid_...`.
+    """
+    own = own_id(body)
+    settings = store.settings
+    notes: list[str] = []
+    version = version_of(body, event, settings.timezone, notes)
+    if is_of_other_shop(body, settings):
+        return Translation(version, ignored="other_shop")
+    state = readable_id(body.get("current_state")) or _NO_STATE
+    is_sold = _is_sold(body, state, settings)
+    listed = _listed(body)
+    if not listed and (is_sold or state == _NO_STATE):
+        # Announced while it is being written: its clock may be ahead of what follows.
+        return Translation(0, ignored="half_written")
+    buyer = buyer_of(parts.person, parts.address, parts.country)
+    if not is_sold:
+        return _unsold(state, body, buyer, settings, version)
+    if is_erased(buyer.email):
+        return Translation(version, ignored="anonymised")
+    require_currency(_code(parts.currency), store, "id_currency", notes)
+    total = _amount(body, ("total_paid_tax_incl", "total_paid"))
+    returned = _returned(parts.slips)
+    if undone := _undone(body, total, returned):
+        return Translation(version, (retract_draft(None),), undone)
+    if returned.all and settings.on_partial_refund == "replace":
+        total -= returned.all
+        notes.append("refunded_lines_kept")  # a slip says what was paid back, not for which row
+    placed = moment(body, "date_add", settings.timezone, notes)
+    if placed is None:
+        raise Rejected("missing_field", "date_add", "when it was placed is not said")
+    coupons, coupon_notes = coupon_codes([{"code": rule.get("name")} for rule in parts.rules])
+    items = [item for row in _each_once(listed, notes) if (item := _item(row, settings, notes)) is not None]
+    sale = OrderSummary(
+        purchase_id=_purchase_id(own, body, settings),
+        placed=placed,
+        total=total,
+        cart_id=readable_id(body.get("id_cart")),
+        payment_method=decoration(body, "payment", notes) or decoration(body, "module", notes),
+        coupons=coupons,
+        notes=(*notes, *coupon_notes),
+        shop=readable_id(body.get("id_shop")),
+        language=settings.language(readable_id(body.get("id_lang"))),
+        currency=_code(parts.currency),
+    )
+    return Translation(version, order_drafts(sale, buyer, items, store))
+
+
+def deleted_order(event: RawEvent, store: PrestashopStore) -> Translation:
+    """An order that the shop deleted."""
+    if store.settings.on_order_deleted == "keep":
+        return Translation(version=event.received_ms, ignored="order_kept")
+    return Translation(event.received_ms, (retract_draft(None),), "deleted")
+
+
+def _listed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows, in whatever form they come.
+
+    Raises:
+        Rejected: `too_many_records`, `invalid_field`.
+    """
+    inside = body.get("associations")
+    given = inside.get("order_rows") if isinstance(inside, dict) else inside
+    if given not in NOTHING and not isinstance(given, dict | list):
+        raise Rejected("invalid_field", "associations.order_rows", "no list of rows")
+    found = rows(given, "order_row")
+    require_few(found, "associations.order_rows")
+    return found
+
+
+def _is_sold(body: Mapping[str, Any], state: str, settings: PrestashopSettings) -> bool:
+    """By the store's own list of states where there is one, else by `valid`.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_field`.
+    """
+    if settings.sold_statuses is not None:
+        return state in settings.sold_statuses
+    given = body.get("valid")
+    if given is None:
+        raise Rejected("missing_field", "valid", "whether it is sold is not said")
+    if given == "":
+        return False
+    said = flag(given)
+    if said is None:
+        raise Rejected("invalid_field", "valid", "neither yes nor no")
+    return said
+
+
+def _unsold(
+    state: str, body: Mapping[str, Any], buyer: Buyer, settings: PrestashopSettings, version: int
+) -> Translation:
+    """An order that is no purchase: it takes back what was sent, unless the sale is only in question."""
+    contact: tuple[Draft, ...] = ()
+    if settings.contacts_from_unsold_orders and not is_erased(buyer.email):
+        try:
+            placed = moment(body, "date_add", settings.timezone, [])
+            said_ms = 0 if placed is None else epoch_ms(placed)
+            contact = (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
+        except Rejected:  # a purchase cannot do without; an order that was none can
+            contact = ()
+    if state in settings.awaiting_states or state == _NO_STATE:
+        return Translation(version, contact, "not_sold")
+    return Translation(version, (*contact, retract_draft(None)), "not_valid")
+
+
+def _code(currency: Mapping[str, Any] | None) -> str | None:
+    return None if currency is None else text(currency.get("iso_code"), 3)
+
+
+def _amount(body: Mapping[str, Any], names: Sequence[str]) -> Decimal:
+    """The first of these fields that is there.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`.
+    """
+    for name in names:
+        if body.get(name) is not None and body.get(name) != "":
+            return money(body[name], name)
+    raise Rejected("missing_field", names[0], "an order without its total")
+
+
+class _Returned(NamedTuple):
+    """What credit slips say was paid back: for goods, and with postage."""
+
+    goods: Decimal
+    all: Decimal
+
+
+def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
+    """The sum of the slips, tax included, each once.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`.
+    """
+    goods, postage, seen = _ZERO, _ZERO, set[str]()
+    for slip in slips:
+        own = readable_id(slip.get("id"))
+        if own is not None and own in seen:
+            continue
+        seen.update([own] if own else [])
+        goods += _amount(slip, ("total_products_tax_incl", "amount"))
+        if slip.get("total_shipping_tax_incl") not in NOTHING:
+            postage += money(slip["total_shipping_tax_incl"], "total_shipping_tax_incl")
+    return _Returned(goods, goods + postage)
+
+
+def _undone(body: Mapping[str, Any], total: Decimal, returned: _Returned) -> str:
+    """Why nothing of the sale remains; "" where something does. Slips forget vouchers, and exceed totals."""
+    if not returned.all:
+        return ""
+    if returned.all >= total:
+        return "refunded"
+    bought = body.get("total_products_wt")
+    if bought not in NOTHING and _ZERO < money(bought, "total_products_wt") <= returned.goods:
+        return "all_lines_refunded"
+    return ""
+
+
+def _each_once(listed: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+    """The rows without those that stand there under the id of an earlier one."""
+    first: dict[str, dict[str, Any]] = {}
+    for index, row in enumerate(listed):
+        first.setdefault(readable_id(row.get("id")) or f"row {index}", row)
+    if len(first) < len(listed):
+        notes.append("line_repeated")
+    return list(first.values())
+
+
+def _item(row: dict[str, Any], settings: PrestashopSettings, notes: list[str]) -> Item | None:
+    """One row as the customer paid it; vouchers are the whole order's.
+
+    Raises:
+        Rejected: `missing_field`, `invalid_money`, `invalid_quantity`, `invalid_id`.
+    """
+    taxed = settings.tax != "excluded"
+    unit = _amount(row, ("unit_price_tax_incl",) if taxed else ("unit_price_tax_excl",))
+    count = quantity(row.get("product_quantity"), "product_quantity")
+    if not count:
+        notes.append("line_without_quantity")
+        return None
+    product = identifier(row.get("product_id"), "product_id")
+    combination = readable_id(row.get("product_attribute_id"))
+    sku = decoration(row, "product_reference", notes)
+    told = product
+    if settings.product_id == "sku":
+        told = sku or product
+    elif settings.product_id == "variant" and product and combination:
+        told = f"{product}-{combination}"
+    return Item(
+        product_id=told,
+        name=name_of(row.get("product_name"), "product_name", notes),
+        quantity=count,
+        price=unit * count,
+        price_original=unit * count,
+        sku=sku,
+        page_id=product if settings.product_id != "product" else None,
+    )
+
+
+def _purchase_id(own: str, body: Mapping[str, Any], settings: PrestashopSettings) -> str:
+    """The id web tracking sends; both other settings mean the reference, which split orders share.
+
+    Raises:
+        Rejected: `missing_field`.
+    """
+    if settings.purchase_id == "id":
+        return own
+    reference = text(body.get("reference"), 200)
+    if reference is None:
+        raise Rejected("missing_field", "reference", "no reference, and purchase_id asks for it")
+    return reference
