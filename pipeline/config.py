@@ -316,13 +316,6 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _ids_do_not_meet(self) -> Self:
-        complaint = meeting_ids(self.stores)
-        if complaint is not None:
-            raise ValueError(complaint)
-        return self
-
-    @model_validator(mode="after")
     def _archived_before_it_is_deleted(self) -> Self:
         most = self.kafka.shop_retention_days * 43_200
         if self.archive.url is not None and self.archive.max_wait > most:
@@ -330,6 +323,13 @@ class Settings(Section):
                 f"archive.max_wait: at most {most}, half of kafka.shop_retention_days in seconds, or "
                 "events would be deleted before they are archived"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ids_do_not_meet(self) -> Self:
+        complaint = meeting_ids(self.stores)
+        if complaint is not None:
+            raise ValueError(complaint)
         return self
 
     @model_validator(mode="after")

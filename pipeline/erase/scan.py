@@ -102,9 +102,8 @@ class PersonScan:
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
         if store.guests_without_email == "external_id":
-            names |= {
-                store.id_prefix + name for name in found.customers
-            }  # elsewhere another store of the account may have the same number
+            # Elsewhere another store of the account may have the same number.
+            names |= {store.id_prefix + name for name in found.customers}
         found.contacts |= {f"{account}|{name}" for account in accounts for name in names}
         found.purchases |= {f"{account}|{purchase}" for account in accounts for purchase in purchases}
         self.follow(person.store, found)
@@ -157,7 +156,7 @@ class PersonScan:
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and accounts.intersection(other.accounts)
+            if name != store and not accounts.isdisjoint(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
