@@ -97,12 +97,13 @@ class PersonScan:
         for topic, partition, key in events:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
-        fed = self._settings.stores[person.store].accounts
-        found.contacts |= {f"{account}|{name}" for account in fed for name in everybody}
+        store = self._settings.stores[person.store]
+        found.contacts |= {f"{account}|{name}" for account in store.accounts for name in everybody}
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
-        if self._settings.stores[person.store].guests_without_email == "external_id":
-            names |= found.customers  # elsewhere another store of the account may have the same number
+        if store.guests_without_email == "external_id":
+            # Elsewhere another store of the account may have the same number.
+            names |= {store.id_prefix + name for name in found.customers}
         found.contacts |= {f"{account}|{name}" for account in accounts for name in names}
         found.purchases |= {f"{account}|{purchase}" for account in accounts for purchase in purchases}
         self.follow(person.store, found)
@@ -185,12 +186,14 @@ class PersonScan:
                     value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):
                     ids |= {str(value), str(value).strip().lstrip("#")}
-        return ids
+        prefix = self._settings.stores[store].id_prefix
+        return ids | {prefix + name for name in ids}
 
     def _accounts(self, person: Person, found: Found, purchases: set[str]) -> set[str]:
         """The accounts that the store's records of the person went to; it may have moved."""
-        accounts = set(self._settings.stores[person.store].accounts)
-        names = person.addresses | person.customers
+        store = self._settings.stores[person.store]
+        accounts = set(store.accounts)
+        names = person.addresses | {store.id_prefix + name for name in person.customers}
         shared: set[str] = set()
         topics = [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic]
         for topic, raw in self._read("records", topics, {}):
