@@ -29,6 +29,7 @@ _KEYS = {
     "letter": "`partition:offset` of the dead letter; `prefix~partition:offset` of one under another prefix",
     "request": "that of the event, `|` and its place; the store alone decides the partition",
     "run": "`run|plan`, `run|state` or `run|control`",
+    "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<try>-<number>`",
     "daily": "`store|claim` or `store|result`",
 }
 
@@ -40,6 +41,7 @@ _MESSAGES = {
     topics.DEADLETTER_STATES: "dead-letter-state",
     topics.REPLAY: "repeated-event",
     topics.REPLAY_RUNS: "replay-run",
+    topics.ERASE_REQUESTS: "erase-request",
     topics.RECONCILE_RUNS: "reconcile-run",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
 }
@@ -157,6 +159,11 @@ def _messages() -> Node:
             "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
             _KEYS["run"],
         ),
+        "erase-request": _message(
+            "Who asked that a person be erased or shown, and what was done: `Asked` and `Progress` of "
+            "pipeline/kafka/erase_requests.py. Once it is done, no row names anybody.",
+            _KEYS["erasure"],
+        ),
         "reconcile-run": _message(
             "Who reconciles a store on a day, and what came of it; in a form that may change.", _KEYS["daily"]
         ),
@@ -201,6 +208,17 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("replay", "send", [topics.REPLAY], "Repeats the events that were chosen."),
         **_each("replay", "send", [topics.REPLAY_RUNS], "Says how far it is."),
         **_each("replay", "receive", [topics.REPLAY_RUNS], "Reads what operators want of it."),
+        **_each("translate", "send", [topics.ERASE_REQUESTS], "Keeps what a shop asks for by webhook."),
+        **_each("erase", "receive", [topics.ERASE_REQUESTS], "Reads what is asked for."),
+        **_each("erase", "send", [topics.ERASE_REQUESTS], "Says what was done, and keeps what was found."),
+        **_each("erase", "receive", [*shop, *records, topics.RECEIPTS, dead], "Looks for the person."),
+        **_each("erase", "send", [topics.REPLAY], "Has translate forget the person."),
+        **_each(
+            "erase",
+            "send",
+            [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic],
+            "Has deliver delete the contact, and forget what waits.",
+        ),
         **_each("reconcile", "send", [topics.RECONCILE_RUNS], "Says who makes a day's run, and its result."),
         **_each("reconcile", "receive", [topics.RECONCILE_RUNS], "Reads whose run it is."),
         **_each("reconcile", "send", [topics.REPLAY], "Sends again what is missing."),

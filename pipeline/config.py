@@ -188,6 +188,22 @@ class SyncSettings(Section):
     )
 
 
+class ArchiveSettings(Section):
+    """The shops' events as Parquet files, kept for as long as you like; needs the extra `archive`."""
+
+    url: Annotated[str, AfterValidator(config_values.storage_url)] | None = Field(
+        default=None,
+        description="where the files go, as fsspec names it: file:///directory, or s3://bucket/folder with "
+        "the package s3fs and keys in the environment; left out, nothing is archived",
+        examples=["file:///srv/archive"],
+    )
+    max_wait: float = Field(
+        default=86_400.0,
+        ge=1,
+        description="seconds until what arrived is archived, at the latest; shorter: more, smaller files",
+    )
+
+
 class CouponSetSettings(Section):
     """A coupon set of Connectif that is kept filled from codes given to it in advance."""
 
@@ -281,6 +297,7 @@ class Settings(Section):
     translate: TranslateSettings = Field(default=TranslateSettings(), description="the translate stage")
     deliver: DeliverSettings = Field(default=DeliverSettings(), description="the deliver stage")
     sync: SyncSettings = Field(default=SyncSettings(), description="the requests to the shops' APIs")
+    archive: ArchiveSettings = Field(default=ArchiveSettings(), description="the archive of events")
     sandbox: SandboxSettings = Field(default=SandboxSettings(), description="the simulated Connectif")
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict, description="Connectif's accounts")
     stores: dict[Name, Annotated[StoreSettings, OfItsPlatform]] = Field(
@@ -296,6 +313,16 @@ class Settings(Section):
                     raise ValueError(f"stores.{name}.{place}: no account {account!r} in the settings")
             if name in NOT_NAMES_OF_STORES:
                 raise ValueError(f"stores.{name}: {name!r} is reserved; choose another name")
+        return self
+
+    @model_validator(mode="after")
+    def _archived_before_it_is_deleted(self) -> Self:
+        most = self.kafka.shop_retention_days * 43_200
+        if self.archive.url is not None and self.archive.max_wait > most:
+            raise ValueError(
+                f"archive.max_wait: at most {most}, half of kafka.shop_retention_days in seconds, or "
+                "events would be deleted before they are archived"
+            )
         return self
 
     @model_validator(mode="after")

@@ -135,6 +135,15 @@ def web_address(url: str) -> str:
     return url
 
 
+def storage_url(url: str) -> str:
+    """Where files are kept, as fsspec names it; without keys or passwords in it."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s?#]+", url) or ".." in url.split("/"):
+        raise ValueError("must be an address such as file:///srv/archive or s3://bucket/folder")
+    if "@" in url:
+        raise ValueError("must have no keys in it: fsspec takes those from the environment")
+    return url
+
+
 def is_private(host: str) -> bool:
     """Whether a host is of this machine or of a private network: no name or number of the public internet."""
     host = host.lower().rstrip(".")

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
+#: The header that whoever asks for an action sends, in lower case: no web page can send it elsewhere.
+ACTION = "x-pipeline-action"
 #: A request with one of these came through a proxy: whoever sent it may be anywhere.
 _PROXIED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
 

@@ -217,6 +217,34 @@ DELIVER_UNCOUNTED = Counter(
     ["account", "kind"],
 )
 
+ARCHIVE_LAG_OFFSETS = Gauge(
+    "pipeline_archive_lag_offsets", "Offsets of a topic of events that are not archived yet.", ["topic"]
+)
+ARCHIVE_LAG_SECONDS = Gauge(
+    "pipeline_archive_lag_seconds",
+    "How long ago the oldest event came that is not archived. Towards pipeline_archive_retention_seconds: it "
+    "is deleted before it is archived.",
+    ["topic"],
+)
+ARCHIVE_RETENTION_SECONDS = Gauge(
+    "pipeline_archive_retention_seconds",
+    "How long the topics of events keep them: kafka.shop_retention_days.",
+)
+ARCHIVE_LOST_OFFSETS = Gauge(
+    "pipeline_archive_lost_offsets",
+    "Offsets that were deleted from a topic before they were archived. Above 0: a replay cannot "
+    "have their events.",
+    ["topic"],
+)
+ARCHIVE_FILES = Counter("pipeline_archive_files_total", "Files written to the archive.", ["topic"])
+ARCHIVE_EVENTS = Counter("pipeline_archive_events_total", "Events written to the archive.", ["topic"])
+ARCHIVE_BYTES = Counter("pipeline_archive_bytes_total", "Bytes written to the archive.", ["topic"])
+ARCHIVE_FAILURES = Counter(
+    "pipeline_archive_failures_total",
+    "Passes of the archive that failed, and are tried again: kafka does not answer, or the archive's storage "
+    "refuses. The process's log says why.",
+    ["part"],
+)
 RECONCILE_ORDERS = Gauge(
     "pipeline_reconcile_orders",
     "Orders by the result of the last daily reconcile. missing: Connectif ought to have them and does not; "
@@ -256,15 +284,17 @@ SYNC_SECONDS = Histogram(
 )
 
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "sync", "reconcile", "sandbox"]
+Room = Literal["gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "sandbox"]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
     "deliver": ("pipeline_deliver_",),
+    "erase": ("pipeline_erase_",),
     "sync": ("pipeline_sync_",),
     "reconcile": ("pipeline_reconcile_",),
+    "archive": ("pipeline_archive_",),
     "sandbox": ("pipeline_sandbox_",),
 }
 

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 
 from pipeline.errors import PipelineError
-from pipeline.http_access import problem, refusal
+from pipeline.http_access import ACTION, problem, refusal
 from pipeline.metrics import Room, exposition
 
 Scope = MutableMapping[str, Any]
@@ -32,10 +32,15 @@ PAGES_AT_ONCE, PARAMETERS, QUERY_BYTES = 8, 10, 4_096
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What a process shows of its own, by path, to this machine and to whoever has the token."""
+    """What a process shows of its own, by path, to this machine and to whoever has the token.
+
+    `actions` are what it does for them: asked by POST, with the header `ACTION`, which no web page can send
+    to another address.
+    """
 
     by_path: Mapping[str, Page] = field(default_factory=dict)
     token: SecretStr | None = None
+    actions: Mapping[str, Page] = field(default_factory=dict)
 
 
 NO_PAGES = Pages()
@@ -73,6 +78,9 @@ def observe_app(room: Room, readiness: Readiness, pages: Pages = NO_PAGES) -> As
         elif path in pages.by_path:
             status, body = await _page(scope, pages.by_path[path], pages.token, limit)
             await respond(send, status, body, b"application/json")
+        elif path in pages.actions:
+            status, body = await _page(scope, pages.actions[path], pages.token, limit, acts=True)
+            await respond(send, status, body, b"application/json")
         else:
             await respond(send, 404, b"not found\n")
 
@@ -80,14 +88,20 @@ def observe_app(room: Room, readiness: Readiness, pages: Pages = NO_PAGES) -> As
 
 
 async def _page(
-    scope: Scope, page: Page, token: SecretStr | None, limit: asyncio.BoundedSemaphore
+    scope: Scope,
+    page: Page,
+    token: SecretStr | None,
+    limit: asyncio.BoundedSemaphore,
+    *,
+    acts: bool = False,
 ) -> tuple[int, bytes]:
     """A page, for whoever may read it, within bounds."""
     refused = refusal(scope, token)
     if refused is not None:
         return refused
-    if scope.get("method") not in {"GET", "HEAD"}:
-        return problem(405, "method", "pages are read: GET")
+    wrong = _wrong_way(scope, acts=acts)
+    if wrong is not None:
+        return wrong
     raw: bytes = scope.get("query_string", b"")
     query = _query(raw) if len(raw) <= QUERY_BYTES else None
     if query is None:
@@ -96,6 +110,17 @@ async def _page(
         return problem(503, "busy", "too many questions at once; ask again")
     async with limit:
         return await page(query)
+
+
+def _wrong_way(scope: Scope, *, acts: bool) -> tuple[int, bytes] | None:
+    method = scope.get("method")
+    if not acts:
+        return None if method in {"GET", "HEAD"} else problem(405, "method", "pages are read: GET")
+    if method != "POST":
+        return problem(405, "method", "it does something: POST")
+    if ACTION.encode() not in dict(scope.get("headers") or ()):
+        return problem(403, "not_asked", f"the header {ACTION} is missing")
+    return None
 
 
 def _query(raw: bytes) -> dict[str, str] | None:

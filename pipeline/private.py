@@ -23,7 +23,7 @@ UMASK = 0o077
 PRIVATE = 0o700
 OTHERS = 0o077
 #: What the pipeline makes in its data directory; names that begin with PREFIX are its workers'.
-OURS = {"kafka", "gateway", "logs", "up", "reconcile", "removal", "lost+found"}
+OURS = {"kafka", "gateway", "archive", "logs", "up", "reconcile", "removal", "lost+found"}
 PREFIX = "pipeline"
 
 
@@ -126,7 +126,9 @@ def hold(path: Path, what: str, hint: str) -> TextIO:
     with contextlib.suppress(OSError):  # a full disk: the lock holds, it only has no name
         file.truncate(0)
         started = datetime.now().astimezone().isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()}, started {started}: {shlex.join(sys.argv)[:500]}\n")
+        # An address that was given to a command is nobody's business here.
+        words = shlex.join("***" if "@" in word else word for word in sys.argv)
+        file.write(f"process {os.getpid()}, started {started}: {words[:500]}\n")
         file.flush()
     return file
 

@@ -46,6 +46,9 @@ class Op(enum.StrEnum):
     PATCH = "patch"  # change only the fields given, and only if Connectif knows the element
     HIDE = "hide"  # a product no longer sold: outofstock and blacklisted, only if Connectif knows it
     RETRACT = "retract"  # DELETE
+    ERASE = (
+        "erase"  # a person is erased: a contact is deleted, and what is remembered of the record is forgotten
+    )
 
 
 #: What JSON writers and the tables can hold; no shop's number is beyond it.
@@ -194,7 +197,7 @@ class ProductRecord(RecordBase):
 
 
 class PurchaseRecord(RecordBase):
-    """`id` is the purchase id; `body` is None where the purchase is retracted."""
+    """`id` is the purchase id; `body` is None where the purchase is retracted, or its buyer erased."""
 
     kind: Literal[RecordKind.PURCHASE] = RecordKind.PURCHASE
     body: Purchase | None

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from pipeline import logs
-from pipeline.cli import coupons, dead, deliver, kafka, local, reconcile, replay, settings, stages, trace
+from pipeline.cli import (
+    archive,
+    coupons,
+    dead,
+    deliver,
+    erase,
+    kafka,
+    local,
+    reconcile,
+    replay,
+    settings,
+    stages,
+    trace,
+)
 from pipeline.cli.options import LogFormatOption
 from pipeline.console import Console
 from pipeline.errors import PipelineError
@@ -42,6 +55,8 @@ app.add_typer(deliver.deliver, name="deliver")
 app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
 app.add_typer(dead.group, name="dead")
+app.add_typer(archive.group, name="archive")
+app.add_typer(erase.group, name="erase")
 
 
 def _show_version(asked: bool) -> None:

@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.config import Settings
+from pipeline.engine.compaction import COMPACT, Compaction
 from pipeline.engine.faust.runtime import FaustRuntime
 from pipeline.engine.latewrites import LateWrites
 from pipeline.engine.lock import hold
@@ -93,6 +94,9 @@ class Engine:
         self.concerns: list[Callable[[], str | None]] = []
         #: The stage's own pages of the HTTP side, by their paths.
         self.pages: dict[str, Page] = {}
+        #: What others may have this worker do, by their paths.
+        self._compaction = Compaction(self._tables, worker, lambda: self.not_ready)
+        self.actions: dict[str, Page] = {COMPACT: self._compaction.page}
         self._background: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
@@ -312,6 +316,7 @@ class Engine:
     async def pause(self) -> None:
         """Cancel a restore, notify the stage, and finish every submitted step."""
         self._ready = False
+        await self._compaction.finish()
         await self._restorer.cancel()
         for hook in self._pause_hooks:
             await hook()

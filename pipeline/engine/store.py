@@ -264,6 +264,24 @@ class PartitionStore:
         with self._readable():
             self._db.flush()
 
+    def compact(self) -> None:
+        """Rewrite the files without what was deleted or overwritten; reads and writes go on. For a thread."""
+        with self._readable():
+            self._db.flush()
+            self._db.compact_range(None, None)
+
+    @property
+    def is_read_through(self) -> bool:
+        """Whether `items` is in use."""
+        return bool(self._scans)
+
+    def reopen(self) -> None:
+        """Close and open the files: the list of them, which names keys, begins anew, and so do its logs."""
+        self.close()
+        self._db = self._open()
+        for old in self.path.glob("LOG.old.*"):
+            old.unlink(missing_ok=True)
+
     def wipe(self) -> None:
         """Forget everything: the changelog has it."""
         self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -158,6 +159,46 @@ class StateTable:
         """(partition, start, end) of offsets among which others have written."""
         found, self._foreign = self._foreign, []
         return found
+
+    def compact(self, partition: int) -> None:
+        """Rewrite a partition's files without what was deleted; see `PartitionStore.compact`. For a thread.
+
+        Raises:
+            NotAssigned: the partition is not held.
+        """
+        self._store(partition).compact()
+
+    def reopen(self, partition: int) -> bool:
+        """Begin a partition's files anew (`PartitionStore.reopen`); False while its rows are read through.
+
+        Raises:
+            NotAssigned: the partition is not held.
+        """
+        store = self._store(partition)
+        if store.is_read_through:
+            return False
+        store.reopen()
+        return True
+
+    def delete_left_behind(self) -> list[str]:
+        """Delete the files of partitions that are not held, and damaged ones; returns their names.
+
+        The changelog has all that they hold.
+        """
+        held = {f"{self.name}-{partition}.db" for partition in self._held | self._stores.keys()}
+        gone: list[str] = []
+        for path in sorted(self._directory.glob(f"{self.name}-*")):
+            stem, _, kind = path.name.rpartition(".")
+            whole = kind == "db" and path.name not in held
+            if path.is_dir() and (whole or kind == "gone" or ".damaged-" in path.name):
+                # Renamed in one move, as half a store cannot be opened.
+                doomed = path.with_name(f"{stem}.gone")
+                if path != doomed:
+                    shutil.rmtree(doomed, ignore_errors=True)
+                    path.rename(doomed)
+                shutil.rmtree(doomed)
+                gone.append(path.name)
+        return gone
 
     async def hold(self, partitions: set[int]) -> None:
         """Keep exactly these partitions: close those revoked; new ones are opened by the restore."""

@@ -88,7 +88,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
     REGISTRY.register(LagCollector(engine))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
-    pages = Pages(engine.pages, settings.http_token)
+    pages = Pages(engine.pages, settings.http_token, engine.actions)
     async with observed(stage.room, lambda: engine.complaint, sock, pages):
         log.info("%s: worker %s listens on port %d", stage.app_id, worker, sock.getsockname()[1])
         starting = asyncio.create_task(engine.start(), name="start")

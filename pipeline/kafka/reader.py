@@ -57,6 +57,10 @@ class RangeReader:
 
     Raises:
         BrokerError: the client refuses its settings.
+
+    Attributes:
+        brokers: asks for what the topics hold.
+        offsets: asks for what can be read; the same, where that is no more than the topics.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class RangeReader:
         self._servers = str(config.get("bootstrap.servers", ""))
         self._patience = patience
         self._complaint = LastComplaint()
-        self.offsets = Offsets(config, uncommitted=uncommitted, timeout=patience)
+        self.brokers = self.offsets = Offsets(config, uncommitted=uncommitted, timeout=patience)
         settings = {
             "group.id": group or "pipeline-reader",  # required by the client, never joined
             "enable.auto.commit": False,
@@ -134,6 +138,18 @@ class RangeReader:
             starts = {}
         ends = self.offsets.since(places, until) if until is not None else {}
         return clamped(extents, starts, ends)
+
+    def older(self, ranges: Iterable[OffsetRange]) -> list[tuple[OffsetRange, bool]]:
+        """What of some ranges the topics do not hold any more, and whether it can be read all the same.
+
+        Raises:
+            KafkaUnreachable: no broker answers.
+            ReadRefused: a broker refuses.
+        """
+        wanted = list(ranges)
+        held = self.brokers.extents(read.place for read in wanted)
+        gone = (OffsetRange(read.place, read.start, min(read.end, held[read.place].low)) for read in wanted)
+        return [(piece, False) for piece in gone if len(piece)]
 
     def read(
         self,
@@ -247,7 +263,7 @@ class RangeReader:
 
     def _compare(self, state: RangeProgress, place: TopicPartition) -> None:
         """A partition ends before the end it had: a new leader may be behind for a moment, or it shrank."""
-        high = self.offsets.ends([place])[place]
+        high = self.brokers.ends([place])[place]
         if high < state.end(place):
             raise RecordsGone(
                 f"{_name(place)} ends at {high}, but ended at {state.end(place)} before: the topic was made "
@@ -259,7 +275,7 @@ class RangeReader:
     ) -> None:
         """The next offset is outside of what the partition holds: continue with what there is."""
         self._compare(state, place)
-        extent = self.offsets.extents([place])[place]
+        extent = self.brokers.extents([place])[place]
         lost = state.skip(place, extent)
         if lost is not None:
             if on_lost is None:
@@ -276,8 +292,8 @@ class RangeReader:
     def _silence(self, state: RangeProgress) -> BrokerError:
         """Nothing came for too long: the broker that does not answer, or that there are no messages."""
         try:
-            self.offsets.partitions(*{place.topic for place in state.open})
-            self.offsets.extents(state.open)
+            self.brokers.partitions(*{place.topic for place in state.open})
+            self.brokers.extents(state.open)
         except BrokerError as error:
             return error
         place = state.open[0]

@@ -17,6 +17,9 @@ HEADERS: Mapping[str, str] = {
     "replay-mode": "missing: sent where Connectif was not told so before; force: sent in any case",
     "replay-trigger": "1: purchases may start workflows; left out: they may not",
 }
+#: The header of a message of `shop.replay` that repeats nothing: the state of its key's entity is to hold
+#: nothing of a person any more. Its value is the request's id.
+ERASES = "replay-erases"
 #: What the run of a dead letter's event is called by; behind it stands the letter.
 REDRIVE_PREFIX = "redrive-"
 #: Headers that are none of the event's: those of a dead letter that is put back are not, either.

@@ -27,6 +27,8 @@ DEADLETTER_STATES = "deadletters.state"
 REPLAY = "shop.replay"
 #: How far each replay is: the newest of each run.
 REPLAY_RUNS = "replay.runs"
+#: Who is to be erased, and what was done about it.
+ERASE_REQUESTS = "erase.requests"
 #: Which process reconciles a store today, and what came of the last run.
 RECONCILE_RUNS = "reconcile.runs"
 #: Notifications whose documents are to be fetched from the shops' APIs.
@@ -82,6 +84,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, DEADLETTER_STATES, DEADLETTER_PARTITIONS, kafka.dead_retention_days),
         _log(settings, REPLAY, kafka.shop_partitions, REPLAY_DAYS),
         _table(settings, REPLAY_RUNS, 1),
+        _table(settings, ERASE_REQUESTS, 1),
         # Who made a claim first must be read by all: what is younger than a day is not compacted.
         _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
         _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),

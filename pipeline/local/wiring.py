@@ -29,12 +29,14 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
 #: The processes, upstream last: they are stopped in the reverse order, so what came in
-#: still finds the next stage.
+#: still finds the next stage. The archive goes on where it was.
 STAGES = {
     "deliver": ("worker", "deliver"),
     "sync": ("worker", "sync"),
     "translate": ("worker", "translate"),
+    "erase": ("erase", "serve"),
     "gateway": ("gateway",),
+    "archive": ("archive", "run"),
 }
 #: The process that is there where a store asks for it; the last to start.
 DAILY = {"reconcile": ("worker", "reconcile")}
@@ -56,8 +58,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, sandbox; sync where a
-            store's API is asked.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync
+            where a store's API is asked, archive where the settings have one.
     """
 
     def __init__(
@@ -218,10 +220,11 @@ def _is_there(settings: Settings) -> bool:
 
 
 def _stages(settings: Settings) -> list[str]:
-    """The stages that these stores need: without an API to ask, there is nothing for sync to do."""
+    """The processes that these settings need: without an API to ask, there is nothing for sync to do."""
     asked = any(PLATFORMS[store.platform].api is not None for store in settings.stores.values())
     daily = any(store.reconcile for store in settings.stores.values())
-    stages = [name for name in STAGES if name != "sync" or asked]
+    needless = {"sync": not asked, "archive": settings.archive.url is None}
+    stages = [name for name in STAGES if not needless.get(name)]
     return [*stages, *(DAILY if daily else ())]
 
 
@@ -230,7 +233,15 @@ def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
     for name in stages:
-        follow = ("gateway", "translate", "deliver", "sync", "reconcile").index(name)
+        follow = (
+            "gateway",
+            "translate",
+            "deliver",
+            "sync",
+            "reconcile",
+            "erase",
+            "archive",
+        ).index(name)
         chosen = port + follow if port else free_port(taken)
         taken.add(chosen)
         urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"

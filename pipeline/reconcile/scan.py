@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.config_checks import only_account
 from pipeline.events import Kind
@@ -15,7 +16,6 @@ from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
 from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import DAY_MS, DEADLETTERS, RECEIPTS, TRANSLATE_APP, full_name
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.rules import Held
@@ -85,7 +85,7 @@ class TopicsScan:
     @staticmethod
     def reader(settings: Settings) -> RangeReader:
         """A reader of the topics, with translate's group, of which it asks how far it has come."""
-        return RangeReader(client_config(settings), group=full_name(settings, TRANSLATE_APP))
+        return event_reader(settings, group=full_name(settings, TRANSLATE_APP))
 
     def _events(self, reader: RangeReader, start: int) -> None:
         prefix = f"{self._store}|{Kind.ORDER}|".encode()

@@ -23,7 +23,7 @@ from pipeline.kafka import topic_check
 from pipeline.private import data_directory
 from pipeline.replay import planning, preview, shown
 from pipeline.replay.changes import Change
-from pipeline.replay.run import ENDED, Control, Run, RunStatus, State
+from pipeline.replay.run import ENDED, Control, Plan, Run, RunStatus, State
 from pipeline.replay.runner import Runner
 from pipeline.replay.runs import Runs
 
@@ -56,6 +56,7 @@ def dry_run(
     planning.check_request(settings, request)
     _say_held(settings, request, console)
     plan = planning.make_plan(settings, request)
+    _say_archived(settings, plan, console)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -93,6 +94,7 @@ def start(settings: Settings, request: planning.Request, per_minute: float | Non
     topic_check.verify(settings)
     _say_held(settings, request, console)
     plan = planning.make_plan(settings, request)
+    _say_archived(settings, plan, console)
     if not plan.offsets:
         raise PipelineError("there are no events in this range", hint="name another one")
     with Runs(settings) as runs:
@@ -120,12 +122,23 @@ def _say_held(settings: Settings, request: planning.Request, console: Console) -
     if request.offsets:
         return
     for topic, since in planning.held_since(settings, request.choice.topics, request.since_ms).items():
-        console.print(
-            f"{topic} holds nothing from before {shown.moment(since)}: what is older is not repeated",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
+        holds = f"{topic} holds" if settings.archive.url is None else f"{topic} and the archive hold"
+        _warn(console, f"{holds} nothing from before {shown.moment(since)}: what is older is not repeated")
+
+
+def _say_archived(settings: Settings, plan: Plan, console: Console) -> None:
+    """What of a plan the topics do not hold."""
+    found = planning.archived_part(settings, plan)
+    for topic, count in found.offsets.items():
+        text = f"{topic}: {count:,} of the range's offsets are read from the archive {settings.archive.url}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for lost in found.missing:
+        where = f"{lost.place.topic} partition {lost.place.partition}: offsets {lost.start} to {lost.end - 1}"
+        _warn(console, f"{where} are held no more, and not repeated")
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def work(settings: Settings, name: str, console: Console, *, as_json: bool = False) -> Run:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.ranges import OffsetRange
+from pipeline.kafka.ranges import LostRange, OffsetRange
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMode
 from pipeline.kafka.settings import client_config
@@ -120,7 +122,7 @@ def check_request(settings: Settings, request: Request) -> None:
 
 def make_plan(settings: Settings, request: Request) -> Plan:
     """The plan of a new run; its ends are those of the topics now."""
-    with RangeReader(client_config(settings)) as reader:
+    with event_reader(settings) as reader:
         parts = _parts(settings, reader, request)
     now = datetime.now(UTC)
     return Plan(
@@ -161,7 +163,9 @@ def _parts(settings: Settings, reader: RangeReader, request: Request) -> list[Pa
 
 
 def held_since(settings: Settings, topics: Iterable[str], since_ms: int | None) -> dict[str, int]:
-    """Topics that hold nothing as old as asked for any more, and the arrival of the oldest they hold.
+    """Topics of which nothing as old as asked for is held any more, and the arrival of the oldest that is.
+
+    The archive counts, where there is one.
 
     Args:
         settings: the program's.
@@ -169,7 +173,7 @@ def held_since(settings: Settings, topics: Iterable[str], since_ms: int | None) 
         since_ms: where the range begins; None: wherever the topic does.
     """
     gone: dict[str, int] = {}
-    with RangeReader(client_config(settings)) as reader:
+    with event_reader(settings) as reader:
         for topic in topics:
             places = reader.offsets.partitions(full_name(settings, topic))
             extents = reader.offsets.extents(places)
@@ -183,6 +187,37 @@ def held_since(settings: Settings, topics: Iterable[str], since_ms: int | None) 
             if oldest and (since_ms is None or max(oldest) > since_ms):
                 gone[topic] = max(oldest)
     return gone
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedPart:
+    """What of a plan the topics do not hold.
+
+    Attributes:
+        offsets: read from the archive, by topic.
+        missing: what neither holds.
+    """
+
+    offsets: Mapping[str, int]
+    missing: Sequence[LostRange]
+
+
+def archived_part(settings: Settings, plan: Plan) -> ArchivedPart:
+    """What of a plan is read from the archive, and what it does not hold either."""
+    prefix = settings.kafka.topic_prefix
+    ranges = [
+        OffsetRange(TopicPartition(prefix + part.topic, part.partition), part.start, part.end)
+        for part in plan.parts
+    ]
+    offsets: Counter[str] = Counter()
+    missing: list[LostRange] = []
+    with event_reader(settings) as reader:
+        for piece, archived in reader.older(ranges):
+            if archived:
+                offsets[piece.place.topic.removeprefix(prefix)] += len(piece)
+            else:
+                missing.append(LostRange(piece.place, piece.start, piece.end))
+    return ArchivedPart(offsets, missing)
 
 
 def rejected_places(settings: Settings, choice: Choice) -> Places | None:
@@ -213,7 +248,9 @@ def calls_per_minute(settings: Settings, stores: Sequence[str]) -> float:
 
 
 __all__ = [
+    "ArchivedPart",
     "Request",
+    "archived_part",
     "calls_per_minute",
     "check_request",
     "held_since",

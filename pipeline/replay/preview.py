@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.deliver.state.commands import ReplacePurchase, Unchanged
@@ -19,7 +20,6 @@ from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.replays import ReplayMode
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.records import RecordKind
 from pipeline.replay import memory
@@ -93,7 +93,7 @@ def preview(
     """
     found = Preview()
     stores = Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
-    with Comparison.on_disk(stores) as comparison, RangeReader(client_config(settings)) as reader:
+    with Comparison.on_disk(stores) as comparison, event_reader(settings) as reader:
         _remember(settings, reader, plan, comparison, progress)
         _translate(settings, reader, plan, comparison, found, progress)
         for batch in memory.last_sent(settings, reader, _part(progress, "what was last sent")):

@@ -7,11 +7,10 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import MessageBatch, OffsetRange
-from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.replay.order import steps
 from pipeline.replay.run import Plan
 from pipeline.replay.selection import Chooser, entity_of
@@ -33,7 +32,7 @@ class EventSource:
     def __init__(self, settings: Settings, plan: Plan, nexts: list[int], chooser: Chooser) -> None:
         self._prefix = settings.kafka.topic_prefix
         self._chooser = chooser
-        self._reader = RangeReader(client_config(settings))
+        self._reader = event_reader(settings)
         parts = plan.parts
         self._numbers = {
             TopicPartition(self._prefix + part.topic, part.partition): number

@@ -100,6 +100,33 @@ class Ability(enum.StrEnum):
     REGISTER = "register"  # make the webhooks in the shop
 
 
+#: Where something stands in a body: the fields on the way to it.
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFields:
+    """Where bodies of orders and customers name the person they are about.
+
+    Attributes:
+        addresses: the person's e-mail address.
+        customer: in an order, the id of the customer who made it; 0 and "" are guests.
+        orders: in a request to erase somebody, the ids of their orders.
+    """
+
+    addresses: tuple[Path, ...] = (
+        ("email",),
+        ("contact_email",),
+        ("email_address",),
+        ("customer_email",),
+        ("customer", "email"),
+        ("billing", "email"),
+        ("billing_address", "email"),
+    )
+    customer: tuple[Path, ...] = (("customer", "id"), ("customer_id",))
+    orders: tuple[Path, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Platform(Generic[SettingsT]):
     """One platform. Its functions are pure: no clock, no network, no settings but those passed in.
@@ -129,6 +156,7 @@ class Platform(Generic[SettingsT]):
         abilities: what can be done with its shops.
         order_numbers: fields of an order's body with the number that people know it by: names, or paths with
             dots.
+        person: where bodies name the person they are about.
         api: its shops' API, for documents that notifications only name; None where none is needed.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
@@ -150,6 +178,7 @@ class Platform(Generic[SettingsT]):
     methods: frozenset[str] = frozenset({"POST"})
     abilities: frozenset[Ability] = frozenset({Ability.RECEIVE})
     order_numbers: tuple[str, ...] = ()
+    person: PersonFields = PersonFields()
     api: ShopApi[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
 

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
-from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.records import RecordKind
 from pipeline.trace import find, now, report
 from pipeline.trace.life import EntityKey, EntityLife, record_name
@@ -59,7 +58,7 @@ class _Trace:
 
     def scan(self) -> LifeScan:
         if self._scan is None:
-            reader = self._open.enter_context(RangeReader(client_config(self.settings)))
+            reader = self._open.enter_context(event_reader(self.settings))
             self._scan = LifeScan(self.settings, reader, self.console, self.since_ms)
         return self._scan
 

@@ -18,6 +18,7 @@ from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.ranges import OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
+from pipeline.progress import scanning
 from pipeline.records import Receipt, RecordKind, partition_of, record_key
 from pipeline.shops.registry import PLATFORMS
 from pipeline.trace.life import (
@@ -28,7 +29,6 @@ from pipeline.trace.life import (
     TracedReceipt,
     TracedRecord,
 )
-from pipeline.trace.progress import scanning
 from pipeline.trace.replay import Replay
 from pipeline.translate.reading import Stores, feeds
 from pipeline.translate.rules import max_record_bytes
@@ -192,7 +192,9 @@ class LifeScan:
             since = offsets.since(wanted, since_ms)
             starts = {place: extents[place].high if at is None else at for place, at in since.items()}
         cut = {place for place in wanted if max(extents[place].low, starts.get(place) or 0) > 0}
-        return clamped(extents, starts), cut
+        ranges = clamped(extents, starts)
+        cut |= {gone.place for gone, is_archived in self._reader.older(ranges) if not is_archived}
+        return ranges, cut
 
     def _found(
         self, ranges: Collection[OffsetRange], title: str, wanted: Callable[[bytes], bool]

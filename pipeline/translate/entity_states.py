@@ -24,6 +24,11 @@ class EntityStates:
         keys = list({entity_key(message.key): None for message in messages if message.key})
         self._rows.update(zip(keys, self._table.multi_get(self._partition, keys), strict=True))
 
+    def forget_person(self, key: bytes) -> None:
+        """Take the person out of an entity's state, if there is one."""
+        if key in self._changed or self._rows.get(key) is not None:
+            self.put(key, self.get(key).without_person())
+
     def get(self, key: bytes) -> EntityState:
         """The entity's state, to be changed freely: it counts only once it is `put`."""
         changed = self._changed.get(key)

@@ -121,6 +121,22 @@ class EntityState:
         emitted = {account: dict(records) for account, records in self.emitted.items()}
         return EntityState(dict(self.newest), emitted, list(self.seen), self.address, list(self.flags))
 
+    def without_person(self) -> EntityState:
+        """What is kept of the entity once its person is erased: versions, and hashes of deliveries.
+
+        No contact and no code; the ids of purchases stay, so that a cancellation can take one back. A late
+        copy of an event of before is a duplicate or stale, and does not bring the person back.
+        """
+        emitted = {
+            account: {
+                key: mark
+                for key, mark in records.items()
+                if key[0] not in {RecordKind.CONTACT, RecordKind.COUPON}
+            }
+            for account, records in self.emitted.items()
+        }
+        return EntityState(dict(self.newest), emitted, list(self.seen))
+
     def encode(self) -> bytes:
         """The bytes of the table: JSON without names, 100 to 400 bytes."""
         newest: list[object] = []

@@ -20,17 +20,14 @@ from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.http_access import problem
-from pipeline.kafka.fetches import FetchRequest, place_of
-from pipeline.kafka.keys import partition_of_key, unique_key
+from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.replays import ReplayMode, event_headers
+from pipeline.kafka.replays import ERASES, ReplayMode, event_headers
 from pipeline.kafka.tombstones import is_removal
-from pipeline.kafka.topics import COUPONS_USED as USED_TOPIC
 from pipeline.kafka.topics import (
     DEADLETTERS,
     REPLAY,
-    SYNC_REQUESTS_TOPIC,
     TRANSLATE_APP,
     full_name,
     letter_partition,
@@ -41,8 +38,6 @@ from pipeline.metrics import (
     TRANSLATE_ROUND_SECONDS,
     TRANSLATE_SLOW,
 )
-from pipeline.records import RecordKind, partition_of, record_key
-from pipeline.shops.api import IGNORED
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -50,7 +45,7 @@ from pipeline.translate.emit import Again
 from pipeline.translate.entity_page import ENTITY_PAGE, asked_entity, remembered_entity
 from pipeline.translate.entity_states import EntityStates
 from pipeline.translate.held_partitions import HeldPartitions
-from pipeline.translate.privacy_requests import log_privacy_request
+from pipeline.translate.outbox import Outbox
 from pipeline.translate.reading import (
     UNKNOWN,
     Stores,
@@ -114,13 +109,8 @@ class Translator:
         self._max_record = max_record_bytes(settings.kafka.max_message_bytes)
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
         self._replay = full_name(settings, REPLAY)
-        self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._deadletters = full_name(settings, DEADLETTERS)
-        self._used = full_name(settings, USED_TOPIC)
-        self._requests = full_name(settings, SYNC_REQUESTS_TOPIC)
-        partitions = settings.kafka.account_partitions
-        self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
-        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
+        self._outbox = Outbox(settings)
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -217,7 +207,7 @@ class Translator:
             return
         self._holding.release(tp)
         states.load(messages)
-        handle = self._repeated if tp.topic == self._replay else self._message
+        handle = self._of_replay if tp.topic == self._replay else self._message
         oldest: int | None = None
         began = breath = time.perf_counter()
         for message in messages:
@@ -271,6 +261,12 @@ class Translator:
         work.counted[store, kind, result.outcome] += 1
         return live
 
+    def _of_replay(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
+        if any(name == ERASES for name, _ in message.headers):
+            states.forget_person(entity_key(message.key or b""))
+        else:
+            self._repeated(work, tp, message, states)
+
     def _repeated(self, work: RoundWork, tp: TopicPartition, message: Message, states: EntityStates) -> None:
         """One message of a replay: an event that lies in `shop.*`, once more."""
         here = EventPosition(REPLAY, tp.partition, message.offset)
@@ -323,28 +319,11 @@ class Translator:
         """Process one event, send its records, and keep its entity's new state."""
         state = states.get(event.key)
         result = self._result(event, place, state, feed, again)
-        if again is None:
-            topic = full_name(self._engine.settings, place.topic)
-            log_privacy_request(event.store, result.reason, topic, place.partition, place.offset)
-            if result.reason == IGNORED:  # a replay has the documents behind it
-                request = FetchRequest(place_of(*place), event)
-                owner = self._shops[event.store]
-                key = unique_key(request.key)
-                work.step.send(self._requests, event.body, key, owner, request.headers())
         if result.remember:
             states.put(event.key, state)
         if result.moved_from:
             self._say_moved(event.store, result.moved_from, feed.account)
-        for account, kind, record_id, notes, value in result.emissions:
-            key = unique_key(record_key(account, kind, record_id))
-            work.step.send(self._topics[kind], value, key, self._partitions[account])
-            for note in notes:
-                work.noted[event.store, kind, note] += 1
-        for use in result.uses:
-            # The order's own partition, so that the messages about a code stay in order.
-            key = unique_key(f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode())
-            work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
-            work.used[use.account, use.store] += use.used
+        self._outbox.send(work, event, place, result, again)
         return result
 
     def _say_moved(self, store: str, before: str, account: str) -> None:

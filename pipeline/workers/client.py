@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from pipeline.config import Settings, is_loopback
 from pipeline.errors import BrokerError
+from pipeline.http_access import ACTION
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.topics import full_name
 from pipeline.workers.directory import WorkerDirectory, WorkerPlace
@@ -114,6 +115,32 @@ class WorkerClient:
             answer, _ = self._get(owner.url, path, query, owner.name)
         return answer
 
+    def act(self, url: str, path: str, query: Mapping[str, str], seconds: float) -> WorkerAnswer:
+        """Have the worker at an address do something, which may take so many seconds.
+
+        Args:
+            url: of its HTTP side; empty where it does not say.
+            path: of the action.
+            query: its parameters.
+            seconds: for its answer.
+        """
+        if not url:
+            return WorkerAnswer(None, why="it does not say where its HTTP side is", error="no_address")
+        headers = {ACTION: "1"}
+        if self._token is not None and not is_loopback(url):
+            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        try:
+            address = f"{url.rstrip('/')}{path}"
+            answer = self._http.post(address, params=query, headers=headers, timeout=seconds)
+            body = answer.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            return WorkerAnswer(None, why=_silence(url, error, seconds), error="no_answer")
+        if answer.status_code == httpx.codes.OK and isinstance(body, dict):
+            return WorkerAnswer(body, str(body.get("worker", "")))
+        said = body if isinstance(body, dict) else {}
+        why = f"{url} answers {answer.status_code}: {str(said.get('detail') or 'no reason')[:500]}"
+        return WorkerAnswer(None, why=why, error=str(said.get("error") or "refused")[:100])
+
     def _known(self, app_id: str) -> list[WorkerPlace] | None:
         if self._settings is None:
             return None
@@ -166,9 +193,9 @@ class WorkerClient:
         return answer.status_code, body
 
 
-def _silence(url: str, error: Exception) -> str:
+def _silence(url: str, error: Exception, seconds: float = ASK_SECONDS) -> str:
     if isinstance(error, httpx.TimeoutException):
-        return f"{url} has not answered within {ASK_SECONDS:g} s"
+        return f"{url} has not answered within {seconds:g} s"
     if isinstance(error, httpx.HTTPError):
         return f"{url} does not answer"
     return f"{url} answers with something else"

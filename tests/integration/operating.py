@@ -22,7 +22,8 @@ from tests.integration.delivering import SPEED, Connectif
 from tests.processes import wait_until
 
 SHOPIFY, WOO = "acme-es", "woo-fr"
-STAGES = ("gateway", "translate", "deliver")
+#: The processes of `up`, with the place of each one's port behind the gateway's.
+STAGES = {"gateway": 0, "translate": 1, "deliver": 2, "erase": 5}
 
 
 class Site:
@@ -40,11 +41,11 @@ class Site:
         base: Mapping[str, Any],
         stores: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        port, first = free_port(), free_ports(len(STAGES) + 1)
-        self.urls = {stage: f"http://127.0.0.1:{first + number}" for number, stage in enumerate(STAGES)}
+        port, first = free_port(), free_ports(max(STAGES.values()) + 1)
+        self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
         more = stores(f"http://127.0.0.1:{port}")
         if more:
-            self.urls["sync"] = f"http://127.0.0.1:{first + len(STAGES)}"
+            self.urls["sync"] = f"http://127.0.0.1:{first + 3}"
         account = {
             "base_url": f"http://127.0.0.1:{port}",
             "calls_per_minute": 100,
@@ -94,6 +95,11 @@ class Site:
                 stderr=log,
             )
         wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in self.urls), 90, every=0.2)
+
+    @property
+    def up(self) -> int | None:
+        """The process id of `pipeline up`."""
+        return None if self._up is None else self._up.pid
 
     def stop(self) -> None:
         """Stop everything."""

@@ -163,6 +163,7 @@ TRUTHS: dict[str, list[Truth]] = {
     "What the gateway cannot keep or pass on": [all_within(0, 0), only(0), only(0), only(0)],
     "Connections": [one_within(0, 1_000), one_within(100, 10_000_000)],
     "Lag": [all_within(0, 0)],
+    "Waiting for the archive": [nothing, nothing, nothing],
     "Age of events when they are translated, 95 %": [one_within(0, 30)],
     "Ready": [all_within(1, 1, "gateway", "translate", "deliver")],
     "Events that wait or hold up others": [only(0), all_within(0, 0)],
@@ -238,8 +239,8 @@ def test_the_alerts_are_those_of_what_happened(run: Run) -> None:
     assert run.prometheus.sick_rules() == []
     alerts = run.prometheus.alerts()
     alerts.pop("CallsFail", None)  # half of the few calls since the fault began
-    assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters", "ErasureRequested"}
-    assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 4
+    assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters"}
+    assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 3
     [dead] = alerts["DeadLetters"]
     assert (dead["account"], dead["kind"]) == ("acme", "purchase")
 

@@ -107,6 +107,14 @@ class Shop:
         )
         self._environment.say(record)
 
+    def erase(self, email: str, *purchases: str) -> None:
+        """The person is erased: what waits of their purchases first, as an erasure does it."""
+        for purchase in purchases:
+            common = self._common(purchase, Origin.CUSTOMER)
+            self._environment.say(PurchaseRecord(**common, op=Op.ERASE, body=None))
+        common = self._common(email, Origin.CUSTOMER)
+        self._environment.say(ContactRecord(**common, op=Op.ERASE, body=Contact(email=email)))
+
     def product(self, product_id: str, **fields: Any) -> None:
         """A product's own event."""
         body = Product(product_id=product_id, **(_product(product_id) | {"is_blacklisted": False} | fields))

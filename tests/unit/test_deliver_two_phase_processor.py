@@ -15,7 +15,7 @@ from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.state.entry import Entry
 from pipeline.deliver.state.key import Key
-from pipeline.records import Receipt, RecordKind
+from pipeline.records import Op, Receipt, RecordKind, record_key
 from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
 from tests.simulation.shop import Shop
@@ -145,3 +145,23 @@ async def test_a_round_that_waits_is_called_off(tmp_path: Any) -> None:
     bench.processor.call_off()
     with pytest.raises(CalledOff):
         await settling
+
+
+async def test_an_erased_contact_leaves_both_tables_however_often_its_receipt_comes(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    await bench.take(3)
+    record = bench.said[0]
+    key = record_key(record.account, CONTACT, record.id)
+    await bench.settle(receipt(3, store=record.store))
+    assert bench.tables.delivered.get(0, key) is not None
+    erased = record.model_copy(update={"op": Op.ERASE, "version": 10**13, "owner": ""})
+    records = [(4, erased)]
+    await bench.processor.take(
+        CONTACT, [PartitionBatch(bench.partition_state, records, lambda step: step.done("contacts", 4))]
+    )
+    bench.partition_state.send([(60, receipt(4, store=record.store))], MemoryStep())
+    # Killed between the two phases, it reads the receipt again.
+    await bench.settle(receipt(4, store=record.store))
+    assert bench.tables.delivered.get(0, key) is None
+    assert bench.tables.pending.get(0, key) is None
+    assert bench.counts() == {"accepted": 2, "delivered": 2}

@@ -42,7 +42,10 @@ def parsed(words: list[str]) -> dict[str, Any]:
     context: Any = None
     while hasattr(command, "commands"):
         context = command.make_context(command.name, list(words), parent=context)
-        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+        left = [*context._protected_args, *context.args]
+        if not left and command.invoke_without_command:
+            return dict(context.params)
+        _, command, words = command.resolve_command(context, left)
     options: dict[str, Any] = command.make_context(command.name, list(words), parent=context).params
     return options
 
@@ -66,7 +69,16 @@ def test_the_compose_file_keeps_the_specification() -> None:
 
 
 def test_every_process_and_its_surroundings_are_there() -> None:
-    assert set(SERVICES) >= {"kafka", "gateway", "translate", "deliver", "sandbox", "prometheus", "grafana"}
+    assert set(SERVICES) >= {
+        "kafka",
+        "gateway",
+        "translate",
+        "deliver",
+        "erase",
+        "sandbox",
+        "prometheus",
+        "grafana",
+    }
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}", "as embedded, as tested"
 
 
@@ -123,7 +135,7 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
         assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
 
 
-@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "reconcile", "sandbox"])
+@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "erase", "reconcile", "sandbox"])
 def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
     program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
     assert (program, option) == ("python", "-c")
@@ -142,7 +154,7 @@ def test_each_account_is_fed_by_one_store(settings: Settings) -> None:
 
 
 def test_what_the_pipeline_keeps_lies_on_volumes(settings: Settings) -> None:
-    for name in ("gateway", "translate", "deliver"):
+    for name in ("gateway", "translate", "deliver", "erase"):
         assert f"{name}:{settings.data_dir}" in SERVICES[name]["volumes"]
 
 

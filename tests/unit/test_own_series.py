@@ -26,12 +26,13 @@ TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store
         ("translate", ["worker", "translate"]),
         ("deliver", ["worker", "deliver"]),
         ("reconcile", ["worker", "reconcile"]),
+        ("archive", ["archive", "run"]),
         ("sandbox", ["sandbox"]),
     ],
 )
 def test_a_process_exports_its_own_series_alone(room: Room, words: list[str], tmp_path: Path) -> None:
     settings = tmp_path / "pipeline.toml"
-    settings.write_text(dumps(TREE))
+    settings.write_text(dumps(TREE | {"archive": {"url": (tmp_path / "archive").as_uri()}}))
     port = free_port()
     command = [sys.executable, "-m", "pipeline", *words, "--config", str(settings), "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:

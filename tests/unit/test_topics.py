@@ -195,6 +195,7 @@ def test_every_topic_has_the_prefix_and_the_partitions_of_its_side() -> None:
         "deadletters.state": 4,
         "shop.replay": 5,
         "replay.runs": 1,
+        "erase.requests": 1,
         "reconcile.runs": 1,
         "sync.requests": 3,
         "pipeline-sync-requests-changelog": 3,

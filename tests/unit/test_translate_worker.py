@@ -14,9 +14,10 @@ from pipeline.engine.rounds import Round
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka import tombstones
 from pipeline.kafka.deadletters import HEADERS
+from pipeline.kafka.erase_requests import Asked
 from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.replays import ReplayMark, ReplayMode, replay_headers
+from pipeline.kafka.replays import ERASES, ReplayMark, ReplayMode, replay_headers
 from pipeline.records import partition_of
 from pipeline.shops.base import MAX_RECORDS
 from pipeline.translate.totals import AccountCollector
@@ -264,19 +265,55 @@ async def test_no_message_stops_the_worker(
     )
 
 
-@pytest.mark.parametrize("reason", ["erasure_request", "shop_erasure_request", "data_request"])
-async def test_a_request_that_a_person_must_see_to_is_said_with_its_place_and_nothing_of_whom(
-    reason: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [("erasure_request", "customer"), ("shop_erasure_request", "shop"), ("data_request", "data")],
+)
+async def test_a_request_about_a_person_is_kept_with_its_days_and_names_nobody(
+    reason: str, wanted: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage = TranslateStage()
     await stage.reads(event({"version": 1, "ignored": "nothing_to_tell"}, delivery="d1"))
-    wanted = {"version": 1, "ignored": reason, "customer": "ann@example.com"}
-    await stage.reads(event(wanted, entity="8", delivery="d2"))
-    await stage.reads(event(wanted, entity="8", delivery="d2"))
-    [line] = [message for message in caplog.messages if "by itself" in message]
-    assert f"({reason}); the request is x-shop.orders partition 3 offset 1." in line
+    body = {"version": 1, "ignored": reason, "customer": "ann@example.com"}
+    await stage.reads(event(body, entity="8", delivery="d2"))
+    await stage.reads(event(body, entity="8", delivery="d2"))
+    [row] = [message for message in stage.engine.sent if message.topic == "x-erase.requests"]
+    asked = Asked.model_validate_json(row.value or b"")
+    assert (row.key, asked.wanted, asked.store) == (b"plain-orders-3-1|asked", wanted, "plain")
+    assert asked.due_ms - asked.asked_ms == 30 * 86_400_000
+    [line] = [message for message in caplog.messages if "request plain-orders-3-1" in message]
     assert "@" not in line
+    assert b"@" not in (row.value or b"")
     assert stage.account("pipeline_account_events")["plain", "order", "ignored"] == 2
+
+
+async def test_an_erasure_takes_the_contact_out_of_what_is_remembered_and_late_copies_stay_out() -> None:
+    stage = TranslateStage()
+    await stage.reads(event(SOLD, delivery="d1"))
+    key, headers = event(SOLD).key, ((ERASES, b"request"),)
+    erasure = stage.message(event(SOLD), key=unique_key(key), value=b"", headers=headers)
+    erasure.topic = "x-shop.replay"
+    await stage.engine.read(erasure)
+    row = stage.engine.tables["entities"].get(3, key) or b""
+    assert b"a@b.example" not in row
+    assert b'"7"' in row  # its purchase can still be taken back
+    sent = len(stage.engine.sent)
+    await stage.reads(event(SOLD, delivery="d1"))
+    await stage.reads(event({**SOLD, "version": 4}, delivery="d0"))
+    assert len(stage.engine.sent) == sent
+    counts = stage.account("pipeline_account_events")
+    assert (counts["plain", "order", "duplicate"], counts["plain", "order", "stale"]) == (1, 1)
+    await stage.reads(event({**SOLD, "version": 9}, delivery="d9"))
+    assert len(stage.engine.sent) > sent
+    assert stage.letters == []
+
+
+async def test_an_erasure_of_what_is_not_remembered_makes_no_row() -> None:
+    stage = TranslateStage()
+    erasure = stage.message(event(SOLD), value=b"", headers=((ERASES, b"request"),))
+    erasure.topic = "x-shop.replay"
+    await stage.engine.read(erasure)
+    assert stage.engine.tables["entities"].get(3, event(SOLD).key) is None
 
 
 async def test_the_lightest_partition_goes_first_and_a_round_in_hand_ends_before_a_pause() -> None:

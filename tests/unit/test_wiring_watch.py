@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import KafkaSettings, Settings
-from pipeline.errors import BrokerError
+from pipeline import config
+from pipeline.config import ArchiveSettings, KafkaSettings, Settings
+from pipeline.errors import BrokerError, SettingsError
 from pipeline.local import wiring
 from pipeline.local.supervisor import Pace, ProcessPhase
 from pipeline.local.wiring import Wiring
@@ -82,3 +83,19 @@ async def test_a_broker_that_does_not_start_is_tried_without_an_end_and_said_onc
     assert "killed while it started" in said[1][1]
     assert "make room" in said[1][1]
     assert said[2][1] == "Kafka's broker is back"
+
+
+def test_the_archive_has_a_process_where_the_settings_have_one(tmp_path: Path) -> None:
+    kafka = KafkaSettings(bootstrap="127.0.0.1:1")
+    without = Wiring(Settings(data_dir=tmp_path, kafka=kafka), port=8_080)
+    archived = Settings(data_dir=tmp_path, kafka=kafka, archive=ArchiveSettings(url="file:///srv/archive"))
+    urls = Wiring(archived, port=8_080).urls
+    assert urls == without.urls | {"archive": "http://127.0.0.1:8085"}
+    [command] = [one for one in Wiring(archived).statuses if one.name == "archive"]
+    assert command.phase is ProcessPhase.STOPPED
+
+
+def test_an_archive_that_would_wait_longer_than_events_are_kept_is_refused() -> None:
+    tree = {"kafka": {"shop_retention_days": 1}, "archive": {"url": "file:///a", "max_wait": 50_000}}
+    with pytest.raises(SettingsError, match=r"at most 43200, half of kafka\.shop_retention_days"):
+        config.parse(tree, {})

@@ -271,7 +271,8 @@ class PartitionState:
         if receipt.outcome is not Outcome.DEAD:
             delivered = receipt.outcome is Outcome.DELIVERED
             after = apply(last_sent, was.state, delivered=delivered)
-            self._write_last_sent(step, account, key, _remembered(after, receipt))
+            forgets = isinstance(was.state, ContactState) and was.state.erased > 0
+            self._write_last_sent(step, account, key, _remembered(after, receipt), forgets=forgets)
         elif isinstance(was.state, PurchaseState) and last_sent is None and receipt.reason == UNAVAILABLE:
             # No clear answer ever came: Connectif may have it or not.
             claim = was.state.claim
@@ -356,9 +357,11 @@ class PartitionState:
         tally = self._tallies.get(tally_key(account, store))
         return tally is not None and tally.has_accepted(kind, offset)
 
-    def _write_last_sent(self, step: UnitOfWork, account: str, key: Key, last_sent: LastSent | None) -> None:
-        if last_sent is not None:
-            value = orjson.dumps(last_sent.to_json())
+    def _write_last_sent(
+        self, step: UnitOfWork, account: str, key: Key, last_sent: LastSent | None, *, forgets: bool = False
+    ) -> None:
+        if last_sent is not None or forgets:
+            value = None if last_sent is None else orjson.dumps(last_sent.to_json())
             step.write(self.tables.delivered, self.partition, record_key(account, key.kind, key.id), value)
 
     def _write_tallies(self, touched: dict[bytes, RecordTally], step: UnitOfWork) -> None:

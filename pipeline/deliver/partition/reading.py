@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.deliver.state.states import state_of
-from pipeline.records import Product, Purchase, PurchaseRecord, Receipt, Record, RecordKind, partition_of
+from pipeline.records import Op, Product, Purchase, PurchaseRecord, Receipt, Record, RecordKind, partition_of
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
@@ -69,6 +69,8 @@ def read_record(
         raise Unreadable("invalid_record", _first(error)) from None
     if record.kind is not kind:
         raise Unreadable("wrong_topic", f"a {record.kind} in {kind.topic}")
+    if record.op is Op.ERASE and kind not in {RecordKind.CONTACT, RecordKind.PURCHASE}:
+        raise Unreadable("invalid_record", f"a {kind} is nobody's to erase")
     if not record.id:
         raise Unreadable("invalid_record", "the id is empty")
     _check_names(record.account, record.store)

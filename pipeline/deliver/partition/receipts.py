@@ -82,7 +82,7 @@ def record_of(account: str, key: Key, waiting: Waiting) -> Record:
     match state:
         case ContactState():
             gone = state.owners.retracted and not state.live_fields
-            op = Op.RETRACT if gone else Op.UPSERT
+            op = (Op.ERASE if state.erased else Op.RETRACT) if gone else Op.UPSERT
             contact = _contact(key.id, state)
             return ContactRecord.model_validate({**common, "op": op, "body": contact})
         case ProductState():

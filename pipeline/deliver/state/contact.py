@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from pipeline.deliver.state.owners import NOBODY, UNNAMED, Owners
+from pipeline.deliver.state.owners import ERASED, NOBODY, UNNAMED, Owners
 from pipeline.records import ContactRecord, Op, Origin, RecordKind
 
 #: Which statement counts more: the entity's own event, or an order that mentions it.
@@ -47,6 +47,8 @@ class ContactState:
         by_email = bool(body.email)
         owner = f"{record.store}|{record.owner}" if record.owner else UNNAMED
         moment = version if body.newsletter_ms is None else body.newsletter_ms
+        if record.op is Op.ERASE:
+            return cls(by_email, owners=Owners(gone={ERASED: version}))
         if record.op is Op.RETRACT:
             return cls(by_email, owners=Owners(gone={owner: version}))
         if record.op is Op.PATCH:
@@ -78,6 +80,11 @@ class ContactState:
         """The fields that no deletion took back."""
         retracted = self.owners.retracted
         return {name: value for name, value in self.fields.items() if value[0] > retracted}
+
+    @property
+    def erased(self) -> int:
+        """The moment of an erasure in it, epoch ms; 0 where there is none."""
+        return self.owners.gone.get(ERASED, 0)
 
     def to_json(self) -> list[Any]:
         consent = [[rank, *statement] for rank, statement in self.consent.items()]

@@ -27,7 +27,7 @@ from pipeline.deliver.state.last_sent import (
     LastSentPurchase,
     digest,
 )
-from pipeline.deliver.state.owners import UNNAMED
+from pipeline.deliver.state.owners import ERASED, UNNAMED
 from pipeline.deliver.state.product import is_anothers
 from pipeline.deliver.state.states import (
     OWN,
@@ -107,9 +107,10 @@ def is_repeated_subscription(last_sent: LastSent | None, command: Command) -> bo
 def _diff_contact(
     last_sent: LastSentContact | None, state: ContactState, maybe_sent: bool
 ) -> PutContact | Unchanged:
-    known = last_sent or LastSentContact()
+    known = LastSentContact() if last_sent is None or state.erased else last_sent
     owners = known.owners.merge(state.owners)
     retracted = owners.retracted
+    # Erased, a contact is deleted whether we ever sent it or not: web tracking makes contacts, too.
     delete = retracted > known.retracted
     if delete:
         known = LastSentContact()
@@ -153,7 +154,9 @@ def _is_other_consent(known: LastSentContact, after: Consent) -> bool:
     return not counts[2] and counts[1] != before[1]
 
 
-def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentContact:
+def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentContact | None:
+    if state.erased:
+        return _after_erasure(state)
     owners = last_sent.owners.merge(state.owners)
     retracted = owners.retracted
     fields = dict(last_sent.fields)
@@ -168,6 +171,16 @@ def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentC
         last_sent.withdrew if retracted == last_sent.retracted else None,
         last_sent.left_ms if retracted == last_sent.retracted else 0,
     )
+
+
+def _after_erasure(state: ContactState) -> LastSentContact | None:
+    """What is remembered of an erased contact: what was said of it since, if anything was."""
+    since = state.erased
+    fields = {name: (said[0], digest(said[2])) for name, said in state.fields.items() if said[0] > since}
+    consent = {rank: said for rank, said in state.consent.items() if said[0] > since}
+    if not fields and not consent:
+        return None
+    return LastSentContact(fields, consent, owners=state.owners.without(ERASED))
 
 
 def _diff_product(
@@ -311,6 +324,8 @@ def _counting(last_sent: LastSentPurchase | None, state: PurchaseState) -> tuple
     """The order that counts and its claim; or the reason why none does."""
     owner = state.owner
     claim = state.claims[owner]
+    if owner == ERASED:
+        return "erased"
     if last_sent is None:
         return owner, claim
     if not _is_owner(last_sent, owner) and claim.body is None:

@@ -13,7 +13,15 @@ from typing import Any
 
 import orjson
 
-from pipeline.deliver.state.states import State, merged, rank_of, state_from_json, state_of
+from pipeline.deliver.state.states import (
+    ContactState,
+    PurchaseState,
+    State,
+    merged,
+    rank_of,
+    state_from_json,
+    state_of,
+)
 from pipeline.events import Lane
 from pipeline.records import Origin, Outcome, PurchaseRecord, Receipt, Record, RecordBase, RecordKind
 
@@ -117,6 +125,11 @@ class Waiting:
         stamp = Stamp.of(record, offset)
         return cls(stamp, state_of(record), record.lane, accepted_ms, quiet, record.resend)
 
+    @property
+    def erases(self) -> bool:
+        """Whether an erasure is part of it."""
+        return isinstance(self.state, ContactState | PurchaseState) and self.state.erased > 0
+
     def merge(self, other: Waiting) -> tuple[Waiting, Stamp]:
         """Both as one, and the stamp that is superseded by it."""
         # Only for products the catalogue's statement counts more than an order's, whatever its version.
@@ -191,6 +204,9 @@ class Entry:
         if not busy:
             rest.insert(0, self.current)
         for part in rest:
+            if new.erases and part.stamp.received_ms <= new.stamp.version:
+                superseded.append(part.stamp)  # nothing of it is to be sent any more, nor kept
+                continue
             new, loser = new.merge(part)
             superseded.append(loser)
         owed = (*self.owed, *superseded)

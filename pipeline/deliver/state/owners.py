@@ -16,6 +16,8 @@ MAX_OWNERS = 16
 
 #: The owner of records of earlier releases, which name none.
 UNNAMED = ""
+#: The owner whose deletion is an erasure: no store's owner is named so, and nobody's claim stands against it.
+ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,15 @@ class Owners:
         said = _newest(self.said, other.said)
         said = {owner: moment for owner, moment in said.items() if owner in claims}
         return type(self)(claims, _newest(self.left, other.left), _newest(self.gone, other.gone), said)
+
+    def without(self, owner: str) -> Self:
+        """The statements of the others."""
+        return type(self)(
+            {name: claim for name, claim in self.claims.items() if name != owner},
+            {name: moment for name, moment in self.left.items() if name != owner},
+            {name: version for name, version in self.gone.items() if name != owner},
+            {name: moment for name, moment in self.said.items() if name != owner},
+        )
 
     @property
     def retracted(self) -> int:
@@ -86,7 +97,7 @@ class Owners:
 
         A shop of several websites has one person as several customers, each with the same address.
         """
-        if owner == UNNAMED:
+        if owner in {UNNAMED, ERASED}:
             return False
         since = max(self.claims.get(owner, (0, 0)))
         return any(

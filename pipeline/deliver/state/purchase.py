@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import orjson
 
-from pipeline.deliver.state.owners import UNNAMED
+from pipeline.deliver.state.owners import ERASED, UNNAMED
 from pipeline.records import Op, PurchaseRecord, RecordKind
 
 #: Orders kept per purchase id, those with the latest events: renumbering gives a number to another order.
@@ -50,9 +50,11 @@ class PurchaseState:
     @classmethod
     def of(cls, record: PurchaseRecord) -> Self:
         """The state of one record."""
-        keep = record.body is not None and record.op is not Op.RETRACT
+        keep = record.body is not None and record.op not in {Op.RETRACT, Op.ERASE}
         body = record.body.model_dump(mode="json", exclude_none=True) if record.body and keep else None
         owner = f"{record.store}|{record.owner}" if record.owner else UNNAMED
+        if record.op is Op.ERASE:
+            owner = ERASED
         claim = Claim(record.version, record.source.offset, body, record.received_ms, record.trigger)
         return cls({owner: claim})
 
@@ -90,6 +92,12 @@ class PurchaseState:
     def version(self) -> int:
         """The version of `body`."""
         return self.claim.version
+
+    @property
+    def erased(self) -> int:
+        """The moment of an erasure of its buyer, epoch ms; 0 where there is none."""
+        claim = self.claims.get(ERASED)
+        return 0 if claim is None else claim.version
 
     def _rank(self, owner: str) -> tuple[bool, int, int, str]:
         claim = self.claims[owner]

@@ -1,0 +1,1 @@
+"""`shop.*` as Parquet files, for longer than the topics keep it."""

@@ -1,0 +1,1 @@
+"""A person leaves everything that the pipeline keeps, and Connectif."""

@@ -1,0 +1,57 @@
+"""What follows from an event goes into its round's step: records, used codes, and what is asked of others."""
+
+from __future__ import annotations
+
+from pipeline.config import Settings
+from pipeline.events import RawEvent
+from pipeline.kafka.erase_requests import PARTITION
+from pipeline.kafka.fetches import FetchRequest, place_of
+from pipeline.kafka.keys import unique_key
+from pipeline.kafka.topics import COUPONS_USED, ERASE_REQUESTS, SYNC_REQUESTS_TOPIC, full_name
+from pipeline.records import RecordKind, Source, partition_of, record_key
+from pipeline.shops.api import IGNORED
+from pipeline.translate.emit import Again
+from pipeline.translate.privacy_requests import PRIVACY_REQUESTS, privacy_request
+from pipeline.translate.round_work import RoundWork
+from pipeline.translate.rules import EventPosition, Result
+
+
+class Outbox:
+    """Sends it to the topics of these settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
+        self._used = full_name(settings, COUPONS_USED)
+        self._erasures = full_name(settings, ERASE_REQUESTS)
+        self._fetches = full_name(settings, SYNC_REQUESTS_TOPIC)
+        partitions = settings.kafka.account_partitions
+        self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
+        self._shops = {name: partition_of(name, partitions) for name in settings.stores}
+
+    def send(
+        self, work: RoundWork, event: RawEvent, place: EventPosition, result: Result, again: Again | None
+    ) -> None:
+        """Put what follows from an event into the round's step, and count it."""
+        if again is None:
+            self._ask(work, event, place, result.reason)
+        for account, kind, record_id, notes, value in result.emissions:
+            key = unique_key(record_key(account, kind, record_id))
+            work.step.send(self._topics[kind], value, key, self._partitions[account])
+            for note in notes:
+                work.noted[event.store, kind, note] += 1
+        for use in result.uses:
+            # The order's own partition, so that the messages about a code stay in order.
+            key = unique_key(f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode())
+            work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
+            work.used[use.account, use.store] += use.used
+
+    def _ask(self, work: RoundWork, event: RawEvent, place: EventPosition, reason: str) -> None:
+        """What others are to do; a replay has what came of it behind the event."""
+        if reason == IGNORED:
+            request = FetchRequest(place_of(*place), event)
+            key = unique_key(request.key)
+            work.step.send(self._fetches, event.body, key, self._shops[event.store], request.headers())
+        elif reason in PRIVACY_REQUESTS:
+            source = Source(topic=place.topic, partition=place.partition, offset=place.offset)
+            key, value = privacy_request(event.store, reason, source, event.received_ms)
+            work.step.send(self._erasures, value, key, PARTITION)
