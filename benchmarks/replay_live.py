@@ -38,9 +38,9 @@ PATIENCE = 480.0
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay_live", description=__doc__)
-    parser.add_argument("--orders", type=int, default=1_500)
+    parser.add_argument("--orders", type=int, default=600)
     parser.add_argument("--live", type=int, default=60, help="orders a minute")
-    parser.add_argument("--seconds", type=int, default=90)
+    parser.add_argument("--seconds", type=int, default=60)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as directory:

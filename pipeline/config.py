@@ -20,7 +20,7 @@ from pydantic import (
 
 from pipeline import config_tree, config_values
 from pipeline.config_section import Section
-from pipeline.config_stores import SECRETS_OF_STORES, OfItsPlatform, in_words_of_the_store
+from pipeline.config_stores import SECRETS_OF_STORES, OfItsPlatform, in_words_of_the_store, meeting_ids
 from pipeline.config_values import CouponSetId, Name, Secret, is_loopback
 from pipeline.errors import SettingsError
 from pipeline.shops.settings import StoreSettings
@@ -323,6 +323,13 @@ class Settings(Section):
                 f"archive.max_wait: at most {most}, half of kafka.shop_retention_days in seconds, or "
                 "events would be deleted before they are archived"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ids_do_not_meet(self) -> Self:
+        complaint = meeting_ids(self.stores)
+        if complaint is not None:
+            raise ValueError(complaint)
         return self
 
     @model_validator(mode="after")

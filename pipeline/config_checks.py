@@ -34,20 +34,6 @@ def only_account(settings: Settings, store: str) -> str:
     return accounts[0]
 
 
-def shared_accounts(settings: Settings) -> list[str]:
-    """A warning for each account that several stores feed."""
-    feeding: dict[str, list[str]] = {}
-    for name, store in settings.stores.items():
-        for account in store.accounts:
-            feeding.setdefault(account, []).append(name)
-    return [
-        f"stores {' and '.join(names)} feed one account, {account}: right only if no two of them ever give "
-        "the same id to an order or a product, since one would take the place of the other"
-        for account, names in feeding.items()
-        if len(names) > 1
-    ]
-
-
 def shared_secrets(settings: Settings) -> list[str]:
     """A warning for each group of stores that one secret signs for."""
     signing: dict[str, list[str]] = {}

@@ -69,6 +69,10 @@ _TRANSLATE: Mapping[str, Explained] = {
         "The buyer or customer has no e-mail address",
         'Set guests_without_email = "external_id" for the store and redrive; or add the address in the shop.',
     ),
+    "no_account": Explained(
+        "No route of the store takes what the body says of language, shop and currency",
+        "Add a route for it (docs/platforms.md), then redrive.",
+    ),
     "currency_mismatch": Explained(
         "The order is in another currency than the account",
         "Correct the account's `currency`, or move the store to an account of that currency, then redrive.",

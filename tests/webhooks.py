@@ -14,11 +14,11 @@ from tests.settings_trees import store_tree, stores_tree
 SECRET = "shop-secret"
 ROTATED = "shop-secret-before"
 
-#: One account and two stores on a sandbox, as a tree of settings.
+#: Two accounts and their stores on a sandbox, as a tree of settings.
 STORES: dict[str, Any] = stores_tree(
     **{
         "acme-es": store_tree(secrets=[SECRET, ROTATED]),
-        "woo-fr": store_tree("woocommerce", domain="woo.example", secrets=[SECRET]),
+        "woo-fr": store_tree("woocommerce", "woo", domain="woo.example", secrets=[SECRET]),
     }
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.erase.found import Found
@@ -21,7 +22,6 @@ from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
-from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import full_name
 from pipeline.progress import scanning
 
@@ -44,7 +44,7 @@ def export(settings: Settings, asked: Asked, path: Path, console: Console) -> Fo
         PipelineError: the file cannot be written.
         RequestGone: the shop's webhook is gone.
     """
-    with RangeReader(client_config(settings)) as reader:
+    with event_reader(settings) as reader:
         scan = PersonScan(settings, reader, console)
         found = scan.find(person_of(settings, scan, asked))
         messages = _messages(settings, reader, found, console)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -33,26 +31,24 @@ class Named:
     orders: frozenset[str] = frozenset()
 
 
-NOBODY = Named()
-
-
 def named_in(body: bytes, fields: PersonFields) -> Named | None:
     """Whom a body names; None where it cannot be read."""
     try:
         tree = orjson.loads(body)
     except ValueError:
         return None
-    if not isinstance(tree, dict):
-        return NOBODY
-    said = (address_of(_at(tree, path)) for path in fields.addresses)
-    customer = next(filter(None, (_id(_at(tree, path)) for path in fields.customer)), "")
-    orders: set[str] = set()
-    for path in fields.orders:
-        listed = _at(tree, path)
-        if isinstance(listed, list):
-            orders.update(filter(None, map(_id, listed[:MOST_ORDERS])))
-    own = address_of(_at(tree, ("customer", "email")))
-    return Named(frozenset(filter(None, said)), customer, own, frozenset(orders))
+    roots = [node for root in fields.roots if isinstance(node := _at(tree, root), dict)]
+    said = {address_of(_at(root, path)) for root in roots for path in fields.addresses}
+    customers = (_id(_at(root, path)) for root in roots for path in fields.customer)
+    own = (address_of(_at(root, ("customer", "email"))) for root in roots)
+    listed = (_at(root, path) for root in roots for path in fields.orders)
+    orders = {_id(order) for ids in listed if isinstance(ids, list) for order in ids[:MOST_ORDERS]}
+    return Named(
+        frozenset(said - {""}),
+        next(filter(None, customers), ""),
+        next(filter(None, own), ""),
+        frozenset(orders - {""}),
+    )
 
 
 def address_of(value: object) -> str:
@@ -60,8 +56,8 @@ def address_of(value: object) -> str:
     return value.strip().lower() if isinstance(value, str) and "@" in value else ""
 
 
-def _at(tree: Mapping[str, Any], path: Path) -> object:
-    node: object = tree
+def _at(tree: object, path: Path) -> object:
+    node = tree
     for step in path:
         if not isinstance(node, dict):
             return None
@@ -156,8 +152,10 @@ class Search:
             return False
         names_them = any(needle in lower for needle in self._addresses)
         named = named_in(body, fields)
-        if named is None:
-            return known or names_them  # it cannot be read
+        if named is None or (fields.anywhere and kind is Kind.ORDER and names_them):
+            if kind is Kind.ORDER:
+                self.person.orders.add(entity)
+            return known or names_them  # it cannot be read, or may name them anywhere
         theirs = (self._of_customer if kind is Kind.CUSTOMER else self._of_order)(entity, named, known=known)
         self.mentions += names_them and not theirs
         return theirs

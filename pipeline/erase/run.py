@@ -6,8 +6,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+from pipeline.archive.access import event_reader
 from pipeline.config import Settings
 from pipeline.console import Console
+from pipeline.erase.archived import remove_archived
 from pipeline.erase.found import Found
 from pipeline.erase.local_files import clean
 from pipeline.erase.person import Person, named_in
@@ -80,7 +82,7 @@ class Erasure:
         Raises:
             RequestGone: see there.
         """
-        with RangeReader(client_config(self._settings)) as reader:
+        with event_reader(self._settings) as reader:
             scan = PersonScan(self._settings, reader, self._console)
             found = scan.find(person_of(self._settings, scan, asked))
             if asked.source is not None and (webhook := scan.webhook(asked.source)) is not None:
@@ -138,11 +140,14 @@ class Erasure:
         for place in _changelogs(settings, partitions_with_rows(settings, store, found)):
             keys.setdefault(place, set())
         self._logs(keys, "Kafka rewrites its logs")
+        archived = remove_archived(settings, keys, self._console)
         needles = Person(store, asked=found.addresses).address_needles()
         files = clean(settings.data_dir, needles) if needles else None
-        with RangeReader(client_config(settings)) as reader:
+        with event_reader(settings) as reader:
             named = PersonScan(settings, reader, self._console).still_named(store, found.addresses)
         removed = found.counts() | counted
+        if archived:
+            removed["archived events"] = archived
         if files is not None:
             removed["files and lines of logs"] = files.removed
         beside = files.not_reached if files is not None else []

@@ -98,7 +98,7 @@ class PersonScan:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
         own = self._settings.stores[person.store].accounts
-        found.contacts |= {f"{account}|{name}" for name in everybody for account in own}
+        found.contacts |= {f"{account}|{name}" for account in own for name in everybody}
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
         if self._settings.stores[person.store].guests_without_email == "external_id":
@@ -180,7 +180,9 @@ class PersonScan:
             return ids
         if isinstance(tree, dict):
             for name in platform.order_numbers:
-                value = tree.get(name)
+                value: Any = tree
+                for step in name.split("."):
+                    value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):
                     ids |= {str(value), str(value).strip().lstrip("#")}
         return ids

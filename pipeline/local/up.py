@@ -17,7 +17,7 @@ from rich.table import Table
 
 from pipeline import config, logs, private, process
 from pipeline.config import Settings
-from pipeline.config_checks import require_stores, shared_accounts, shared_secrets
+from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.console import Console
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 from pipeline.local.terminal import Voice, log_to
@@ -68,7 +68,7 @@ def run(
     log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
     options = {} if program is None else {"program": program}
     wiring = Wiring(settings, sandbox=sandbox, host=host, port=port, say=voice.doing, **options)
-    for warning in shared_accounts(settings) + shared_secrets(settings):
+    for warning in shared_secrets(settings):
         log.warning("%s", warning, extra={"event": "settings.shared"})
     try:
         asyncio.run(_run(wiring, settings, voice))

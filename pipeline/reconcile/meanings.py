@@ -20,7 +20,7 @@ from pipeline.records import RecordKind
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.reading import Stores, UnknownStore, feeds, read
-from pipeline.translate.rules import EventPosition, Outcome, apply
+from pipeline.translate.rules import EventPosition, Outcome, apply, meaning
 from pipeline.translate.state import EntityState
 
 
@@ -47,7 +47,7 @@ def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
     place = EventPosition(Kind.ORDER.topic, message.partition, message.offset)
     try:
         event, feed = read(message.key, message.value, message.headers, Kind.ORDER, stores)
-        drafts = feed.platform.translate(event, feed.context).drafts
+        drafts = meaning(event, EntityState(), place.offset, feed)[0].drafts
         result = apply(event, place, EntityState(), feed)
     except UnknownStore:
         return None

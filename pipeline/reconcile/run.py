@@ -17,7 +17,7 @@ from pipeline.config_checks import only_account
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.reader import RangeReader
-from pipeline.reconcile import meanings, output
+from pipeline.reconcile import histories, meanings, output
 from pipeline.reconcile.connectif_side import STEP, ConnectifSide, amount_text
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count
@@ -118,6 +118,14 @@ class _ReconcileRun:
             places_to_look_at(self._database, self._frame),
             lambda done, of: self._tell("the newest events of what is missing", done, of),
         )
+        histories.put_together(
+            reader,
+            self._settings,
+            self._wanted.store,
+            self._database,
+            places_to_look_at(self._database, self._frame),
+            progress=lambda done, of: self._tell("all events of what nothing is known of", done, of),
+        )
         self._judge()
         if self._wanted.verify:
             self._connectif.ask()
@@ -165,6 +173,7 @@ class _ReconcileRun:
             if number % STEP == 0 and size:
                 self._tell(name, file.tell(), size)
             pid, entity = self._ids_of(order)
+            pid = self._store.id_prefix + pid if pid else pid
             inside = self._frame.covers(order.at_ms)
             total, refunded = amount_text(order.total), amount_text(order.refunded)
             yield pid, entity, order.number, order.at_ms, total, refunded, order.status, int(inside)
@@ -198,11 +207,12 @@ class _ReconcileRun:
             self._look_at_all(reader)
         self._database.run(
             """INSERT OR IGNORE INTO orders
-            SELECT COALESCE(MIN(k.pid), e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
+            SELECT COALESCE(MIN(k.pid), :prefix || e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
             FROM events e LEFT JOIN links k ON k.entity = e.entity AND :by <> 'id'
             WHERE e.first_ms >= :since AND e.first_ms < :until GROUP BY e.entity""",
             {
                 "by": self._store.purchase_id,
+                "prefix": self._store.id_prefix,
                 "since": self._frame.since_ms or 0,
                 "until": self._frame.until_ms or 2**62,
             },

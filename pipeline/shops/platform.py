@@ -100,6 +100,14 @@ class Ability(enum.StrEnum):
     REGISTER = "register"  # make the webhooks in the shop
 
 
+class IdForm(enum.StrEnum):
+    """What the ids of a platform's orders, customers and products look like."""
+
+    TEXT = "text"  # anything
+    NUMBER = "number"  # digits
+    UNIQUE_NUMBER = "unique number"  # digits that no other shop of the platform has
+
+
 #: Where something stands in a body: the fields on the way to it.
 Path = tuple[str, ...]
 
@@ -112,6 +120,9 @@ class PersonFields:
         addresses: the person's e-mail address.
         customer: in an order, the id of the customer who made it; 0 and "" are guests.
         orders: in a request to erase somebody, the ids of their orders.
+        roots: where these fields begin: in the body itself, or in the document that its envelope holds.
+        anywhere: whether an address that stands elsewhere in an order or customer is the person's, too: for
+            shops whose documents name them in many ways, and nobody else.
     """
 
     addresses: tuple[Path, ...] = (
@@ -119,12 +130,15 @@ class PersonFields:
         ("contact_email",),
         ("email_address",),
         ("customer_email",),
+        ("subscriber_email",),
         ("customer", "email"),
         ("billing", "email"),
         ("billing_address", "email"),
     )
     customer: tuple[Path, ...] = (("customer", "id"), ("customer_id",))
     orders: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = ((),)
+    anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,9 @@ class Platform(Generic[SettingsT]):
         api: its shops' API, for documents that notifications only name; None where none is needed.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
+        ids: of its entities: stores whose ids can meet must not share an account.
+        message_id: the sender's own id in an `Arrival.delivery`, where that is more than it: another delivery
+            under a used id counts, and is noted.
     """
 
     name: str
@@ -181,6 +198,8 @@ class Platform(Generic[SettingsT]):
     person: PersonFields = PersonFields()
     api: ShopApi[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    ids: IdForm = IdForm.TEXT
+    message_id: Callable[[str], str] | None = None
 
     def store(
         self,

@@ -134,6 +134,11 @@ class StoreSettings(Section):
         default="product",
         description="what a product is known by, in the catalogue and in the lines; without a SKU, its id",
     )
+    id_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,20}$")] = Field(
+        default="",
+        description="put before the ids of orders and products, for stores that share an account: without it "
+        "those that could give the same id to two are refused. Web tracking must send it too",
+    )
     tax: Literal["as_shown", "included", "excluded"] = Field(
         default="as_shown", description="whether prices are sent with tax"
     )

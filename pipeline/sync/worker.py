@@ -203,6 +203,11 @@ class SyncWorker:
                 step.write(self._table, partition, notice.row, None)
             await self._engine.confirm(step)
 
+    def _account_of(self, store: str) -> str:
+        """The account of a store; "" where its documents may go to several."""
+        accounts = self._stores[store].own_accounts
+        return accounts[0] if len(accounts) == 1 else ""
+
     async def _given_up(self, request: FetchRequest, why: GivenUp, notices: list[Notice]) -> None:
         event = request.event
         topic, partition, offset = request.place.rsplit("/", 2)
@@ -214,7 +219,7 @@ class SyncWorker:
             reason=why.reason,
             detail=why.detail,
             store=event.store,
-            account=self._stores[event.store].account,
+            account=self._account_of(event.store),
             stage="sync",
             topic=topic,
             partition=int(partition),

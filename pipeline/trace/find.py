@@ -50,7 +50,7 @@ def by_purchase(
     for account in settings.stores[store].accounts:
         last = _of_records(store, account, purchase_id, scan()) or last
     if last is None and settings.stores[store].purchase_id == "id":
-        return EntityKey(store, Kind.ORDER, purchase_id)
+        return EntityKey(store, Kind.ORDER, purchase_id.removeprefix(settings.stores[store].id_prefix))
     return last
 
 

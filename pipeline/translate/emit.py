@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import orjson
@@ -124,10 +124,8 @@ def emit(  # noqa: PLR0917 - positional: once per event
     moved_from = _moved_from(state, feed)
     moment = 0
     if event.kind is Kind.CUSTOMER:
-        meant = [
-            one._replace(drafts=compared(one.drafts, state, source.offset, event.received_ms))
-            for one in meant
-        ]
+        looked = partial(compared, state=state, offset=source.offset, looked_ms=event.received_ms)
+        meant = [one._replace(drafts=looked(one.drafts)) for one in meant]
         moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
     heard = Heard(source.offset, event.triggered_ms or teller.clock, moment)
     everywhere = tuple(draft for one in meant for draft in one.drafts)
@@ -211,7 +209,8 @@ def _is_shared(draft: Draft, record_id: str, event: RawEvent, feed: Feed) -> boo
     if draft.kind is not RecordKind.PRODUCT or draft.origin is not Origin.CATALOGUE:
         return False
     by_variant = feed.context.settings.product_id != "product"
-    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != event.entity)
+    own = feed.context.settings.id_prefix + event.entity
+    return by_variant or (draft.op in {Op.PATCH, Op.HIDE} and record_id != own)
 
 
 class _Emitter:

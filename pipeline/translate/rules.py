@@ -14,10 +14,12 @@ from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.api import IGNORED as FETCHED_LATER
 from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.ids import prefixed
+from pipeline.translate.deliveries import digest_of, with_reuse_noted
 from pipeline.translate.emit import Emission, Emitted, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.routing import Addressed, addressed
-from pipeline.translate.state import EntityState, Newest, SeenDelivery, digest
+from pipeline.translate.state import EntityState, Newest, SeenDelivery
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
 AHEAD_MS = 86_400_000
@@ -83,7 +85,7 @@ def apply(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed
 
 
 def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Feed) -> Result:
-    delivery = digest(event.delivery.encode())
+    delivery = digest_of(event, feed.platform)
     before = next((seen for seen in state.seen if seen.delivery == delivery), None)
     if before is not None and before.offset < source.offset:
         return Result(Outcome.DUPLICATE)
@@ -104,6 +106,7 @@ def _judged(event: RawEvent, source: EventPosition, state: EntityState, feed: Fe
         return Result(Outcome.STALE, remember=True)
     mark = Newest(version, source.offset, deletes, event.triggered_ms)
     known = _remember_version(state, translation.clock, mark)
+    meant = with_reuse_noted(meant, delivery, feed.platform, state, source.offset)
     said = emit(event, source, state, feed, meant, known)
     if not said.emissions and not said.unchanged:
         return Result(Outcome.IGNORED, translation.ignored, remember=True)
@@ -132,7 +135,8 @@ def meaning(
     """
 
     def translate(context: StoreContext) -> Translation:
-        return believed(feed.platform.translate(event, context), event.received_ms)
+        said = believed(feed.platform.translate(event, context), event.received_ms)
+        return prefixed(said, context.settings.id_prefix)
 
     translation = translate(feed.context)
     meant = [

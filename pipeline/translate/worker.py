@@ -12,7 +12,6 @@ import orjson
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.config_checks import shared_accounts
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
@@ -93,8 +92,6 @@ class Translator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         settings = engine.settings
-        for warning in shared_accounts(settings):
-            log.warning("%s", warning, extra={"event": "settings.shared"})
         self._engine = engine
         self._clock = clock
         self._stores = Stores(

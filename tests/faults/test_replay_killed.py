@@ -28,6 +28,8 @@ ORDERS = int(os.environ.get("PIPELINE_TEST_REPLAY_ORDERS", "2000"))
 PATIENCE = 120 + ORDERS * 0.1
 #: As fast as the machine can: no limit that anything would wait for.
 FAST: dict[str, Any] = {"calls_per_minute": 1_000, "speed": 60.0, "concurrency": 32}
+#: What is killed, in any order, and all of it before any again.
+VICTIMS = ("replay", "translate", "deliver", "broker")
 #: A tenth of the orders was cancelled or changed since.
 CHANGED_EVERY = 10
 
@@ -82,18 +84,21 @@ def test_so_it_is_with_everything_killed_at_random(
         before = sold(play)
         play.lose_everything()
         began = time.monotonic()
-        command = play.replay("start", "--store", STORE, "--force")
+        # A minute of repeating, so that each of them is killed within it.
+        command = play.replay("start", "--store", STORE, "--force", "--per-minute", str(ORDERS))
         wait_until(lambda: bool(play.runs()), 60, every=0.5)
         name = str(play.runs()[0]["run"])
         killed: list[str] = []
+        deck: list[str] = []
         # The next one dies once something was done since: else nothing would ever be.
-        while await_progress(play, name, ORDERS / 12):
-            killed.append(chance.choice(["replay", "translate", "deliver", "broker"]))
+        while await_progress(play, name, ORDERS / 8):
+            deck = deck or chance.sample(VICTIMS, len(VICTIMS))
+            killed.append(deck.pop())
             command = kill(play, kafka.embedded, killed[-1], name, command)
         command.communicate(timeout=60)
         exact(play, before)
         say(f"replayed in {time.monotonic() - began:.0f} s, killed: {killed}")
-        assert len(set(killed)) >= 2, "the more orders, the more of them"
+        assert set(killed) == set(VICTIMS)
 
 
 def kill(

@@ -15,6 +15,8 @@ import httpx
 import orjson
 import pytest
 
+from pipeline import config
+from pipeline.archive.files import Archive
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, woo_order
 from tests.processes import wait_until
 
@@ -31,7 +33,8 @@ OTHERS = 12
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`pipeline up` with a Kafka of its own, whose files are looked through."""
     directory = tmp_path_factory.mktemp("erase")
-    made = Site(directory, {"kafka": {"shop_partitions": 4, "account_partitions": 2}})
+    archive = {"url": (directory / "archive").as_uri(), "max_wait": 2.0}
+    made = Site(directory, {"kafka": {"shop_partitions": 4, "account_partitions": 2}, "archive": archive})
     try:
         made.start()
         yield made
@@ -162,6 +165,18 @@ def gone(site: Site, values: tuple[bytes, ...] = PLANTED) -> None:
     assert holding(data, values) == {}
 
 
+def archived(site: Site) -> bytes:
+    """All that the archive holds: its files are compressed."""
+    archive = Archive(config.parse(site.tree, {}))
+    rows = [
+        row
+        for file in archive.listing().whole
+        for batch in archive.messages(file, file.start, file.end)
+        for row in batch
+    ]
+    return b"\n".join((row.key() or b"") + b" " + (row.value() or b"") for row in rows).lower()
+
+
 def contacts(site: Site, account: str) -> dict[str, Any]:
     return held(site, account, "contacts")
 
@@ -187,6 +202,7 @@ def test_a_person_leaves_every_copy_through_kill_9_and_nobody_else_does(site: Si
     wait_until(
         lambda: {ADDRESS} <= contacts(site, "acme").keys() & contacts(site, "woo").keys(), 60, every=0.3
     )
+    wait_until(lambda: all(value in archived(site) for value in PLANTED), 60, every=1.0)
     before, sold = contacts(site, "acme"), purchases(site, "acme")
     counts = orjson.loads(run(site, "--store", SHOPIFY, "--email", ADDRESS, "--dry-run", "--json"))
     assert counts["shop.orders"] >= 4
@@ -208,6 +224,8 @@ def test_a_person_leaves_every_copy_through_kill_9_and_nobody_else_does(site: Si
     run(site, "--store", WOO, "--email", ADDRESS, "--yes", "--json")
     assert len(contacts(site, "woo")) == OTHERS
     gone(site)
+    assert [value for value in PLANTED if value in archived(site)] == []
+    assert b"buyer3@example.com" in archived(site)
 
 
 def test_late_copies_and_a_replay_of_everything_do_not_bring_the_person_back(site: Site) -> None:

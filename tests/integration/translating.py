@@ -33,7 +33,7 @@ STORE = "acme-es"
 TREE: dict[str, Any] = {
     "kafka": {"session_timeout": 6.0},
     "translate": {"retired_stores": ["gone"]},
-    **stores_tree(**{STORE: store_tree(), "woo": store_tree("woocommerce", domain="woo.example")}),
+    **stores_tree(**{STORE: store_tree(), "woo": store_tree("woocommerce", "woo", domain="woo.example")}),
 }
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _PRODUCT = load("webhook-products_update-2024-04")

@@ -101,6 +101,8 @@ def _order(sale: Sale) -> Sent:
             "phone": "+34612345678",
             "userProfileId": sale.customer,
         },
+        "clientPreferencesData": {"locale": "es-ES"},
+        "salesChannel": "1",
         "marketingData": {"coupon": "MAY10"},
         "paymentData": {"transactions": [{"payments": [{"paymentSystemName": "Visa", "value": 2000}]}]},
         "packageAttachment": {"packages": [returned] if sale.state == "refunded" else []},

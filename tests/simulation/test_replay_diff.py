@@ -14,6 +14,8 @@ from tests.simulation import virtual
 from tests.simulation.cases import folders, read
 from tests.simulation.replaying import ReplayedCase
 
+#: Decisions that any platform knows.
+COMMON: list[dict[str, Any]] = [{}, {"contacts_from_unsold_orders": True, "on_partial_refund": "keep"}]
 #: Decisions that are changed, by platform; each against every case of it.
 DECISIONS: dict[str, list[dict[str, Any]]] = {
     "shopify": [
@@ -34,7 +36,7 @@ DECISIONS: dict[str, list[dict[str, Any]]] = {
 def plays() -> Iterator[Any]:
     """Every case under every decision."""
     for folder in folders():
-        for number, decision in enumerate(DECISIONS[folder.parent.name]):
+        for number, decision in enumerate(DECISIONS.get(folder.parent.name, COMMON)):
             yield pytest.param(folder, decision, id=f"{folder.parent.name}/{folder.name}-{number}")
 
 

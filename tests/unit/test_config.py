@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import config
 from pipeline.config import Settings
-from pipeline.config_checks import shared_accounts, shared_secrets
+from pipeline.config_checks import shared_secrets
 from pipeline.errors import SettingsError
 
 KEY = "keyid:s3kr1t"
@@ -169,12 +169,15 @@ def test_the_environment_wins_over_the_file() -> None:
     assert read.accounts["acme-es"].calls_per_minute == 80
 
 
-def test_stores_that_feed_one_account_are_named() -> None:
+def test_stores_that_feed_one_account_with_ids_that_meet_are_refused() -> None:
     accounts = {"es": ACCOUNT, "fr": ACCOUNT}
-    stores = {"a": STORE, "b": STORE | {"account": "fr"}, "c": STORE}
-    (warning,) = shared_accounts(config.parse({"accounts": accounts, "stores": stores}, {}))
-    assert "stores a and c feed one account, es" in warning
-    assert shared_accounts(parse()) == []
+    store = STORE | {"platform": "woocommerce"}
+    stores = {"a": store, "b": store | {"account": "fr"}, "c": store}
+    with pytest.raises(SettingsError) as refused:
+        config.parse({"accounts": accounts, "stores": stores}, {})
+    assert "stores.c.id_prefix: a and c feed one account, es, and order 1001 of a" in str(refused.value)
+    stores["c"] = store | {"id_prefix": "c-"}
+    assert config.parse({"accounts": accounts, "stores": stores}, {}).stores["c"].id_prefix == "c-"
 
 
 def test_stores_that_share_a_secret_are_named_without_it() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pipeline.deliver import worker
 from pipeline.deliver.worker import DeliverWorker
 from pipeline.engine import restorer
+from pipeline.engine.compaction import Compaction
 from pipeline.engine.engine import Engine
 from pipeline.engine.restorer import Restorer
 from pipeline.engine.table import NotAssigned
@@ -40,6 +41,7 @@ async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_read
     engine: Any = object.__new__(Engine)
     engine._ready, engine._stopping, engine._tables = False, False, []
     engine._restorer, engine._pause_hooks = Restorer({}, stale_seconds=1), [hook]
+    engine._compaction = Compaction([], "w1", lambda: engine.not_ready)
     engine.steps = SimpleNamespace(drain=drain)
     restoring = asyncio.create_task(engine._restore())
     await asyncio.to_thread(started.wait)

@@ -143,3 +143,16 @@ def test_everybody_of_a_store_is_everybody() -> None:
     search = Search(Person("acme", everybody=True))
     assert search.is_theirs(Kind.PRODUCT, "1", b"", FIELDS)
     assert not search.learn()
+
+
+def test_fields_are_found_in_an_envelope_and_anywhere_where_a_platform_says_so() -> None:
+    enveloped = PersonFields(roots=((), ("data", "value")))
+    search = Search(Person("acme", asked={"ann@x.example"}))
+    body = orjson.dumps({"event_id": "1", "data": {"value": {"id": 1, "customer_email": "ann@x.example"}}})
+    assert search.is_theirs(Kind.ORDER, "1", body, enveloped)
+    assert not search.is_theirs(Kind.ORDER, "2", body, FIELDS)
+    anywhere = PersonFields(anywhere=True)
+    assert search.is_theirs(Kind.ORDER, "3", body, anywhere)
+    assert not search.is_theirs(
+        Kind.ORDER, "4", b'{"note": "joann@x.example!"}'.replace(b"joann", b"bob"), anywhere
+    )

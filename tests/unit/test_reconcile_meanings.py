@@ -10,6 +10,7 @@ import pytest
 from pipeline import config
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.messages import LibrdkafkaMessage
+from pipeline.reconcile.histories import History
 from pipeline.reconcile.meanings import Read, known_stores, meaning_of
 from pipeline.reconcile.rules import Meaning
 from tests.shopify import RECEIVED, paid_order
@@ -68,3 +69,29 @@ def test_the_number_that_a_purchase_is_known_by_is_learnt_from_sold_and_unsold_o
 
 def test_bytes_that_are_no_order_are_a_rejection_and_no_error() -> None:
     assert said(b"\xff{").meaning is Meaning.REJECTED
+
+
+def history(*events: tuple[dict[str, Any], str]) -> History:
+    """What events of one order say together, in the order of their arrival: body and topic of each."""
+    tree = {
+        "accounts": {"acme": {"api_key": "id:secret", "base_url": "http://127.0.0.1:1"}},
+        "stores": {"acme-es": STORE},
+    }
+    stores, found = known_stores(config.parse(tree, {})), History()
+    for offset, (body, topic) in enumerate(events):
+        raw = orjson.dumps(body)
+        event = RawEvent("acme-es", "shopify", Kind.ORDER, "77", topic, f"d{offset}", RECEIVED, raw)
+        headers = event.to_kafka_headers()
+        found.take(LibrdkafkaMessage("shop.orders", 1, offset, RECEIVED, event.key, raw, headers), stores)
+    return found
+
+
+def test_an_older_version_that_comes_late_does_not_say_that_something_was_told() -> None:
+    paid = paid_order(id=77)
+    older = paid | {"updated_at": "2020-01-01T00:00:00Z"}
+    cancelled = paid | {"cancelled_at": "2026-01-01T00:00:00Z"}
+    late = history((cancelled, "orders/cancelled"), (older, "orders/paid"))
+    assert (late.meaning, late.reason) == (Meaning.IGNORED, "cancelled")
+    assert history((older, "orders/paid")).meaning is Meaning.TELLS
+    assert history((older, "orders/paid"), (cancelled, "orders/cancelled")).meaning is Meaning.IGNORED
+    assert history(({"id": 77}, "orders/paid")).meaning is None

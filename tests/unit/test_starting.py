@@ -12,10 +12,6 @@ from pipeline.engine import worker
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway import run
 from pipeline.observe import bound_socket
-from pipeline.translate.worker import Translator
-from tests.plainshop import PLAIN_SHOP
-from tests.settings_trees import store_tree, stores_tree
-from tests.stubengine import StubEngine
 from tests.webhooks import STORES
 
 
@@ -25,22 +21,6 @@ def _settings(tmp_path: Path) -> Settings:
 
 
 STAGE = worker.Stage("pipeline-test", "translate", lambda _: None)
-
-
-SHARED = "stores north and south feed one account, acme: right only if no two of them"
-
-
-@pytest.fixture(name="shared")
-def _shared(tmp_path: Path) -> Settings:
-    tree = stores_tree(north=store_tree(), south=store_tree())
-    return config.parse({"data_dir": str(tmp_path / "data"), **tree}, {})
-
-
-def test_translate_warns_of_stores_that_feed_one_account(
-    shared: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    Translator(StubEngine(shared).as_engine(), {"shopify": PLAIN_SHOP})
-    assert [record.levelname for record in caplog.records if SHARED in record.message] == ["WARNING"]
 
 
 @pytest.mark.parametrize("port", [65_536, 99_999, -1])

@@ -12,6 +12,7 @@ import pytest
 from pipeline import config
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
+from pipeline.shops.base import Audience
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
@@ -20,6 +21,7 @@ from pipeline.translate.reading import feeds
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
+from tests.contract.platform_events import meaning
 from tests.platforms import IN_TESTS, genuine
 from tests.settings_trees import ACCOUNT, store_tree
 from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
@@ -84,19 +86,19 @@ def said(result: Result) -> list[tuple[str, str, str, str]]:
 
 
 def order(language: str | None = None, seconds: int = 0, **changes: Any) -> Sent:
-    topic, document = BODIES.order(Sale(changed=CHANGED + timedelta(seconds=seconds)))[:2]
+    topic, document, *_ = BODIES.order(Sale(changed=CHANGED + timedelta(seconds=seconds)))
     document["customer"]["locale"] = language
     return Sent(topic, document | changes)
 
 
 def customer(language: str | None = None, seconds: int = 0, consent: Any = None, **changes: Any) -> Sent:
     moment = CHANGED + timedelta(seconds=seconds)
-    topic, document = BODIES.customer(Person(changed=moment, consent=consent, consented=moment))[:2]
+    topic, document, *_ = BODIES.customer(Person(changed=moment, consent=consent, consented=moment))
     return Sent(topic, document | {"locale": language} | changes)
 
 
 def article(seconds: int = 0, **changes: Any) -> Sent:
-    topic, document = BODIES.product(Article(changed=CHANGED + timedelta(seconds=seconds)))[:2]
+    topic, document, *_ = BODIES.product(Article(changed=CHANGED + timedelta(seconds=seconds)))
     return Sent(topic, document | changes)
 
 
@@ -285,6 +287,20 @@ def test_an_entity_is_one_however_many_accounts_it_has() -> None:
     assert (again.emissions, len(again.unchanged), again.unchanged_in.count("two")) == ((), 6, 3)
 
 
+def test_another_body_under_a_used_id_counts_and_is_noted() -> None:
+    shop = Shop([{"account": "es"}])
+    headers = {"webhook-id": "O-1"}
+    first = shop.hear(order("es"), headers=headers)
+    again = shop.hear(order("es", 5, total="25.00"), headers=headers)
+    other = shop.hear(order("es", 9, total="26.00"), headers={"webhook-id": "O-2"})
+    assert [b'"delivery_id_reused"' in one.emissions[-1].value for one in (first, again, other)] == [
+        False,
+        True,
+        False,
+    ]
+    assert shop.hear(order("es", 5, total="25.00"), headers=headers).outcome is Outcome.DUPLICATE
+
+
 def test_a_store_that_is_given_routes_keeps_what_it_told() -> None:
     shop = Shop([{"account": "es"}])
     shop.hear(order("fr"))
@@ -314,10 +330,19 @@ def test_a_replay_says_to_each_account_what_it_was_said() -> None:
 
 @pytest.mark.parametrize(("platform", "field"), [("shopify", "customer_locale"), ("woocommerce", "lang")])
 def test_other_platforms_orders_say_their_language_and_currency(platform: str, field: str) -> None:
-    topic, document = IN_TESTS[platform].bodies.order(Sale())[:2]
+    topic, document, *_ = IN_TESTS[platform].bodies.order(Sale())
     shop = Shop([{"language": "es", "currency": "EUR", "account": "es"}], platform)
     assert {one[0] for one in said(shop.hear(Sent(topic, document | {field: "es"})))} == {"es"}
     assert shop.hear(Sent(topic, document | {field: "fr"})).reason == "no_account"
+
+
+def test_vtexs_documents_say_their_language_currency_and_sales_channel() -> None:
+    platform = PLATFORMS["vtex"]
+    bodies = IN_TESTS["vtex"].bodies
+    sold = meaning(platform, bodies.order(Sale()))
+    assert {draft.audience for draft in sold.drafts} == {Audience(("es-es",), ("1",), ("EUR",))}
+    [client] = meaning(platform, bodies.customer(Person())).drafts
+    assert client.audience.languages == ("es-es",)
 
 
 @pytest.mark.parametrize(

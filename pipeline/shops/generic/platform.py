@@ -16,7 +16,7 @@ from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
-from pipeline.shops.platform import Platform, TopicMeaning
+from pipeline.shops.platform import PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import email_text, epoch_ms, parse_json_object
 
 #: Stands where an envelope names no type.
@@ -120,5 +120,7 @@ GENERIC = Platform(
     arrival=arrival,
     translate=translate,
     order_numbers=("data.number",),
+    person=PersonFields(roots=((), ("data",))),
     schemas=SCHEMAS,
+    message_id=lambda delivery: delivery.rpartition(":")[0],
 )

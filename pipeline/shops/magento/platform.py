@@ -18,7 +18,7 @@ from pipeline.shops.magento.products import deleted_product, product
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
-from pipeline.shops.platform import Ability, Platform, TopicMeaning
+from pipeline.shops.platform import Ability, PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import parse_json_object
 
 
@@ -120,5 +120,6 @@ MAGENTO = Platform(
     methods=frozenset({"POST", "GET"}),
     abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
     order_numbers=("increment_id",),
+    person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     api=API,
 )

@@ -43,5 +43,6 @@ def client(event: RawEvent, documents: Documents, store: VtexStore) -> Translati
         surname=text(body.get("lastName"), 200),
         phones=() if number is None else ((number, None),),
         look=None if opted_in is None else Look(opted_in, since if opted_in else 0),
+        language=text(body.get("localeDefault"), 40),
     )
     return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))

@@ -109,7 +109,8 @@ def order(event: RawEvent, documents: Documents, store: VtexStore) -> Translatio
     buyer = _buyer(body, documents)
     if belongs_to_nobody(buyer.email):
         return Translation(version, ignored="anonymised")
-    require_currency(mapping(body, "storePreferencesData").get("currencyCode"), store, notes=notes)
+    code = mapping(body, "storePreferencesData").get("currencyCode")
+    currency = require_currency(code, store, notes=notes)
     sale = OrderSummary(
         purchase_id=_purchase_id(body, event, settings),
         placed=moment(body.get("creationDate"), "creationDate"),
@@ -118,6 +119,9 @@ def order(event: RawEvent, documents: Documents, store: VtexStore) -> Translatio
         payment_method=_payment_method(body),
         coupons=_coupons(body),
         notes=tuple(dict.fromkeys(notes)),
+        language=text(mapping(body, "clientPreferencesData").get("locale"), 40),
+        shop=text(body.get("salesChannel"), 40),
+        currency=currency,
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 

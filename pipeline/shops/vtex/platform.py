@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi, documents_of
 from pipeline.shops.base import Translation, noted
-from pipeline.shops.platform import Ability, Platform
+from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.vtex import lookups
 from pipeline.shops.vtex.clients import client
@@ -50,6 +50,7 @@ VTEX: Platform[VtexSettings] = Platform(
     greeting=greeting,
     abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
     order_numbers=("sequence",),
+    person=PersonFields(customer=(("clientProfileData", "userProfileId"),), anywhere=True),
     api=ShopApi(
         base_url=lookups.base_url,
         authorise=lookups.authorise,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
-from pipeline.shops.platform import Platform
+from pipeline.shops.platform import IdForm, Platform
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
@@ -58,5 +58,6 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
+    ids=IdForm.NUMBER,
     order_numbers=("number",),
 )
