@@ -11,7 +11,7 @@ import orjson
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.erase.found import Found
-from pipeline.erase.person import Person, Search, named_in
+from pipeline.erase.person import Person, Search, documents_in, named_in
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
@@ -179,9 +179,9 @@ class PersonScan:
             tree = orjson.loads(body)
         except ValueError:
             return ids
-        if isinstance(tree, dict):
+        for document in documents_in(tree):
             for name in platform.order_numbers:
-                value: Any = tree
+                value: Any = document
                 for step in name.split("."):
                     value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):
