@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from pipeline.events import Kind
-from pipeline.shops.api import MAX_DOCUMENTS
+from pipeline.shops.api import bodies_in
 from pipeline.shops.platform import Path, PersonFields
 
 #: Ids of orders read of one request.
@@ -40,7 +40,7 @@ def named_in(body: bytes, fields: PersonFields) -> Named | None:
         return None
     roots = [
         node
-        for document in documents_in(tree)
+        for document in bodies_in(tree)
         for root in fields.roots
         if isinstance(node := _at(document, root), dict)
     ]
@@ -55,15 +55,6 @@ def named_in(body: bytes, fields: PersonFields) -> Named | None:
         next(filter(None, own), ""),
         frozenset(orders - {""}),
     )
-
-
-def documents_in(tree: object) -> list[object]:
-    """The body, and the documents in it where it is what a shop's API answered."""
-    listed = tree.get("documents") if isinstance(tree, dict) else None
-    answers = listed[:MAX_DOCUMENTS] if isinstance(listed, list) else []
-    bodies = [answer.get("body") for answer in answers if isinstance(answer, dict)]
-    found = [body.get("items") for body in bodies if isinstance(body, dict)]
-    return [tree, *bodies, *(one for listed in found if isinstance(listed, list) for one in listed[:1])]
 
 
 def address_of(value: object) -> str:

@@ -11,7 +11,7 @@ import orjson
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.erase.found import Found
-from pipeline.erase.person import Person, Search, documents_in, named_in
+from pipeline.erase.person import Person, Search, named_in
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
@@ -28,6 +28,7 @@ from pipeline.kafka.topics import (
 )
 from pipeline.progress import scanning
 from pipeline.records import RecordKind, Source
+from pipeline.shops.api import bodies_in
 from pipeline.shops.registry import PLATFORMS
 
 #: Readings of the events, each of which may learn a further address or account.
@@ -179,7 +180,7 @@ class PersonScan:
             tree = orjson.loads(body)
         except ValueError:
             return ids
-        for document in documents_in(tree):
+        for document in bodies_in(tree):
             for name in platform.order_numbers:
                 value: Any = document
                 for step in name.split("."):
