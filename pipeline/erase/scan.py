@@ -28,6 +28,7 @@ from pipeline.kafka.topics import (
 )
 from pipeline.progress import scanning
 from pipeline.records import RecordKind, Source
+from pipeline.shops.api import bodies_in
 from pipeline.shops.registry import PLATFORMS
 
 #: Readings of the events, each of which may learn a further address or account.
@@ -97,12 +98,13 @@ class PersonScan:
         for topic, partition, key in events:
             found.add(topic, partition, key)
         found.addresses, found.customers = person.addresses, set(person.customers)
-        own = self._settings.stores[person.store].accounts
-        found.contacts |= {f"{account}|{name}" for account in own for name in everybody}
+        store = self._settings.stores[person.store]
+        found.contacts |= {f"{account}|{name}" for account in store.accounts for name in everybody}
         accounts = self._accounts(person, found, purchases)
         names = set(found.addresses)
-        if self._settings.stores[person.store].guests_without_email == "external_id":
-            names |= found.customers  # elsewhere another store of the account may have the same number
+        if store.guests_without_email == "external_id":
+            # Elsewhere another store of the account may have the same number.
+            names |= {store.id_prefix + name for name in found.customers}
         found.contacts |= {f"{account}|{name}" for account in accounts for name in names}
         found.purchases |= {f"{account}|{purchase}" for account in accounts for purchase in purchases}
         self.follow(person.store, found)
@@ -151,11 +153,11 @@ class PersonScan:
     def _events(
         self, store: str, kinds: Iterable[Kind], found: Found, number: int, search: Search
     ) -> Iterator[tuple[str, Any, Kind, str]]:
-        accounts = set(self._settings.stores[store].accounts)
+        fed = set(self._settings.stores[store].accounts)
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and not accounts.isdisjoint(other.accounts)
+            if name != store and fed.intersection(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
@@ -178,19 +180,21 @@ class PersonScan:
             tree = orjson.loads(body)
         except ValueError:
             return ids
-        if isinstance(tree, dict):
+        for document in bodies_in(tree):
             for name in platform.order_numbers:
-                value: Any = tree
+                value: Any = document
                 for step in name.split("."):
                     value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):
                     ids |= {str(value), str(value).strip().lstrip("#")}
-        return ids
+        prefix = self._settings.stores[store].id_prefix
+        return ids | {prefix + name for name in ids}
 
     def _accounts(self, person: Person, found: Found, purchases: set[str]) -> set[str]:
         """The accounts that the store's records of the person went to; it may have moved."""
-        accounts = set(self._settings.stores[person.store].accounts)
-        names = person.addresses | person.customers
+        store = self._settings.stores[person.store]
+        accounts = set(store.accounts)
+        names = person.addresses | {store.id_prefix + name for name in person.customers}
         shared: set[str] = set()
         topics = [RecordKind.CONTACT.topic, RecordKind.PURCHASE.topic]
         for topic, raw in self._read("records", topics, {}):

@@ -58,6 +58,7 @@ def _person(number: str, email: str | None, name: str, surname: str) -> dict[str
         "is_guest": "0",
         "deleted": "0",
         "id_shop": "1",
+        "id_lang": "1",
     }
 
 
@@ -66,6 +67,7 @@ def _order(sale: Sale) -> Sent:
     order: dict[str, Any] = {
         "id": int(sale.id),
         "id_shop": "1",
+        "id_lang": "1",
         "id_cart": "5",
         "id_customer": sale.customer or "13",
         "id_currency": _CURRENCIES.get(sale.currency or "", "0"),

@@ -336,6 +336,17 @@ def test_other_platforms_orders_say_their_language_and_currency(platform: str, f
     assert shop.hear(Sent(topic, document | {field: "fr"})).reason == "no_account"
 
 
+@pytest.mark.parametrize("name", ["prestashop", "magento"])
+def test_documents_with_ids_of_languages_say_them_by_the_stores_table(name: str) -> None:
+    platform, bodies = PLATFORMS[name], IN_TESTS[name].bodies
+    sold = meaning(platform, bodies.order(Sale()), languages={"1": "es"})
+    assert {draft.audience.languages for draft in sold.drafts} == {("es",)}
+    assert {draft.audience.shops for draft in sold.drafts} == {("1",)}
+    assert {draft.audience.currencies[:1] for draft in sold.drafts} == {("EUR",)}
+    [person] = meaning(platform, bodies.customer(Person()), languages={"1": "es"}).drafts
+    assert (person.audience.languages, person.audience.shops) == (("es",), ("1",))
+
+
 def test_vtexs_documents_say_their_language_currency_and_sales_channel() -> None:
     platform = PLATFORMS["vtex"]
     bodies = IN_TESTS["vtex"].bodies
