@@ -276,6 +276,10 @@ SYNC_REQUESTS = Counter(
     "page, or a wrong address.",
     ["store", "answer"],
 )
+SYNC_FOREIGN = Counter(
+    "pipeline_sync_foreign_messages_total",
+    "Messages of sync.requests that are none of this program's: dead letters. Somebody else writes there.",
+)
 SYNC_SECONDS = Histogram(
     "pipeline_sync_seconds",
     "From a notification's arrival to its documents in Kafka.",

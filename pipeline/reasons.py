@@ -111,6 +111,10 @@ _TRANSLATE: Mapping[str, Explained] = {
     "wrong_key": Explained("The message's key is not that of its event", _FOREIGN),
     "wrong_topic": Explained("The event lies on the topic of another kind", _FOREIGN),
     "not_an_event": Explained("The message is no event of a gateway's", _FOREIGN),
+    "document_missing": Explained(
+        "The shop's API knew nothing of what its webhook named",
+        "Look for it in the shop: if it is there, its next notification brings it; else drop the letter.",
+    ),
     "not_documents": Explained(
         "The message says that a shop's API was asked, and holds no answers of one", _FOREIGN
     ),
@@ -143,6 +147,7 @@ _TRANSLATE: Mapping[str, Explained] = {
     },
 }
 _SYNC: Mapping[str, Explained] = {
+    "not_a_request": Explained("The message is no request of this program's", _FOREIGN),
     "fetch_refused": Explained(
         "The shop's API refuses the request for a document that a webhook named",
         "See the shop's log for the status in the detail; once it answers, redrive.",

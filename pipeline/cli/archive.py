@@ -30,7 +30,7 @@ def archive_run(  # noqa: PLR0917 - typer reads each parameter as an option
     as_json: Annotated[bool, typer.Option("--json", help="With --once: what was archived, as JSON.")] = False,
     config_path: ConfigOption = None,
     host: HostOption = "127.0.0.1",
-    port: PortOption = 8083,
+    port: PortOption = 8086,
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Write the shops' events to the archive, each once, whatever is killed meanwhile.

@@ -52,11 +52,11 @@ def worker_reconcile(
     serve(started("worker reconcile", config_path), host=host, port=port)
 
 
-@worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8083`")
+@worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8085`")
 def worker_sync(
     config_path: ConfigOption = None,
     host: HostOption = "127.0.0.1",
-    port: PortOption = 8083,
+    port: PortOption = 8085,
     name: WorkerOption = "1",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from pipeline.events import Kind
+from pipeline.shops.api import bodies_in
 from pipeline.shops.platform import Path, PersonFields
 
 #: Ids of orders read of one request.
@@ -37,7 +38,12 @@ def named_in(body: bytes, fields: PersonFields) -> Named | None:
         tree = orjson.loads(body)
     except ValueError:
         return None
-    roots = [node for root in fields.roots if isinstance(node := _at(tree, root), dict)]
+    roots = [
+        node
+        for document in bodies_in(tree)
+        for root in fields.roots
+        if isinstance(node := _at(document, root), dict)
+    ]
     said = {address_of(_at(root, path)) for root in roots for path in fields.addresses}
     customers = (_id(_at(root, path)) for root in roots for path in fields.customer)
     own = (address_of(_at(root, ("customer", "email"))) for root in roots)

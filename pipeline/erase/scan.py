@@ -28,6 +28,7 @@ from pipeline.kafka.topics import (
 )
 from pipeline.progress import scanning
 from pipeline.records import RecordKind, Source
+from pipeline.shops.api import bodies_in
 from pipeline.shops.registry import PLATFORMS
 
 #: Readings of the events, each of which may learn a further address or account.
@@ -152,11 +153,11 @@ class PersonScan:
     def _events(
         self, store: str, kinds: Iterable[Kind], found: Found, number: int, search: Search
     ) -> Iterator[tuple[str, Any, Kind, str]]:
-        accounts = set(self._settings.stores[store].accounts)
+        fed = set(self._settings.stores[store].accounts)
         beside = {
             name.encode()
             for name, other in self._settings.stores.items()
-            if name != store and not accounts.isdisjoint(other.accounts)
+            if name != store and fed.intersection(other.accounts)
         }
         own = store.encode()
         needles = search.person.address_needles()
@@ -179,9 +180,9 @@ class PersonScan:
             tree = orjson.loads(body)
         except ValueError:
             return ids
-        if isinstance(tree, dict):
+        for document in bodies_in(tree):
             for name in platform.order_numbers:
-                value: Any = tree
+                value: Any = document
                 for step in name.split("."):
                     value = value.get(step) if isinstance(value, dict) else None
                 if isinstance(value, int | str) and str(value):

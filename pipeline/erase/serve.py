@@ -132,11 +132,11 @@ class ErasureService:
 
     def _work(self, requests: Requests, request: Request) -> None:
         name = request.asked.id
-        log.info("request %s: its erasure begins", name, extra={"event": "erase.begins"})
         # Kafka may be asked and workers waited for, for minutes: that is work, not silence.
         self._looked = time.monotonic() + 7 * 3_600.0
         try:
             with alone(self._settings, "pipeline erase serve"):
+                log.info("request %s: its erasure begins", name, extra={"event": "erase.begins"})
                 quiet = Console(stderr=True, quiet=True)
                 work = Erasure(self._settings, requests, quiet, stop=self._stop.is_set)
                 work.work(requests.get(name))

@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.config import Settings
 from pipeline.events import Kind
+from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
@@ -104,7 +105,7 @@ def put_together(
     stores = known_stores(settings)
     for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
         for raw in batch.raw:
-            found = histories.get(raw.key() or b"")
+            found = histories.get(entity_key(raw.key() or b""))
             if found is not None:
                 found.take(LibrdkafkaMessage.of(raw), stores)
     for key, found in histories.items():

@@ -173,6 +173,15 @@ def pack(answers: Sequence[tuple[str, int, bytes]]) -> bytes:
 _FOUND = 200
 
 
+def bodies_in(tree: object) -> list[object]:
+    """An event's body as it was parsed, and the documents in it where it is what a shop's API answered."""
+    listed = tree.get("documents") if isinstance(tree, dict) else None
+    answers = listed[:MAX_DOCUMENTS] if isinstance(listed, list) else []
+    bodies = [answer.get("body") for answer in answers if isinstance(answer, dict)]
+    found = [body.get("items") for body in bodies if isinstance(body, dict)]
+    return [tree, *bodies, *(one for listed in found if isinstance(listed, list) for one in listed[:1])]
+
+
 def documents_of(event: RawEvent, notes: list[str] | None = None) -> Documents:
     """The documents of a fetched event, by what was asked.
 

@@ -18,6 +18,7 @@ from pipeline.config import Settings
 from pipeline.connectif.network import Network
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
+from pipeline.engine.steps import Step
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.deadletters import dead_letter
@@ -27,6 +28,7 @@ from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import DEADLETTERS, SYNC_APP, SYNC_REQUESTS_TOPIC, full_name, letter_partition
+from pipeline.metrics import SYNC_FOREIGN
 from pipeline.records import partition_of
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -34,6 +36,7 @@ from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
 from pipeline.sync.row import decode, encode
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
+from pipeline.text import printable
 from pipeline.translate.reading import feeds
 
 log = logging.getLogger(__name__)
@@ -159,8 +162,13 @@ class SyncWorker:
         with self._engine.begin() as step:
             for tp, values in messages.batches:
                 for message in values:
-                    request = self._read(message, tp.partition)
-                    if request is not None:
+                    if not message.value and is_removal(message.headers):
+                        continue
+                    try:
+                        request = self._read(message, tp.partition)
+                    except ValueError as error:
+                        self._refuse(step, message, str(error))
+                    else:
                         step.write(self._table, tp.partition, request.key, encode(request))
                         taken.append(request)
                 step.done(tp, values[-1].offset)
@@ -168,17 +176,39 @@ class SyncWorker:
         for request in taken:
             self._announce(request)
 
-    def _read(self, message: Message, partition: int) -> FetchRequest | None:
-        """The request in a message; None where it is none of ours: only translate writes here."""
-        if not message.value and is_removal(message.headers):
-            return None
-        try:
-            request = FetchRequest.of(message.key, message.value, message.headers)
-        except ValueError as error:
-            log.warning("%s: a message that is no request is left out: %s", SYNC_REQUESTS_TOPIC, error)
-            return None
-        right = partition_of(request.event.store, self._partitions) == partition
-        return request if right else None
+    def _read(self, message: Message, partition: int) -> FetchRequest:
+        """The request in a message.
+
+        Raises:
+            ValueError: it is none of ours: only translate and redrives write here.
+        """
+        request = FetchRequest.of(message.key, message.value, message.headers)
+        if partition_of(request.event.store, self._partitions) != partition:
+            raise ValueError("it lies in the partition of another store")
+        return request
+
+    def _refuse(self, step: Step, message: Message, why: str) -> None:
+        """A foreign message is a dead letter, and holds nothing up."""
+        log.warning(
+            "%s: a message is no request of this program's, a dead letter: %s",
+            SYNC_REQUESTS_TOPIC,
+            printable(why)[:200],
+            extra={"event": "sync.foreign_message"},
+        )
+        SYNC_FOREIGN.inc()
+        letter = dead_letter(
+            message,
+            max_bytes=self._max_bytes,
+            reason="not_a_request",
+            detail=why[:200],
+            stage="sync",
+            topic=SYNC_REQUESTS_TOPIC,
+            partition=message.partition,
+            offset=message.offset,
+            at_ms=int(time.time() * 1_000),
+        )
+        number = letter_partition(letter.key)
+        step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
 
     def _announce(self, request: FetchRequest) -> None:
         runner = self._runners.get(request.event.store)

@@ -11,6 +11,7 @@ from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
 from pipeline.records import RecordKind, record_key
+from pipeline.shops.api import bodies_in
 from pipeline.shops.registry import PLATFORMS
 from pipeline.trace.life import EntityKey
 from pipeline.trace.now import ask_record
@@ -94,7 +95,9 @@ def by_number(settings: Settings, store: str, number: str, scan: LifeScan) -> tu
             body = orjson.loads(value)
         except ValueError:
             return False
-        return any(str(_at(body, path)).strip().lstrip("#") == plain for path in paths)
+        return any(
+            str(_at(one, path)).strip().lstrip("#") == plain for one in bodies_in(body) for path in paths
+        )
 
     return _newest(scan.matching("orders", [Kind.ORDER.topic], is_meant))
 

@@ -134,7 +134,7 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
         assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
 
 
-@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "erase", "reconcile", "sandbox"])
+@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "erase", "reconcile", "sync", "sandbox"])
 def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
     program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
     assert (program, option) == ("python", "-c")

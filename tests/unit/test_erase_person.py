@@ -156,3 +156,19 @@ def test_fields_are_found_in_an_envelope_and_anywhere_where_a_platform_says_so()
     assert not search.is_theirs(
         Kind.ORDER, "4", b'{"note": "joann@x.example!"}'.replace(b"joann", b"bob"), anywhere
     )
+
+
+def test_what_was_fetched_is_theirs_by_the_documents_in_it() -> None:
+    def answered(*bodies: Any) -> dict[str, Any]:
+        listed = [{"request": "/api", "status": 200, "body": body} for body in bodies]
+        return {"documents": [*listed, None, {"request": "/api", "status": 404}]}
+
+    found, _ = theirs(
+        Person("acme", asked={"ann@x.example"}),
+        (Kind.CUSTOMER, "1", answered({"email": "ann@x.example"})),
+        (Kind.ORDER, "11", answered({"customer_id": 1, "customer_email": "old@x.example"})),
+        (Kind.ORDER, "12", answered({"items": [{"customer_email": "ann@x.example"}], "total_count": 1})),
+        (Kind.ORDER, "13", answered({"id": 13}, {"customer": {"id": 1, "email": "ann@x.example"}})),
+        (Kind.ORDER, "14", answered({"customer_email": "bob@x.example", "note": "for ann@x.example"})),
+    )
+    assert found == [0, 1, 2, 3]

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.events import Kind
 from pipeline.records import Op, RecordKind
-from pipeline.shops.base import Rejected
+from pipeline.shops.base import Audience, Rejected
 from pipeline.shops.magento import MAGENTO
 from tests.magento import contact, fetched, line, only, order, purchase, sold, store
 
@@ -87,6 +87,16 @@ def test_an_order_of_another_store_view_is_another_shops(setting: dict[str, Any]
     assert order(sold(), **setting).ignored == "other_shop"
     assert purchase(order(sold(), store_ids=["1"]))
     assert purchase(order(sold(store_id=None), **setting))
+
+
+def test_an_order_says_its_shop_its_language_and_both_its_currencies() -> None:
+    two = line(base_row_total=9, base_row_total_incl_tax=9, base_tax_amount=0, base_discount_amount=0)
+    body = sold(
+        store_id=3, base_currency_code="EUR", order_currency_code="USD", base_grand_total=9, items=[two]
+    )
+    said = order(body, languages={"3": "es_MX"})
+    belongs = Audience(("es-mx",), ("3",), ("EUR", "USD"))
+    assert {draft.audience for draft in said.drafts} == {belongs}
 
 
 # Ids

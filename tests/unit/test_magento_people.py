@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact
-from pipeline.shops.base import CONSENT_CLOCK, Look, Rejected, Translation
+from pipeline.shops.base import CONSENT_CLOCK, Audience, Look, Rejected, Translation
 from pipeline.shops.magento import MAGENTO
 from pipeline.translate.feed import EventPosition, Feed
 from pipeline.translate.rules import apply
@@ -124,6 +124,11 @@ def test_a_customer_of_another_website_is_another_shops() -> None:
     assert customer(person(), website_ids=["2"]).ignored == "other_shop"
     assert customer(person(), website_ids=["1", "2"]).drafts
     assert customer(person(website_id=None), website_ids=["2"]).drafts
+
+
+def test_a_customer_says_the_view_and_its_language() -> None:
+    [draft] = customer(person(store_id=3), languages={"3": "pt"}).drafts
+    assert draft.audience == Audience(("pt",), ("3",))
 
 
 def test_the_phone_is_that_of_the_default_bill() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.events import Kind
 from pipeline.records import Op, RecordKind
-from pipeline.shops.base import Look, Rejected
+from pipeline.shops.base import Audience, Look, Rejected
 from pipeline.shops.prestashop import PRESTASHOP
 from tests.prestashop import (
     arrived,
@@ -131,6 +131,14 @@ def test_an_order_of_another_shop_or_an_erased_person_is_ignored() -> None:
     assert order(sold(), beside=erased).ignored == "anonymised"
     gone: dict[str, Any] = {"/api/customers/12": {}}
     assert refusal(sold(), beside=gone).reason == "no_email"
+
+
+def test_an_order_and_a_customer_say_their_shop_language_and_currency() -> None:
+    body = sold(id_shop="2", id_lang="3")
+    said = order(body, languages={"3": "pt_PT"})
+    assert all(draft.audience == Audience(("pt-pt",), ("2",), ("EUR",)) for draft in said.drafts)
+    [person] = customer(row(id_shop="2", id_lang="3"), languages={"3": "pt"}).drafts
+    assert person.audience == Audience(("pt",), ("2",))
 
 
 def test_a_guests_order_is_known_by_the_address_and_the_bill_has_the_name() -> None:

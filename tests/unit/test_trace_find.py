@@ -59,10 +59,11 @@ def test_an_order_is_found_by_its_number_however_that_is_written(number: str) ->
         (b"acme|order|5", order_body(number="2026/001")),
         (b"acme|order|6", order_body(number="2026/0012", note="2026/001")),
         (b"acme|order|7", b"2026 no JSON 2026"),
+        (b"acme|order|9", order_body(documents=[{"status": 404}, {"body": {"number": "2026/001"}}])),
         (b"other|order|8", order_body(number="2026/001")),
     )
     found, more = find.by_number(config.parse(tree, {}), "acme", number, cast("LifeScan", scan))
-    assert (found, more) == ([EntityKey("acme", Kind.ORDER, "5")], 0)
+    assert (found, more) == ([EntityKey("acme", Kind.ORDER, "5"), EntityKey("acme", Kind.ORDER, "9")], 0)
 
 
 def test_an_address_that_is_in_every_order_is_answered_with_the_newest_and_a_count(

@@ -264,17 +264,33 @@ def _show_store(name: str, wanted: Due, found: StoreRuns) -> None:
 
 
 def _log(name: str, outcome: RunOutcome, found: JobResult, seconds: float) -> None:
-    extra = {"event": f"reconcile.{outcome.value}", "store": name, "seconds": round(seconds, 1)}
+    event, took = f"reconcile.{outcome.value}", round(seconds, 1)
     if outcome is RunOutcome.DONE:
         agrees = not any(found.orders.get(one) for one in ("missing", "different", "only_connectif"))
         level = logging.INFO if agrees else logging.WARNING
-        log.log(level, "store %s: %s; report: %s", name, found.words, found.files[0], extra=extra)
+        log.log(
+            level,
+            "store %s: %s; report: %s",
+            name,
+            found.words,
+            found.files[0],
+            extra={"event": event, "store": name, "seconds": took},
+        )
         for remark in found.remarks:
             log.info("store %s: %s", name, remark, extra={"event": "reconcile.remark", "store": name})
     elif outcome is RunOutcome.FAILED:
-        log.error("store %s: the daily reconcile failed: %s", name, found.error, extra=extra)
+        log.error(
+            "store %s: the daily reconcile failed: %s",
+            name,
+            found.error,
+            extra={"event": event, "store": name, "seconds": took},
+        )
     else:
-        log.info("store %s: the daily reconcile is left to the next process", name, extra=extra)
+        log.info(
+            "store %s: the daily reconcile is left to the next process",
+            name,
+            extra={"event": event, "store": name, "seconds": took},
+        )
 
 
 def _end(job: SpawnProcess) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.api import FETCHED, Documents, documents_of
 from pipeline.shops.base import Rejected, Translation, noted
-from pipeline.shops.platform import Ability, Platform
+from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.prestashop.api import API, list_path, path_of
 from pipeline.shops.prestashop.documents import list_of, one_of, path_at
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
@@ -69,6 +69,9 @@ PRESTASHOP = Platform(
     arrival=arrival,
     translate=translate,
     abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
-    order_numbers=("reference",),
+    order_numbers=("reference", "data.reference", "order.reference"),
+    person=PersonFields(
+        customer=(("id_customer",), ("order", "id_customer")), roots=((), ("data",), ("data", "customer"))
+    ),
     api=API,
 )
