@@ -128,14 +128,14 @@ def emit(  # noqa: PLR0917 - positional: once per event
         meant = [one._replace(drafts=looked(one.drafts)) for one in meant]
         moment = max(teller.clock, *(mark.version + mark.ties for mark in state.newest.values()), 0)
     heard = Heard(source.offset, event.triggered_ms or teller.clock, moment)
-    everywhere = tuple(draft for one in meant for draft in one.drafts)
+    everywhere: tuple[Draft, ...] = meant[0].drafts
+    if len(meant) > 1:
+        everywhere = tuple(draft for one in meant for draft in one.drafts)
     for one in meant:
         _tell_account(teller, one, everywhere if len(meant) > 1 else (), heard, state)
     own = {one.account for one in meant}
-    for account, emitted in state.emitted.items():
-        if account not in own and account in feed.accounts:
-            for draft, record_id in _taken_back(everywhere, emitted, moment, source.offset):
-                teller.tell(draft, record_id, account, emitted, quietly=True)
+    if len(state.emitted) > len(own):
+        _tell_former(teller, everywhere, feed.accounts - own, heard, state)
     for account, records in list(state.emitted.items()):
         if not records and len(own) > 1:
             del state.emitted[account]
@@ -145,6 +145,20 @@ def emit(  # noqa: PLR0917 - positional: once per event
     return Emitted(
         tuple(teller.emissions), unchanged, tuple(teller.uses), moved_from, tuple(teller.in_accounts)
     )
+
+
+def _tell_former(
+    teller: _Emitter,
+    everywhere: tuple[Draft, ...],
+    accounts: frozenset[str],
+    heard: Heard,
+    state: EntityState,
+) -> None:
+    """The records of accounts that the store fed before."""
+    for account, emitted in state.emitted.items():
+        if account in accounts:
+            for draft, record_id in _taken_back(everywhere, emitted, heard.moment, heard.offset):
+                teller.tell(draft, record_id, account, emitted, quietly=True)
 
 
 def _tell_account(
@@ -180,7 +194,9 @@ def _most_recent(records: EmittedMarks) -> EmittedMarks:
 
 def _moved_from(state: EntityState, feed: Feed) -> str:
     """The account that had the entity before, if none of the store's ever had it: the store has moved."""
-    if "" in state.emitted or not state.emitted.keys().isdisjoint(feed.own_accounts):
+    if not state.emitted or feed.account in state.emitted or "" in state.emitted:
+        return ""
+    if any(account in state.emitted for account in feed.own_accounts):
         return ""
     return next(iter(state.emitted), "")
 

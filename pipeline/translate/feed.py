@@ -58,8 +58,10 @@ class Feed:
     @property
     def own_accounts(self) -> tuple[str, ...]:
         """The accounts that its records go to."""
-        return tuple(route.account for route in self.routes) or (self.account,)
+        return tuple(route.account for route in self.routes) if self.routes else (self.account,)
 
     def context_of(self, account: str) -> StoreContext:
         """The store as one of its accounts has it."""
-        return next((route.context for route in self.routes if route.account == account), self.context)
+        if not self.routes:
+            return self.context
+        return next(route.context for route in self.routes if route.account == account)
