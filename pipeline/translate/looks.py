@@ -48,9 +48,11 @@ def _seen(look: Look, state: EntityState, offset: int, looked_ms: int) -> SeenFl
     """What the shop says now, and since when; remembered, if it is not what it said before."""
     before = next((flag for flag in reversed(state.flags) if flag.offset <= offset), None)
     same = before is not None and before.subscribed == look.subscribed
-    if before is not None and (before.offset == offset or (same and not look.is_dated)):
+    # A refusal that was silence may have become one that somebody who was subscribed meanwhile gave.
+    given = before is not None and same and not look.subscribed and not before.since_ms and look.since_ms > 0
+    if before is not None and (before.offset == offset or (same and not look.is_dated and not given)):
         return before
-    since = look.since_ms if before is None or look.is_dated else looked_ms
+    since = look.since_ms if before is None or look.is_dated or given else looked_ms
     if before is not None and same and before.since_ms == since:
         return before
     seen = SeenFlag(look.subscribed, since, offset)

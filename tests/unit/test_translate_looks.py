@@ -45,6 +45,22 @@ def test_a_refusal_at_first_sight_is_silence() -> None:
     assert look(state, False, 2, 6_000) == (None, None)
 
 
+def test_silence_may_become_a_refusal_that_the_shop_dates() -> None:
+    def refused(since_ms: int, offset: int) -> tuple[str | None, int | None]:
+        body = Contact(email="ana@mail.example")
+        flag = Look(subscribed=False, since_ms=since_ms)
+        draft = Draft(RecordKind.CONTACT, body.email, Origin.CUSTOMER, body, look=flag)
+        [said] = compared([draft], state, offset, 9_000)
+        assert isinstance(said.body, Contact)
+        return said.body.newsletter, said.body.newsletter_ms
+
+    state = EntityState()
+    assert refused(0, 1) == (None, None)
+    assert refused(6_000, 2) == ("unsubscribed", 6_000)
+    assert refused(7_000, 3) == ("unsubscribed", 6_000)
+    assert refused(0, 1) == (None, None)
+
+
 def test_a_change_counts_from_the_later_look_and_stays_so() -> None:
     state = EntityState()
     look(state, False, 1, 5_000)
