@@ -132,7 +132,7 @@ def test_a_store_whose_api_is_away_is_no_json_or_refuses_the_credentials_delays_
         for number in soon:
             shop.sells(sale(number))
     wanted = {str(1_000 + number) for number in soon}
-    wait_until(lambda: all(wanted <= shop.purchases().keys() for shop in well), 10, every=0.2)
+    wait_until(lambda: all(wanted <= shop.purchases().keys() for shop in well), 15, every=0.2)
     text = httpx.get(f"{site.urls['sync']}/metrics").text
     for store, reason in ill.items():
         assert f'pipeline_sync_stopped{{reason="{reason}",store="{store}"}} 1.0' in text
