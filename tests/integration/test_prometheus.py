@@ -239,6 +239,7 @@ def test_the_alerts_are_those_of_what_happened(run: Run) -> None:
     assert run.prometheus.sick_rules() == []
     alerts = run.prometheus.alerts()
     alerts.pop("CallsFail", None)  # half of the few calls since the fault began
+    alerts.pop("ErasureUnfinished", None)  # it waits for its day: the shop has just asked
     assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters"}
     assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 3
     [dead] = alerts["DeadLetters"]
