@@ -81,8 +81,8 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
     ]
     assert notes[5:] == [
         "stopped gateway",
-        "stopped worker-translate",
         "stopped erase-serve",
+        "stopped worker-translate",
         "stopped worker-deliver",
         "stopped sandbox",
     ]
