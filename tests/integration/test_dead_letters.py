@@ -257,7 +257,7 @@ def test_an_event_is_sent_again_once_a_setting_mends_it(kafka_settings: KafkaSet
 
         def currency(name: str) -> None:
             account = {"acme": TREE["accounts"]["acme"] | {"currency": name}}
-            kafka_settings.write(TREE | {"accounts": account})
+            kafka_settings.write(TREE | {"accounts": TREE["accounts"] | account})
 
         currency("USD")
         dead, worker = Dead(play.config_path), play.worker()

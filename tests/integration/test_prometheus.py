@@ -239,6 +239,7 @@ def test_the_alerts_are_those_of_what_happened(run: Run) -> None:
     assert run.prometheus.sick_rules() == []
     alerts = run.prometheus.alerts()
     alerts.pop("CallsFail", None)  # half of the few calls since the fault began
+    alerts.pop("ErasureUnfinished", None)  # it waits for its day: the shop has just asked
     assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters"}
     assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 3
     [dead] = alerts["DeadLetters"]
@@ -336,7 +337,7 @@ def test_kafka_away_is_spooled_and_said_and_nothing_is_lost(run: Run, kafka: Run
     wait_until(lambda: running.ready("translate")[0] == 200, 60, every=0.5)
     assert f"Kafka takes {orders} directly" in running.log("gateway")
     assert run.held("acme", "purchases") == held + 2
-    assert run.sum("min(pipeline_gateway_kafka_up)") == 1
+    run.until("min(pipeline_gateway_kafka_up)", 1, 30)
 
 
 def test_a_store_that_translate_does_not_know_holds_its_partition_and_is_named(run: Run) -> None:

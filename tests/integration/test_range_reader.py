@@ -40,15 +40,15 @@ class Bench:
         for future in self.admin.create_topics([made]).values():
             future.result(30)
         with RangeReader(self.config) as reader:
-            wait_until(lambda: len(reader.offsets.partitions(self.topic)) == partitions, 30)
-            wait_until(lambda: self._led(reader), 30)
+            wait_until(lambda: self._led(reader, partitions), 30)
 
-    def _led(self, reader: RangeReader) -> bool:
+    def _led(self, reader: RangeReader, partitions: int) -> bool:
+        """Whether the broker knows it, which a moment after it was made it may not."""
         try:
             reader.ranges(self.topic)
+            return len(reader.offsets.partitions(self.topic)) == partitions
         except (ReadRefused, TopicMissing):
             return False
-        return True
 
     def put(self, *values: bytes, partition: int = 0, **more: Any) -> None:
         """Messages, one after the other."""

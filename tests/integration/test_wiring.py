@@ -67,19 +67,21 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
         assert wiring.kafka is None
         assert wiring.urls["sandbox"] == sandbox
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
-            ["sandbox", "deliver", "translate", "gateway"], ProcessPhase.READY
+            ["sandbox", "deliver", "erase", "translate", "gateway"], ProcessPhase.READY
         )
         assert topic_check.verify(settings).problems == ()
 
     notes = Path("notes").read_text().splitlines()
-    assert sorted(notes[:4]) == [
+    assert sorted(notes[:5]) == [
+        "started erase-serve",
         "started gateway",
         "started sandbox",
         "started worker-deliver",
         "started worker-translate",
     ]
-    assert notes[4:] == [
+    assert notes[5:] == [
         "stopped gateway",
+        "stopped erase-serve",
         "stopped worker-translate",
         "stopped worker-deliver",
         "stopped sandbox",

@@ -90,7 +90,7 @@ def test_the_archive_has_a_process_where_the_settings_have_one(tmp_path: Path) -
     without = Wiring(Settings(data_dir=tmp_path, kafka=kafka), port=8_080)
     archived = Settings(data_dir=tmp_path, kafka=kafka, archive=ArchiveSettings(url="file:///srv/archive"))
     urls = Wiring(archived, port=8_080).urls
-    assert urls == without.urls | {"archive": "http://127.0.0.1:8085"}
+    assert urls == without.urls | {"archive": "http://127.0.0.1:8086"}
     [command] = [one for one in Wiring(archived).statuses if one.name == "archive"]
     assert command.phase is ProcessPhase.STOPPED
 
