@@ -11,7 +11,7 @@ from random import Random
 
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 
-VICTIMS = ("gateway", "translate", "deliver", "kafka")
+VICTIMS = ("gateway", "translate", "sync", "deliver", "kafka")
 #: Seconds between two kills, at least and at most: some hit a process that is just coming back.
 PAUSE = (1.5, 5.0)
 

@@ -1,4 +1,4 @@
-"""The demo's own settings: three stores, two accounts, and a sandbox whose minute is shorter."""
+"""The demo's own settings: its stores and accounts, and a sandbox whose minute is shorter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import tomli_w
 
 from pipeline.config import Settings, load
-from pipeline.demo.shops import SHOPS
+from pipeline.demo.further import ACCESS, SETTINGS
+from pipeline.demo.shops import EVERY, Shop
 from pipeline.local.ports import HOST, free_port
 
 CALLS_PER_MINUTE = 100
@@ -36,10 +37,10 @@ def tree(directory: Path, speed: float, sandbox_port: int) -> dict[str, Any]:
             "base_url": f"http://{HOST}:{sandbox_port}",
             "calls_per_minute": CALLS_PER_MINUTE,
             "window_seconds": MINUTE / speed,
-            "authorised_domains": [f"https://{shop.domain}" for shop in SHOPS if shop.account == name],
-            "currency": next(shop.currency for shop in SHOPS if shop.account == name),
+            "authorised_domains": [f"https://{shop.domain}" for shop in EVERY if shop.account == name],
+            "currency": next(shop.currency for shop in EVERY if shop.account == name),
         }
-        for name in dict.fromkeys(shop.account for shop in SHOPS)
+        for name in dict.fromkeys(shop.account for shop in EVERY)
     }
     stores = {
         shop.name: {
@@ -48,8 +49,10 @@ def tree(directory: Path, speed: float, sandbox_port: int) -> dict[str, Any]:
             "domain": shop.domain,
             "secrets": [shop.secret],
             "timezone": shop.timezone,
+            **SETTINGS.get(shop.platform, {}),
+            **_api(shop, sandbox_port),
         }
-        for shop in SHOPS
+        for shop in EVERY
     }
     return {
         "data_dir": str(directory),
@@ -64,3 +67,8 @@ def tree(directory: Path, speed: float, sandbox_port: int) -> dict[str, Any]:
         "accounts": accounts,
         "stores": stores,
     }
+
+
+def _api(shop: Shop, sandbox_port: int) -> dict[str, str]:
+    """Where a shop's API answers, if it has one: in the sandbox."""
+    return {"api_url": f"http://{HOST}:{sandbox_port}/_shops/{shop.name}"} if shop.platform in ACCESS else {}

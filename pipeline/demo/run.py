@@ -39,7 +39,7 @@ from pipeline.gateway.produce import producer_of
 from pipeline.kafka.settings import Setting, client_config
 from pipeline.local.wiring import Wiring
 
-STAGES = ("gateway", "translate", "deliver")
+STAGES = ("gateway", "translate", "sync", "deliver")
 #: The posting takes about so long, however many webhooks there are; few go at a rate of so many a second.
 POSTING_SECONDS = 25.0
 LEAST_RATE = 60.0
@@ -123,8 +123,9 @@ async def _until_signal(work: Coroutine[Any, Any, RunResult]) -> RunResult | Non
 async def _demo(options: DemoOptions, made: Traffic, directory: Path, console: Console) -> RunResult:
     _, settings = setting.write(directory, options.speed)
     console.print(
-        f"{len(made.posted):,} webhooks of three shops, through a real Kafka, to a simulated Connectif whose "
-        f"minute is {setting.MINUTE / options.speed:.2g} s long (--speed {options.speed:g}).\n"
+        f"{made.live:,} webhooks of {len(settings.stores)} shops, through a real Kafka, to a "
+        f"simulated Connectif whose minute is {setting.MINUTE / options.speed:.2g} s long "
+        f"(--speed {options.speed:g}).\n"
         f"Beside them a backfill: {len(made.replayed):,} events of the shops' history, replayed all at once; "
         "it takes what the live orders leave of the budget.",
         highlight=False,
@@ -166,9 +167,9 @@ class _Session:
         self._console = console
         self._parts = parts
         self._replayed: Counter[tuple[str, str]] = Counter()
-        self._progress = show.DemoProgress(len(made.posted))
-        rate = max(LEAST_RATE, len(made.posted) / POSTING_SECONDS)
-        self._poster = WebhookSender(wiring.urls["gateway"], made.posted, rate)
+        self._progress = show.DemoProgress(made.live)
+        rate = max(LEAST_RATE, made.live / POSTING_SECONDS)
+        self._poster = WebhookSender(wiring.urls["gateway"], traffic.mixed(made.further, made.posted), rate)
         self._watch = SettlementWatch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
@@ -200,6 +201,7 @@ class _Session:
         killing = asyncio.create_task(self._chaos.run(posted_all)) if self._options.kill else None
         looking = asyncio.create_task(self._watch.run())
         try:
+            await sandbox.open_shops(self._wiring.urls["sandbox"], self._made.documents)
             async with self._parts.timed("replay"):
                 await self._replay()
             async with self._parts.timed("post"):
@@ -241,10 +243,11 @@ class _Session:
         return RunResult(
             seed=self._options.seed,
             speed=self._options.speed,
-            events=len(self._made.posted),
+            events=self._made.live,
             seconds=self._parts.seconds,
             posted=self._poster.posted,
             replayed=self._replayed,
+            asked=frozenset(self._made.documents),
             rejected=self._made.rejected,
             account=self._watch.account,
             budgets=budgets,
@@ -270,13 +273,16 @@ class _Session:
         settings = self._settings.model_copy(
             update={"kafka": self._settings.kafka.model_copy(update=address)}
         )
-        made = self._made.deliveries
+        made = self._made.deliveries + self._made.further
+
+        def of_account(name: str) -> list[reconciling.StoreReconciled]:
+            stores = [store for store, one in settings.stores.items() if one.accounts == (name,)]
+            return [reconciling.reconcile(settings, made, store) for store in stores]
+
+        # Accounts at once, the stores of one after the other: they share what Connectif exports.
         async with self._parts.timed("reconcile"):
-            found = [
-                await asyncio.to_thread(reconciling.reconcile, settings, made, store)
-                for store in settings.stores
-            ]
-        return tuple(found)
+            found = await asyncio.gather(*(asyncio.to_thread(of_account, name) for name in settings.accounts))
+        return tuple(one for of_one in found for one in of_one)
 
     def _note(self, account: PipelineTotals) -> None:
         kept = self._poster.posted.kept + self._replayed

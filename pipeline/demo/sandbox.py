@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 
 from pipeline.demo.comparison import LedgerContents
+from pipeline.demo.further import ACCESS
+from pipeline.demo.shops import FURTHER
 
 PAGE = 20_000
 
@@ -37,6 +39,23 @@ class Budget:
     def calls_per_order(self) -> float | None:
         """All calls over all purchases held; None where there is none."""
         return self.calls / self.orders if self.orders else None
+
+
+async def open_shops(url: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let the sandbox answer as the APIs of shops, which let in as the demo's settings have it.
+
+    Args:
+        url: the sandbox's.
+        documents: shop -> what its API answers, by path.
+    """
+    platforms = {shop.name: shop.platform for shop in FURTHER}
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+        for shop, answers in documents.items():
+            control = f"/_sandbox/shops/{shop}"
+            held = [{"path": path, "answers": [{"body": body}]} for path, body in answers.items()]
+            access = {"access": ACCESS[platforms[shop]]}
+            (await client.put(control, json=access)).raise_for_status()
+            (await client.put(f"{control}/documents", json=held)).raise_for_status()
 
 
 async def budgets(client: httpx.AsyncClient) -> dict[str, Budget]:

@@ -1,4 +1,4 @@
-"""The demo's three shops, their people and their goods: invented, and the same for the same seed."""
+"""The demo's shops, their people and their goods: invented, and the same for the same seed."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ SHOPS = (
     Shop("outlet", "shopify", "acme", "outlet.acme.example", "shpss_demo_2", 6_100_000_000_000, 0.25),
     Shop("bottega", "woocommerce", "bottega", "bottega.example", "whsec_demo_3", 1_000, 0.30),
 )
+#: Shops of other platforms, each with an account of its own; they sell a little beside the others.
+FURTHER = (
+    Shop("loja", "vtex", "loja", "loja.example", "demo-secret-4", 200_000, 0.0),
+    Shop("galerie", "magento", "galerie", "galerie.example", "demo-secret-5", 300_000, 0.0),
+    Shop("boutique", "prestashop", "boutique", "boutique.example", "demo-secret-6", 400_000, 0.0),
+    Shop("taller", "generic", "taller", "taller.example", "demo-secret-7", 500_000, 0.0),
+)
+EVERY = SHOPS + FURTHER
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ LAG = "pipeline_lag_messages"
 ANSWERS = "pipeline_gateway_requests"
 READY = "pipeline_ready"
 WAITING = "pipeline_pending_records"
+FETCHING = "pipeline_sync_waiting"
 
 #: (store, event kind) and (account, store, record kind).
 EventRow = tuple[str, str]
@@ -42,6 +43,7 @@ class PipelineTotals:
         ready: process -> whether it processes events.
         answers: outcome -> the gateway's answers since it started.
         waiting: lane -> contacts, products and purchases that are still to be sent.
+        fetching: store -> notifications whose documents are still to be fetched.
     """
 
     events: dict[EventRow, Counter[str]] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class PipelineTotals:
     ready: dict[str, bool] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
+    fetching: Counter[str] = field(default_factory=Counter)
 
     @property
     def received(self) -> int:
@@ -82,6 +85,7 @@ class PipelineTotals:
     def is_at_rest(self) -> bool:
         """Whether nothing is in flight and every record has its receipt."""
         on_the_way = self.emitted > self.accepted or self.lag.total() > 0 or self.pending > 0
+        on_the_way = on_the_way or self.fetching.total() > 0
         return not on_the_way and self.accepted == self.settled and all(self.ready.values())
 
     def unbalanced(self, *, repeats: bool = False) -> Iterator[str]:
@@ -109,6 +113,7 @@ def read(pages: Iterable[str]) -> PipelineTotals:
         LAG: (account.lag, "topic"),
         ANSWERS: (account.answers, "outcome"),
         WAITING: (account.waiting, "lane"),
+        FETCHING: (account.fetching, "store"),
     }
     for page in pages:
         for family in text_string_to_metric_families(page):

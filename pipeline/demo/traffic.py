@@ -8,11 +8,14 @@ older part is history: it is replayed, while the rest comes from the shops.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from random import Random
+from typing import Any
 
+from pipeline.demo import further
 from pipeline.demo import shops as world
 from pipeline.demo.expectations import Statement
 from pipeline.demo.shop_history import Delivery, ShopHistory
@@ -34,20 +37,31 @@ class Traffic:
     Attributes:
         replayed: history, of which Kafka is to have what a gateway would have kept.
         posted: what the shops send meanwhile, and of the history what no gateway keeps.
+        further: what the shops of other platforms send beside them.
+        documents: shop -> what its API answers, by path.
     """
 
     replayed: tuple[Delivery, ...]
     posted: tuple[Delivery, ...]
+    further: tuple[Delivery, ...] = ()
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """All of them."""
+        """All but those of further shops."""
         return self.replayed + self.posted
+
+    @property
+    def live(self) -> int:
+        """How many come from shops while the demo runs."""
+        return len(self.posted) + len(self.further)
 
     @property
     def statements(self) -> tuple[Statement, ...]:
         """Every statement made; repeats repeat theirs."""
-        return tuple(statement for delivery in self.deliveries for statement in delivery.statements)
+        return tuple(
+            statement for delivery in self.deliveries + self.further for statement in delivery.statements
+        )
 
     @property
     def rejected(self) -> Counter[tuple[str, str, str]]:
@@ -58,7 +72,7 @@ class Traffic:
 
 
 def make(events: int, seed: int, now: datetime) -> Traffic:
-    """Exactly `events` deliveries, the same ones for the same arguments.
+    """Exactly `events` deliveries, and a few of further shops; the same ones for the same arguments.
 
     Args:
         events: how many; below about 150 the special cases fill most of it.
@@ -77,7 +91,9 @@ def make(events: int, seed: int, now: datetime) -> Traffic:
     told += [(at + _delay(rng), one) for at, one in rng.choices(told, k=repeats)]
     told += [(at, _forged(rng, one)) for at, one in rng.choices([t for t in told if t[1].kind], k=broken)]
     late = [(at + _delay(rng) if rng.random() < _LATE else at, index) for index, (at, _) in enumerate(told)]
-    return _divided([told[index][1] for _, index in sorted(late)])
+    made = _divided([told[index][1] for _, index in sorted(late)])
+    beside, documents = further.make(events, seed, now)
+    return replace(made, further=beside, documents=documents)
 
 
 def _divided(deliveries: Sequence[Delivery]) -> Traffic:
@@ -132,6 +148,12 @@ def _spoilt(rng: Random, signature: str) -> str:
     letters = list(signature[:-1])
     rng.shuffle(letters)
     return "".join(letters) + "="
+
+
+def mixed(few: Sequence[Delivery], many: Sequence[Delivery]) -> list[Delivery]:
+    """All of them, each part in its order, the few spread evenly among the many."""
+    placed = [((number + 0.5) / len(part), one) for part in (few, many) for number, one in enumerate(part)]
+    return [one for _, one in sorted(placed, key=itemgetter(0))]
 
 
 def kept(deliveries: Iterable[Delivery]) -> Counter[tuple[str, str]]:

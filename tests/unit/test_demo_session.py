@@ -24,6 +24,7 @@ from pipeline.demo.shop_history import Delivery
 from pipeline.demo.totals import PipelineTotals
 from pipeline.errors import PipelineError
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
+from pipeline.shops.registry import PLATFORMS
 
 CHANCE = Random(1)  # noqa: S311 - not a key
 
@@ -136,7 +137,7 @@ async def test_killing_spares_nobody_and_ends_when_it_is_enough(monkeypatch: pyt
     enough.set()
     monkey = Chaos(lambda: statuses, CHANCE, lambda pid, _: killed.append(pid))
     await monkey.run(enough)
-    assert sorted(killed) == [0, 1, 2, 3]
+    assert sorted(killed) == list(range(len(chaos.VICTIMS)))
     assert sorted(monkey.killed) == sorted(chaos.VICTIMS)
 
 
@@ -197,5 +198,5 @@ def test_the_demos_settings_are_settings(tmp_path: Path) -> None:
     path, settings = setting.write(tmp_path, 60)
     assert load(path, environ={}) == settings
     assert settings.accounts["acme"].window_seconds == 1
-    assert set(settings.stores) == {"acme-es", "outlet", "bottega"}
-    assert {store.platform for store in settings.stores.values()} == {"shopify", "woocommerce"}
+    assert {"acme-es", "outlet", "bottega"} < set(settings.stores)
+    assert {store.platform for store in settings.stores.values()} == set(PLATFORMS)
