@@ -73,7 +73,7 @@ def beside(connectif: AsgiApp, shops: SimulatedShops) -> AsgiApp:
     return both
 
 
-class _AbortableProtocol(HttpToolsProtocol):
+class AbortableProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which gives the app a way to break the connection."""
 
     def on_message_begin(self) -> None:
@@ -137,7 +137,7 @@ def run(settings: Settings, *, host: str, port: int) -> None:
     )
     config = uvicorn.Config(
         keep_case(beside(sandbox, SimulatedShops())),
-        http=_AbortableProtocol,
+        http=AbortableProtocol,
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -55,16 +56,17 @@ class ShopClient:
         )
         self._token = ""
         self._renew_at = 0.0
+        self._renewing = asyncio.Lock()
 
     async def get(self, path: str) -> Answer:
         """Ask for one document. A token that is refused is renewed once, and the request made again."""
-        fresh = await self._renewed()
-        if fresh is not None:
-            return fresh
-        answer = await self._send(ApiRequest(path), self._token)
-        if isinstance(answer, Unauthorised) and self._token:
-            self._token = ""
-            failed = await self._renewed()
+        failed = await self._renewed()
+        if failed is not None:
+            return failed
+        token = self._token
+        answer = await self._send(ApiRequest(path), token)
+        if isinstance(answer, Unauthorised) and token:
+            failed = await self._renewed(refused=token)
             answer = await self._send(ApiRequest(path), self._token) if failed is None else failed
         return answer
 
@@ -72,11 +74,21 @@ class ShopClient:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _renewed(self) -> Answer | None:
-        """Get a token where one is needed; None once there is one, else what the request for it came to."""
+    async def _renewed(self, refused: str = "") -> Answer | None:
+        """Get a token where one is needed; None once there is one, else what the request for it came to.
+
+        One at a time: at some shops a new token ends the one before, which another request has just got.
+        """
         request = None if self._api.token is None else self._api.token(self._settings)
-        if request is None or (self._token and self._clock() < self._renew_at):
+        if request is None:
             return None
+        async with self._renewing:
+            if self._token not in {"", refused} and self._clock() < self._renew_at:
+                return None
+            return await self._get_token(request)
+
+    async def _get_token(self, request: ApiRequest) -> Answer | None:
+        self._token = ""
         answer = await self._exchange(request, request.headers)
         if not isinstance(answer, Found):
             return answer

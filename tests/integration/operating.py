@@ -15,6 +15,7 @@ import httpx
 import orjson
 from tomli_w import dumps
 
+from pipeline.demo.totals import PipelineTotals, read
 from pipeline.local.ports import free_port, is_free
 from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
@@ -155,6 +156,20 @@ class Site:
             check=True,
         )
 
+    def totals(self) -> PipelineTotals:
+        """The counts of events and records, over all workers."""
+        return read(
+            httpx.get(f"{self.urls[one]}/metrics", timeout=10).text for one in ("translate", "deliver")
+        )
+
+    def dead(self, *words: str) -> list[dict[str, Any]]:
+        """`pipeline dead list`: single letters."""
+        command = [sys.executable, "-m", "pipeline", "dead", "list", "--each", "--json", *words]
+        done = subprocess.run(
+            [*command, "--config", str(self.path)], capture_output=True, timeout=120, check=True
+        )
+        return [orjson.loads(line) for line in done.stdout.splitlines()]
+
     # What shops do.
 
     def shopify(self, topic: str, body: Any, *, delivery: str = "", secret: str = webhooks.SECRET) -> int:
@@ -165,7 +180,8 @@ class Site:
 
     def sends(self, path: str, body: Any, headers: dict[str, str]) -> int:
         """A webhook of any store, to `platform/store`; the status of the answer."""
-        return self._post(path, orjson.dumps(body), {"content-type": "application/json", **headers})
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        return self._post(path, raw, {"content-type": "application/json", **headers})
 
     def woocommerce(self, body: Any) -> int:
         """An order of the WooCommerce store; the status of the answer."""

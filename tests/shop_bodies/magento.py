@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.events import Kind
-from tests.shop_bodies import Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
 
 _STATE = {"sold": "processing", "unsold": "new", "cancelled": "canceled", "refunded": "closed"}
 _GONE = {
@@ -98,6 +98,15 @@ def _order(sale: Sale) -> Sent:
     if sale.email is not None:
         body["customer_email"] = sale.email
     return Sent("sales.order.updated", body)
+
+
+def named(sale: Sale) -> Sent:
+    """A sale as Adobe's events say it, which only name the order; the API has its document."""
+
+    def announced(document: dict[str, Any]) -> Announced:
+        return Announced({"entity_id": int(sale.id)}, {f"/rest/all/V1/orders/{sale.id}": document})
+
+    return Sent("observer.sales_order_save_commit_after", _order(sale).document, announced)
 
 
 def _customer(person: Person) -> Sent:

@@ -158,6 +158,7 @@ _PLACES = {
     "country": "countries",
     "product": "products",
 }
+_JSON = "output_format=JSON"
 _LISTS = {"order_slips": "order_slip", "stock_availables": "stock_availables"}
 _LINKS = {
     "customer": ("order", "id_customer"),
@@ -183,6 +184,20 @@ def _announced(main: str, entity: str) -> Callable[[dict[str, Any]], Announced]:
         return Announced({"id": entity}, answers)
 
     return announced
+
+
+def asked(sent: Sent) -> dict[str, Any]:
+    """The webservice's answers of an order, by path and query as they are asked."""
+    assert sent.announced is not None
+    number = sent.document["order"]["id"]
+    state = sent.document["order"]["current_state"]
+    states = {f"/api/order_states/{state}": {"order_state": {"id": int(state), "paid": "0"}}}
+    return {
+        path
+        + (f"?filter[id_order]=[{number}]&display=full&" if path.endswith("_slip") else "?")
+        + _JSON: said
+        for path, said in (sent.announced(sent.document).answers | states).items()
+    }
 
 
 BODIES = ShopBodies(
