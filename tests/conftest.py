@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from pipeline.local import ports
 from tests.broker import KafkaSettings, RunningKafka, running_kafka
 
 # How long one example takes depends on what else the machine does; bounds on time have tests of their own.
 hypothesis.settings.register_profile("pipeline", deadline=None)
 hypothesis.settings.load_profile("pipeline")
+
+# In parallel (make.py) each process has ports of its own: one is free until its server listens.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker:
+    ports.PART = (int(_worker.removeprefix("gw")) % 4, 4)
 
 #: Folders whose tests start processes and a broker, and mostly wait for them.
 _WAITING = ("tests/integration/", "tests/faults/")

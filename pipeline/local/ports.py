@@ -11,6 +11,9 @@ from pipeline.errors import BrokerError
 
 HOST = "127.0.0.1"
 _FIRST, _EPHEMERAL = 20_000, 32_768
+#: Which part of the ports this process chooses from, and of how many parts: programs that start servers at the
+#: same time may be given one each, as a port is free until its server listens.
+PART: tuple[int, int] = (0, 1)
 
 
 def is_free(port: int, host: str = HOST) -> bool:
@@ -37,8 +40,10 @@ def free_port(taken: set[int] | frozenset[int] = frozenset()) -> int:
     with contextlib.suppress(OSError, ValueError):
         last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     first = _FIRST if last > _FIRST + 1_000 else 1_024
+    number, parts = PART
+    width = max(last - first, 1_000) // parts
     for _ in range(200):
-        port = first + secrets.randbelow(max(last - first, 1_000))
+        port = first + number * width + secrets.randbelow(width)
         if port not in taken and is_free(port):
             return port
     raise BrokerError(f"no free port on {HOST} between {first} and {last}")
