@@ -11,7 +11,7 @@ from pipeline.errors import BrokerError
 
 HOST = "127.0.0.1"
 _FIRST, _EPHEMERAL = 20_000, 32_768
-#: Which part of the ports this process chooses from, and of how many parts: programs that start servers at the
+#: Which part of the ports this process chooses from, of how many parts: programs that start servers at the
 #: same time may be given one each, as a port is free until its server listens.
 PART: tuple[int, int] = (0, 1)
 
