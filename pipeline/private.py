@@ -96,6 +96,15 @@ def _unusable(path: Path, error: OSError) -> PipelineError:
     )
 
 
+def sync_directory(path: Path) -> None:
+    """Its entries are on the disk on return."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def opener(path: str, flags: int) -> int:
     """For `open`: a file that it makes is this user's alone."""
     return os.open(path, flags, 0o600)

@@ -127,7 +127,7 @@ def _to_disk(path: Path, content: bytes) -> None:
     missing = [parent for parent in (path.parent, *path.parent.parents) if not parent.exists()]
     for directory in reversed(missing):
         directory.mkdir(mode=private.PRIVATE, exist_ok=True)
-        _flush(directory.parent)
+        private.sync_directory(directory.parent)
     unfinished = path.with_name(f".{path.name}{UNFINISHED}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
@@ -135,16 +135,7 @@ def _to_disk(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    _flush(path.parent)
-
-
-def _flush(directory: Path) -> None:
-    """What is in a directory is on the disk once this returns."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    private.sync_directory(path.parent)
 
 
 __all__ = ["Storage", "StorageError"]

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.private import sync_directory
 
 #: A link in the place of a file of the spool is not followed, and a pipe is not waited for.
 OURS_ALONE = os.O_NOFOLLOW | os.O_NONBLOCK
@@ -54,15 +55,6 @@ def read_own(path: Path, most: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | OURS_ALONE)
     try:
         return os.read(descriptor, most)
-    finally:
-        os.close(descriptor)
-
-
-def sync_directory(path: Path) -> None:
-    """Its entries are on the disk on return."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

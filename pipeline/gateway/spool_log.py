@@ -21,10 +21,11 @@ from typing import NamedTuple
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.gateway.directory import OURS_ALONE, make_directory, read_own, sync_directory
+from pipeline.gateway.directory import OURS_ALONE, make_directory, read_own
 from pipeline.gateway.frames import decode, encode, frames
 from pipeline.gateway.message import Message
 from pipeline.metrics import GATEWAY_SPOOL_DAMAGED, GATEWAY_SPOOL_LOST
+from pipeline.private import sync_directory
 
 log = logging.getLogger(__name__)
 

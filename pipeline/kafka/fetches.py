@@ -12,8 +12,7 @@ from typing import NamedTuple
 from pipeline.events import RawEvent
 from pipeline.kafka.keys import is_key_of
 from pipeline.kafka.messages import Headers, SentHeaders
-
-NOTIFIED_BY = "notified-by"
+from pipeline.shops.api import NOTIFIED_BY
 
 
 class FetchRequest(NamedTuple):

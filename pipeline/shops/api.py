@@ -6,7 +6,6 @@ own, under a topic that begins with `FETCHED`, behind the notification that name
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected, StoreOf
 from pipeline.shops.settings import StoreSettings
-from pipeline.shops.values import parse_json_object
+from pipeline.shops.values import body_hash, parse_json_object
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
 
@@ -29,6 +28,8 @@ IGNORED = "fetched"
 NOTIFIED_BY = "notified-by"
 #: Documents that one notification may need; no order of a shop comes near it.
 MAX_DOCUMENTS = 200
+#: The status of a document that is there.
+FOUND = 200
 
 
 class Document(NamedTuple):
@@ -133,14 +134,13 @@ def fetched_event(
         now_ms: the moment of the last answer.
     """
     body = pack(answers)
-    digest = hashlib.blake2b(f"{place}\n".encode() + body, digest_size=16).hexdigest()
     return RawEvent(
         store=notification.store,
         platform=notification.platform,
         kind=notification.kind,
         entity=notification.entity,
         topic=FETCHED + topic,
-        delivery=digest,
+        delivery=body_hash(f"{place}\n".encode() + body),
         received_ms=now_ms,
         body=body,
         triggered_ms=notification.triggered_ms,
@@ -167,13 +167,10 @@ def pack(answers: Sequence[tuple[str, int, bytes]]) -> bytes:
     """The body of a fetched event: every document as the shop wrote it, so that no amount is rounded."""
     parts = [
         b'{"request":%s,"status":%d,"body":%s}'
-        % (json.dumps(path).encode(), status, body.strip() if status == _FOUND else b"null")
+        % (json.dumps(path).encode(), status, body.strip() if status == FOUND else b"null")
         for path, status, body in answers
     ]
     return b'{"documents":[%s]}' % b",".join(parts)
-
-
-_FOUND = 200
 
 
 def bodies_in(tree: object) -> list[object]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.shops.base import Rejected
-from pipeline.shops.catalogue import plain_name, plain_text
-from pipeline.shops.values import text
+from pipeline.shops.catalogue import plain_text
+from pipeline.shops.values import web_address
 
-_MARKUP_LIMIT = 4_000
 _ID_DIGITS = 20
 #: What PHP writes where there is nothing.
 NOTHING: tuple[object, ...] = (None, False, "", [])
@@ -73,6 +72,24 @@ def _without_nothings(found: list[Any], key: str) -> list[dict[str, Any]]:
     return kept
 
 
+def each_once(listed: list[dict[str, Any]], key: str, notes: list[str]) -> list[dict[str, Any]]:
+    """The lines of an order without those that stand there under the id of an earlier one; noted.
+
+    Args:
+        listed: the lines.
+        key: the field that holds a line's id.
+        notes: `line_repeated` is added where one was left out.
+    """
+    if len(listed) == 1:
+        return listed
+    first: dict[str, dict[str, Any]] = {}
+    for index, line in enumerate(listed):
+        first.setdefault(readable_id(line.get(key)) or f"line {index}", line)
+    if len(first) < len(listed):
+        notes.append("line_repeated")
+    return list(first.values())
+
+
 def decorations(parent: dict[str, Any], key: str, notes: list[str], name: str = "") -> list[dict[str, Any]]:
     """A list of objects that the record does not rest on: what of it cannot be read is left out.
 
@@ -96,14 +113,6 @@ def decorations(parent: dict[str, Any], key: str, notes: list[str], name: str = 
 
 def _is_empty(one: object) -> bool:
     return isinstance(one, dict) or one in NOTHING
-
-
-def decoration(parent: dict[str, Any], key: str, notes: list[str], limit: int = 200) -> str | None:
-    """A text that the record does not rest on; in a form that is none it is left out and noted."""
-    value = parent.get(key)
-    if value and (value is True or isinstance(value, (dict, list))):
-        notes.append(f"{key}_unreadable")
-    return text(value, limit)
 
 
 def picture(value: object, notes: list[str]) -> str | None:
@@ -145,20 +154,6 @@ def readable_id(value: object) -> str | None:
         return None
 
 
-def plain(parent: dict[str, Any], key: str, notes: list[str], limit: int = 2_000) -> str | None:
-    """A name without its markup: shops store `Tom &amp; Jerry`, `&lt;Variable&gt;` and `Mug <sup>2</sup>`.
-
-    Noted where tags were taken out, and where it is no text.
-    """
-    found = decoration(parent, key, notes, _MARKUP_LIMIT)
-    if found is None or ("&" not in found and "<" not in found):
-        return found[:limit] if found else None
-    name, marked_up = plain_name(found)
-    if marked_up:
-        notes.append("markup_removed")
-    return name[:limit] if name else None
-
-
 def prose(value: object, notes: list[str]) -> str | None:
     """An HTML fragment as one paragraph of text; noted where it was cut, or is no text."""
     if not isinstance(value, str):
@@ -168,9 +163,3 @@ def prose(value: object, notes: list[str]) -> str | None:
     found, cut = plain_text(value)
     notes.extend(cut)
     return found
-
-
-def web_address(value: object) -> str | None:
-    """An absolute http(s) address, or None."""
-    found = text(value)
-    return found if found and found.startswith(("https://", "http://")) else None

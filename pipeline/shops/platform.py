@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +14,7 @@ from pipeline.events import Kind, Lane, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
 from pipeline.shops.settings import StoreSettings
+from pipeline.shops.values import body_hash
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
 
@@ -247,6 +247,17 @@ AnyPlatform = Platform[Any]
 TEXT_LIMIT = 500
 
 
+def delivery_by_content(topic: str, row: WebhookTopic | None, request: WebhookRequest) -> str:
+    """The delivery of a request that names none: two of one topic and body are one.
+
+    A whole document says when it changed, so that the same again is a repeat. A notification does not: two
+    may be the same to the byte and each be news; the moment tells them apart.
+    """
+    news = row is not None and row.meaning is TopicMeaning.NOTIFICATION
+    moment = b"%d\n" % request.received_ms if news else b""
+    return body_hash(topic.encode(errors="replace") + b"\n" + moment + request.body)
+
+
 def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: Lane = Lane.LIVE) -> RawEvent:
     """What is kept of a genuine request to `store`: of one document, where a platform has `split`.
 
@@ -259,7 +270,7 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
     if topic.startswith(FETCHED):  # a topic may be a header that nobody signed: no sender speaks for the API
         topic = f"webhook:{topic}"
     if len(delivery) > TEXT_LIMIT:
-        delivery = hashlib.blake2b(delivery.encode(), digest_size=16).hexdigest()
+        delivery = body_hash(delivery.encode())
     if len("".join(kept.values())) > TEXT_LIMIT:
         kept = {name: value[:TEXT_LIMIT] for name, value in kept.items()}
     return RawEvent(

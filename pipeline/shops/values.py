@@ -33,11 +33,15 @@ def signed_base64(secrets: Sequence[bytes], signature: str, body: bytes) -> bool
 
     Every secret is tried whatever the result, so the time reveals nothing.
     """
-    given = signature.encode("latin-1", "replace")
+    expected = [base64.b64encode(hmac.digest(secret, body, "sha256")) for secret in secrets]
+    return any_equal(expected, signature.encode("latin-1", "replace"))
+
+
+def any_equal(expected: Sequence[bytes], given: bytes) -> bool:
+    """Whether `given` is one of those expected; every one is compared, so the time reveals nothing."""
     genuine = False
-    for secret in secrets:
-        expected = base64.b64encode(hmac.digest(secret, body, "sha256"))
-        genuine |= hmac.compare_digest(expected, given)
+    for one in expected:
+        genuine |= hmac.compare_digest(one, given)
     return genuine
 
 
@@ -284,3 +288,9 @@ def email_text(value: object) -> str | None:
     if value is None or isinstance(value, _NO_TEXT):
         return None
     return str(value).strip()[:_MAX_ADDRESS] or None
+
+
+def web_address(value: object) -> str | None:
+    """An absolute http(s) address, or None."""
+    found = text(value)
+    return found if found and found.startswith(("https://", "http://")) else None

@@ -9,15 +9,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.events import RawEvent
+from pipeline.shops import lenient, values
 from pipeline.shops.base import Rejected
-from pipeline.shops.catalogue import MAX_NAMES, plain_name, plain_text
-from pipeline.shops.values import MAX_NUMBER, epoch_ms, instant, money, text
+from pipeline.shops.catalogue import MAX_NAMES, plain_text
+from pipeline.shops.values import MAX_NUMBER, epoch_ms, instant, money
 
-_EMPTY: Mapping[str, Any] = {}
 #: Integers are exact in floating point up to it.
 _EXACT = 2**53
 _MAX_ID = 200
-_MARKUP_LIMIT = 4_000
 _CODE = re.compile(r"[A-Z]{3}")
 #: Second 60, which clocks show when a second is put in.
 _LEAP = re.compile(r"(.*[0-9]{2}:?[0-9]{2}:?)60((?:[.,][0-9]+)? ?(?:Z|[+-][0-9:]+))")
@@ -149,46 +148,9 @@ def word(value: object) -> str:
     return value.strip().lower()[:60].replace(" ", "_").replace("-", "_") if isinstance(value, str) else ""
 
 
-def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, Any]:
-    """An object that no decision depends on; empty, and noted, where it is something else."""
-    value = node.get(key)
-    if isinstance(value, dict):
-        return value
-    if value:
-        notes.append(f"{key}_unreadable")
-    return _EMPTY
-
-
-def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
-    """A list of objects that no decision depends on; what is no object is left out and noted."""
-    value = node.get(key)
-    if not isinstance(value, list):
-        if value:
-            notes.append(f"{key}_unreadable")
-        return []
-    found = [one for one in value if isinstance(one, dict)]
-    if len(found) < len(value) and any(one and not isinstance(one, dict) for one in value):
-        notes.append(f"{key}_unreadable")
-    return found
-
-
-def decoration(node: Mapping[str, Any], key: str, notes: list[str], limit: int = 200) -> str | None:
-    """A text that the record does not rest on; what is no text is left out and noted."""
-    value = node.get(key)
-    if value and (value is True or isinstance(value, (dict, list))):
-        notes.append(f"{key}_unreadable")
-    return text(value, limit)
-
-
 def plain(node: Mapping[str, Any], key: str, notes: list[str], limit: int = 500) -> str | None:
     """A name; tags are taken out of it and noted, escapes are read once."""
-    found = decoration(node, key, notes, _MARKUP_LIMIT)
-    if found is None or ("&" not in found and "<" not in found):
-        return found[:limit] if found else None
-    name, marked_up = plain_name(found)
-    if marked_up:
-        notes.append("markup_removed")
-    return name[:limit] if name else None
+    return lenient.plain(node, key, notes, limit)
 
 
 def prose(node: Mapping[str, Any], key: str, notes: list[str]) -> str | None:
@@ -205,12 +167,10 @@ def prose(node: Mapping[str, Any], key: str, notes: list[str]) -> str | None:
 
 def web_address(node: Mapping[str, Any], key: str, notes: list[str]) -> str | None:
     """An absolute http(s) address; what is none is left out and noted."""
-    found = text(node.get(key))
-    if found is not None and found.startswith(("https://", "http://")):
-        return found
-    if node.get(key):
+    found = values.web_address(node.get(key))
+    if found is None and node.get(key):
         notes.append(f"{key}_unreadable")
-    return None
+    return found
 
 
 def names(node: Mapping[str, Any], key: str, notes: list[str]) -> tuple[str, ...]:

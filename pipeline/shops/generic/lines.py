@@ -12,18 +12,17 @@ from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
     currency_code,
-    decoration,
     first_name,
     flag,
     identifier,
     names,
     number,
-    parts,
     plain,
     readable_id,
     web_address,
 )
 from pipeline.shops.generic.settings import GenericSettings
+from pipeline.shops.lenient import decoration, parts
 from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.settings import StoreSettings
 

@@ -13,13 +13,10 @@ from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
     currency_code,
-    decoration,
     flag,
     identifier,
     moment,
     own_id,
-    part,
-    parts,
     readable_id,
     version_of,
     word,
@@ -28,6 +25,7 @@ from pipeline.shops.generic.lines import currency_of_lines, items_of
 from pipeline.shops.generic.people import buyer_of
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.topics import CANCELLED
+from pipeline.shops.lenient import decoration, part, parts
 from pipeline.shops.orders import (
     Buyer,
     OrderSummary,

@@ -12,7 +12,6 @@ from pipeline.records import Contact, Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Rejected, Translation
 from pipeline.shops.generic.fields import (
     currency_code,
-    decoration,
     moment,
     own_id,
     plain,
@@ -22,6 +21,7 @@ from pipeline.shops.generic.fields import (
     word,
 )
 from pipeline.shops.generic.settings import GenericStore
+from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import Buyer, contact_draft, given_name
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 

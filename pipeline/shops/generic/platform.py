@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
 from pipeline.shops.platform import PersonFields, Platform, TopicMeaning
-from pipeline.shops.values import email_text, epoch_ms, parse_json_object
+from pipeline.shops.values import body_hash, email_text, epoch_ms, parse_json_object
 
 #: Stands where an envelope names no type.
 NO_TYPE = "none"
@@ -56,9 +55,7 @@ def arrival(request: WebhookRequest) -> Arrival:
     said = body.get("type")
     topic = said.strip()[:100] if isinstance(said, str) else ""
     message = request.headers.get(ID, "")
-    content = hashlib.blake2b(
-        f"{topic}\n".encode(errors="replace") + request.body, digest_size=16
-    ).hexdigest()
+    content = body_hash(f"{topic}\n".encode(errors="replace") + request.body)
     known, kind = TOPICS.get(topic), _KINDS.get(topic.partition(".")[0], Kind.ORDER)
     entity = _entity(body.get("data"), by_address=known is not None and known.meaning is TopicMeaning.CONSENT)
     return Arrival(

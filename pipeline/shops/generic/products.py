@@ -18,7 +18,6 @@ from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
     currency_code,
-    decoration,
     first_name,
     flag,
     moment,
@@ -33,6 +32,7 @@ from pipeline.shops.generic.fields import (
 )
 from pipeline.shops.generic.languages import audience_of, in_language
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
+from pipeline.shops.lenient import decoration
 from pipeline.shops.values import iso
 
 

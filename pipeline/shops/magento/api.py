@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.api import ApiRequest, Document, Documents, Moment, RequestLimit, ShopApi
+from pipeline.shops.api import FOUND, ApiRequest, Document, Documents, Moment, RequestLimit, ShopApi
 from pipeline.shops.base import Rejected
 from pipeline.shops.magento.envelopes import opened
 from pipeline.shops.magento.parts import Parts, parts_of
@@ -23,7 +23,6 @@ from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.platform import TopicMeaning
 from pipeline.shops.values import parse_json_object, text
 
-_FOUND = 200
 #: Where all shops' data of a shop are read: orders and customers are the same in each store view.
 _ALL_VIEWS = "all"
 #: Parts of a product that one request asks for, so that the address stays short.
@@ -45,7 +44,7 @@ def needs(event: RawEvent, documents: Documents, store: MagentoStore) -> Sequenc
     if path not in documents:
         return (path,)
     document = documents[path]
-    if event.kind is not Kind.PRODUCT or document.status != _FOUND:
+    if event.kind is not Kind.PRODUCT or document.status != FOUND:
         return ()
     parts = [_search_of(parts, store.settings) for found in listed(document) for parts in _asked_parts(found)]
     return [part for part in parts if part not in documents]
@@ -54,7 +53,7 @@ def needs(event: RawEvent, documents: Documents, store: MagentoStore) -> Sequenc
 def listed(document: Document) -> list[dict[str, Any]]:
     """The documents of an answer: of a search all it found, else the one."""
     body = document.body
-    if document.status != _FOUND or not isinstance(body, dict):
+    if document.status != FOUND or not isinstance(body, dict):
         return []
     found = body.get("items") if "total_count" in body or "search_criteria" in body else [body]
     found = list(found.values()) if isinstance(found, dict) else found

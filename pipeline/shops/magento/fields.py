@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
+from pipeline.shops.lenient import part
 from pipeline.shops.php import NOTHING, decorations, identifier
 from pipeline.shops.values import epoch_ms, instant
 
@@ -78,14 +79,9 @@ def attributes(body: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     }
 
 
-def extension(body: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+def extension(body: Mapping[str, Any], notes: list[str]) -> Mapping[str, Any]:
     """The extension attributes; nothing where they are in a form that nobody expects, noted."""
-    given = body.get("extension_attributes")
-    if isinstance(given, dict):
-        return given
-    if given not in NOTHING:
-        notes.append("extension_attributes_unreadable")
-    return {}
+    return part(body, "extension_attributes", notes)
 
 
 def flag(value: object) -> bool | None:

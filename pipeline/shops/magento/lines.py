@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipeline.shops.base import Rejected, require_few
+from pipeline.shops.lenient import decoration, plain
 from pipeline.shops.magento.amounts import AmountSet, number
 from pipeline.shops.magento.settings import MagentoSettings
 from pipeline.shops.orders import Item, quantity, share
-from pipeline.shops.php import decoration, identifier, objects, plain, readable_id
+from pipeline.shops.php import each_once, identifier, objects, readable_id
 from pipeline.shops.values import text
 
 _ZERO = Decimal(0)
@@ -85,7 +86,7 @@ def lines_of(
         raise Rejected("missing_field", "items", "an order without its lines")
     listed = objects(body, "items")
     require_few(listed, "items")
-    lines = _each_once(listed, notes)
+    lines = each_once(listed, "item_id", notes)
     own = {name for line in lines if (name := readable_id(line.get("item_id")))}
     children: dict[str, dict[str, Any]] = {}
     kept = []
@@ -109,16 +110,6 @@ def _nested_parent(line: Mapping[str, Any]) -> str | None:
     """The id of the copy of its parent that some bodies put into a line, instead of the id."""
     parent = line.get("parent_item")
     return readable_id(parent.get("item_id")) if isinstance(parent, dict) else None
-
-
-def _each_once(lines: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
-    """The lines without those that stand there under the id of an earlier one."""
-    first: dict[str, dict[str, Any]] = {}
-    for index, line in enumerate(lines):
-        first.setdefault(readable_id(line.get("item_id")) or f"line {index}", line)
-    if len(first) < len(lines):
-        notes.append("line_repeated")
-    return list(first.values())
 
 
 def _read(

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.lenient import decoration, part
 from pipeline.shops.magento.amounts import codes_of, set_of
 from pipeline.shops.magento.fields import moment, own_id, version_of
 from pipeline.shops.magento.lines import OrderLine, all_given_back, items_of, lines_of, reading_of
@@ -29,7 +30,7 @@ from pipeline.shops.orders import (
     order_drafts,
     retract_draft,
 )
-from pipeline.shops.php import NOTHING, decoration, decorations, entries, readable_id
+from pipeline.shops.php import NOTHING, decorations, entries, readable_id
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 
 _SOLD = frozenset({"processing", "complete"})
@@ -157,7 +158,7 @@ def _purchase_id(own: str, body: Mapping[str, Any], settings: MagentoSettings) -
 def _buyer(body: dict[str, Any], settings: MagentoSettings) -> Buyer:
     """The person as of the checkout; guests' fields are often empty, and the billing address has the name."""
     notes: list[str] = []
-    billing = _billing(body, notes)
+    billing = part(body, "billing_address", notes)
     name, surname = names(body, "customer_", notes)
     if not (name and surname):
         billed_name, billed_surname = names(billing, "", notes)
@@ -172,15 +173,6 @@ def _buyer(body: dict[str, Any], settings: MagentoSettings) -> Buyer:
         shop=(view := readable_id(body.get("store_id"))),
         language=settings.language(view),
     )
-
-
-def _billing(body: dict[str, Any], notes: list[str]) -> dict[str, Any]:
-    given = body.get("billing_address")
-    if isinstance(given, dict):
-        return given
-    if given not in NOTHING:
-        notes.append("billing_address_unreadable")
-    return {}
 
 
 def _unsold_contact(body: dict[str, Any], settings: MagentoSettings) -> tuple[Draft, ...]:

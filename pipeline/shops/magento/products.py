@@ -17,11 +17,12 @@ from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
+from pipeline.shops.lenient import plain
 from pipeline.shops.magento.fields import attributes, extension, flag, moment, own_id, version_of
 from pipeline.shops.magento.parts import COMPOSITE, any_in_stock, cheapest, kind_of, own_price
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.orders import tidy
-from pipeline.shops.php import NOTHING, decorations, entries, has_amount, plain, prose, readable_id
+from pipeline.shops.php import NOTHING, decorations, entries, has_amount, prose, readable_id
 from pipeline.shops.values import iso, money, text
 
 _CENTS = Decimal("0.01")

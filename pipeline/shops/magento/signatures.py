@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pipeline.shops.values import any_equal
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -67,16 +69,9 @@ def signed_by_module(secrets: Sequence[bytes], headers: Mapping[str, str], body:
     if _MODULE in headers:
         given = headers[_MODULE].strip().lower()[:_LONGEST].encode("latin-1", "replace")
         expected = [hmac.new(secret, body, "sha256").hexdigest().encode() for secret in shared]
-        return _any_equal(expected, given)
+        return any_equal(expected, given)
     repeated = _repeated(headers)
-    return bool(repeated) and _any_equal(shared, repeated)
-
-
-def _any_equal(expected: Sequence[bytes], given: bytes) -> bool:
-    genuine = False
-    for one in expected:
-        genuine |= hmac.compare_digest(one, given)
-    return genuine
+    return bool(repeated) and any_equal(shared, repeated)
 
 
 def _repeated(headers: Mapping[str, str]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from pipeline.shops.magento.envelopes import Envelope, looks_like, named, opened
 from pipeline.shops.magento.settings import MagentoSettings
 from pipeline.shops.magento.signatures import is_from_adobe, signed_by_adobe, signed_by_module
 from pipeline.shops.magento.topics import TOPICS
-from pipeline.shops.platform import TopicMeaning
+from pipeline.shops.platform import delivery_by_content
 from pipeline.shops.values import body_hash, parse_json_object, text
 
 #: Stands where nothing says what a request is about.
@@ -102,7 +101,7 @@ def arrival(request: WebhookRequest) -> Arrival:
     row = TOPICS.get(topic)
     event_id = envelope.event_id or (request.headers.get("x-adobe-event-id") or "")[:100]
     entity = None if row is None else _entity(envelope.value, row.ids, row.kind)
-    delivery = f"{topic}:{event_id}" if event_id else _by_content(topic, request)
+    delivery = f"{topic}:{event_id}" if event_id else delivery_by_content(topic, row, request)
     return Arrival(
         kind=Kind.ORDER if row is None else row.kind,
         entity=entity or f"unread-{body_hash(delivery.encode(errors='replace'))}",
@@ -123,19 +122,6 @@ def _asked(query: str, name: str) -> str:
         return parse_qs(query[:_LONGEST_GREETING], max_num_fields=50).get(name, [""])[0]
     except ValueError:
         return ""
-
-
-def _by_content(topic: str, request: WebhookRequest) -> str:
-    """The delivery of a request that names none.
-
-    A whole document says when it changed, so that the same again is a repeat. A name does not: each is news.
-    """
-    digest = hashlib.blake2b(topic.encode(errors="replace") + b"\n", digest_size=16)
-    row = TOPICS.get(topic)
-    if row is not None and row.meaning is TopicMeaning.NOTIFICATION:
-        digest.update(b"%d\n" % request.received_ms)
-    digest.update(request.body)
-    return digest.hexdigest()
 
 
 def _entity(value: Mapping[str, Any], ids: tuple[str, ...], kind: Kind) -> str | None:

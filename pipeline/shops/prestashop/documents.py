@@ -9,26 +9,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.events import RawEvent
-from pipeline.shops.api import Document, Documents
+from pipeline.shops.api import FOUND, Document, Documents
 from pipeline.shops.base import Rejected
 from pipeline.shops.catalogue import plain_name
 from pipeline.shops.php import NOTHING, entries, identifier
 from pipeline.shops.values import epoch_ms, instant, text
 
-_FOUND = 200
 _NO_DATE = "0000-00-00"
 
 
 def one_of(document: Document | None, name: str) -> dict[str, Any] | None:
     """A document out of its wrapping (`{"order": {...}}`); None where there is none."""
-    body = None if document is None or document.status != _FOUND else document.body
+    body = None if document is None or document.status != FOUND else document.body
     inner = body.get(name) if isinstance(body, dict) else None
     return inner if isinstance(inner, dict) else None
 
 
 def list_of(document: Document | None, name: str) -> list[dict[str, Any]]:
     """The rows of a list (`{"order_slips": [...]}`); an empty one is `[]` without its name."""
-    body = None if document is None or document.status != _FOUND else document.body
+    body = None if document is None or document.status != FOUND else document.body
     return rows(body.get(name), name.removesuffix("s")) if isinstance(body, dict) else []
 
 

@@ -17,6 +17,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation, require_few
+from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import (
     Buyer,
     Item,
@@ -28,7 +29,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.php import NOTHING, decoration, identifier, readable_id
+from pipeline.shops.php import NOTHING, each_once, identifier, readable_id
 from pipeline.shops.prestashop.api import list_path, path_of
 from pipeline.shops.prestashop.documents import (
     flag,
@@ -135,7 +136,9 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
         raise Rejected("missing_field", "date_add", "when it was placed is not said")
     coupons, coupon_notes = coupon_codes(_codes(parts))
     items = [
-        item for row in _each_once(listed, notes) if (item := _item(row, units, settings, notes)) is not None
+        item
+        for row in each_once(listed, "id", notes)
+        if (item := _item(row, units, settings, notes)) is not None
     ]
     sale = OrderSummary(
         purchase_id=_purchase_id(own, body, settings),
@@ -301,16 +304,6 @@ def _undone(
 def _is_all_back(row: Mapping[str, Any], units: Counter[str]) -> bool:
     bought = readable_id(row.get("product_quantity"))
     return bought is not None and units[readable_id(row.get("id")) or ""] >= int(bought)
-
-
-def _each_once(listed: Sequence[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
-    """The rows without those that stand there under the id of an earlier one."""
-    first: dict[str, dict[str, Any]] = {}
-    for index, row in enumerate(listed):
-        first.setdefault(readable_id(row.get("id")) or f"row {index}", row)
-    if len(first) < len(listed):
-        notes.append("line_repeated")
-    return list(first.values())
 
 
 def _item(

@@ -14,8 +14,9 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, Look, Rejected, Translation
+from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import Buyer, contact_draft, given_name
-from pipeline.shops.php import NOTHING, decoration, readable_id
+from pipeline.shops.php import NOTHING, readable_id
 from pipeline.shops.prestashop.documents import flag, moment, name_of, own_id, version_of
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text

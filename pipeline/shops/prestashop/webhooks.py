@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -18,11 +17,11 @@ from urllib.parse import parse_qs
 from pipeline.events import Kind
 from pipeline.shops.api import without
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
-from pipeline.shops.platform import TopicMeaning
+from pipeline.shops.platform import delivery_by_content
 from pipeline.shops.prestashop.hooks import NEWSLETTER, topic_of_hook
 from pipeline.shops.prestashop.settings import PrestashopSettings
 from pipeline.shops.prestashop.topics import TOPICS
-from pipeline.shops.values import body_hash, email_text, parse_json_object
+from pipeline.shops.values import any_equal, body_hash, email_text, parse_json_object
 
 #: What is kept neither of modules' bodies nor of the webservice's: customers have the hash of a password.
 WITHHELD = ("passwd", "secure_key", "reset_password_token", "ip_registration_newsletter")
@@ -53,18 +52,11 @@ def verify(secrets: Sequence[bytes], request: WebhookRequest, settings: Prestash
             .removeprefix("sha256=")[:_LONGEST]
             .encode("latin-1", "replace")
         )
-        return _any_equal(
+        return any_equal(
             [hmac.new(secret, request.body, "sha256").hexdigest().encode() for secret in secrets], given
         )
     repeated = _repeated(request)
-    return bool(repeated) and _any_equal(secrets, repeated)
-
-
-def _any_equal(expected: Sequence[bytes], given: bytes) -> bool:
-    genuine = False
-    for one in expected:
-        genuine |= hmac.compare_digest(one, given)
-    return genuine
+    return bool(repeated) and any_equal(secrets, repeated)
 
 
 def _repeated(request: WebhookRequest) -> bytes:
@@ -112,11 +104,7 @@ def arrival(request: WebhookRequest) -> Arrival:
     topic = _topic(body, request)
     row = TOPICS.get(topic)
     kind = Kind.ORDER if row is None else row.kind
-    digest = hashlib.blake2b(topic.encode(errors="replace") + b"\n", digest_size=16)
-    if row is not None and row.meaning is TopicMeaning.NOTIFICATION:
-        digest.update(b"%d\n" % request.received_ms)
-    digest.update(request.body)
-    delivery = digest.hexdigest()
+    delivery = delivery_by_content(topic, row, request)
     entity = None if row is None else _entity(named_in(body), row.ids, kind)
     if entity is None and topic == NEWSLETTER and (address := address_in(body)) is not None:
         entity = f"address-{body_hash(address.lower().encode(errors='replace'))}"

@@ -36,30 +36,6 @@ def readable(node: Mapping[str, Any], key: str, limit: int, notes: list[str]) ->
     return found
 
 
-def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, Any]:
-    """An object that no decision depends on; empty, and noted, if it is something else."""
-    value = node.get(key)
-    if isinstance(value, dict):
-        return value
-    if value:
-        notes.append(f"{key}_unreadable")
-    return _EMPTY
-
-
-def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
-    """A list of objects that no decision depends on: nulls are skipped, what is no object is noted."""
-    value = node.get(key)
-    if not value:
-        return []
-    if not isinstance(value, list):
-        notes.append(f"{key}_unreadable")
-        return []
-    found = [one for one in value if isinstance(one, dict)]
-    if len(found) != len(value) and any(one and not isinstance(one, dict) for one in value):
-        notes.append(f"{key}_unreadable")
-    return found
-
-
 def texts(listed: Sequence[object], key: str, limit: int, notes: list[str]) -> tuple[str, ...]:
     """The texts of a list that only decorates a record, each once; what is no text is left out and noted."""
     found: dict[str, None] = {}

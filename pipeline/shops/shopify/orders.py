@@ -26,6 +26,7 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.lenient import part, parts
 from pipeline.shops.orders import (
     Buyer,
     OrderSummary,
@@ -42,8 +43,6 @@ from pipeline.shops.shopify.fields import (
     mapping,
     number,
     own_id,
-    part,
-    parts,
     readable,
     require_bare,
     said_ms,

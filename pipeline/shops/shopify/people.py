@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.shops.shopify.fields import part, readable
+from pipeline.shops.lenient import part
+from pipeline.shops.shopify.fields import readable
 from pipeline.shops.values import email_text
 
 _MAX_NAME = 2_000

@@ -24,18 +24,9 @@ from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, require_few
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft, plain_text, url_part
+from pipeline.shops.lenient import part, parts
 from pipeline.shops.settings import StoreSettings
-from pipeline.shops.shopify.fields import (
-    PRODUCT,
-    own_id,
-    part,
-    parts,
-    readable,
-    require_bare,
-    said_ms,
-    texts,
-    version_of,
-)
+from pipeline.shops.shopify.fields import PRODUCT, own_id, readable, require_bare, said_ms, texts, version_of
 from pipeline.shops.shopify.variants import Offer, availability, is_cut, objects, offers_of, variant_id
 from pipeline.shops.values import instant, iso, text
 

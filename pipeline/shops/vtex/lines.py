@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity
-from pipeline.shops.values import text
+from pipeline.shops.values import text, web_address
 from pipeline.shops.vtex.fields import amount, mapping, objects
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 
@@ -121,7 +121,7 @@ def _item(line: dict[str, Any], count: Decimal, store: VtexStore, notes: list[st
         price=price,
         price_original=original,
         sku=reference,
-        image_url=_address(line.get("imageUrl")),
+        image_url=web_address(line.get("imageUrl")),
         brand=text(more.get("brandName"), 200),
         categories=tuple(name for name in names if name is not None),
         page_id=product,
@@ -159,8 +159,3 @@ def page(store: VtexStore, value: object) -> str | None:
     except ValueError:
         return None
     return f"https://{store.settings.domain}{path}" if path.startswith("/") and len(path) > 1 else None
-
-
-def _address(value: object) -> str | None:
-    found = text(value)
-    return found if found is not None and found.startswith(("https://", "http://")) else None

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.api import ApiRequest, Document, Documents, Moment, RequestLimit
+from pipeline.shops.api import FOUND, ApiRequest, Document, Documents, Moment, RequestLimit
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json_object, text
 from pipeline.shops.vtex.fields import is_alias, mapping, objects, readable
@@ -20,7 +20,6 @@ _ORDERS = "/api/oms/pvt/orders/"
 _CLIENTS = "/api/dataentities/CL/"
 _CATALOGUE = "/api/catalog_system/pvt/sku/"
 _STOCK, _PRICES = "/api/logistics/pvt/inventory/skus/", "/api/pricing/prices/"
-_FOUND = 200
 
 
 def needs(event: RawEvent, documents: Documents, store: VtexStore) -> Sequence[str]:
@@ -77,7 +76,7 @@ def price_path(sku_id: str) -> str:
 def found(documents: Mapping[str, Document], path: str) -> Any:
     """What a document says; None where it was not asked for, or does not exist."""
     document = documents.get(path)
-    return document.body if document is not None and document.status == _FOUND else None
+    return document.body if document is not None and document.status == FOUND else None
 
 
 def _missing(paths: Sequence[str], documents: Documents) -> list[str]:

@@ -12,7 +12,7 @@ from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft
 from pipeline.shops.orders import tidy
-from pipeline.shops.values import epoch_ms, instant, iso, money, text
+from pipeline.shops.values import epoch_ms, instant, iso, money, text, web_address
 from pipeline.shops.vtex.fields import mapping, objects
 from pipeline.shops.vtex.lines import page
 from pipeline.shops.vtex.lookups import (
@@ -88,7 +88,6 @@ def _upsert(  # noqa: PLR0917 - what a product is made of
         raise Rejected(
             "missing_field", "ProductName" if name is None else "DetailUrl", "an article without it"
         )
-    image = text(details.get("ImageUrl"))
     body = Product(
         product_id=told,
         name=name,
@@ -98,7 +97,7 @@ def _upsert(  # noqa: PLR0917 - what a product is made of
         discounted_amount=tidy(amount),
         discounted_percentage=percentage,
         availability=_availability(articles, documents, notes),
-        image_url=image if image and image.startswith(("https://", "http://")) else None,
+        image_url=web_address(details.get("ImageUrl")),
         brand=text(details.get("BrandName"), 200),
         categories=_categories(details),
         published_at=_published_at(details, notes),

@@ -6,7 +6,6 @@ headers (triggers, broadcaster), as `?token=` in the address.
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from urllib.parse import parse_qs
 
 from pipeline.events import Kind
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
-from pipeline.shops.values import body_hash, parse_json_object, text
+from pipeline.shops.values import any_equal, body_hash, parse_json_object, text
 from pipeline.shops.vtex.settings import VtexSettings
 from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC
 
@@ -29,9 +28,7 @@ _STATE_LIMIT, _QUERY_LIMIT = 60, 2_000
 def verify(secrets: Sequence[bytes], request: WebhookRequest, settings: VtexSettings) -> bool:
     """Whether a request has one of the secrets, and names no other account than the store's."""
     given = request.headers.get(settings.secret_header.lower()) or _token(request.query)
-    genuine = False
-    for secret in secrets:
-        genuine |= hmac.compare_digest(secret, given.encode("latin-1", "replace"))
+    genuine = any_equal(secrets, given.encode("latin-1", "replace"))
     return genuine and bool(given) and _account(request.body) in {None, settings.vtex_account}
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, StoreContext, Translation
+from pipeline.shops.lenient import decoration, plain
 from pipeline.shops.orders import Buyer, contact_draft, given_name
-from pipeline.shops.php import NOTHING, decoration, entries, plain
+from pipeline.shops.php import NOTHING, entries
 from pipeline.shops.values import belongs_to_nobody, email_text, text
 from pipeline.shops.woocommerce.fields import own_id, version_of
 

@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.shops.base import Rejected, require_few
+from pipeline.shops.lenient import decoration, plain
 from pipeline.shops.orders import Item, quantity
-from pipeline.shops.php import decoration, decorations, identifier, objects, picture, plain, readable_id
+from pipeline.shops.php import decorations, each_once, identifier, objects, picture
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.woocommerce.fields import amount
 
@@ -34,7 +35,7 @@ def items_of(body: dict[str, Any], settings: StoreSettings, notes: list[str]) ->
         raise Rejected("missing_field", "line_items", "an order without its lines")
     listed = objects(body, "line_items")
     require_few(listed, "line_items")
-    lines = _each_once(listed, notes)
+    lines = each_once(listed, "id", notes)
     taxed = _with_tax(body, lines, settings)
     found: list[tuple[dict[str, Any], Item]] = []
     in_bundles = False
@@ -44,18 +45,6 @@ def items_of(body: dict[str, Any], settings: StoreSettings, notes: list[str]) ->
             found.append((line, item))
             in_bundles = in_bundles or any(map(line.get, _NAMING_BUNDLES))
     return _counted_once(found, notes) if in_bundles else [item for _, item in found]
-
-
-def _each_once(lines: list[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
-    """The lines without those that stand there under the id of an earlier one."""
-    if len(lines) == 1:
-        return lines
-    first: dict[str, dict[str, Any]] = {}
-    for index, line in enumerate(lines):
-        first.setdefault(readable_id(line.get("id")) or f"line {index}", line)
-    if len(first) < len(lines):
-        notes.append("line_repeated")
-    return list(first.values())
 
 
 def _with_tax(body: dict[str, Any], lines: Sequence[dict[str, Any]], settings: StoreSettings) -> bool:

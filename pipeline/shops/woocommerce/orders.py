@@ -11,6 +11,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
 from pipeline.shops.catalogue import plain_text
+from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import (
     Buyer,
     OrderSummary,
@@ -20,7 +21,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.php import decoration, entries, mapping, readable_id
+from pipeline.shops.php import entries, mapping, readable_id
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
