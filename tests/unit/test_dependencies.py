@@ -87,7 +87,7 @@ def test_the_code_works_with_the_lowest_versions_it_allows(tmp_path: Path) -> No
 
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     tools = ("pytest", "pytest-asyncio", "hypothesis", "packaging", "jsonschema", "pyyaml")
-    run(python, "-m", "pip", "install", "--quiet", "-c", str(floors), f"{ROOT}[local]", *tools)
+    run(python, "-m", "pip", "install", "--quiet", "-c", str(floors), f"{ROOT}[local,archive]", *tools)
     run(python, "-c", IMPORT_ALL)
     tests = [str(ROOT / "tests" / "unit" / name) for name in AT_THE_FLOORS]
     run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
