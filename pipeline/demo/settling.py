@@ -70,10 +70,9 @@ class SettlementWatch:
             if now > best:
                 best, since = now, time.monotonic()
             elif not looks and time.monotonic() - since > patience:
-                return (
-                    f"nothing moved for {patience:g} s: {self.account.received} of {kept.total()} events "
-                    f"translated, {self.account.settled} of {self.account.accepted} records settled"
-                )
+                still = [] if fresh else ["a process does not answer"]
+                still += [f"{self._judged(row)} of {kept[row]} events of {' '.join(row)}" for row in short]
+                return f"nothing moved for {patience:g} s: {'; '.join([*still, *self.account.unrest()])}"
             await asyncio.sleep(LOOK_SECONDS)
         return ""
 

@@ -84,9 +84,21 @@ class PipelineTotals:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing is in flight and every record has its receipt."""
-        on_the_way = self.emitted > self.accepted or self.lag.total() > 0 or self.pending > 0
-        on_the_way = on_the_way or self.fetching.total() > 0
-        return not on_the_way and self.accepted == self.settled and all(self.ready.values())
+        return not any(self.unrest())
+
+    def unrest(self) -> Iterator[str]:
+        """What is in flight or waits, in words."""
+        if self.emitted > self.accepted:
+            yield f"{self.emitted} records left translate and {self.accepted} came to deliver"
+        for topic, count in sorted((+self.lag).items()):
+            yield f"{count} messages of {topic} are not dealt with"
+        for store, count in sorted((+self.fetching).items()):
+            yield f"{count} documents of {store} are not fetched"
+        if self.pending or self.accepted != self.settled:
+            yield f"{self.settled} of {self.accepted} records settled, {self.pending} pending"
+        for process, ready in sorted(self.ready.items()):
+            if not ready:
+                yield f"{process} is not ready"
 
     def unbalanced(self, *, repeats: bool = False) -> Iterator[str]:
         """Sentences about rows whose figures do not add up.

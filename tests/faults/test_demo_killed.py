@@ -24,5 +24,5 @@ def test_kill_9_of_everything_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     )
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)
-    assert set(told["killed"]) == {"gateway", "translate", "deliver", "kafka"}
+    assert set(told["killed"]) == {"gateway", "translate", "deliver", "sync", "kafka"}
     assert all(check["agrees"] for check in told["checks"])

@@ -123,7 +123,7 @@ async def test_the_wait_ends_when_all_is_judged_and_settled(monkeypatch: pytest.
 async def test_a_standstill_is_said_with_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     watch_, _ = watching([page(1, 1, 0)], monkeypatch)
     why = await watch_.until_rest(Counter({("acme-es", "order"): 2}), patience=0)
-    assert why == "nothing moved for 0 s: 1 of 2 events translated, 0 of 1 records settled"
+    assert why == ("nothing moved for 0 s: 1 of 2 events of acme-es order; 0 of 1 records settled, 0 pending")
     await watch_.close()
 
 
