@@ -60,6 +60,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """Kafka confirms nothing for so many seconds, from a moment on."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A worker ends and another, or itself, begins.
 
@@ -85,6 +93,7 @@ class Plan:
         faults: what goes wrong.
         turns: what becomes of the workers.
         others: seconds between the calls of somebody else who shares the limit; 0: nobody does.
+        outages: when Kafka confirms nothing.
     """
 
     seed: int
@@ -94,10 +103,12 @@ class Plan:
     turns: tuple[Turn, ...] = ()
     others: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
 
     def parts(self) -> list[object]:
         """Everything that may be left out."""
-        return [*self.turns, *self.faults, *self.actions, *([self.others] if self.others else [])]
+        others = [self.others] if self.others else []
+        return [*self.turns, *self.faults, *self.outages, *self.actions, *others]
 
     def only(self, kept: Sequence[int]) -> Plan:
         """The plan with these parts, by their places in `parts`; the waits of actions left out are kept."""
@@ -105,6 +116,7 @@ class Plan:
         numbers = itertools.count()
         turns = tuple(turn for turn in self.turns if next(numbers) in places)
         faults = tuple(fault for fault in self.faults if next(numbers) in places)
+        outages = tuple(outage for outage in self.outages if next(numbers) in places)
         actions, waited = [], 0.0
         for pause, action in self.actions:
             waited += pause
@@ -112,7 +124,9 @@ class Plan:
                 actions.append((waited, action))
                 waited = 0.0
         others = self.others if next(numbers) in places else 0.0
-        return replace(self, turns=turns, faults=faults, actions=tuple(actions), others=others)
+        return replace(
+            self, turns=turns, faults=faults, outages=outages, actions=tuple(actions), others=others
+        )
 
 
 def plan_of(seed: int) -> Plan:
@@ -134,6 +148,7 @@ def plan_of(seed: int) -> Plan:
             "retry_max": 20.0,
             "consent_fresh": chance.choice(FRESH),
         },
+        outages=tuple(_outages(chance)),
     )
 
 
@@ -144,6 +159,11 @@ def _faults(chance: random.Random) -> Iterator[Fault]:
         yield Fault(rule, begins, begins + chance.uniform(20, 400))
     if chance.random() < 0.7:
         yield from (Fault(rule) for rule in chance.sample(FAULTS, chance.randint(1, len(FAULTS))))
+
+
+def _outages(chance: random.Random) -> Iterator[Outage]:
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        yield Outage(chance.uniform(0, 120), chance.uniform(0.1, 30))
 
 
 def _turns(chance: random.Random) -> Iterator[Turn]:

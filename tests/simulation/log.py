@@ -24,6 +24,8 @@ class Cluster:
     committed: dict[str, int] = field(default_factory=dict)
     arrived: Notifier = field(default_factory=Notifier)
     stepped: Notifier = field(default_factory=Notifier)
+    #: Whether anything is confirmed; messages go on being read.
+    confirms: bool = True
     _steps: int = 0
 
     def step(self) -> None:
@@ -140,6 +142,8 @@ class CrashableCommitter:
         while True:
             await self._handed.wait()
             await asyncio.sleep(self._chance.uniform(0.002, 0.02))
+            while not self._cluster.confirms:
+                await asyncio.sleep(0.02)
             for step in list(self._waiting):
                 for destination, message in step.messages:
                     self._cluster.apply(destination, message)

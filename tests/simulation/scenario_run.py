@@ -14,7 +14,7 @@ from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import expected_state, virtual
 from tests.simulation.environment import Environment, Life, settings_for
-from tests.simulation.fault_scenario import Fault, Plan
+from tests.simulation.fault_scenario import Fault, Outage, Plan
 from tests.simulation.shop import Shop
 
 #: What somebody else calls, and nobody else does.
@@ -76,6 +76,7 @@ async def _lives(environment: Environment, plan: Plan) -> Life:
 async def _faults_and_others(environment: Environment, plan: Plan) -> AsyncIterator[None]:
     """Faults and others, for as long as the shop speaks."""
     tasks = [asyncio.create_task(_fault(environment, fault)) for fault in plan.faults]
+    tasks += [asyncio.create_task(_outage(environment, outage)) for outage in plan.outages]
     if plan.others:
         tasks.append(asyncio.create_task(_others(environment, plan.others)))
     try:
@@ -85,6 +86,14 @@ async def _faults_and_others(environment: Environment, plan: Plan) -> AsyncItera
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         environment.sandbox.simulation.faults.clear()
+        environment.cluster.confirms = True
+
+
+async def _outage(environment: Environment, outage: Outage) -> None:
+    await asyncio.sleep(outage.at)
+    environment.cluster.confirms = False
+    await asyncio.sleep(outage.seconds)
+    environment.cluster.confirms = True
 
 
 async def _fault(environment: Environment, fault: Fault) -> None:

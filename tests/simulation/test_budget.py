@@ -53,8 +53,9 @@ def test_whoever_calls_as_soon_as_connectif_lets_in_needs_the_bound_exactly(
 def test_a_small_backlog_costs_little_more_than_its_purchases_and_no_429() -> None:
     story = _backlog(lane=Lane.BACKFILL, window="sliding")
     fewest = fewest_calls(said.record for said in story.said)
-    # Among them are an export and a look at it: who of the backfill has withdrawn.
-    assert fewest <= len(story.calls) < 1.09 * fewest
+    # Among them are an export and a look at it, who of the backfill has withdrawn, and the slots of the
+    # beginning, which nothing else can use.
+    assert fewest <= len(story.calls) < 1.12 * fewest
     assert story.refused == 0
     assert most_in_a_window(story) <= story.limit
     assert makespan(story) >= least_seconds(fewest, story.limit, story.window)

@@ -194,8 +194,9 @@ def test_a_replacement_waits_for_a_lost_product_that_an_import_carries(tmp_path:
         await scenario.settle()
         await _told(scenario)
         _lose(scenario, "product")
-        scenario.fault("import_stuck", count=1)
-        for number in range(1_000):
+        scenario.fault("import_stuck", count=20)
+        # The first and the last few go singly, p1 by an import, and that hangs.
+        for number in [*range(500, 520), *range(500), *range(520, 1_000)]:
             scenario.shop.product(f"p{number}", name="new")
         await asyncio.sleep(15)
         before = len(scenario.calls())

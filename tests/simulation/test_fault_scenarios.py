@@ -13,7 +13,7 @@ from tests.simulation.fault_scenario import plan_of
 from tests.simulation.scenario_run import run_faults
 
 #: Fault scenarios that failed once.
-FAILED = (152,)
+FAILED = (152, 2_075)
 
 
 @pytest.mark.parametrize("seed", [*range(24), *FAILED])

@@ -105,6 +105,45 @@ def test_what_is_reserved_is_sent_by_nobody_until_the_last_repair_is_done() -> N
     assert queue.take(LIVE) == "p"
 
 
+def test_what_is_not_confirmed_is_in_no_queue_until_it_is() -> None:
+    queue = PendingQueue()
+    for record_id in ("a", "b"):
+        queue.await_confirmation(record_id)
+        queue.add(record_id, BACKFILL, 1)
+    assert queue.phase("a") is Phase.UNCONFIRMED
+    assert not queue.busy("a")
+    assert not queue.pull("a")
+    assert queue.take(BACKFILL) is None
+    queue.add("b", LIVE, 2)
+    assert (queue.promoted(), queue.lane("b")) == ([], LIVE)
+    queue.confirmed("a")
+    queue.confirmed("b")
+    assert [queue.take(LIVE), queue.take(BACKFILL)] == ["b", "a"]
+
+
+def test_what_came_while_its_id_was_in_flight_waits_for_its_confirmation_too() -> None:
+    queue = PendingQueue()
+    queue.add("a", LIVE, 1)
+    assert queue.take(LIVE) == "a"
+    queue.await_confirmation("a")
+    queue.receipt_written("a")
+    queue.settled("a", (LIVE, 2), certain=True)
+    assert queue.take(LIVE) is None
+    queue.confirmed("a")
+    assert queue.take(LIVE) == "a"
+
+
+def test_what_a_repair_writes_to_is_held_also_once_it_is_confirmed() -> None:
+    queue = PendingQueue()
+    queue.reserve("p")
+    queue.await_confirmation("p")
+    queue.add("p", LIVE, 1)
+    queue.confirmed("p")
+    assert queue.phase("p") is Phase.HELD
+    queue.release_reservation("p")
+    assert queue.take(LIVE) == "p"
+
+
 def test_who_holds_an_id_does_not_queue_it_while_it_is_in_flight_for_another() -> None:
     queue = PendingQueue()
     queue.add("a", LIVE, 1)

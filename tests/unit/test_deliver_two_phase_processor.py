@@ -15,6 +15,7 @@ from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.state.entry import Entry
 from pipeline.deliver.state.key import Key
+from pipeline.events import Lane
 from pipeline.records import Op, Receipt, RecordKind, record_key
 from tests.simulation.environment import settings_for
 from tests.simulation.log import Cluster, MemoryStep, MemoryTable
@@ -25,7 +26,7 @@ CONTACT = RecordKind.CONTACT
 
 
 class Bench:
-    """A partition state and its two-phase processor; steps are confirmed at once."""
+    """A partition state and its two-phase processor; steps are confirmed at once while `confirms` is set."""
 
     def __init__(self, tmp_path: Any) -> None:
         self.said: list[Any] = []
@@ -34,6 +35,8 @@ class Bench:
         self.committed: Counter[str] = Counter()
         self.passed = 0
         self.end: int | None = None
+        self.confirms = asyncio.Event()
+        self.confirms.set()
         self.tables = Tables(*(MemoryTable(name, Cluster()) for name in ("pending", "delivered", "tally")))
         self.partition_state = PartitionState(
             0, self.tables, ReceiptWriter(settings_for(tmp_path), lambda: 1_000.0)
@@ -47,6 +50,7 @@ class Bench:
         return MemoryStep()
 
     async def confirm(self, step: MemoryStep) -> None:
+        await self.confirms.wait()
         self.committed.update(step.commits)
 
     submit = confirm
@@ -99,6 +103,19 @@ async def test_a_receipt_of_no_record_is_refused_and_those_beside_it_count(tmp_p
     assert len(bench.settled) == 1
     assert bench.counts() == {"accepted": 1, "delivered": 1}
     assert bench.committed["receipts"] == 52
+
+
+async def test_a_record_is_in_no_queue_before_kafka_has_confirmed_it(tmp_path: Any) -> None:
+    bench = Bench(tmp_path)
+    bench.confirms.clear()
+    taking = asyncio.create_task(bench.take(3))
+    await asyncio.sleep(0)
+    queue = bench.partition_state.index("acme")[CONTACT]
+    assert "ann@example.com" in queue
+    assert queue.lanes() == []
+    bench.confirms.set()
+    await taking
+    assert queue.lanes() == [Lane.LIVE]
 
 
 async def test_a_receipt_beyond_the_end_of_its_topic_is_refused(

@@ -143,7 +143,7 @@ def _lane(copied: _Copy, lane: Lane, now: float, wall: float, *, held_up: bool) 
         "lane": lane.value,
         "pending": {kind.value: copied.index[kind].pending(lane) for kind in RecordKind},
         "oldest_seconds": {kind.value: _age(copied.index[kind], lane, wall) for kind in RecordKind},
-        "held": _in_phases(copied.index, lane, Phase.HELD),
+        "held": _in_phases(copied.index, lane, Phase.HELD, Phase.UNCONFIRMED),
         "under_way": _in_phases(copied.index, lane, Phase.IN_FLIGHT),
         "receipts_awaited": _in_phases(copied.index, lane, Phase.LOADED, Phase.AWAITING_RECEIPT),
         "waiting": {kind.value: copied.index[kind].waiting_in(lane) for kind in RecordKind},

@@ -117,6 +117,7 @@ def _rule(made: Decision) -> str:
     takes = span(made.takes)
     ready = "1 purchase is ready" if made.ready == 1 else f"{made.ready or 'no'} purchases are ready"
     return {
+        Rule.CONFIRMS: "Kafka confirms more of them in a moment, and together an import costs fewer calls",
         Rule.FEW: f"an import costs fewer calls only from {made.worth} rows on",
         Rule.FITS: f"all {made.load} calls that wait in this lane fit into the {made.slots} slots that come "
         f"before an import would be over (about {takes})",
@@ -162,6 +163,9 @@ NOT_OPEN = (
 )
 LOADED = "The worker reads its receipts back first: what it was sending when it ended may have arrived."
 AWAITING_RECEIPT = "It has ended: its receipt is written, and read back in a moment."
+UNCONFIRMED = (
+    "Kafka has not confirmed it yet: until then it is not sent, as a crash would forget that it was."
+)
 UNDER_WAY = "A call for it is under way, or is made as soon as one may be."
 READY = "Connectif has all that it needs: it is sent when its turn comes."
 HELD = "It is held back while another call about it, or about what it belongs to, is under way."
@@ -208,6 +212,7 @@ def none(counts: Mapping[Phase, int], delayed: int, stock: int) -> str:
         "in flight": counts[Phase.IN_FLIGHT],
         "waiting for their receipts": counts[Phase.LOADED] + counts[Phase.AWAITING_RECEIPT],
         "waiting to be tried again": delayed,
+        "waiting for Kafka to confirm them": counts[Phase.UNCONFIRMED],
         "held back for others that go first": counts[Phase.HELD] - delayed,
         "coupon codes kept until their set needs them": stock,
         "waiting in their queues": counts[Phase.WAITING] - stock,

@@ -90,6 +90,8 @@ def why(key: Key, entry: Entry, account: ExplainedAccount | None, now: float, wa
         return messages.LOADED
     if phase is Phase.AWAITING_RECEIPT:
         return messages.AWAITING_RECEIPT
+    if phase is Phase.UNCONFIRMED:
+        return messages.UNCONFIRMED
     said = [messages.state(account.admission, now)]
     if phase is Phase.IN_FLIGHT:
         said.append(_in_flight(key, account, now))

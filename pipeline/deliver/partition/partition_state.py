@@ -149,6 +149,8 @@ class PartitionState:
             queue = self.index(record.account)[kind]
             new = Waiting.of(record, offset, self.receipt_writer.now_ms())
             busy = queue.busy(record.id)
+            if busy or record.id not in queue:
+                queue.await_confirmation(record.id)
             was_sent = last_sent_of(kind, last_sent[raw_key], self.partition)
             is_anothers = holder_of(new, entries[raw_key], was_sent) is not None
             entry, superseded = entries[raw_key].accept(new, busy=busy, refused=is_anothers)
@@ -163,9 +165,10 @@ class PartitionState:
                 self._enqueue(step, record.account, key, entry.current, was_sent)
 
     def count(self, kind: RecordKind, records: Sequence[tuple[int, Record]], step: UnitOfWork) -> None:
-        """Phase two: count them."""
+        """Phase two: count them, and let them be sent."""
         touched: dict[bytes, RecordTally] = {}
         for offset, record in records:
+            self.index(record.account)[kind].confirmed(record.id)
             tally = self.tally(record.account, record.store)
             if tally.accept(kind, offset):
                 self.versions[record.account, record.store, kind] += 1

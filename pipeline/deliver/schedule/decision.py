@@ -17,6 +17,7 @@ class Method(enum.Enum):
 class Rule(enum.Enum):
     """The rule that decided."""
 
+    CONFIRMS = "confirms"  # with those that Kafka confirms in a moment, an import costs fewer calls
     FEW = "few"  # an import costs no fewer calls
     FITS = "fits"  # all of it can go before an import would be over
     GATHERS = "gathers"  # the next import shall be larger than what is in flight

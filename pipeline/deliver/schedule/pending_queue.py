@@ -22,10 +22,15 @@ class Phase(enum.IntEnum):
     HELD = 2  # in no queue: a delay, a missing dependency, a file being split
     IN_FLIGHT = 3  # a call or an import carries it
     AWAITING_RECEIPT = 4  # its receipt is written and not yet read back
+    UNCONFIRMED = (
+        5  # in no queue: Kafka has not confirmed its entry, and a crash would forget that it was sent
+    )
 
 
 _PHASE, _WAITING = 7, int(Phase.WAITING)
 _PHASES = tuple(Phase)
+#: Phases in which an id may move to a faster lane.
+_MOVABLE = (Phase.WAITING, Phase.HELD, Phase.UNCONFIRMED)
 #: A call with the current version had no clear answer.
 _TRIED = 8
 #: Another version of it may have reached Connectif.
@@ -51,6 +56,8 @@ class PendingQueue:
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
         #: How many repairs write to each id.
         self._reserved: Counter[str] = Counter()
+        #: Ids whose newest version may not be sent until Kafka has confirmed it.
+        self._unconfirmed: set[str] = set()
         self._promoted: dict[str, None] = {}
         #: Ids that have no record yet and that a purchase waits for; those of them that came in.
         self._expected: set[str] = set()
@@ -72,6 +79,7 @@ class PendingQueue:
         copied._queues = {lane: queue.copy() for lane, queue in self._queues.items()}
         copied._meanwhile = self._meanwhile.copy()
         copied._reserved = self._reserved.copy()
+        copied._unconfirmed = self._unconfirmed.copy()
         copied._promoted = self._promoted.copy()
         copied._expected = self._expected.copy()
         copied._came = self._came.copy()
@@ -102,25 +110,33 @@ class PendingQueue:
         if record_id in self._expected:
             self._expected.remove(record_id)
             self._came.append(record_id)
-        if state is None and record_id in self._reserved:
-            self._set(record_id, Phase.HELD | _packed(lane, accepted))
-        elif state is None:
-            self._enqueue(record_id, _packed(lane, accepted))
-        elif state & _PHASE in (Phase.WAITING, Phase.HELD):
+        if state is None:
+            self._come(record_id, _packed(lane, accepted))
+        elif state & _PHASE in _MOVABLE:
             if state & _TRIED:
                 self._set(record_id, state & ~_TRIED | _DOUBT)
             self.promote(record_id, lane)
 
+    def await_confirmation(self, record_id: str) -> None:
+        """What comes in for this id is sent only after `confirmed`; what is in flight already goes on."""
+        self._unconfirmed.add(record_id)
+
+    def confirmed(self, record_id: str) -> None:
+        """Kafka has confirmed what came in for an id: it is queued, at the end of its lane."""
+        self._unconfirmed.discard(record_id)
+        if self.phase(record_id) is Phase.UNCONFIRMED:
+            self._come(record_id, self._states[record_id])
+
     def promote(self, record_id: str, lane: Lane) -> None:
-        """Move a waiting or held id to the end of a faster lane."""
+        """Move an id that waits, is held or is not confirmed yet to the end of a faster lane."""
         state = self._states.get(record_id)
-        if state is None or state & _PHASE not in (Phase.WAITING, Phase.HELD):
+        if state is None or state & _PHASE not in _MOVABLE:
             return
         if LANES.index(lane) < LANES.index(_lane(state)):
             self._set(record_id, _with_lane(state, lane))
             if state & _PHASE == Phase.WAITING:
                 self._queues[lane].append(record_id)
-            else:
+            elif state & _PHASE == Phase.HELD:
                 self._promoted[record_id] = None
 
     def promoted(self) -> list[str]:
@@ -259,6 +275,10 @@ class PendingQueue:
         # For a missing key a Counter calls a Python method, which is slower.
         return self._counts.get(_WAITS_IN[lane], 0)
 
+    def coming_in(self, lane: Lane) -> int:
+        """How many wait in a lane, or will as soon as Kafka has confirmed them."""
+        return self.waiting_in(lane) + self.count(lane, Phase.UNCONFIRMED)
+
     def count(self, lane: Lane, phase: Phase) -> int:
         """How many ids of a lane are in a phase."""
         return self._counts.get(_IN_LANE[lane] | phase, 0)
@@ -344,11 +364,18 @@ class PendingQueue:
         elif state & _PHASE == Phase.LOADED:
             self._set(record_id, Phase.LOADED | _DOUBT | _packed(*following))
         else:
-            keep = (_DOUBT if doubt and state & (_DOUBT | _TRIED) else 0) | _packed(*following)
-            if record_id in self._reserved:
-                self._set(record_id, Phase.HELD | keep)
-            else:
-                self._enqueue(record_id, keep)
+            self._come(
+                record_id, (_DOUBT if doubt and state & (_DOUBT | _TRIED) else 0) | _packed(*following)
+            )
+
+    def _come(self, record_id: str, state: int) -> None:
+        """Queue an id, unless something keeps it from being sent yet."""
+        if record_id in self._unconfirmed:
+            self._set(record_id, state & ~_PHASE | Phase.UNCONFIRMED)
+        elif record_id in self._reserved:
+            self._set(record_id, state & ~_PHASE | Phase.HELD)
+        else:
+            self._enqueue(record_id, state)
 
     def _caught_up(self, record_id: str) -> bool:
         """Whether a receipt of a worker before this one settled the id while it was in flight."""

@@ -220,7 +220,9 @@ class Scheduler:
         """How the waiting rows of a kind and lane are sent, and by which figures; see the module."""
         rows, worth = self._index[kind].waiting_in(lane), self.imports.worth(kind)
         if rows < worth:
-            return Decision(Rule.FEW, rows=rows, worth=worth)
+            confirms = self._index[kind].coming_in(lane) >= worth
+            rule, method = (Rule.CONFIRMS, Method.WAIT) if confirms else (Rule.FEW, Method.SINGLY)
+            return Decision(rule, method, rows=rows, worth=worth)
         takes = self.imports.durations[kind].expected(rows)
         made = functools.partial(Decision, rows=rows, worth=worth, takes=takes)
         if lane is Lane.LIVE:
@@ -359,7 +361,7 @@ class Scheduler:
         load = 0
         for other in LANES[: LANES.index(lane) + 1]:
             load += self.purchases.ready(other) + self.purchases.blocked(other) + len(self._singles[other])
-            load += sum(self._index[kind].waiting_in(other) for kind in (CONTACT, PRODUCT, PURCHASE))
+            load += sum(self._index[kind].coming_in(other) for kind in (CONTACT, PRODUCT, PURCHASE))
         return load
 
     # Times.

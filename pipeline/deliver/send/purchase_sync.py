@@ -207,7 +207,7 @@ class PurchaseSync:
         """
         key, by_email = contact_of(self._body)
         phase, last_sent = self._index[key.kind].phase(key.id), self._last_sent_contact(key)
-        if phase in (Phase.LOADED, Phase.WAITING, Phase.HELD) or (
+        if phase in (Phase.LOADED, Phase.UNCONFIRMED, Phase.WAITING, Phase.HELD) or (
             phase is not None and last_sent is not None
         ):
             return Blocked((key,), tried=self._progress.deleted)
