@@ -14,7 +14,7 @@ from typing import Protocol
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, product_payload, purchase_payload
-from pipeline.deliver.notifier import Notifier
+from pipeline.notifier import Notifier
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import NOTHING_OBSERVED, Observation
 from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Record

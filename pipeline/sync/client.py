@@ -58,16 +58,16 @@ class ShopClient:
         self._renew_at = 0.0
         self._renewing = asyncio.Lock()
 
-    async def get(self, path: str) -> Answer:
-        """Ask for one document. A token that is refused is renewed once, and the request made again."""
+    async def send(self, request: ApiRequest) -> Answer:
+        """Make one request. A token that is refused is renewed once, and the request made again."""
         failed = await self._renewed()
         if failed is not None:
             return failed
         token = self._token
-        answer = await self._send(ApiRequest(path), token)
+        answer = await self._send(request, token)
         if isinstance(answer, Unauthorised) and token:
             failed = await self._renewed(refused=token)
-            answer = await self._send(ApiRequest(path), self._token) if failed is None else failed
+            answer = await self._send(request, self._token) if failed is None else failed
         return answer
 
     async def aclose(self) -> None:

@@ -6,18 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pipeline.events import RawEvent
 from pipeline.kafka.fetches import FetchRequest
-from pipeline.metrics import SYNC_REQUESTS, SYNC_SECONDS
-from pipeline.shops.api import ShopApi, fetched_event
+from pipeline.metrics import SYNC_SECONDS
+from pipeline.shops.api import ApiRequest, ShopApi, fetched_event
 from pipeline.shops.base import StoreContext
 from pipeline.shops.settings import StoreSettings
-from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.answers import Answer, Failed, Refused
 from pipeline.sync.backlog import Backlog, Entity, Notice
-from pipeline.sync.limit import ShopLimit
 from pipeline.sync.lookup import Documented, Halted, TooLarge, look_up
+from pipeline.sync.requests import ShopLane, ShopRequests
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,6 @@ class GivenUp(NamedTuple):
 
     reason: str
     detail: str
-
-
-class Asker(Protocol):
-    """`sync.client.ShopClient`."""
-
-    async def get(self, path: str) -> Answer:
-        """Ask for one document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,7 @@ class StoreRunner:
     Args:
         store: as translate sees it.
         api: its platform's.
-        client: makes the requests.
+        requests: all that are made to its shop.
         outlets: where results go.
         retry_for: seconds after which a document that alone cannot be had is given up.
         clock: seconds since the epoch.
@@ -72,14 +65,14 @@ class StoreRunner:
 
     Attributes:
         backlog: what is to be fetched.
-        limit: when the next request may be made.
+        requests: all that are made to its shop.
     """
 
     def __init__(
         self,
         store: StoreContext,
         api: ShopApi[StoreSettings],
-        client: Asker,
+        requests: ShopRequests,
         outlets: Outlets,
         *,
         retry_for: float,
@@ -88,16 +81,13 @@ class StoreRunner:
     ) -> None:
         self._store = store
         self._api = api
-        self._client = client
+        self.requests = requests
         self._outlets = outlets
         self._retry_for = retry_for
         self._clock = clock
         self._random = random
-        limit = api.limit(store.settings)
-        self._parallel = limit.parallel
+        self._parallel = api.limit(store.settings).parallel
         self.backlog = Backlog()
-        self.limit = ShopLimit(limit)
-        self._worked_at = 0.0
         self._news = asyncio.Event()
 
     def add(self, notice: Notice) -> None:
@@ -110,6 +100,9 @@ class StoreRunner:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._parallel):
                 group.create_task(self._work())
+
+    async def _ask(self, path: str) -> Answer:
+        return await self.requests.send(ApiRequest(path), ShopLane.LIVE)
 
     async def _work(self) -> None:
         while True:
@@ -173,7 +166,7 @@ class StoreRunner:
             return GivenUp("fetch_refused", f"the shop's API answers {answer.status} to the request for it")
         now = self._clock()
         old = now - request.event.received_ms / 1_000 > self._retry_for
-        if isinstance(answer, Failed) and old and now - self._worked_at < SHOP_WORKS:
+        if isinstance(answer, Failed) and old and now - self.requests.worked_at < SHOP_WORKS:
             return GivenUp("fetch_failed", f"the shop's API answers others, but not for it: {answer.what}")
         return None
 
@@ -191,63 +184,3 @@ class StoreRunner:
         )
         await self._outlets.given_up(request, given_up, notices)
         self.backlog.settle(entity, len(notices))
-
-    async def _ask(self, path: str) -> Answer:
-        """One request, once the shop's limit lets it through."""
-        await self._admitted()
-        answer = await self._client.get(path)
-        SYNC_REQUESTS.labels(self._store.name, label(answer)).inc()
-        self._heard(answer)
-        return answer
-
-    async def _admitted(self) -> None:
-        while True:
-            seconds = self.limit.wait(self._clock())
-            if not seconds:
-                self.limit.sent(self._clock())
-                return
-            await asyncio.sleep(seconds)
-
-    def _heard(self, answer: Answer) -> None:
-        """What an answer says of the shop."""
-        before, now = self.limit.stopped, self._clock()
-        match answer:
-            case Found() | Missing() | Refused():
-                self.limit.answered()
-                self._worked_at = now
-            case TooMany(seconds):
-                self.limit.too_many(now, seconds)
-            case Unauthorised():
-                self.limit.unauthorised(now)
-            case Failed(what):
-                self.limit.failed(now, self._random(), what)
-        if self.limit.stopped != before:
-            self._say(before)
-
-    def _say(self, before: str) -> None:
-        why = self.limit.stopped
-        if why:
-            log.warning(
-                "store %s: its API cannot be asked now (%s), %d look-ups wait; %s",
-                self._store.name,
-                why,
-                len(self.backlog),
-                ADVICE.get(why, "it is tried again by itself"),
-                extra={"event": "sync.stopped"},
-            )
-        else:
-            log.info(
-                "store %s: its API answers again (was: %s)",
-                self._store.name,
-                before,
-                extra={"event": "sync.goes_on"},
-            )
-
-
-#: What to do about a shop that cannot be asked.
-ADVICE = {
-    "unauthorised": "check the store's API credentials and their rights: docs/platforms.md",
-    "not_json": "it answers with something else than JSON: a maintenance page, or a wrong api_url",
-    "redirect": "it answers with a redirect, which is not followed: correct api_url",
-    "unreachable": "check api_url and the network",
-}

@@ -34,6 +34,8 @@ from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
+from pipeline.sync.limit import ShopLimit
+from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
 from pipeline.text import printable
@@ -88,6 +90,11 @@ class SyncWorker:
         """Of the stores whose partition is held, by their names."""
         return self._runners
 
+    @property
+    def limits(self) -> Mapping[str, ShopLimit]:
+        """Of the same stores."""
+        return {name: runner.requests.limit for name, runner in self._runners.items()}
+
     # Partitions.
 
     def _stores_of(self, partitions: frozenset[int]) -> list[str]:
@@ -120,10 +127,13 @@ class SyncWorker:
         client = self._clients[name] = ShopClient(
             api, feed.context.settings, transport=self._transport(), timeout=self._settings.sync.call_timeout
         )
+        requests = ShopRequests(
+            name, api.limit(feed.context.settings), client, clock=time.time, random=random.random
+        )
         return StoreRunner(
             feed.context,
             api,
-            client,
+            requests,
             Outlets(self._load, self._fetched, self._given_up),
             retry_for=self._settings.sync.retry_for,
             clock=time.time,
@@ -268,8 +278,14 @@ class SyncWorker:
 class SyncCollector(Collector):
     """What waits at each store, read at every scrape."""
 
-    def __init__(self, runners: Callable[[], Mapping[str, StoreRunner]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        runners: Callable[[], Mapping[str, StoreRunner]],
+        limits: Callable[[], Mapping[str, ShopLimit]],
+        clock: Callable[[], float],
+    ) -> None:
         self._runners = runners
+        self._limits = limits
         self._clock = clock
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -291,8 +307,9 @@ class SyncCollector(Collector):
             waiting.add_metric([store], len(runner.backlog))
             since = runner.backlog.oldest_ms
             oldest.add_metric([store], 0 if since is None else max(0.0, self._clock() - since / 1_000))
-            if runner.limit.stopped:
-                stopped.add_metric([store, runner.limit.stopped], 1)
+        for store, limit in self._limits().items():
+            if limit.stopped:
+                stopped.add_metric([store, limit.stopped], 1)
         return [waiting, oldest, stopped]
 
 
@@ -301,7 +318,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
 
     def build(engine: Engine) -> None:
         stage = SyncWorker(engine, PLATFORMS)
-        REGISTRY.register(SyncCollector(lambda: stage.runners, time.time))
+        REGISTRY.register(SyncCollector(lambda: stage.runners, lambda: stage.limits, time.time))
 
     stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

@@ -162,21 +162,21 @@ async def site() -> AsyncIterator[Site]:
 async def test_the_right_credentials_are_let_in_and_others_are_not(site: Site, case: Case, path: str) -> None:
     site.shop(access=case.access)
     async with site.client(case.platform, case.right) as client:
-        found = await client.get(path)
+        found = await client.send(ApiRequest(path))
         assert isinstance(found, Found)
         assert found.value == {"is": path}
-        assert await client.get("/rest/all/V1/orders/8") == Missing(404)
+        assert await client.send(ApiRequest("/rest/all/V1/orders/8")) == Missing(404)
     async with site.client(case.platform, case.wrong) as client:
-        assert await client.get(path) == Unauthorised(401)
+        assert await client.send(ApiRequest(path)) == Unauthorised(401)
 
 
 async def test_a_signature_of_oauth_counts_for_five_minutes(site: Site) -> None:
     site.shop(access=OAUTH1)
     async with site.client("magento", INTEGRATION) as client:
         site.clock.ahead = 299
-        assert isinstance(await client.get(ORDER), Found)
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)
         site.clock.ahead = 301
-        assert await client.get(ORDER) == Unauthorised(401)
+        assert await client.send(ApiRequest(ORDER)) == Unauthorised(401)
 
 
 async def test_a_token_is_renewed_before_it_expires_and_again_where_the_shop_has_ended_it(site: Site) -> None:
@@ -184,15 +184,15 @@ async def test_a_token_is_renewed_before_it_expires_and_again_where_the_shop_has
     async with site.client("magento", CLOUD) as client:
         for seconds, tokens in ((0, 1), (79, 1), (2, 2), (79, 2)):
             site.clock.now += seconds
-            assert isinstance(await client.get(ORDER), Found)
+            assert isinstance(await client.send(ApiRequest(ORDER)), Found)
             assert shop.tokens_issued == tokens
         assert {one.status for one in shop.log} == {200}  # no request was refused on the way
         shop.issue(site.clock.now, 100)  # to somebody else, which ends ours
-        assert isinstance(await client.get(ORDER), Found)
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)
         assert [one.status for one in list(shop.log)[-3:]] == [401, 200, 200]
         assert shop.tokens_issued == 4
         site.clock.ahead = 1_000  # by the shop's clock it has expired
-        assert isinstance(await client.get(ORDER), Found)
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)
         assert shop.tokens_issued == 5
 
 
@@ -200,7 +200,7 @@ async def test_requests_at_once_share_one_token(site: Site) -> None:
     shop = site.shop(access=EXPIRING, latency=0.01)
     async with site.client("magento", CLOUD) as client:
         for expected in (1, 3):
-            got = await asyncio.gather(*(client.get(ORDER) for _ in range(8)))
+            got = await asyncio.gather(*(client.send(ApiRequest(ORDER)) for _ in range(8)))
             assert all(isinstance(one, Found) for one in got)
             assert shop.tokens_issued == expected
             shop.issue(site.clock.now, 100)  # the next ones are all refused once
@@ -216,20 +216,20 @@ async def test_a_token_that_cannot_be_had_is_said_as_what_it_is(
     shop = site.shop(access=EXPIRING)
     shop.add_fault(Fault.model_validate({"kind": fault, "path": TOKENS}))
     async with site.client("magento", CLOUD) as client:
-        assert await client.get(ORDER) == answer
+        assert await client.send(ApiRequest(ORDER)) == answer
         shop.clear_faults()
-        assert isinstance(await client.get(ORDER), Found)
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)
 
 
 async def test_beyond_its_limit_a_shop_says_how_long_to_wait_or_does_not(site: Site) -> None:
     for retry_after in (7.0, None):
         site.shop(access=BEARER, limit={"requests": 3, "seconds": 60, "retry_after": retry_after})
         async with site.client("magento", TOKEN) as client:
-            found = [await client.get(ORDER) for _ in range(4)]
+            found = [await client.send(ApiRequest(ORDER)) for _ in range(4)]
             assert all(isinstance(one, Found) for one in found[:3])
             assert found[3] == TooMany(retry_after)
             site.clock.now += 61
-            assert isinstance(await client.get(ORDER), Found)
+            assert isinstance(await client.send(ApiRequest(ORDER)), Found)
 
 
 @pytest.mark.parametrize(
@@ -251,9 +251,9 @@ async def test_each_fault_is_understood_and_ends(
     shop = site.shop(access=BEARER)
     shop.add_fault(Fault.model_validate({**fault, "path": "/rest/all", "count": 1}))
     async with site.client("magento", TOKEN, timeout=1.0) as client:
-        assert isinstance(await client.get(PATHS[1]), Found)  # another path is not concerned
-        assert await client.get(ORDER) == answer
-        assert isinstance(await client.get(ORDER), Found)
+        assert isinstance(await client.send(ApiRequest(PATHS[1])), Found)  # another path is not concerned
+        assert await client.send(ApiRequest(ORDER)) == answer
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)
 
 
 @pytest.mark.parametrize(
@@ -263,5 +263,5 @@ async def test_each_fault_is_understood_and_ends(
 async def test_a_status_of_a_document_is_understood(site: Site, status: int, answer: answers.Answer) -> None:
     site.shop().hold(ORDER, [Answer(status=status), Answer(body=1)])
     async with site.client("magento", TOKEN) as client:
-        assert await client.get(ORDER) == answer
-        assert isinstance(await client.get(ORDER), Found)
+        assert await client.send(ApiRequest(ORDER)) == answer
+        assert isinstance(await client.send(ApiRequest(ORDER)), Found)

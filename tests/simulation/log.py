@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from pipeline.deliver.notifier import Notifier
+from pipeline.notifier import Notifier
 
 Headers = Sequence[tuple[str, bytes]]
 #: A message of a topic, or a change of a table.

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.kafka.fetches import FetchRequest
-from pipeline.shops.api import Documents, RequestLimit, ShopApi, documents_of
+from pipeline.shops.api import ApiRequest, Documents, RequestLimit, ShopApi, documents_of
 from pipeline.shops.base import StoreContext, StoreOf
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised
 from pipeline.sync.backlog import Notice
+from pipeline.sync.requests import ShopLane, ShopRequests
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
 from tests.platforms import settings_of
 from tests.simulation import virtual
@@ -51,7 +52,8 @@ class Shop:
     given_up: list[tuple[str, GivenUp]] = field(default_factory=list)
     rows: dict[bytes, FetchRequest] = field(default_factory=dict)
 
-    async def get(self, path: str) -> Answer:
+    async def send(self, request: ApiRequest) -> Answer:
+        path = request.path
         self.asked.append((virtual.wall(), path))
         await asyncio.sleep(0.05)
         return self.answer(path, Counter(path for _, path in self.asked)[path])
@@ -74,8 +76,9 @@ class Shop:
 
 def runner_of(shop: Shop) -> StoreRunner:
     store: StoreContext = StoreOf("acme", settings_of("shopify"), product_page="")
+    requests = ShopRequests("acme", LIMIT, shop, clock=virtual.wall, random=lambda: 1.0)
     return StoreRunner(
-        store, API, shop, shop.outlets(), retry_for=DAY, clock=virtual.wall, random=lambda: 1.0
+        store, API, requests, shop.outlets(), retry_for=DAY, clock=virtual.wall, random=lambda: 1.0
     )
 
 
@@ -156,9 +159,9 @@ def test_wrong_credentials_stop_the_store_until_they_are_right() -> None:
         return Unauthorised(401) if wrong else well(path, count)
 
     shop = Shop(answer)
-    assert play(shop, ["1"], 1_800.0).limit.stopped == "unauthorised"
+    assert play(shop, ["1"], 1_800.0).requests.limit.stopped == "unauthorised"
     shop = Shop(answer)
-    assert play(shop, ["1"], 5_000.0).limit.stopped == ""
+    assert play(shop, ["1"], 5_000.0).requests.limit.stopped == ""
     assert len(shop.fetched) == 1
     assert len(shop.asked) < 20
 
@@ -208,3 +211,26 @@ def test_a_live_order_does_not_wait_behind_a_backfill() -> None:
 
     shop = Shop(well)
     virtual.run(played())
+
+
+def test_the_most_urgent_request_goes_first_and_a_cancelled_one_holds_up_none() -> None:
+    shop = Shop(well)
+
+    async def played() -> None:
+        requests = ShopRequests("acme", LIMIT, shop, clock=virtual.wall, random=lambda: 1.0)
+        pulls = [
+            asyncio.create_task(requests.send(ApiRequest(f"/full/{number}"), ShopLane.FULL))
+            for number in range(40)
+        ]
+        await asyncio.sleep(1.5)
+        pulls[-1].cancel()
+        assert requests.waiting(ShopLane.FULL) > 10
+        await requests.send(ApiRequest("/live"), ShopLane.LIVE)
+        await requests.send(ApiRequest("/withdrawal"), ShopLane.WITHDRAWAL)
+        await asyncio.gather(*pulls[:-1])
+
+    virtual.run(played())
+    paths = [path for _, path in shop.asked]
+    assert len(paths) == 41
+    assert paths.index("/live") < 24
+    assert paths.index("/withdrawal") < 26

@@ -44,7 +44,7 @@ def families() -> Iterator[Metric]:
     yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
     yield from ErasureCollector().collect()
     yield from RunsCollector(dict).collect()
-    yield from SyncCollector(dict, float).collect()
+    yield from SyncCollector(dict, dict, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 

@@ -18,6 +18,7 @@ from pipeline.shops.platform import raw_event
 from pipeline.shops.prestashop import PRESTASHOP
 from pipeline.shops.prestashop.api import API, needs
 from pipeline.shops.prestashop.settings import PrestashopSettings
+from pipeline.sync.answers import Answer
 from pipeline.sync.client import ShopClient
 from pipeline.sync.lookup import Documented, Halted, TooLarge, look_up
 from tests.platforms import settings_of
@@ -277,7 +278,11 @@ def test_the_key_may_stand_in_the_address_where_only_the_shop_sees_it() -> None:
     async def asked() -> Documented | Halted | TooLarge:
         client = ShopClient(API, hidden, transport=httpx.MockTransport(answer), timeout=5.0)  # type: ignore[arg-type]
         event = arrived({"topic": "order.updated", "data": {"id": 5}})
-        result = await look_up(event, API, store(key_in_address=True), client.get)  # type: ignore[arg-type]
+
+        async def ask(path: str) -> Answer:
+            return await client.send(ApiRequest(path))
+
+        result = await look_up(event, API, store(key_in_address=True), ask)  # type: ignore[arg-type]
         await client.aclose()
         return result
 

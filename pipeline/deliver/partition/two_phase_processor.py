@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipeline.deliver.notifier import Notifier
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.unit_of_work import Committer, UnitOfWork
+from pipeline.notifier import Notifier
 from pipeline.records import Receipt, Record, RecordKind
 
 log = logging.getLogger(__name__)

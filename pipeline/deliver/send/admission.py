@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from pipeline.connectif.answers import Answer
-from pipeline.deliver.notifier import Notifier
 from pipeline.deliver.send.call_failures import CallFailures
 from pipeline.deliver.send.health import Health, Sign, of_its_size, sign_of
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import Observation
+from pipeline.notifier import Notifier
 
 #: Purposes of calls, as metric labels: sending a record, or again without refused fields; reading consent.
 TELL, WITHOUT, CONSENT = "tell", "without", "consent"
