@@ -1,0 +1,1 @@
+"""Whether what surrounds the pipeline is set up as it must be: the shop's pages."""
