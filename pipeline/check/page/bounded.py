@@ -23,8 +23,8 @@ from pipeline.check.page.kind import Kind
 from pipeline.errors import PipelineError
 
 #: Seconds of the processor, seconds on the clock, and bytes of memory for one page.
-CPU_SECONDS = 60
-CLOCK_SECONDS = 120.0
+CPU_SECONDS = 30
+CLOCK_SECONDS = 60.0
 MEMORY = 3 << 30
 #: Seconds for one pattern of Connectif's settings.
 PATTERN_SECONDS = 0.5

@@ -53,6 +53,9 @@ def primary_key(tags: Tags) -> str | None:
 
 def _key(tags: Tags, findings: Findings, *, confirmation: bool, private: bool) -> None:
     about, key = f"client_info.{_KEY}", primary_key(tags)
+    if len({text for name, text in tags.contact or () if name == _KEY}) > 1:
+        said = f"several elements of class {_KEY} say different things; the first is read"
+        findings.warning(about, "duplicate", said, "a wrong person may be meant", "print one")
     if key is not None:
         if not is_address(key):
             said = "is no e-mail address"
