@@ -49,9 +49,7 @@ def purchase(*lines: str, **values: str | None) -> str:
 
 def _spans(known: dict[str, str], values: dict[str, str | None]) -> str:
     merged = {**known, **values}
-    return "".join(
-        f'<span class="{name}">{text}</span>' for name, text in merged.items() if text is not None
-    )
+    return "".join(f'<span class="{name}">{text}</span>' for name, text in merged.items() if text is not None)
 
 
 def page(*parts: str, script: str = SCRIPT, contact: str = CONTACT) -> str:

@@ -55,7 +55,9 @@ def test_what_the_client_sends_of_a_page_is_said(name: str) -> None:
 def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     for name, value in theirs.items():
         if name == "lines":
-            lines = [[one["productId"], one["quantity"], one["price"], one["unitPrice"]] for one in ours["lines"]]
+            lines = [
+                [one["productId"], one["quantity"], one["price"], one["unitPrice"]] for one in ours["lines"]
+            ]
             assert lines == value
         else:
             assert ours[name] == value
