@@ -74,8 +74,9 @@ def test_the_report_as_json_is_masked_unless_asked(file: Path) -> None:
 
 def test_findings_do_not_quote_persons(file: Path) -> None:
     contact = (
-        '<div class="cn_client_info"><i class="primary_key">Ana Ruiz Soto</i><i class="_birthdate">1 May 1990</i>'
-        '<i class="_surname">Ruiz</i></div><div class="cn_newsletter_subscribe"><i class="email">Ana Ruiz</i></div>'
+        '<div class="cn_client_info"><i class="primary_key">Ana Ruiz Soto</i>'
+        '<i class="_birthdate">1 May 1990</i><i class="_surname">Ruiz</i></div>'
+        '<div class="cn_newsletter_subscribe"><i class="email">Ana Ruiz</i></div>'
     )
     file.write_text(page(purchase(), contact=contact), encoding="utf-8")
     for words in ([], ["--json"]):
@@ -87,7 +88,8 @@ def test_findings_do_not_quote_persons(file: Path) -> None:
 
 def test_a_recovery_address_is_shown_without_what_opens_the_cart(file: Path) -> None:
     cart = (
-        '<div class="cn_cart"><i class="cart_id">1</i><i class="total_quantity">0</i><i class="total_price">0</i>'
+        '<div class="cn_cart"><i class="cart_id">1</i><i class="total_quantity">0</i>'
+        '<i class="total_price">0</i>'
         '<i class="cart_recovery_url">https://other.example/r?token=sesame</i></div>'
     )
     file.write_text(page(purchase(), cart), encoding="utf-8")

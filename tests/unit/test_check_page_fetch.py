@@ -100,9 +100,15 @@ def test_a_redirect_into_a_private_network_is_refused(serve: Serve, location: st
 
 
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.1/", "http://169.254.169.254/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/",
-            "http://0.0.0.0/"],
-)  # fmt: skip
+    "url",
+    [
+        "http://10.0.0.1/",
+        "http://169.254.169.254/",
+        "http://[fd00::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://0.0.0.0/",
+    ],
+)
 def test_private_addresses_are_refused(url: str) -> None:
     with pytest.raises(Refused, match="--allow-private"):
         fetch.of_url(url, seconds=5)
@@ -111,11 +117,20 @@ def test_private_addresses_are_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("address", "public"),
     [
-        ("8.8.8.8", True), ("2001:4860:4860::8888", True), ("127.0.0.1", False), ("192.168.1.1", False),
-        ("100.64.0.1", False), ("224.0.0.1", False), ("::ffff:127.0.0.1", False), ("64:ff9b::7f00:1", False),
-        ("64:ff9b::808:808", True), ("2002:7f00:1::", False), ("fe80::1%eth0", False), ("none", False),
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("127.0.0.1", False),
+        ("192.168.1.1", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("2002:7f00:1::", False),
+        ("fe80::1%eth0", False),
+        ("none", False),
     ],
-)  # fmt: skip
+)
 def test_an_address_is_of_the_internet_or_not(address: str, *, public: bool) -> None:
     assert is_public(address) is public
 
@@ -150,7 +165,8 @@ def test_a_slow_answer_ends(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://167772161/", "ftp://acme.example/", "file:///etc/passwd", "http://", "https://[", "http://a b/"]
+    "url",
+    ["http://167772161/", "ftp://acme.example/", "file:///etc/passwd", "http://", "https://[", "http://a b/"],
 )
 def test_what_is_no_web_address_is_said(url: str) -> None:
     with pytest.raises(Unreadable, match=r"must begin with https://|no page came"):

@@ -93,17 +93,37 @@ MARKUP = st.lists(
         st.sampled_from(
             [
                 *"<>/\"'= &;",
-                '<div class="cn_purchase">', "<div class=cn_purchase product_basket_item>", "</div>", "<!--", "-->",
-                '<i class="total_price">', '<i class="purchase_id">', '<i class="product_basket_item">', "<template>",
-                "<script>", "</script>", "cdn.connectif.cloud/eu1/client-script/", "sendEvents(", "type:'purchase'",
-                "<div class='cn_client_info'><b class='primary_key'>", "1.067,35", "2026-13-45T99:99:99Z", "9" * 400,
-                "<svg><title>", "<select><option>", "<noscript>", "<table><p>", "&amp;amp;", "1e999", "http://[",
+                '<div class="cn_purchase">',
+                "<div class=cn_purchase product_basket_item>",
+                "</div>",
+                "<!--",
+                "-->",
+                '<i class="total_price">',
+                '<i class="purchase_id">',
+                '<i class="product_basket_item">',
+                "<template>",
+                "<script>",
+                "</script>",
+                "cdn.connectif.cloud/eu1/client-script/",
+                "sendEvents(",
+                "type:'purchase'",
+                "<div class='cn_client_info'><b class='primary_key'>",
+                "1.067,35",
+                "2026-13-45T99:99:99Z",
+                "9" * 400,
+                "<svg><title>",
+                "<select><option>",
+                "<noscript>",
+                "<table><p>",
+                "&amp;amp;",
+                "1e999",
+                "http://[",
             ]
         ),
         st.text(max_size=5),
     ),
     max_size=40,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @settings(max_examples=300, deadline=None)
