@@ -1,1 +1,1 @@
-"""Whether what surrounds the pipeline is set up as it must be: the shop's pages."""
+"""`pipeline check`: whether a shop and Connectif are connected as they must be."""

@@ -287,3 +287,57 @@ def test_products_and_addresses_are_compared_with_what_the_shop_says() -> None:
     ]
     other = Expected(known={"email": "bob@acme.example"})
     assert said(page(purchase()), expected=other) == [("error", "client_info.primary_key", "other_address")]
+
+
+# What pages do that were written in haste, or to do harm.
+
+
+def test_a_field_of_a_contact_with_a_second_class_is_lost() -> None:
+    contact = f'<div class="cn_client_info">{KEY}<i class="_name big">Ana</i></div>'
+    assert said(page(purchase(), contact=contact)) == [("warning", "client_info._name", "lost")]
+
+
+def test_two_contacts_and_two_addresses_are_warned_of() -> None:
+    one = f'<div class="cn_client_info">{KEY}</div>'
+    assert said(page(purchase(), contact=one + one)) == [("warning", "client_info", "duplicate")]
+    two = f'<div class="cn_client_info">{KEY}<i class="primary_key">b@acme.example</i></div>'
+    assert said(page(purchase(), contact=two)) == [("warning", "client_info.primary_key", "duplicate")]
+
+
+def test_lines_that_are_not_read_are_counted_and_totals_are_not_judged_without_them() -> None:
+    lines = [line(quantity="1", price="1")] * 1_100
+    html = page(purchase(*lines, total_quantity="1100", total_price="1100"))
+    assert said(html) == [("warning", "product_basket_item", "too_many")]
+    assert "100 further" in report(html)["findings"][0]["what"]
+
+
+def test_errors_are_kept_where_notes_are_too_many() -> None:
+    lines = [line(unit_price="9", id="x")] * 600
+    html = page(purchase(*lines, line(price="1,5"), total_quantity="601", total_price="9000"))
+    got = report(html)
+    assert ("error", "purchase[0].items[600].price", "cut") in said(html)
+    assert got["findings_left_out"] > 0
+
+
+def test_unclosed_tags_and_attributes_are_read_as_browsers_do() -> None:
+    html = page(
+        "<div class=cn_purchase><p class=purchase_id>1<p class=total_quantity>1<p class=total_price>5"
+    )
+    assert report(html)["sent"]["purchases"][0]["purchaseId"] == "1"
+    swallowed = page(f'<div title="open>{purchase()}')
+    assert ("error", "purchase", "absent") in said(swallowed)
+    repeated = page(purchase().replace('class="cn_purchase"', 'class="cn_purchase" class="other"'))
+    assert said(repeated) == []
+
+
+def test_a_table_does_not_keep_a_tag_that_stands_wrongly_in_it() -> None:
+    html = page(f"<table><tr>{purchase()}</tr></table>")
+    assert said(html) == []
+    assert report(html)["sent"]["purchases"][0]["lines"]
+
+
+def test_entities_are_characters() -> None:
+    html = page(purchase(line(name="Ni&ntilde;o &amp; Ni&#241;a", unit_price="12&#46;50")))
+    (sent,) = report(html)["sent"]["purchases"]
+    assert sent["lines"][0]["name"] == "Niño & Niña"
+    assert said(html) == []

@@ -51,6 +51,13 @@ class Expected:
 def compare(tags: Tags, expected: Expected, email: str | None, findings: Findings) -> None:
     """Compare the ids, and the contact's address."""
     _settings(expected, findings)
+    if expected.platform == "magento" and any(purchase.lines for purchase in tags.purchases):
+        said = (
+            "Connectif's Magento module names the variant in a purchase's lines, and the parent on its page"
+        )
+        findings.note(
+            "store.product_id", "lines_differ", said, hint="compare with --known product= and variant="
+        )
     for purchase in tags.purchases:
         own = purchase.text("purchase_id")
         if own:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-#: Findings that are kept; the rest is counted.
+#: Findings of a severity that are kept; the rest is counted.
 FINDINGS_MAX = 500
 #: Characters of a text that a finding repeats.
 QUOTED_MAX = 120
@@ -49,10 +50,12 @@ class Findings:
 
     kept: list[Finding] = field(default_factory=list)
     left_out: int = 0
+    _counts: Counter[Severity] = field(default_factory=Counter)
 
     def add(self, finding: Finding) -> None:
         """Keep one, or count it."""
-        if len(self.kept) < FINDINGS_MAX:
+        self._counts[finding.severity] += 1
+        if self._counts[finding.severity] <= FINDINGS_MAX:
             self.kept.append(finding)
         else:
             self.left_out += 1

@@ -21,7 +21,7 @@ from pipeline.errors import SettingsError
 #: Where client scripts are served, how large one may be, and how long it may take.
 CLIENT_SCRIPTS = "https://cdn.connectif.cloud"
 _SCRIPT_MAX = 8 << 20
-_SCRIPT_SECONDS = 15.0
+_SCRIPT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,10 @@ def _notes(page: Fetched, options: Options) -> list[str]:
 
 def _asked(options: Options, settings: Settings | None) -> Asked:
     known = dict(_pair(text) for text in options.known)
+    if options.url and not options.url.lower().startswith(("https://", "http://")):
+        raise SettingsError(
+            "--url is an address that begins with https:// or http://", hint="write all of it"
+        )
     asked = Asked(kind=options.kind, client_id=options.client_id, expected=Expected(known=known))
     if settings is None:
         return asked

@@ -47,6 +47,7 @@ class Tag:
         lines: of a purchase or cart.
         strange: class names inside it that nothing reads.
         nested: it stands in another of its kind.
+        whole: all its lines were read.
     """
 
     about: str
@@ -57,6 +58,7 @@ class Tag:
     lines: list[Tag] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     nested: bool = False
+    whole: bool = True
 
     def text(self, name: str) -> str:
         """Of a property; empty where it is missing."""
@@ -167,6 +169,7 @@ class _Reader:
         lines: list[Tag] = []
         for element in self.document.with_class(ITEM_CLASS, tag.element):
             if self._lines >= LINES_MAX:
+                tag.whole = False
                 self.tags.left_out[ITEM_CLASS] = self.tags.left_out.get(ITEM_CLASS, 0) + 1
                 if self.tags.left_out[ITEM_CLASS] > LINES_MAX:
                     break

@@ -11,6 +11,7 @@ from pipeline.check.page.tags import Tags
 
 _STATUSES = ("subscribed", "unsubscribed", "none")
 _KEY = "primary_key"
+_FIELDS = frozenset({"_name", "_surname", "_birthdate", "_newsletter_subscription_status", "tracker_id"})
 #: Characters of an address at most, in any standard.
 _ADDRESS_MAX = 320
 _NOBODY = "without it the purchase goes to a visitor whom Connectif may not know"
@@ -26,6 +27,7 @@ def contact(tags: Tags, findings: Findings, *, confirmation: bool) -> None:
             findings.warning("client_info", "missing", said, _NOBODY, "print the buyer's address in it")
         return
     _key(tags, findings, confirmation=confirmation, private=is_private)
+    _lost_fields(tags, findings)
     given = dict(reversed(tags.contact))
     about = "client_info._newsletter_subscription_status"
     status = given.get("_newsletter_subscription_status", "")
@@ -41,6 +43,16 @@ def _count(tags: Tags, findings: Findings) -> None:
     if count > 1:
         said = f"{count} elements of class cn_client_info: the first is read, the others are ignored"
         findings.warning("client_info", "duplicate", said, "a wrong person may be meant", "print one")
+
+
+def _lost_fields(tags: Tags, findings: Findings) -> None:
+    """The whole class attribute is a field's id: with a second class it is another field."""
+    for name, text in tags.contact or ():
+        lost = sorted(_FIELDS.intersection(name.split())) if text and name not in _FIELDS else []
+        for field in lost:
+            said = "the element has further classes or blanks in its class attribute, so it is not read"
+            hint = f'write class="{field}" and nothing else'
+            findings.warning(f"client_info.{field}", "lost", said, hint=hint)
 
 
 def primary_key(tags: Tags) -> str | None:

@@ -102,7 +102,7 @@ def _lines(tag: Tag, domains: tuple[str, ...], findings: Findings) -> None:
 
 def _adds_up(tag: Tag, findings: Findings) -> None:
     """Totals against lines; only where nothing else is wrong, since the cause is named then."""
-    if not tag.lines or tag.lost or findings.has_error(f"{tag.about}.total_price"):
+    if not tag.lines or not tag.whole or tag.lost or findings.has_error(f"{tag.about}.total_price"):
         return
     if findings.has_error(f"{tag.about}.items") or findings.has_error(f"{tag.about}.total_quantity"):
         return

@@ -213,6 +213,9 @@ def _similar(document: Document, name: str) -> str:
 def wrong_places(page: Page, findings: Findings) -> None:
     """Tags that belong on other pages."""
     counts, kind = page.tags.counts, page.kind
+    if counts["cn_purchase"] and "purchase" in page.scripts.events:
+        said = "the page has a cn_purchase, and a script of it sends a purchase, too"
+        findings.note("purchase", "twice", said, "it may be sent twice", "look in a browser")
     if counts["cn_purchase"] and kind.certain and not page.is_(Kind.CONFIRMATION):
         said = f"a purchase on a page that is no confirmation ({kind.kind}, by {kind.by})"
         findings.warning("purchase", "wrong_page", said, "each view of the page sends a purchase")
