@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline import config
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from pipeline.cli.options import ConfigOption
 
 
@@ -53,7 +53,7 @@ def page(  # noqa: PLR0917 - typer reads each parameter as an option
         bool | None,
         typer.Option(
             "--script/--no-script",
-            help="Read the account's settings in its script at cdn.connectif.cloud; else for URLs only.",
+            help="Read the account's script at cdn.connectif.cloud; else for other machines' URLs.",
         ),
     ] = None,
     script_file: Annotated[

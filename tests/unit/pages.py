@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from pipeline.check.page.inspect import Asked, inspect
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 
 CLIENT_ID = "00000000-0000-4000-8000-00000000c0de"
 SCRIPT = f'<script async src="https://cdn.connectif.cloud/eu1/client-script/{CLIENT_ID}"></script>'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.check.page import report as reports
 from pipeline.check.page.inspect import Asked, inspect
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from tests.unit.pages import found, report
 
 PAGES = Path(__file__).parents[1] / "data" / "pages"

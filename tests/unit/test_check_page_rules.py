@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.check.page.expected import Expected
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from tests.unit.pages import SCRIPT, line, page, purchase, report, said
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipeline.check.page import bounded, charset, configuration
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from tests.unit.pages import CLIENT_ID, SCRIPT, page, purchase, report, said
 
 OTHER_ID = "11111111-0000-4000-8000-00000000c0de"

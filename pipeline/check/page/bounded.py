@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from pipeline.check.page.expected import Expected
 from pipeline.check.page.inspect import Asked, inspect
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from pipeline.errors import PipelineError
 
 #: Seconds of the processor, seconds on the clock, and bytes of memory for one page.

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.check.page import charset, configuration, dom, expected, kind, script, sent, tags
 from pipeline.check.page.configuration import Matches
 from pipeline.check.page.findings import Findings, Severity
+from pipeline.check.page.kinds import Kind
 from pipeline.check.page.properties import TAGS
 from pipeline.check.page.rules import contacts, orders, pages, products
 from pipeline.check.page.rules.pages import Page
@@ -34,7 +35,7 @@ class Asked:
 
     url: str = ""
     content_type: str = ""
-    kind: kind.Kind | None = None
+    kind: Kind | None = None
     domains: tuple[str, ...] = ()
     client_id: str = ""
     fed_by_api: bool = False
@@ -115,7 +116,7 @@ def _hidden(document: dom.Document) -> dict[str, list[str]]:
 
 
 def _judge(page: Page, asked: Asked, findings: Findings, matches: Matches) -> None:
-    confirmation = page.is_(kind.Kind.CONFIRMATION)
+    confirmation = page.is_(Kind.CONFIRMATION)
     pages.script(page, findings)
     pages.configured(page, findings, matches)
     pages.address(page, findings)

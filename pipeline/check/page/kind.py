@@ -1,23 +1,14 @@
-"""What kind of page it is: told, or recognised by its address and its body element, or by its tags."""
+"""Of which kind a page is: told, or recognised by its address and its body element, or by its tags."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from pipeline.check.page.dom import Document
+from pipeline.check.page.kinds import Kind
 from pipeline.check.page.tags import Tags
-
-
-class Kind(StrEnum):
-    """Of a page."""
-
-    CONFIRMATION = "confirmation"
-    PRODUCT = "product"
-    CART = "cart"
-    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,17 +167,20 @@ def _sent(sent: Mapping[str, Any] | None) -> str:
     if sent is None:
         return "nothing"
     parts = [
-        f"purchase {one['purchaseId']} of {one['totalPrice']} with {len(one['lines'])} "
-        f"line{'' if len(one['lines']) == 1 else 's'}"
-        for one in sent["purchases"]
+        f"purchase {one['purchaseId']} of {one['totalPrice']} with {_lines(one)}" for one in sent["purchases"]
     ]
     if sent["cart"]:
-        parts.append(f"cart {sent['cart']['cartId']} with {len(sent['cart']['lines'])} lines")
+        parts.append(f"cart {sent['cart']['cartId']} with {_lines(sent['cart'])}")
     parts += (f"product {one['productId']} visited" for one in sent["visited"])
     parts += (f"product {one['productId']} searched" for one in sent["searched"])
     parts += (next(iter(event)) for event in sent["events"])
     parts.append(f"contact {sent['primaryKey']}" if sent["primaryKey"] else "no contact")
     return ", ".join(parts)
+
+
+def _lines(order: Mapping[str, Any]) -> str:
+    count = len(order["lines"])
+    return f"{count} line{'' if count == 1 else 's'}"
 
 
 def _plain(*headings: str) -> Table:

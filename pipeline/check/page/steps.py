@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.check.page.kind import Kind
+from pipeline.check.page.kinds import Kind
 from pipeline.check.page.rules.pages import Page
 
 

@@ -8,7 +8,8 @@ from pipeline.check.page import values
 from pipeline.check.page.configuration import Configuration, Matches
 from pipeline.check.page.dom import Document
 from pipeline.check.page.findings import Findings, quoted
-from pipeline.check.page.kind import Kind, Recognised
+from pipeline.check.page.kind import Recognised
+from pipeline.check.page.kinds import Kind
 from pipeline.check.page.properties import TAGS, bare
 from pipeline.check.page.rules import common
 from pipeline.check.page.script import Scripts, is_uuid
