@@ -341,3 +341,8 @@ def test_entities_are_characters() -> None:
     (sent,) = report(html)["sent"]["purchases"]
     assert sent["lines"][0]["name"] == "Niño & Niña"
     assert said(html) == []
+
+
+def test_points_that_part_thousands_throughout_are_warned_of() -> None:
+    html = page(purchase(line(price="1.250", unit_price="1.250"), total_price="1.250"))
+    assert said(html) == [("warning", "purchase[0].total_price", "thousands")]

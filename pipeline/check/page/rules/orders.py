@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.check.page import values
 from pipeline.check.page.findings import Findings, figure
 from pipeline.check.page.rules import common, products
 from pipeline.check.page.tags import Tag, Tags
@@ -115,6 +116,16 @@ def _adds_up(tag: Tag, findings: Findings) -> None:
     money, paid = _sum(tag, "price"), tag.number("total_price")
     if money is not None and paid is not None:
         _money(tag, paid, money, findings)
+        _thousands_throughout(tag, findings)
+
+
+def _thousands_throughout(tag: Tag, findings: Findings) -> None:
+    """Amounts that agree may all be wrong in the same way."""
+    texts = [tag.text("total_price"), *(line.text("price") for line in tag.lines)]
+    if all(map(values.may_be_thousands, texts)):
+        said = "every amount has three digits behind its point, which then parts thousands"
+        effect = "recorded a thousand times too low, unless the currency has three decimals"
+        findings.warning(f"{tag.about}.total_price", "thousands", said, effect, "print 1250.00")
 
 
 def _sum(tag: Tag, name: str) -> float | None:
