@@ -106,7 +106,7 @@ class ConnectifSide:
             self._name,
             self._account,
             self._per_minute,
-            self._settings.data_dir / "reconcile" / "exports" / self._name,
+            self._settings.data_dir / "reconcile" / "exports" / self._name / self._wanted.store,
             columns=self._wanted.export_columns,
             zone=self._frame.zone,
             decimal=self._wanted.decimal,
