@@ -244,7 +244,7 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _forget_old(directory: Path) -> None:
-    """Delete what no longer counts, of all runs that are over, and what releases before kept in it itself."""
+    """Delete what no longer counts, of all runs that are over."""
     for path in directory.rglob("*"):
         with contextlib.suppress(OSError):
             is_old = time.time() - path.stat().st_mtime > KEPT_HOURS * 3_600

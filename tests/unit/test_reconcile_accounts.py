@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 
+from pipeline.reconcile import report, report_html
 from pipeline.reconcile.belonging import NOWHERE, close_asking, place_orders
 from pipeline.reconcile.database import Database
+from pipeline.reconcile.findings import Summary, count, findings
 from pipeline.reconcile.judging import ExportSpan, RunContext, places_to_look_at, write_findings
 
 ES, FR = 0, 1
@@ -163,6 +169,24 @@ def test_each_account_is_asked_for_its_own_and_one_after_the_other_for_what_noth
             "lost": [(NOWHERE, "missing", "not_kept", "before_log")],
             "unanswered": [(NOWHERE, "unknown", "not_kept", "before_log")],
         }
+
+
+def test_every_report_names_the_account(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = Summary("acme", ("es", "fr"), datetime(2026, 1, 31, tzinfo=UTC))
+    table, page = io.StringIO(), io.StringIO()
+    with Database() as database:
+        told = Told(database, "1", "2")
+        told.receipt("1", FR, "", outcome="dead")
+        told.judged()
+        count(database, summary)
+        report.write_csv(table, findings(database))
+        report_html.write_html(page, summary, findings(database))
+        report.show(Console(width=200), summary, findings(database), 5)
+    rows = {row["id"]: row["account"] for row in csv.DictReader(io.StringIO(table.getvalue()))}
+    assert rows == {"1": "fr", "2": ""}
+    assert '<th scope="col">account</th>' in page.getvalue()
+    assert summary.as_json()["accounts"] == ["es", "fr"]
+    assert "es, fr" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
