@@ -35,7 +35,8 @@ from pipeline.trace import find
 from pipeline.trace.life import EntityKey, EntityLife
 from pipeline.trace.scan import LifeScan
 
-OWN, NUMBER, EMAIL = 50, "#77777", "looked.for@example.com"
+#: No other order has the number, however many events there are: those are numbered from 0.
+OWN, NUMBER, EMAIL = 50, "#7777777777", "looked.for@example.com"
 BODY = Path(pipeline.__file__).parent / "bodies" / "shopify" / "constructed-webhook-orders_paid.json"
 #: Nobody listens there: what is told to Connectif waits.
 AWAY = "http://127.0.0.1:1"

@@ -18,22 +18,6 @@ def require_stores(settings: Settings) -> None:
         )
 
 
-def only_account(settings: Settings, store: str) -> str:
-    """The account of a store, for what can look at one alone.
-
-    Raises:
-        SettingsError: it feeds several.
-    """
-    accounts = settings.stores[store].accounts
-    if len(accounts) > 1:
-        raise SettingsError(
-            f"store {store} feeds several accounts ({', '.join(accounts)}), and its orders can be compared "
-            "with one only",
-            hint="`pipeline trace` finds a single order in all of them",
-        )
-    return accounts[0]
-
-
 def shared_secrets(settings: Settings) -> list[str]:
     """A warning for each group of stores that one secret signs for."""
     signing: dict[str, list[str]] = {}

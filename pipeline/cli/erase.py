@@ -33,9 +33,27 @@ CustomerOption = Annotated[
 ByOption = Annotated[str, typer.Option("--by", help="Who does it, for the record; else user@host.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 RequestArgument = Annotated[str, typer.Argument(help="The request's id, as `list` shows it.")]
+LoseEarlierOption = Annotated[
+    bool,
+    typer.Option(
+        "--lose-earlier",
+        help="Only for a Kafka of your own that still holds messages of version 0.2 or before. Several of "
+        "those share a key, and the cluster can only keep the newest of each: with this option the older "
+        "messages of before the upgrade of each order, customer and product are deleted, for everybody and "
+        "for good, in the topics that hold something of this person. Without it nothing is removed, and "
+        "the erasure waits until retention has deleted them. More: docs/erasure.md.",
+    ),
+]
 WaitOption = Annotated[
     float, typer.Option("--wait", min=1, help="Seconds for which Connectif's answers are waited for.")
 ]
+
+
+#: Said before it is done.
+LOSES = (
+    "--lose-earlier: where several messages of version 0.2 or before have one key, all but the newest are "
+    "deleted, whoever they are of"
+)
 
 
 @group.callback(
@@ -49,6 +67,7 @@ def erase(  # noqa: PLR0917 - typer reads each parameter as an option
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
     reference: Annotated[str, typer.Option("--reference", help="Your own name of it, for the proof.")] = "",
     wait: WaitOption = 900.0,
+    lose_earlier: LoseEarlierOption = False,
     by: ByOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
@@ -73,7 +92,7 @@ def erase(  # noqa: PLR0917 - typer reads each parameter as an option
     with Requests(settings) as requests:
         same = [request for request in requests.read().values() if _is_same(request.asked, asked)]
         going = next((request for request in same if not request.is_over), None)
-        erasure = Erasure(settings, requests, console, confirm_within=wait)
+        erasure = Erasure(settings, requests, console, confirm_within=wait, lose_earlier=lose_earlier)
         if going is None or dry_run:
             found = erasure.look(asked)
             if dry_run and as_json:
@@ -83,6 +102,8 @@ def erase(  # noqa: PLR0917 - typer reads each parameter as an option
             if dry_run:
                 return
             if not yes:
+                if lose_earlier:
+                    console.print(LOSES, highlight=False, soft_wrap=True)
                 typer.confirm("This cannot be undone. Go on?", abort=True, err=True)
         with alone(settings, asked.by, console):
             going = requests.ask(asked) if going is None else requests.get(going.asked.id)
@@ -93,6 +114,7 @@ def erase(  # noqa: PLR0917 - typer reads each parameter as an option
 def erase_run(
     request: RequestArgument,
     wait: WaitOption = 900.0,
+    lose_earlier: LoseEarlierOption = False,
     as_json: JsonOption = False,
     config_path: ConfigOption = None,
 ) -> None:
@@ -111,7 +133,7 @@ def erase_run(
                 "it asks for data", hint=f"pipeline erase export --request {request} --out FILE"
             )
         with alone(settings, whoever(), console):
-            erasure = Erasure(settings, requests, console, confirm_within=wait)
+            erasure = Erasure(settings, requests, console, confirm_within=wait, lose_earlier=lose_earlier)
             _work(erasure, requests.get(request), now_ms(), as_json=as_json)
 
 

@@ -29,8 +29,8 @@ ConnectifExportOption = Annotated[
     str | None,
     typer.Option(
         "--connectif-export",
-        help="Purchases that Connectif has: a file of its export, CSV or ZIP. "
-        "api: ask for it, 31 days at a time.",
+        help="Purchases that Connectif has: a file of its export, CSV or ZIP; of a store with several "
+        "accounts one for each, {account} in its name. api: ask for it, 31 days at a time.",
     ),
 ]
 VerifyOption = Annotated[

@@ -33,6 +33,7 @@ def tree(request: Request, now_ms: int) -> dict[str, Any]:
         "removed": progress.removed,
         "still_named": progress.checked,
         "workers": list(progress.workers),
+        "lost_earlier": list(progress.lost_earlier),
         "not_reached": list(progress.not_reached),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 
@@ -27,6 +28,8 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import DELIVER_APP, ERASE_REQUESTS, SYNC_APP, TRANSLATE_APP, changelog, full_name
 from pipeline.progress import scanning
 from pipeline.shops.registry import PLATFORMS
+
+log = logging.getLogger(__name__)
 
 #: Seconds for which Connectif's answers are waited for, and in which Kafka's logs are to be rewritten.
 CONFIRM_WITHIN, REMOVE_WITHIN = 900.0, 6 * 3_600.0
@@ -56,6 +59,8 @@ class Erasure:
         requests: where they are kept.
         console: is told how far it is.
         confirm_within: seconds for which Connectif's answers are waited for.
+        lose_earlier: whether of messages of version 0.2 and before, several of which have one key, only the
+            newest of each key may be kept, on a cluster that can do no better.
         stop: called several times a second; True ends it, and it goes on when it is called again.
     """
 
@@ -66,12 +71,14 @@ class Erasure:
         console: Console,
         *,
         confirm_within: float = CONFIRM_WITHIN,
+        lose_earlier: bool = False,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._requests = requests
         self._console = console
         self._confirm_within = confirm_within
+        self._lose_earlier = lose_earlier
         self._stop = stop
         #: What was found just now, of requests that are not worked on yet.
         self._looked: dict[str, Found] = {}
@@ -115,7 +122,7 @@ class Erasure:
             if request.found:
                 raise PipelineError("what was found cannot be read", hint="is there a newer release at work?")
             # Killed in the last step: its tombstones are written.
-            self._logs({}, "finishing in Kafka's logs")
+            self._logs(request, {}, "finishing in Kafka's logs")
             self._done(request)
             return
         if found is None:
@@ -139,7 +146,7 @@ class Erasure:
         keys: dict[TopicPartition, set[bytes]] = found.keys(settings)
         for place in _changelogs(settings, partitions_with_rows(settings, store, found)):
             keys.setdefault(place, set())
-        self._logs(keys, "Kafka rewrites its logs")
+        self._logs(request, keys, "Kafka rewrites its logs")
         archived = remove_archived(settings, keys, self._console)
         needles = Person(store, asked=found.addresses).address_needles()
         files = clean(settings.data_dir, needles) if needles else None
@@ -163,21 +170,38 @@ class Erasure:
                 f"not reached: {'; '.join(missed)}", hint="see to it; `pipeline erase run` tries it again"
             )
         self._requests.name_nobody(request)
-        self._logs({self._requests.place: set(request.found)}, "Kafka rewrites its list of requests")
+        own = {self._requests.place: set(request.found)}
+        self._logs(request, own, "Kafka rewrites its list of requests")
         self._done(request)
 
     def _done(self, request: Request) -> None:
         request.found.clear()
         self._requests.advance(request, status=RequestStatus.DONE, done_ms=now_ms(), why="")
 
-    def _logs(self, keys: dict[TopicPartition, set[bytes]], title: str) -> None:
-        """Remove messages from Kafka's logs."""
+    def _logs(self, request: Request, keys: dict[TopicPartition, set[bytes]], title: str) -> None:
+        """Remove messages from Kafka's logs; what others lose by that is written down."""
         with scanning(title, self._console) as tell:
 
             def told(far: RemovalProgress) -> None:
                 tell(far.removed + far.done, 2 * far.partitions)
 
-            removal.remove(self._settings, keys, within=REMOVE_WITHIN, progress=told, stop=self._stop)
+            done = removal.remove(
+                self._settings,
+                keys,
+                within=REMOVE_WITHIN,
+                lose_earlier=self._lose_earlier,
+                progress=told,
+                stop=self._stop,
+            )
+        if done.lost_earlier:
+            lost = tuple(sorted({*request.progress.lost_earlier, *done.lost_earlier}))
+            log.warning(
+                "request %s: of messages of version 0.2 and before only the newest of each key stays in %s",
+                request.asked.id,
+                ", ".join(done.lost_earlier),
+                extra={"event": "erase.lost_earlier"},
+            )
+            self._requests.advance(request, lost_earlier=lost)
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -72,6 +72,11 @@ class Progress(Frozen):
         default_factory=dict, description="messages of each topic read once more that still name the person"
     )
     workers: tuple[str, ...] = Field(default=(), description="workers that rewrote their files")
+    lost_earlier: tuple[str, ...] = Field(
+        default=(),
+        description="topics in which of messages of version 0.2 and before, which shared keys, the newest of "
+        "each key alone was kept, as an operator allowed",
+    )
     not_reached: tuple[str, ...] = Field(default=(), description="what may hold the person still, in words")
 
 

@@ -74,6 +74,7 @@ class Removed:
         partitions: in which there was something to remove.
         keys: for which there was a tombstone.
         segments: how often segments were closed.
+        lost_earlier: topics in which only the newest of each key of version 0.2 and before stayed.
         seconds: it took.
     """
 
@@ -81,6 +82,7 @@ class Removed:
     partitions: int = 0
     keys: int = 0
     segments: int = 0
+    lost_earlier: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
@@ -216,8 +218,10 @@ class _Removal:
             raise SharedKeys(
                 f"{shared[0].topic} holds messages of version 0.2 or before, of which several have one key: "
                 "compaction would keep the newest of each alone",
-                hint="allow it, or wait until retention has deleted them",
+                hint="`pipeline erase --lose-earlier` allows it (docs/erasure.md says what is lost), or wait "
+                "until retention has deleted them",
             )
+        self._done.lost_earlier = tuple(sorted({place.topic for place in shared}))
 
     def run(
         self, until: float, progress: Callable[[RemovalProgress], object], stop: Callable[[], bool]

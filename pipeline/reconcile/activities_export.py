@@ -2,7 +2,8 @@
 
 Connectif exports 31 days at most at a time, so a range is several exports. Until all are read each is kept,
 and an export that was asked for is remembered: a run that ended early and is started again within some hours
-goes on where it was. What is kept has ids, dates and totals, and nothing of persons.
+goes on where it was. What is kept has ids, dates and totals, and nothing of persons. Runs at the same time,
+of one process or of several, each have a directory of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import itertools
 import json
 import os
 import tempfile
@@ -36,6 +38,8 @@ KEPT_HOURS = 6
 #: A range that an earlier run left off is gone on with for so long.
 RESUMED = timedelta(hours=1)
 _MOMENT = "%Y%m%dT%H%M%SZ"
+#: Held by the run that has a directory, for as long as its process lives.
+_LOCK = "lock"
 #: Seconds to the first look at an export, between two at most, and until one is given up. Of a window of a
 #: minute: a sandbox's is shorter.
 FIRST_LOOK, LONGEST_PAUSE, GIVEN_UP = 5.0, 60.0, 3_600.0
@@ -76,7 +80,7 @@ class ActivitiesExport:
         name: the account's.
         account: its settings.
         per_minute: calls a minute at most.
-        directory: where what was read is kept; of this account and this user alone.
+        directory: where what was read is kept; of this account, this store and this user alone.
         columns: as of `read_export`.
         zone: of dates without an offset.
         decimal: as of `read_export`.
@@ -102,10 +106,11 @@ class ActivitiesExport:
         self._columns, self._zone, self._decimal = columns, zone, decimal
         self._progress = progress
         self._pace = account.window_seconds / 60
-        self._directory = private.directory(directory)
+        self._place = directory
+        #: The run's own, once it has one.
+        self._directory = directory
         #: Where what was read ends, epoch ms: what Connectif recorded later need not be in it.
         self.ends_ms = 0
-        self._forget_old()
 
     @property
     def calls(self) -> int:
@@ -121,6 +126,10 @@ class ActivitiesExport:
             PipelineError: the key may not export, Connectif is away or its export fails, or has no column of
                 purchase ids. What was read before is kept for the next run.
         """
+        with _own(self._place) as self._directory:
+            yield from self._read(since, until)
+
+    def _read(self, since: datetime, until: datetime) -> Iterator[ExportedPurchase]:
         until = min(until, max((end for end in self._ends() if end > until - RESUMED), default=until))
         parts = windows(since, until)
         self.ends_ms = int(until.timestamp() * 1_000)
@@ -134,22 +143,15 @@ class ActivitiesExport:
             yield from _kept(kept)
         self._progress(len(parts), len(parts))
         # All of it is with the caller: another run is to know what changes from now on.
-        for path in self._directory.iterdir():
+        for path in _files(self._directory):
             path.unlink(missing_ok=True)
 
     def _ends(self) -> Iterator[datetime]:
         """Where the windows end that an earlier run left."""
-        for path in self._directory.iterdir():
+        for path in _files(self._directory):
             with contextlib.suppress(ValueError):
                 end = path.name.split(".")[0].rpartition("-")[2]
                 yield datetime.strptime(end, _MOMENT).replace(tzinfo=UTC)
-
-    def _forget_old(self) -> None:
-        """Delete what no longer counts."""
-        for path in self._directory.iterdir():
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > KEPT_HOURS * 3_600:
-                    path.unlink()
 
     async def _bring(self, part: ExportWindow, kept: Path) -> None:
         asked = self._directory / f"{part.name}.asked.json"
@@ -215,6 +217,39 @@ class ActivitiesExport:
                 writer.writerow("" if cell is None else str(cell) for cell in purchase)
         os.utime(partial, (asked, asked))
         partial.replace(kept)
+
+
+@contextlib.contextmanager
+def _own(directory: Path) -> Iterator[Path]:
+    """The first of the numbered directories in it that no other run has.
+
+    A run deletes what it kept when it is through: another one that reads the same days meanwhile would miss
+    its files. What a run left that was ended is the next one's, as its lock went with its process.
+    """
+    _forget_old(private.directory(directory))
+    for number in itertools.count(1):
+        own = private.directory(directory / str(number))
+        try:
+            lock = private.hold(own / _LOCK, "An export of Connectif's", "wait until it is read")
+        except private.InUse:
+            continue
+        with lock:
+            yield own
+        return
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """What a run keeps; the lock stays, else two runs could hold two files of one name."""
+    return (path for path in directory.iterdir() if path.name != _LOCK)
+
+
+def _forget_old(directory: Path) -> None:
+    """Delete what no longer counts, of all runs that are over."""
+    for path in directory.rglob("*"):
+        with contextlib.suppress(OSError):
+            is_old = time.time() - path.stat().st_mtime > KEPT_HOURS * 3_600
+            if is_old and path.is_file() and path.name != _LOCK and not private.is_held(path.parent / _LOCK):
+                path.unlink()
 
 
 def _kept(path: Path) -> Iterator[ExportedPurchase]:

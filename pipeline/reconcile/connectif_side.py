@@ -1,4 +1,7 @@
-"""What Connectif has by its own word: its export, from a file or asked for, or purchase by purchase."""
+"""What Connectif has by its own word: its export, from a file or asked for, or purchase by purchase.
+
+A store may feed several accounts: each has its export, and is asked for its own purchases.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.config import Settings
-from pipeline.config_checks import only_account
 from pipeline.errors import PipelineError
 from pipeline.reconcile import verify
 from pipeline.reconcile.activities_export import ActivitiesExport, windows
+from pipeline.reconcile.belonging import NOWHERE, close_asking
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary
-from pipeline.reconcile.judging import RunContext
+from pipeline.reconcile.judging import ExportSpan, RunContext
 from pipeline.reconcile.run_options import API, ReconcileOptions
 from pipeline.reconcile.spare_calls import calls_per_minute
 from pipeline.text import span
@@ -30,6 +33,11 @@ STEP = 10_000
 CLOCKS = 60.0
 #: Connectif's moments and the shop's differ: so much earlier than asked for is exported, too.
 SLACK = timedelta(days=1)
+#: In a file's name, the account's.
+PLACE = "{account}"
+#: What an account is asked for; what nothing places, until one has it.
+_TO_ASK = """FROM findings f WHERE ask AND (account = :account OR account = :nowhere
+    AND NOT EXISTS (SELECT 1 FROM verified v WHERE v.pid = f.pid AND v.found))"""
 
 
 class ConnectifSide:
@@ -39,7 +47,7 @@ class ConnectifSide:
         settings: the program's.
         wanted: the options.
         database: gets what is read.
-        frame: of the run; gets of which time the export speaks.
+        frame: of the run; gets of which time the exports speak.
         summary: gets the remarks.
         console: for what is said beside the results.
         tell: progress.
@@ -58,121 +66,151 @@ class ConnectifSide:
     ) -> None:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._frame, self._summary, self._console, self._tell = frame, summary, console, tell
-        self._name = only_account(settings, wanted.store)
-        self._account = settings.accounts[self._name]
-        self._per_minute = calls_per_minute(self._account, wanted.calls_per_minute)
+        self._accounts = settings.stores[wanted.store].accounts
+        self._asked: dict[str, int] = {
+            name: calls_per_minute(settings.accounts[name], wanted.calls_per_minute)
+            for name in self._accounts
+        }
 
     # Its export.
 
     def read_export(self, given: str) -> None:
-        """The purchases of an export: a file, or `api`.
+        """The purchases of each account's export: a file, in whose name `{account}` stands for it, or `api`.
 
         Raises:
-            PipelineError: it cannot be read, or not be had.
+            PipelineError: one cannot be read, or not be had.
         """
-        if given == API:
-            self._read_asked()
-        else:
-            self._read_file(Path(given))
+        if given != API and len(self._accounts) > 1 and PLACE not in given:
+            raise PipelineError(
+                f"the store feeds {len(self._accounts)} accounts ({', '.join(self._accounts)}), and one file "
+                "cannot be of all",
+                field="--connectif-export",
+                hint=f"write {PLACE} in the file's name where the account's is, or api",
+            )
+        said = []
+        for number, name in enumerate(self._accounts):
+            if given == API:
+                said.append(self._read_asked(number, name))
+            else:
+                said.append(self._read_file(number, Path(given.replace(PLACE, name))))
+        self._summary.connectif = ", ".join(said)
 
-    def _read_file(self, path: Path) -> None:
+    def _read_file(self, number: int, path: Path) -> str:
         columns = self._wanted.export_columns
-        listed = self._put(read_export(path, columns, self._frame.zone, self._wanted.decimal))
-        self._frame.export_from_ms, self._frame.export_to_ms = next(
-            self._database.rows("SELECT MIN(at_ms), MAX(at_ms) FROM exported")
+        listed = self._put(number, read_export(path, columns, self._frame.zone, self._wanted.decimal))
+        first, last = next(
+            self._database.rows("SELECT MIN(at_ms), MAX(at_ms) FROM exported WHERE account = ?", (number,))
         )
-        self._summary.connectif = f"{listed:,} purchases of {path.name}"
-        if self._frame.export_from_ms is None:
+        self._frame.exports[number] = ExportSpan(first, last)
+        if first is None:
             self._summary.remarks.append(
                 f"{path.name} has no dates: what it lacks may be of another time and is not missing"
             )
+        return f"{listed:,} purchases of {path.name}"
 
-    def _read_asked(self) -> None:
+    def _read_asked(self, number: int, name: str) -> str:
         if self._frame.since_ms is None:
             raise PipelineError(
                 "Connectif exports days, and none are named",
                 field="--connectif-export",
                 hint="name the first with --since, or give a list of the shop's with dates",
             )
+        account = self._settings.accounts[name]
         until = datetime.now(UTC).replace(microsecond=0)
         since = min(datetime.fromtimestamp(self._frame.since_ms / 1_000, UTC) - SLACK, until)
         parts = len(windows(since, until))
         self._say(
-            f"asking Connectif to export its purchases since {since:%Y-%m-%d}, 31 days at a time: {parts:,} "
-            f"exports, {self._per_minute:,} calls a minute of {self._account.calls_per_minute:,}. Started "
-            "again after an end, it goes on where it was"
+            f"asking Connectif to export the purchases of {name} since {since:%Y-%m-%d}, 31 days at a time: "
+            f"{parts:,} exports, {self._asked[name]:,} calls a minute of {account.calls_per_minute:,}. "
+            "Started again after an end, it goes on where it was"
         )
         export = ActivitiesExport(
-            self._name,
-            self._account,
-            self._per_minute,
-            self._settings.data_dir / "reconcile" / "exports" / self._name,
+            name,
+            account,
+            self._asked[name],
+            self._settings.data_dir / "reconcile" / "exports" / name / self._wanted.store,
             columns=self._wanted.export_columns,
             zone=self._frame.zone,
             decimal=self._wanted.decimal,
             timeout=self._settings.deliver.call_timeout,
-            progress=lambda done, of: self._tell("Connectif's exports", done, of),
+            progress=lambda done, of: self._tell(f"exports of {name}", done, of),
         )
-        listed = self._put(export.read(since, until))
+        listed = self._put(number, export.read(since, until))
         # Connectif's clock may be behind ours.
-        known_ms = export.ends_ms - int(CLOCKS * 1_000 * self._account.window_seconds / 60)
-        self._frame.export_from_ms, self._frame.export_to_ms = self._frame.since_ms, known_ms
-        self._frame.export_known_ms = known_ms
-        self._summary.connectif = f"{listed:,} purchases of its own exports since {since:%Y-%m-%d}"
+        known_ms = export.ends_ms - int(CLOCKS * 1_000 * account.window_seconds / 60)
+        self._frame.exports[number] = ExportSpan(self._frame.since_ms, known_ms, known_ms)
+        of = f" of {name}" if len(self._accounts) > 1 else ""
+        return f"{listed:,} purchases of its own exports{of} since {since:%Y-%m-%d}"
 
-    def _put(self, purchases: Iterable[ExportedPurchase]) -> int:
-        """Write purchases; returns how many there are."""
-        for number, batch in enumerate(batched(self._row(one) for one in purchases)):
+    def _put(self, number: int, purchases: Iterable[ExportedPurchase]) -> int:
+        """Write an account's purchases; returns how many there are."""
+        rows = ((one.id, number, one.at_ms, amount_text(one.total)) for one in purchases)
+        for count, batch in enumerate(batched(rows)):
             self._database.put("exported", batch)
-            self._tell("purchases of Connectif's export", number * STEP, 0)
-        return int(self._database.one("SELECT COUNT(*) FROM exported"))
-
-    def _row(self, purchase: ExportedPurchase) -> tuple[str, int | None, str | None]:
-        return purchase.id, purchase.at_ms, amount_text(purchase.total)
+            self._tell("purchases of Connectif's export", count * STEP, 0)
+        return int(self._database.one("SELECT COUNT(*) FROM exported WHERE account = ?", (number,)))
 
     # Asking.
 
     def ask(self) -> None:
-        """Ask for the purchases that should be there; Ctrl-C ends it."""
-        total = self._database.one("SELECT COUNT(*) FROM findings WHERE ask")
-        seconds = verify.seconds_needed(total, self._per_minute, self._account)
-        self._say(
-            f"asking Connectif for {total:,} purchases, {self._per_minute:,} calls a minute of the account's "
-            f"{self._account.calls_per_minute:,}: {span(seconds)} or more, as others' calls go first. Ctrl-C "
-            "ends the asking, and the rest is reported as the receipts have it"
+        """Ask each account for the purchases that should be there; Ctrl-C ends it.
+
+        An order that nothing places is asked for in one account after the other, until one has it.
+        """
+        for number, name in enumerate(self._accounts):
+            if not self._ask(number, name):
+                break
+        close_asking(self._database, len(self._accounts))
+        unknown = self._database.one(
+            "SELECT COUNT(*) FROM verified WHERE found IS NULL AND account <> ?", (NOWHERE,)
         )
-        verifier = verify.Verifier(
-            self._name,
-            self._account,
-            self._per_minute,
-            timeout=self._settings.deliver.call_timeout,
-            progress=lambda done: self._tell("asking Connectif", done, total),
-        )
-        asked: Iterator[tuple[str]] = self._database.rows(
-            "SELECT pid FROM findings WHERE ask ORDER BY day, pid"
-        )
-        try:
-            verifier.run((pid for (pid,) in asked), self._put_verified)
-        except KeyboardInterrupt:
-            self._summary.remarks.append(
-                f"stopped after {verifier.done:,} of {total:,} purchases were asked for"
-            )
-        except PipelineError as error:
-            self._summary.remarks.append(f"{verifier.done:,} of {total:,} were asked for: {error.message}")
-            self._console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        unknown = self._database.one("SELECT COUNT(*) FROM verified WHERE found IS NULL")
         if unknown:
             self._summary.remarks.append(f"Connectif gave no answer for {unknown:,} purchases")
 
-    def _put_verified(self, found: list[verify.Verified]) -> None:
+    def _ask(self, number: int, name: str) -> bool:
+        """Ask one account; False: that was to end."""
+        values = {"account": number, "nowhere": NOWHERE}
+        total = self._database.one(f"SELECT COUNT(*) {_TO_ASK}", values)
+        account, per_minute = self._settings.accounts[name], self._asked[name]
+        seconds = verify.seconds_needed(total, per_minute, account)
+        of = f" of {name}" if len(self._accounts) > 1 else ""
+        self._say(
+            f"asking Connectif for {total:,} purchases{of}, {per_minute:,} calls a minute of the account's "
+            f"{account.calls_per_minute:,}: {span(seconds)} or more, as others' calls go first. Ctrl-C "
+            "ends the asking, and the rest is reported as the receipts have it"
+        )
+        verifier = verify.Verifier(
+            name,
+            account,
+            per_minute,
+            timeout=self._settings.deliver.call_timeout,
+            progress=lambda done: self._tell(f"asking Connectif{of}", done, total),
+        )
+        asked: Iterator[tuple[str]] = self._database.rows(f"SELECT pid {_TO_ASK} ORDER BY day, pid", values)
+        try:
+            verifier.run((pid for (pid,) in asked), lambda found: self._put_verified(number, found))
+        except KeyboardInterrupt:
+            self._summary.remarks.append(
+                f"stopped after {verifier.done:,} of {total:,} purchases{of} were asked for"
+            )
+            return False
+        except PipelineError as error:
+            self._summary.remarks.append(f"{verifier.done:,} of {total:,} purchases{of}: {error.message}")
+            self._console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return True
+
+    def _put_verified(self, number: int, found: list[verify.Verified]) -> None:
         rows = [
-            (one.id, None if one.found is None else int(one.found), amount_text(one.total)) for one in found
+            (one.id, number, None if one.found is None else int(one.found), amount_text(one.total))
+            for one in found
         ]
         self._database.put("verified", rows)
 
     def say_what_speaks(self) -> None:
         """Write into the summary what said what Connectif has."""
-        asked = self._database.one("SELECT COUNT(*) FROM verified WHERE found IS NOT NULL")
+        asked = self._database.one(
+            "SELECT COUNT(DISTINCT pid) FROM verified WHERE found IS NOT NULL AND account <> ?", (NOWHERE,)
+        )
         said = [self._summary.connectif, f"{asked:,} purchases asked for" if asked else "", "the receipts"]
         self._summary.connectif = ", ".join(filter(None, said))
 

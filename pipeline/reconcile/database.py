@@ -2,6 +2,7 @@
 
 SQLite's own temporary database: a file that only this user can read, deleted as soon as it is open, so that
 nothing of it outlives the process. It holds ids, amounts, statuses and places, and nothing of persons.
+An account is the number of its place among those that the store feeds.
 """
 
 from __future__ import annotations
@@ -24,20 +25,29 @@ CREATE TABLE events (entity TEXT PRIMARY KEY, count INTEGER NOT NULL, first_ms I
 CREATE TABLE letters (entity TEXT PRIMARY KEY, part INTEGER NOT NULL, off INTEGER NOT NULL,
     reason TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE links (pid TEXT PRIMARY KEY, entity TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE records (pid TEXT PRIMARY KEY, off INTEGER NOT NULL, takes_back INTEGER NOT NULL, total TEXT,
-    placed TEXT, store TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE receipts (pid TEXT PRIMARY KEY, held TEXT NOT NULL, record_off INTEGER NOT NULL,
-    outcome TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, store TEXT NOT NULL,
-    received_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (pid TEXT NOT NULL, account INTEGER NOT NULL, off INTEGER NOT NULL,
+    takes_back INTEGER NOT NULL, total TEXT, placed TEXT, store TEXT NOT NULL,
+    PRIMARY KEY (pid, account)) WITHOUT ROWID;
+CREATE TABLE receipts (pid TEXT NOT NULL, account INTEGER NOT NULL, held TEXT NOT NULL,
+    record_off INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    store TEXT NOT NULL, received_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
+    PRIMARY KEY (pid, account)) WITHOUT ROWID;
 CREATE TABLE meanings (entity TEXT PRIMARY KEY, meaning TEXT NOT NULL, reason TEXT NOT NULL,
     detail TEXT NOT NULL, placed TEXT, total TEXT) WITHOUT ROWID;
-CREATE TABLE exported (pid TEXT PRIMARY KEY, at_ms INTEGER, total TEXT) WITHOUT ROWID;
-CREATE TABLE verified (pid TEXT PRIMARY KEY, found INTEGER, total TEXT) WITHOUT ROWID;
+CREATE TABLE meant (entity TEXT NOT NULL, account INTEGER NOT NULL,
+    PRIMARY KEY (entity, account)) WITHOUT ROWID;
+CREATE TABLE exported (pid TEXT NOT NULL, account INTEGER NOT NULL, at_ms INTEGER, total TEXT,
+    PRIMARY KEY (pid, account)) WITHOUT ROWID;
+CREATE TABLE verified (pid TEXT NOT NULL, account INTEGER NOT NULL, found INTEGER, total TEXT,
+    PRIMARY KEY (pid, account)) WITHOUT ROWID;
+CREATE TABLE accounts (account INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE belongs (pid TEXT NOT NULL, account INTEGER NOT NULL, PRIMARY KEY (pid, account)) WITHOUT ROWID;
 CREATE TABLE repairs (entity TEXT PRIMARY KEY, mode TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE wanted (part INTEGER NOT NULL, off INTEGER NOT NULL, PRIMARY KEY (part, off)) WITHOUT ROWID;
-CREATE TABLE findings (pid TEXT PRIMARY KEY, number TEXT NOT NULL, day TEXT NOT NULL, category TEXT NOT NULL,
-    stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, shop_total TEXT, connectif_total TEXT,
-    status TEXT NOT NULL, ask INTEGER NOT NULL, entity TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE findings (pid TEXT NOT NULL, account INTEGER NOT NULL, number TEXT NOT NULL, day TEXT NOT NULL,
+    category TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    shop_total TEXT, connectif_total TEXT, status TEXT NOT NULL, ask INTEGER NOT NULL, entity TEXT NOT NULL,
+    PRIMARY KEY (pid, account)) WITHOUT ROWID;
 """
 _STATEMENTS = {
     # An order may stand in several rows: what the first leaves empty, a later one fills.
@@ -53,19 +63,23 @@ _STATEMENTS = {
         part = excluded.part, off = excluded.off""",
     "letters": "INSERT OR REPLACE INTO letters VALUES (?,?,?,?,?)",
     "links": "INSERT OR REPLACE INTO links VALUES (?,?)",
-    "records": "INSERT OR REPLACE INTO records VALUES (?,?,?,?,?,?)",
+    "records": "INSERT OR REPLACE INTO records VALUES (?,?,?,?,?,?,?)",
     # `held` is what the receipts so far add up to: one that changed nothing says nothing of it.
-    "receipts": """INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+    "receipts": """INSERT INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
         held = CASE excluded.held WHEN '' THEN held ELSE excluded.held END,
         record_off = MAX(record_off, excluded.record_off), outcome = excluded.outcome,
         reason = excluded.reason, detail = excluded.detail, store = excluded.store,
         received_ms = excluded.received_ms, ended_ms = MAX(ended_ms, excluded.ended_ms)""",
+    "meant": "INSERT OR IGNORE INTO meant VALUES (?,?)",
+    "accounts": "INSERT OR REPLACE INTO accounts VALUES (?,?)",
     "meanings": "INSERT OR REPLACE INTO meanings VALUES (?,?,?,?,?,?)",
-    "exported": "INSERT OR REPLACE INTO exported VALUES (?,?,?)",
-    "verified": "INSERT OR REPLACE INTO verified VALUES (?,?,?)",
-    "repairs": "INSERT OR REPLACE INTO repairs VALUES (?,?)",
+    "exported": "INSERT OR REPLACE INTO exported VALUES (?,?,?,?)",
+    "verified": "INSERT OR REPLACE INTO verified VALUES (?,?,?,?)",
+    # An order may be missing in several accounts: by force is more than what is missing.
+    "repairs": """INSERT INTO repairs VALUES (?,?) ON CONFLICT DO UPDATE SET
+        mode = CASE excluded.mode WHEN 'force' THEN excluded.mode ELSE mode END""",
     "wanted": "INSERT OR IGNORE INTO wanted VALUES (?,?)",
-    "findings": "INSERT OR REPLACE INTO findings VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    "findings": "INSERT OR REPLACE INTO findings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
 }
 
 

@@ -39,6 +39,7 @@ class Finding(NamedTuple):
     shop_status: str
     why: str
     way_out: str
+    account: str = ""
 
 
 @dataclass(slots=True)
@@ -46,7 +47,8 @@ class Summary:
     """A run as a whole.
 
     Attributes:
-        store, account: their names.
+        store: its name.
+        accounts: of the store.
         began: when.
         since, until: what was asked for, in words; empty: open.
         shop: where the shop's list is from.
@@ -60,7 +62,7 @@ class Summary:
     """
 
     store: str
-    account: str
+    accounts: tuple[str, ...]
     began: datetime
     since: str = ""
     until: str = ""
@@ -74,6 +76,11 @@ class Summary:
     stages_of_days: dict[str, Counter[str]] = field(default_factory=dict)
 
     @property
+    def account(self) -> str:
+        """The store's account, or all of them."""
+        return ", ".join(self.accounts)
+
+    @property
     def agrees(self) -> bool:
         """Whether nothing is missing, different or only in Connectif."""
         wrong = (Category.MISSING, Category.DIFFERENT, Category.ONLY_CONNECTIF)
@@ -84,6 +91,7 @@ class Summary:
         return {
             "store": self.store,
             "account": self.account,
+            "accounts": list(self.accounts),
             "began": self.began.isoformat(timespec="seconds"),
             "since": self.since or None,
             "until": self.until or None,
@@ -127,7 +135,9 @@ def findings(
     """
     for category in categories:
         question = """SELECT pid, number, day, category, stage, reason, detail, shop_total, connectif_total,
-            status FROM findings WHERE category = ? ORDER BY day, pid LIMIT ?"""
+            status, (SELECT name FROM accounts a WHERE a.account = f.account) FROM findings f
+            WHERE category = ? ORDER BY day, pid, account LIMIT ?"""
         for row in database.rows(question, (category.value, -1 if most is None else most)):
             verdict = OrderVerdict(Category(row[3]), OrderStage(row[4]), row[5], row[6])
-            yield Finding._make((*row, *in_words(verdict)))
+            *cells, account = row
+            yield Finding._make((*cells, *in_words(verdict), account or ""))

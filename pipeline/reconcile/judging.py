@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from pipeline.reconcile.belonging import NOWHERE
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.rules import (
     Evidence,
@@ -28,22 +29,42 @@ _KNOWN = """
 """
 _JOINS = """
     LEFT JOIN events e ON e.entity = o.entity LEFT JOIN letters l ON l.entity = o.entity
-    LEFT JOIN meanings m ON m.entity = o.entity LEFT JOIN records r ON r.pid = o.pid
-    LEFT JOIN receipts c ON c.pid = o.pid LEFT JOIN exported x ON x.pid = o.pid
-    LEFT JOIN verified v ON v.pid = o.pid
+    LEFT JOIN meanings m ON m.entity = o.entity
+    LEFT JOIN records r ON r.pid = o.pid AND r.account = {account}
+    LEFT JOIN receipts c ON c.pid = o.pid AND c.account = {account}
+    LEFT JOIN exported x ON x.pid = o.pid AND x.account = {account}
+    LEFT JOIN verified v ON v.pid = o.pid AND v.account = {account}
 """
-_LISTED = f"""SELECT o.pid, o.number, o.at_ms, o.total, o.refunded, o.status, o.entity, 1, 0, {_KNOWN}
-    FROM orders o {_JOINS} WHERE o.inside"""  # noqa: S608 - constants alone
+#: Of a store with one account, `belongs` is empty.
+_ACCOUNT = "COALESCE(b.account, :nowhere)"
+_LISTED = f"""SELECT o.pid, {_ACCOUNT}, o.number, o.at_ms, o.total, o.refunded, o.status, o.entity, 1, 0,
+    {_KNOWN} FROM orders o LEFT JOIN belongs b ON b.pid = o.pid {_JOINS.format(account=_ACCOUNT)}
+    WHERE o.inside"""  # noqa: S608 - constants alone
 #: Told for this store, or in the export and of no other store; and not in the shop's list.
-_UNLISTED = f"""SELECT o.pid, '', NULL, NULL, NULL, '', o.entity, 0, o.received, {_KNOWN} FROM (
-    SELECT n.pid AS pid, COALESCE(k.entity, '') AS entity, n.received AS received FROM (
-        SELECT pid, received_ms AS received FROM receipts WHERE held = 'there' AND store = :store
-        UNION SELECT x.pid, 0 FROM exported x LEFT JOIN receipts c ON c.pid = x.pid
-            LEFT JOIN records r ON r.pid = x.pid
+_UNLISTED = f"""SELECT o.pid, o.account, '', NULL, NULL, NULL, '', o.entity, 0, o.received, {_KNOWN} FROM (
+    SELECT n.pid AS pid, n.account AS account, COALESCE(k.entity, '') AS entity, n.received AS received FROM (
+        SELECT pid, account, received_ms AS received FROM receipts WHERE held = 'there' AND store = :store
+        UNION SELECT x.pid, x.account, 0 FROM exported x
+            LEFT JOIN receipts c ON c.pid = x.pid AND c.account = x.account
+            LEFT JOIN records r ON r.pid = x.pid AND r.account = x.account
             WHERE COALESCE(c.store, r.store, :store) = :store
                 AND NOT (COALESCE(c.held, '') = 'there')
     ) n LEFT JOIN links k ON k.pid = n.pid
-    WHERE NOT EXISTS (SELECT 1 FROM orders s WHERE s.pid = n.pid)) o {_JOINS}"""  # noqa: S608
+    WHERE NOT EXISTS (SELECT 1 FROM orders s WHERE s.pid = n.pid)) o
+    {_JOINS.format(account="o.account")}"""  # noqa: S608
+
+
+class ExportSpan(NamedTuple):
+    """Of what an account's export speaks, epoch ms.
+
+    Attributes:
+        from_ms, to_ms: of the purchases' dates; None: it has none.
+        known_ms: what was told before is in it, if it is there; None: that is not known.
+    """
+
+    from_ms: int | None
+    to_ms: int | None
+    known_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -57,8 +78,8 @@ class RunContext:
         log_begins_ms: likewise.
         sold_statuses: of the store.
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
-        export_from_ms, export_to_ms: of Connectif's export; None: it has no dates, or there is none.
-        export_known_ms: what was told before is in it, if it is there; None: that is not known.
+        accounts: that the store feeds, how many.
+        exports: what Connectif's exports speak of, by account; where there are any.
     """
 
     store: str
@@ -68,9 +89,28 @@ class RunContext:
     sold_statuses: frozenset[str] | None = None
     since_ms: int | None = None
     until_ms: int | None = None
-    export_from_ms: int | None = None
-    export_to_ms: int | None = None
-    export_known_ms: int | None = None
+    accounts: int = 1
+    exports: dict[int, ExportSpan] = field(default_factory=dict)
+
+    @property
+    def nowhere(self) -> int:
+        """The account of an order that nothing places: of one account there is no question."""
+        return 0 if self.accounts == 1 else NOWHERE
+
+    def export_of(self, account: int) -> ExportSpan | None:
+        """What the export speaks of; of an order that nothing places, what all of them do."""
+        if account != NOWHERE:
+            return self.exports.get(account)
+        spans = list(self.exports.values())
+        if len(spans) < self.accounts:
+            return None
+        known = [span.known_ms for span in spans if span.known_ms is not None]
+        begin = [span.from_ms for span in spans if span.from_ms is not None]
+        end = [span.to_ms for span in spans if span.to_ms is not None]
+        whole = len(begin) == len(end) == len(spans)
+        return ExportSpan(
+            max(begin) if whole else None, min(end) if whole else None, min(known, default=None)
+        )
 
     def covers(self, at_ms: int | None) -> bool:
         """Whether a moment is in what is asked for; without one it is."""
@@ -84,6 +124,7 @@ class Known:
     """One order with what is known of it."""
 
     pid: str
+    account: int
     number: str
     entity: str
     at_ms: int | None
@@ -94,7 +135,7 @@ class Known:
 
 def known_orders(database: Database, frame: RunContext) -> Iterator[Known]:
     """The orders of the shop's list."""
-    for row in database.rows(_LISTED):
+    for row in database.rows(_LISTED, {"nowhere": frame.nowhere}):
         yield _known(row, frame)
 
 
@@ -125,7 +166,8 @@ def write_findings(database: Database, frame: RunContext, *, complete: bool) -> 
 def places_to_look_at(database: Database, frame: RunContext) -> Iterator[tuple[int, int]]:
     """Partition and offset of the events that tell what nothing else tells."""
     # The rule decides; the question leaves out the many that have a receipt.
-    for row in database.rows(f"{_LISTED} AND e.entity IS NOT NULL AND COALESCE(c.held, '') = ''"):
+    question = f"{_LISTED} AND e.entity IS NOT NULL AND COALESCE(c.held, '') = ''"
+    for row in database.rows(question, {"nowhere": frame.nowhere}):
         known = _known(row, frame)
         if known.place is not None and is_to_be_looked_at(known.evidence):
             yield known.place
@@ -137,6 +179,7 @@ def _rows(orders: Iterator[Known], frame: RunContext) -> Iterator[tuple[Any, ...
         verdict: OrderVerdict = judge(evidence, frame.sold_statuses)
         yield (
             known.pid,
+            known.account,
             known.number,
             day_of(known.at_ms, frame.zone),
             verdict.category.value,
@@ -157,7 +200,7 @@ def day_of(at_ms: int | None, zone: ZoneInfo) -> str:
 
 
 def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
-    pid, number, at_ms, total, refunded, status, entity, in_shop, received, *rest = row
+    pid, account, number, at_ms, total, refunded, status, entity, in_shop, received, *rest = row
     count, first_ms, part, offset, *rest = rest
     letter_part, letter_offset, letter, letter_detail, *rest = rest
     record_offset, takes_back, record_total, placed, *rest = rest
@@ -190,22 +233,26 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
         reason=reason or "",
         detail=detail or "",
         verified=None if not asked or found is None else bool(found),
-        exported=_by_export(exported=bool(exported), at_ms=at_ms, ended_ms=ended_ms or 0, frame=frame),
+        exported=_by_export(
+            exported=bool(exported), at_ms=at_ms, ended_ms=ended_ms or 0, span=frame.export_of(account)
+        ),
         connectif_total=_decimal(connectif_total),
     )
     place = None if offset is None else (part, offset)
-    return Known(pid, number, entity, at_ms, status, evidence, place)
+    return Known(pid, account, number, entity, at_ms, status, evidence, place)
 
 
-def _by_export(*, exported: bool, at_ms: int | None, ended_ms: int, frame: RunContext) -> bool | None:
+def _by_export(span: ExportSpan | None, *, exported: bool, at_ms: int | None, ended_ms: int) -> bool | None:
     """Whether the export has an order; None where it does not speak of its time, or of what came after it."""
-    if frame.export_known_ms is not None and ended_ms >= frame.export_known_ms:
+    if span is None:
+        return True if exported else None
+    if span.known_ms is not None and ended_ms >= span.known_ms:
         return None  # it was told, or taken back, too late for the export
     if exported:
         return True
-    if at_ms is None or frame.export_from_ms is None or frame.export_to_ms is None:
+    if at_ms is None or span.from_ms is None or span.to_ms is None:
         return None
-    return False if frame.export_from_ms <= at_ms <= frame.export_to_ms else None
+    return False if span.from_ms <= at_ms <= span.to_ms else None
 
 
 def _ms(text: str | None) -> int | None:

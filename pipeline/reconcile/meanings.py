@@ -25,7 +25,7 @@ from pipeline.translate.state import EntityState
 
 
 class Read(NamedTuple):
-    """What one event says: a row of `meanings`, and the purchase ids that it speaks of."""
+    """What one event says: a row of `meanings`, the purchase ids that it speaks of, and whom it tells one."""
 
     entity: str
     meaning: Meaning
@@ -34,6 +34,7 @@ class Read(NamedTuple):
     placed: str | None
     total: str | None
     purchase_ids: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
 
 
 def known_stores(settings: Settings) -> Stores:
@@ -57,12 +58,17 @@ def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
     if result.outcome is Outcome.REJECTED:
         detail = _detail(result.rejection) if result.rejection is not None else ""
         return Read(entity, Meaning.REJECTED, result.reason, detail, None, None, ids)
-    told = [orjson.loads(one.value) for one in result.emissions if one.kind is RecordKind.PURCHASE]
-    body: dict[str, Any] | None = next((one["body"] for one in told if one.get("body")), None)
-    if body is None:
+    told = [
+        (one.account, said)
+        for one in result.emissions
+        if one.kind is RecordKind.PURCHASE and (said := orjson.loads(one.value).get("body"))
+    ]
+    if not told:
         return Read(entity, Meaning.IGNORED, result.reason, "", None, None, ids)
+    body: dict[str, Any] = told[0][1]
+    accounts = tuple(account for account, _ in told)
     total = str(body["total_price"])
-    return Read(entity, Meaning.TELLS, "", "", body.get("purchase_date"), total, ids)
+    return Read(entity, Meaning.TELLS, "", "", body.get("purchase_date"), total, ids, accounts)
 
 
 def look(
@@ -77,7 +83,8 @@ def look(
     Args:
         reader: of the topics.
         settings: of the stores and of Kafka.
-        database: gets the meanings, and which purchase is which order's.
+        database: gets the meanings, which purchase is which order's, and of the accounts that it names those
+            that an order is for.
         places: partition and offset of each.
         progress: told how many offsets are dealt with, of how many.
 
@@ -93,6 +100,7 @@ def look(
     ]
     if not ranges:
         return
+    numbers: dict[str, int] = {name: number for number, name in database.rows("SELECT * FROM accounts")}
     wanted = {one.place: _offsets(database, one.place.partition) for one in ranges}
     following = {place: next(offsets, None) for place, offsets in wanted.items()}
     for batch in reader.read(ranges, progress=progress, on_lost=lambda _lost: None):
@@ -108,6 +116,8 @@ def look(
             following[batch.place] = at
         database.put("meanings", (one[:6] for one in found))
         database.put("links", ((pid, one.entity) for one in found for pid in one.purchase_ids))
+        meant = ((one.entity, numbers[name]) for one in found for name in one.accounts if name in numbers)
+        database.put("meant", meant)
 
 
 def _offsets(database: Database, part: int) -> Iterator[int]:

@@ -119,8 +119,8 @@ def _choose(database: Database, done: Repair) -> None:
             done.left[f"that would be {meaning or 'unread'} again ({reason})"] += 1
         else:
             rows.append((entity, mode.value))
-            done.orders += 1
     database.put("repairs", rows)
+    done.orders = database.one("SELECT COUNT(*) FROM repairs")
 
 
 def _events(

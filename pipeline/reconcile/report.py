@@ -59,14 +59,17 @@ def show(console: Console, summary: Summary, rows: Iterable[Finding], most: int)
     console.print(_days(summary))
     if summary.stages:
         console.print(_stages(summary))
-    table = _table("order", "number", "day", "result", "stopped at", "why", "way out")
+    several = len(summary.accounts) > 1
+    heads = ("account",) if several else ()
+    table = _table("order", "number", "day", *heads, "result", "stopped at", "why", "way out")
     shown = 0
     for row in rows:
         if shown == most:
             break
         said = row.why + (f" ({row.reason})" if row.reason and row.reason not in row.why else "")
         said += f": {row.detail}" if row.detail else ""
-        cells = (row.id, row.number, row.day, row.category, row.stage, said, row.way_out)
+        where = (row.account or "none",) if several else ()
+        cells = (row.id, row.number, row.day, *where, row.category, row.stage, said, row.way_out)
         table.add_row(*map(escape, cells))
         shown += 1
     if shown:

@@ -60,7 +60,7 @@ def _page(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
     yield f'<p class="verdict">{_verdict(summary)}</p></header>\n<main>\n<dl>'
     asked = f"{summary.since or 'the beginning'} to {summary.until or 'now'}"
     for name, text in (
-        ("account", summary.account),
+        ("account" if len(summary.accounts) == 1 else "accounts", summary.account),
         ("orders placed", asked),
         ("the shop's list", summary.shop),
         ("Connectif", summary.connectif),
@@ -186,21 +186,26 @@ def _days(summary: Summary) -> Iterator[str]:
 
 def _findings(summary: Summary, rows: Iterable[Finding]) -> Iterator[str]:
     """A table of each result that there is."""
-    headings = ("order", "number", "day", "stage", "why", "shop", "Connectif", "way out")
+    several = len(summary.accounts) > 1
+    headings = ["order", "number", "day", "stage", "why", "shop", "Connectif", "way out"]
+    headings += ["account"] if several else []
     for category, found in groupby(rows, lambda row: row.category):
         total = summary.counts[category]
         yield f'<h2 id="{escape(category)}">{escape(_name(category).capitalize())}: {total:,}</h2>\n'
         looks = {2: "d", 4: "t", 5: "n", 6: "n", 7: "t"}
-        yield from _table(category, headings, (_cells(row) for row in islice(found, MOST)), looks)
+        yield from _table(
+            category, headings, (_cells(row, several=several) for row in islice(found, MOST)), looks
+        )
         if total > MOST:
             yield f'<p class="note">The first {MOST:,} of {total:,}; the file of --csv has all.</p>\n'
         yield '<p><a href="#results">to the results</a></p>\n'
 
 
-def _cells(row: Finding) -> list[str]:
+def _cells(row: Finding, *, several: bool) -> list[str]:
     why = _why(row.why, row.reason) + (f": {row.detail}" if row.detail else "")
     totals = row.shop_total or "", row.connectif_total or ""
-    return [row.id, row.number, row.day, row.stage.replace("_", " "), why, *totals, row.way_out]
+    cells = [row.id, row.number, row.day, row.stage.replace("_", " "), why, *totals, row.way_out]
+    return [*cells, row.account or "none"] if several else cells
 
 
 def _why(why: str, reason: str) -> str:

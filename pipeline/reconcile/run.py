@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
-from pipeline.config_checks import only_account
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka.reader import RangeReader
 from pipeline.reconcile import histories, meanings, output
+from pipeline.reconcile.belonging import place_orders
 from pipeline.reconcile.connectif_side import STEP, ConnectifSide, amount_text
 from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary, count
@@ -74,14 +74,16 @@ class _ReconcileRun:
         self._settings, self._wanted, self._database = settings, wanted, database
         self._bars = progress
         self._store = settings.stores[wanted.store]
-        self._name = only_account(settings, wanted.store)
+        accounts = self._store.accounts
+        database.put("accounts", enumerate(accounts))
         self._zone = ZoneInfo(self._store.timezone)
         self._frame = RunContext(wanted.store, self._zone, sold_statuses=self._store.sold_statuses)
+        self._frame.accounts = len(accounts)
         self._frame.since_ms = _start_of(wanted.since, self._zone)
         after = None if wanted.until is None else wanted.until + timedelta(days=1)
         self._frame.until_ms = _start_of(after, self._zone)
         self._tasks: dict[str, TaskID] = {}
-        self._summary = Summary(wanted.store, self._name, datetime.now(UTC))
+        self._summary = Summary(wanted.store, accounts, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
         self._connectif = ConnectifSide(
@@ -111,6 +113,7 @@ class _ReconcileRun:
         self._link(reader)
         if self._wanted.shop is None:
             self._list_from_events(reader)
+        self._place()
         meanings.look(
             reader,
             self._settings,
@@ -118,6 +121,7 @@ class _ReconcileRun:
             places_to_look_at(self._database, self._frame),
             lambda done, of: self._tell("the newest events of what is missing", done, of),
         )
+        self._place()
         histories.put_together(
             reader,
             self._settings,
@@ -129,6 +133,7 @@ class _ReconcileRun:
         self._judge()
         if self._wanted.verify:
             self._connectif.ask()
+            self._place()
             self._judge()
         self._connectif.say_what_speaks()
         count(self._database, self._summary)
@@ -256,6 +261,10 @@ class _ReconcileRun:
             self._summary.remarks.append(
                 f"{scan.foreign:,} messages are no records or receipts, and left out"
             )
+
+    def _place(self) -> None:
+        """In which of the store's accounts each order should be, by what is known so far."""
+        place_orders(self._database, self._frame.accounts)
 
     def _judge(self) -> None:
         write_findings(self._database, self._frame, complete=self._complete)

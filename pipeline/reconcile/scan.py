@@ -10,7 +10,6 @@ import orjson
 
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
-from pipeline.config_checks import only_account
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import TopicPartition
@@ -30,6 +29,8 @@ Progress = Callable[[str, int, int], object]
 SLACK_MS = DAY_MS
 #: Characters kept of what an operator is told of one order.
 DETAIL_MAX = 300
+#: Between the account and the id in a purchase's key.
+_PURCHASE = f"|{RecordKind.PURCHASE}|".encode()
 #: A receipt of an `unchanged` record with this reason: there is nothing to take back.
 NEVER_SENT, RETRACTED = "never_sent", "retracted"
 
@@ -52,7 +53,10 @@ class TopicsScan:
     def __init__(self, settings: Settings, store: str, database: Database, progress: Progress) -> None:
         self._settings = settings
         self._store = store
-        self._account = only_account(settings, store)
+        accounts = settings.stores[store].accounts
+        #: The beginning of a purchase's key -> its account's number.
+        self._heads = {name.encode(): number for number, name in enumerate(accounts)}
+        self._accounts = accounts
         self._database = database
         self._progress = progress
         self.events_topic = full_name(settings, Kind.ORDER.topic)
@@ -132,14 +136,15 @@ class TopicsScan:
             self._database.put("letters", rows)
 
     def _records(self, reader: RangeReader, start: int) -> None:
-        for batch in self._of_account(reader, RecordKind.PURCHASE.topic, start):
+        for batch in self._of_accounts(reader, RecordKind.PURCHASE.topic, start):
             records, links = {}, {}
-            for offset, tree in self._purchases(batch):
+            for account, offset, tree in self._purchases(batch):
                 body = tree.get("body")
                 takes_back = body is None or tree.get("op") == Op.RETRACT
                 pid, store = tree["id"], tree.get("store", "")
                 total, placed = (body.get("total_price"), body.get("purchase_date")) if body else (None, None)
-                records[pid] = (pid, offset, int(takes_back), total and str(total), placed, store)
+                told = total and str(total)
+                records[pid, account] = (pid, account, offset, int(takes_back), told, placed, store)
                 kind, _, entity = str(tree.get("owner", "")).partition("|")
                 if kind == Kind.ORDER and store == self._store:
                     links[pid] = (pid, entity)
@@ -147,40 +152,40 @@ class TopicsScan:
             self._database.put("links", links.values())
 
     def _receipts(self, reader: RangeReader, start: int) -> None:
-        for batch in self._of_account(reader, RECEIPTS, start):
+        for batch in self._of_accounts(reader, RECEIPTS, start):
             rows = []
-            for _, tree in self._purchases(batch):
+            for account, _, tree in self._purchases(batch):
                 record = tree.get("record")
                 offset = record.get("offset", -1) if isinstance(record, Mapping) else -1
                 outcome, reason = str(tree.get("outcome", "")), str(tree.get("reason", ""))
                 detail = without_addresses(str(tree.get("detail", "")))[:DETAIL_MAX]
                 held, store = held_after(outcome, reason), str(tree.get("store", ""))
-                row = (tree["id"], held, offset, outcome, reason[:100], detail, store)
+                row = (tree["id"], account, held, offset, outcome, reason[:100], detail, store)
                 rows.append((*row, _epoch_ms(tree, "received_ms"), _epoch_ms(tree, "at_ms")))
             self._database.put("receipts", rows)
 
-    def _purchases(self, batch: MessageBatch) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The account's purchases among records or receipts; an id is a text in each."""
-        prefix = f"{self._account}|{RecordKind.PURCHASE}|".encode()
+    def _purchases(self, batch: MessageBatch) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """The accounts' purchases of records or receipts: account, offset, tree; an id is a text in each."""
         for message in batch.raw:
-            key = message.key()
-            if key is None or not key.startswith(prefix):
+            head, is_purchase, _ = (message.key() or b"").partition(_PURCHASE)
+            account = self._heads.get(head)
+            if account is None or not is_purchase:
                 continue
             try:
                 tree = orjson.loads(message.value() or b"")
             except ValueError:
                 tree = None
             if isinstance(tree, dict) and isinstance(tree.get("id"), str):
-                yield message.offset(), tree
+                yield account, message.offset(), tree
             else:
                 self.foreign += 1
 
-    def _of_account(self, reader: RangeReader, topic: str, start: int) -> Iterator[MessageBatch]:
-        """A topic of the account, whose messages share a partition."""
+    def _of_accounts(self, reader: RangeReader, topic: str, start: int) -> Iterator[MessageBatch]:
+        """A topic of the accounts, the messages of each of which share a partition."""
         name = full_name(self._settings, topic)
         count = len(reader.offsets.partitions(name))
-        own = TopicPartition(name, partition_of(self._account, count))
-        return self._read(reader, [one for one in reader.ranges(name, start=start) if one.place == own])
+        own = {TopicPartition(name, partition_of(account, count)) for account in self._accounts}
+        return self._read(reader, [one for one in reader.ranges(name, start=start) if one.place in own])
 
     def _read(self, reader: RangeReader, ranges: list[OffsetRange]) -> Iterator[MessageBatch]:
         if not ranges:

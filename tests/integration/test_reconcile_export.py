@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,10 @@ class Account:
             **how,
         )
 
+    def files(self, run: int = 1) -> list[Path]:
+        """What a run has kept; of several at a time each has a number."""
+        return [path for path in (self.kept / str(run)).iterdir() if path.name != "lock"]
+
     def exports(self) -> int:
         """How many were asked for."""
         return self.connectif.calls_of("acme", "POST", "/exports/") - self._before
@@ -122,11 +127,12 @@ def test_a_year_comes_in_windows_with_ids_dates_and_totals(account: Account) -> 
 def test_what_is_kept_names_nobody_and_is_the_users_own(account: Account) -> None:
     reading = account.export().read(*year())
     next(reading)
-    for path in account.kept.iterdir():
+    for path in (account.kept / "1", *account.files()):
         assert path.stat().st_mode & 0o077 == 0
-        assert "@" not in path.read_text()
+    assert len(account.files()) >= 1
+    assert not any("@" in path.read_text() for path in account.files())
     assert len(list(reading)) == COUNT - 1
-    assert list(account.kept.iterdir()) == [], "nothing is kept once all is read"
+    assert account.files() == [], "nothing is kept once all is read"
 
 
 def test_a_run_that_was_ended_goes_on_where_it_was(account: Account) -> None:
@@ -139,6 +145,26 @@ def test_a_run_that_was_ended_goes_on_where_it_was(account: Account) -> None:
     found = list(account.export().read(*year()))
     assert sorted(int(one.id) for one in found) == list(range(COUNT))
     assert account.exports() == len(windows(*year())), "none twice"
+
+
+def test_two_runs_at_the_same_time_read_all_and_leave_each_others_files_alone(account: Account) -> None:
+    first, second = account.export().read(*year()), account.export().read(*year())
+    begun = [next(first).id, next(second).id]
+    kept = account.files(2)
+    assert kept
+    found = [begun[0], *(one.id for one in first)]
+    assert account.files(1) == []
+    assert account.files(2) == kept, "the second is not through"
+    assert [begun[1], *(one.id for one in second)] == found
+    assert sorted(map(int, found)) == list(range(COUNT))
+    assert account.files(2) == []
+
+
+def test_runs_in_threads_of_one_process_all_read_all(account: Account) -> None:
+    begin, end = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(lambda: [one.id for one in account.export().read(begin, end)]) for _ in range(3)]
+    assert [run.result() for run in runs] == [["2", "3", "4"]] * 3
 
 
 def test_an_export_that_was_asked_for_is_waited_for_and_not_asked_for_again(
@@ -157,8 +183,8 @@ def test_an_export_that_was_asked_for_is_waited_for_and_not_asked_for_again(
         },
         headers=KEY,
     ).json()
-    account.kept.mkdir()
-    activities_export._remember(account.kept / f"{window.name}.asked.json", made["id"])
+    (account.kept / "1").mkdir(parents=True)
+    activities_export._remember(account.kept / "1" / f"{window.name}.asked.json", made["id"])
     [found] = account.export().read(begin, begin + timedelta(days=6))
     assert found.id == "2"
     assert account.exports() == 1, "the one that the process asked for that was killed"
@@ -197,7 +223,7 @@ def test_an_export_without_the_shops_ids_accuses_nobody(account: Account) -> Non
 def test_what_was_read_counts_for_some_hours_alone(account: Account) -> None:
     next(account.export().read(*year()))
     long_ago = time.time() - activities_export.KEPT_HOURS * 3_600 - 10
-    for path in account.kept.iterdir():
+    for path in account.files():
         os.utime(path, (long_ago, long_ago))
     asked = account.exports()
     next(account.export().read(*year()))

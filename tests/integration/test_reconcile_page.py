@@ -66,12 +66,12 @@ def _mixed(database: Database) -> None:
         if number % 9 == 1:
             letters.append((pid, 0, number, "no_email", "customer.email: " + "there is none " * 15))
         elif number % 9 == 2:
-            receipts.append((pid, "", number, "dead", "bad_domain", "400; E0103", "acme-es", at, at))
+            receipts.append((pid, 0, "", number, "dead", "bad_domain", "400; E0103", "acme-es", at, at))
         else:
-            receipts.append((pid, "there", number, "delivered", "created", "", "acme-es", at, at))
-            verified += [(pid, 0, None)] if number % 9 == 3 else []
+            receipts.append((pid, 0, "there", number, "delivered", "created", "", "acme-es", at, at))
+            verified += [(pid, 0, 0, None)] if number % 9 == 3 else []
     orders.append(("A" * 180, "A" * 180, "#" + "9" * 120, None, "1234567890.12", None, "paid", 1))
-    receipts.append(("77", "there", 1, "delivered", "created", "", "acme-es", 1, 1))
+    receipts.append(("77", 0, "there", 1, "delivered", "created", "", "acme-es", 1, 1))
     for table, rows in tables.items():
         database.put(table, rows)
 
@@ -88,13 +88,13 @@ def _many(database: Database) -> None:
 def _nothing(database: Database) -> None:
     """One order, which is there."""
     database.put("orders", [("1", "1", "#1", 20_454 * DAY_MS, "1.00", None, "paid", 1)])
-    database.put("receipts", [("1", "there", 1, "delivered", "created", "", "acme-es", 1, 1)])
+    database.put("receipts", [("1", 0, "there", 1, "delivered", "created", "", "acme-es", 1, 1)])
 
 
 def written(directory: Path, fill: Callable[[Database], None]) -> Path:
     """The page of a run."""
     path = directory / f"{fill.__name__}.html"
-    summary = Summary("acme-es", "acme", datetime(2026, 1, 31, tzinfo=UTC), shop="201 orders of x.csv")
+    summary = Summary("acme-es", ("acme",), datetime(2026, 1, 31, tzinfo=UTC), shop="201 orders of x.csv")
     summary.remarks.append("a remark of " + "many " * 60 + "words")
     summary.repair = Repair("reconcile-1", 3, 7)
     with Database() as database, path.open("w", encoding="utf-8") as file:

@@ -26,7 +26,7 @@ DAY_MS = 86_400_000
 
 def summary() -> Summary:
     """Of a run on a store."""
-    return Summary("acme-es", "acme", datetime(2026, 1, 31, tzinfo=UTC), shop="2 orders of x.csv")
+    return Summary("acme-es", ("acme",), datetime(2026, 1, 31, tzinfo=UTC), shop="2 orders of x.csv")
 
 
 def listed(database: Database, *orders: tuple[str, str, int | None]) -> Summary:

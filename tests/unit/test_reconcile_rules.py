@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.reconcile.database import Database
-from pipeline.reconcile.judging import RunContext, write_findings
+from pipeline.reconcile.judging import ExportSpan, RunContext, write_findings
 from pipeline.reconcile.rules import (
     Category,
     Evidence,
@@ -205,9 +205,9 @@ def test_what_was_told_too_late_for_an_export_is_not_judged_by_it() -> None:
         ends = {"old": 5_000, "new": 9_000}
         database.put(
             "receipts",
-            [(pid, "there", 1, "delivered", "created", "", "s", 1, at) for pid, at in ends.items()],
+            [(pid, 0, "there", 1, "delivered", "created", "", "s", 1, at) for pid, at in ends.items()],
         )
-        frame = RunContext("s", ZoneInfo("UTC"), export_from_ms=0, export_to_ms=8_000, export_known_ms=8_000)
+        frame = RunContext("s", ZoneInfo("UTC"), exports={0: ExportSpan(0, 8_000, 8_000)})
         write_findings(database, frame, complete=True)
         found = dict(database.rows("SELECT pid, stage FROM findings"))
     assert found == {"old": "lost", "new": "in_connectif"}
