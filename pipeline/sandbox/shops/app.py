@@ -2,7 +2,7 @@
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
 `PUT .../documents` holds answers, `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
-`POST .../queue` and `POST .../journal` add a list of entries to a feed, `DELETE .../journal` ends all positions.
+`POST .../queue` and `POST .../journal` add a list of entries to a feed; `DELETE .../journal` ends positions.
 """
 
 from __future__ import annotations
