@@ -39,6 +39,7 @@ class Feeds:
         stores: whose shops the worker asks, by name.
         requests: those to the shop of a store, which are made elsewhere, too; None while it is not held.
         transport: makes the network of one store.
+        clock: seconds since the epoch.
 
     Attributes:
         statuses: of the feeds that this worker reads, by the store.
@@ -50,11 +51,13 @@ class Feeds:
         stores: Mapping[str, Feed],
         requests: Callable[[str], ShopRequests | None],
         transport: Callable[[], httpx.AsyncBaseTransport] = Network,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         settings = engine.settings
         self._engine = engine
         self._requests = requests
         self._transport = transport
+        self._clock = clock
         self._stores = {name: store for name, store in stores.items() if _chosen(store) is not None}
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
@@ -80,7 +83,7 @@ class Feeds:
     async def _loaded(self, partitions: frozenset[int]) -> None:
         for name in self._of(partitions):
             await self._halt(name)
-            self.statuses.setdefault(name, FeedStatus(time.time()))
+            self.statuses.setdefault(name, FeedStatus(self._clock()))
 
     async def _lost(self, partitions: frozenset[int]) -> None:
         for name in self._of(partitions):
@@ -135,7 +138,7 @@ class Feeds:
             FeedOutlets(partial(self._place, name), self._keep_events, partial(self._keep_place, name)),
             status=status,
             max_body=self._max_body,
-            clock=time.time,
+            clock=self._clock,
             random=random.random,
         )
         self._tasks[name] = asyncio.create_task(runner.run(), name=f"feed {name}")
@@ -146,11 +149,11 @@ class Feeds:
         if api is None:
             return None
         client = self._clients[name] = ShopClient(
-            api, settings, transport=self._transport(), timeout=self._timeout
+            api, settings, transport=self._transport(), timeout=self._timeout, clock=self._clock
         )
         limit = api.limit(settings)
         return ShopRequests(
-            name, limit, client, clock=time.time, random=random.random, title=f"the {feed.title}"
+            name, limit, client, clock=self._clock, random=random.random, title=f"the {feed.title}"
         )
 
     async def _keep_events(self, events: Sequence[RawEvent]) -> None:

@@ -14,6 +14,7 @@ import httpx
 import orjson
 
 from pipeline import config
+from pipeline.config import Settings
 from pipeline.events import RawEvent
 from pipeline.gateway.message import Message
 from pipeline.sandbox.shops.app import SHOPS, SimulatedShops
@@ -58,7 +59,7 @@ class Killed(Exception):  # noqa: N818 - what happens
     """The process ends here."""
 
 
-class _ToTheShop(httpx.AsyncBaseTransport):
+class ToTheShop(httpx.AsyncBaseTransport):
     """Every address leads to the simulated shop."""
 
     def __init__(self, world: World) -> None:
@@ -152,7 +153,7 @@ class World:
         assert api is not None
         assert feed is not None
         client = ShopClient(
-            api, settings, transport=_ToTheShop(self), timeout=30.0, clock=virtual.wall, nonce=lambda: "n"
+            api, settings, transport=ToTheShop(self), timeout=30.0, clock=virtual.wall, nonce=lambda: "n"
         )
         requests = ShopRequests(STORE, api.limit(settings), client, clock=virtual.wall, random=lambda: 1.0)
         self.status = FeedStatus(virtual.wall())
@@ -185,7 +186,7 @@ class World:
 
     def outcomes(self, directory: Path) -> Counter[Outcome]:
         """What translate makes of all that lies in Kafka."""
-        rules = Rules(self._tree(directory))
+        rules = Rules(self.tree(directory))
         found: Counter[Outcome] = Counter()
         for event in self.kafka:
             message = Message(event.kind.topic, event.key, event.body, event.to_kafka_headers())
@@ -193,7 +194,8 @@ class World:
             found[result.outcome] += 1
         return found
 
-    def _tree(self, directory: Path) -> config.Settings:
+    def tree(self, directory: Path) -> Settings:
+        """Settings with the store alone."""
         own = VTEX if self.platform == "vtex" else ADOBE
         plain = {"platform": self.platform, "account": "acme", "domain": "shop.example", "secrets": ["key"]}
         store = {**plain, **IN_TESTS[self.platform].settings, **own}
