@@ -282,7 +282,7 @@ SYNC_FOREIGN = Counter(
 )
 SYNC_FEED_EVENTS = Counter(
     "pipeline_sync_feed_events_total",
-    "Entries of feeds (VTEX's feed, Adobe's journal) that were written to shop.*, repeats among them.",
+    "Entries of the shops' feeds that were written to shop.*, repeats among them.",
     ["store"],
 )
 SYNC_SECONDS = Histogram(

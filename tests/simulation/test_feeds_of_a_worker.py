@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,15 +22,18 @@ class HeldEngine(StubEngine):
     """An engine whose partitions come and go as told."""
 
     not_ready: str | None = None
+    loaded: Hook
+    lost: Hook
+    work: Callable[[], Coroutine[Any, Any, None]]
 
     def table(self, name: str, *, on_loaded: Hook, on_lost: Hook, **_: Any) -> StubTable:  # type: ignore[override]
         self.loaded, self.lost = on_loaded, on_lost
         return super().table(name)
 
     def background(self, work: Callable[[], Awaitable[None]]) -> None:
-        self.work = work
+        self.work = cast("Callable[[], Coroutine[Any, Any, None]]", work)
 
-    async def confirm(self, step: StubStep) -> None:
+    async def confirm(self, _step: StubStep) -> None:
         """Kafka has it after a moment."""
         await asyncio.sleep(0.01)
 
@@ -46,7 +49,7 @@ def test_the_journal_is_read_while_its_partition_is_held_and_on_from_its_place_a
             cast("Engine", engine), stores, lambda _: None, lambda: ToTheShop(world), clock=virtual.wall
         )
         partitions = frozenset(range(engine.settings.kafka.account_partitions))
-        working = asyncio.create_task(engine.work())  # type: ignore[arg-type]
+        working = asyncio.create_task(engine.work())
 
         async def sent() -> list[int]:
             await asyncio.sleep(30.0)
