@@ -65,6 +65,8 @@ class ShopFeed(Generic[SettingsT]):
 
             Raises `pipeline.shops.base.Rejected` where the answer is no such page.
         api: the API that it is read from, where that is not the shop's own: of its own credentials and limit.
+        kept_for: seconds for which what was not read is surely kept: a position that has expired although all
+            was read within them expired because nothing happened, and nothing is missing.
         advice: what a person can do, by the word for which it cannot be read.
     """
 
@@ -74,6 +76,7 @@ class ShopFeed(Generic[SettingsT]):
     request: Callable[[SettingsT, str], ApiRequest]
     read: Callable[[SettingsT, str, FeedAnswer], FeedPage]
     api: ShopApi[SettingsT] | None = None
+    kept_for: float = 0.0
     advice: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,12 +13,15 @@ class FeedPlace(NamedTuple):
     Attributes:
         source: what the position belongs to (`ShopFeed.source`).
         position: behind what Kafka has; "" for the oldest that the platform keeps.
-        expired_ms: when a position was last found to have expired, epoch milliseconds; 0: never.
+        expired_ms: when a position was last found to have expired so that events may be missing, epoch
+            milliseconds; 0: never.
+        read_ms: a moment at which all that there was had been read, epoch milliseconds, to the hour.
     """
 
     source: str
     position: str = ""
     expired_ms: int = 0
+    read_ms: int = 0
 
 
 def encode(place: FeedPlace) -> bytes:

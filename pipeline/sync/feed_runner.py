@@ -26,6 +26,8 @@ FIRST_RETRY, LONGEST_RETRY = 5.0, 300.0
 FIRST_MENDED, LONGEST_MENDED = 60.0, 900.0
 #: What a person must mend.
 FOR_A_PERSON = frozenset({"unauthorised", "missing", "refused"})
+#: Milliseconds between two notes that all was read.
+READ_EVERY_MS = 3_600_000
 #: Doublings that are counted.
 MOST_DOUBLINGS = 10
 
@@ -106,6 +108,7 @@ class FeedRunner:
         self._max_body = max_body
         self._clock = clock
         self._random = random
+        self._quiet = False
 
     async def run(self) -> None:
         """Read, until cancelled."""
@@ -142,14 +145,23 @@ class FeedRunner:
     async def _taken(self, place: FeedPlace, page: FeedPage) -> Answer | None:
         """Have Kafka keep a page, then go on behind it; returns the answer if the platform does not."""
         if page.bodies:
+            self._quiet = False
             await self._outlets.store([self._event(body) for body in page.bodies])
             SYNC_FEED_EVENTS.labels(self._store.name).inc(len(page.bodies))
-        if page.position != place.position:
-            await self._outlets.keep(place._replace(position=page.position))
+        following = self._behind(page, place)
+        if following != place:
+            await self._outlets.keep(following)
         if page.acknowledge is None:
             return None
         answer = await self._requests.send(page.acknowledge, ShopLane.LIVE)
         return None if isinstance(answer, Found | Empty) else answer
+
+    def _behind(self, page: FeedPage, place: FeedPlace) -> FeedPlace:
+        """The place behind a page; when all was read is written once an hour."""
+        now_ms = int(self._clock() * 1_000)
+        at_end = page.wait > 0 and bool(page.position)
+        news = page.position != place.position or now_ms - place.read_ms >= READ_EVERY_MS
+        return place._replace(position=page.position, read_ms=now_ms if at_end and news else place.read_ms)
 
     def _event(self, body: bytes) -> RawEvent:
         """The event that the platform's webhook would have brought."""
@@ -165,7 +177,15 @@ class FeedRunner:
         return raw_event(self._store.name, self._platform, request)
 
     async def _expired(self, place: FeedPlace) -> float:
-        """Go on with the oldest that is kept; what came before it is not in the feed any more."""
+        """Go on with the oldest that is kept; what came before it is not in the feed any more.
+
+        Where all was read lately, the position expired because nothing happened since.
+        """
+        now = self._clock()
+        if now - place.read_ms / 1_000 < self._feed.kept_for:
+            self._say_quiet()
+            await self._outlets.keep(place._replace(position=""))
+            return 0.0
         log.error(
             "store %s: its %s was not read for so long that its position has expired; it is read on from the "
             "oldest event there is. What came before may be missing: find it with the shop's own list of "
@@ -175,9 +195,19 @@ class FeedRunner:
             self._store.name,
             extra={"event": "sync.feed_expired"},
         )
-        self._status.expired_ms = int(self._clock() * 1_000)
+        self._status.expired_ms = int(now * 1_000)
         await self._outlets.keep(place._replace(position="", expired_ms=self._status.expired_ms))
         return 0.0
+
+    def _say_quiet(self) -> None:
+        if not self._quiet:
+            log.info(
+                "store %s: the position in its %s has expired, as nothing happened for long: nothing is missing",
+                self._store.name,
+                self._feed.title,
+                extra={"event": "sync.feed_quiet"},
+            )
+        self._quiet = True
 
     def _works(self) -> None:
         if self._status.stopped:

@@ -196,6 +196,7 @@ def test_an_expired_position_is_said_and_the_journal_read_from_its_oldest_event(
         await world.life(60.0)
         assert world.shop.journal is not None
         world.tells([saved(number) for number in range(10, 20)])  # never read
+        await asyncio.sleep(7 * 86_400)
         world.shop.journal.expire()
         world.tells([saved(number) for number in range(20, 30)])
         await world.life(60.0)
@@ -206,6 +207,27 @@ def test_an_expired_position_is_said_and_the_journal_read_from_its_oldest_event(
     said = [one for one in caplog.records if getattr(one, "event", "") == "sync.feed_expired"]
     assert len(said) == 1
     assert f"pipeline reconcile {STORE}" in said[0].getMessage()
+
+
+def test_a_position_that_expires_because_nothing_happened_is_no_loss(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World("magento")
+
+    async def played() -> None:
+        told(world, 10)
+        await world.life(3 * 86_400.0)
+        await asyncio.sleep(86_400.0)  # the worker is away
+        assert world.shop.journal is not None
+        world.shop.journal.expire()
+        world.tells([saved(number) for number in range(10, 15)])
+        await world.life(60.0)
+
+    virtual.run(played())
+    assert len(heard(world)) == 15
+    assert world.place.expired_ms == world.status.expired_ms == 0
+    events = [getattr(one, "event", "") for one in caplog.records]
+    assert "sync.feed_expired" not in events
 
 
 def test_a_feed_that_is_not_there_is_asked_rarely_and_says_how_to_make_it(

@@ -22,6 +22,8 @@ _SCOPE = "openid,AdobeID,read_organizations,additional_info.projectedProductCont
 _AT_ONCE = 100
 #: Seconds between two questions while nothing happens, where Adobe does not say; and the longest it may say.
 _REST, _LONGEST_REST = 10.0, 300.0
+#: Adobe keeps an event for seven days; half a day for what does not go by our clock.
+_KEPT_FOR = 6.5 * 86_400
 _LONGEST_POSITION = 1_000
 _LINK = re.compile(r"<([^<>\s]{1,4000})>\s*((?:;[^,<>]{0,200})*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*"?next"?(?=\s*(?:;|$))', re.IGNORECASE)
@@ -135,6 +137,7 @@ JOURNAL: ShopFeed[MagentoSettings] = ShopFeed(
         token=token,
         scopes=("I/O Management API",),
     ),
+    kept_for=_KEPT_FOR,
     advice={
         "missing": "there is no such journal: copy journal_url from the registration in the Adobe Developer "
         "Console",
