@@ -202,7 +202,7 @@ class FeedRunner:
     def _say_quiet(self) -> None:
         if not self._quiet:
             log.info(
-                "store %s: the position in its %s has expired, as nothing happened for long: nothing is missing",
+                "store %s: the position in its %s has expired as nothing happened, and nothing is missing",
                 self._store.name,
                 self._feed.title,
                 extra={"event": "sync.feed_quiet"},
