@@ -226,7 +226,9 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [requests], "Asks for the documents that a webhook only names."),
         **_each("sync", "receive", [requests], "Reads what is to be fetched.", sync),
-        **_each("sync", "send", shop, "Stores what the shops' APIs answered, as events."),
+        **_each(
+            "sync", "send", shop, "Stores what the shops' APIs answered and their feeds held, as events."
+        ),
         **_each("sync", "send", [dead], "Gives up what a shop's API does not answer."),
         **_each("sync", "send", tables[sync], "Keeps its table."),
         **_each("sync", "receive", tables[sync], "Reads its table back after a loss."),

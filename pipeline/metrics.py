@@ -280,6 +280,11 @@ SYNC_FOREIGN = Counter(
     "pipeline_sync_foreign_messages_total",
     "Messages of sync.requests that are none of this program's: dead letters. Somebody else writes there.",
 )
+SYNC_FEED_EVENTS = Counter(
+    "pipeline_sync_feed_events_total",
+    "Entries of the shops' feeds that were written to shop.*, repeats among them.",
+    ["store"],
+)
 SYNC_SECONDS = Histogram(
     "pipeline_sync_seconds",
     "From a notification's arrival to its documents in Kafka.",

@@ -94,6 +94,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _changelog(settings, DELIVER_APP, "delivered", kafka.account_partitions, told_days),
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
         _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "feeds", kafka.account_partitions),
     ]
     return tuple(topics)
 

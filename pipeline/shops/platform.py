@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
+from pipeline.shops.feed import ShopFeed
 from pipeline.shops.pull import ShopPull
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import body_hash
@@ -174,6 +175,7 @@ class Platform(Generic[SettingsT]):
         person: where bodies name the person they are about.
         api: its shops' API, for documents that notifications only name; None where none is needed.
         pull: how its shops' API is read page by page; None where it is not.
+        feed: the list of what happened that it keeps to be asked for; None where it has none.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -200,6 +202,7 @@ class Platform(Generic[SettingsT]):
     person: PersonFields = PersonFields()
     api: ShopApi[SettingsT] | None = None
     pull: ShopPull[SettingsT] | None = None
+    feed: ShopFeed[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json
 
-OK = 200
+OK, NO_CONTENT = 200, 204
 MISSING = frozenset({404, 410})
 UNAUTHORISED = frozenset({401, 403})
 #: 430 is some shops' for suspicious, 423 for locked; both mean: leave me alone.
@@ -30,10 +31,23 @@ class Found:
     Attributes:
         body: as the shop wrote it.
         value: what it says as JSON.
+        headers: of the answer, names in lower case.
     """
 
     body: bytes
     value: Any
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The request was taken, and there is nothing to say.
+
+    Attributes:
+        headers: of the answer, names in lower case.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +93,18 @@ class Failed:
     what: str
 
 
-Answer = Found | Missing | TooMany | Unauthorised | Refused | Failed
+Answer = Found | Empty | Missing | TooMany | Unauthorised | Refused | Failed
 
 
-def read(response: httpx.Response, now_s: float) -> Answer:
+def read(response: httpx.Response, now_s: float, method: str = "GET") -> Answer:
     """The type of an answer.
 
     Maintenance pages come with status 200 and HTML, and PHP prints notices before its JSON: what is not JSON
-    is no document.
+    is no document. A request that asks for none may be answered with nothing.
     """
     status = response.status_code
+    if status == NO_CONTENT or (status == OK and method != "GET" and not response.content):
+        return Empty(dict(response.headers))
     if status == OK:
         return _document(response)
     if status in TOO_MANY or (status == UNAVAILABLE and "retry-after" in response.headers):
@@ -108,9 +124,10 @@ def _without_document(status: int) -> Answer:
 
 def _document(response: httpx.Response) -> Answer:
     try:
-        return Found(response.content, parse_json(response.content))
+        value = parse_json(response.content)
     except Rejected:
         return Failed("not_json")
+    return Found(response.content, value, dict(response.headers))
 
 
 def retry_after(text: str | None, now_s: float) -> float | None:
@@ -133,6 +150,7 @@ def label(answer: Answer) -> str:
         return answer.what
     return {
         Found: "found",
+        Empty: "empty",
         Missing: "missing",
         TooMany: "too_many",
         Unauthorised: "unauthorised",

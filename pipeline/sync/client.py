@@ -129,4 +129,4 @@ class ShopClient:
             return Failed("broken_answer")
         except httpx.InvalidURL:
             return Failed("unusable_path")
-        return read(response, self._clock())
+        return read(response, self._clock(), request.method)

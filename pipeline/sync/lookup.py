@@ -9,7 +9,7 @@ from pipeline.events import RawEvent
 from pipeline.shops.api import MAX_DOCUMENTS, Document, ShopApi, without
 from pipeline.shops.base import StoreContext
 from pipeline.shops.settings import StoreSettings
-from pipeline.sync.answers import Answer, Found, Missing
+from pipeline.sync.answers import Answer, Empty, Failed, Found, Missing
 
 #: Asks for one path, within the shop's limit.
 Ask = Callable[[str], Awaitable[Answer]]
@@ -66,6 +66,8 @@ async def look_up(
                 case Missing(status):
                     answers.append((path, status, b""))
                     documents[path] = Document(path, status, None)
+                case Empty():  # no document is empty
+                    return Halted(Failed("not_json"), path)
                 case _:
                     return Halted(answer, path)
             if size > MAX_BYTES:

@@ -13,7 +13,7 @@ from typing import Protocol
 from pipeline.metrics import SYNC_REQUESTS
 from pipeline.notifier import Notifier
 from pipeline.shops.api import ApiRequest, RequestLimit
-from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.answers import Answer, Empty, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
 from pipeline.sync.limit import ShopLimit
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class ShopRequests:
         sender: makes a request.
         clock: seconds since the epoch.
         random: a number from 0 to 1.
+        title: of what is asked, in logs.
 
     Attributes:
         limit: when the next request may be made.
@@ -66,8 +67,10 @@ class ShopRequests:
         *,
         clock: Callable[[], float],
         random: Callable[[], float],
+        title: str = "its API",
     ) -> None:
         self._store = store
+        self._title = title
         self._parallel = limit.parallel
         self._sender = sender
         self._clock = clock
@@ -118,7 +121,7 @@ class ShopRequests:
         """What an answer says of the shop."""
         before, now = self.limit.stopped, self._clock()
         match answer:
-            case Found() | Missing() | Refused():
+            case Found() | Empty() | Missing() | Refused():
                 self.limit.answered()
                 self.worked_at = now
             case TooMany(seconds):
@@ -134,8 +137,9 @@ class ShopRequests:
         why = self.limit.stopped
         if why:
             log.warning(
-                "store %s: its API cannot be asked now (%s), %d requests wait; %s",
+                "store %s: %s cannot be asked now (%s), %d requests wait; %s",
                 self._store,
+                self._title,
                 why,
                 len(self._waiting),
                 ADVICE.get(why, "it is tried again by itself"),
@@ -143,8 +147,9 @@ class ShopRequests:
             )
         else:
             log.info(
-                "store %s: its API answers again (was: %s)",
+                "store %s: %s answers again (was: %s)",
                 self._store,
+                self._title,
                 before,
                 extra={"event": "sync.goes_on"},
             )

@@ -34,6 +34,7 @@ from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
+from pipeline.sync.feeds import FeedCollector, Feeds
 from pipeline.sync.limit import ShopLimit
 from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
@@ -58,6 +59,9 @@ class SyncWorker:
         engine: a worker's engine that has not started.
         platforms: the platforms, by name.
         transport: makes the network of one store.
+
+    Attributes:
+        feeds: the stores' feeds.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class SyncWorker:
         self._runners: dict[str, StoreRunner] = {}
         self._clients: dict[str, ShopClient] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.feeds = Feeds(engine, self._stores, self._requests_of, transport)
         engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
         engine.background(self._conduct)
         engine.on_pause(self._pause)
@@ -94,6 +99,11 @@ class SyncWorker:
     def limits(self) -> Mapping[str, ShopLimit]:
         """Of the same stores."""
         return {name: runner.requests.limit for name, runner in self._runners.items()}
+
+    def _requests_of(self, name: str) -> ShopRequests | None:
+        """Those to the shop of a store; None while it is not held."""
+        runner = self._runners.get(name)
+        return None if runner is None else runner.requests
 
     # Partitions.
 
@@ -319,6 +329,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
     def build(engine: Engine) -> None:
         stage = SyncWorker(engine, PLATFORMS)
         REGISTRY.register(SyncCollector(lambda: stage.runners, lambda: stage.limits, time.time))
+        REGISTRY.register(FeedCollector(lambda: stage.feeds.statuses, time.time))
 
     stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

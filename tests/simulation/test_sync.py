@@ -13,7 +13,7 @@ from pipeline.kafka.fetches import FetchRequest
 from pipeline.shops.api import ApiRequest, Documents, RequestLimit, ShopApi, documents_of
 from pipeline.shops.base import StoreContext, StoreOf
 from pipeline.shops.settings import StoreSettings
-from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised
+from pipeline.sync.answers import Answer, Empty, Failed, Found, Missing, Refused, TooMany, Unauthorised
 from pipeline.sync.backlog import Notice
 from pipeline.sync.requests import ShopLane, ShopRequests
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
@@ -193,6 +193,13 @@ def test_a_request_that_is_refused_as_such_is_given_up_soon() -> None:
     play(shop, ["1", "2"], 60.0)
     assert [(entity, why.reason) for entity, why in shop.given_up] == [("1", "fetch_refused")]
     assert [event.entity for event in shop.fetched] == ["2"]
+
+
+def test_an_empty_answer_is_no_document_and_is_asked_for_again_rarely() -> None:
+    shop = Shop(lambda *_: Empty())
+    runner = play(shop, ["1"], 3_600.0)
+    assert (shop.fetched, shop.given_up, len(runner.backlog)) == ([], [], 1)
+    assert len(shop.asked) < 30
 
 
 def test_a_live_order_does_not_wait_behind_a_backfill() -> None:

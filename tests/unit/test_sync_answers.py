@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.sync.answers import (
     LONGEST_PAUSE,
     Answer,
+    Empty,
     Failed,
     Found,
     Missing,
@@ -27,6 +28,7 @@ ANSWERS: list[tuple[httpx.Response, Answer]] = [
     (httpx.Response(200, content=b"<html>maintenance</html>"), Failed("not_json")),
     (httpx.Response(200, content=b"Notice: undefined {}"), Failed("not_json")),
     (httpx.Response(200, content=b""), Failed("not_json")),
+    (httpx.Response(204), Empty()),
     (httpx.Response(206, content=b"{}"), Failed("odd_status")),
     (httpx.Response(302, headers={"location": "https://elsewhere.example"}), Failed("redirect")),
     (httpx.Response(400), Refused(400)),
@@ -46,6 +48,11 @@ ANSWERS: list[tuple[httpx.Response, Answer]] = [
 @pytest.mark.parametrize(("response", "answer"), ANSWERS)
 def test_an_answer_has_one_type(response: httpx.Response, answer: Answer) -> None:
     assert read(response, 0.0) == answer
+
+
+def test_what_asks_for_no_document_may_be_answered_with_nothing_but_not_with_a_page() -> None:
+    assert read(httpx.Response(200, content=b""), 0.0, "POST") == Empty()
+    assert read(httpx.Response(200, content=b"<html>"), 0.0, "POST") == Failed("not_json")
 
 
 @given(st.integers(200, 599), st.binary(max_size=40), st.text(max_size=20))

@@ -199,6 +199,7 @@ def test_every_topic_has_the_prefix_and_the_partitions_of_its_side() -> None:
         "reconcile.runs": 1,
         "sync.requests": 3,
         "pipeline-sync-requests-changelog": 3,
+        "pipeline-sync-feeds-changelog": 3,
         "pipeline-translate-entities-changelog": 5,
         "pipeline-translate-tally-changelog": 5,
         "pipeline-deliver-pending-changelog": 3,

@@ -2,6 +2,7 @@
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
 `PUT .../documents` holds answers, `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
+`POST .../queue` and `POST .../journal` add a list of entries to a feed; `DELETE .../journal` ends positions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.observe import Receive, Scope, Send, respond
 from pipeline.sandbox.shops.access import Expiring
-from pipeline.sandbox.shops.shop import Answer, Fault, LoggedRequest, ShopSettings, SimulatedShop
+from pipeline.sandbox.shops.feeds import Answer
+from pipeline.sandbox.shops.shop import Fault, LoggedRequest, ShopSettings, SimulatedShop
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
 MAX_BODY = 20_000_000
@@ -37,6 +39,7 @@ class HeldDocument(BaseModel):
 
 
 _DOCUMENTS = TypeAdapter(list[HeldDocument])
+_ENTRIES = TypeAdapter(list[Any])
 
 
 class _Request(NamedTuple):
@@ -120,17 +123,19 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        return shop.answer(unquote(asked))
+        return shop.answer(unquote(asked), request.method, request.body, now)
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
     ) -> None:
         shop.log.append(LoggedRequest(self._clock(), request.method, asked, answer.status))
         limit = shop.settings.limit
-        more: tuple[tuple[bytes, bytes], ...] = ()
+        more = tuple((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
         if answer.status == 429 and limit is not None and limit.retry_after is not None:  # noqa: PLR2004
-            more = ((b"retry-after", f"{limit.retry_after:g}".encode()),)
-        if answer.text is not None:
+            more = (*more, (b"retry-after", f"{limit.retry_after:g}".encode()))
+        if answer.status == 204:  # noqa: PLR2004
+            await respond(send, answer.status, headers=more)
+        elif answer.text is not None:
             await respond(send, answer.status, answer.text.encode(), b"text/html; charset=utf-8", more)
         else:
             await respond(send, answer.status, json.dumps(answer.body).encode(), b"application/json", more)
@@ -165,6 +170,12 @@ class SimulatedShops:
                 shop.add_fault(Fault.model_validate_json(request.body))
             case "DELETE", "faults":
                 shop.clear_faults()
+            case "POST", "queue" if shop.queue is not None:
+                shop.queue.add(_ENTRIES.validate_json(request.body))
+            case "POST", "journal" if shop.journal is not None:
+                shop.journal.add(_ENTRIES.validate_json(request.body))
+            case "DELETE", "journal" if shop.journal is not None:
+                shop.journal.expire()
             case _:
                 return 404, {"message": "no such control"}
         return 200, {}

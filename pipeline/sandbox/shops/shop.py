@@ -1,4 +1,4 @@
-"""One simulated shop: its settings, its documents, and each request that was made to it."""
+"""One simulated shop: its settings, its documents and feeds, and each request that was made to it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.sandbox.shops.access import Access, Anyone
+from pipeline.sandbox.shops.feeds import Answer, Journal, JournalSettings, Queue, QueueSettings, Strict
+
+__all__ = ["Answer", "Fault", "Limit", "LoggedRequest", "ShopSettings", "SimulatedShop"]
 
 #: Requests that are remembered one by one.
 LOG = 100_000
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Limit(_Strict):
+class Limit(Strict):
     """How many requests it stands; beyond it, 429."""
 
     requests: int = Field(ge=1)
@@ -29,23 +28,17 @@ class Limit(_Strict):
     )
 
 
-class ShopSettings(_Strict):
+class ShopSettings(Strict):
     """How a shop is."""
 
     access: Access = Anyone()
     limit: Limit | None = None
     latency: float = Field(default=0.0, ge=0, le=60, description="seconds each answer takes")
+    queue: QueueSettings | None = None
+    journal: JournalSettings | None = None
 
 
-class Answer(_Strict):
-    """What is answered to a path: JSON, or a text."""
-
-    status: int = Field(default=200, ge=200, le=599)
-    body: Any = None
-    text: str | None = None
-
-
-class Fault(_Strict):
+class Fault(Strict):
     """What goes wrong instead of an answer.
 
     `down` breaks the connection, `html` is a maintenance page with status 200, `notice` what PHP prints
@@ -73,6 +66,8 @@ class SimulatedShop:
     Attributes:
         settings: how it is.
         token: that it has issued, and until when it is good.
+        queue: the feed whose items come again until they are committed; None where it has none.
+        journal: the feed that is read from a position on; None where it has none.
     """
 
     def __init__(self, settings: ShopSettings) -> None:
@@ -80,6 +75,8 @@ class SimulatedShop:
         self.log: deque[LoggedRequest] = deque(maxlen=LOG)
         self.token: tuple[str, float] | None = None
         self.tokens_issued = 0
+        self.queue = None if settings.queue is None else Queue(settings.queue)
+        self.journal = None if settings.journal is None else Journal(settings.journal)
         self._answers: dict[str, list[Answer]] = {}
         self._faults: list[tuple[Fault, int]] = []
         self._recent: deque[float] = deque()
@@ -100,8 +97,11 @@ class SimulatedShop:
         """Let all go well."""
         self._faults.clear()
 
-    def answer(self, path: str) -> Answer:
+    def answer(self, path: str, method: str = "GET", body: bytes = b"", now: float = 0.0) -> Answer:
         """What it answers to an authorised request."""
+        for feed in (self.queue, self.journal):
+            if feed is not None and path.partition("?")[0] == feed.path:
+                return feed.answer(method, path.partition("?")[2], body, now)
         waiting = self._answers.get(path)
         if not waiting:
             return Answer(status=404, body={"message": "no such document"})
@@ -144,5 +144,6 @@ class SimulatedShop:
             "requests": len(self.log),
             "by_status": dict(Counter(str(one.status) for one in self.log)),
             "tokens_issued": self.tokens_issued,
+            "queue": None if self.queue is None else self.queue.figures(),
             "log": [one._asdict() for one in self.log],
         }

@@ -13,6 +13,7 @@ from pipeline.shops.base import Draft, Rejected, Translation, noted
 from pipeline.shops.magento.api import API, listed
 from pipeline.shops.magento.customers import customer, deleted_customer, subscriber
 from pipeline.shops.magento.envelopes import Envelope, opened
+from pipeline.shops.magento.journal import JOURNAL
 from pipeline.shops.magento.orders import order
 from pipeline.shops.magento.products import deleted_product, product
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
@@ -122,4 +123,5 @@ MAGENTO = Platform(
     order_numbers=("increment_id",),
     person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     api=API,
+    feed=JOURNAL,
 )

@@ -15,6 +15,7 @@ from pipeline.shops.magento.signatures import is_public_key, readable_key
 from pipeline.shops.settings import StoreSettings
 
 _OAUTH = ("consumer_key", "consumer_secret", "access_token_secret")
+_JOURNAL = ("events_client_id", "events_client_secret", "events_organisation")
 _IMS = ("ims_client_id", "ims_client_secret", "ims_organisation")
 _Number = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
 _Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")]
@@ -73,6 +74,20 @@ class MagentoSettings(StoreSettings):
         "shops' events, too, so needed with them",
         examples=["0a1b2c3d4e5f"],
     )
+    journal_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="address of the registration's journal at Adobe; where it is set, the events are read "
+        "there, whether webhooks come or not; needs events_client_id and the two that follow",
+        examples=["https://events-va6.adobe.io/events-fast/organizations/1/integrations/2/0a1b2c3d"],
+    )
+    events_client_secret: Secret | None = Field(
+        default=None,
+        description="client secret of the project that registered the events",
+        examples=[{"env": "ADOBE_EVENTS_ACME_ES_SECRET"}],
+    )
+    events_organisation: _Part | None = Field(
+        default=None, description="its organisation", examples=["0A1B2C3D@AdobeOrg"]
+    )
     store_code: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")] = Field(
         default="all", description="code of the store view whose names and prices products are read with"
     )
@@ -128,6 +143,10 @@ class MagentoSettings(StoreSettings):
             return f"access_token: an integration's access_token opens the API, or ims_client_id, and {both}"
         if self.in_cloud and self.api_url is None:
             return "api_url: missing; in the cloud service it is the tenant's own"
+        return self._keys_complaint() or super().complaint(authorised_domains)
+
+    def _keys_complaint(self) -> str | None:
+        """The same of what Adobe's events are checked with, and read with from the journal."""
         keys = [key for key in (one.get_secret_value() for one in self.secrets) if is_public_key(key)]
         if any(readable_key(key) is None for key in keys):
             return "secrets: a public key is not an RSA key in PEM form"
@@ -136,7 +155,10 @@ class MagentoSettings(StoreSettings):
                 "events_client_id: missing; Adobe's keys sign the events of all its customers, and this id "
                 "tells yours"
             )
-        return super().complaint(authorised_domains)
+        unread = [name for name in _JOURNAL if self.journal_url is not None and getattr(self, name) is None]
+        if unread:
+            return f"{unread[0]}: missing; the journal cannot be read without it"
+        return None
 
 
 MagentoStore = StoreOf[MagentoSettings]

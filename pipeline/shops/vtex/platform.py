@@ -9,6 +9,7 @@ from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.vtex import lookups
 from pipeline.shops.vtex.clients import client
+from pipeline.shops.vtex.feed import FEED
 from pipeline.shops.vtex.orders import order
 from pipeline.shops.vtex.products import product
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
@@ -64,4 +65,5 @@ VTEX: Platform[VtexSettings] = Platform(
             "Pricing and Logistics (read)",
         ),
     ),
+    feed=FEED,
 )

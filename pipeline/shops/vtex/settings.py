@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -30,6 +30,10 @@ class VtexSettings(StoreSettings):
         default=None,
         description="where its API answers; left out, https://<vtex_account>.vtexcommercestable.com.br",
         examples=["https://acmestore.vtexcommercestable.com.br"],
+    )
+    orders: Literal["hook", "feed"] = Field(
+        default="hook",
+        description="what tells of orders: the hook alone, or also the feed, which the sync worker reads",
     )
     secret_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,60}$")] = Field(
         default="X-Webhook-Secret", description="header of the hook's configuration that holds the secret"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from pipeline.events import Kind
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
-from pipeline.shops.values import any_equal, body_hash, parse_json_object, text
+from pipeline.shops.values import any_equal, body_hash, instant, parse_json_object, text
 from pipeline.shops.vtex.settings import VtexSettings
 from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC
 
@@ -22,6 +22,8 @@ _PING = re.compile(rb'\s*\{\s*"hookConfig"\s*:\s*"ping"\s*\}\s*')
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Fields of a client's document: merchants write the bodies of triggers themselves.
 _OF_CLIENTS = frozenset({"email", "isNewsletterOptIn", "userId"})
+#: When an order changed before, and when it came to be as told; not every hook has the second.
+_MOMENTS = ("LastChange", "CurrentChange")
 _STATE_LIMIT, _QUERY_LIMIT = 60, 2_000
 
 
@@ -63,11 +65,33 @@ def greeting(request: WebhookRequest) -> str | None:
 def arrival(request: WebhookRequest) -> Arrival:
     """What a request is about: an order's hook or feed item, a client's document, or an article."""
     said = _object(request.body)
-    delivery = body_hash(request.body)
     kind, topic, entity = _about(said)
     if entity is None:
-        kind, topic, entity = Kind.ORDER, NO_TOPIC, f"unread-{delivery}"
-    return Arrival(kind=kind, entity=entity, topic=topic, delivery=delivery)
+        unread = body_hash(request.body)
+        return Arrival(kind=Kind.ORDER, entity=f"unread-{unread}", topic=NO_TOPIC, delivery=unread)
+    change = _change(said) if kind is Kind.ORDER else None
+    return Arrival(kind=kind, entity=entity, topic=topic, delivery=change or body_hash(request.body))
+
+
+def _change(said: Mapping[str, Any]) -> str | None:
+    """The change that a notification of an order tells of, however hook and feed write it.
+
+    None where it does not say when: then only the same body is the same notification.
+    """
+    feed = "OrderId" not in said
+    moments = [_moment(said.get(name[0].lower() + name[1:] if feed else name)) for name in _MOMENTS]
+    if moments[-1] is None:
+        return None
+    names = ("orderId", "state", "domain") if feed else ("OrderId", "State", "Domain")
+    told = [*(text(said.get(name), 200) or "" for name in names), *(moment or "" for moment in moments)]
+    return body_hash("\n".join(["change", *told]).encode(errors="replace"))
+
+
+def _moment(value: object) -> str | None:
+    try:
+        return instant(value, "moment").isoformat()
+    except Rejected:
+        return None
 
 
 def _about(said: Mapping[str, Any]) -> tuple[Kind, str, str | None]:
