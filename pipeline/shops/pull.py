@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.events import Kind
@@ -111,6 +111,8 @@ class ShopPull(Generic[SettingsT]):
         ready: whether the store's settings let its API be read; left out, they do.
         deletion: topic and body of the webhook that says that an entity is gone; None where the platform has
             none of that kind. Left out, what is missing is not looked for.
+        restored: topics under which an entity that was gone is told again, where its own clock may be older
+            than the deletion.
         instead: another form of a request that was refused (its status is given) or failed repeatedly (0):
             fewer rows, or what older versions of the shop understand; None where there is none.
     """
@@ -123,4 +125,5 @@ class ShopPull(Generic[SettingsT]):
     horizon: float | None = None
     ready: Callable[[SettingsT], bool] | None = None
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
+    restored: Mapping[Kind, str] = field(default_factory=dict)
     instead: Callable[[SettingsT, PullScope, ApiRequest, int], ApiRequest | None] | None = None
