@@ -1,7 +1,8 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
+`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `POST .../faults` lets something go wrong,
+`DELETE .../faults` ends that.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -36,7 +37,18 @@ class HeldDocument(BaseModel):
     answers: list[Answer]
 
 
+class HeldRows(BaseModel):
+    """Rows of one list that are there from now on, and ids of those that are not any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    list: str
+    rows: Sequence[dict[str, Any]] = ()
+    gone: Sequence[str] = ()
+
+
 _DOCUMENTS = TypeAdapter(list[HeldDocument])
+_ROWS = TypeAdapter(list[HeldRows])
 
 
 class _Request(NamedTuple):
@@ -120,16 +132,17 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        return shop.answer(unquote(asked))
+        listed = shop.listed(request.method, asked, request.body, now)
+        return shop.answer(unquote(asked)) if listed is None else listed
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
     ) -> None:
         shop.log.append(LoggedRequest(self._clock(), request.method, asked, answer.status))
         limit = shop.settings.limit
-        more: tuple[tuple[bytes, bytes], ...] = ()
+        more = tuple((name.encode(), value.encode()) for name, value in answer.headers.items())
         if answer.status == 429 and limit is not None and limit.retry_after is not None:  # noqa: PLR2004
-            more = ((b"retry-after", f"{limit.retry_after:g}".encode()),)
+            more = (*more, (b"retry-after", f"{limit.retry_after:g}".encode()))
         if answer.text is not None:
             await respond(send, answer.status, answer.text.encode(), b"text/html; charset=utf-8", more)
         else:
@@ -161,6 +174,9 @@ class SimulatedShops:
             case "PUT", "documents":
                 for document in _DOCUMENTS.validate_json(request.body):
                     shop.hold(document.path, document.answers)
+            case "PUT", "rows":
+                for held in _ROWS.validate_json(request.body):
+                    shop.hold_rows(held.list, held.rows, held.gone)
             case "POST", "faults":
                 shop.add_fault(Fault.model_validate_json(request.body))
             case "DELETE", "faults":
