@@ -1,8 +1,8 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `POST .../faults` lets something go wrong,
-`DELETE .../faults` ends that.
+`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `POST .../faults` lets something go
+wrong, `DELETE .../faults` ends that.
 """
 
 from __future__ import annotations

@@ -77,11 +77,8 @@ def _data(name: str, query: str, variables: dict[str, Any], rows: Rows) -> dict[
     by_change = (found := _ORDER.search(query)) is not None and found[1] == "UPDATED_AT"
     whole_days = name == "customers"
     bounds = _BOUND.findall(str(variables.get("query") or ""))
-    found_rows = [
-        row
-        for row in rows.get(name, {}).values()
-        if all(_within(row, *bound, whole_days) for bound in bounds)
-    ]
+    known = rows.get(name, {}).values()
+    found_rows = [row for row in known if all(_within(row, bound, whole_days=whole_days) for bound in bounds)]
     if name == "products" and "status:" not in str(variables.get("query")):
         found_rows = [row for row in found_rows if row.get("status") == "ACTIVE"]
     ordered = sorted(((_place(row, by_change=by_change), row) for row in found_rows), key=lambda one: one[0])
@@ -96,7 +93,8 @@ def _data(name: str, query: str, variables: dict[str, Any], rows: Rows) -> dict[
     return data
 
 
-def _within(row: Row, field: str, operator: str, value: str, whole_days: bool) -> bool:
+def _within(row: Row, bound: tuple[str, str, str], *, whole_days: bool) -> bool:
+    field, operator, value = bound
     if field == "id":
         number, other = int(row["legacyResourceId"]), int(value)
         return number > other if operator == ">" else number >= other

@@ -1,7 +1,8 @@
 """WooCommerce's lists, page by page: what changed by the time of change, everything by the id.
 
 What changed is sought: each page begins where the one before ended, one second earlier, as the bound is
-exclusive. Where only an id orders the rows, there is no filter for it: pages overlap, and where a page does
+exclusive. A list ends with a page that brings nothing new: rows that the key may not read make short pages,
+and totals lie. Where only an id orders the rows, there is no filter for it: pages overlap, and where a page does
 not begin with a row that was seen, rows went away meanwhile, and it is read again from further back.
 """
 
@@ -152,11 +153,9 @@ def _sought(at: _At, listed: Sequence[dict[str, Any]], total: int | None) -> Api
     if not listed:
         over = ends or total is None or at.empty + 1 >= EMPTY
         return None if over else at.moved(page=page + 1, empty=at.empty + 1)
-    if ends and len(listed) < at.size:
-        return None
     if newest > low + 1_000:
         return at.moved(modified_after=_utc(newest - 1_000), page=1)
-    if len(listed) < at.size and total is None:
+    if len(listed) < at.size and (ends or total is None):
         return None
     return at.moved(page=page + 1)  # a whole page of one second
 
@@ -170,7 +169,8 @@ def _counted(at: _At, listed: Sequence[dict[str, Any]], total: int | None) -> Ap
         return None if over else at.moved(offset=offset + at.size, empty=at.empty + 1)
     if offset and min(ids) > at.seen and at.back < BACK:  # rows before it went away
         return at.moved(offset=max(0, offset - at.size), back=at.back + 1)
-    if len(listed) < at.size and (total is None or offset + at.size >= total):
+    news = max(ids) > at.seen and not at.is_variations
+    if len(listed) < at.size and not news and (total is None or offset + at.size >= total):
         return None
     return at.moved(offset=offset + at.size - min(OVERLAP, at.size // 2), seen=max(at.seen, *ids))
 
