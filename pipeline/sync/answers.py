@@ -38,7 +38,7 @@ class Found:
 
     body: bytes
     value: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
     rest: float = 0.0
 
 

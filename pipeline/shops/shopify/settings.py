@@ -28,17 +28,18 @@ class ShopifySettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="where Shopify keeps the shop; needed to ask its API",
+        description="address of the API, without its paths; of Shopify where it keeps the shop; of others, "
+        "left out, https:// and the host of `domain`",
         examples=["https://acme-es.myshopify.com"],
     )
     access_token: Secret | None = Field(
         default=None,
-        description="token of an app made in the shop's admin before 2026; it does not expire",
+        description="of the API, of an app or integration of the shop's own, where it does not expire",
         examples=[{"env": "SHOPIFY_ACME_ES_TOKEN"}],
     )
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,100}$")] | None = Field(
         default=None,
-        description="of an app of the Dev Dashboard, instead of access_token; of the shop's organisation",
+        description="of an app of Shopify's Dev Dashboard and the shop's organisation, instead of access_token",
         examples=["0a1b2c3d4e5f"],
     )
     client_secret: Secret | None = Field(

@@ -2,8 +2,8 @@
 
 What changed is sought: each page begins where the one before ended, one second earlier, as the bound is
 exclusive. A list ends with a page that brings nothing new: rows that the key may not read make short pages,
-and totals lie. Where only an id orders the rows, there is no filter for it: pages overlap, and where a page does
-not begin with a row that was seen, rows went away meanwhile, and it is read again from further back.
+and totals lie. Where only an id orders the rows, there is no filter for it: pages overlap, and where a page
+does not begin with a row that was seen, rows went away meanwhile, and it is read again from further back.
 """
 
 from __future__ import annotations

@@ -23,15 +23,17 @@ class WooCommerceSettings(StoreSettings):
     )
     consumer_key: Secret | None = Field(
         default=None,
-        description="key of the REST API that may read; left out, the shop's API is not asked",
+        description="key of the API: a pair of WooCommerce's that may read, or a Magento integration's with "
+        "OAuth 1.0a",
         examples=[{"env": "WOO_ACME_ES_KEY"}],
     )
     consumer_secret: Secret | None = Field(
-        default=None, description="the key's secret", examples=[{"env": "WOO_ACME_ES_KEY_SECRET"}]
+        default=None, description="the secret of consumer_key", examples=[{"env": "WOO_ACME_ES_KEY_SECRET"}]
     )
     key_in_address: bool = Field(
         default=False,
-        description="whether the key goes into the address: for hosts that take the header Authorization out",
+        description="whether the key is sent in the address, for hosts that take the header away; they keep "
+        "it in their logs",
     )
     api_requests_per_minute: int = Field(
         default=120, ge=1, le=6_000, description="requests to the API, at most; a small host stands few"
