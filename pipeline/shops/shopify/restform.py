@@ -15,6 +15,8 @@ from pipeline.shops.shopify.fields import mapping, shop_id
 
 Node = Mapping[str, Any]
 _DIGITS = re.compile(r"[0-9]+")
+#: The largest number that every reader of JSON here takes.
+_MOST = 2**63 - 1
 #: States of consent that are a statement.
 _STATEMENTS = frozenset({"SUBSCRIBED", "UNSUBSCRIBED"})
 
@@ -138,9 +140,10 @@ def _own(node: Node) -> dict[str, Any]:
     return {"id": _numeric(node.get("legacyResourceId") or gid), "admin_graphql_api_id": gid}
 
 
-def _numeric(value: object) -> int | None:
+def _numeric(value: object) -> int | str | None:
+    """The number of an id; as text where JSON's readers would round it."""
     found = shop_id(value)
-    return None if found is None else int(found)
+    return found if found is None or int(found) > _MOST else int(found)
 
 
 def _number_in(name: object) -> int | None:

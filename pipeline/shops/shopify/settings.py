@@ -39,7 +39,7 @@ class ShopifySettings(StoreSettings):
     )
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,100}$")] | None = Field(
         default=None,
-        description="of an app of Shopify's Dev Dashboard and the shop's organisation, instead of access_token",
+        description="of an app of Shopify's Dev Dashboard, instead of access_token",
         examples=["0a1b2c3d4e5f"],
     )
     client_secret: Secret | None = Field(

@@ -141,6 +141,15 @@ class Pages:
                     return self._pull.read(self._settings, of.scope, pending.request, said)
                 except Rejected as rejected:
                     return rejected.reason
+                except Exception as error:  # noqa: BLE001 - a reader's fault must not end the worker
+                    log.error(  # noqa: TRY400 - a traceback may name persons
+                        "store %s: a page of %s cannot be read (%s): a fault of this program's",
+                        self._store,
+                        of.kind,
+                        type(error).__name__,
+                        extra={"event": "sync.page_unreadable"},
+                    )
+                    return "unreadable"
             case Missing() if pending.is_part:
                 return PullPage((), None)
             case _:
