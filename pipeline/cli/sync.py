@@ -48,7 +48,9 @@ def _seconds(text: str | None) -> float | None:
     return float(int(found[1]) * _UNITS[found[2]])
 
 
-@group.command("start", epilog="Example: `pipeline sync acme-es --full`, `pipeline sync acme-es --since 24h`")
+@group.command(
+    "start", epilog="Example: `pipeline sync start acme-es --full`, or `pipeline sync acme-es --full`"
+)
 def start(  # noqa: PLR0917 - typer reads each parameter as an option
     store: StoreArgument,
     full: Annotated[

@@ -32,6 +32,7 @@ def order(sale: Sale) -> dict[str, Any]:
             "firstName": sale.name,
             "lastName": sale.surname,
             "defaultEmailAddress": {"emailAddress": sale.email},
+            "defaultPhoneNumber": {"phoneNumber": "+34612345678"},
         }
     left = "0.0" if sale.state == "refunded" else sale.total
     return {
@@ -46,7 +47,10 @@ def order(sale: Sale) -> dict[str, Any]:
         "currencyCode": sale.currency,
         "taxesIncluded": True,
         "email": sale.email,
+        "customerLocale": "es",
+        "cartToken": "cart",
         "customer": customer,
+        "billingAddress": {"firstName": sale.name, "lastName": sale.surname, "countryCodeV2": "ES"},
         "paymentGatewayNames": ["bogus"],
         "discountCodes": [],
         "totalPriceSet": _money(sale.total, sale.currency),
@@ -61,6 +65,7 @@ def _line(line: SoldLine, sale: Sale, number: int) -> dict[str, Any]:
         "title": line.name,
         "name": line.name,
         "sku": line.sku,
+        "vendor": "Example",
         "quantity": line.quantity,
         "currentQuantity": 0 if sale.state == "refunded" else line.quantity,
         "product": {"id": f"gid://shopify/Product/{line.product}"},
