@@ -31,6 +31,7 @@ _KEYS = {
     "run": "`run|plan`, `run|state` or `run|control`",
     "erasure": "`id|asked`, `id|progress`, or while it is worked on `id|found-<try>-<number>`",
     "daily": "`store|claim` or `store|result`",
+    "store": f"the store{_OWN}, which alone decides the partition",
 }
 
 #: Topics whose message is of their own alone.
@@ -44,6 +45,7 @@ _MESSAGES = {
     topics.ERASE_REQUESTS: "erase-request",
     topics.RECONCILE_RUNS: "reconcile-run",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
+    topics.SYNC_COMMANDS_TOPIC: "sync-command",
 }
 
 
@@ -167,6 +169,9 @@ def _messages() -> Node:
         "reconcile-run": _message(
             "Who reconciles a store on a day, and what came of it; in a form that may change.", _KEYS["daily"]
         ),
+        "sync-command": _message(
+            "What an operator wants read of a shop's API; in a form that may change.", _KEYS["store"]
+        ),
         "table-row": _message(
             "A row of a stage's state table; for that stage alone, in a form that may change.", _KEYS["state"]
         )
@@ -200,6 +205,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         for app in (translate, deliver, sync)
     }
     dead, requests = topics.DEADLETTERS, topics.SYNC_REQUESTS_TOPIC
+    commands = topics.SYNC_COMMANDS_TOPIC
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
@@ -229,9 +235,11 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each(
             "sync", "send", shop, "Stores what the shops' APIs answered and their feeds held, as events."
         ),
+        **_each("sync", "receive", [commands], "Reads which shops' lists are to be read.", sync),
+        **_each("cli", "send", [commands], "Says which shops' lists are to be read."),
         **_each("sync", "send", [dead], "Gives up what a shop's API does not answer."),
-        **_each("sync", "send", tables[sync], "Keeps its table."),
-        **_each("sync", "receive", tables[sync], "Reads its table back after a loss."),
+        **_each("sync", "send", tables[sync], "Keeps its tables."),
+        **_each("sync", "receive", tables[sync], "Reads its tables back after a loss."),
         **_each("dead", "send", [requests], "Asks again for what could not be fetched."),
         **_each("translate", "send", [dead], "Gives up what cannot be translated, with the reason."),
         **_each("translate", "send", tables[translate], "Keeps its tables."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -205,6 +205,8 @@ def _toml(value: object) -> str:  # noqa: PLR0911 - a case each
             return f"{int(value):_}" if value.is_integer() else str(value)
         case date():
             return value.isoformat()
+        case time():
+            return f'"{value:%H:%M}"'
         case Mapping():
             pairs = [f"{_key(str(key))} = {_toml(item)}" for key, item in value.items()]
             return "{ " + ", ".join(pairs) + " }" if pairs else "{}"

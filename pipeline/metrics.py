@@ -291,6 +291,18 @@ SYNC_SECONDS = Histogram(
     ["lane"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
 )
+SYNC_PULLED = Counter(
+    "pipeline_sync_rows_total",
+    "Rows of the shops' APIs. sent: stored as events. unchanged: said what was stored before. deleted: gone "
+    "at the shop, and told so. dropped: too large, or cut by the shop; their webhooks have them.",
+    ["store", "kind", "what"],
+)
+SYNC_RUNS = Counter(
+    "pipeline_sync_runs_total",
+    "Runs of `pipeline sync` and of the day, by how they ended. failed: a list was given up; "
+    "`pipeline sync status` says why.",
+    ["store", "status"],
+)
 
 #: A kind of process: whose series it exports.
 Room = Literal["gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "sandbox"]

@@ -25,6 +25,7 @@ from pipeline.cli import (
     replay,
     settings,
     stages,
+    sync,
     trace,
 )
 from pipeline.cli.options import LogFormatOption
@@ -55,6 +56,7 @@ app.add_typer(stages.worker, name="worker")
 app.add_typer(deliver.deliver, name="deliver")
 app.add_typer(coupons.group, name="coupons")
 app.add_typer(replay.group, name="replay")
+app.add_typer(sync.group, name="sync")
 app.add_typer(dead.group, name="dead")
 app.add_typer(archive.group, name="archive")
 app.add_typer(erase.group, name="erase")

@@ -33,6 +33,8 @@ ERASE_REQUESTS = "erase.requests"
 RECONCILE_RUNS = "reconcile.runs"
 #: Notifications whose documents are to be fetched from the shops' APIs.
 SYNC_REQUESTS_TOPIC = "sync.requests"
+#: What operators want of the pulls from shops' APIs.
+SYNC_COMMANDS_TOPIC = "sync.commands"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
@@ -88,6 +90,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         # Who made a claim first must be read by all: what is younger than a day is not compacted.
         _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
         _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
+        _log(settings, SYNC_COMMANDS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
@@ -95,6 +98,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _changelog(settings, DELIVER_APP, "tally", kafka.account_partitions),
         _changelog(settings, SYNC_APP, "requests", kafka.account_partitions),
         _changelog(settings, SYNC_APP, "feeds", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "pulls", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "pulled", kafka.account_partitions),
     ]
     return tuple(topics)
 

@@ -228,6 +228,13 @@ class Platform(Generic[SettingsT]):
             languages=languages,
         )
 
+    def asks(self, settings: SettingsT) -> bool:
+        """Whether the API of a store with these settings is asked for anything."""
+        if self.api is None:
+            return False
+        readable = self.pull is not None and (self.pull.ready is None or self.pull.ready(settings))
+        return Ability.FETCH in self.abilities or readable
+
     @property
     def own_settings(self) -> frozenset[str]:
         """Names of the settings that not every platform's stores have."""

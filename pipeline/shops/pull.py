@@ -7,8 +7,8 @@ shop's webhook, or the look-up of a notification, would have brought it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.events import Kind
@@ -59,6 +59,18 @@ class PulledRow(NamedTuple):
     modified_ms: int | None
 
 
+class PullAnswer(NamedTuple):
+    """What the shop answered to the request for a page.
+
+    Attributes:
+        value: what the JSON says.
+        headers: of the answer, names in lower case.
+    """
+
+    value: Any
+    headers: Mapping[str, str]
+
+
 class PullPage(NamedTuple):
     """What a page says.
 
@@ -66,12 +78,20 @@ class PullPage(NamedTuple):
         rows: in the shop's order.
         following: the request for the next page, which names where this one ended, not a page's number, where
             the shop allows; None: this was the last.
-        lookups: paths that must be asked to complete a row, by the row's place; its body is made of them.
+        lookups: paths that must be asked to complete a row, by the row's place; its body is made of them, as
+            that of an event that was fetched (`pipeline.shops.api.pack`).
+        parts: requests for what belongs to rows of this page and is read as pages of its own, before
+            `following`; one that is not there (404) has no rows.
+        total: rows of the whole pass, as the shop counts them; only shown, never relied on.
+        dropped: rows that cannot be completed, and are left out.
     """
 
     rows: Sequence[PulledRow]
     following: ApiRequest | None
     lookups: Sequence[tuple[int, Sequence[str]]] = ()
+    parts: Sequence[ApiRequest] = ()
+    total: int | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +101,29 @@ class ShopPull(Generic[SettingsT]):
     Attributes:
         passes: what can be read of each kind.
         first: the request for the first page.
-        read: the page in an answer.
+        read: the page in an answer. What it must remember from page to page is in `ApiRequest.note`.
 
             Raises `pipeline.shops.base.Rejected` where the answer is no such page.
         overlap: seconds by which a window begins before the end of the one before: the shop's index lags, or
             its dates are of another clock.
+        lag: seconds by which a window ends before the shop's now.
         horizon: seconds back that the shop lists without further rights; None: all.
+        ready: whether the store's settings let its API be read; left out, they do.
+        deletion: topic and body of the webhook that says that an entity is gone; None where the platform has
+            none of that kind. Left out, what is missing is not looked for.
+        restored: topics under which an entity that was gone is told again, where its own clock may be older
+            than the deletion.
+        instead: another form of a request that was refused (its status is given) or failed repeatedly (0):
+            fewer rows, or what older versions of the shop understand; None where there is none.
     """
 
-    passes: dict[Kind, tuple[PullPass, ...]]
+    passes: Mapping[Kind, tuple[PullPass, ...]]
     first: Callable[[SettingsT, PullScope], ApiRequest]
-    read: Callable[[SettingsT, PullScope, ApiRequest, Any], PullPage]
+    read: Callable[[SettingsT, PullScope, ApiRequest, PullAnswer], PullPage]
     overlap: float = 300.0
+    lag: float = 60.0
     horizon: float | None = None
+    ready: Callable[[SettingsT], bool] | None = None
+    deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
+    restored: Mapping[Kind, str] = field(default_factory=dict)
+    instead: Callable[[SettingsT, PullScope, ApiRequest, int], ApiRequest | None] | None = None

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline import config_values
 from pipeline.config_section import Section
 from pipeline.config_values import Name, Secret
+from pipeline.events import Kind
 
 #: In a route's condition: bodies that do not say.
 NONE_SAID = "none"
@@ -103,6 +104,21 @@ class ReconcileSettings(Section):
     )
 
 
+class PullSettings(Section):
+    """Reads the store's contacts, products and orders from its API; for stores with credentials for it."""
+
+    daily: bool = Field(
+        default=True,
+        description="whether what changed, the whole catalogue and the orders of a day are read every day",
+    )
+    at: Annotated[time, BeforeValidator(config_values.time_of_day)] = Field(
+        default=time(3, 30), description="from when on, by the store's clocks (timezone)", examples=["03:30"]
+    )
+    kinds: tuple[Kind, ...] = Field(
+        default=(Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER), min_length=1, description="what is read"
+    )
+
+
 class StoreSettings(Section):
     """One shop feed: how it is trusted, and what its bodies mean (each question: docs/decisions.md)."""
 
@@ -177,6 +193,9 @@ class StoreSettings(Section):
 
     reconcile: ReconcileSettings | None = Field(
         default=None, description="compare the store's orders with Connectif every day"
+    )
+    sync: PullSettings = Field(
+        default=PullSettings(), description="read the store's contacts, products and orders from its API"
     )
 
     @model_validator(mode="after")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from pipeline.shops.api import Heard, Meaning
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json
 
@@ -32,11 +33,13 @@ class Found:
         body: as the shop wrote it.
         value: what it says as JSON.
         headers: of the answer, names in lower case.
+        rest: seconds without a request, for which it asks.
     """
 
     body: bytes
     value: Any
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,25 @@ def _document(response: httpx.Response) -> Answer:
     except Rejected:
         return Failed("not_json")
     return Found(response.content, value, dict(response.headers))
+
+
+def meant(answer: Answer, heard: Callable[[Any], Heard] | None) -> Answer:
+    """The answer as its platform means it: some write errors and limits into answers of status 200."""
+    if heard is None or not isinstance(answer, Found):
+        return answer
+    said = heard(answer.value)
+    seconds = min(max(0.0, said.seconds), LONGEST_PAUSE)
+    match said.meaning:
+        case Meaning.DOCUMENT:
+            return replace(answer, rest=seconds)
+        case Meaning.TOO_MANY:
+            return TooMany(seconds or None)
+        case Meaning.UNAUTHORISED:
+            return Unauthorised(OK)
+        case Meaning.REFUSED:
+            return Refused(OK)
+        case Meaning.FAILED:
+            return Failed("error_in_answer")
 
 
 def retry_after(text: str | None, now_s: float) -> float | None:

@@ -36,6 +36,8 @@ from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
 from pipeline.sync.feeds import FeedCollector, Feeds
 from pipeline.sync.limit import ShopLimit
+from pipeline.sync.pull.collector import PullCollector
+from pipeline.sync.pull.stage import PullStage
 from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
@@ -75,7 +77,10 @@ class SyncWorker:
         self._settings = settings
         self._transport = transport
         known = feeds(settings, platforms)
-        self._stores = {name: feed for name, feed in known.items() if feed.platform.api is not None}
+        self._stores = {
+            name: feed for name, feed in known.items() if feed.platform.asks(feed.context.settings)
+        }
+        self.pulls = PullStage(engine, self._stores)
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
@@ -154,13 +159,20 @@ class SyncWorker:
         """Keep the runners of the stores that are held at work."""
         while True:
             if self._engine.not_ready is None:
-                for name, runner in self._runners.items():
+                for name in self._runners:
                     if name not in self._tasks:
-                        self._tasks[name] = asyncio.create_task(runner.run(), name=f"sync {name}")
+                        self._tasks[name] = asyncio.create_task(self._work(name), name=f"sync {name}")
             for task in list(self._tasks.values()):
                 if task.done() and not task.cancelled():
                     task.result()  # whatever it is, it ends the process
             await asyncio.sleep(LOOK)
+
+    async def _work(self, name: str) -> None:
+        """All that is asked of one shop, until cancelled."""
+        runner = self._runners[name]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run())
+            group.create_task(self.pulls.run(name, runner.requests))
 
     async def _pause(self) -> None:
         """Partitions may be revoked, or the worker stops."""
@@ -330,6 +342,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
         stage = SyncWorker(engine, PLATFORMS)
         REGISTRY.register(SyncCollector(lambda: stage.runners, lambda: stage.limits, time.time))
         REGISTRY.register(FeedCollector(lambda: stage.feeds.statuses, time.time))
+        REGISTRY.register(PullCollector(lambda: stage.pulls.pullers, time.time))
 
     stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pipeline import config, config_tree
 from pipeline.config_values import Secret
 from pipeline.errors import SettingsError
+from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
@@ -103,7 +104,7 @@ class KeyedSettings(StoreSettings):
     region: str = ""
 
 
-KEYED = replace(WOOCOMMERCE, name="keyed", settings=KeyedSettings)
+KEYED: AnyPlatform = replace(cast("AnyPlatform", WOOCOMMERCE), name="keyed", settings=KeyedSettings)
 
 
 def test_a_platform_says_which_of_its_settings_are_secrets() -> None:

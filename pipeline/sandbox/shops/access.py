@@ -95,9 +95,12 @@ class Expiring(_Scheme):
     client_id: str
     client_secret: str
     life: float = Field(default=3_600.0, gt=0)
+    header: str = Field(default="", description="the header with the bare token; left out, a bearer's")
 
     def lets_in(self, asked: Asked, now: float, takes: Callable[[str, float], bool]) -> bool:
         """Whether the newest token was sent, and is good."""
+        if self.header:
+            return takes(asked.headers.get(self.header.lower(), ""), now)
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         return scheme == "Bearer" and takes(token, now)
 

@@ -1,8 +1,9 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
-`POST .../queue` and `POST .../journal` add a list of entries to a feed; `DELETE .../journal` ends positions.
+`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `POST .../faults` lets something go
+wrong, `DELETE .../faults` ends that. `POST .../queue` and `POST .../journal` add a list of entries to a feed;
+`DELETE .../journal` ends positions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -38,8 +39,19 @@ class HeldDocument(BaseModel):
     answers: list[Answer]
 
 
+class HeldRows(BaseModel):
+    """Rows of one list that are there from now on, and ids of those that are not any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    list: str
+    rows: Sequence[dict[str, Any]] = ()
+    gone: Sequence[str] = ()
+
+
 _DOCUMENTS = TypeAdapter(list[HeldDocument])
 _ENTRIES = TypeAdapter(list[Any])
+_ROWS = TypeAdapter(list[HeldRows])
 
 
 class _Request(NamedTuple):
@@ -123,7 +135,8 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        return shop.answer(unquote(asked), request.method, request.body, now)
+        listed = shop.listed(request.method, asked, request.body, now)
+        return shop.answer(unquote(asked), request.method, request.body, now) if listed is None else listed
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
@@ -163,22 +176,36 @@ class SimulatedShops:
                 return 200, shop.figures()
             case "DELETE", "":
                 del self.shops[name]
+            case "POST" | "DELETE", "queue" | "journal" | "faults":
+                if not _troubles_and_feeds(shop, request.method, what, request.body):
+                    return 404, {"message": "no such control"}
             case "PUT", "documents":
                 for document in _DOCUMENTS.validate_json(request.body):
                     shop.hold(document.path, document.answers)
-            case "POST", "faults":
-                shop.add_fault(Fault.model_validate_json(request.body))
-            case "DELETE", "faults":
-                shop.clear_faults()
-            case "POST", "queue" if shop.queue is not None:
-                shop.queue.add(_ENTRIES.validate_json(request.body))
-            case "POST", "journal" if shop.journal is not None:
-                shop.journal.add(_ENTRIES.validate_json(request.body))
-            case "DELETE", "journal" if shop.journal is not None:
-                shop.journal.expire()
+            case "PUT", "rows":
+                for held in _ROWS.validate_json(request.body):
+                    shop.hold_rows(held.list, held.rows, held.gone)
             case _:
                 return 404, {"message": "no such control"}
         return 200, {}
+
+
+def _troubles_and_feeds(shop: SimulatedShop, method: str, what: str, body: bytes) -> bool:
+    """Let something go wrong, or add to a feed; whether the shop has it."""
+    match method, what:
+        case "POST", "faults":
+            shop.add_fault(Fault.model_validate_json(body))
+        case "DELETE", "faults":
+            shop.clear_faults()
+        case "POST", "queue" if shop.queue is not None:
+            shop.queue.add(_ENTRIES.validate_json(body))
+        case "POST", "journal" if shop.journal is not None:
+            shop.journal.add(_ENTRIES.validate_json(body))
+        case "DELETE", "journal" if shop.journal is not None:
+            shop.journal.expire()
+        case _:
+            return False
+    return True
 
 
 async def _body(receive: Receive) -> bytes:

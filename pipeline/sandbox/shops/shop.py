@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from email.utils import formatdate
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from pipeline.sandbox.shops import shopify, woocommerce
 from pipeline.sandbox.shops.access import Access, Anyone
 from pipeline.sandbox.shops.feeds import Answer, Journal, JournalSettings, Queue, QueueSettings, Strict
+from pipeline.sandbox.shops.lists import ListSettings, Row
 
 __all__ = ["Answer", "Fault", "Limit", "LoggedRequest", "ShopSettings", "SimulatedShop"]
 
@@ -36,6 +39,7 @@ class ShopSettings(Strict):
     latency: float = Field(default=0.0, ge=0, le=60, description="seconds each answer takes")
     queue: QueueSettings | None = None
     journal: JournalSettings | None = None
+    lists: ListSettings | None = Field(default=None, description="its lists, page by page")
 
 
 class Fault(Strict):
@@ -80,6 +84,8 @@ class SimulatedShop:
         self._answers: dict[str, list[Answer]] = {}
         self._faults: list[tuple[Fault, int]] = []
         self._recent: deque[float] = deque()
+        self.rows: dict[str, dict[str, Row]] = {}
+        self._bucket = None if settings.lists is None else shopify.Bucket(settings.lists)
 
     def hold(self, path: str, answers: list[Answer]) -> None:
         """Answer a path so from now on: one after the other, and the last for ever."""
@@ -88,6 +94,26 @@ class SimulatedShop:
     def drop(self, path: str) -> None:
         """Answer 404 to a path from now on."""
         self._answers.pop(path, None)
+
+    def hold_rows(self, name: str, rows: Sequence[Row], gone: Sequence[str] = ()) -> None:
+        """Hold rows of a list, each in place of the one with its id, and some no more."""
+        held = self.rows.setdefault(name, {})
+        held.update({str(row["id"]): row for row in rows})
+        for row_id in gone:
+            held.pop(row_id, None)
+
+    def listed(self, method: str, path: str, body: bytes, now: float) -> Answer | None:
+        """The page that a request asks for; None where it asks for none."""
+        lists = self.settings.lists
+        found = None
+        if lists is not None and lists.platform == "woocommerce" and method == "GET":
+            found = woocommerce.answer(lists, self.rows, path)
+        elif lists is not None and self._bucket is not None and path.endswith("/graphql.json"):
+            found = shopify.answer(lists, self.rows, body, self._bucket, now)
+        if found is None:
+            return None
+        headers = {**found.headers, "date": formatdate(now, usegmt=True)}
+        return Answer(status=found.status, body=found.body, headers=headers)
 
     def add_fault(self, fault: Fault) -> None:
         """Let something go wrong."""

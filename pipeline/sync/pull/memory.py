@@ -1,0 +1,104 @@
+"""What is kept of pulls in two tables of the worker: states and commands by store, and rows seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.engine.engine import Engine
+from pipeline.engine.table import StateTable
+from pipeline.events import Kind
+from pipeline.kafka.keys import partition_of_key, unique_key
+from pipeline.sync.pull.rows import Missing, RowKey, Seen, Told, missing, prefix
+from pipeline.sync.pull.state import Command, StoreState
+
+#: Rows read before others may run.
+AT_ONCE = 2_000
+
+
+def state_key(store: str) -> bytes:
+    """Of a store's state in the table `pulls`."""
+    return f"state|{store}".encode()
+
+
+def command_key(command: Command) -> bytes:
+    """Of a command that is not begun."""
+    return f"command|{command.store}|{command.id}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """See the module.
+
+    Attributes:
+        engine: of the worker.
+        pulls: states and commands.
+        pulled: rows.
+        partition: of a store, in both.
+        events: the full name of each kind's topic.
+        shop_partitions: of these.
+    """
+
+    engine: Engine
+    pulls: StateTable
+    pulled: StateTable
+    partition: Callable[[str], int]
+    events: Mapping[Kind, str]
+    shop_partitions: int
+
+    def state(self, store: str) -> StoreState:
+        """A store's, or a new one."""
+        row = self.pulls.get(self.partition(store), state_key(store))
+        return StoreState(store=store) if row is None else StoreState.decode(row)
+
+    def commands(self, store: str) -> list[Command]:
+        """Those that are not begun, the oldest first."""
+        beginning = f"command|{store}|".encode()
+        rows = self.pulls.items(self.partition(store))
+        found = [Command.model_validate_json(row) for key, row in rows if key.startswith(beginning)]
+        return sorted(found, key=lambda one: one.at_ms)
+
+    def known(self, store: str, keys: Sequence[RowKey]) -> dict[RowKey, Seen]:
+        """What is remembered of rows."""
+        rows = self.pulled.multi_get(self.partition(store), [key.encode(store) for key in keys])
+        return {key: Seen.decode(row) for key, row in zip(keys, rows, strict=True) if row is not None}
+
+    async def missing(self, store: str, kind: Kind, number: int) -> Missing:
+        """The entities of a kind that a run did not see."""
+        rows: list[tuple[RowKey, Seen]] = []
+        for count, row in enumerate(self._rows(store, kind)):
+            rows.append(row)
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return missing(rows, number)
+
+    def _rows(self, store: str, kind: Kind) -> Iterator[tuple[RowKey, Seen]]:
+        beginning = prefix(store, kind).encode()
+        for key, row in self.pulled.items(self.partition(store)):
+            if key.startswith(beginning):
+                yield RowKey.decode(key), Seen.decode(row)
+
+    async def keep(
+        self, state: StoreState, *, told: Told | None = None, begun: Sequence[Command] = ()
+    ) -> None:
+        """Send a page's events, and keep what is remembered of it with the state, in one step.
+
+        Args:
+            state: of the store.
+            told: what becomes of the page.
+            begun: commands that wait no more.
+        """
+        partition = self.partition(state.store)
+        with self.engine.begin() as step:
+            for event in () if told is None else told.events:
+                number = partition_of_key(event.key, self.shop_partitions)
+                topic = self.events[event.kind]
+                step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
+            for key, seen in () if told is None else told.writes.items():
+                row = None if seen is None else seen.encode()
+                step.write(self.pulled, partition, key.encode(state.store), row)
+            for command in begun:
+                step.write(self.pulls, partition, command_key(command), None)
+            step.write(self.pulls, partition, state_key(state.store), state.encode())
+            await self.engine.confirm(step)
