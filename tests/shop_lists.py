@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from pipeline.events import Kind
+from pipeline.sandbox.shops.magento_pages import MagentoLists
 from pipeline.sandbox.shops.quirks import Quirks
 from pipeline.sandbox.shops.shop import Lists
 from pipeline.sandbox.shops.vtex_pages import VtexLists
@@ -63,11 +64,27 @@ def _put_vtex(lists: Any, kind: Kind, sent: Sent) -> None:
         _vtex_table(lists, kind)[str(document["ProductId"])] = [document["Id"]]
 
 
+def _by_kind(lists: Any, kind: Kind) -> dict[str, Any]:
+    table: dict[str, Any] = getattr(lists, f"{kind}s")
+    return table
+
+
+def _put_magento(lists: Any, kind: Kind, sent: Sent) -> None:
+    own = str(sent.document["entity_id" if kind is Kind.ORDER else "id"])
+    _by_kind(lists, kind)[own] = sent.document
+
+
 SIMULATED: Mapping[str, Simulated] = {
     "vtex": Simulated(
         VtexLists,
         _put_vtex,
         lambda lists, kind, entity: _vtex_table(lists, kind).pop(entity, None),
+        _set_quirks,
+    ),
+    "magento": Simulated(
+        MagentoLists,
+        _put_magento,
+        lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
         _set_quirks,
     ),
 }
