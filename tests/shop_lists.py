@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from pipeline.events import Kind
 from pipeline.sandbox.shops.magento_pages import MagentoLists
+from pipeline.sandbox.shops.prestashop_pages import PrestashopLists
 from pipeline.sandbox.shops.quirks import Quirks
 from pipeline.sandbox.shops.shop import Lists
 from pipeline.sandbox.shops.vtex_pages import VtexLists
@@ -74,6 +75,11 @@ def _put_magento(lists: Any, kind: Kind, sent: Sent) -> None:
     _by_kind(lists, kind)[own] = sent.document
 
 
+def _put_prestashop(lists: Any, kind: Kind, sent: Sent) -> None:
+    row = sent.document[kind]
+    _by_kind(lists, kind)[str(row["id"])] = row
+
+
 SIMULATED: Mapping[str, Simulated] = {
     "vtex": Simulated(
         VtexLists,
@@ -84,6 +90,12 @@ SIMULATED: Mapping[str, Simulated] = {
     "magento": Simulated(
         MagentoLists,
         _put_magento,
+        lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
+        _set_quirks,
+    ),
+    "prestashop": Simulated(
+        PrestashopLists,
+        _put_prestashop,
         lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
         _set_quirks,
     ),

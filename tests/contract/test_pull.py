@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pipeline.events import Kind, RawEvent
+from pipeline.records import RecordKind
 from pipeline.sandbox.shops.quirks import Quirks
 from pipeline.shops.base import Draft, Rejected, StoreOf, Translation
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPass
 from pipeline.shops.registry import PLATFORMS
+from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.rules import apply
+from pipeline.translate.state import EntityState
 from tests.contract import platform_events
 from tests.platforms import settings_of
 from tests.pulling import event_of, ids, of_lists, pages, pull_of, scope, whole
@@ -97,6 +102,20 @@ def test_a_last_page_that_comes_again_or_a_total_that_lies_ends_all_the_same(
 ) -> None:
     lists = filled(platform, kind)
     SIMULATED[platform.name].quirk(lists, quirks)
+    for reads in pull_of(platform).passes[kind]:
+        what = scope(kind, reads, ms(SINCE), ms(UNTIL))
+        found = ids(platform, settings_for(platform), what, of_lists(lists))
+        assert set(found) == {str(number) for number in range(1, ROWS + 1)}, reads
+
+
+@READ
+def test_a_shop_that_gives_fewer_rows_than_it_is_asked_for_is_read_to_its_end(
+    platform: AnyPlatform, kind: Kind
+) -> None:
+    if platform.name == "vtex":
+        pytest.skip("its pages are as long as its documentation says")
+    lists = filled(platform, kind)
+    SIMULATED[platform.name].quirk(lists, Quirks(shortest=40))
     for reads in pull_of(platform).passes[kind]:
         what = scope(kind, reads, ms(SINCE), ms(UNTIL))
         found = ids(platform, settings_for(platform), what, of_lists(lists))
@@ -244,6 +263,36 @@ def test_a_pass_over_consents_says_who_subscribes_and_no_more_than_the_webhook(
     )
     assert few.items() <= all_.items()
     assert len(light.body) < len(heard.body)
+
+
+@READ
+def test_who_unsubscribed_without_a_change_of_the_customer_is_found_and_loses_no_name(
+    platform: AnyPlatform, kind: Kind
+) -> None:
+    if PullPass.CONSENT not in pull_of(platform).passes[kind]:
+        pytest.skip("not read")
+    subscribed = platform_events.bodies_of(platform).subscribed
+    store = platform.store("acme", settings_for(platform))
+    feed, state = Feed(store, platform, "acme"), EntityState()
+
+    def hear(reads: PullPass, offset: int, consent: object) -> dict[str, Any]:
+        sent = said(platform.name, kind, "12", CHANGED, consent=consent)
+        event = pulled(platform, kind, reads, sent, store)
+        event = replace(event, received_ms=event.received_ms + 1_000 * offset)
+        result = apply(event, EventPosition(event.kind.topic, 0, offset), state, feed)
+        contacts = [one for one in result.emissions if one.kind is RecordKind.CONTACT]
+        return {} if not contacts else dict(json.loads(contacts[0].value)["body"])
+
+    assert hear(PullPass.FULL, 1, subscribed)["newsletter"] == "subscribed"
+    hear(PullPass.CONSENT, 2, subscribed)
+    left = hear(PullPass.CONSENT, 3, _UNSUBSCRIBED[platform.name])
+    assert left["newsletter"] == "unsubscribed"
+    assert left["newsletter_ms"] == platform_events.ARRIVED_MS + 3_000
+    assert left.get("name") in {None, "Ana"}
+
+
+#: What stands where `subscribed` stood, in the same version of the customer.
+_UNSUBSCRIBED: dict[str, object] = {"vtex": False, "magento": False, "prestashop": "0"}
 
 
 def _said_by(draft: Draft) -> dict[str, Any]:
