@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from pipeline.events import Kind
+from pipeline.sandbox.shops.generic_pages import GenericLists
 from pipeline.sandbox.shops.magento_pages import MagentoLists
 from pipeline.sandbox.shops.prestashop_pages import PrestashopLists
 from pipeline.sandbox.shops.quirks import Quirks
@@ -80,6 +81,10 @@ def _put_prestashop(lists: Any, kind: Kind, sent: Sent) -> None:
     _by_kind(lists, kind)[str(row["id"])] = row
 
 
+def _put_generic(lists: Any, kind: Kind, sent: Sent) -> None:
+    _by_kind(lists, kind)[str(sent.document["id"])] = sent.document
+
+
 SIMULATED: Mapping[str, Simulated] = {
     "vtex": Simulated(
         VtexLists,
@@ -96,6 +101,12 @@ SIMULATED: Mapping[str, Simulated] = {
     "prestashop": Simulated(
         PrestashopLists,
         _put_prestashop,
+        lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
+        _set_quirks,
+    ),
+    "generic": Simulated(
+        GenericLists,
+        _put_generic,
         lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
         _set_quirks,
     ),
