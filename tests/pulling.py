@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.sandbox.shops.shop import Lists
-from pipeline.shops.api import FOUND, ApiRequest, documents_of
+from pipeline.shops.api import FOUND, ApiRequest, documents_in
 from pipeline.shops.base import StoreOf
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull, completed
@@ -101,7 +101,7 @@ def _with_needs(
 ) -> PulledRow:
     needs = pull_of(platform).needs
     while needs is not None:
-        documents = documents_of(event_of(platform, Kind.ORDER, row))
+        documents = documents_in(row.body)
         wanted: Sequence[str] = needs(row, documents, store)
         if not wanted:
             return row
