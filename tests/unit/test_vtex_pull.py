@@ -47,7 +47,10 @@ def test_orders_are_listed_by_id_and_each_is_looked_up() -> None:
     )
     page = PULL.read(SETTINGS, CHANGED, first, exchanges("vtex", "orders-list-page")[0][1])
     assert [row.entity for row in page.rows] == ["1400000000001-01", "1400000000002-01"]
-    assert {(row.topic, row.body, row.modified_ms) for row in page.rows} == {("fetched/order", b"", None)}
+    authorised = ms("2024-05-06T12:05:40+00:00")
+    assert {(row.topic, row.body, row.modified_ms) for row in page.rows} == {
+        ("fetched/order", b"", authorised)
+    }
     assert page.lookups == [
         (0, ("/api/oms/pvt/orders/1400000000001-01",)),
         (1, ("/api/oms/pvt/orders/1400000000002-01",)),

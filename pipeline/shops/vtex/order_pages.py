@@ -76,7 +76,7 @@ def read(scope: PullScope, request: ApiRequest, answer: object) -> PullPage:
         raise Rejected("not_a_page", detail="the answer is no object")
     listed, pages = rows_of(answer.get("list"), "list"), _pages(answer.get("paging"))
     ids = [_id(row) for row in listed]
-    rows = [PulledRow(one, _ORDER, b"", None) for one in ids]
+    rows = [PulledRow(one, _ORDER, b"", _known_ms(row)) for one, row in zip(ids, listed, strict=True)]
     lookups = [(number, (order_path(one),)) for number, one in enumerate(ids)]
     return PullPage(rows, _following(scope, place, listed, pages), lookups)
 
@@ -173,6 +173,12 @@ def _id(row: dict[str, Any]) -> str:
 
 def _made_ms(row: dict[str, Any]) -> int:
     return epoch_ms(moment(row.get("creationDate"), "list.creationDate"))
+
+
+def _known_ms(row: dict[str, Any]) -> int:
+    """The latest moment that the list knows: the order was last changed then, or later."""
+    known = (row.get(name) for name in ("creationDate", "authorizedDate", "invoicedDate"))
+    return max((epoch_ms(moment(said, "list")) for said in known if said), default=0)
 
 
 def _between(since_ms: int, until_ms: int) -> str:
