@@ -222,7 +222,12 @@ def documents_of(event: RawEvent, notes: list[str] | None = None) -> Documents:
     Raises:
         Rejected: `invalid_json`, or `not_documents`: no such event was made by `fetched_event`.
     """
-    listed = parse_json_object(event.body, notes if notes is not None else []).get("documents")
+    return documents_in(event.body, notes)
+
+
+def documents_in(body: bytes, notes: list[str] | None = None) -> Documents:
+    """As `documents_of`, by the event's body alone."""
+    listed = parse_json_object(body, notes if notes is not None else []).get("documents")
     if not isinstance(listed, list) or len(listed) > MAX_DOCUMENTS:
         raise Rejected("not_documents", "documents", "no list of what the shop's API answered")
     found: dict[str, Document] = {}

@@ -10,9 +10,11 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
 
 from pipeline.events import Kind
-from pipeline.shops.api import ApiRequest
+from pipeline.shops.api import ApiRequest, Documents, pack
+from pipeline.shops.base import Rejected, StoreOf
 from pipeline.shops.settings import StoreSettings
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
@@ -79,7 +81,7 @@ class PullPage(NamedTuple):
         following: the request for the next page, which names where this one ended, not a page's number, where
             the shop allows; None: this was the last.
         lookups: paths that must be asked to complete a row, by the row's place; its body is made of them, as
-            that of an event that was fetched (`pipeline.shops.api.pack`).
+            that of an event that was fetched, behind the documents that it has already: `completed`.
         parts: requests for what belongs to rows of this page and is read as pages of its own, before
             `following`; one that is not there (404) has no rows.
         total: rows of the whole pass, as the shop counts them; only shown, never relied on.
@@ -104,6 +106,9 @@ class ShopPull(Generic[SettingsT]):
         read: the page in an answer. What it must remember from page to page is in `ApiRequest.note`.
 
             Raises `pipeline.shops.base.Rejected` where the answer is no such page.
+        needs: which paths must still be asked to complete a row, given the documents that its body has and
+            those that were answered since: as `ShopApi.needs`, asked after each round of answers, but not in
+            a pass that reads ids or consents only. Left out, `PullPage.lookups` names them all.
         overlap: seconds by which a window begins before the end of the one before: the shop's index lags, or
             its dates are of another clock.
         lag: seconds by which a window ends before the shop's now.
@@ -120,6 +125,7 @@ class ShopPull(Generic[SettingsT]):
     passes: Mapping[Kind, tuple[PullPass, ...]]
     first: Callable[[SettingsT, PullScope], ApiRequest]
     read: Callable[[SettingsT, PullScope, ApiRequest, PullAnswer], PullPage]
+    needs: Callable[[PulledRow, Documents, StoreOf[SettingsT]], Sequence[str]] | None = None
     overlap: float = 300.0
     lag: float = 60.0
     horizon: float | None = None
@@ -127,3 +133,46 @@ class ShopPull(Generic[SettingsT]):
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
     restored: Mapping[Kind, str] = field(default_factory=dict)
     instead: Callable[[SettingsT, PullScope, ApiRequest, int], ApiRequest | None] | None = None
+
+
+_DOCUMENTS, _END = b'{"documents":[', b"]}"
+
+
+def completed(row: PulledRow, answers: Sequence[tuple[str, int, bytes]]) -> PulledRow:
+    """The row with what was asked for it, behind the documents that its body has already.
+
+    Args:
+        row: as `PullPage.rows` has it.
+        answers: path, status and raw body of each, as for `pipeline.shops.api.fetched_event`.
+    """
+    if not answers:
+        return row
+    has = row.body.removeprefix(_DOCUMENTS).removesuffix(_END)
+    asked = pack(answers)
+    return row._replace(body=_DOCUMENTS + has + b"," + asked.removeprefix(_DOCUMENTS) if has else asked)
+
+
+#: Rows of one page: more than any platform's largest.
+MAX_ROWS = 5_000
+
+
+def rows_of(value: object, name: str) -> list[dict[str, Any]]:
+    """The rows of a page.
+
+    Args:
+        value: what stands where they belong.
+        name: where that is.
+
+    Raises:
+        Rejected: `not_a_page`.
+    """
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise Rejected("not_a_page", name, "no list of objects")
+    if len(value) > MAX_ROWS:
+        raise Rejected("not_a_page", name, f"{len(value):,} rows, more than {MAX_ROWS:,}")
+    return value
+
+
+def query_of(request: ApiRequest) -> dict[str, str]:
+    """What a request's address asks for: where a page begins stands there, or in its note."""
+    return dict(parse_qsl(request.path.partition("?")[2], keep_blank_values=True, max_num_fields=100))

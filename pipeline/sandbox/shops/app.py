@@ -136,6 +136,8 @@ class SimulatedShops:
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
         listed = shop.listed(request.method, asked, request.body, now)
+        if listed is None and shop.pages is not None:
+            listed = shop.pages.answer(asked, request.headers)
         return shop.answer(unquote(asked), request.method, request.body, now) if listed is None else listed
 
     async def _answer(

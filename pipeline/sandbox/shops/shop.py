@@ -6,7 +6,7 @@ import hmac
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -64,11 +64,19 @@ class LoggedRequest(NamedTuple):
     status: int
 
 
+class Lists(Protocol):
+    """The lists of a shop, whose pages follow from rows that its maker holds."""
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
+        """The page that is asked for; None where the path is none of a list."""
+
+
 class SimulatedShop:
     """A shop's state.
 
     Attributes:
         settings: how it is.
+        pages: its lists, where they are not those of `settings`.
         token: that it has issued, and until when it is good.
         queue: the feed whose items come again until they are committed; None where it has none.
         journal: the feed that is read from a position on; None where it has none.
@@ -76,6 +84,7 @@ class SimulatedShop:
 
     def __init__(self, settings: ShopSettings) -> None:
         self.settings = settings
+        self.pages: Lists | None = None
         self.log: deque[LoggedRequest] = deque(maxlen=LOG)
         self.token: tuple[str, float] | None = None
         self.tokens_issued = 0

@@ -11,11 +11,12 @@ from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
 from pipeline.shops.generic.products import deleted_product, product
+from pipeline.shops.generic.pull import API, PULL
 from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
-from pipeline.shops.platform import PersonFields, Platform, TopicMeaning
+from pipeline.shops.platform import Ability, PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import body_hash, email_text, epoch_ms, parse_json_object
 
 #: Stands where an envelope names no type.
@@ -116,8 +117,11 @@ GENERIC = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL}),
     order_numbers=("data.number",),
     person=PersonFields(roots=((), ("data",))),
+    api=API,
+    pull=PULL,
     schemas=SCHEMAS,
     message_id=lambda delivery: delivery.rpartition(":")[0],
 )

@@ -24,7 +24,7 @@ from pipeline.shops.platform import TopicMeaning
 from pipeline.shops.values import parse_json_object, text
 
 #: Where all shops' data of a shop are read: orders and customers are the same in each store view.
-_ALL_VIEWS = "all"
+ALL_VIEWS = "all"
 #: Parts of a product that one request asks for, so that the address stays short.
 _AT_ONCE = 50
 _TOKENS = "https://ims-na1.adobelogin.com/ims/token/v3"
@@ -65,16 +65,31 @@ def _named_by(event: RawEvent, settings: MagentoSettings) -> str | None:
     prefix, _, rest = event.entity.partition("-")
     if event.kind is Kind.ORDER:
         if event.entity.isdigit():
-            return f"{_base(settings, _ALL_VIEWS)}/orders/{event.entity}"
-        return _search(settings, _ALL_VIEWS, "orders", "increment_id", [rest]) if prefix == "number" else None
+            return order_path(settings, event.entity)
+        return _search(settings, ALL_VIEWS, "orders", "increment_id", [rest]) if prefix == "number" else None
     if event.kind is Kind.CUSTOMER:
         known = event.entity.isdigit()
-        return f"{_base(settings, _ALL_VIEWS)}/customers/{event.entity}" if known else None
+        return customer_path(settings, event.entity) if known else None
     if sku := _sku(event):
-        return f"{_base(settings, settings.store_code)}/products/{quote(sku, safe='')}"
+        return product_path(settings, sku)
     if event.entity.isdigit():
         return _search(settings, settings.store_code, "products", "entity_id", [event.entity])
     return None
+
+
+def order_path(settings: MagentoSettings, number: str) -> str:
+    """Where an order's document is."""
+    return f"{base_path(settings, ALL_VIEWS)}/orders/{number}"
+
+
+def customer_path(settings: MagentoSettings, number: str) -> str:
+    """Where a customer's document is."""
+    return f"{base_path(settings, ALL_VIEWS)}/customers/{number}"
+
+
+def product_path(settings: MagentoSettings, sku: str) -> str:
+    """Where a product's document is."""
+    return f"{base_path(settings, settings.store_code)}/products/{quote(sku, safe='')}"
 
 
 def _sku(event: RawEvent) -> str | None:
@@ -99,12 +114,13 @@ def _search(settings: MagentoSettings, view: str, what: str, field: str, values:
     first = "searchCriteria[filterGroups][0][filters][0]"
     value = quote(",".join(values), safe=",")
     return (
-        f"{_base(settings, view)}/{what}?{first}[field]={field}&{first}[value]={value}"
+        f"{base_path(settings, view)}/{what}?{first}[field]={field}&{first}[value]={value}"
         f"&{first}[conditionType]=in&searchCriteria[pageSize]={max(2, len(values))}"
     )
 
 
-def _base(settings: MagentoSettings, view: str) -> str:
+def base_path(settings: MagentoSettings, view: str) -> str:
+    """What the paths of the API begin with; a store view decides which texts and prices are given."""
     return "/V1" if settings.in_cloud else f"/rest/{view}/V1"
 
 

@@ -16,6 +16,7 @@ from pipeline.shops.magento.envelopes import Envelope, opened
 from pipeline.shops.magento.journal import JOURNAL
 from pipeline.shops.magento.orders import order
 from pipeline.shops.magento.products import deleted_product, product
+from pipeline.shops.magento.pull import PULL
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
@@ -119,9 +120,10 @@ MAGENTO = Platform(
     split=split,
     to_open=to_open,
     methods=frozenset({"POST", "GET"}),
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
     order_numbers=("increment_id",),
     person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     api=API,
     feed=JOURNAL,
+    pull=PULL,
 )

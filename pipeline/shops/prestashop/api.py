@@ -19,7 +19,7 @@ from pipeline.shops.prestashop.topics import TOPICS
 from pipeline.shops.prestashop.webhooks import WITHHELD, address_in
 from pipeline.shops.values import parse_json_object, text
 
-_JSON = "output_format=JSON"
+JSON = "output_format=JSON"
 #: Discounts of one order whose codes are asked for.
 MAX_RULES = 5
 _DIFFERENT = ("/api/products", "/api/stock_availables", "/api/specific_prices")
@@ -47,11 +47,17 @@ def needs(event: RawEvent, documents: Documents, store: PrestashopStore) -> Sequ
     if row is None or row.meaning is not TopicMeaning.NOTIFICATION:
         return ()
     wanted = _wanted(event, documents, store.settings) if event.entity.isdigit() else _rows_of_address(event)
-    asked = (path + _of_shop(path, store.settings) for path in wanted)
+    asked = (path + of_shop(path, store.settings) for path in wanted)
     return [path for path in asked if path not in documents]
 
 
-def _of_shop(path: str, settings: PrestashopSettings) -> str:
+def document_path(kind: Kind, number: str, settings: PrestashopSettings) -> str:
+    """What is asked for the document of an entity."""
+    path = f"{path_of(f'{kind}s', number)}?{JSON}"
+    return path + of_shop(path, settings)
+
+
+def of_shop(path: str, settings: PrestashopSettings) -> str:
     """What names the shop, in an installation of several: else the webservice knows its main shop's only.
 
     Products, their stock and prices differ from shop to shop; whose an order is its document says.
@@ -74,9 +80,9 @@ def _rows_of_address(event: RawEvent) -> Iterator[str]:
 
 
 def _wanted(event: RawEvent, documents: Documents, settings: PrestashopSettings) -> Iterator[str]:
-    resource = f"{event.kind}s"
-    yield f"{path_of(resource, event.entity)}?{_JSON}"
-    found = one_of(path_at(documents, path_of(resource, event.entity)), str(event.kind))
+    own = path_of(f"{event.kind}s", event.entity)
+    yield f"{own}?{JSON}"
+    found = one_of(path_at(documents, own), str(event.kind))
     if found is None:
         return
     if event.kind is Kind.PRODUCT:
@@ -86,28 +92,28 @@ def _wanted(event: RawEvent, documents: Documents, settings: PrestashopSettings)
         yield from _of_order(found, event.entity, documents)
         state = readable_id(found.get("current_state"))
         if settings.sold_statuses is None and flag(found.get("valid")) is False and state is not None:
-            yield f"{path_of('order_states', state)}?{_JSON}"
+            yield f"{path_of('order_states', state)}?{JSON}"
 
 
 def _of_order(order: Mapping[str, Any], number: str, documents: Documents) -> Iterator[str]:
     for field, resource in _OF_ORDER:
         if own := readable_id(order.get(field)):
-            yield f"{path_of(resource, own)}?{_JSON}"
+            yield f"{path_of(resource, own)}?{JSON}"
     yield _listed("order_slip", "id_order", number)
     if (text(order.get("total_discounts"), 40) or "0").strip("0."):
         yield _listed("order_cart_rules", "id_order", number)
         rules = list_of(path_at(documents, list_path("order_cart_rules")), "order_cart_rules")
         for rule in rules[:MAX_RULES]:
             if own := readable_id(rule.get("id_cart_rule")):
-                yield f"{path_of('cart_rules', own)}?{_JSON}"
+                yield f"{path_of('cart_rules', own)}?{JSON}"
     address = readable_id(order.get("id_address_invoice"))
     found = None if address is None else one_of(path_at(documents, path_of("addresses", address)), "address")
     if found is not None and (country := readable_id(found.get("id_country"))):
-        yield f"{path_of('countries', country)}?{_JSON}"
+        yield f"{path_of('countries', country)}?{JSON}"
 
 
 def _listed(resource: str, field: str, number: str) -> str:
-    return f"{list_path(resource)}?filter[{field}]=[{number}]&display=full&{_JSON}"
+    return f"{list_path(resource)}?filter[{field}]=[{number}]&display=full&{JSON}"
 
 
 def base_url(settings: PrestashopSettings) -> str:

@@ -11,6 +11,7 @@ from pipeline.shops.prestashop.documents import list_of, one_of, path_at
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
 from pipeline.shops.prestashop.people import customer, gone, subscriber
 from pipeline.shops.prestashop.products import deleted_product, product
+from pipeline.shops.prestashop.pull import PULL
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.topics import TOPICS
 from pipeline.shops.prestashop.webhooks import NO_TOPIC, arrival, split, verify
@@ -71,10 +72,11 @@ PRESTASHOP = Platform(
     arrival=arrival,
     translate=translate,
     split=split,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
     order_numbers=("reference", "data.reference", "order.reference"),
     person=PersonFields(
         customer=(("id_customer",), ("order", "id_customer")), roots=((), ("data",), ("data", "customer"))
     ),
     api=API,
+    pull=PULL,
 )

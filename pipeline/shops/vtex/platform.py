@@ -12,6 +12,7 @@ from pipeline.shops.vtex.clients import client
 from pipeline.shops.vtex.feed import FEED
 from pipeline.shops.vtex.orders import order
 from pipeline.shops.vtex.products import product
+from pipeline.shops.vtex.pull import PULL
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 from pipeline.shops.vtex.topics import NO_TOPIC, TOPICS
 from pipeline.shops.vtex.webhooks import arrival, greeting, verify
@@ -49,7 +50,7 @@ VTEX: Platform[VtexSettings] = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
     order_numbers=("sequence",),
     person=PersonFields(customer=(("clientProfileData", "userProfileId"),), anywhere=True),
     api=ShopApi(
@@ -66,4 +67,5 @@ VTEX: Platform[VtexSettings] = Platform(
         ),
     ),
     feed=FEED,
+    pull=PULL,
 )

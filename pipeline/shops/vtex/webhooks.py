@@ -96,13 +96,13 @@ def _moment(value: object) -> str | None:
 
 def _about(said: Mapping[str, Any]) -> tuple[Kind, str, str | None]:
     if "OrderId" in said:
-        return Kind.ORDER, HOOK + _state(said.get("State")), _id(said["OrderId"])
+        return Kind.ORDER, HOOK + _state(said.get("State")), readable_id(said["OrderId"])
     if "orderId" in said:
-        return Kind.ORDER, FEED + _state(said.get("state")), _id(said["orderId"])
+        return Kind.ORDER, FEED + _state(said.get("state")), readable_id(said["orderId"])
     if "IdSku" in said:
-        return Kind.PRODUCT, CATALOGUE, _id(said.get("ProductId"))
+        return Kind.PRODUCT, CATALOGUE, readable_id(said.get("ProductId"))
     if not _OF_CLIENTS.isdisjoint(said):
-        return Kind.CUSTOMER, CLIENT, _id(said.get("id"))
+        return Kind.CUSTOMER, CLIENT, readable_id(said.get("id"))
     return Kind.ORDER, NO_TOPIC, None
 
 
@@ -111,7 +111,8 @@ def _state(value: object) -> str:
     return text(value, _STATE_LIMIT) or "none"
 
 
-def _id(value: object) -> str | None:
+def readable_id(value: object) -> str | None:
+    """An id as VTEX writes them; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return str(value) if _ID.fullmatch(str(value)) else None

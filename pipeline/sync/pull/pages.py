@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from pipeline.shops.api import ApiRequest, pack
-from pipeline.shops.base import Rejected
+from pipeline.shops.api import ApiRequest
+from pipeline.shops.base import Rejected, StoreContext
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, ShopPull
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.pull.completion import Completed, Completion
 from pipeline.sync.pull.state import Pass, Pending
 from pipeline.sync.requests import ShopLane, ShopRequests
 
@@ -24,7 +25,6 @@ TRIES, SMALLER = 5, 3
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
 #: A shop's clock that is farther from ours, in ms, is not believed.
 MOST_SKEW = 86_400_000
-OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Pages:
         retry_for: seconds after which a list that does not come is given up.
         clock: seconds since the epoch.
         random: a number from 0 to 1.
+        context: the store as its platform's functions see it, where rows need more than their list says.
+        withheld: fields of what is asked for rows whose texts are not kept.
 
     Attributes:
         trouble: why the next page does not come, in a word of a bounded set; "" while all is well.
@@ -75,7 +77,10 @@ class Pages:
         retry_for: float,
         clock: Callable[[], float],
         random: Callable[[], float],
+        context: StoreContext | None = None,
+        withheld: Sequence[str] = (),
     ) -> None:
+        self._completion = Completion(context, pull, withheld, requests)
         self._store = store
         self._settings = settings
         self._pull = pull
@@ -105,7 +110,7 @@ class Pages:
             self._heard(answer)
             found = self._read(of, pending, answer)
             if isinstance(found, PullPage):
-                completed = await self._complete(found, lane, ends)
+                completed = await self._completion.complete(found, of.scope.reads, lane, ends)
                 if completed is not None:
                     self.trouble, self.troubled_at = "", 0.0
                     return self._asked(pending, found, completed, rest)
@@ -123,14 +128,12 @@ class Pages:
         return None
 
     @staticmethod
-    def _asked(
-        pending: Pending, page: PullPage, completed: tuple[list[PulledRow], int], rest: list[Pending]
-    ) -> Asked:
+    def _asked(pending: Pending, page: PullPage, completed: Completed, rest: list[Pending]) -> Asked:
         """What belongs to the page's rows, then its own next page, then what waited behind it."""
-        rows, requests = completed
         own = [] if page.following is None else [Pending.of(page.following, is_part=pending.is_part)]
         parts = [Pending.of(part, is_part=True) for part in page.parts]
-        return Asked(rows, [*parts, *own, *rest], 1 + requests, page.total, page.dropped)
+        dropped = page.dropped + completed.dropped
+        return Asked(completed.rows, [*parts, *own, *rest], 1 + completed.requests, page.total, dropped)
 
     def _read(self, of: Pass, pending: Pending, answer: Answer) -> PullPage | str:
         """The page, or in a word why there is none."""
@@ -154,28 +157,6 @@ class Pages:
                 return PullPage((), None)
             case _:
                 return label(answer)
-
-    async def _complete(
-        self, page: PullPage, lane: ShopLane, ends: Callable[[], bool]
-    ) -> tuple[list[PulledRow], int] | None:
-        """The rows with what belongs to them, and how many requests that took; None where one failed."""
-        rows, requests = list(page.rows), 0
-        for place, paths in page.lookups:
-            answers: list[tuple[str, int, bytes]] = []
-            for path in paths:
-                if ends():
-                    return None
-                answer = await self.requests.send(ApiRequest(path), lane)
-                requests += 1
-                match answer:
-                    case Found(body):
-                        answers.append((path, OK, body))
-                    case Missing(status):
-                        answers.append((path, status, b""))
-                    case _:
-                        return None
-            rows[place] = rows[place]._replace(body=pack(answers))
-        return rows, requests
 
     def _heard(self, answer: Answer) -> None:
         """The shop's clock."""

@@ -47,6 +47,7 @@ class PullStage:
     def __init__(self, engine: Engine, feeds: Mapping[str, Feed]) -> None:
         settings = engine.settings
         self._engine = engine
+        self._feeds = feeds
         self._stores = {
             name: store
             for name, feed in feeds.items()
@@ -72,6 +73,7 @@ class PullStage:
         store = self._stores.get(name)
         if store is None:
             return
+        feed = self._feeds[name]
         pages = Pages(
             name,
             store.settings,
@@ -80,6 +82,8 @@ class PullStage:
             retry_for=self._retry_for,
             clock=time.time,
             random=random.random,
+            context=feed.context,
+            withheld=() if feed.platform.api is None else feed.platform.api.withheld,
         )
         puller = self.pullers[name] = StorePuller(store, self._memory, pages, clock=time.time)
         try:

@@ -1,0 +1,36 @@
+"""What lists of shops do that nobody expects, and how they are asked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+RowT = TypeVar("RowT")
+
+
+class Quirks(NamedTuple):
+    """How a shop's lists differ from what they should be.
+
+    Attributes:
+        total: what is said instead of the number of rows.
+        repeats_last: whether the last page comes again behind it.
+        shortest: rows of the longest page that is given, whatever is asked for; None: as asked.
+    """
+
+    total: int | None = None
+    repeats_last: bool = False
+    shortest: int | None = None
+
+
+def asked(path: str) -> tuple[str, dict[str, str]]:
+    """The path without its query, and what the query says."""
+    place, _, query = path.partition("?")
+    return place, dict(parse_qsl(query, keep_blank_values=True))
+
+
+def cut(rows: list[RowT], begin: int, size: int, quirks: Quirks) -> list[RowT]:
+    """The rows of one page, from a place on."""
+    size = size if quirks.shortest is None else min(size, quirks.shortest)
+    if quirks.repeats_last and rows and begin >= len(rows):
+        begin = (len(rows) - 1) // size * size
+    return rows[begin : begin + size]
