@@ -44,6 +44,7 @@ _MESSAGES = {
     topics.ERASE_REQUESTS: "erase-request",
     topics.RECONCILE_RUNS: "reconcile-run",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
+    topics.SYNC_CONSENTS_TOPIC: "statement",
 }
 
 
@@ -155,6 +156,12 @@ def _messages() -> Node:
             _KEYS["request"],
             headers="raw-event-headers.json",
         ),
+        "statement": _message(
+            "What Connectif said of a person's newsletter (`callback/...`), or is told (`told/...`), as an "
+            "event of that person; what was said goes to the shop, and into `shop.customers`.",
+            _KEYS["event"],
+            headers="raw-event-headers.json",
+        ),
         "replay-run": _message(
             "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
             _KEYS["run"],
@@ -200,6 +207,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         for app in (translate, deliver, sync)
     }
     dead, requests = topics.DEADLETTERS, topics.SYNC_REQUESTS_TOPIC
+    consents = topics.SYNC_CONSENTS_TOPIC
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
@@ -226,6 +234,9 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         **_each("translate", "send", [topics.COUPONS_USED], "Says which discount codes orders used."),
         **_each("translate", "send", [requests], "Asks for the documents that a webhook only names."),
         **_each("sync", "receive", [requests], "Reads what is to be fetched.", sync),
+        **_each("gateway", "send", [consents], "Stores what Connectif calls back."),
+        **_each("translate", "send", [consents], "Says what Connectif is told of a newsletter."),
+        **_each("sync", "receive", [consents], "Reads what is to be written at the shops.", sync),
         **_each("sync", "send", shop, "Stores what the shops' APIs answered, as events."),
         **_each("sync", "send", [dead], "Gives up what a shop's API does not answer."),
         **_each("sync", "send", tables[sync], "Keeps its table."),

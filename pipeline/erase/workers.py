@@ -304,6 +304,6 @@ def partitions_with_rows(settings: Settings, store: str, found: Found) -> dict[s
         TRANSLATE_APP: {partition_of_key(f"{store}|{entity}".encode(), shop) for entity in found.entities},
         DELIVER_APP: {partition_of(name, account) for name in accounts},
     }
-    if PLATFORMS[settings.stores[store].platform].api is not None:
+    if PLATFORMS[settings.stores[store].platform].asks(settings.stores[store]):
         partitions[SYNC_APP] = {partition_of(store, account)}
     return partitions

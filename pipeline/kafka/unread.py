@@ -16,6 +16,7 @@ from pipeline.kafka.topics import (
     RECEIPTS,
     REPLAY,
     SYNC_APP,
+    SYNC_CONSENTS_TOPIC,
     SYNC_REQUESTS_TOPIC,
     TRANSLATE_APP,
     full_name,
@@ -40,6 +41,7 @@ def readers_of(settings: Settings) -> dict[str, str]:
         **{full_name(settings, kind.topic): deliver for kind in RecordKind},
         full_name(settings, RECEIPTS): deliver,
         full_name(settings, SYNC_REQUESTS_TOPIC): full_name(settings, SYNC_APP),
+        full_name(settings, SYNC_CONSENTS_TOPIC): full_name(settings, SYNC_APP),
     }
 
 

@@ -6,6 +6,7 @@ own, under a topic that begins with `FETCHED`, behind the notification that name
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -51,12 +52,16 @@ Documents = Mapping[str, Document]
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request to a shop's API; the base address comes from `ShopApi.base_url`, or stands in `path`."""
+    """A request to a shop's API; the base address comes from `ShopApi.base_url`, or stands in `path`.
+
+    `note` is what whoever made it must know to read its answer; it is not sent.
+    """
 
     path: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    note: str = ""
 
 
 class Moment(NamedTuple):
@@ -90,6 +95,28 @@ class RequestLimit:
     pause: float = 60.0
 
 
+class Meaning(enum.StrEnum):
+    """What an answer of status 200 means where the platform says errors in it."""
+
+    DOCUMENT = "document"  # it is what was asked for
+    TOO_MANY = "too_many"  # the shop wants no requests for a while
+    UNAUTHORISED = "unauthorised"  # the credentials or their rights do not let the request in
+    REFUSED = "refused"  # the request is not taken, however often it is made
+    FAILED = "failed"  # it may work later
+
+
+class Heard(NamedTuple):
+    """What an answer of status 200 says of the request.
+
+    Attributes:
+        meaning: what became of it.
+        seconds: without any further request to the shop.
+    """
+
+    meaning: Meaning
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ShopApi(Generic[SettingsT]):
     """A platform's API. Its functions are pure.
@@ -107,6 +134,8 @@ class ShopApi(Generic[SettingsT]):
             nothing. Left out, nothing is.
         scopes: the least rights the credentials need, as the platform names them, for the documentation.
         withheld: fields whose texts are not kept: hashes of passwords, keys of orders, network addresses.
+        heard: what an answer of status 200 says, of platforms that write errors and limits into it; left out,
+            it is the document.
     """
 
     base_url: Callable[[SettingsT], str]
@@ -118,6 +147,7 @@ class ShopApi(Generic[SettingsT]):
     query: Callable[[SettingsT], str] | None = None
     scopes: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+    heard: Callable[[Any], Heard] | None = None
 
 
 def fetched_event(

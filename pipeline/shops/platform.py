@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
+from pipeline.shops.callbacks import OURS
+from pipeline.shops.consent import ShopConsent
 from pipeline.shops.pull import ShopPull
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import body_hash
@@ -174,6 +176,7 @@ class Platform(Generic[SettingsT]):
         person: where bodies name the person they are about.
         api: its shops' API, for documents that notifications only name; None where none is needed.
         pull: how its shops' API is read page by page; None where it is not.
+        consent: how newsletter consent is written at its shops; None where it cannot be.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -200,6 +203,7 @@ class Platform(Generic[SettingsT]):
     person: PersonFields = PersonFields()
     api: ShopApi[SettingsT] | None = None
     pull: ShopPull[SettingsT] | None = None
+    consent: ShopConsent[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None
@@ -224,6 +228,11 @@ class Platform(Generic[SettingsT]):
             product_page=settings.product_url or self.product_page,
             languages=languages,
         )
+
+    def asks(self, settings: SettingsT) -> bool:
+        """Whether the API of a store with these settings is asked for anything, or statements are to be."""
+        fetches = self.api is not None and Ability.FETCH in self.abilities
+        return fetches or bool(settings.callback_tokens)
 
     @property
     def own_settings(self) -> frozenset[str]:
@@ -270,7 +279,9 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
     arrival = platform.arrival(request)
     delivery, kept = arrival.delivery, arrival.headers
     topic = arrival.topic[:TEXT_LIMIT]
-    if topic.startswith(FETCHED):  # a topic may be a header that nobody signed: no sender speaks for the API
+    if topic.startswith(
+        (FETCHED, *OURS)
+    ):  # a topic may be a header that nobody signed: no sender speaks for the API or Connectif
         topic = f"webhook:{topic}"
     if len(delivery) > TEXT_LIMIT:
         delivery = body_hash(delivery.encode())

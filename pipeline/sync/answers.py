@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from pipeline.shops.api import Heard, Meaning
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json
 
 OK = 200
+#: To a write: made; nothing to say; nothing to change.
+WRITTEN = frozenset({201, 204, 304})
 MISSING = frozenset({404, 410})
 UNAUTHORISED = frozenset({401, 403})
 #: 430 is some shops' for suspicious, 423 for locked; both mean: leave me alone.
@@ -30,10 +34,14 @@ class Found:
     Attributes:
         body: as the shop wrote it.
         value: what it says as JSON.
+        headers: of the answer, names in lower case.
+        rest: seconds without a request, for which it asks.
     """
 
     body: bytes
     value: Any
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,8 @@ class Failed:
 Answer = Found | Missing | TooMany | Unauthorised | Refused | Failed
 
 
-def read(response: httpx.Response, now_s: float) -> Answer:
-    """The type of an answer.
+def read(response: httpx.Response, now_s: float, *, writes: bool = False) -> Answer:
+    """The type of an answer; one to a request that `writes` may also be empty, or say that it made something.
 
     Maintenance pages come with status 200 and HTML, and PHP prints notices before its JSON: what is not JSON
     is no document.
@@ -91,6 +99,8 @@ def read(response: httpx.Response, now_s: float) -> Answer:
     status = response.status_code
     if status == OK:
         return _document(response)
+    if writes and status in WRITTEN:
+        return _document(response) if response.content else Found(b"null", None)
     if status in TOO_MANY or (status == UNAVAILABLE and "retry-after" in response.headers):
         return TooMany(retry_after(response.headers.get("retry-after"), now_s))
     return _without_document(status)
@@ -108,9 +118,29 @@ def _without_document(status: int) -> Answer:
 
 def _document(response: httpx.Response) -> Answer:
     try:
-        return Found(response.content, parse_json(response.content))
+        value = parse_json(response.content)
     except Rejected:
         return Failed("not_json")
+    return Found(response.content, value, dict(response.headers))
+
+
+def meant(answer: Answer, heard: Callable[[Any], Heard] | None) -> Answer:
+    """The answer as its platform means it: some write errors and limits into answers of status 200."""
+    if heard is None or not isinstance(answer, Found):
+        return answer
+    said = heard(answer.value)
+    seconds = min(max(0.0, said.seconds), LONGEST_PAUSE)
+    match said.meaning:
+        case Meaning.DOCUMENT:
+            return replace(answer, rest=seconds)
+        case Meaning.TOO_MANY:
+            return TooMany(seconds or None)
+        case Meaning.UNAUTHORISED:
+            return Unauthorised(OK)
+        case Meaning.REFUSED:
+            return Refused(OK)
+        case Meaning.FAILED:
+            return Failed("error_in_answer")
 
 
 def retry_after(text: str | None, now_s: float) -> float | None:

@@ -12,7 +12,7 @@ import httpx
 
 from pipeline.shops.api import ApiRequest, Moment, ShopApi
 from pipeline.shops.settings import StoreSettings
-from pipeline.sync.answers import Answer, Failed, Found, Unauthorised, read
+from pipeline.sync.answers import Answer, Failed, Found, Unauthorised, meant, read
 
 #: Of a token's life after which it is renewed.
 RENEW_AT = 0.8
@@ -104,7 +104,7 @@ class ShopClient:
     async def _send(self, request: ApiRequest, token: str) -> Answer:
         moment = Moment(int(self._clock()), self._nonce(), token)
         headers = {**request.headers, **self._api.authorise(self._settings, request, moment)}
-        return await self._exchange(self._with_query(request), headers)
+        return meant(await self._exchange(self._with_query(request), headers), self._api.heard)
 
     def _with_query(self, request: ApiRequest) -> ApiRequest:
         """The request with what is only told to the shop."""
@@ -129,4 +129,4 @@ class ShopClient:
             return Failed("broken_answer")
         except httpx.InvalidURL:
             return Failed("unusable_path")
-        return read(response, self._clock())
+        return read(response, self._clock(), writes=request.method != "GET")

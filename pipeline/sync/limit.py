@@ -46,6 +46,10 @@ class ShopLimit:
         self._until = 0.0
         self.stopped = ""
 
+    def rest(self, now: float, seconds: float) -> None:
+        """The shop works, and asks for a pause before its limit is reached."""
+        self._until = max(self._until, now + seconds)
+
     def too_many(self, now: float, seconds: float | None) -> None:
         """The shop asks for a pause."""
         self._pause(now, self._limit.pause if seconds is None else seconds, "too_many")

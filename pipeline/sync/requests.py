@@ -121,6 +121,8 @@ class ShopRequests:
             case Found() | Missing() | Refused():
                 self.limit.answered()
                 self.worked_at = now
+                if isinstance(answer, Found) and answer.rest:
+                    self.limit.rest(now, answer.rest)
             case TooMany(seconds):
                 self.limit.too_many(now, seconds)
             case Unauthorised():

@@ -34,6 +34,7 @@ from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
+from pipeline.sync.consent.desk import ConsentCollector, ConsentDesk
 from pipeline.sync.limit import ShopLimit
 from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
@@ -84,6 +85,7 @@ class SyncWorker:
         engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
         engine.background(self._conduct)
         engine.on_pause(self._pause)
+        self.consents = ConsentDesk(engine, known, self._requests_of)
 
     @property
     def runners(self) -> Mapping[str, StoreRunner]:
@@ -94,6 +96,10 @@ class SyncWorker:
     def limits(self) -> Mapping[str, ShopLimit]:
         """Of the same stores."""
         return {name: runner.requests.limit for name, runner in self._runners.items()}
+
+    def _requests_of(self, store: str) -> ShopRequests | None:
+        runner = self._runners.get(store)
+        return None if runner is None else runner.requests
 
     # Partitions.
 
@@ -319,6 +325,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
     def build(engine: Engine) -> None:
         stage = SyncWorker(engine, PLATFORMS)
         REGISTRY.register(SyncCollector(lambda: stage.runners, lambda: stage.limits, time.time))
+        REGISTRY.register(ConsentCollector(stage.consents.stores, time.time))
 
     stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

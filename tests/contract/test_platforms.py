@@ -161,7 +161,9 @@ def test_a_topic_says_why_nothing_follows_from_it_or_what_follows(platform: AnyP
 def test_what_is_only_announced_can_be_fetched(platform: AnyPlatform) -> None:
     announced = [row for row in platform.topics.rows if row.meaning is TopicMeaning.NOTIFICATION]
     assert not announced or platform.api is not None
-    assert (Ability.FETCH in platform.abilities) == (platform.api is not None)
+    assert bool(announced) == (Ability.FETCH in platform.abilities)
+    assert (Ability.WRITE_BACK in platform.abilities) == (platform.consent is not None)
+    assert platform.consent is None or platform.api is not None
     assert all(row.reason == api.IGNORED for row in announced)
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pipeline import config, config_tree
 from pipeline.config_values import Secret
 from pipeline.errors import SettingsError
+from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
@@ -103,11 +104,12 @@ class KeyedSettings(StoreSettings):
     region: str = ""
 
 
-KEYED = replace(WOOCOMMERCE, name="keyed", settings=KeyedSettings)
+_WOO: AnyPlatform = WOOCOMMERCE
+KEYED = replace(_WOO, name="keyed", settings=KeyedSettings)
 
 
 def test_a_platform_says_which_of_its_settings_are_secrets() -> None:
-    assert KEYED.secret_settings == {"secrets", "api_key", "old_key", "tokens"}
+    assert KEYED.secret_settings == {"callback_tokens", "secrets", "api_key", "old_key", "tokens"}
     assert KEYED.own_settings == {"api_key", "old_key", "tokens", "region"}
 
 

@@ -20,7 +20,7 @@ from tests.platforms import IN_TESTS
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
 #: A value for every variable that the file names.
-VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "secret") | {
+VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "a-secret-of-24-characters") | {
     "CONNECTIF_ACME_ES": "id:secret",
     "PIPELINE_HTTP_TOKEN": "not-a-secret",
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, in_shop, noted
-from pipeline.shops.platform import IdForm, PersonFields, Platform, TopicMeaning
+from pipeline.shops.platform import Ability, IdForm, PersonFields, Platform, TopicMeaning
+from pipeline.shops.shopify.api import API
+from pipeline.shops.shopify.consent import CONSENT
 from pipeline.shops.shopify.consents import consent
 from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded
@@ -132,6 +134,9 @@ SHOPIFY = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    abilities=frozenset({Ability.RECEIVE, Ability.WRITE_BACK}),
+    api=API,
+    consent=CONSENT,
     ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
     person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),

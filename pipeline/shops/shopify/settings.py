@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pipeline import config_values
+from pipeline.config_values import Secret
 from pipeline.shops.base import StoreOf
 from pipeline.shops.settings import StoreSettings
 
@@ -23,18 +26,52 @@ class ShopifySettings(StoreSettings):
         default=False,
         description="whether the box ticked at checkout subscribes; only for shops without double opt-in",
     )
+    api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="where Shopify keeps the shop; needed to ask its API",
+        examples=["https://acme-es.myshopify.com"],
+    )
+    access_token: Secret | None = Field(
+        default=None,
+        description="token of an app made in the shop's admin before 2026; it does not expire",
+        examples=[{"env": "SHOPIFY_ACME_ES_TOKEN"}],
+    )
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,100}$")] | None = Field(
+        default=None,
+        description="of an app of the Dev Dashboard, instead of access_token; of the shop's organisation",
+        examples=["0a1b2c3d4e5f"],
+    )
+    client_secret: Secret | None = Field(
+        default=None, description="its secret", examples=[{"env": "SHOPIFY_ACME_ES_CLIENT_SECRET"}]
+    )
+
+    @property
+    def readable(self) -> bool:
+        """Whether the API can be read."""
+        return self.access_token is not None or self.client_id is not None
 
     def complaint(self, authorised_domains: Sequence[str]) -> str | None:
-        """As `StoreSettings.complaint`: the domain must be the one where buyers see products."""
+        """As `StoreSettings.complaint`: the domain buyers see, and credentials that go together."""
         host = self.domain.partition("/")[0].lower()
-        if not host.endswith(_KEPT_AT):
-            return None
-        if host in {url.lower().partition("://")[2] for url in authorised_domains}:
-            return None
-        return (
-            f"domain: {host} is where Shopify keeps the shop, not where buyers see products; name the shop's "
-            f"own domain, or, where it has no other, put https://{host} into the account's authorised_domains"
-        )
+        kept = host.endswith(_KEPT_AT)
+        if kept and host not in {url.lower().partition("://")[2] for url in authorised_domains}:
+            return (
+                f"domain: {host} is where Shopify keeps the shop, not where buyers see products; name the "
+                "shop's own domain, or, where it has no other, put "
+                f"https://{host} into the account's authorised_domains"
+            )
+        return self._incomplete() or super().complaint(authorised_domains)
+
+    def _incomplete(self) -> str | None:
+        """What is missing of the API's credentials."""
+        if (self.client_id is None) != (self.client_secret is None):
+            missing = "client_id" if self.client_id is None else "client_secret"
+            return f"{missing}: missing, though its other half is there"
+        if self.access_token is not None and self.client_id is not None:
+            return "access_token: an app has it, or client_id and client_secret, and both are there"
+        if self.readable and self.api_url is None:
+            return "api_url: missing; the API is where Shopify keeps the shop (https://NAME.myshopify.com)"
+        return None
 
 
 ShopifyStore = StoreOf[ShopifySettings]

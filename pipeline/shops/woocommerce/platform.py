@@ -6,12 +6,14 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
-from pipeline.shops.platform import IdForm, Platform
-from pipeline.shops.settings import StoreSettings
+from pipeline.shops.platform import Ability, IdForm, Platform
 from pipeline.shops.values import parse_json_object
+from pipeline.shops.woocommerce.api import API
+from pipeline.shops.woocommerce.consent import CONSENT
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
 from pipeline.shops.woocommerce.orders import deleted_order, order
 from pipeline.shops.woocommerce.products import deleted_product, product
+from pipeline.shops.woocommerce.settings import WooCommerceSettings
 from pipeline.shops.woocommerce.topics import TOPICS
 from pipeline.shops.woocommerce.webhooks import NO_TOPIC, arrival, greeting, verify
 
@@ -49,7 +51,7 @@ def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
 WOOCOMMERCE = Platform(
     name="woocommerce",
     title="WooCommerce",
-    settings=StoreSettings,
+    settings=WooCommerceSettings,
     topics=TOPICS,
     webhooks_menu="*WooCommerce > Settings > Advanced > Webhooks*, API version *WP REST API v3*",
     signed_with="you choose it, one for all webhooks of the store",
@@ -58,6 +60,9 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
+    abilities=frozenset({Ability.RECEIVE, Ability.WRITE_BACK}),
+    api=API,
+    consent=CONSENT,
     ids=IdForm.NUMBER,
     order_numbers=("number",),
 )
