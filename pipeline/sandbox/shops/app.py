@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.observe import Receive, Scope, Send, respond
+from pipeline.sandbox.shops import forms
 from pipeline.sandbox.shops.access import Expiring
+from pipeline.sandbox.shops.forms import ShopRequest
+from pipeline.sandbox.shops.newsletter import Newsletter, NewsletterSettings
 from pipeline.sandbox.shops.shop import Answer, Fault, LoggedRequest, ShopSettings, SimulatedShop
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
@@ -57,6 +61,7 @@ class SimulatedShops:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.shops: dict[str, SimulatedShop] = {}
+        self.newsletters: WeakKeyDictionary[SimulatedShop, Newsletter] = WeakKeyDictionary()
         self._clock = clock
 
     @staticmethod
@@ -120,7 +125,10 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        return shop.answer(unquote(asked))
+        held = self.newsletters.get(shop)
+        path, _, query = asked.partition("?")
+        said = held and forms.answer(held, ShopRequest(request.method, path, query, request.body, now))
+        return said or shop.answer(unquote(asked))
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
@@ -156,6 +164,12 @@ class SimulatedShops:
         match request.method, what:
             case "GET", "":
                 return 200, shop.figures()
+            case "PUT", "newsletter":
+                settings = NewsletterSettings.model_validate_json(request.body)
+                self.newsletters[shop] = Newsletter(settings)
+            case "GET", "newsletter":
+                held = self.newsletters.get(shop)
+                return (404, {"message": "it keeps no newsletter"}) if held is None else (200, held.figures())
             case "DELETE", "":
                 del self.shops[name]
             case "PUT", "documents":

@@ -7,6 +7,8 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, noted
+from pipeline.shops.generic.api import API
+from pipeline.shops.generic.consent import CONSENT
 from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
@@ -15,7 +17,7 @@ from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
 from pipeline.shops.generic.topics import TOPICS
-from pipeline.shops.platform import PersonFields, Platform, TopicMeaning
+from pipeline.shops.platform import Ability, PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import body_hash, email_text, epoch_ms, parse_json_object
 
 #: Stands where an envelope names no type.
@@ -116,6 +118,9 @@ GENERIC = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
+    abilities=frozenset({Ability.RECEIVE, Ability.WRITE_BACK}),
+    api=API,
+    consent=CONSENT,
     order_numbers=("data.number",),
     person=PersonFields(roots=((), ("data",))),
     schemas=SCHEMAS,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pipeline import config_values
+from pipeline.config_values import Secret
 from pipeline.shops.base import StoreOf
 from pipeline.shops.generic.signatures import is_malformed
 from pipeline.shops.settings import StoreSettings
@@ -23,6 +26,17 @@ class GenericSettings(StoreSettings):
     )
     accept_test_orders: bool = Field(
         default=False, description="whether test orders and test notifications count"
+    )
+
+    api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="address of the API, without its paths; left out, https:// and `domain`",
+        examples=["https://shop.example/connectif/v1"],
+    )
+    api_token: Secret | None = Field(
+        default=None,
+        description="what the API lets in; left out, the shop's API is not asked",
+        examples=[{"env": "SHOP_ACME_ES_API_TOKEN"}],
     )
 
     def complaint(self, authorised_domains: Sequence[str]) -> str | None:  # noqa: ARG002 - as the base has it
