@@ -39,6 +39,9 @@ from pipeline.deliver.state.states import (
     State,
 )
 
+#: What Connectif said so soon after a contrary statement that we sent is sent again: one call, to be sure.
+UNSETTLED_MS = 3_600_000
+
 
 def diff(
     last_sent: LastSent | None,
@@ -108,7 +111,7 @@ def _diff_contact(
     last_sent: LastSentContact | None, state: ContactState, maybe_sent: bool
 ) -> PutContact | Unchanged:
     known = LastSentContact() if last_sent is None or state.erased else last_sent
-    if state.heard:  # Connectif has it, as it said so
+    if state.heard and _is_settled(known.consent, state.heard):  # Connectif has it, as it said so
         known = replace(known, consent=newest(known.consent, state.heard))
     owners = known.owners.merge(state.owners)
     retracted = owners.retracted
@@ -133,6 +136,17 @@ def _diff_contact(
     if last_sent is not None or _is_only_heard(state):
         return Unchanged("another_owner" if _speaks_of_another(state) else "same")
     return Unchanged("another_owner") if _speaks_of_another(state) else PutContact(fields)
+
+
+def _is_settled(sent: Consent, heard: Consent) -> bool:
+    """Whether Connectif still has what it said: a call of ours may have come between that and its callback.
+
+    Only of statements sent fresh: Connectif is asked before an older `subscribed` is sent.
+    """
+    before, counts = statement_of(sent), statement_of(heard)
+    if before is None or counts is None or before[2] == counts[2]:
+        return True
+    return counts[1] - before[1] > UNSETTLED_MS
 
 
 def _is_only_heard(state: ContactState) -> bool:

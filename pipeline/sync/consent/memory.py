@@ -29,7 +29,7 @@ class Memory(NamedTuple):
     Attributes:
         shop: rank of the newest that the shop said.
         connectif: rank of the newest that Connectif said, echoes left out.
-        telling_ms: when we heard the last withdrawal of the shop that Connectif did not have yet; 0 for none.
+        telling_ms: when we heard the last withdrawal that Connectif may be told; 0 for none.
     """
 
     shop: Rank = _NEVER
@@ -60,8 +60,9 @@ class Memory(NamedTuple):
 
     def with_callback(self, said: Statement) -> Memory:
         """Once Connectif said something that is no echo."""
-        # From here on its state is the person's own, and no call of ours is what changed it.
-        return self._replace(connectif=max(self.connectif, said.rank), telling_ms=0)
+        # Deliver sends it again where a call of ours may have come between, and that comes back as well.
+        telling_ms = said.at_ms if said.state == UNSUBSCRIBED else self.telling_ms
+        return self._replace(connectif=max(self.connectif, said.rank), telling_ms=telling_ms)
 
     @property
     def shop_said(self) -> Statement | None:
