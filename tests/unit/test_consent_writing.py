@@ -66,12 +66,14 @@ class Shop:
 
     def __init__(self, platform: str, people: Sequence[dict[str, Any]], **changes: Any) -> None:
         own, access = OPENED[platform]
-        kept = {name: changes.pop(name) for name in ("double_opt_in", "field", "patch") if name in changes}
+        kept: dict[str, Any] = {
+            name: changes.pop(name) for name in ("double_opt_in", "field", "patch") if name in changes
+        }
         self._shops = SimulatedShops()
         self._transport = httpx.ASGITransport(app=self._shops)
         self._access = access
-        self._held = {"form": platform, "people": list(people), **kept}
-        plain = {
+        self._held: dict[str, Any] = {"form": platform, "people": list(people), **kept}
+        plain: dict[str, Any] = {
             "platform": platform,
             "account": "es",
             "domain": "shop.example",
