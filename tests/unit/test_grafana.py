@@ -21,6 +21,7 @@ from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.erase.serve import ErasureCollector
 from pipeline.replay.watching import RunsCollector
+from pipeline.sync.consent.desk import ConsentCollector
 from pipeline.sync.worker import SyncCollector
 from pipeline.translate.totals import AccountCollector, StoreTallies
 
@@ -45,6 +46,7 @@ def families() -> Iterator[Metric]:
     yield from ErasureCollector().collect()
     yield from RunsCollector(dict).collect()
     yield from SyncCollector(dict, dict, float).collect()
+    yield from ConsentCollector({}, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 
