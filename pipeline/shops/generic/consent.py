@@ -38,10 +38,10 @@ def read(settings: GenericSettings, address: str, value: Any) -> Sequence[Accoun
     """The one person.
 
     Raises:
-        Rejected: `unreadable`, `invalid_date`: it is no answer of the contract.
+        Rejected: `not_documents`, `invalid_date`: it is no answer of the contract.
     """
     if not isinstance(value, dict) or not isinstance(value.get("state"), str):
-        raise Rejected("unreadable", "state", "no statement")
+        raise Rejected("not_documents", "state", "no statement")
     since = value.get("updated_at")
     at_ms = None if since is None else epoch_ms(moment(since, "updated_at"))
     return (Account(address, _SHOWN.get(word(value["state"]), "none"), at_ms),)

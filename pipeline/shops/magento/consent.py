@@ -48,14 +48,14 @@ def read(settings: MagentoSettings, address: str, value: Any) -> Sequence[Accoun
     """The customers of this store's websites with exactly this address.
 
     Raises:
-        Rejected: `unreadable`: it is no list of customers.
+        Rejected: `not_documents`: it is no list of customers.
         Impossible: `no_consent_field`: the shop shows no subscription, as its newsletter module is off.
     """
     listed = value.get("items") if isinstance(value, dict) else None
     if listed is None and isinstance(value, dict) and value.get("total_count") == 0:
         return ()
     if not isinstance(listed, list):
-        raise Rejected("unreadable", "items", "no list of customers")
+        raise Rejected("not_documents", "items", "no list of customers")
     found: list[Account] = []
     for one in listed:
         if not isinstance(one, dict) or (text(one.get("email"), 300) or "").lower() != address:

@@ -41,14 +41,14 @@ def read(settings: PrestashopSettings, address: str, value: Any) -> Sequence[Acc
     """The accounts of this store's shop with exactly this address.
 
     Raises:
-        Rejected: `unreadable`: it is no list of customers.
+        Rejected: `not_documents`: it is no list of customers.
         Impossible: `guest_at_shop`: only guests have the address, and the webservice refuses to write them.
     """
     if value == []:  # what the webservice answers where there is none
         return ()
     listed = value.get("customers") if isinstance(value, dict) else None
     if not isinstance(listed, list):
-        raise Rejected("unreadable", "customers", "no list of customers")
+        raise Rejected("not_documents", "customers", "no list of customers")
     rows = [
         one
         for one in listed

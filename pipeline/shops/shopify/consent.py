@@ -54,11 +54,11 @@ def read(settings: ShopifySettings, address: str, value: Any) -> Sequence[Accoun
     """The customer, if there is one.
 
     Raises:
-        Rejected: `unreadable`: it is no answer to `find`.
+        Rejected: `not_documents`: it is no answer to `find`.
     """
     data = mapping(value).get("data")
     if not isinstance(data, dict) or "customerByIdentifier" not in data:
-        raise Rejected("unreadable", "data", "no answer to the question for a customer")
+        raise Rejected("not_documents", "data", "no answer to the question for a customer")
     customer = mapping(data["customerByIdentifier"])
     own = text(customer.get("id"), 100)
     if own is None:

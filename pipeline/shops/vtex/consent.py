@@ -32,11 +32,11 @@ def read(settings: VtexSettings, address: str, value: Any) -> Sequence[Account]:
     """The documents with exactly this address, of a search or of a look at one.
 
     Raises:
-        Rejected: `unreadable`: it is neither.
+        Rejected: `not_documents`: it is neither.
     """
     listed = [value] if isinstance(value, dict) else value
     if not isinstance(listed, list):
-        raise Rejected("unreadable", "", "no list of clients")
+        raise Rejected("not_documents", "", "no list of clients")
     found: list[Account] = []
     for one in listed:
         own = text(one.get("id"), 100) if isinstance(one, dict) else None

@@ -51,11 +51,11 @@ def read(settings: WooCommerceSettings, address: str, value: Any) -> Sequence[Ac
     """The users with exactly this address.
 
     Raises:
-        Rejected: `unreadable`: it is no list of customers.
+        Rejected: `not_documents`: it is no list of customers.
     """
     listed = [value] if isinstance(value, dict) else value
     if not isinstance(listed, list):
-        raise Rejected("unreadable", "", "no list of customers")
+        raise Rejected("not_documents", "", "no list of customers")
     return [
         _account(one, own, settings)
         for one in listed
