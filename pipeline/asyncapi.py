@@ -46,6 +46,7 @@ _MESSAGES = {
     topics.RECONCILE_RUNS: "reconcile-run",
     topics.SYNC_REQUESTS_TOPIC: "fetch-request",
     topics.SYNC_COMMANDS_TOPIC: "sync-command",
+    topics.SYNC_CONSENTS_TOPIC: "statement",
 }
 
 
@@ -157,6 +158,12 @@ def _messages() -> Node:
             _KEYS["request"],
             headers="raw-event-headers.json",
         ),
+        "statement": _message(
+            "What Connectif said of a person's newsletter (`callback/...`), or is told (`told/...`), as an "
+            "event of that person; what was said goes to the shop, and into `shop.customers`.",
+            _KEYS["event"],
+            headers="raw-event-headers.json",
+        ),
         "replay-run": _message(
             "What a replay repeats, how far it is, and what operators want of it; in a form that may change.",
             _KEYS["run"],
@@ -206,6 +213,7 @@ def _operations(settings: Settings, names: list[str]) -> Node:
     }
     dead, requests = topics.DEADLETTERS, topics.SYNC_REQUESTS_TOPIC
     commands = topics.SYNC_COMMANDS_TOPIC
+    consents = topics.SYNC_CONSENTS_TOPIC
     return {
         **_each("gateway", "send", shop, "Stores a verified webhook, then answers 2xx."),
         **_each("translate", "receive", shop, "Reads what shops said, in order.", translate),
@@ -237,6 +245,9 @@ def _operations(settings: Settings, names: list[str]) -> Node:
         ),
         **_each("sync", "receive", [commands], "Reads which shops' lists are to be read.", sync),
         **_each("cli", "send", [commands], "Says which shops' lists are to be read."),
+        **_each("gateway", "send", [consents], "Stores what Connectif calls back."),
+        **_each("translate", "send", [consents], "Says what Connectif is told of a newsletter."),
+        **_each("sync", "receive", [consents], "Reads what is to be written at the shops.", sync),
         **_each("sync", "send", [dead], "Gives up what a shop's API does not answer."),
         **_each("sync", "send", tables[sync], "Keeps its tables."),
         **_each("sync", "receive", tables[sync], "Reads its tables back after a loss."),

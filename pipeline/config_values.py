@@ -93,7 +93,15 @@ def http_token(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def callback_token(secret: SecretStr) -> SecretStr:
+    """It stands in an address, and anybody who reaches the gateway may try others."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{24,200}", secret.get_secret_value()):
+        raise ValueError("a callback's token has 24 to 200 letters, digits, - and _: `openssl rand -hex 24`")
+    return secret
+
+
 Secret = Annotated[SecretStr, BeforeValidator(read_secret), AfterValidator(_not_empty)]
+CallbackToken = Annotated[SecretStr, BeforeValidator(read_secret), AfterValidator(callback_token)]
 
 
 def security(value: object, info: ValidationInfo) -> object:

@@ -40,6 +40,12 @@ GATEWAY_REQUESTS = Counter(
     "or there. overloaded: nothing could keep the event, the shop must send again. store -: unknown.",
     ["store", "outcome"],
 )
+GATEWAY_CALLBACKS = Counter(
+    "pipeline_gateway_callbacks_total",
+    "Connectif's newsletter callbacks by outcome. confirmed, spooled: kept. unauthorized of a known store: "
+    "the address in Connectif has another token. unreadable: no person is named. Connectif repeats none.",
+    ["store", "callback", "outcome"],
+)
 GATEWAY_BODY_BYTES = Counter("pipeline_gateway_body_bytes_total", "Bytes of the bodies kept.", ["store"])
 GATEWAY_SECONDS = Histogram(
     "pipeline_gateway_request_seconds",
@@ -278,7 +284,8 @@ SYNC_REQUESTS = Counter(
 )
 SYNC_FOREIGN = Counter(
     "pipeline_sync_foreign_messages_total",
-    "Messages of sync.requests that are none of this program's: dead letters. Somebody else writes there.",
+    "Messages of sync.requests and sync.consents that are none of this program's: dead letters. Somebody "
+    "else writes there.",
 )
 SYNC_FEED_EVENTS = Counter(
     "pipeline_sync_feed_events_total",
@@ -302,6 +309,18 @@ SYNC_RUNS = Counter(
     "Runs of `pipeline sync` and of the day, by how they ended. failed: a list was given up; "
     "`pipeline sync status` says why.",
     ["store", "status"],
+)
+SYNC_CONSENTS = Counter(
+    "pipeline_sync_consents_total",
+    "Newsletter statements of Connectif by what became of them at the shop. written; same, older: nothing to "
+    "write; awaits: the shop asked the person to confirm; echo: our own import; dead: a dead letter.",
+    ["store", "state", "outcome"],
+)
+SYNC_CONSENT_SECONDS = Histogram(
+    "pipeline_sync_consent_seconds",
+    "From a callback's arrival to its statement written at the shop, and read back.",
+    ["state"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
 )
 
 #: A kind of process: whose series it exports.

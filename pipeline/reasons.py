@@ -156,6 +156,31 @@ _SYNC: Mapping[str, Explained] = {
         "The shop's API answered for others, but for a day not for this document",
         "Open the order, customer or product in the shop; once its API shows it, redrive.",
     ),
+    "no_write_back": Explained(
+        "What a person said of the newsletter in Connectif cannot be written at this shop",
+        "Unsubscribe or subscribe the person in the shop by hand, then drop it; docs/newsletter.md says what "
+        "each platform needs.",
+    ),
+    "unknown_at_shop": Explained(
+        "What a person said of the newsletter in Connectif is of an address that the shop does not know",
+        "Nothing is to be withdrawn there: drop it. Who subscribed is a contact in Connectif alone.",
+    ),
+    "guest_at_shop": Explained(
+        "What a person said of the newsletter in Connectif is of a guest, whom the shop's API cannot change",
+        "Unsubscribe the person in the shop by hand, then drop it.",
+    ),
+    "no_consent_field": Explained(
+        "The shop's customers have no field for the newsletter",
+        "Switch the shop's newsletter module on, then redrive.",
+    ),
+    "write_refused": Explained(
+        "The shop's API refuses to write what a person said of the newsletter; the detail is its answer",
+        "Check the rights of the credentials, and the customer in the shop, then redrive.",
+    ),
+    "write_failed": Explained(
+        "The shop's API answers others, but what a person said of the newsletter is not there after a day",
+        "Look at the customer in the shop, then redrive.",
+    ),
     "documents_too_large": Explained(
         "The shop's documents of this event are more than one event holds",
         "If the shop is right, this program is wrong: redrive once a release reads it; else drop it.",

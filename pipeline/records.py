@@ -187,6 +187,9 @@ class ContactRecord(RecordBase):
 
     kind: Literal[RecordKind.CONTACT] = RecordKind.CONTACT
     body: Contact
+    heard: bool = Field(
+        default=False, description="true: Connectif itself said it: it is remembered, and not sent"
+    )
 
 
 class ProductRecord(RecordBase):

@@ -18,6 +18,7 @@ from pipeline.kafka.keys import entity_key, unique_key
 from pipeline.kafka.messages import Headers
 from pipeline.kafka.replays import REDRIVE_PREFIX, ReplayMark, ReplayMode, event_headers, replay_headers
 from pipeline.records import PurchaseRecord, RecordKind, partition_of, record_key
+from pipeline.shops.callbacks import CALLBACK
 
 _TOPICS = {kind.value: kind.topic for kind in Kind}
 _LANE = "pipeline-lane"
@@ -174,10 +175,19 @@ def _notification(
         event = RawEvent.from_kafka(value, [(name, text or b"") for name, text in event_headers(headers)])
     except ValueError:
         return NO_EVENT
+    if event.topic.startswith(CALLBACK):
+        return _callback(target, event, value)
     request = FetchRequest(place_of(*letter.origin), event)
     partition = partition_of(event.store, target.partitions)
     again = unique_key(request.key)
     return Sending(topics.SYNC_REQUESTS_TOPIC, partition, again, value, list(request.headers()))
+
+
+def _callback(target: ResendTarget, event: RawEvent, value: bytes | None) -> Sending:
+    """What Connectif said of a newsletter, to be brought to the shop once more; what is newer counts."""
+    partition = partition_of(event.store, target.partitions)
+    headers = list(event.to_kafka_headers())
+    return Sending(topics.SYNC_CONSENTS_TOPIC, partition, unique_key(event.key), value, headers)
 
 
 def _mark(target: ResendTarget, letter: Letter, headers: Headers) -> ReplayMark | None:

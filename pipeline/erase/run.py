@@ -38,7 +38,11 @@ GROUP = "pipeline-erase"
 #: Seconds between two looks whether another process has ended.
 LOOK = 1.0
 #: The tables of each stage that have rows of people.
-_TABLES = {TRANSLATE_APP: ("entities",), DELIVER_APP: ("pending", "delivered"), SYNC_APP: ("requests",)}
+_TABLES = {
+    TRANSLATE_APP: ("entities",),
+    DELIVER_APP: ("pending", "delivered"),
+    SYNC_APP: ("requests", "consents"),
+}
 #: What an erasure cannot reach, ever; said with each.
 NEVER = (
     "copies made of disks or of Kafka's logs: backups, snapshots",

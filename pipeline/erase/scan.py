@@ -23,6 +23,7 @@ from pipeline.kafka.topics import (
     DEADLETTERS,
     RECEIPTS,
     REPLAY,
+    SYNC_CONSENTS_TOPIC,
     SYNC_REQUESTS_TOPIC,
     full_name,
 )
@@ -120,6 +121,7 @@ class PersonScan:
             DEADLETTERS: lambda key, raw: self._is_letter(store, found, key, raw, letters),
             COUPONS_USED: lambda key, _: self._is_use(store, found, key),
             REPLAY: lambda key, _: self._is_event_of(store, found, key),
+            SYNC_CONSENTS_TOPIC: lambda key, _: self._is_statement_of(store, found, key),
             # Behind the entity's key is the place of the event.
             SYNC_REQUESTS_TOPIC: lambda key, _: self._is_event_of(store, found, key.rpartition(b"|")[0]),
         }
@@ -140,7 +142,7 @@ class PersonScan:
         topics = [
             *(kind.topic for kind in Kind),
             *(kind.topic for kind in RecordKind),
-            *(RECEIPTS, DEADLETTERS, COUPONS_USED, REPLAY, SYNC_REQUESTS_TOPIC),
+            *(RECEIPTS, DEADLETTERS, COUPONS_USED, REPLAY, SYNC_REQUESTS_TOPIC, SYNC_CONSENTS_TOPIC),
         ]
         for topic, raw in self._read("what is left", topics, {}):
             said = (raw.key() or b"") + b" " + (raw.value() or b"")
@@ -226,6 +228,11 @@ class PersonScan:
             found.purchases.add(f"{account}|{name}")
             return True
         return False
+
+    def _is_statement_of(self, store: str, found: Found, key: bytes) -> bool:
+        """Whether it is about the person: its entity is the address."""
+        own, _, rest = key.decode(errors="replace").partition("|")
+        return own == store and (found.everybody or rest.partition("|")[2] in found.addresses)
 
     def _is_letter(self, store: str, found: Found, key: bytes, raw: Any, letters: set[bytes]) -> bool:
         theirs = self._is_event_of(store, found, key) or self._is_record(store, found, key, raw)

@@ -1,4 +1,4 @@
-"""The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, and what every process serves.
+"""The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, callbacks, and what all serve.
 
 With `pipeline.gateway.fast_path` the usual delivery is answered without it; every other request comes here.
 """
@@ -9,6 +9,8 @@ import asyncio
 
 from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
+from pipeline.gateway.callbacks import PREFIX as CALLBACKS
+from pipeline.gateway.callbacks import Callbacks
 from pipeline.gateway.message import Overloaded
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
 from pipeline.observe import AsgiApp, Receive, Scope, Send
@@ -19,16 +21,21 @@ class Gateway:
 
     Args:
         webhooks: the checks.
-        observe: answers every path that is no webhook's.
+        observe: answers every path that is no webhook's and no callback's.
+        callbacks: of Connectif; None: they are answered as unknown paths.
     """
 
-    def __init__(self, webhooks: Webhooks, observe: AsgiApp) -> None:
+    def __init__(self, webhooks: Webhooks, observe: AsgiApp, callbacks: Callbacks | None = None) -> None:
         self._webhooks = webhooks
+        self._callbacks = callbacks
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["raw_path"]
+        if self._callbacks is not None and path.startswith(CALLBACKS):
+            await self._callbacks(scope, receive, send)
+            return
         if not path.startswith(PREFIX):
             await self._observe(scope, receive, send)
             return

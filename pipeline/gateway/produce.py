@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from pipeline.config import Settings
@@ -10,6 +11,8 @@ from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import SentHeaders
 from pipeline.kafka.producer import Producer, Report
 from pipeline.kafka.settings import client_config
+from pipeline.kafka.topics import SYNC_CONSENTS_TOPIC, full_name
+from pipeline.records import partition_of
 
 #: A longer one saves the broker requests, but every shop waits for it (benchmarks/RESULTS.md).
 LINGER_MS = 4
@@ -55,11 +58,20 @@ class EventProducer(Producer):
     Args:
         config, more: as for `Producer`.
         partitions: of each topic of events.
+        by_store: partitions of topics in which the store alone decides.
     """
 
-    def __init__(self, config: Mapping[str, Any], *, partitions: int, **more: Any) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        *,
+        partitions: int,
+        by_store: Mapping[str, int] = MappingProxyType({}),
+        **more: Any,
+    ) -> None:
         super().__init__(config, **more)
         self._partitions = partitions
+        self._by_store = by_store
 
     def send(  # noqa: PLR0917 - as `Producer.send`
         self,
@@ -72,7 +84,9 @@ class EventProducer(Producer):
     ) -> None:
         """As `Producer.send`; the key is that of the entity, and decides the partition."""
         about = key or b""
-        if partition is None:
+        if partition is None and topic in self._by_store:
+            partition = partition_of(about.partition(b"|")[0].decode(), self._by_store[topic])
+        elif partition is None:
             partition = partition_of_key(about, self._partitions)
         super().send(topic, value, unique_key(about), partition, headers, report)
 
@@ -86,6 +100,7 @@ def producer_of(settings: Settings) -> EventProducer:
     return EventProducer(
         client_config(settings),
         partitions=settings.kafka.shop_partitions,
+        by_store={full_name(settings, SYNC_CONSENTS_TOPIC): settings.kafka.account_partitions},
         max_message_bytes=settings.kafka.max_message_bytes,
         linger_ms=LINGER_MS,
         timeout_ms=MESSAGE_TIMEOUT_MS,

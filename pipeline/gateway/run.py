@@ -22,6 +22,7 @@ from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.gateway.app import Gateway
+from pipeline.gateway.callbacks import Callbacks
 from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.last_events import LastEvents
@@ -75,7 +76,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     loop = asyncio.get_running_loop()
-    served = tuple(topics.full_name(settings, kind.topic) for kind in Kind)
+    named = [kind.topic for kind in Kind]
+    if any(store.callback_tokens for store in settings.stores.values()):
+        named.append(topics.SYNC_CONSENTS_TOPIC)
+    served = tuple(topics.full_name(settings, name) for name in named)
     intake = Intakes(
         Spool(
             settings.data_dir / SPOOL,
@@ -98,7 +102,7 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     last_events.restore()
     server = http_server(
         settings.gateway,
-        Gateway(webhooks, observe_app("gateway", complaint)),
+        Gateway(webhooks, observe_app("gateway", complaint), Callbacks(settings, intake, webhooks)),
         fast_path_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):

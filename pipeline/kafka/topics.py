@@ -35,11 +35,15 @@ RECONCILE_RUNS = "reconcile.runs"
 SYNC_REQUESTS_TOPIC = "sync.requests"
 #: What operators want of the pulls from shops' APIs.
 SYNC_COMMANDS_TOPIC = "sync.commands"
+#: What Connectif says of newsletters, and what it was told: for the owner of each shop's API.
+SYNC_CONSENTS_TOPIC = "sync.consents"
 DEADLETTER_PARTITIONS = 4
 
 DAY_MS = 86_400_000
 #: Days for which what a replay repeated is kept: translate may be down for a few of them.
 REPLAY_DAYS = 7
+#: Days for which it is remembered what either side said of a person's newsletter, to know an echo by.
+STATEMENT_DAYS = 30
 #: What headers, key and framing add to a body of the gateway's largest size.
 MESSAGE_OVERHEAD = 256 * 1024
 
@@ -91,6 +95,7 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _table(settings, RECONCILE_RUNS, 1, more={"min.compaction.lag.ms": str(DAY_MS)}),
         _log(settings, SYNC_REQUESTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _log(settings, SYNC_COMMANDS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
+        _log(settings, SYNC_CONSENTS_TOPIC, kafka.account_partitions, kafka.record_retention_days),
         _changelog(settings, TRANSLATE_APP, "entities", kafka.shop_partitions, state_days),
         _changelog(settings, TRANSLATE_APP, "tally", kafka.shop_partitions),
         _changelog(settings, DELIVER_APP, "pending", kafka.account_partitions),
@@ -100,6 +105,8 @@ def table(settings: Settings) -> tuple[Topic, ...]:
         _changelog(settings, SYNC_APP, "feeds", kafka.account_partitions),
         _changelog(settings, SYNC_APP, "pulls", kafka.account_partitions),
         _changelog(settings, SYNC_APP, "pulled", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "consents", kafka.account_partitions),
+        _changelog(settings, SYNC_APP, "statements", kafka.account_partitions, STATEMENT_DAYS),
     ]
     return tuple(topics)
 

@@ -17,6 +17,7 @@ from pipeline.kafka.topics import (
     REPLAY,
     SYNC_APP,
     SYNC_COMMANDS_TOPIC,
+    SYNC_CONSENTS_TOPIC,
     SYNC_REQUESTS_TOPIC,
     TRANSLATE_APP,
     full_name,
@@ -42,6 +43,7 @@ def readers_of(settings: Settings) -> dict[str, str]:
         full_name(settings, RECEIPTS): deliver,
         full_name(settings, SYNC_REQUESTS_TOPIC): full_name(settings, SYNC_APP),
         full_name(settings, SYNC_COMMANDS_TOPIC): full_name(settings, SYNC_APP),
+        full_name(settings, SYNC_CONSENTS_TOPIC): full_name(settings, SYNC_APP),
     }
 
 

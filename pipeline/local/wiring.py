@@ -220,7 +220,7 @@ def _is_there(settings: Settings) -> bool:
 
 
 def _stages(settings: Settings) -> list[str]:
-    """The processes that these settings need: without an API to ask, there is nothing for sync to do."""
+    """The processes that these settings need: without an API to ask or write to, sync has nothing to do."""
     asked = any(PLATFORMS[store.platform].asks(store) for store in settings.stores.values())
     daily = any(store.reconcile for store in settings.stores.values())
     needless = {"sync": not asked, "archive": settings.archive.url is None}

@@ -149,7 +149,8 @@ class Draft:
     `owner` is the `kind|id` whose record it is, where that is not the event's entity: an order's contact is
     its customer's. `said_ms` is the moment a draft speaks of where that is not the translation's version: an
     order describes its buyer as of its placement. `look` stands for the contact's newsletter. `audience` says
-    where it belongs, for stores that feed several accounts.
+    where it belongs, for stores that feed several accounts. `heard`: Connectif itself said it, so it is
+    remembered and not sent.
     """
 
     kind: RecordKind
@@ -164,6 +165,7 @@ class Draft:
     said_ms: int = 0
     look: Look | None = None
     audience: Audience = field(default=UNSAID, compare=False)
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
+from pipeline.shops.callbacks import OURS
+from pipeline.shops.consent import ShopConsent
 from pipeline.shops.feed import ShopFeed
 from pipeline.shops.pull import ShopPull
 from pipeline.shops.settings import StoreSettings
@@ -176,6 +178,7 @@ class Platform(Generic[SettingsT]):
         api: its shops' API, for documents that notifications only name; None where none is needed.
         pull: how its shops' API is read page by page; None where it is not.
         feed: the list of what happened that it keeps to be asked for; None where it has none.
+        consent: how newsletter consent is written at its shops; None where it cannot be.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -203,6 +206,7 @@ class Platform(Generic[SettingsT]):
     api: ShopApi[SettingsT] | None = None
     pull: ShopPull[SettingsT] | None = None
     feed: ShopFeed[SettingsT] | None = None
+    consent: ShopConsent[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None
@@ -229,7 +233,9 @@ class Platform(Generic[SettingsT]):
         )
 
     def asks(self, settings: SettingsT) -> bool:
-        """Whether the API of a store with these settings is asked for anything."""
+        """Whether the API of a store with these settings is asked for anything, or statements are to be."""
+        if settings.callback_tokens:
+            return True
         if self.api is None:
             return False
         readable = self.pull is not None and (self.pull.ready is None or self.pull.ready(settings))
@@ -280,7 +286,9 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
     arrival = platform.arrival(request)
     delivery, kept = arrival.delivery, arrival.headers
     topic = arrival.topic[:TEXT_LIMIT]
-    if topic.startswith(FETCHED):  # a topic may be a header that nobody signed: no sender speaks for the API
+    if topic.startswith(
+        (FETCHED, *OURS)
+    ):  # a topic may be a header that nobody signed: no sender speaks for the API or Connectif
         topic = f"webhook:{topic}"
     if len(delivery) > TEXT_LIMIT:
         delivery = body_hash(delivery.encode())

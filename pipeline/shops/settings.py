@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline import config_values
 from pipeline.config_section import Section
-from pipeline.config_values import Name, Secret
+from pipeline.config_values import CallbackToken, Name, Secret
 from pipeline.events import Kind
 
 #: In a route's condition: bodies that do not say.
@@ -140,6 +140,13 @@ class StoreSettings(Section):
         description="what the shop signs with; two at once while you rotate: the new one, then the old one",
         examples=[[{"env": "SHOP_ACME_ES"}]],
     )
+    callback_tokens: tuple[CallbackToken, ...] = Field(
+        default=(),
+        max_length=2,
+        description="what the addresses of Connectif's newsletter callbacks hold (docs/newsletter.md); two "
+        "at once while you rotate: the new one, then the old one. Left out, there are no callbacks",
+        examples=[[{"env": "CALLBACK_ACME_ES"}]],
+    )
     timezone: Annotated[str, AfterValidator(config_values.known_zone)] = Field(
         default="UTC", description="read for dates without an offset"
     )
@@ -202,6 +209,10 @@ class StoreSettings(Section):
     def _feeds_an_account(self) -> Self:
         if (self.account is None) == (not self.routes):
             raise ValueError("name the `account` that it feeds, or `routes` to several, not both")
+        if self.callback_tokens and len(self.accounts) > 1:
+            raise ValueError(
+                "`callback_tokens`: a callback does not say whose it is where there are several accounts"
+            )
         return self
 
     @property

@@ -14,7 +14,7 @@ from pipeline.shops.api import Heard, Meaning
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json
 
-OK, NO_CONTENT = 200, 204
+OK, CREATED, NO_CONTENT, NOT_MODIFIED = 200, 201, 204, 304
 MISSING = frozenset({404, 410})
 UNAUTHORISED = frozenset({401, 403})
 #: 430 is some shops' for suspicious, 423 for locked; both mean: leave me alone.
@@ -103,12 +103,13 @@ def read(response: httpx.Response, now_s: float, method: str = "GET") -> Answer:
     """The type of an answer.
 
     Maintenance pages come with status 200 and HTML, and PHP prints notices before its JSON: what is not JSON
-    is no document. A request that asks for none may be answered with nothing.
+    is no document. A request that writes may be answered with nothing, or say that it made something.
     """
-    status = response.status_code
-    if status == NO_CONTENT or (status == OK and method != "GET" and not response.content):
+    status, writes = response.status_code, method != "GET"
+    taken = status == OK or (writes and status in {CREATED, NOT_MODIFIED})
+    if status == NO_CONTENT or (writes and taken and not response.content):
         return Empty(dict(response.headers))
-    if status == OK:
+    if taken:
         return _document(response)
     if status in TOO_MANY or (status == UNAVAILABLE and "retry-after" in response.headers):
         return TooMany(retry_after(response.headers.get("retry-after"), now_s))

@@ -34,6 +34,7 @@ from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
+from pipeline.sync.consent.desk import ConsentCollector, ConsentDesk
 from pipeline.sync.feeds import FeedCollector, Feeds
 from pipeline.sync.limit import ShopLimit
 from pipeline.sync.pull.collector import PullCollector
@@ -94,6 +95,7 @@ class SyncWorker:
         engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
         engine.background(self._conduct)
         engine.on_pause(self._pause)
+        self.consents = ConsentDesk(engine, known, self._requests_of)
 
     @property
     def runners(self) -> Mapping[str, StoreRunner]:
@@ -343,6 +345,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
         REGISTRY.register(SyncCollector(lambda: stage.runners, lambda: stage.limits, time.time))
         REGISTRY.register(FeedCollector(lambda: stage.feeds.statuses, time.time))
         REGISTRY.register(PullCollector(lambda: stage.pulls.pullers, time.time))
+        REGISTRY.register(ConsentCollector(stage.consents.stores, time.time))
 
     stage_of_it = Stage(SYNC_APP, "sync", build, ROUND)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

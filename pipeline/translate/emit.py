@@ -291,6 +291,8 @@ class _Emitter:
             and was_sold(record_id, emitted, offset)
         ):
             what += b'"trigger":false,'
+        if draft.heard:
+            what += b'"heard":true,'
         if self._again is not None:
             what += _told_again(draft, self._again)
         emitted[key] = EmittedMark(said, offset)

@@ -7,13 +7,21 @@ from pipeline.events import RawEvent
 from pipeline.kafka.erase_requests import PARTITION
 from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import unique_key
-from pipeline.kafka.topics import COUPONS_USED, ERASE_REQUESTS, SYNC_REQUESTS_TOPIC, full_name
+from pipeline.kafka.topics import (
+    COUPONS_USED,
+    ERASE_REQUESTS,
+    SYNC_CONSENTS_TOPIC,
+    SYNC_REQUESTS_TOPIC,
+    full_name,
+)
 from pipeline.records import RecordKind, Source, partition_of, record_key
 from pipeline.shops.api import IGNORED
+from pipeline.shops.callbacks import told_event
 from pipeline.translate.emit import Again
 from pipeline.translate.privacy_requests import PRIVACY_REQUESTS, privacy_request
 from pipeline.translate.round_work import RoundWork
 from pipeline.translate.rules import EventPosition, Result
+from pipeline.translate.told import told_in
 
 
 class Outbox:
@@ -24,6 +32,8 @@ class Outbox:
         self._used = full_name(settings, COUPONS_USED)
         self._erasures = full_name(settings, ERASE_REQUESTS)
         self._fetches = full_name(settings, SYNC_REQUESTS_TOPIC)
+        self._consents = full_name(settings, SYNC_CONSENTS_TOPIC)
+        self._called_back = {name for name, store in settings.stores.items() if store.callback_tokens}
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._shops = {name: partition_of(name, partitions) for name in settings.stores}
@@ -37,6 +47,8 @@ class Outbox:
         for account, kind, record_id, notes, value in result.emissions:
             key = unique_key(record_key(account, kind, record_id))
             work.step.send(self._topics[kind], value, key, self._partitions[account])
+            if kind is RecordKind.CONTACT and event.store in self._called_back:
+                self._say_told(work, event, value)
             for note in notes:
                 work.noted[event.store, kind, note] += 1
         for use in result.uses:
@@ -44,6 +56,14 @@ class Outbox:
             key = unique_key(f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode())
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used
+
+    def _say_told(self, work: RoundWork, event: RawEvent, value: bytes) -> None:
+        """What Connectif is being told of a newsletter: it may call back to say the same."""
+        said = told_in(value)
+        if said is not None:
+            told = told_event(event.store, event.platform, said, event.received_ms)
+            key = unique_key(told.key)
+            work.step.send(self._consents, told.body, key, self._shops[event.store], told.to_kafka_headers())
 
     def _ask(self, work: RoundWork, event: RawEvent, place: EventPosition, reason: str) -> None:
         """What others are to do; a replay has what came of it behind the event."""

@@ -14,6 +14,7 @@ from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
 from pipeline.shops.api import IGNORED as FETCHED_LATER
 from pipeline.shops.base import MAX_RECORDS, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.callbacks import CALLBACK, heard
 from pipeline.shops.ids import prefixed
 from pipeline.translate.deliveries import digest_of, with_reuse_noted
 from pipeline.translate.emit import Emission, Emitted, Version, emit
@@ -135,7 +136,9 @@ def meaning(
     """
 
     def translate(context: StoreContext) -> Translation:
-        said = believed(feed.platform.translate(event, context), event.received_ms)
+        own = event.topic.startswith(CALLBACK)
+        read = heard(event) if own else feed.platform.translate(event, context)
+        said = believed(read, event.received_ms)
         return prefixed(said, context.settings.id_prefix)
 
     translation = translate(feed.context)

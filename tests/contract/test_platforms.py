@@ -164,6 +164,8 @@ def test_what_is_only_announced_can_be_fetched(platform: AnyPlatform) -> None:
     assert not announced or platform.api is not None
     assert (Ability.PULL in platform.abilities) == (platform.pull is not None)
     assert platform.pull is None or platform.api is not None
+    assert (Ability.WRITE_BACK in platform.abilities) == (platform.consent is not None)
+    assert platform.consent is None or platform.api is not None
     assert all(row.reason == api.IGNORED for row in announced)
 
 

@@ -108,7 +108,7 @@ KEYED: AnyPlatform = replace(cast("AnyPlatform", WOOCOMMERCE), name="keyed", set
 
 
 def test_a_platform_says_which_of_its_settings_are_secrets() -> None:
-    assert KEYED.secret_settings == {"secrets", "api_key", "old_key", "tokens"}
+    assert KEYED.secret_settings == {"callback_tokens", "secrets", "api_key", "old_key", "tokens"}
     assert KEYED.own_settings == {"api_key", "old_key", "tokens", "region"}
 
 

@@ -20,7 +20,7 @@ from tests.platforms import IN_TESTS
 ROOT = Path(__file__).parents[2]
 MADE = example.text()
 #: A value for every variable that the file names.
-VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "secret") | {
+VARIABLES = dict.fromkeys(re.findall(r'env = "(\w+)"', example.text()), "a-secret-of-24-characters") | {
     "CONNECTIF_ACME_ES": "id:secret",
     "PIPELINE_HTTP_TOKEN": "not-a-secret",
 }
@@ -105,6 +105,8 @@ def test_the_defaults_it_shows_are_the_defaults(directory: Path, platform: str) 
 def test_all_other_lines_are_settings_too(directory: Path) -> None:
     # A store has one account or routes to several.
     text = switched_on(others=True).replace('\naccount = "acme-es"\n# Where', "\n# Where")
+    # Shopify's API is opened by one of two ways.
+    text = re.sub(r'\naccess_token = \{ env = "SHOPIFY[^\n]*', "", text, count=1)
     settings = read(directory, text)
     assert settings.stores["acme-es"].routes[0].language == ("fr",)
     assert settings.accounts["acme-es"].currency == "EUR"

@@ -13,7 +13,8 @@ from pipeline.events import Kind
 from pipeline.shops.api import ApiRequest, Moment
 from pipeline.shops.base import Rejected
 from pipeline.shops.generic import GENERIC
-from pipeline.shops.generic.pull import API, PULL
+from pipeline.shops.generic.api import API
+from pipeline.shops.generic.pull import PULL
 from pipeline.shops.pull import PullAnswer, PullPass
 from tests.platforms import settings_of
 from tests.pulling import exchanges, scope

@@ -21,6 +21,7 @@ from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.erase.serve import ErasureCollector
 from pipeline.replay.watching import RunsCollector
+from pipeline.sync.consent.desk import ConsentCollector
 from pipeline.sync.feeds import FeedCollector
 from pipeline.sync.worker import SyncCollector
 from pipeline.translate.totals import AccountCollector, StoreTallies
@@ -47,6 +48,7 @@ def families() -> Iterator[Metric]:
     yield from RunsCollector(dict).collect()
     yield from SyncCollector(dict, dict, float).collect()
     yield from FeedCollector(dict, float).collect()
+    yield from ConsentCollector({}, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 

@@ -32,6 +32,7 @@ class ContactState:
         fields: name -> (version, rank, value), deleted ones too: which count is decided when they are sent.
         consent: rank -> statement, as with `fields`.
         owners: the customers of the address, those who have left it, and those deleted.
+        heard: rank -> statement, of those in `consent` that Connectif itself made.
     """
 
     kind: ClassVar = RecordKind.CONTACT
@@ -39,6 +40,7 @@ class ContactState:
     fields: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     consent: Consent = field(default_factory=dict)
     owners: Owners = NOBODY
+    heard: Consent = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: ContactRecord) -> Self:
@@ -53,6 +55,9 @@ class ContactState:
             return cls(by_email, owners=Owners(gone={owner: version}))
         if record.op is Op.PATCH:
             return cls(by_email, owners=Owners(left={owner: moment}))
+        if record.heard:
+            said_there = {rank: (moment, body.newsletter == "unsubscribed")}
+            return cls(by_email, consent=said_there, heard=said_there)
         values: dict[str, str | None] = {
             "external_id": body.external_id if by_email else None,
             "name": body.name,
@@ -73,6 +78,7 @@ class ContactState:
             newest(self.fields, other.fields),
             newest(self.consent, other.consent),
             self.owners.merge(other.owners),
+            newest(self.heard, other.heard),
         )
 
     @property
@@ -88,16 +94,19 @@ class ContactState:
 
     def to_json(self) -> list[Any]:
         consent = [[rank, *statement] for rank, statement in self.consent.items()]
-        return [self.by_email, self.fields, consent, self.owners.to_json()]
+        heard = [[rank, *statement] for rank, statement in self.heard.items()]
+        # Rows of most have none, and are written as before.
+        return [self.by_email, self.fields, consent, self.owners.to_json(), *([heard] if heard else [])]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Self:
-        by_email, fields, consent, owners = data
+        by_email, fields, consent, owners, *rest = data
         return cls(
             by_email,
             {name: (version, rank, value) for name, (version, rank, value) in fields.items()},
             {rank: (moment, unsubscribed) for rank, moment, unsubscribed in consent},
             Owners.from_json(owners),
+            {rank: (moment, unsubscribed) for rank, moment, unsubscribed in (rest or [()])[0]},
         )
 
 

@@ -39,6 +39,9 @@ from pipeline.deliver.state.states import (
     State,
 )
 
+#: What Connectif said so soon after a contrary statement that we sent is sent again: one call, to be sure.
+UNSETTLED_MS = 3_600_000
+
 
 def diff(
     last_sent: LastSent | None,
@@ -108,6 +111,8 @@ def _diff_contact(
     last_sent: LastSentContact | None, state: ContactState, maybe_sent: bool
 ) -> PutContact | Unchanged:
     known = LastSentContact() if last_sent is None or state.erased else last_sent
+    if state.heard and _is_settled(known.consent, state.heard):  # Connectif has it, as it said so
+        known = replace(known, consent=newest(known.consent, state.heard))
     owners = known.owners.merge(state.owners)
     retracted = owners.retracted
     # Erased, a contact is deleted whether we ever sent it or not: web tracking makes contacts, too.
@@ -128,9 +133,25 @@ def _diff_contact(
         return PutContact(fields or None, delete_first=True)
     if fields:
         return PutContact(fields)
-    if last_sent is not None:
+    if last_sent is not None or _is_only_heard(state):
         return Unchanged("another_owner" if _speaks_of_another(state) else "same")
     return Unchanged("another_owner") if _speaks_of_another(state) else PutContact(fields)
+
+
+def _is_settled(sent: Consent, heard: Consent) -> bool:
+    """Whether Connectif still has what it said: a call of ours may have come between that and its callback.
+
+    Only of statements sent fresh: Connectif is asked before an older `subscribed` is sent.
+    """
+    before, counts = statement_of(sent), statement_of(heard)
+    if before is None or counts is None or before[2] == counts[2]:
+        return True
+    return counts[1] - before[1] > UNSETTLED_MS
+
+
+def _is_only_heard(state: ContactState) -> bool:
+    """Whether all in it was said by Connectif, which so has the contact."""
+    return bool(state.heard) and state.heard == state.consent and not (state.fields or state.owners.claims)
 
 
 def _speaks_of_another(state: ContactState) -> bool:
@@ -169,8 +190,13 @@ def _apply_contact(last_sent: LastSentContact, state: ContactState) -> LastSentC
         max(last_sent.retracted, retracted),
         owners,
         last_sent.withdrew if retracted == last_sent.retracted else None,
-        last_sent.left_ms if retracted == last_sent.retracted else 0,
+        max(last_sent.left_ms if retracted == last_sent.retracted else 0, _left_there(state)),
     )
+
+
+def _left_there(state: ContactState) -> int:
+    """When the person withdrew in Connectif, as it said; 0 where it did not."""
+    return max((moment for moment, unsubscribed in state.heard.values() if unsubscribed), default=0)
 
 
 def _after_erasure(state: ContactState) -> LastSentContact | None:

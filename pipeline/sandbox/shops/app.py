@@ -14,12 +14,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.observe import Receive, Scope, Send, respond
+from pipeline.sandbox.shops import forms
 from pipeline.sandbox.shops.access import Expiring
 from pipeline.sandbox.shops.feeds import Answer
+from pipeline.sandbox.shops.forms import ShopRequest
+from pipeline.sandbox.shops.newsletter import Newsletter, NewsletterSettings
 from pipeline.sandbox.shops.shop import Fault, LoggedRequest, ShopSettings, SimulatedShop
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
@@ -72,6 +76,7 @@ class SimulatedShops:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.shops: dict[str, SimulatedShop] = {}
+        self.newsletters: WeakKeyDictionary[SimulatedShop, Newsletter] = WeakKeyDictionary()
         self._clock = clock
 
     @staticmethod
@@ -135,7 +140,10 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        listed = shop.listed(request.method, asked, request.body, now)
+        held = self.newsletters.get(shop)
+        path, _, query = asked.partition("?")
+        said = held and forms.answer(held, ShopRequest(request.method, path, query, request.body, now))
+        listed = said or shop.listed(request.method, asked, request.body, now)
         if listed is None and shop.pages is not None:
             listed = shop.pages.answer(asked, request.headers)
         return shop.answer(unquote(asked), request.method, request.body, now) if listed is None else listed
@@ -176,20 +184,31 @@ class SimulatedShops:
         match request.method, what:
             case "GET", "":
                 return 200, shop.figures()
+            case "PUT", "newsletter":
+                settings = NewsletterSettings.model_validate_json(request.body)
+                self.newsletters[shop] = Newsletter(settings)
+            case "GET", "newsletter" if shop in self.newsletters:
+                return 200, self.newsletters[shop].figures()
             case "DELETE", "":
                 del self.shops[name]
             case "POST" | "DELETE", "queue" | "journal" | "faults":
                 if not _troubles_and_feeds(shop, request.method, what, request.body):
                     return 404, {"message": "no such control"}
-            case "PUT", "documents":
-                for document in _DOCUMENTS.validate_json(request.body):
-                    shop.hold(document.path, document.answers)
-            case "PUT", "rows":
-                for held in _ROWS.validate_json(request.body):
-                    shop.hold_rows(held.list, held.rows, held.gone)
+            case "PUT", "documents" | "rows":
+                _hold(shop, what, request.body)
             case _:
                 return 404, {"message": "no such control"}
         return 200, {}
+
+
+def _hold(shop: SimulatedShop, what: str, body: bytes) -> None:
+    """Let the shop have documents, or rows of its lists."""
+    if what == "documents":
+        for document in _DOCUMENTS.validate_json(body):
+            shop.hold(document.path, document.answers)
+    else:
+        for rows in _ROWS.validate_json(body):
+            shop.hold_rows(rows.list, rows.rows, rows.gone)
 
 
 def _troubles_and_feeds(shop: SimulatedShop, method: str, what: str, body: bytes) -> bool:

@@ -7,11 +7,13 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, noted
+from pipeline.shops.generic.api import API
+from pipeline.shops.generic.consent import CONSENT
 from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
 from pipeline.shops.generic.products import deleted_product, product
-from pipeline.shops.generic.pull import API, PULL
+from pipeline.shops.generic.pull import PULL
 from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.signatures import ID, TIMESTAMP, is_genuine
@@ -117,7 +119,8 @@ GENERIC = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
-    abilities=frozenset({Ability.RECEIVE, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK}),
+    consent=CONSENT,
     order_numbers=("data.number",),
     person=PersonFields(roots=((), ("data",))),
     api=API,

@@ -7,18 +7,18 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
-from pipeline.events import Kind, RawEvent
-from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
+from pipeline.events import Kind
+from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.generic.fields import moment, readable_id
-from pipeline.shops.generic.settings import GenericSettings, GenericStore
+from pipeline.shops.generic.settings import GenericSettings
 from pipeline.shops.pull import (
     PullAnswer,
     PulledRow,
@@ -106,26 +106,6 @@ def _text(at_ms: int) -> str:
 # The requests.
 
 
-def _base_url(settings: GenericSettings) -> str:
-    return (settings.api_url or f"https://{settings.domain.partition('/')[0]}").rstrip("/")
-
-
-def _authorise(settings: GenericSettings, request: ApiRequest, now: Moment) -> Mapping[str, str]:  # noqa: ARG001 - as `ShopApi` has it
-    token = settings.api_token
-    return {} if token is None else {"authorization": f"Bearer {token.get_secret_value()}"}
-
-
-def _needs(event: RawEvent, documents: Documents, store: GenericStore) -> Sequence[str]:  # noqa: ARG001 - as `ShopApi` has it
-    return ()
-
-
-API: ShopApi[GenericSettings] = ShopApi(
-    base_url=_base_url,
-    authorise=_authorise,
-    limit=lambda settings: RequestLimit(settings.api_requests_per_minute, 60.0, parallel=2),
-    needs=_needs,
-    fetched_topic=lambda event: str(event.kind),
-)
 PULL: ShopPull[GenericSettings] = ShopPull(
     passes=dict.fromkeys(Kind, (PullPass.CHANGED, PullPass.FULL, PullPass.PRESENT)),
     first=first,

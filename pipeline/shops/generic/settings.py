@@ -29,17 +29,17 @@ class GenericSettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop's lists, before /orders, /customers and /products; left out, they "
-        "are not read",
+        description="address of the shop's API, before /orders, /customers, /products and /consent; left out, "
+        "it is not asked",
         examples=["https://shop.example/connectif/v1"],
     )
     api_token: Secret | None = Field(
         default=None,
-        description="token that opens the lists; another one than the webhooks' secret",
+        description="token that opens the API; another one than the webhooks' secret",
         examples=[{"env": "SHOP_ACME_ES_TOKEN"}],
     )
     api_requests_per_minute: int = Field(
-        default=120, ge=1, le=6_000, description="requests to the lists, at most"
+        default=120, ge=1, le=6_000, description="requests to the API, at most"
     )
 
     @property

@@ -11,6 +11,7 @@ from pipeline.records import Origin, RecordKind
 from pipeline.shops.api import FETCHED, documents_of
 from pipeline.shops.base import Draft, Rejected, Translation, noted
 from pipeline.shops.magento.api import API, listed
+from pipeline.shops.magento.consent import CONSENT
 from pipeline.shops.magento.customers import customer, deleted_customer, subscriber
 from pipeline.shops.magento.envelopes import Envelope, opened
 from pipeline.shops.magento.journal import JOURNAL
@@ -120,9 +121,10 @@ MAGENTO = Platform(
     split=split,
     to_open=to_open,
     methods=frozenset({"POST", "GET"}),
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK}),
     order_numbers=("increment_id",),
     person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
+    consent=CONSENT,
     api=API,
     feed=JOURNAL,
     pull=PULL,

@@ -7,6 +7,7 @@ from pipeline.shops.api import FETCHED, Documents, documents_of
 from pipeline.shops.base import Rejected, Translation, noted
 from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.prestashop.api import API, list_path, path_of
+from pipeline.shops.prestashop.consent import CONSENT
 from pipeline.shops.prestashop.documents import list_of, one_of, path_at
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
 from pipeline.shops.prestashop.people import customer, gone, subscriber
@@ -72,11 +73,12 @@ PRESTASHOP = Platform(
     arrival=arrival,
     translate=translate,
     split=split,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK}),
     order_numbers=("reference", "data.reference", "order.reference"),
     person=PersonFields(
         customer=(("id_customer",), ("order", "id_customer")), roots=((), ("data",), ("data", "customer"))
     ),
+    consent=CONSENT,
     api=API,
     pull=PULL,
 )

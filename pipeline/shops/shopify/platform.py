@@ -10,6 +10,7 @@ from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, in_shop, noted
 from pipeline.shops.platform import Ability, IdForm, PersonFields, Platform, TopicMeaning
 from pipeline.shops.shopify.api import API
+from pipeline.shops.shopify.consent import CONSENT
 from pipeline.shops.shopify.consents import consent
 from pipeline.shops.shopify.customers import customer, deleted_customer
 from pipeline.shops.shopify.fields import perhaps_rounded
@@ -134,9 +135,10 @@ SHOPIFY = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
-    abilities=frozenset({Ability.RECEIVE, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK}),
     api=API,
     pull=PULL,
+    consent=CONSENT,
     ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
     person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),

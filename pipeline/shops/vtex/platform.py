@@ -9,6 +9,7 @@ from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.vtex import lookups
 from pipeline.shops.vtex.clients import client
+from pipeline.shops.vtex.consent import CONSENT
 from pipeline.shops.vtex.feed import FEED
 from pipeline.shops.vtex.orders import order
 from pipeline.shops.vtex.products import product
@@ -50,9 +51,10 @@ VTEX: Platform[VtexSettings] = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK}),
     order_numbers=("sequence",),
     person=PersonFields(customer=(("clientProfileData", "userProfileId"),), anywhere=True),
+    consent=CONSENT,
     api=ShopApi(
         base_url=lookups.base_url,
         authorise=lookups.authorise,

@@ -44,6 +44,10 @@ class VtexSettings(StoreSettings):
     accept_marketplace_orders: bool = Field(
         default=False, description="whether orders that a marketplace sold, and this store ships, count"
     )
+    create_clients: bool = Field(
+        default=False,
+        description="whether who subscribes in Connectif, and is no client of the shop, is made one",
+    )
     sales_channel: Annotated[str, Field(pattern=r"^[0-9]{1,6}$")] = Field(
         default="1", description="trade policy whose prices the catalogue shows"
     )

@@ -9,6 +9,7 @@ from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, no
 from pipeline.shops.platform import Ability, IdForm, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.api import API
+from pipeline.shops.woocommerce.consent import CONSENT
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
 from pipeline.shops.woocommerce.orders import deleted_order, order
 from pipeline.shops.woocommerce.products import deleted_product, product
@@ -60,9 +61,10 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.PULL}),
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK}),
     api=API,
     pull=PULL,
+    consent=CONSENT,
     ids=IdForm.NUMBER,
     order_numbers=("number",),
 )

@@ -12,6 +12,8 @@ from pipeline.config_values import Secret
 from pipeline.shops.base import StoreOf
 from pipeline.shops.settings import StoreSettings
 
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+
 
 class WooCommerceSettings(StoreSettings):
     """One WooCommerce store."""
@@ -34,6 +36,15 @@ class WooCommerceSettings(StoreSettings):
         default=False,
         description="whether the key is sent in the address, for hosts that take the header away; they keep "
         "it in their logs",
+    )
+    consent_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = Field(
+        default=None,
+        description="field (user meta) in which the shop's newsletter plugin keeps consent; left out, none "
+        "is written",
+        examples=["mailchimp_woocommerce_is_subscribed"],
+    )
+    consent_values: tuple[_Word, _Word] = Field(
+        default=("1", "unsubscribed"), description="what the field holds of who subscribes, and who does not"
     )
     api_requests_per_minute: int = Field(
         default=120, ge=1, le=6_000, description="requests to the API, at most; a small host stands few"

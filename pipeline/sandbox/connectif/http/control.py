@@ -19,6 +19,7 @@ from pipeline.sandbox.connectif.http.responses import (
     json_response,
 )
 from pipeline.sandbox.connectif.http.simulated_connectif import SimulatedConnectif
+from pipeline.sandbox.connectif.jobs.callback_urls import CallbackUrls, put_urls, with_url
 from pipeline.sandbox.connectif.jobs.callbacks import Callback, send_callback
 from pipeline.sandbox.connectif.model.api_errors import ApiError, not_found
 from pipeline.sandbox.connectif.model.coupons import CouponSetDefinition
@@ -84,6 +85,7 @@ class ControlApi:
             ("POST", "keys"): self._add_key,
             ("POST", "coupon-sets"): self._add_coupon_set,
             ("POST", "callbacks"): self._callback,
+            ("POST", "callback-urls"): self._callback_urls,
             ("POST", "seed"): self._seed,
         }
 
@@ -162,7 +164,13 @@ class ControlApi:
     async def _callback(self, incoming: IncomingRequest) -> ApiResponse:
         request = await _read(incoming, TypeAdapter(Callback))
         data = self._account(request.account).data
+        request = with_url(request, data)
         return json_response(await send_callback(request, data, self._connectif.callback_transport))
+
+    async def _callback_urls(self, incoming: IncomingRequest) -> ApiResponse:
+        urls = await _read(incoming, TypeAdapter(CallbackUrls))
+        put_urls(urls, self._account(urls.account).data, self._connectif.callback_transport)
+        return json_response(urls.model_dump())
 
     async def _seed(self, incoming: IncomingRequest) -> ApiResponse:
         initial = await _read(incoming, TypeAdapter(InitialData))

@@ -112,6 +112,9 @@ class _RowImporter:
         return {name: value}
 
 
+_STATUS, _LEFT = "_newsletterSubscriptionStatus", "unsubscribed"
+
+
 class _ContactImporter(_RowImporter):
     def prepare(self, columns: Sequence[str]) -> None:
         if "_email" not in columns and "_externalId" not in columns:
@@ -136,7 +139,10 @@ class _ContactImporter(_RowImporter):
         kept = self.permitted_changes(changes, element.body if element is not None else None)
         if kept is None:
             return RowResult.SKIPPED
+        before = None if element is None else element.body.get(_STATUS)
         _, created = contacts.patch(by, external_id or email, kept, now, behaviour)
+        if kept.get(_STATUS) == _LEFT != before and email and self.data.on_unsubscribed is not None:
+            self.data.on_unsubscribed(email)
         if created and behaviour.charge_imported_contacts:
             self.data.consume("entity-created")
         return RowResult.WRITTEN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from pipeline.config import AccountSettings
 from pipeline.sandbox.connectif.model.api_errors import ApiError
@@ -46,6 +47,9 @@ class AccountData:
         self.workflow_id = make_id(1, now, 1)
         self.coupon_sets.make(CouponSetDefinition(account=name, workflow_ids=(self.workflow_id,)), now)
         self.activities: Counter[str] = Counter()
+        #: Of the newsletter settings, by callback; and what an import does that makes somebody unsubscribed.
+        self.callback_urls: dict[str, str] = {}
+        self.on_unsubscribed: Callable[[str], None] | None = None
 
     def storages(self) -> dict[str, ElementStorage]:
         """Everything that is counted, by its name in the ledger."""

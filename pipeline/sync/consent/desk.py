@@ -1,0 +1,314 @@
+"""Newsletter statements on the engine: an agent over `sync.consents`, two tables, and a task for each store.
+
+A message is what Connectif said, or what it is being told. What it said and is no echo becomes, in one step,
+an event of the person in `shop.customers`, so that no older statement of the shop counts against it, and a
+row of `consents`, which is deleted with its effect at the shop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from pipeline.engine.engine import Engine
+from pipeline.engine.rounds import Round
+from pipeline.engine.steps import Step
+from pipeline.events import RawEvent
+from pipeline.kafka.deadletters import dead_letter
+from pipeline.kafka.fetches import place_of
+from pipeline.kafka.keys import is_key_of, partition_of_key, unique_key
+from pipeline.kafka.messages import LibrdkafkaMessage
+from pipeline.kafka.messages import ReceivedMessage as Message
+from pipeline.kafka.tombstones import is_removal
+from pipeline.kafka.topics import (
+    DEADLETTERS,
+    STATEMENT_DAYS,
+    SYNC_CONSENTS_TOPIC,
+    full_name,
+    letter_partition,
+)
+from pipeline.metrics import SYNC_CONSENTS, SYNC_FOREIGN
+from pipeline.records import partition_of
+from pipeline.shops.base import Rejected
+from pipeline.shops.callbacks import CALLBACK, TOLD, Statement, statement_of
+from pipeline.shops.consent import Impossible
+from pipeline.shops.values import body_hash
+from pipeline.sync.consent.memory import Memory
+from pipeline.sync.consent.store import Outlets, StoreConsents
+from pipeline.sync.consent.waiting import Row, newer_of
+from pipeline.sync.consent.writing import Outcome, Writing
+from pipeline.sync.requests import ShopRequests
+from pipeline.text import printable
+from pipeline.translate.feed import Feed
+
+log = logging.getLogger(__name__)
+
+#: Room for what Kafka adds to a message.
+MESSAGE_OVERHEAD = 4_096
+#: Seconds between checks whether a store's task is to be started.
+LOOK = 0.2
+
+
+class ConsentDesk:
+    """Declares the statements' part of the sync stage on an engine.
+
+    Args:
+        engine: a worker's engine that has not started.
+        feeds: all stores, by name.
+        requests_of: all requests that are made to a store's shop; None where it has no API.
+    """
+
+    def __init__(
+        self, engine: Engine, feeds: Mapping[str, Feed], requests_of: Callable[[str], ShopRequests | None]
+    ) -> None:
+        settings = engine.settings
+        self._engine = engine
+        self._settings = settings
+        self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callback_tokens}
+        self._requests_of = requests_of
+        self._partitions = settings.kafka.account_partitions
+        self._shop_partitions = settings.kafka.shop_partitions
+        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
+        self._deadletters = full_name(settings, DEADLETTERS)
+        self._rows = engine.table("consents", on_loaded=self._loaded, on_lost=self._lost)
+        self._memory = engine.table("statements", ttl_days=STATEMENT_DAYS)
+        self.stores: dict[str, StoreConsents] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        engine.agent("consents", [SYNC_CONSENTS_TOPIC], self._take)
+        engine.background(self._conduct)
+        engine.on_pause(self._pause)
+
+    # Partitions.
+
+    async def _loaded(self, partitions: frozenset[int]) -> None:
+        """The table was read: what waits in it is brought to the shops."""
+        await self._lost(partitions)
+        for number in partitions:
+            for key, raw in self._rows.items(number):
+                self._announce(key, Row.decode(raw))
+
+    async def _lost(self, partitions: frozenset[int]) -> None:
+        for name in [one for one in self.stores if self._partition(one) in partitions]:
+            await self._halt(name)
+            self.stores.pop(name, None)
+
+    def _partition(self, store: str) -> int:
+        return partition_of(store, self._partitions)
+
+    async def _conduct(self) -> None:
+        """Keep the tasks of the stores that are held at work."""
+        while True:
+            if self._engine.not_ready is None:
+                for name, store in self.stores.items():
+                    if name not in self._tasks:
+                        self._tasks[name] = asyncio.create_task(store.run(), name=f"consents {name}")
+            for task in list(self._tasks.values()):
+                if task.done() and not task.cancelled():
+                    task.result()  # whatever it is, it ends the process
+            await asyncio.sleep(LOOK)
+
+    async def _pause(self) -> None:
+        """Partitions may be revoked, or the worker stops."""
+        for name in list(self._tasks):
+            await self._halt(name)
+
+    async def _halt(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    # Statements in.
+
+    async def _take(self, messages: Round) -> None:
+        """Write what came into the tables, then let it be brought to the shops."""
+        taken: dict[bytes, Row] = {}
+        with self._engine.begin() as step:
+            for tp, values in messages.batches:
+                for message in values:
+                    if not message.value and is_removal(message.headers):
+                        continue
+                    try:
+                        event = self._read(message, tp.partition)
+                        self._note(step, message, event, taken)
+                    except (ValueError, Rejected) as error:
+                        self._refuse(step, message, str(error))
+                step.done(tp, values[-1].offset)
+            await self._engine.submit(step)
+        for key, row in taken.items():
+            self._announce(key, row)
+
+    def _read(self, message: Message, partition: int) -> RawEvent:
+        """The event in a message.
+
+        Raises:
+            ValueError: it is none of ours: only gateways, translate and redrives write here.
+        """
+        headers = [(name, text or b"") for name, text in message.headers]
+        event = RawEvent.from_kafka(message.value, headers)
+        if not is_key_of(message.key, event.key):
+            raise ValueError("its key is not that of its person")
+        if self._partition(event.store) != partition:
+            raise ValueError("it lies in the partition of another store")
+        if not event.topic.startswith((CALLBACK, TOLD)):
+            raise ValueError("it is no callback")
+        return event
+
+    def _note(self, step: Step, message: Message, event: RawEvent, taken: dict[bytes, Row]) -> None:
+        """One message."""
+        said = statement_of(event)
+        if said is None:  # a bounce: kept as an event, and nothing follows
+            self._keep(step, event)
+            return
+        number, key = self._partition(event.store), memory_key(event)
+        memory = Memory.decode(self._memory.get(number, key))
+        if event.topic.startswith(TOLD):
+            step.write(self._memory, number, key, memory.with_told(said, event.received_ms).encode())
+            return
+        if memory.is_echo(said):
+            SYNC_CONSENTS.labels(event.store, said.state, Outcome.ECHO).inc()
+            return
+        self._keep(step, event)
+        step.write(self._memory, number, key, memory.with_callback(said).encode())
+        row = Row(place_of(SYNC_CONSENTS_TOPIC, message.partition, message.offset), event, said)
+        raw = newer_of(self._rows.get(number, event.key), row)
+        step.write(self._rows, number, event.key, raw)
+        taken[event.key] = Row.decode(raw)
+
+    def _keep(self, step: Step, event: RawEvent) -> None:
+        """The callback as an event of the person: read once more after a crash, it is a duplicate."""
+        topic = full_name(self._settings, event.kind.topic)
+        number = partition_of_key(event.key, self._shop_partitions)
+        step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
+
+    def _refuse(self, step: Step, message: Message, why: str) -> None:
+        """A foreign message is a dead letter, and holds nothing up."""
+        log.warning(
+            "%s: a message is no statement of this program's, a dead letter: %s",
+            SYNC_CONSENTS_TOPIC,
+            printable(why)[:200],
+            extra={"event": "sync.foreign_message"},
+        )
+        SYNC_FOREIGN.inc()
+        place = SYNC_CONSENTS_TOPIC, message.partition, message.offset
+        self._bury(step, message, place, why[:200])
+
+    def _announce(self, key: bytes, row: Row) -> None:
+        store = self._store(row.event.store)
+        if store is not None:  # else not in the settings (any more): its row stays until the store is back
+            store.add(key, row.said)
+
+    def _store(self, name: str) -> StoreConsents | None:
+        feed, known = self._feeds.get(name), self.stores.get(name)
+        if feed is None or known is not None:
+            return known
+        consent, settings = feed.platform.consent, feed.context.settings
+        self.stores[name] = StoreConsents(
+            name,
+            writing=None if consent is None else Writing(consent, settings, time.time),
+            requests_of=partial(self._requests_of, name),
+            outlets=Outlets(self._load, self._settled, self._buried),
+            retry_for=self._settings.sync.retry_for,
+            clock=time.time,
+            random=random.random,
+        )
+        return self.stores[name]
+
+    # What became of them.
+
+    def _load(self, store: str, key: bytes) -> tuple[Row, Statement | None] | None:
+        number = self._partition(store)
+        raw = self._rows.get(number, key)
+        if raw is None:
+            return None
+        row = Row.decode(raw)
+        return row, Memory.decode(self._memory.get(number, memory_key(row.event))).shop_said
+
+    async def _settled(self, key: bytes, row: Row) -> None:
+        with self._engine.begin() as step:
+            if self._forget(step, key, row):
+                await self._engine.confirm(step)
+
+    async def _buried(self, key: bytes, row: Row, why: Impossible) -> None:
+        event = row.event
+        topic, partition, offset = row.place.rsplit("/", 2)
+        place, headers = (topic, int(partition), int(offset)), event.to_kafka_headers()
+        content = LibrdkafkaMessage(*place, event.received_ms, event.key, event.body, headers)
+        with self._engine.begin() as step:
+            self._forget(step, key, row)
+            self._bury(step, content, place, why, event.store)
+            await self._engine.confirm(step)
+
+    def _forget(self, step: Step, key: bytes, row: Row) -> bool:
+        """Delete a row, unless a newer statement took its place."""
+        number = self._partition(row.event.store)
+        same = self._rows.get(number, key) == row.encode()
+        if same:
+            step.write(self._rows, number, key, None)
+        return same
+
+    def _bury(
+        self,
+        step: Step,
+        content: Message | LibrdkafkaMessage,
+        place: tuple[str, int, int],
+        why: Impossible | str,
+        store: str = "",
+    ) -> None:
+        """Write a dead letter; `why` as a text is said of a foreign message."""
+        topic, partition, offset = place
+        letter = dead_letter(
+            content,
+            max_bytes=self._max_bytes,
+            reason="not_a_request" if isinstance(why, str) else why.reason,
+            detail=why if isinstance(why, str) else why.detail,
+            store=store,
+            account=self._feeds[store].account if store in self._feeds else "",
+            stage="sync",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            at_ms=int(time.time() * 1_000),
+        )
+        number = letter_partition(letter.key)
+        step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
+
+
+def memory_key(event: RawEvent) -> bytes:
+    """The key of what is remembered of a person: no address can be read from it."""
+    return f"{event.store}|{body_hash(event.key)}".encode()
+
+
+class ConsentCollector(Collector):
+    """What waits at each store, read at every scrape."""
+
+    def __init__(self, stores: Mapping[str, StoreConsents], clock: Callable[[], float]) -> None:
+        self._stores = stores
+        self._clock = clock
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Read everything."""
+        waiting = GaugeMetricFamily(
+            "pipeline_sync_consents_waiting",
+            "Newsletter statements of Connectif that are not at the shop yet.",
+            labels=["store"],
+        )
+        oldest = GaugeMetricFamily(
+            "pipeline_sync_consents_oldest_seconds",
+            "Age of the oldest newsletter statement that is not at the shop; 0: none waits.",
+            labels=["store"],
+        )
+        for name, store in self._stores.items():
+            waiting.add_metric([name], len(store.waiting))
+            since = store.waiting.oldest_ms
+            oldest.add_metric([name], 0 if since is None else max(0.0, self._clock() - since / 1_000))
+        return [waiting, oldest]
