@@ -160,7 +160,10 @@ def _unsold_contact(body: dict[str, Any], documents: Documents, settings: VtexSe
         return ()
     try:
         placed = epoch_ms(moment(body.get("creationDate"), "creationDate"))
-        return (contact_draft(_buyer(body, documents), settings, Origin.ORDER, said_ms=placed),)
+        buyer = _buyer(body, documents)
+        if belongs_to_nobody(buyer.email):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=placed),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 

@@ -21,7 +21,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.php import entries, mapping, readable_id
+from pipeline.shops.php import entries, is_no_date, mapping, readable_id
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
@@ -124,7 +124,7 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
         notes.append("unknown_status")
     elif body.get("payment_method") == "cod":  # what it would be `processing` for
         return True
-    if body.get("date_paid_gmt") or body.get("date_paid"):
+    if not (is_no_date(body.get("date_paid_gmt")) and is_no_date(body.get("date_paid"))):
         return True
     if "date_paid_gmt" not in body and "date_paid" not in body:
         raise Rejected(
@@ -196,7 +196,10 @@ def _unsold_contact(body: dict[str, Any], settings: StoreSettings) -> tuple[Draf
     try:
         placed = moment(body, "date_created", settings.timezone, [])
         said_ms = 0 if placed is None else epoch_ms(placed)
-        return (contact_draft(_buyer(body), settings, Origin.ORDER, said_ms=said_ms),)
+        buyer = _buyer(body)
+        if belongs_to_nobody(buyer.email):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 
