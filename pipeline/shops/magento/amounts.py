@@ -85,8 +85,8 @@ def _base_and_shown(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def _code(value: object) -> str | None:
     """A currency's code; None for what is none."""
-    found = text(value, 10)
-    return found if found is not None and re.fullmatch(r"[A-Z]{3}", found) else None
+    found = (text(value, 10) or "").upper()
+    return found if re.fullmatch(r"[A-Z]{3}", found) else None
 
 
 def signed(value: object, field: str) -> Decimal:

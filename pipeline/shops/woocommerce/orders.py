@@ -70,7 +70,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
     buyer = _buyer(body)
     if belongs_to_nobody(buyer.email) or (buyer.email is None and _is_marked_erased(body)):
         return Translation(version, ignored="anonymised")
-    require_currency(body.get("currency"), store, notes=notes)
+    currency = require_currency(body.get("currency"), store, notes=notes)
     if refunded and settings.on_partial_refund == "replace":
         total -= refunded
         notes.append("refunded_lines_kept")  # the body says what was paid back, not for which line
@@ -88,7 +88,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         coupons=coupons,
         notes=(*notes, *coupon_notes),
         language=language_of(body),
-        currency=text(body.get("currency"), 10),
+        currency=currency or None,
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 
