@@ -75,7 +75,7 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
     placed = moment(body, "created_at")
     if placed is None:
         raise Rejected("missing_field", "created_at", "when it was placed is not said")
-    items = items_of(lines, reading_of(lines, payment.goods, notes), settings, notes)
+    items = items_of(lines, reading_of(lines, payment.goods, notes), amounts, settings, notes)
     code = body.get("coupon_code")
     coupons, coupon_notes = coupon_codes([] if code in NOTHING else [{"code": code}])
     sale = OrderSummary(
