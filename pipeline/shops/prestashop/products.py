@@ -233,8 +233,11 @@ def _page(
 
 
 def _picture(body: Mapping[str, Any], settings: PrestashopSettings) -> str | None:
-    """The picture by its id, in a folder for each digit."""
-    own = readable_id(body.get("id_default_image"))
+    """The picture by its id, in a folder for each digit; the first one where none was chosen."""
+    inside = body.get("associations")
+    others = rows(inside.get("images"), "image") if isinstance(inside, dict) else []
+    chosen = readable_id(body.get("id_default_image"))
+    own = chosen or next((one for other in others if (one := readable_id(other.get("id")))), None)
     if own is None:
         return None
     return f"https://{settings.domain.partition('/')[0]}/img/p/{'/'.join(own)}/{own}.jpg"

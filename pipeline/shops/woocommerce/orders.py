@@ -5,6 +5,7 @@ There are no paid, cancelled or refunded topics: the status of the order says it
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -30,6 +31,8 @@ from pipeline.shops.woocommerce.lines import items_of
 from pipeline.shops.woocommerce.payments import refunded_of, total_of
 from pipeline.shops.woocommerce.suborders import is_sub_order
 
+#: Plugins add up net amounts of more places.
+_ROUNDING = Decimal("0.0005")
 #: Carts that only look like orders: the block checkout makes one as soon as the shopper opens it.
 _DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
 #: What an order becomes when it is deleted.
@@ -65,7 +68,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         return _unsold(status, body, settings, version, notes)
     total = total_of(body, notes)
     refunded = refunded_of(body)
-    if refunded and refunded >= total:  # plugins leave fully refunded orders in their old status
+    if refunded and refunded > total - _ROUNDING:  # plugins leave fully refunded orders in their old status
         return Translation(version, (retract_draft(None),), "refunded")
     buyer = _buyer(body)
     if belongs_to_nobody(buyer.email) or (buyer.email is None and _is_marked_erased(body)):
