@@ -13,15 +13,18 @@ from urllib.parse import parse_qs
 
 from pipeline.events import Kind
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
+from pipeline.shops.platform import delivery_by_content
 from pipeline.shops.values import any_equal, body_hash, parse_json_object, text
 from pipeline.shops.vtex.settings import VtexSettings
-from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC
+from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC, TOPICS
 
 _PING = re.compile(rb'\s*\{\s*"hookConfig"\s*:\s*"ping"\s*\}\s*')
 #: As VTEX writes ids of orders, documents and products; anything else is kept under a hash.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Fields of a client's document: merchants write the bodies of triggers themselves.
 _OF_CLIENTS = frozenset({"email", "isNewsletterOptIn", "userId"})
+#: What says when it happened, so that the same body again is a repeat.
+_MOMENTS = ("CurrentChange", "currentChange", "eventId", "DateModified", "updatedIn")
 _STATE_LIMIT, _QUERY_LIMIT = 60, 2_000
 
 
@@ -63,8 +66,10 @@ def greeting(request: WebhookRequest) -> str | None:
 def arrival(request: WebhookRequest) -> Arrival:
     """What a request is about: an order's hook or feed item, a client's document, or an article."""
     said = _object(request.body)
-    delivery = body_hash(request.body)
     kind, topic, entity = _about(said)
+    # Merchants write triggers' bodies themselves: without a moment, the same again is news.
+    row = None if any(said.get(name) for name in _MOMENTS) else TOPICS.get(topic)
+    delivery = body_hash(request.body) if row is None else delivery_by_content(topic, row, request)
     if entity is None:
         kind, topic, entity = Kind.ORDER, NO_TOPIC, f"unread-{delivery}"
     return Arrival(kind=kind, entity=entity, topic=topic, delivery=delivery)
