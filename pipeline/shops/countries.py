@@ -1,4 +1,4 @@
-"""Countries as two letters (ISO 3166-1), also where shops write three, as VTEX does."""
+"""Countries as two letters (ISO 3166-1), also where shops write three."""
 
 from __future__ import annotations
 
