@@ -116,10 +116,11 @@ def require_currency(
         if notes is not None:
             notes.append("currency_missing")
         return ""
-    if store.currency is not None and currency != store.currency:
-        said = currency if len(currency) == len(store.currency) else "another currency"
+    code = currency.strip().upper()
+    if store.currency is not None and code != store.currency:
+        said = code if len(code) == len(store.currency) else "another currency"
         raise Rejected("currency_mismatch", field, f"{said}, but the account holds {store.currency}")
-    return currency
+    return code
 
 
 def quantity(value: object, field: str) -> Decimal:

@@ -11,11 +11,20 @@ from pipeline.shops.values import web_address
 _ID_DIGITS = 20
 #: What PHP writes where there is nothing.
 NOTHING: tuple[object, ...] = (None, False, "", [])
+#: How MySQL writes the date of nothing, and what PHP makes of it when it computes with it.
+_NO_DATE = ("0000-00-00", "-0001-11-30")
 
 
 def has_amount(value: object) -> bool:
     """Whether an amount is said: a zero, which equals `False` in Python, is one."""
     return value not in NOTHING or (value is not False and value == 0)
+
+
+def is_no_date(value: object) -> bool:
+    """Whether it says that there is no date."""
+    return value in NOTHING or (
+        isinstance(value, str) and value.strip().startswith((*_NO_DATE, "0001-01-01"))
+    )
 
 
 def mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_with_all_goods_back_and_the_postage_kept_the_purchase_goes() -> None:
     assert (purchase.total_price, purchase.total_quantity) == (Decimal("14.95"), 1)
 
 
-@pytest.mark.parametrize("refunds", ["x", {"amount": 1}, [None, "x"], [{"amount": "1", "lines": "x"}]])
+@pytest.mark.parametrize("refunds", ["x", 7, [None, "x"], [{"amount": "1", "lines": "x"}]])
 def test_refunds_in_an_odd_form_are_noted_where_the_total_is_said(refunds: Any) -> None:
     draft, purchase = sold(order(refunds=refunds, total_refunded="1.00"))
     assert purchase.total_price == 19

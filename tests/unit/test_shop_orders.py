@@ -170,9 +170,10 @@ def test_an_amount_that_is_none_is_refused(value: object) -> None:
 def test_an_account_without_currency_lets_every_currency_pass() -> None:
     assert require_currency("JPY", store()) == "JPY"
     assert require_currency("EUR", store("EUR")) == "EUR"
+    assert require_currency("eur", store("EUR")) == "EUR"
 
 
-@pytest.mark.parametrize("currency", ["USD", "eur", "example string"])
+@pytest.mark.parametrize("currency", ["USD", "usd", "example string"])
 def test_another_currency_than_the_accounts_is_refused(currency: str) -> None:
     with pytest.raises(Rejected) as refusal:
         require_currency(currency, store("EUR"))

@@ -12,6 +12,7 @@ from pipeline.events import RawEvent
 from pipeline.shops import lenient, values
 from pipeline.shops.base import Rejected
 from pipeline.shops.catalogue import MAX_NAMES, plain_text
+from pipeline.shops.php import entries
 from pipeline.shops.values import MAX_NUMBER, epoch_ms, instant, money
 
 #: Integers are exact in floating point up to it.
@@ -99,6 +100,16 @@ def version_of(data: Mapping[str, Any], event: RawEvent, notes: list[str]) -> in
         return epoch_ms(moment(updated, "data.updated_at"))
     notes.append("updated_at_missing")
     return said_ms(event)
+
+
+def as_list(value: object) -> object:
+    """What a list holds, also as PHP writes one with a gap, or one thing instead of a list of one."""
+    return entries(value) if value and isinstance(value, dict) else value
+
+
+def parts(node: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
+    """A list of objects, in PHP's forms, too; what else is none is left out and noted."""
+    return lenient.parts({key: as_list(node.get(key))}, key, notes)
 
 
 def said_ms(event: RawEvent) -> int:

@@ -11,18 +11,20 @@ from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
+    as_list,
     currency_code,
     first_name,
     flag,
     identifier,
     names,
     number,
+    parts,
     plain,
     readable_id,
     web_address,
 )
 from pipeline.shops.generic.settings import GenericSettings
-from pipeline.shops.lenient import decoration, parts
+from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.settings import StoreSettings
 
@@ -83,12 +85,12 @@ def items_of(
 
 
 def lines_of(data: Mapping[str, Any]) -> list[Any]:
-    """The list of lines as it stands.
+    """The list of lines.
 
     Raises:
         Rejected: `missing_field`.
     """
-    lines = data.get("line_items")
+    lines = as_list(data.get("line_items"))
     if not isinstance(lines, list):
         raise Rejected("missing_field", "data.line_items", "the order has no list of lines")
     return lines

@@ -12,11 +12,13 @@ from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
+    as_list,
     currency_code,
     flag,
     identifier,
     moment,
     own_id,
+    parts,
     readable_id,
     version_of,
     word,
@@ -25,7 +27,7 @@ from pipeline.shops.generic.lines import currency_of_lines, items_of
 from pipeline.shops.generic.people import buyer_of
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.topics import CANCELLED
-from pipeline.shops.lenient import decoration, part, parts
+from pipeline.shops.lenient import decoration, part
 from pipeline.shops.orders import (
     Buyer,
     OrderSummary,
@@ -56,7 +58,7 @@ def order(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Transla
         Rejected: whatever of it cannot be used.
     """
     own = own_id(data)
-    if data.get("deleted") is True:
+    if flag(data.get("deleted")) is True:
         return deleted_order(data, event, store)
     settings = store.settings
     notes: list[str] = []
@@ -155,9 +157,10 @@ def _totals(data: Mapping[str, Any], currency: str, notes: list[str]) -> tuple[D
         raise Rejected("missing_field", "data.total", "an order without its total")
     total = rounded(amount(data["total"], "data.total"), currency, notes)
     refunds, given_back = parts(data, "refunds", notes), data.get("total_refunded")
-    if given_back is not None:
-        back = amount(given_back, "data.total_refunded")
-    elif refunds:
+    said = None if given_back in {None, ""} else amount(given_back, "data.total_refunded")
+    if said or (said is not None and not refunds):
+        back = said
+    elif refunds:  # a sum of 0 beside them is one that lags behind
         each = {readable_id(one.get("id")) or index: one.get("amount") for index, one in enumerate(refunds)}
         back = sum((amount(one, "data.refunds.amount") for one in each.values()), _ZERO)
     elif word(data.get("payment_status")) == "partially_refunded":
@@ -189,6 +192,7 @@ def _sale(
 
 def _coupons(listed: object) -> object:
     """The codes as objects, whether they are given as those or as texts."""
+    listed = as_list(listed)
     if not isinstance(listed, list):
         return listed or []
     return [one if isinstance(one, dict) else {"code": one} for one in listed]

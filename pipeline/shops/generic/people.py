@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from pipeline.events import RawEvent
 from pipeline.records import Contact, Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Rejected, Translation
+from pipeline.shops.countries import two_letters
 from pipeline.shops.generic.fields import (
     currency_code,
+    flag,
     moment,
     own_id,
     plain,
@@ -44,7 +46,7 @@ def customer(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Tran
         Rejected: `missing_field`, `invalid_id`, `invalid_date`, `no_email`, `invalid_email`.
     """
     own = own_id(data)
-    if data.get("deleted") is True:
+    if flag(data.get("deleted")) is True:
         return deleted_customer(data, event, store)
     notes: list[str] = []
     version = version_of(data, event, notes)
@@ -113,15 +115,14 @@ def buyer_of(person: Mapping[str, Any], customer_id: str | None, now_ms: int, no
     given, family = plain(person, "first_name", notes), plain(person, "last_name", notes)
     middle = plain(person, "middle_name", notes)
     number, country = decoration(person, "phone", notes, 60), decoration(person, "country", notes, 60)
-    if country is not None and len(country) != len("ES"):
+    if country is not None and (country := two_letters(country)) is None:
         notes.append("country_unreadable")
-        country = None
     return Buyer(
         email=email_text(person.get("email")),
         customer_id=customer_id,
         name=given_name(given, middle),
         surname=family,
-        phones=((number, country.upper() if country else None),) if number else (),
+        phones=((number, country),) if number else (),
         newsletter=said.newsletter,
         newsletter_ms=said.at_ms,
         notes=tuple(dict.fromkeys(notes)),

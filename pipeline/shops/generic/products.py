@@ -17,6 +17,7 @@ from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, produc
 from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
+    as_list,
     currency_code,
     first_name,
     flag,
@@ -44,7 +45,7 @@ def product(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Trans
             `currency_mismatch`, `too_many_records`.
     """
     own = own_id(data)
-    if data.get("deleted") is True:
+    if flag(data.get("deleted")) is True:
         return deleted_product(data, event, store)
     settings = store.settings
     notes: list[str] = []
@@ -98,7 +99,7 @@ def _variants(data: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]
     Raises:
         Rejected: `too_many_records`.
     """
-    listed = data.get("variants")
+    listed = as_list(data.get("variants"))
     if not isinstance(listed, list):
         notes.extend(("variant_unreadable",) if listed else ())
         return []
@@ -154,20 +155,29 @@ def _currency(data: Mapping[str, Any], store: GenericStore, notes: list[str]) ->
 def _price(data: Mapping[str, Any], currency: str, notes: list[str]) -> Decimal | None:
     """The product's own price, else the lowest of its variants'; None where there is none.
 
+    A price of 0 where variants have others says that it has none of its own.
+
     Raises:
         Rejected: `invalid_money`.
     """
-    if _is_given(data.get("price")):
-        return rounded(amount(data["price"], "data.price"), currency, notes)
-    listed = data.get("variants")
+    own = (
+        rounded(amount(data["price"], "data.price"), currency, notes)
+        if _is_given(data.get("price"))
+        else None
+    )
+    if own:
+        return own
+    listed = as_list(data.get("variants"))
     found = [
         rounded(amount(one["price"], "data.variants.price"), currency, notes)
         for one in (listed if isinstance(listed, list) else ())
         if isinstance(one, dict) and _is_given(one.get("price"))
     ]
+    if own is not None:
+        found = [price for price in found if price]
     if found:
         notes.append("price_from_variants")
-    return min(found, default=None)
+    return min(found, default=own)
 
 
 def _is_given(value: object) -> bool:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipeline.shops.base import Rejected, StoreContext
+from pipeline.shops.currencies import rounded
 from pipeline.shops.orders import require_currency
 from pipeline.shops.values import money, text
 
@@ -24,9 +25,11 @@ class AmountSet(NamedTuple):
 
     Attributes:
         prefixes: of the fields' names, best first; two where both sets are in one currency.
+        currency: that they are in; "" where it is not known.
     """
 
     prefixes: tuple[str, ...]
+    currency: str = ""
 
     def find(self, parent: Mapping[str, Any], key: str, path: str = "") -> Decimal | None:
         """An amount, which may be below zero; None where the field is absent or empty.
@@ -49,14 +52,16 @@ class AmountSet(NamedTuple):
         found = self.find(parent, key, path)
         return _ZERO if found is None else found
 
+    def whole(self, amount: Decimal, notes: list[str]) -> Decimal:
+        """The amount in whole units of the currency: Magento computes with four decimals, PHP with dust."""
+        return rounded(amount, self.currency, notes)
+
     def name(self, key: str) -> str:
         """The field that should hold it."""
         return self.prefixes[0] + key
 
 
-ORDERED = AmountSet(("",))
-_WEBSITES = AmountSet((_BASE,))
-_EITHER = AmountSet(("", _BASE))
+_SHOWN = ""
 
 
 def set_of(body: Mapping[str, Any], store: StoreContext, notes: list[str]) -> AmountSet:
@@ -67,11 +72,11 @@ def set_of(body: Mapping[str, Any], store: StoreContext, notes: list[str]) -> Am
     """
     base, shown = _base_and_shown(body)
     if store.currency not in {None, base} and store.currency == shown:
-        return ORDERED
-    require_currency(base or shown, store, f"{'base' if base else 'order'}_currency_code", notes)
-    if base is None or shown is None or base == shown:
-        return _EITHER
-    return _WEBSITES
+        return AmountSet((_SHOWN,), store.currency)
+    currency = require_currency(base or shown, store, f"{'base' if base else 'order'}_currency_code", notes)
+    if shown is None or base == shown:
+        return AmountSet((_SHOWN, _BASE) if base == shown else (_BASE, _SHOWN), currency)
+    return AmountSet((_SHOWN, _BASE) if base is None else (_BASE,), currency)
 
 
 def codes_of(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,8 +90,8 @@ def _base_and_shown(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def _code(value: object) -> str | None:
     """A currency's code; None for what is none."""
-    found = text(value, 10)
-    return found if found is not None and re.fullmatch(r"[A-Z]{3}", found) else None
+    found = (text(value, 10) or "").upper()
+    return found if re.fullmatch(r"[A-Z]{3}", found) else None
 
 
 def signed(value: object, field: str) -> Decimal:

@@ -10,10 +10,9 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
 from pipeline.shops.lenient import part
-from pipeline.shops.php import NOTHING, decorations, identifier
+from pipeline.shops.php import decorations, identifier, is_no_date
 from pipeline.shops.values import epoch_ms, instant
 
-_NO_DATE = "0000-00-00"
 #: The custom attributes that are read.
 _ATTRIBUTES = (
     "url_key",
@@ -48,7 +47,7 @@ def moment(body: Mapping[str, Any], name: str) -> datetime | None:
         Rejected: `invalid_date`.
     """
     value = body.get(name)
-    if value in NOTHING or (isinstance(value, str) and value.startswith(_NO_DATE)):
+    if is_no_date(value):
         return None
     return instant(value, name)
 

@@ -21,6 +21,7 @@ from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.php import each_once, identifier, objects, readable_id
 from pipeline.shops.values import text
 
+_BUNDLE = "bundle"
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 #: Each line of an order is rounded by itself.
@@ -88,18 +89,21 @@ def lines_of(
     require_few(listed, "items")
     lines = each_once(listed, "item_id", notes)
     own = {name for line in lines if (name := readable_id(line.get("item_id")))}
-    children: dict[str, dict[str, Any]] = {}
+    children: dict[str, list[dict[str, Any]]] = {}
     kept = []
     for line in lines:
         parent = readable_id(line.get("parent_item_id")) or _nested_parent(line)
         if parent is None:
             kept.append(line)
         elif parent in own:
-            children.setdefault(parent, line)
+            children.setdefault(parent, []).append(line)
         else:
             notes.append("parent_line_missing")
             kept.append(line)
-    read = (_read(line, children, amounts, refunds_count=refunds_count) for line in kept)
+    read = (
+        _read(line, children.get(readable_id(line.get("item_id")) or "", []), amounts, refunds_count)
+        for line in kept
+    )
     found = [line for line in read if line.rows >= 0 and line.ordered >= 0]
     if len(found) < len(kept):
         notes.append("negative_line")
@@ -113,15 +117,10 @@ def _nested_parent(line: Mapping[str, Any]) -> str | None:
 
 
 def _read(
-    line: dict[str, Any],
-    children: Mapping[str, Mapping[str, Any]],
-    amounts: AmountSet,
-    *,
-    refunds_count: bool,
+    line: dict[str, Any], parts: Sequence[Mapping[str, Any]], amounts: AmountSet, refunds_count: bool
 ) -> OrderLine:
-    child = children.get(readable_id(line.get("item_id")) or "")
-    configurable = child is not None and text(line.get("product_type"), 60) not in {"bundle", "grouped"}
-    variant = readable_id(child.get("product_id")) if child is not None and configurable else None
+    kind = text(line.get("product_type"), 60)
+    variant = readable_id(parts[0].get("product_id")) if parts and kind not in {"bundle", "grouped"} else None
     rows, shown = (amounts.find(line, key, "items.") for key in ("row_total", "row_total_incl_tax"))
     if rows is None and shown is None:
         raise Rejected("missing_field", f"items.{amounts.name('row_total')}", "a line without its amount")
@@ -130,8 +129,13 @@ def _read(
     )
     if "qty_ordered" not in line:
         raise Rejected("missing_field", "items.qty_ordered", "a line without its quantity")
+    if kind == _BUNDLE:
+        cancelled, refunded = (
+            max(known, _of_all_parts(parts, f"qty_{what}", ordered))
+            for known, what in ((cancelled, "canceled"), (refunded, "refunded"))
+        )
     gone = cancelled + (refunded if refunds_count else _ZERO)
-    return OrderLine(
+    found = OrderLine(
         body=line,
         variant=variant,
         ordered=ordered,
@@ -143,6 +147,27 @@ def _read(
         compensation=amounts.get(line, "discount_tax_compensation_amount", "items."),
         discount=abs(amounts.get(line, "discount_amount", "items.")),
     )
+    return _with_parts(found, parts, amounts) if kind == _BUNDLE else found
+
+
+def _of_all_parts(parts: Sequence[Mapping[str, Any]], field: str, units: Decimal) -> Decimal:
+    """How many of a bundle's units all of its parts are gone of: refunds stand at the parts."""
+    counts = [
+        (number(part.get(field), field), number(part.get("qty_ordered"), "qty_ordered")) for part in parts
+    ]
+    whole = (units * gone // bought for gone, bought in counts if bought > 0)
+    return min(whole, default=_ZERO)
+
+
+def _with_parts(line: OrderLine, parts: Sequence[Mapping[str, Any]], amounts: AmountSet) -> OrderLine:
+    """A bundle with the tax and discount that stand at its parts, where it has none of its own."""
+    if line.tax or line.discount or line.compensation:
+        return line
+    tax, discount, compensation = (
+        sum((amounts.get(part, key, "items.") for part in parts), _ZERO)
+        for key in ("tax_amount", "discount_amount", "discount_tax_compensation_amount")
+    )
+    return line._replace(tax=tax or line.tax, discount=abs(discount), compensation=compensation)
 
 
 def all_given_back(lines: Sequence[OrderLine]) -> bool:
@@ -172,21 +197,30 @@ def reading_of(lines: Sequence[OrderLine], goods: Decimal, notes: list[str]) -> 
 
 
 def items_of(
-    lines: Sequence[OrderLine], reading: Reading, settings: MagentoSettings, notes: list[str]
+    lines: Sequence[OrderLine],
+    reading: Reading,
+    amounts: AmountSet,
+    settings: MagentoSettings,
+    notes: list[str],
 ) -> list[Item]:
     """What was bought and not given back.
 
     Raises:
         Rejected: `invalid_money`, `invalid_quantity`, `invalid_id`.
     """
-    return [item for line in lines if (item := _item(line, reading, settings, notes)) is not None]
+    found = (_item(line, reading, amounts, settings, notes) for line in lines)
+    return [item for item in found if item is not None]
 
 
-def _item(line: OrderLine, reading: Reading, settings: MagentoSettings, notes: list[str]) -> Item | None:
+def _item(
+    line: OrderLine, reading: Reading, amounts: AmountSet, settings: MagentoSettings, notes: list[str]
+) -> Item | None:
     paid = reading(line)
     before = line.rows + (line.tax or _ZERO) + line.compensation if line.shown is None else line.shown
     if settings.tax == "excluded":
         paid, before = paid - (line.tax or _ZERO), line.rows
+    else:
+        paid, before = amounts.whole(paid, notes), amounts.whole(before, [])
     if paid < 0:
         notes.append("negative_line")
         return None

@@ -75,7 +75,7 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
     placed = moment(body, "created_at")
     if placed is None:
         raise Rejected("missing_field", "created_at", "when it was placed is not said")
-    items = items_of(lines, reading_of(lines, payment.goods, notes), settings, notes)
+    items = items_of(lines, reading_of(lines, payment.goods, notes), amounts, settings, notes)
     code = body.get("coupon_code")
     coupons, coupon_notes = coupon_codes([] if code in NOTHING else [{"code": code}])
     sale = OrderSummary(
@@ -182,7 +182,10 @@ def _unsold_contact(body: dict[str, Any], settings: MagentoSettings) -> tuple[Dr
     try:
         placed = moment(body, "created_at")
         said_ms = 0 if placed is None else epoch_ms(placed)
-        return (contact_draft(_buyer(body, settings), settings, Origin.ORDER, said_ms=said_ms),)
+        buyer = _buyer(body, settings)
+        if belongs_to_nobody(buyer.email):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 

@@ -20,7 +20,7 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 #: A variant is one of several hundred in large shops; more are not asked for.
 _MOST = 500
-CONFIGURABLE, BUNDLE, GROUPED = "configurable", "bundle", "grouped"
+CONFIGURABLE, BUNDLE, GROUPED, GIFT_CARD = "configurable", "bundle", "grouped", "giftcard"
 COMPOSITE = frozenset({CONFIGURABLE, BUNDLE, GROUPED})
 _ENABLED = "1"
 
@@ -79,6 +79,18 @@ def own_price(product: Mapping[str, Any]) -> Decimal | None:
     except Rejected:
         return None
     return found or None
+
+
+def lowest_amount(product: Mapping[str, Any]) -> Decimal | None:
+    """The lowest amount a gift card is sold for; None where that is not known."""
+    listed = entries(_extended(product).get("giftcard_amounts", product.get("giftcard_amounts"))) or ()
+    found = []
+    for one in listed:
+        try:
+            found.append(money(one.get("value") if isinstance(one, dict) else one, "giftcard_amounts"))
+        except Rejected:
+            continue
+    return min((amount for amount in found if amount), default=None)
 
 
 def cheapest(

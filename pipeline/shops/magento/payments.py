@@ -52,13 +52,14 @@ def payment_of(body: Mapping[str, Any], amounts: AmountSet, notes: list[str]) ->
     credit_returned = sum(
         (_of_either(body, extended, key, amounts, notes) for key in _CREDITS_RETURNED), _ZERO
     )
-    total = grand_total + credit
+    total = amounts.whole(grand_total + credit, notes)
+    returned = abs(amounts.get(body, "total_refunded")) + min(credit_returned, credit)
     return Payment(
         grand_total=grand_total,
         total=total,
         goods=total - _postage(body, amounts),
-        returned=abs(amounts.get(body, "total_refunded")) + min(credit_returned, credit),
-        cancelled=abs(amounts.get(body, "total_canceled")),
+        returned=amounts.whole(returned, []),
+        cancelled=amounts.whole(abs(amounts.get(body, "total_canceled")), []),
     )
 
 

@@ -19,7 +19,15 @@ from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.lenient import plain
 from pipeline.shops.magento.fields import attributes, extension, flag, moment, own_id, version_of
-from pipeline.shops.magento.parts import COMPOSITE, any_in_stock, cheapest, kind_of, own_price
+from pipeline.shops.magento.parts import (
+    COMPOSITE,
+    GIFT_CARD,
+    any_in_stock,
+    cheapest,
+    kind_of,
+    lowest_amount,
+    own_price,
+)
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, decorations, entries, has_amount, prose, readable_id
@@ -130,7 +138,10 @@ def _prices(  # noqa: PLR0917 - as the body has them
 ) -> tuple[Decimal | None, Decimal]:
     """What it costs now and what it cost before a special price; None where nothing says the first."""
     regular = own_price(body)
-    if kind_of(body) not in COMPOSITE and has_amount(body.get("price")):
+    kind = kind_of(body)
+    if regular is None and kind == GIFT_CARD:
+        regular = lowest_amount(body)
+    elif kind not in COMPOSITE and has_amount(body.get("price")):
         regular = money(body.get("price"), "price")  # which may be zero
     if regular is None:
         found = cheapest(body, parts, lambda part: _part_price(part, event, settings, notes))

@@ -12,23 +12,38 @@ from pipeline.events import RawEvent
 from pipeline.shops.api import FOUND, Document, Documents
 from pipeline.shops.base import Rejected
 from pipeline.shops.catalogue import plain_name
-from pipeline.shops.php import NOTHING, entries, identifier
+from pipeline.shops.php import NOTHING, entries, identifier, is_no_date
 from pipeline.shops.values import epoch_ms, instant, text
 
-_NO_DATE = "0000-00-00"
+#: What XML has around a document.
+_ROOT = "prestashop"
 
 
 def one_of(document: Document | None, name: str) -> dict[str, Any] | None:
-    """A document out of its wrapping (`{"order": {...}}`); None where there is none."""
-    body = None if document is None or document.status != FOUND else document.body
-    inner = body.get(name) if isinstance(body, dict) else None
-    return inner if isinstance(inner, dict) else None
+    """A document out of its wrapping (`{"order": {...}}`, or a list of one); None where there is none."""
+    body = _body_of(document)
+    inner = body.get(name)
+    if isinstance(inner, dict):
+        return inner
+    listed = rows(next((body[several] for several in _plurals(name) if several in body), None), name)
+    return listed[0] if len(listed) == 1 else None
+
+
+def _plurals(name: str) -> tuple[str, ...]:
+    return (f"{name}s", f"{name}es", f"{name.removesuffix('y')}ies")
 
 
 def list_of(document: Document | None, name: str) -> list[dict[str, Any]]:
     """The rows of a list (`{"order_slips": [...]}`); an empty one is `[]` without its name."""
+    return rows(_body_of(document).get(name), name.removesuffix("s"))
+
+
+def _body_of(document: Document | None) -> Mapping[str, Any]:
+    """What a document says, without XML's root, which some converters keep."""
     body = None if document is None or document.status != FOUND else document.body
-    return rows(body.get(name), name.removesuffix("s")) if isinstance(body, dict) else []
+    inner = body.get(_ROOT) if isinstance(body, dict) else None
+    found = body if inner is None else inner
+    return found if isinstance(found, dict) else {}
 
 
 def rows(value: object, name: str) -> list[dict[str, Any]]:
@@ -75,7 +90,7 @@ def moment(body: Mapping[str, Any], name: str, zone: str, notes: list[str]) -> d
         Rejected: `invalid_date`.
     """
     value = body.get(name)
-    if value in NOTHING or (isinstance(value, str) and value.startswith(_NO_DATE)):
+    if is_no_date(value):
         return None
     return instant(value, name, zone, notes)
 

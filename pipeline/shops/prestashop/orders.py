@@ -17,6 +17,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation, require_few
+from pipeline.shops.currencies import rounded
 from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import (
     Buyer,
@@ -47,6 +48,8 @@ from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopSto
 from pipeline.shops.values import epoch_ms, money, text
 
 _ZERO = Decimal(0)
+#: Shops add up amounts of six places.
+_ROUNDING = Decimal("0.005")
 #: PrestaShop's awaiting states, whatever their numbers are in a shop.
 _AWAITING_MAILS = frozenset({"bankwire", "cheque", "cashondelivery", "outofstock"})
 _AWAITING_MODULES = frozenset(
@@ -120,9 +123,9 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
         return _unsold(state, parts.state, body, buyer, settings, version)
     if is_erased(buyer.email):
         return Translation(version, ignored="anonymised")
-    require_currency(_code(parts.currency), store, "id_currency", notes)
-    total = _amount(body, ("total_paid_tax_incl", "total_paid"))
-    returned = _returned(parts.slips)
+    currency = require_currency(_code(parts.currency), store, "id_currency", notes)
+    total = rounded(_amount(body, ("total_paid_tax_incl", "total_paid")), currency, notes)
+    returned = _returned(parts.slips, currency)
     if undone := _undone(body, listed, total, returned):
         return Translation(version, (retract_draft(None),), undone)
     units = Counter[str]()
@@ -138,7 +141,7 @@ def order(body: dict[str, Any], parts: Parts, event: RawEvent, store: Prestashop
     items = [
         item
         for row in each_once(listed, "id", notes)
-        if (item := _item(row, units, settings, notes)) is not None
+        if (item := _item(row, units, currency, settings, notes)) is not None
     ]
     sale = OrderSummary(
         purchase_id=_purchase_id(own, body, settings),
@@ -237,7 +240,8 @@ def _codes(parts: Parts) -> list[dict[str, Any]]:
 
 
 def _code(currency: Mapping[str, Any] | None) -> str | None:
-    return None if currency is None else text(currency.get("iso_code"), 3)
+    found = None if currency is None else text(currency.get("iso_code"), 3)
+    return None if found is None else found.upper()
 
 
 def _amount(body: Mapping[str, Any], names: Sequence[str]) -> Decimal:
@@ -260,8 +264,8 @@ class _Returned(NamedTuple):
     units: Counter[str]
 
 
-def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
-    """The sum of the slips, tax included, each once.
+def _returned(slips: Sequence[Mapping[str, Any]], currency: str) -> _Returned:
+    """The sum of the slips, tax included, each once, in whole units of the currency.
 
     Raises:
         Rejected: `missing_field`, `invalid_money`.
@@ -272,17 +276,31 @@ def _returned(slips: Sequence[Mapping[str, Any]]) -> _Returned:
         if own is not None and own in seen:
             continue
         seen.update([own] if own else [])
-        goods += _amount(slip, ("total_products_tax_incl", "amount"))
-        if slip.get("total_shipping_tax_incl") not in NOTHING:
-            postage += money(slip["total_shipping_tax_incl"], "total_shipping_tax_incl")
+        of_goods = _amount(slip, ("total_products_tax_incl", "amount"))
+        of_postage = _told(slip, "total_shipping_tax_incl")
+        if not of_goods and not of_postage:  # a slip of before these fields were there
+            of_goods, of_postage = _told(slip, "amount"), _told(slip, "shipping_cost_amount")
+        goods, postage = goods + of_goods, postage + of_postage
         inside = slip.get("associations")
         for one in (
             rows(inside.get("order_slip_details"), "order_slip_detail") if isinstance(inside, dict) else ()
         ):
-            row, count = readable_id(one.get("id_order_detail")), readable_id(one.get("product_quantity"))
-            if row is not None and count is not None:
-                units[row] += int(count)
-    return _Returned(goods, goods + postage, units)
+            row = readable_id(one.get("id_order_detail"))
+            if row is not None:
+                units[row] += _units(one)
+    return _Returned(rounded(goods, currency, []), rounded(goods + postage, currency, []), units)
+
+
+def _told(slip: Mapping[str, Any], name: str) -> Decimal:
+    return _ZERO if slip.get(name) in NOTHING else money(slip[name], name)
+
+
+def _units(row: Mapping[str, Any]) -> int:
+    """Whole units, as a number or a text, with decimals or without; 0 where that is not said."""
+    try:
+        return int(quantity(row.get("product_quantity"), "product_quantity"))
+    except Rejected:
+        return 0
 
 
 def _undone(
@@ -296,18 +314,26 @@ def _undone(
     if returned.units and all(_is_all_back(row, returned.units) for row in listed):
         return "all_lines_refunded"
     bought = body.get("total_products_wt")
-    if bought not in NOTHING and _ZERO < money(bought, "total_products_wt") <= returned.goods:
+    if bought not in NOTHING and _ZERO < money(bought, "total_products_wt") < returned.goods + _ROUNDING:
         return "all_lines_refunded"
     return ""
 
 
 def _is_all_back(row: Mapping[str, Any], units: Counter[str]) -> bool:
-    bought = readable_id(row.get("product_quantity"))
-    return bought is not None and units[readable_id(row.get("id")) or ""] >= int(bought)
+    bought = _units(row)
+    return bought > 0 and units[readable_id(row.get("id")) or ""] >= bought
+
+
+def _is_below_zero(value: object) -> bool:
+    return str(value).strip().startswith("-") and str(value).strip("-0. ") != ""
 
 
 def _item(
-    row: dict[str, Any], given_back: Counter[str], settings: PrestashopSettings, notes: list[str]
+    row: dict[str, Any],
+    given_back: Counter[str],
+    currency: str,
+    settings: PrestashopSettings,
+    notes: list[str],
 ) -> Item | None:
     """One row as the customer paid it, less what came back; vouchers are the whole order's.
 
@@ -315,7 +341,11 @@ def _item(
         Rejected: `missing_field`, `invalid_money`, `invalid_quantity`, `invalid_id`.
     """
     taxed = settings.tax != "excluded"
-    unit = _amount(row, ("unit_price_tax_incl",) if taxed else ("unit_price_tax_excl",))
+    field = "unit_price_tax_incl" if taxed else "unit_price_tax_excl"
+    if _is_below_zero(row.get("product_quantity")) or _is_below_zero(row.get(field)):
+        notes.append("negative_line")
+        return None
+    unit = _amount(row, (field,))
     count = quantity(row.get("product_quantity"), "product_quantity")
     if not count:
         notes.append("line_without_quantity")
@@ -324,6 +354,9 @@ def _item(
     if count <= 0:
         notes.append("line_given_back")
         return None
+    price = unit * count
+    if taxed:  # what was charged; net prices are computed, and keep their places
+        price = rounded(price, currency, notes)
     product = identifier(row.get("product_id"), "product_id")
     combination = readable_id(row.get("product_attribute_id"))
     sku = decoration(row, "product_reference", notes)
@@ -336,8 +369,8 @@ def _item(
         product_id=told,
         name=name_of(row.get("product_name"), "product_name", notes),
         quantity=count,
-        price=unit * count,
-        price_original=unit * count,
+        price=price,
+        price_original=price,
         sku=sku,
         page_id=product if settings.product_id != "product" else None,
     )

@@ -25,6 +25,7 @@ from pipeline.shops.prestashop.documents import (
     moment,
     name_of,
     own_id,
+    rows,
     version_of,
 )
 from pipeline.shops.prestashop.people import is_of_other_shop
@@ -67,13 +68,14 @@ def product(
     active = flag(body.get("active"))
     if active is None:
         raise Rejected("missing_field", "active", "whether it is for sale is not said")
-    if not active or is_of_other_shop(body, settings):
+    is_draft = flag(body.get("state")) is False  # its page was opened in the back office, and never saved
+    if not active or is_draft or is_of_other_shop(body, settings):
         return Translation(version, (hide_draft(told, tuple(dict.fromkeys(notes))),), "unpublished")
     languages = _languages_of(store)
     name = name_of(in_language(body.get("name"), languages), "name", notes)
     if name is None:
         raise Rejected("missing_field", "name", "a product without a name")
-    if not has_amount(body.get("price")):
+    if not has_amount(body.get("price")) or _is_priced_by_parts(body):
         return Translation(version, ignored="no_price")
     price, original = _prices(body, special, event, settings, notes)
     reduction, percentage = discount(price, original)
@@ -103,6 +105,17 @@ def product(
         audience=_audience_of(body, settings),
     )
     return Translation(version, (draft,))
+
+
+def _is_priced_by_parts(body: Mapping[str, Any]) -> bool:
+    """Whether it costs nothing by itself and is bought as a combination or a pack, which have prices."""
+    if money(body.get("price"), "price"):
+        return False
+    inside = body.get("associations")
+    parts = (
+        (inside.get(name) for name in ("combinations", "product_bundle")) if isinstance(inside, dict) else ()
+    )
+    return text(body.get("type"), 20) == "pack" or any(rows(part, "") for part in parts)
 
 
 def _languages_of(store: PrestashopStore) -> list[str]:
@@ -220,8 +233,11 @@ def _page(
 
 
 def _picture(body: Mapping[str, Any], settings: PrestashopSettings) -> str | None:
-    """The picture by its id, in a folder for each digit."""
-    own = readable_id(body.get("id_default_image"))
+    """The picture by its id, in a folder for each digit; the first one where none was chosen."""
+    inside = body.get("associations")
+    others = rows(inside.get("images"), "image") if isinstance(inside, dict) else []
+    chosen = readable_id(body.get("id_default_image"))
+    own = chosen or next((one for other in others if (one := readable_id(other.get("id")))), None)
     if own is None:
         return None
     return f"https://{settings.domain.partition('/')[0]}/img/p/{'/'.join(own)}/{own}.jpg"
@@ -235,10 +251,14 @@ def _described(body: Mapping[str, Any], languages: Sequence[str], notes: list[st
 
 
 def _availability(body: Mapping[str, Any], stock: Sequence[Mapping[str, Any]]) -> Availability | None:
-    """By its rows of stock; the product's own `quantity` is always 0. None where there are none."""
+    """By its rows of stock, of which those of combinations count where there are any.
+
+    The product's own `quantity` is always 0. None where there are no rows.
+    """
     if flag(body.get("available_for_order")) is False:
         return "outofstock"
-    known = [row for row in stock if row.get("quantity") is not None]
+    of_combinations = [row for row in stock if readable_id(row.get("id_product_attribute")) is not None]
+    known = [row for row in of_combinations or stock if row.get("quantity") is not None]
     if not known:
         return None
     takes_orders = any(str(row.get("out_of_stock")) == "1" for row in known)

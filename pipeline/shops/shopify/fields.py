@@ -131,7 +131,7 @@ def amount(node: Mapping[str, Any], name: str, currency: str, path: str = "") ->
         said = shop_money.get("amount")
         if said is not None:
             code = shop_money.get("currency_code")
-            if code is not None and currency and code != currency:
+            if code is not None and currency and str(code).upper() != currency:
                 raise Rejected("currency_mismatch", f"{path}{name}_set", "not in the order's own currency")
             return money(said, path + name)
     said = node.get(name)

@@ -7,8 +7,9 @@ from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Look, Translation
 from pipeline.shops.orders import Buyer, contact_draft, given_name
+from pipeline.shops.php import is_no_date
 from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
-from pipeline.shops.vtex.fields import flag, moment, readable
+from pipeline.shops.vtex.fields import flag, moment, phones, plain, readable
 from pipeline.shops.vtex.lookups import client_path, found
 from pipeline.shops.vtex.settings import VtexStore
 
@@ -25,8 +26,8 @@ def client(event: RawEvent, documents: Documents, store: VtexStore) -> Translati
             return Translation(event.received_ms, ignored="customer_kept")
         gone = Draft(RecordKind.CONTACT, None, Origin.CUSTOMER, None, Op.RETRACT, if_emitted=True)
         return Translation(event.received_ms, (gone,), "deleted")
-    made = body.get("createdIn")
-    changed = body.get("updatedIn") or made
+    made, changed = (None if is_no_date(body.get(key)) else body[key] for key in ("createdIn", "updatedIn"))
+    changed = changed or made
     version = epoch_ms(moment(changed, "updatedIn")) if changed else event.received_ms
     address = readable(body.get("email"))
     if address is None:
@@ -35,13 +36,14 @@ def client(event: RawEvent, documents: Documents, store: VtexStore) -> Translati
         return Translation(version, ignored="anonymised")
     opted_in = flag(body.get("isNewsletterOptIn"))
     since = epoch_ms(moment(made, "createdIn")) if made else version
-    number = text(body.get("homePhone"), 60) or text(body.get("phone"), 60)
+    notes: list[str] = []
     buyer = Buyer(
         email=address,
         customer_id=text(body.get("userId"), 100) or event.entity,
-        name=given_name(text(body.get("firstName"), 200)),
-        surname=text(body.get("lastName"), 200),
-        phones=() if number is None else ((number, None),),
+        name=given_name(plain(body, "firstName", notes, 200)),
+        surname=plain(body, "lastName", notes, 200),
+        phones=(*phones(body.get("homePhone")), *phones(body.get("phone"))),
+        notes=tuple(dict.fromkeys(notes)),
         look=None if opted_in is None else Look(opted_in, since if opted_in else 0),
         language=text(body.get("localeDefault"), 40),
     )

@@ -7,11 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from pipeline.shops import lenient
 from pipeline.shops.base import Rejected
+from pipeline.shops.countries import two_letters
+from pipeline.shops.php import is_no_date
 from pipeline.shops.values import email_text, instant, money, text
 
 #: An address that no one can read: VTEX's conversation tracker knows whose it is.
-_HARD = re.compile(r"[0-9a-f]{20,}@ct\.[a-z0-9.-]+", re.IGNORECASE)
+_HARD = re.compile(
+    r"(?:[0-9a-f]{20,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@ct\.[a-z0-9.-]+", re.IGNORECASE
+)
 #: An address with its alias behind it, which alone is cut: the address itself may hold dashes.
 _SOFT = re.compile(r"-[0-9]+b?\.ct\.[a-z0-9.-]+$", re.IGNORECASE)
 _TRACKER = re.compile(r"[@.]ct\.vtex\.", re.IGNORECASE)
@@ -33,23 +38,22 @@ def moment(value: object, field: str) -> datetime:
     Raises:
         Rejected: `missing_field`, `invalid_date`.
     """
-    if not value:
+    if is_no_date(value):
         raise Rejected("missing_field", field, "the document does not say it")
     return instant(value, field)
 
 
 def is_alias(address: str) -> bool:
-    """Whether nobody's address can be read from it."""
-    return _HARD.fullmatch(address) is not None
+    """Whether it is an alias of the tracker's from which nobody's address can be read."""
+    if _HARD.fullmatch(address) is not None:
+        return True
+    return _TRACKER.search(_SOFT.sub("", address)) is not None
 
 
 def readable(value: object) -> str | None:
     """The address that a text holds, if it holds one: an alias never is one."""
     given = email_text(value)
-    if given is None or is_alias(given):
-        return None
-    cut = _SOFT.sub("", given)
-    return None if _TRACKER.search(cut) else cut
+    return None if given is None or is_alias(given) else _SOFT.sub("", given)
 
 
 def flag(value: object) -> bool | None:
@@ -58,6 +62,25 @@ def flag(value: object) -> bool | None:
         return value
     said = (text(value, 10) or "").casefold()
     return True if said in _TRUE else False if said in _FALSE else None
+
+
+def whole(value: object) -> int | None:
+    """A count, as a number or a text; None for what is none."""
+    said = text(value, 20)
+    return int(said) if said is not None and re.fullmatch(r"[0-9]{1,9}", said, re.ASCII) else None
+
+
+def phones(number: object, *countries: object) -> tuple[tuple[str, str | None], ...]:
+    """A phone with the first country that is said; VTEX writes countries with three letters."""
+    said = text(number, 60)
+    country = next((code for one in countries if (code := two_letters(text(one, 60)))), None)
+    return () if said is None else ((said, country),)
+
+
+def plain(node: dict[str, Any], key: str, notes: list[str], limit: int = 2_000) -> str | None:
+    """A name without its markup and escapes; notes are in small letters, VTEX's fields are not."""
+    plainly = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
+    return lenient.plain({plainly: node.get(key)}, plainly, notes, limit)
 
 
 def mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:

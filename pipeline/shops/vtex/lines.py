@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pipeline.shops.base import Rejected, require_few
 from pipeline.shops.orders import Item, quantity
 from pipeline.shops.values import text, web_address
-from pipeline.shops.vtex.fields import amount, mapping, objects
+from pipeline.shops.vtex.fields import amount, mapping, objects, plain, whole
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 
 _ONE = Decimal(1)
@@ -24,19 +24,35 @@ class Returned(NamedTuple):
 
 
 def returned_of(body: dict[str, Any], settings: VtexSettings) -> Returned:
-    """The restitutions of all `Input` packages, as money or as a gift card."""
-    money, units = Decimal(0), Counter[int]()
+    """The restitutions of all `Input` packages, as money or as a gift card, each return invoice once.
+
+    A store that pays back by itself has none written: then the invoice's own value says what came off.
+    """
+    money, units, seen = Decimal(0), Counter[int](), set[str]()
     for package in objects(mapping(body, "packageAttachment"), "packages"):
-        if (text(package.get("type"), 20) or "").casefold() != "input":
+        number = text(package.get("invoiceNumber"), 100)
+        known = f"{number} {package.get('restitutions')} {package.get('items')}"
+        if (text(package.get("type"), 20) or "").casefold() != "input" or (number and known in seen):
             continue
-        for restitution in mapping(package, "restitutions").values():
-            if isinstance(restitution, dict) and restitution.get("value"):
+        seen.add(known)
+        restitutions = [one for one in mapping(package, "restitutions").values() if isinstance(one, dict)]
+        for restitution in restitutions:
+            if restitution.get("value"):
                 money += amount(restitution["value"], "restitutions.value", settings.money_divisor)
+        if not any(one.get("value") is not None for one in restitutions) and package.get("invoiceValue"):
+            money += amount(package["invoiceValue"], "packages.invoiceValue", settings.money_divisor)
         for item in objects(package, "items"):
-            index, count = item.get("itemIndex"), item.get("quantity")
-            if type(index) is int and type(count) is int and count > 0:
+            index, count = whole(item.get("itemIndex")), whole(item.get("quantity"))
+            if index is not None and count:
                 units[index] += count
     return Returned(money, units)
+
+
+def all_came_back(body: dict[str, Any], returned: Returned) -> bool:
+    """Whether return invoices name every unit of every line."""
+    lines = objects(body, "items")
+    counts = [(whole(line.get("quantity")) or 0, returned.units[index]) for index, line in enumerate(lines)]
+    return bool(returned.units) and all(back >= count for count, back in counts)
 
 
 def items_of(body: dict[str, Any], store: VtexStore, returned: Returned, notes: list[str]) -> list[Item]:
@@ -59,6 +75,9 @@ def items_of(body: dict[str, Any], store: VtexStore, returned: Returned, notes: 
             notes.append("line_repeated")
             continue
         seen.update(() if unique is None else (unique,))
+        if _is_below_zero(line):
+            notes.append("negative_line")
+            continue
         count = quantity(line.get("quantity"), "items.quantity")
         gone = Decimal(came_back[index]) + _taken(removed, text(line.get("id"), 60), count)
         item = _item(line, count, store, notes)
@@ -68,13 +87,20 @@ def items_of(body: dict[str, Any], store: VtexStore, returned: Returned, notes: 
     return found
 
 
+def _is_below_zero(line: dict[str, Any]) -> bool:
+    """Whether it is a trade-in or a return at the till, which the order's total holds."""
+    price = mapping(line, "priceDefinition").get("total")
+    given = (line.get("quantity"), line.get("sellingPrice") if price is None else price)
+    return any((text(one, 40) or "").startswith("-") and one for one in given)
+
+
 def _removed(body: dict[str, Any], notes: list[str]) -> Counter[str]:
     """Units that were taken out of the order, by their article: it still lists them, its total does not."""
     found: Counter[str] = Counter()
     for change in objects(mapping(body, "changesAttachment"), "changesData"):
         for item in objects(change, "itemsRemoved"):
-            sku, count = text(item.get("id"), 60), item.get("quantity")
-            if sku is not None and type(count) is int and count > 0:
+            sku, count = text(item.get("id"), 60), whole(item.get("quantity"))
+            if sku is not None and count:
                 found[sku] += count
         if objects(change, "itemsAdded"):
             notes.append("item_added")
@@ -113,16 +139,16 @@ def _item(line: dict[str, Any], count: Decimal, store: VtexStore, notes: list[st
     reference = text(line.get("refId"), 200)
     told = {"product": product or sku, "variant": sku or product, "sku": reference or product or sku}
     more = mapping(line, "additionalInfo")
-    names = (text(one.get("name"), 200) for one in objects(more, "categories"))
+    names = (plain(one, "name", notes, 200) for one in objects(more, "categories"))
     return Item(
         product_id=told[settings.product_id],
-        name=text(line.get("name"), 2_000),
+        name=plain(line, "name", notes),
         quantity=count,
         price=price,
         price_original=original,
         sku=reference,
         image_url=web_address(line.get("imageUrl")),
-        brand=text(more.get("brandName"), 200),
+        brand=plain(more, "brandName", notes, 200),
         categories=tuple(name for name in names if name is not None),
         page_id=product,
         page=page(store, line.get("detailUrl")),

@@ -21,9 +21,10 @@ from pipeline.shops.orders import (
     require_currency,
 )
 from pipeline.shops.orders import retract_draft as retracted
+from pipeline.shops.php import is_no_date
 from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
-from pipeline.shops.vtex.fields import amount, is_alias, mapping, moment, objects, readable
-from pipeline.shops.vtex.lines import items_of, returned_of
+from pipeline.shops.vtex.fields import amount, is_alias, mapping, moment, objects, phones, plain, readable
+from pipeline.shops.vtex.lines import Returned, all_came_back, items_of, returned_of
 from pipeline.shops.vtex.lookups import (
     client_address,
     clients_path,
@@ -89,22 +90,21 @@ def order(event: RawEvent, documents: Documents, store: VtexStore) -> Translatio
         raise Rejected("document_missing", "orderId", "the shop's API knows no such order")
     settings = store.settings
     notes: list[str] = []
-    version = epoch_ms(moment(body.get("lastChange") or body.get("creationDate"), "lastChange"))
+    changed = body.get("creationDate") if is_no_date(body.get("lastChange")) else body["lastChange"]
+    version = epoch_ms(moment(changed, "lastChange"))
     if _is_marketplaces(body) and not settings.accept_marketplace_orders:
         return Translation(version, ignored="marketplace_order")
-    status = text(body.get("status"), 60) or ""
+    status = (text(body.get("status"), 60) or "").lower()
     if status and status not in _KNOWN:
         notes.append("unknown_status")
     if not _is_sold(status, body, settings):
         return _unsold(status, body, documents, store, version, notes)
     returned = returned_of(body, settings)
     total = amount(body.get("value"), "value", settings.money_divisor)
-    if returned.money and returned.money >= total:
-        return Translation(version, (retracted(None),), "refunded")
     items = items_of(body, store, returned, notes)
-    if returned.money and settings.on_partial_refund == "replace":
-        if not items and returned.units:
-            return Translation(version, (retracted(None),), "refunded")
+    if undone := _undone(body, returned, total, left=bool(items)):
+        return Translation(version, (retracted(None),), undone)
+    if settings.on_partial_refund == "replace":
         total -= returned.money
     buyer = _buyer(body, documents)
     if belongs_to_nobody(buyer.email):
@@ -121,9 +121,17 @@ def order(event: RawEvent, documents: Documents, store: VtexStore) -> Translatio
         notes=tuple(dict.fromkeys(notes)),
         language=text(mapping(body, "clientPreferencesData").get("locale"), 40),
         shop=text(body.get("salesChannel"), 40),
-        currency=currency,
+        currency=currency or None,
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
+
+
+def _undone(body: dict[str, Any], returned: Returned, total: Decimal, *, left: bool) -> str:
+    """Why nothing of the sale remains, by amounts and units; "" where something does."""
+    if returned.money and returned.money >= total:
+        return "refunded"
+    is_empty = bool(returned.units) and not left
+    return "all_lines_refunded" if is_empty or all_came_back(body, returned) else ""
 
 
 def _is_marketplaces(body: dict[str, Any]) -> bool:
@@ -135,8 +143,9 @@ def _is_marketplaces(body: dict[str, Any]) -> bool:
 def _is_sold(status: str, body: dict[str, Any], settings: VtexSettings) -> bool:
     """Authorised and not cancelled; or as the store's own list of statuses says."""
     if settings.sold_statuses is not None:
-        return status in settings.sold_statuses
-    return bool(body.get("authorizedDate")) and status not in _IN_QUESTION and status != _CANCELED
+        return status in {one.lower() for one in settings.sold_statuses}
+    is_authorised = not is_no_date(body.get("authorizedDate"))
+    return is_authorised and status not in _IN_QUESTION and status != _CANCELED
 
 
 def _unsold(  # noqa: PLR0917 - what an order is made of
@@ -160,7 +169,10 @@ def _unsold_contact(body: dict[str, Any], documents: Documents, settings: VtexSe
         return ()
     try:
         placed = epoch_ms(moment(body.get("creationDate"), "creationDate"))
-        return (contact_draft(_buyer(body, documents), settings, Origin.ORDER, said_ms=placed),)
+        buyer = _buyer(body, documents)
+        if belongs_to_nobody(buyer.email):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=placed),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 
@@ -187,14 +199,14 @@ def _buyer(body: dict[str, Any], documents: Documents) -> Buyer:
         order_id = text(body.get("orderId"), 100) or ""
         address = address or message_address(found(documents, messages_path(order_id)), given)
         notes.append("address_behind_alias")
-    number = text(profile.get("phone"), 60)
+    lives = mapping(mapping(body, "shippingData"), "address").get("country")
     return Buyer(
         email=address,
         customer_id=user,
-        name=given_name(text(profile.get("firstName"), 200)),
-        surname=text(profile.get("lastName"), 200),
-        phones=() if number is None else ((number, None),),
-        notes=tuple(notes),
+        name=given_name(plain(profile, "firstName", notes, 200)),
+        surname=plain(profile, "lastName", notes, 200),
+        phones=phones(profile.get("phone"), lives, mapping(body, "storePreferencesData").get("countryCode")),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

@@ -10,10 +10,11 @@ from pipeline.events import RawEvent
 from pipeline.records import Availability, Origin, Product, RecordKind
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation
-from pipeline.shops.catalogue import deleted_draft, discount, hide_draft
+from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, product_page
 from pipeline.shops.orders import tidy
+from pipeline.shops.php import is_no_date
 from pipeline.shops.values import epoch_ms, instant, iso, money, text, web_address
-from pipeline.shops.vtex.fields import mapping, objects
+from pipeline.shops.vtex.fields import mapping, objects, plain
 from pipeline.shops.vtex.lines import page
 from pipeline.shops.vtex.lookups import (
     active_articles,
@@ -75,19 +76,22 @@ def _upsert(  # noqa: PLR0917 - what a product is made of
     store: VtexStore,
 ) -> Translation:
     notes: list[str] = []
-    asked = (_price(found(documents, price_path(sku)), event.received_ms, store) for sku in articles)
+    asked = (_price(found(documents, price_path(sku)), event.received_ms, store, notes) for sku in articles)
     prices = [pair for pair in asked if pair is not None]
     if not prices:
         return Translation(event.received_ms, ignored="no_price")
     price, original = min(prices)
     amount, percentage = discount(price, original)
     by_product = store.settings.product_id == "product"
-    name = text(details.get("ProductName" if by_product else "NameComplete"), 2_000)
+    field = "ProductName" if by_product else "NameComplete"
+    name = plain(details, field, notes)
+    if name is None:
+        raise Rejected("missing_field", field, "an article without it")
     address = page(store, details.get("DetailUrl"))
-    if name is None or address is None:
-        raise Rejected(
-            "missing_field", "ProductName" if name is None else "DetailUrl", "an article without it"
-        )
+    if address is None:
+        notes.append("url_missing")
+        own = text(details.get("ProductId"), 60) or told
+        address = product_page(store, own, text(mapping(details, "AlternateIds").get("RefId"), 200))
     body = Product(
         product_id=told,
         name=name,
@@ -98,8 +102,8 @@ def _upsert(  # noqa: PLR0917 - what a product is made of
         discounted_percentage=percentage,
         availability=_availability(articles, documents, notes),
         image_url=web_address(details.get("ImageUrl")),
-        brand=text(details.get("BrandName"), 200),
-        categories=_categories(details),
+        brand=plain(details, "BrandName", notes, 200),
+        categories=_categories(details, notes),
         published_at=_published_at(details, notes),
         is_blacklisted=False,
     )
@@ -107,7 +111,7 @@ def _upsert(  # noqa: PLR0917 - what a product is made of
     return Translation(event.received_ms, (draft,))
 
 
-def _price(row: object, now_ms: int, store: VtexStore) -> tuple[Decimal, Decimal] | None:
+def _price(row: object, now_ms: int, store: VtexStore, notes: list[str]) -> tuple[Decimal, Decimal] | None:
     """Price and former price: the sales channel's fixed one in force, else the base price.
 
     Raises:
@@ -123,13 +127,18 @@ def _price(row: object, now_ms: int, store: VtexStore) -> tuple[Decimal, Decimal
         least = fixed.get("minQuantity")
         if isinstance(least, int | float) and least > 1:
             continue
-        return _pair(fixed["value"], fixed.get("listPrice"))
-    return None if row.get("basePrice") is None else _pair(row["basePrice"], row.get("listPrice"))
+        return _pair(fixed["value"], fixed.get("listPrice"), notes)
+    return None if row.get("basePrice") is None else _pair(row["basePrice"], row.get("listPrice"), notes)
 
 
-def _pair(price: object, former: object) -> tuple[Decimal, Decimal]:
+def _pair(price: object, former: object, notes: list[str]) -> tuple[Decimal, Decimal]:
+    """The price, and the one before; a former one that cannot be read is left out, noted."""
     now = money(price, "price")
-    before = now if former is None else money(former, "listPrice")
+    try:
+        before = now if former is None else money(former, "listPrice")
+    except Rejected:
+        notes.append("list_price_unreadable")
+        before = now
     return now, max(now, before)
 
 
@@ -165,14 +174,15 @@ def _units(row: dict[str, Any], key: str) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-def _categories(details: dict[str, Any]) -> tuple[str, ...]:
-    names = (text(name, 200) for name in mapping(details, "ProductCategories").values())
+def _categories(details: dict[str, Any], notes: list[str]) -> tuple[str, ...]:
+    listed = mapping(details, "ProductCategories").values()
+    names = (plain({"category": name}, "category", notes, 200) for name in listed)
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _published_at(details: dict[str, Any], notes: list[str]) -> str | None:
     """The release date has no offset; one that cannot be read costs this field, not the product."""
-    if not details.get("ReleaseDate"):
+    if is_no_date(details.get("ReleaseDate")):
         return None
     try:
         return iso(instant(details["ReleaseDate"], "ReleaseDate").replace(tzinfo=UTC))

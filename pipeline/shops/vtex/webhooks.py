@@ -13,9 +13,10 @@ from urllib.parse import parse_qs
 
 from pipeline.events import Kind
 from pipeline.shops.base import Arrival, Rejected, WebhookRequest
+from pipeline.shops.platform import delivery_by_content
 from pipeline.shops.values import any_equal, body_hash, instant, parse_json_object, text
 from pipeline.shops.vtex.settings import VtexSettings
-from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC
+from pipeline.shops.vtex.topics import CATALOGUE, CLIENT, FEED, HOOK, NO_TOPIC, TOPICS
 
 _PING = re.compile(rb'\s*\{\s*"hookConfig"\s*:\s*"ping"\s*\}\s*')
 #: As VTEX writes ids of orders, documents and products; anything else is kept under a hash.
@@ -24,6 +25,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _OF_CLIENTS = frozenset({"email", "isNewsletterOptIn", "userId"})
 #: When an order changed before, and when it came to be as told; not every hook has the second.
 _MOMENTS = ("LastChange", "CurrentChange")
+#: What says when it happened, so that the same body again is a repeat.
+_WHEN = ("CurrentChange", "currentChange", "eventId", "DateModified", "updatedIn")
 _STATE_LIMIT, _QUERY_LIMIT = 60, 2_000
 
 
@@ -70,7 +73,13 @@ def arrival(request: WebhookRequest) -> Arrival:
         unread = body_hash(request.body)
         return Arrival(kind=Kind.ORDER, entity=f"unread-{unread}", topic=NO_TOPIC, delivery=unread)
     change = _change(said) if kind is Kind.ORDER else None
-    return Arrival(kind=kind, entity=entity, topic=topic, delivery=change or body_hash(request.body))
+    return Arrival(kind=kind, entity=entity, topic=topic, delivery=change or _delivery(said, topic, request))
+
+
+def _delivery(said: Mapping[str, Any], topic: str, request: WebhookRequest) -> str:
+    """Merchants write triggers' bodies themselves: without a moment, the same again is news."""
+    row = None if any(said.get(name) for name in _WHEN) else TOPICS.get(topic)
+    return body_hash(request.body) if row is None else delivery_by_content(topic, row, request)
 
 
 def _change(said: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.events import RawEvent
 from pipeline.shops.base import Rejected
-from pipeline.shops.php import entries, identifier
+from pipeline.shops.php import entries, identifier, is_no_date
 from pipeline.shops.values import epoch_ms, instant, money, text
 
 
@@ -56,9 +56,9 @@ def moment(body: dict[str, Any], name: str, zone: str, notes: list[str]) -> date
     Raises:
         Rejected: `invalid_date` where one is there and cannot be read.
     """
-    if value := body.get(f"{name}_gmt"):
+    if not is_no_date(value := body.get(f"{name}_gmt")):
         return instant(value, f"{name}_gmt")
-    if value := body.get(name):
+    if not is_no_date(value := body.get(name)):
         notes.append("local_time_used")
         return instant(value, name, zone, notes)
     return None

@@ -5,6 +5,7 @@ There are no paid, cancelled or refunded topics: the status of the order says it
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -21,7 +22,7 @@ from pipeline.shops.orders import (
     require_currency,
     retract_draft,
 )
-from pipeline.shops.php import entries, mapping, readable_id
+from pipeline.shops.php import entries, is_no_date, mapping, readable_id
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 from pipeline.shops.woocommerce.customers import names, phones
@@ -30,6 +31,8 @@ from pipeline.shops.woocommerce.lines import items_of
 from pipeline.shops.woocommerce.payments import refunded_of, total_of
 from pipeline.shops.woocommerce.suborders import is_sub_order
 
+#: Plugins add up net amounts of more places.
+_ROUNDING = Decimal("0.0005")
 #: Carts that only look like orders: the block checkout makes one as soon as the shopper opens it.
 _DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft"})
 #: What an order becomes when it is deleted.
@@ -65,12 +68,12 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         return _unsold(status, body, settings, version, notes)
     total = total_of(body, notes)
     refunded = refunded_of(body)
-    if refunded and refunded >= total:  # plugins leave fully refunded orders in their old status
+    if refunded and refunded > total - _ROUNDING:  # plugins leave fully refunded orders in their old status
         return Translation(version, (retract_draft(None),), "refunded")
     buyer = _buyer(body)
     if belongs_to_nobody(buyer.email) or (buyer.email is None and _is_marked_erased(body)):
         return Translation(version, ignored="anonymised")
-    require_currency(body.get("currency"), store, notes=notes)
+    currency = require_currency(body.get("currency"), store, notes=notes)
     if refunded and settings.on_partial_refund == "replace":
         total -= refunded
         notes.append("refunded_lines_kept")  # the body says what was paid back, not for which line
@@ -88,7 +91,7 @@ def order(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Transla
         coupons=coupons,
         notes=(*notes, *coupon_notes),
         language=language_of(body),
-        currency=text(body.get("currency"), 10),
+        currency=currency or None,
     )
     return Translation(version, order_drafts(sale, buyer, items, store))
 
@@ -124,7 +127,7 @@ def _is_sold(status: str, body: dict[str, Any], settings: StoreSettings, notes: 
         notes.append("unknown_status")
     elif body.get("payment_method") == "cod":  # what it would be `processing` for
         return True
-    if body.get("date_paid_gmt") or body.get("date_paid"):
+    if not (is_no_date(body.get("date_paid_gmt")) and is_no_date(body.get("date_paid"))):
         return True
     if "date_paid_gmt" not in body and "date_paid" not in body:
         raise Rejected(
@@ -196,7 +199,10 @@ def _unsold_contact(body: dict[str, Any], settings: StoreSettings) -> tuple[Draf
     try:
         placed = moment(body, "date_created", settings.timezone, [])
         said_ms = 0 if placed is None else epoch_ms(placed)
-        return (contact_draft(_buyer(body), settings, Origin.ORDER, said_ms=said_ms),)
+        buyer = _buyer(body)
+        if belongs_to_nobody(buyer.email):
+            return ()
+        return (contact_draft(buyer, settings, Origin.ORDER, said_ms=said_ms),)
     except Rejected:  # a purchase cannot do without; an order that was none can
         return ()
 

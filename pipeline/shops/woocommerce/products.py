@@ -31,6 +31,8 @@ from pipeline.shops.woocommerce.fields import amount, language_of, moment, own_i
 _PARENT_LINK = re.compile(r"/products/([1-9][0-9]{0,19})/?$")
 #: Statuses of WordPress that are not public.
 _HIDDEN = frozenset({"draft", "pending", "private", "future", "trash", "auto-draft", "inherit"})
+#: Whose own price of 0 says nothing: they cost what their parts do.
+_OF_PARTS = frozenset({"grouped", "bundle", "composite", "woosb", "yith_bundle", "mix-and-match"})
 _TOP_RATING = Decimal(5)
 _MOST_UNITS = Decimal(10) ** 9
 
@@ -171,7 +173,7 @@ def _upsert(
     is_variation: bool,
 ) -> Translation:
     price = _price(body, notes)
-    if price is None:
+    if price is None or (price == 0 and body.get("type") in _OF_PARTS):
         return Translation(version=version, ignored="no_price")
     url = web_address(body.get("permalink"))
     if url is None:
