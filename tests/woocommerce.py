@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from pipeline.config import StoreSettings
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Product, Purchase, RecordKind
-from pipeline.shops.base import Arrival, Draft, StoreContext, Translation, WebhookRequest
+from pipeline.shops.base import Arrival, Draft, Translation, WebhookRequest
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from pipeline.shops.woocommerce.settings import WoocommerceSettings, WoocommerceStore
 
 BODIES = Path(__file__).parent.parent / "pipeline" / "bodies" / "woocommerce"
 #: When every event of the tests arrived.
@@ -30,10 +30,10 @@ def ms(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp()) * 1_000
 
 
-def store(*, currency: str | None = None, **settings: Any) -> StoreContext:
+def store(*, currency: str | None = None, **settings: Any) -> WoocommerceStore:
     secrets = (SecretStr("not-a-secret-test-key"),)
     given = {"platform": "woocommerce", "account": "acme", "domain": "shop.example", "secrets": secrets}
-    return WOOCOMMERCE.store("acme-woo", StoreSettings(**given | settings), currency=currency)
+    return WOOCOMMERCE.store("acme-woo", WoocommerceSettings(**given | settings), currency=currency)
 
 
 def arrive(headers: dict[str, str], body: bytes) -> Arrival:

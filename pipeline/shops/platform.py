@@ -13,7 +13,10 @@ from pydantic import SecretStr
 from pipeline.events import Kind, Lane, RawEvent
 from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
+from pipeline.shops.examination import ShopExamination
+from pipeline.shops.probe import ShopProbe
 from pipeline.shops.pull import ShopPull
+from pipeline.shops.registration import ShopRegistration
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import body_hash
 
@@ -174,6 +177,9 @@ class Platform(Generic[SettingsT]):
         person: where bodies name the person they are about.
         api: its shops' API, for documents that notifications only name; None where none is needed.
         pull: how its shops' API is read page by page; None where it is not.
+        registration: how its shops' API keeps webhooks; None where a person makes them.
+        examination: what its shops' API tells of a store's set-up; None where it tells nothing.
+        probe: how webhooks are made to try the way; None where they cannot be.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -200,6 +206,9 @@ class Platform(Generic[SettingsT]):
     person: PersonFields = PersonFields()
     api: ShopApi[SettingsT] | None = None
     pull: ShopPull[SettingsT] | None = None
+    registration: ShopRegistration[SettingsT] | None = None
+    examination: ShopExamination[SettingsT] | None = None
+    probe: ShopProbe[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.events import Kind
 from pipeline.records import Contact, Product, Purchase
-from pipeline.shops.base import Rejected, StoreContext, Translation
+from pipeline.shops.base import Rejected, Translation
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from pipeline.shops.woocommerce.settings import WoocommerceStore
 from tests.woocommerce import arrive, event, read, store
 
 BODIES = [
@@ -127,7 +128,7 @@ def _put(body: Any, path: tuple[Any, ...], value: Any, *, remove: bool) -> None:
 @settings(max_examples=200, deadline=None)
 @given(mutated(), st.sampled_from(STORES), st.sampled_from(["created", "updated", "restored", "deleted"]))
 def test_a_mutated_body_is_translated_or_refused(
-    mutation: tuple[bytes, Kind], context: StoreContext, action: str
+    mutation: tuple[bytes, Kind], context: WoocommerceStore, action: str
 ) -> None:
     raw, kind = mutation
     assert_sound(raw, kind, context, f"{kind}.{action}")
@@ -156,7 +157,7 @@ def test_any_bytes_arrive_somewhere(raw: bytes, topic: str) -> None:
     assert_sound(raw, arrival.kind, STORES[0], arrival.topic)
 
 
-def assert_sound(raw: bytes, kind: Kind, context: StoreContext, topic: str) -> None:
+def assert_sound(raw: bytes, kind: Kind, context: WoocommerceStore, topic: str) -> None:
     """Translated into sound records, or refused with a bounded reason; nothing else."""
     outcome: Translation | Rejected
     try:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.shops.base import Draft, Rejected, StoreContext, Translation
+from pipeline.shops.base import Draft, Rejected, Translation
 from pipeline.shops.woocommerce import WOOCOMMERCE
+from pipeline.shops.woocommerce.settings import WoocommerceStore
 from tests.woocommerce import BODIES, event, read, store
 
 BODIES_OF = {
@@ -109,12 +110,12 @@ def notes(translation: Translation) -> set[str]:
     return {note for draft in translation.drafts for note in draft.notes}
 
 
-def meaning(body: Any, kind: str, context: StoreContext) -> Translation:
+def meaning(body: Any, kind: str, context: WoocommerceStore) -> Translation:
     """What the body means; it goes through JSON, as on the wire."""
     return WOOCOMMERCE.translate(event(json.dumps(body).encode(), f"{kind}.updated"), context)
 
 
-def complaints(body: Any, kind: str, context: StoreContext) -> Iterator[str]:
+def complaints(body: Any, kind: str, context: WoocommerceStore) -> Iterator[str]:
     """Every field and odd form that costs the record, or something readable in silence."""
     before = meaning(body, kind, context)
     decides = {*MAY_REJECT[kind]}

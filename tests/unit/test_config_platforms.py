@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from pipeline import config, config_tree
 from pipeline.config_values import Secret
 from pipeline.errors import SettingsError
+from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
-from pipeline.shops.woocommerce import WOOCOMMERCE
 from tests.platforms import IN_TESTS
 from tests.settings_trees import ACCOUNT
 
@@ -103,7 +103,7 @@ class KeyedSettings(StoreSettings):
     region: str = ""
 
 
-KEYED = replace(WOOCOMMERCE, name="keyed", settings=KeyedSettings)
+KEYED: AnyPlatform = replace(PLATFORMS["woocommerce"], name="keyed", settings=KeyedSettings)
 
 
 def test_a_platform_says_which_of_its_settings_are_secrets() -> None:

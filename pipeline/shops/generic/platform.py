@@ -10,6 +10,7 @@ from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, 
 from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
+from pipeline.shops.generic.probe import PROBE
 from pipeline.shops.generic.products import deleted_product, product
 from pipeline.shops.generic.schema import SCHEMAS
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
@@ -118,6 +119,7 @@ GENERIC = Platform(
     translate=translate,
     order_numbers=("data.number",),
     person=PersonFields(roots=((), ("data",))),
+    probe=PROBE,
     schemas=SCHEMAS,
     message_id=lambda delivery: delivery.rpartition(":")[0],
 )

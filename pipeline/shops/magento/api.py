@@ -8,7 +8,7 @@ OAuth 1.0a. Commerce as a Cloud Service takes tokens of Adobe's identity service
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
@@ -144,7 +144,7 @@ def _oauth(settings: MagentoSettings, request: ApiRequest, moment: Moment) -> st
     )
     # Brackets must be encoded to be signed, and the shop signs what they mean.
     address = base_url(settings) + request.path.replace("[", "%5B").replace("]", "%5D").replace(",", "%2C")
-    _, headers, _ = client.sign(address, http_method="GET")
+    _, headers, _ = client.sign(address, http_method=cast("Any", request.method))
     return str(headers["Authorization"])
 
 

@@ -13,8 +13,11 @@ from pipeline.shops.base import Draft, Rejected, Translation, noted
 from pipeline.shops.magento.api import API, listed
 from pipeline.shops.magento.customers import customer, deleted_customer, subscriber
 from pipeline.shops.magento.envelopes import Envelope, opened
+from pipeline.shops.magento.examination import EXAMINATION
 from pipeline.shops.magento.orders import order
+from pipeline.shops.magento.probe import PROBE
 from pipeline.shops.magento.products import deleted_product, product
+from pipeline.shops.magento.registration import REGISTRATION
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
@@ -118,8 +121,11 @@ MAGENTO = Platform(
     split=split,
     to_open=to_open,
     methods=frozenset({"POST", "GET"}),
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.REGISTER}),
     order_numbers=("increment_id",),
     person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     api=API,
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

@@ -8,8 +8,10 @@ from pipeline.shops.base import Rejected, Translation, noted
 from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.prestashop.api import API, list_path, path_of
 from pipeline.shops.prestashop.documents import list_of, one_of, path_at
+from pipeline.shops.prestashop.examination import EXAMINATION
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
 from pipeline.shops.prestashop.people import customer, gone, subscriber
+from pipeline.shops.prestashop.probe import PROBE
 from pipeline.shops.prestashop.products import deleted_product, product
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.topics import TOPICS
@@ -77,4 +79,6 @@ PRESTASHOP = Platform(
         customer=(("id_customer",), ("order", "id_customer")), roots=((), ("data",), ("data", "customer"))
     ),
     api=API,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

@@ -9,8 +9,11 @@ from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.vtex import lookups
 from pipeline.shops.vtex.clients import client
+from pipeline.shops.vtex.examination import EXAMINATION
 from pipeline.shops.vtex.orders import order
+from pipeline.shops.vtex.probe import PROBE
 from pipeline.shops.vtex.products import product
+from pipeline.shops.vtex.registration import REGISTRATION
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 from pipeline.shops.vtex.topics import NO_TOPIC, TOPICS
 from pipeline.shops.vtex.webhooks import arrival, greeting, verify
@@ -48,7 +51,7 @@ VTEX: Platform[VtexSettings] = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.REGISTER}),
     order_numbers=("sequence",),
     person=PersonFields(customer=(("clientProfileData", "userProfileId"),), anywhere=True),
     api=ShopApi(
@@ -64,4 +67,7 @@ VTEX: Platform[VtexSettings] = Platform(
             "Pricing and Logistics (read)",
         ),
     ),
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

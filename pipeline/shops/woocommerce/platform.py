@@ -6,12 +6,15 @@ from typing import Any
 
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
-from pipeline.shops.platform import IdForm, Platform
-from pipeline.shops.settings import StoreSettings
+from pipeline.shops.platform import Ability, IdForm, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
+from pipeline.shops.woocommerce.examination import EXAMINATION
 from pipeline.shops.woocommerce.orders import deleted_order, order
+from pipeline.shops.woocommerce.probe import PROBE
 from pipeline.shops.woocommerce.products import deleted_product, product
+from pipeline.shops.woocommerce.registration import REGISTRATION
+from pipeline.shops.woocommerce.settings import WoocommerceSettings
 from pipeline.shops.woocommerce.topics import TOPICS
 from pipeline.shops.woocommerce.webhooks import NO_TOPIC, arrival, greeting, verify
 
@@ -46,10 +49,10 @@ def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     return deleted_product(body, event, store) if deleted else product(body, event, store)
 
 
-WOOCOMMERCE = Platform(
+WOOCOMMERCE: Platform[WoocommerceSettings] = Platform(
     name="woocommerce",
     title="WooCommerce",
-    settings=StoreSettings,
+    settings=WoocommerceSettings,
     topics=TOPICS,
     webhooks_menu="*WooCommerce > Settings > Advanced > Webhooks*, API version *WP REST API v3*",
     signed_with="you choose it, one for all webhooks of the store",
@@ -58,6 +61,10 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
+    abilities=frozenset({Ability.RECEIVE, Ability.REGISTER}),
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
     ids=IdForm.NUMBER,
     order_numbers=("number",),
 )

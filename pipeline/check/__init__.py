@@ -1,0 +1,1 @@
+"""`pipeline check`: whether a shop and Connectif are connected as they must be."""
