@@ -14,6 +14,7 @@ import typer
 from pipeline import logs
 from pipeline.cli import (
     archive,
+    check,
     coupons,
     dead,
     deliver,
@@ -57,6 +58,7 @@ app.add_typer(replay.group, name="replay")
 app.add_typer(dead.group, name="dead")
 app.add_typer(archive.group, name="archive")
 app.add_typer(erase.group, name="erase")
+app.add_typer(check.group, name="check")
 
 
 def _show_version(asked: bool) -> None:
