@@ -1,7 +1,8 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
+`PUT .../documents` holds answers, `PUT .../webhooks` what its register of webhooks has (`GET` shows it),
+`POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.observe import Receive, Scope, Send, respond
 from pipeline.sandbox.shops.access import Expiring
+from pipeline.sandbox.shops.registers import WebhookRegister, operation
 from pipeline.sandbox.shops.shop import Answer, Fault, LoggedRequest, ShopSettings, SimulatedShop
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
@@ -37,6 +39,7 @@ class HeldDocument(BaseModel):
 
 
 _DOCUMENTS = TypeAdapter(list[HeldDocument])
+_ROWS = TypeAdapter(list[dict[str, Any]])
 
 
 class _Request(NamedTuple):
@@ -57,6 +60,7 @@ class SimulatedShops:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.shops: dict[str, SimulatedShop] = {}
+        self.registers: dict[SimulatedShop, WebhookRegister] = {}
         self._clock = clock
 
     @staticmethod
@@ -120,7 +124,13 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        return shop.answer(unquote(asked))
+        register = self.registers.get(shop)
+        if register is not None:
+            answer = register.answer(request.method, asked, request.body)
+            if answer is not None:
+                return answer
+        named = operation(request.body) if asked.endswith("/graphql.json") else ""
+        return shop.answer(unquote(asked) + (f"#{named}" if named else ""))
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
@@ -141,7 +151,7 @@ class SimulatedShops:
         name, _, what = request.path.removeprefix(CONTROL).partition("/")
         try:
             if request.method == "PUT" and not what:
-                self.shops[name] = SimulatedShop(ShopSettings.model_validate_json(request.body or b"{}"))
+                self._made(name, ShopSettings.model_validate_json(request.body or b"{}"))
                 return 200, {}
             shop = self.shops.get(name)
             if shop is None:
@@ -152,12 +162,22 @@ class SimulatedShops:
                 "message": error.errors(include_url=False, include_context=False, include_input=False)
             }
 
+    def _made(self, name: str, settings: ShopSettings) -> None:
+        shop = self.shops[name] = SimulatedShop(settings)
+        if settings.webhooks is not None:
+            self.registers[shop] = WebhookRegister(settings.webhooks)
+
     def _of_shop(self, shop: SimulatedShop, name: str, what: str, request: _Request) -> tuple[int, Any]:
         match request.method, what:
             case "GET", "":
                 return 200, shop.figures()
             case "DELETE", "":
-                del self.shops[name]
+                self.registers.pop(self.shops.pop(name), None)
+            case "GET", "webhooks":
+                register = self.registers.get(shop)
+                return 200, [] if register is None else register.rows
+            case "PUT", "webhooks" if shop in self.registers:
+                self.registers[shop].hold(_ROWS.validate_json(request.body))
             case "PUT", "documents":
                 for document in _DOCUMENTS.validate_json(request.body):
                     shop.hold(document.path, document.answers)

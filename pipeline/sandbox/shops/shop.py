@@ -34,6 +34,9 @@ class ShopSettings(_Strict):
 
     access: Access = Anyone()
     limit: Limit | None = None
+    webhooks: Literal["shopify", "woocommerce", "vtex", "magento"] | None = Field(
+        default=None, description="whose API keeps its webhooks; left out, none does"
+    )
     latency: float = Field(default=0.0, ge=0, le=60, description="seconds each answer takes")
 
 
