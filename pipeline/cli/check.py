@@ -34,7 +34,9 @@ def _group() -> None:
     """Check what surrounds the pipeline: a store's set-up on both sides."""
 
 
-@group.command(_STORE, epilog="Example: `pipeline check acme-es --repair`, or `pipeline check --all --json`")
+@group.command(
+    _STORE, epilog="Example: `pipeline check store acme-es`, or, shorter, `pipeline check acme-es --repair`"
+)
 def store(  # noqa: PLR0917 - typer reads each parameter as an option
     name: Annotated[
         str | None, typer.Argument(metavar="STORE", help="Name of the store in the settings.")

@@ -16,6 +16,7 @@ from pipeline.check.store.gateway import post
 from pipeline.check.store.result import Step, by_hand, fault, ok, skipped, warning
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
+from pipeline.deliver.state.last_sent import RETRACTED
 from pipeline.kafka.topics import DELIVER_APP
 from pipeline.records import RecordKind, partition_of
 from pipeline.workers.client import WorkerAnswer, WorkerClient
@@ -162,4 +163,4 @@ class _Sale:
 
 def _is_taken_back(found: Mapping[str, Any]) -> bool:
     sent = found.get("last_sent")
-    return sent is None or (isinstance(sent, Mapping) and sent.get("fingerprint") is None)
+    return sent is None or (isinstance(sent, Mapping) and sent.get("fingerprint") == RETRACTED)

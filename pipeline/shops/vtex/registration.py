@@ -18,8 +18,16 @@ from pipeline.shops.vtex.settings import VtexSettings
 
 PATH = "/api/orders/hook/config"
 _HOOK = "order hook"
-#: States of orders that change what Connectif is told.
-STATES = ("order-created", "payment-approved", "invoiced", "canceled")
+#: States of orders that change what Connectif is told, and those of them that nothing else tells.
+STATES = (
+    "payment-approved",
+    "ready-for-handling",
+    "handling",
+    "invoiced",
+    "cancellation-requested",
+    "canceled",
+)
+NEEDED = ("payment-approved", "canceled")
 
 
 def listing(settings: VtexSettings) -> ApiRequest:  # noqa: ARG001 - as `ShopRegistration` has it
@@ -53,7 +61,7 @@ def _fault(settings: VtexSettings, value: Any) -> str:
         return f"its header {settings.secret_header} holds none of the store's secrets"
     kind, states = said(at(value, "filter", "type")), at(value, "filter", "status")
     told = {said(one) for one in states} if isinstance(states, list) else set()
-    missing = [one for one in STATES if one not in told]
+    missing = [one for one in NEEDED if one not in told]
     if kind == "FromWorkflow" and missing:
         return f"it leaves out {', '.join(missing)}"
     return ""
