@@ -14,9 +14,9 @@ from typing import Protocol
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.payloads import contact_payload, product_payload, purchase_payload
-from pipeline.notifier import Notifier
 from pipeline.limiter.limiter import Limiter
 from pipeline.limiter.state import NOTHING_OBSERVED, Observation
+from pipeline.notifier import Notifier
 from pipeline.records import ContactRecord, CouponRecord, ProductRecord, PurchaseRecord, Record
 from tests.simulation import virtual
 from tests.simulation.environment import Environment

@@ -133,6 +133,34 @@ def test_what_came_while_its_id_was_in_flight_waits_for_its_confirmation_too() -
     assert queue.take(LIVE) == "a"
 
 
+def test_what_waited_before_keeps_its_turn_but_is_not_sent_before_its_newest_version_is_confirmed() -> None:
+    queue = PendingQueue()
+    for record_id in ("a", "b", "c"):
+        queue.add(record_id, LIVE, 1)
+    queue.await_confirmation("a")
+    queue.await_confirmation("c")
+    queue.add("a", LIVE, 2)
+    queue.add("c", LIVE, 2)
+    assert queue.take(LIVE) == "b"
+    assert queue.take(LIVE) is None
+    queue.add("d", LIVE, 3)
+    queue.confirmed("a")
+    assert [queue.take(LIVE), queue.take(LIVE), queue.take(LIVE)] == ["a", "d", None]
+    queue.confirmed("c")
+    assert queue.take(LIVE) == "c"
+
+
+def test_what_is_held_is_pulled_by_nobody_before_its_newest_version_is_confirmed() -> None:
+    queue = PendingQueue()
+    queue.add("a", LIVE, 1)
+    assert queue.take(LIVE) == "a"
+    queue.hold("a")
+    queue.await_confirmation("a")
+    assert not queue.pull("a")
+    queue.confirmed("a")
+    assert queue.take(LIVE) == "a"
+
+
 def test_what_a_repair_writes_to_is_held_also_once_it_is_confirmed() -> None:
     queue = PendingQueue()
     queue.reserve("p")

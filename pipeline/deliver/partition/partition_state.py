@@ -149,8 +149,7 @@ class PartitionState:
             queue = self.index(record.account)[kind]
             new = Waiting.of(record, offset, self.receipt_writer.now_ms())
             busy = queue.busy(record.id)
-            if busy or record.id not in queue:
-                queue.await_confirmation(record.id)
+            queue.await_confirmation(record.id)
             was_sent = last_sent_of(kind, last_sent[raw_key], self.partition)
             is_anothers = holder_of(new, entries[raw_key], was_sent) is not None
             entry, superseded = entries[raw_key].accept(new, busy=busy, refused=is_anothers)

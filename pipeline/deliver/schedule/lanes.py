@@ -17,6 +17,8 @@ from pipeline.events import Lane
 MEMORY = 2.0
 #: Standard deviations of the live lane's demand that are kept for it: 99 of 100 times it needs less.
 SURE = 2.5
+#: Live calls come in pairs, an order's contact and its purchase: their variance is so many times their mean.
+TOGETHER = 2.0
 #: Spacings for which a live call may wait for a slot. With none, one is always kept and never used: 1 %.
 MOMENT = 1.0
 #: If there were no calls for long, slots still come back at most so many spacings apart,
@@ -97,6 +99,7 @@ def _reach(slots: int, rate: float, most: float, spacing: float) -> float:
     evenly = math.inf if slots >= most else (slots + 1) * EVENLY * spacing
     if rate <= 0:
         return evenly
-    # `slots` = rate * t + SURE * sqrt(rate * t)
-    root = (math.sqrt(SURE * SURE + 4 * slots) - SURE) / 2
+    # `slots` = rate * t + sure * sqrt(rate * t)
+    sure = SURE * math.sqrt(TOGETHER)
+    root = (math.sqrt(sure * sure + 4 * slots) - sure) / 2
     return min(evenly, root * root / rate + MOMENT * spacing)

@@ -56,8 +56,8 @@ class PendingQueue:
         self._meanwhile: dict[str, tuple[Lane, int] | None] = {}
         #: How many repairs write to each id.
         self._reserved: Counter[str] = Counter()
-        #: Ids whose newest version may not be sent until Kafka has confirmed it.
-        self._unconfirmed: set[str] = set()
+        #: Ids whose newest version may not be sent until Kafka has confirmed it; whether they had their turn.
+        self._unconfirmed: dict[str, bool] = {}
         self._promoted: dict[str, None] = {}
         #: Ids that have no record yet and that a purchase waits for; those of them that came in.
         self._expected: set[str] = set()
@@ -119,13 +119,13 @@ class PendingQueue:
 
     def await_confirmation(self, record_id: str) -> None:
         """What comes in for this id is sent only after `confirmed`; what is in flight already goes on."""
-        self._unconfirmed.add(record_id)
+        self._unconfirmed.setdefault(record_id, False)
 
     def confirmed(self, record_id: str) -> None:
-        """Kafka has confirmed what came in for an id: it is queued, at the end of its lane."""
-        self._unconfirmed.discard(record_id)
+        """Kafka has confirmed what came in for an id: it is queued, first in its lane if it had its turn."""
+        had_turn = self._unconfirmed.pop(record_id, False)
         if self.phase(record_id) is Phase.UNCONFIRMED:
-            self._come(record_id, self._states[record_id])
+            self._come(record_id, self._states[record_id], first=had_turn)
 
     def promote(self, record_id: str, lane: Lane) -> None:
         """Move an id that waits, is held or is not confirmed yet to the end of a faster lane."""
@@ -167,8 +167,11 @@ class PendingQueue:
         return record_id
 
     def pull(self, record_id: str) -> bool:
-        """Take a waiting or held id out of order; False where it is neither, or reserved."""
+        """Take a waiting or held id out of order; False where it is neither, reserved, or not confirmed."""
         if self.phase(record_id) not in (Phase.WAITING, Phase.HELD) or record_id in self._reserved:
+            return False
+        if record_id in self._unconfirmed:
+            self._set_aside(record_id)
             return False
         self._leave(record_id, Phase.IN_FLIGHT)
         return True
@@ -368,14 +371,19 @@ class PendingQueue:
                 record_id, (_DOUBT if doubt and state & (_DOUBT | _TRIED) else 0) | _packed(*following)
             )
 
-    def _come(self, record_id: str, state: int) -> None:
+    def _set_aside(self, record_id: str) -> None:
+        """An id whose turn it is must wait for Kafka: it goes first once that has confirmed it."""
+        self._unconfirmed[record_id] = True
+        self._leave(record_id, Phase.UNCONFIRMED)
+
+    def _come(self, record_id: str, state: int, *, first: bool = False) -> None:
         """Queue an id, unless something keeps it from being sent yet."""
         if record_id in self._unconfirmed:
             self._set(record_id, state & ~_PHASE | Phase.UNCONFIRMED)
         elif record_id in self._reserved:
             self._set(record_id, state & ~_PHASE | Phase.HELD)
         else:
-            self._enqueue(record_id, state)
+            self._enqueue(record_id, state, first=first)
 
     def _caught_up(self, record_id: str) -> bool:
         """Whether a receipt of a worker before this one settled the id while it was in flight."""
@@ -386,12 +394,15 @@ class PendingQueue:
         return True
 
     def _head(self, lane: Lane) -> str | None:
-        """The next id; drops those that left the lane out of order."""
+        """The next id; drops those that left the lane out of order, and sets aside what is not confirmed."""
         queue = self._queues[lane]
         while queue:
-            if self._waits(queue[0], lane):
+            if not self._waits(queue[0], lane):
+                queue.popleft()
+            elif queue[0] not in self._unconfirmed:
                 return queue[0]
-            queue.popleft()
+            else:
+                self._set_aside(queue.popleft())
         return None
 
 

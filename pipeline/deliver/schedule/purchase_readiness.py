@@ -135,8 +135,8 @@ class PurchaseReadiness:
             purchase = heapq.heappop(self._heaps[lane])[1]
             self._ready[lane].discard(purchase)
             # What it needs may have changed while it was ready: a newer version has other products.
-            if self._queue.phase(purchase) is Phase.HELD and self._goes(purchase, now, wall):
-                self._queue.pull(purchase)
+            held = self._queue.phase(purchase) is Phase.HELD
+            if held and self._goes(purchase, now, wall) and self._queue.pull(purchase):
                 return purchase
         return None
 
