@@ -120,6 +120,16 @@ def test_scopes_that_shopify_does_not_list_are_named() -> None:
     assert [(one.said, one.is_fault) for one in remarks] == [("the app lacks scopes: read_customers", True)]
 
 
+def test_a_client_secret_that_the_gateway_does_not_know_is_named() -> None:
+    examination = PLATFORMS["shopify"].examination
+    assert examination is not None
+    app = {"client_id": "id", "client_secret": "signs", "webhooks_by": "app"}
+    lacking = list(examination.remarks(settings_of("shopify", **app), {}))
+    assert ["client_secret" in one.said and one.is_fault for one in lacking] == [True]
+    known = settings_of("shopify", **app, secrets=("signs", "older"))
+    assert list(examination.remarks(known, {})) == []
+
+
 def test_a_plugin_of_connectifs_is_named() -> None:
     examination, settings = PLATFORMS["woocommerce"].examination, settings_of("woocommerce")
     assert examination is not None

@@ -54,6 +54,12 @@ def remarks(settings: ShopifySettings, answers: Mapping[str, Any]) -> Iterable[R
     found = answers.get(_SHOP)
     if found is not None:
         yield from _of_shop(settings, found)
+    signing = settings.client_secret
+    if settings.webhooks_by == "app" and signing is not None and signing not in settings.secrets:
+        yield Remark(
+            "the app's webhooks are signed with its client_secret, which is not among the store's `secrets`",
+            "put it into `secrets`, too, and start the gateway again",
+        )
     people = answers.get(_PEOPLE)
     if people is not None and admin.errors_of(people):
         yield Remark(
