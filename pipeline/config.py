@@ -93,6 +93,12 @@ class KafkaSettings(Section):
 class GatewaySettings(Section):
     """Limits of the webhook side. Sizes in bytes, times in seconds."""
 
+    public_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="address at which shops reach the gateway, before /webhooks; `pipeline check` compares "
+        "the shops' webhooks with it",
+        examples=["https://hooks.acme.example"],
+    )
     max_body_bytes: int = Field(default=5_000_000, ge=1_000, description="larger bodies are answered 413")
     spool_max_bytes: int = Field(
         default=2_000_000_000,

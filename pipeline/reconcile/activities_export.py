@@ -29,7 +29,7 @@ from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.errors import PipelineError
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export_file
-from pipeline.reconcile.spare_calls import SpareCalls
+from pipeline.spare_calls import SpareCalls
 
 #: Days of one export, at most.
 WINDOW = timedelta(days=31)

@@ -22,7 +22,7 @@ from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.findings import Summary
 from pipeline.reconcile.judging import ExportSpan, RunContext
 from pipeline.reconcile.run_options import API, ReconcileOptions
-from pipeline.reconcile.spare_calls import calls_per_minute
+from pipeline.spare_calls import calls_per_minute
 from pipeline.text import span
 
 #: Told of what is done: (what, how much, of how much).

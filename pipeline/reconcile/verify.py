@@ -12,7 +12,7 @@ from pipeline.config import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.errors import PipelineError
-from pipeline.reconcile.spare_calls import SpareCalls
+from pipeline.spare_calls import SpareCalls
 
 #: Times that one purchase is asked for while there is no answer, and seconds before the second time.
 TRIES, PAUSE = 5, 1.0

@@ -15,8 +15,11 @@ from pipeline.shops.api import FETCHED, ShopApi
 from pipeline.shops.base import Arrival, StoreOf, Translation, WebhookRequest
 from pipeline.shops.callbacks import OURS
 from pipeline.shops.consent import ShopConsent
+from pipeline.shops.examination import ShopExamination
 from pipeline.shops.feed import ShopFeed
+from pipeline.shops.probe import ShopProbe
 from pipeline.shops.pull import ShopPull
+from pipeline.shops.registration import ShopRegistration
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import body_hash
 
@@ -179,6 +182,9 @@ class Platform(Generic[SettingsT]):
         pull: how its shops' API is read page by page; None where it is not.
         feed: the list of what happened that it keeps to be asked for; None where it has none.
         consent: how newsletter consent is written at its shops; None where it cannot be.
+        registration: how its shops' API keeps webhooks; None where a person makes them.
+        examination: what its shops' API tells of a store's set-up; None where it tells nothing.
+        probe: how webhooks are made to try the way; None where they cannot be.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -207,6 +213,9 @@ class Platform(Generic[SettingsT]):
     pull: ShopPull[SettingsT] | None = None
     feed: ShopFeed[SettingsT] | None = None
     consent: ShopConsent[SettingsT] | None = None
+    registration: ShopRegistration[SettingsT] | None = None
+    examination: ShopExamination[SettingsT] | None = None
+    probe: ShopProbe[SettingsT] | None = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import orjson
 
 from pipeline.events import Kind, RawEvent
-from pipeline.records import Contact, CouponUse, Op, Origin, Product, RecordKind, Source
+from pipeline.records import Contact, CouponUse, Op, Origin, Product, Purchase, RecordKind, Source
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
+from pipeline.shops.probe import is_trial
 from pipeline.translate.coupon_use import CouponUseSource, uses_of
 from pipeline.translate.earlier import (
     LEFT,
@@ -285,10 +286,8 @@ class _Emitter:
                 self.unchanged.append(draft.kind)
                 self.in_accounts.append(account)
                 return
-        if (
-            draft.body is not None
-            and draft.kind is RecordKind.PURCHASE
-            and was_sold(record_id, emitted, offset)
+        if isinstance(draft.body, Purchase) and (
+            was_sold(record_id, emitted, offset) or is_trial(draft.body.contact_email)
         ):
             what += b'"trigger":false,'
         if draft.heard:

@@ -15,8 +15,8 @@ from pipeline import config
 from pipeline.errors import PipelineError
 from pipeline.local.ports import free_port
 from pipeline.reconcile import verify
-from pipeline.reconcile.spare_calls import calls_per_minute
 from pipeline.reconcile.verify import Verified, Verifier, seconds_needed
+from pipeline.spare_calls import calls_per_minute
 from tests.connectif_sandbox import EMAIL, PRODUCT, PURCHASE
 from tests.integration.delivering import SPEED, Connectif
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +16,6 @@ from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.settings import ShopifySettings
-from pipeline.shops.woocommerce import WOOCOMMERCE
 from tests.platforms import IN_TESTS
 from tests.settings_trees import ACCOUNT
 
@@ -104,7 +103,7 @@ class KeyedSettings(StoreSettings):
     region: str = ""
 
 
-KEYED: AnyPlatform = replace(cast("AnyPlatform", WOOCOMMERCE), name="keyed", settings=KeyedSettings)
+KEYED: AnyPlatform = replace(PLATFORMS["woocommerce"], name="keyed", settings=KeyedSettings)
 
 
 def test_a_platform_says_which_of_its_settings_are_secrets() -> None:

@@ -1,9 +1,9 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
 Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `POST .../faults` lets something go
-wrong, `DELETE .../faults` ends that. `POST .../queue` and `POST .../journal` add a list of entries to a feed;
-`DELETE .../journal` ends positions.
+`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `PUT .../webhooks` what its register of
+webhooks has (`GET` shows it), `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
+`POST .../queue` and `POST .../journal` add a list of entries to a feed; `DELETE .../journal` ends positions.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pipeline.sandbox.shops.access import Expiring
 from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.forms import ShopRequest
 from pipeline.sandbox.shops.newsletter import Newsletter, NewsletterSettings
+from pipeline.sandbox.shops.registers import WebhookRegister, operation
 from pipeline.sandbox.shops.shop import Fault, LoggedRequest, ShopSettings, SimulatedShop
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
@@ -56,6 +57,7 @@ class HeldRows(BaseModel):
 _DOCUMENTS = TypeAdapter(list[HeldDocument])
 _ENTRIES = TypeAdapter(list[Any])
 _ROWS = TypeAdapter(list[HeldRows])
+_WEBHOOKS = TypeAdapter(list[dict[str, Any]])
 
 
 class _Request(NamedTuple):
@@ -77,6 +79,7 @@ class SimulatedShops:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.shops: dict[str, SimulatedShop] = {}
         self.newsletters: WeakKeyDictionary[SimulatedShop, Newsletter] = WeakKeyDictionary()
+        self.registers: dict[SimulatedShop, WebhookRegister] = {}
         self._clock = clock
 
     @staticmethod
@@ -140,13 +143,20 @@ class SimulatedShops:
             return Answer(status=429, body={"message": "too many requests"})
         if not access.lets_in(request, now, shop.takes):
             return Answer(status=401, body={"message": "wrong credentials"})
-        held = self.newsletters.get(shop)
         path, _, query = asked.partition("?")
-        said = held and forms.answer(held, ShopRequest(request.method, path, query, request.body, now))
-        listed = said or shop.listed(request.method, asked, request.body, now)
-        if listed is None and shop.pages is not None:
-            listed = shop.pages.answer(asked, request.headers)
-        return shop.answer(unquote(asked), request.method, request.body, now) if listed is None else listed
+        register, held = self.registers.get(shop), self.newsletters.get(shop)
+        said = None if register is None else register.answer(request.method, asked, request.body)
+        if said is None and held is not None:
+            said = forms.answer(held, ShopRequest(request.method, path, query, request.body, now))
+        if said is None:
+            said = shop.listed(request.method, asked, request.body, now)
+        if said is None and shop.pages is not None:
+            said = shop.pages.answer(asked, request.headers)
+        if said is not None:
+            return said
+        named = operation(request.body) if asked.endswith("/graphql.json") else ""
+        name = unquote(asked) + (f"#{named}" if named else "")
+        return shop.answer(name, request.method, request.body, now)
 
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
@@ -169,7 +179,7 @@ class SimulatedShops:
         name, _, what = request.path.removeprefix(CONTROL).partition("/")
         try:
             if request.method == "PUT" and not what:
-                self.shops[name] = SimulatedShop(ShopSettings.model_validate_json(request.body or b"{}"))
+                self._made(name, ShopSettings.model_validate_json(request.body or b"{}"))
                 return 200, {}
             shop = self.shops.get(name)
             if shop is None:
@@ -179,6 +189,11 @@ class SimulatedShops:
             return 422, {
                 "message": error.errors(include_url=False, include_context=False, include_input=False)
             }
+
+    def _made(self, name: str, settings: ShopSettings) -> None:
+        shop = self.shops[name] = SimulatedShop(settings)
+        if settings.webhooks is not None:
+            self.registers[shop] = WebhookRegister(settings.webhooks)
 
     def _of_shop(self, shop: SimulatedShop, name: str, what: str, request: _Request) -> tuple[int, Any]:
         match request.method, what:
@@ -190,7 +205,11 @@ class SimulatedShops:
             case "GET", "newsletter" if shop in self.newsletters:
                 return 200, self.newsletters[shop].figures()
             case "DELETE", "":
-                del self.shops[name]
+                self.registers.pop(self.shops.pop(name), None)
+            case "GET" | "PUT", "webhooks" if shop in self.registers:
+                if request.method == "PUT":
+                    self.registers[shop].hold(_WEBHOOKS.validate_json(request.body))
+                return 200, self.registers[shop].rows
             case "POST" | "DELETE", "queue" | "journal" | "faults":
                 if not _troubles_and_feeds(shop, request.method, what, request.body):
                     return 404, {"message": "no such control"}

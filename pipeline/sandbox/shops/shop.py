@@ -36,6 +36,9 @@ class ShopSettings(Strict):
 
     access: Access = Anyone()
     limit: Limit | None = None
+    webhooks: Literal["shopify", "woocommerce", "vtex", "magento"] | None = Field(
+        default=None, description="whose API keeps its webhooks; left out, none does"
+    )
     latency: float = Field(default=0.0, ge=0, le=60, description="seconds each answer takes")
     queue: QueueSettings | None = None
     journal: JournalSettings | None = None

@@ -12,6 +12,7 @@ from pipeline.shops.generic.consent import CONSENT
 from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
+from pipeline.shops.generic.probe import PROBE
 from pipeline.shops.generic.products import deleted_product, product
 from pipeline.shops.generic.pull import PULL
 from pipeline.shops.generic.schema import SCHEMAS
@@ -125,6 +126,7 @@ GENERIC = Platform(
     person=PersonFields(roots=((), ("data",))),
     api=API,
     pull=PULL,
+    probe=PROBE,
     schemas=SCHEMAS,
     message_id=lambda delivery: delivery.rpartition(":")[0],
 )

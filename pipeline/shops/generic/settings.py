@@ -29,8 +29,8 @@ class GenericSettings(StoreSettings):
     )
     api_url: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
         default=None,
-        description="address of the shop's API, before /orders, /customers, /products and /consent; not asked "
-        "where left out",
+        description="address of the API, before /orders, /customers, /products and /consent; left out, it "
+        "is not asked",
         examples=["https://shop.example/connectif/v1"],
     )
     api_token: Secret | None = Field(

@@ -14,10 +14,13 @@ from pipeline.shops.magento.api import API, listed
 from pipeline.shops.magento.consent import CONSENT
 from pipeline.shops.magento.customers import customer, deleted_customer, subscriber
 from pipeline.shops.magento.envelopes import Envelope, opened
+from pipeline.shops.magento.examination import EXAMINATION
 from pipeline.shops.magento.journal import JOURNAL
 from pipeline.shops.magento.orders import order
+from pipeline.shops.magento.probe import PROBE
 from pipeline.shops.magento.products import deleted_product, product
 from pipeline.shops.magento.pull import PULL
+from pipeline.shops.magento.registration import REGISTRATION
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
@@ -121,11 +124,14 @@ MAGENTO = Platform(
     split=split,
     to_open=to_open,
     methods=frozenset({"POST", "GET"}),
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK, Ability.REGISTER}),
     order_numbers=("increment_id",),
     person=PersonFields(roots=((), ("data",), ("data", "value"), ("event", "data", "value"))),
     consent=CONSENT,
     api=API,
     feed=JOURNAL,
     pull=PULL,
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

@@ -9,8 +9,10 @@ from pipeline.shops.platform import Ability, PersonFields, Platform
 from pipeline.shops.prestashop.api import API, list_path, path_of
 from pipeline.shops.prestashop.consent import CONSENT
 from pipeline.shops.prestashop.documents import list_of, one_of, path_at
+from pipeline.shops.prestashop.examination import EXAMINATION
 from pipeline.shops.prestashop.orders import deleted_order, order, parts_of
 from pipeline.shops.prestashop.people import customer, gone, subscriber
+from pipeline.shops.prestashop.probe import PROBE
 from pipeline.shops.prestashop.products import deleted_product, product
 from pipeline.shops.prestashop.pull import PULL
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
@@ -81,4 +83,6 @@ PRESTASHOP = Platform(
     consent=CONSENT,
     api=API,
     pull=PULL,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

@@ -13,10 +13,13 @@ from pipeline.shops.shopify.api import API
 from pipeline.shops.shopify.consent import CONSENT
 from pipeline.shops.shopify.consents import consent
 from pipeline.shops.shopify.customers import customer, deleted_customer
+from pipeline.shops.shopify.examination import EXAMINATION
 from pipeline.shops.shopify.fields import perhaps_rounded
 from pipeline.shops.shopify.orders import deleted_order, order
+from pipeline.shops.shopify.probe import PROBE
 from pipeline.shops.shopify.products import deleted_product, product
 from pipeline.shops.shopify.pull import PULL
+from pipeline.shops.shopify.registration import REGISTRATION
 from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
 from pipeline.shops.shopify.topics import TOPICS, Path, family, named_by
 from pipeline.shops.values import body_hash, epoch_ms, instant, parse_json_object, signed_base64
@@ -135,10 +138,13 @@ SHOPIFY = Platform(
     verify=verify,
     arrival=arrival,
     translate=translate,
-    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK}),
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK, Ability.REGISTER}),
     api=API,
     pull=PULL,
     consent=CONSENT,
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
     ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
     person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -44,6 +44,12 @@ class ShopifySettings(StoreSettings):
     )
     client_secret: Secret | None = Field(
         default=None, description="its secret", examples=[{"env": "SHOPIFY_ACME_ES_CLIENT_SECRET"}]
+    )
+
+    webhooks_by: Literal["hand", "app"] = Field(
+        default="hand",
+        description="who makes the webhooks: a person in the shop's admin, or the app of the credentials, by "
+        "`pipeline check --repair`; each sees only its own",
     )
 
     @property

@@ -10,10 +10,13 @@ from pipeline.shops.values import parse_json_object
 from pipeline.shops.vtex import lookups
 from pipeline.shops.vtex.clients import client
 from pipeline.shops.vtex.consent import CONSENT
+from pipeline.shops.vtex.examination import EXAMINATION
 from pipeline.shops.vtex.feed import FEED
 from pipeline.shops.vtex.orders import order
+from pipeline.shops.vtex.probe import PROBE
 from pipeline.shops.vtex.products import product
 from pipeline.shops.vtex.pull import PULL
+from pipeline.shops.vtex.registration import REGISTRATION
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 from pipeline.shops.vtex.topics import NO_TOPIC, TOPICS
 from pipeline.shops.vtex.webhooks import arrival, greeting, verify
@@ -51,7 +54,7 @@ VTEX: Platform[VtexSettings] = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK}),
+    abilities=frozenset({Ability.RECEIVE, Ability.FETCH, Ability.PULL, Ability.WRITE_BACK, Ability.REGISTER}),
     order_numbers=("sequence",),
     person=PersonFields(customer=(("clientProfileData", "userProfileId"),), anywhere=True),
     consent=CONSENT,
@@ -70,4 +73,7 @@ VTEX: Platform[VtexSettings] = Platform(
     ),
     feed=FEED,
     pull=PULL,
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
 )

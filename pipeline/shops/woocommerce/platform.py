@@ -11,9 +11,12 @@ from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.api import API
 from pipeline.shops.woocommerce.consent import CONSENT
 from pipeline.shops.woocommerce.customers import customer, deleted_customer
+from pipeline.shops.woocommerce.examination import EXAMINATION
 from pipeline.shops.woocommerce.orders import deleted_order, order
+from pipeline.shops.woocommerce.probe import PROBE
 from pipeline.shops.woocommerce.products import deleted_product, product
 from pipeline.shops.woocommerce.pull import PULL
+from pipeline.shops.woocommerce.registration import REGISTRATION
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
 from pipeline.shops.woocommerce.topics import TOPICS
 from pipeline.shops.woocommerce.webhooks import NO_TOPIC, arrival, greeting, verify
@@ -49,7 +52,7 @@ def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
     return deleted_product(body, event, store) if deleted else product(body, event, store)
 
 
-WOOCOMMERCE = Platform(
+WOOCOMMERCE: Platform[WooCommerceSettings] = Platform(
     name="woocommerce",
     title="WooCommerce",
     settings=WooCommerceSettings,
@@ -61,10 +64,13 @@ WOOCOMMERCE = Platform(
     arrival=arrival,
     translate=translate,
     greeting=greeting,
-    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK}),
+    abilities=frozenset({Ability.RECEIVE, Ability.PULL, Ability.WRITE_BACK, Ability.REGISTER}),
     api=API,
     pull=PULL,
     consent=CONSENT,
+    registration=REGISTRATION,
+    examination=EXAMINATION,
+    probe=PROBE,
     ids=IdForm.NUMBER,
     order_numbers=("number",),
 )

@@ -59,14 +59,19 @@ class SpareCalls:
         Raises:
             PipelineError: the key is refused, or is not allowed to.
         """
+        answer = await self.answered(request)
+        if answer.kind in {AnswerKind.UNAUTHORISED, AnswerKind.FORBIDDEN}:
+            raise PipelineError(
+                f"Connectif refuses the key ({answer.status})",
+                store=self._name,
+                hint=f"the key needs the permission to {self._permission}",
+            )
+        return answer
+
+    async def answered(self, request: Callable[[], Awaitable[Answer]]) -> Answer:
+        """As `call`; an answer that refuses the key is one, too."""
         while True:
             answer = await self._once(request)
-            if answer.kind in {AnswerKind.UNAUTHORISED, AnswerKind.FORBIDDEN}:
-                raise PipelineError(
-                    f"Connectif refuses the key ({answer.status})",
-                    store=self._name,
-                    hint=f"the key needs the permission to {self._permission}",
-                )
             if answer.kind is not AnswerKind.LIMITED:  # of that, the limiter knows how long to wait
                 return answer
 
