@@ -21,6 +21,7 @@ from pipeline.shops.probe import ShopProbe
 from pipeline.shops.pull import ShopPull
 from pipeline.shops.registration import ShopRegistration
 from pipeline.shops.settings import StoreSettings
+from pipeline.shops.tracking import WebTracking
 from pipeline.shops.values import body_hash
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
@@ -185,6 +186,7 @@ class Platform(Generic[SettingsT]):
         registration: how its shops' API keeps webhooks; None where a person makes them.
         examination: what its shops' API tells of a store's set-up; None where it tells nothing.
         probe: how webhooks are made to try the way; None where they cannot be.
+        tracking: what its shops' pages tell Connectif's web client.
         schemas: of its bodies, where their form is ours to say: pydantic types by the name of a file of
             `schemas/`.
         ids: of its entities: stores whose ids can meet must not share an account.
@@ -216,6 +218,7 @@ class Platform(Generic[SettingsT]):
     registration: ShopRegistration[SettingsT] | None = None
     examination: ShopExamination[SettingsT] | None = None
     probe: ShopProbe[SettingsT] | None = None
+    tracking: WebTracking = field(default_factory=WebTracking)
     schemas: Mapping[str, Any] = field(default_factory=dict)
     ids: IdForm = IdForm.TEXT
     message_id: Callable[[str], str] | None = None

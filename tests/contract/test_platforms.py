@@ -108,11 +108,14 @@ def test_its_folder_is_kept_apart(platform: AnyPlatform) -> None:
 
 def test_nothing_outside_its_folder_names_a_platform() -> None:
     package = FOLDERS.parent
+    # Connectif's own word for its script in shops of one's own.
+    other_meaning = {package / "check" / "page" / "script.py": {"generic"}}
     shown = {package / "demo", package / "sandbox", *(FOLDERS / name for name in PLATFORMS)}
     for path in package.rglob("*.py"):
         if path != FOLDERS / "registry.py" and shown.isdisjoint(path.parents):
             code = path.read_text(encoding="utf-8").replace("Generic", "").lower()  # Python's own class
-            assert [name for name in PLATFORMS if name in code] == [], path
+            named = {name for name in PLATFORMS if name in code}
+            assert named <= other_meaning.get(path, set()), path
 
 
 @EACH

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.check.page import values
 from pipeline.check.page.findings import Findings, quoted
 from pipeline.check.page.tags import Tags
+from pipeline.shops.registry import PLATFORMS
+from pipeline.shops.tracking import WebTracking
 
-#: What the modules of the platforms send as the purchase's id, by the settings' words; where it is known.
-_OF_MODULES = {
-    "prestashop": ("id", "Connectif's PrestaShop module sends the order's id, not its reference"),
-    "magento": ("number", "Connectif's Magento module sends the increment_id, which is `number`"),
-}
-#: Forms of ids that tell what they are of.
-_FORMS = {
-    ("shopify", "name"): re.compile(r"#.{1,50}"),
-    ("prestashop", "number"): re.compile(r"[A-Z]{9}"),
-    ("magento", "number"): re.compile(r"0{2,}[0-9]{3,}|[0-9]{9}"),
-    ("vtex", "id"): re.compile(r"(?:[A-Z]{2,4}-)?v?[0-9]{6,16}[a-z]{2,6}-[0-9]{2}|[0-9]{10,16}-[0-9]{2}"),
-}
 PURCHASE_NAMES = ("id", "number", "name")
 PRODUCT_NAMES = ("product", "variant", "sku")
 KNOWN = (*PURCHASE_NAMES, *PRODUCT_NAMES, "email")
@@ -47,17 +36,19 @@ class Expected:
     prefix: str = ""
     known: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def tracking(self) -> WebTracking:
+        """What is known of the platform's pages."""
+        return PLATFORMS[self.platform].tracking if self.platform in PLATFORMS else WebTracking()
+
 
 def compare(tags: Tags, expected: Expected, email: str | None, findings: Findings) -> None:
     """Compare the ids, and the contact's address."""
     _settings(expected, findings)
-    if expected.platform == "magento" and any(purchase.lines for purchase in tags.purchases):
-        said = (
-            "Connectif's Magento module names the variant in a purchase's lines, and the parent on its page"
-        )
-        findings.note(
-            "store.product_id", "lines_differ", said, hint="compare with --known product= and variant="
-        )
+    lines = expected.tracking.lines
+    if lines and any(purchase.lines for purchase in tags.purchases):
+        hint = "compare with --known product= and variant="
+        findings.note("store.product_id", "lines_differ", lines, hint=hint)
     for purchase in tags.purchases:
         own = purchase.text("purchase_id")
         if own:
@@ -74,12 +65,12 @@ def compare(tags: Tags, expected: Expected, email: str | None, findings: Finding
 
 
 def _settings(expected: Expected, findings: Findings) -> None:
-    usual = _OF_MODULES.get(expected.platform)
-    if expected.store and usual is not None and expected.purchase_id != usual[0]:
-        said = f"{usual[1]}; store {expected.store} has purchase_id = {expected.purchase_id}"
+    usual = expected.tracking
+    if expected.store and usual.purchase_id and expected.purchase_id != usual.purchase_id:
+        said = f"{usual.said}; store {expected.store} has purchase_id = {expected.purchase_id}"
         effect = "with that module each order becomes two purchases"
         findings.warning(
-            "store.purchase_id", "module_differs", said, effect, f'set purchase_id = "{usual[0]}"'
+            "store.purchase_id", "module_differs", said, effect, f'set purchase_id = "{usual.purchase_id}"'
         )
 
 
@@ -92,8 +83,8 @@ def _purchase(about: str, own: str, expected: Expected, findings: Findings) -> N
     if not expected.store:
         return
     bare = own.removeprefix(expected.prefix)
-    for (platform, name), form in _FORMS.items():
-        if platform == expected.platform and name != expected.purchase_id and form.fullmatch(bare):
+    for name, form in expected.tracking.id_forms.items():
+        if name != expected.purchase_id and form.fullmatch(bare):
             said = f"{quoted(own)} looks like the order's {name}; store {expected.store} has purchase_id = "
             effect = "each order becomes two purchases"
             findings.warning(about, "form", said + expected.purchase_id, effect, _truth(expected))

@@ -31,7 +31,7 @@ _BODIES = {
         r"|multishipping-checkout-success|order-placed|page-order-confirmation|pedido-confirmado"
     ),
     Kind.PRODUCT: re.compile(r"single-product|catalog-product-view|template-product|product|page-product"),
-    Kind.CART: re.compile(r"woocommerce-cart|checkout-cart-index|template-cart|cart|page-cart"),
+    Kind.CART: re.compile(r"checkout-cart-index|(?:[a-z]{1,20}-)?cart"),
 }
 _PATHS = {
     Kind.CONFIRMATION: re.compile(
@@ -57,7 +57,7 @@ def recognise(document: Document, tags: Tags, url: str, told: Kind | None) -> Re
     body = next((element for element in document.elements if element.name == "body"), None)
     names = [] if body is None else [name.lower() for name in (*body.classes, body.attributes.get("id", ""))]
     for kind, pattern in _BODIES.items():
-        if any(pattern.fullmatch(re.sub("^woocommerce-order-", "order-", name)) for name in names):
+        if any(pattern.fullmatch(re.sub("^[a-z]{1,20}-order-", "order-", name)) for name in names):
             return Recognised(kind, "body")
     if tags.counts["cn_purchase"]:
         return Recognised(Kind.CONFIRMATION, "tags")

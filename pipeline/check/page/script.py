@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.check.page.dom import Document, Element
+from pipeline.shops.registry import PLATFORMS
 
 _ID = r"[0-9A-Za-z-]{8,64}"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -31,11 +32,12 @@ _MANAGERS = {
     "Google Tag Manager": re.compile(
         r"googletagmanager\.com/(?:gtm\.js|ns\.html)|\bgtm\.js\b|\bGTM-[A-Z0-9]{4,10}\b"
     ),
-    "VTEX": re.compile(
-        r"\.vtexassets\.com|\.vtexcommercestable\.com|\.vteximg\.com|\bvtex\.render-server|\bvtexjs\b"
-    ),
-    "Shopify": re.compile(r"cdn\.shopify\.com|\bShopify\.shop\b|\.myshopify\.com"),
     "Tealium": re.compile(r"tags\.tiqcdn\.com"),
+    **{
+        platform.title: platform.tracking.marks
+        for platform in PLATFORMS.values()
+        if platform.tracking.marks is not None
+    },
 }
 _EVENT = re.compile(r"""(?<![\w$])["']?type["']?\s{0,20}:\s{0,20}["'`]([a-z-]{4,30})["'`]""")
 _SENDS = re.compile(r"\bsendEvents\s{0,20}[(.]")

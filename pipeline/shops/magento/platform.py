@@ -23,6 +23,7 @@ from pipeline.shops.magento.pull import PULL
 from pipeline.shops.magento.registration import REGISTRATION
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
 from pipeline.shops.magento.topics import TOPICS
+from pipeline.shops.magento.tracking import TRACKING
 from pipeline.shops.magento.webhooks import NO_TOPIC, arrival, greeting, split, to_open, verify
 from pipeline.shops.platform import Ability, PersonFields, Platform, TopicMeaning
 from pipeline.shops.values import parse_json_object
@@ -134,4 +135,5 @@ MAGENTO = Platform(
     registration=REGISTRATION,
     examination=EXAMINATION,
     probe=PROBE,
+    tracking=TRACKING,
 )

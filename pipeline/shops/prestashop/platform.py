@@ -17,6 +17,7 @@ from pipeline.shops.prestashop.products import deleted_product, product
 from pipeline.shops.prestashop.pull import PULL
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.topics import TOPICS
+from pipeline.shops.prestashop.tracking import TRACKING
 from pipeline.shops.prestashop.webhooks import NO_TOPIC, arrival, split, verify
 
 
@@ -85,4 +86,5 @@ PRESTASHOP = Platform(
     pull=PULL,
     examination=EXAMINATION,
     probe=PROBE,
+    tracking=TRACKING,
 )

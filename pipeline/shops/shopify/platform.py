@@ -22,6 +22,7 @@ from pipeline.shops.shopify.pull import PULL
 from pipeline.shops.shopify.registration import REGISTRATION
 from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
 from pipeline.shops.shopify.topics import TOPICS, Path, family, named_by
+from pipeline.shops.shopify.tracking import TRACKING
 from pipeline.shops.values import body_hash, epoch_ms, instant, parse_json_object, signed_base64
 
 #: Headers worth keeping with the event: what it is, and what support asks for.
@@ -145,6 +146,7 @@ SHOPIFY = Platform(
     registration=REGISTRATION,
     examination=EXAMINATION,
     probe=PROBE,
+    tracking=TRACKING,
     ids=IdForm.UNIQUE_NUMBER,
     order_numbers=("order_number", "name"),
     person=PersonFields(orders=(("orders_to_redact",), ("orders_requested",))),

@@ -19,6 +19,7 @@ from pipeline.shops.vtex.pull import PULL
 from pipeline.shops.vtex.registration import REGISTRATION
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore
 from pipeline.shops.vtex.topics import NO_TOPIC, TOPICS
+from pipeline.shops.vtex.tracking import TRACKING
 from pipeline.shops.vtex.webhooks import arrival, greeting, verify
 
 
@@ -76,4 +77,5 @@ VTEX: Platform[VtexSettings] = Platform(
     registration=REGISTRATION,
     examination=EXAMINATION,
     probe=PROBE,
+    tracking=TRACKING,
 )
