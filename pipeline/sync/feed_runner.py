@@ -188,8 +188,8 @@ class FeedRunner:
             return 0.0
         log.error(
             "store %s: its %s was not read for so long that its position has expired; it is read on from the "
-            "oldest event there is. What came before may be missing: find it with the shop's own list of "
-            "orders, `pipeline reconcile %s --shop orders.csv`",
+            "oldest event there is. What came before may be missing: `pipeline sync %s` reads what changed "
+            "since the last sync from the shop's own lists",
             self._store.name,
             self._feed.title,
             self._store.name,

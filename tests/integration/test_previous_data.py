@@ -32,8 +32,9 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 #: Directories of topics that the archives' version did not have, and what a removal from Kafka's logs keeps.
 NEW_ON_DISK = re.compile(
-    r"/(shop\.replay|replay\.runs|deadletters\.state|sync\.requests|reconcile\.runs|erase\.requests"
-    r"|pipeline-sync-requests-changelog)-\d+$|^[df] removal(/|$)"
+    r"/(shop\.replay|replay\.runs|deadletters\.state|sync\.(requests|commands|consents)|reconcile\.runs"
+    r"|erase\.requests|pipeline-sync-(requests|feeds|pulls|pulled|consents|statements)-changelog)-\d+$"
+    r"|^[df] removal(/|$)"
 )
 
 

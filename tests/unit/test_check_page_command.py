@@ -152,8 +152,3 @@ def test_what_a_page_says_changes_nothing_on_the_terminal(file: Path) -> None:
     assert "\x1b[31m" not in said
     assert "\u202e" not in said
     assert "[red]x[/]" in said
-
-
-def test_a_word_that_is_no_command_is_refused_while_stores_are_not_checked() -> None:
-    done = CliRunner().invoke(app, ["check", "acme"])
-    assert done.exit_code == 2

@@ -359,9 +359,12 @@ def test_an_event_that_was_replayed_is_replayed_from_its_own_place() -> None:
 
 
 def test_every_reason_of_translate_has_words_and_a_way_out() -> None:
+    # What lists, feeds and registers of webhooks answer is read by sync and check, and is no event yet.
+    others = re.compile(r"(?:pull|_pages|feed|journal|registration)\.py$")
     found = {
         reason
         for path in (ROOT / "pipeline").rglob("*.py")
+        if not others.search(path.name)
         for reason in re.findall(r"Rejected\(\s*\"([a-z_]+)\"", path.read_text(encoding="utf-8"))
     }
     assert found - {reason for stage, reason in reasons.known() if stage == "translate"} == set()

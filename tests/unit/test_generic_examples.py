@@ -78,7 +78,7 @@ def test_the_bodies_of_the_page_are_of_the_published_schema() -> None:
     blocks = [
         json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     ]
-    [envelope, product] = blocks
+    [envelope, _list, product] = blocks
     schema = jsonschema.Draft202012Validator(json.loads(files()["shop-event.json"]))
     assert not [error.message for error in schema.iter_errors(envelope)]
     assert len(translate(envelope["type"], envelope["data"]).drafts) == 3

@@ -23,6 +23,7 @@ from pipeline.erase.serve import ErasureCollector
 from pipeline.replay.watching import RunsCollector
 from pipeline.sync.consent.desk import ConsentCollector
 from pipeline.sync.feeds import FeedCollector
+from pipeline.sync.pull.collector import PullCollector
 from pipeline.sync.worker import SyncCollector
 from pipeline.translate.totals import AccountCollector, StoreTallies
 
@@ -49,6 +50,7 @@ def families() -> Iterator[Metric]:
     yield from SyncCollector(dict, dict, float).collect()
     yield from FeedCollector(dict, float).collect()
     yield from ConsentCollector({}, float).collect()
+    yield from PullCollector(dict, float).collect()
     yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
 
 

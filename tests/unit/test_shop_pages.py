@@ -33,7 +33,7 @@ def _all_tests() -> set[str]:
     return {
         name
         for path in files
-        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
     }
 
 
