@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import httpx
 from prometheus_client.core import GaugeMetricFamily
@@ -19,16 +18,15 @@ from pipeline.events import Kind, RawEvent
 from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.topics import full_name
 from pipeline.records import partition_of
+from pipeline.shops.api import ShopApi
 from pipeline.shops.feed import ShopFeed
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.client import ShopClient
 from pipeline.sync.feed_place import FeedPlace, decode, encode
 from pipeline.sync.feed_runner import FeedOutlets, FeedRunner, FeedStatus
 from pipeline.sync.requests import ShopRequests
+from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.rules import Feed
-
-#: Seconds between checks whether a store's feed is to be read.
-LOOK = 0.2
 
 
 class Feeds:
@@ -65,11 +63,8 @@ class Feeds:
         self._max_body = settings.gateway.max_body_bytes
         self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
         self._table = engine.table("feeds", on_loaded=self._loaded, on_lost=self._lost)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._clients: dict[str, ShopClient] = {}
         self.statuses: dict[str, FeedStatus] = {}
-        engine.background(self._conduct)
-        engine.on_pause(self._pause)
+        self._tasks = StoreTasks(engine, lambda: self.statuses, self._start, title="feed")
 
     def _place(self, name: str) -> FeedPlace:
         """How far the feed of a store that is held was read."""
@@ -82,52 +77,28 @@ class Feeds:
 
     async def _loaded(self, partitions: frozenset[int]) -> None:
         for name in self._of(partitions):
-            await self._halt(name)
+            await self._tasks.halt(name)
             self.statuses.setdefault(name, FeedStatus(self._clock()))
 
     async def _lost(self, partitions: frozenset[int]) -> None:
         for name in self._of(partitions):
-            await self._halt(name)
+            await self._tasks.halt(name)
             self.statuses.pop(name, None)
 
     def _of(self, partitions: frozenset[int]) -> list[str]:
         return [name for name in self._stores if partition_of(name, self._partitions) in partitions]
 
-    async def _conduct(self) -> None:
-        """Keep the feeds of the stores that are held at work."""
-        while True:
-            if self._engine.not_ready is None:
-                for name in self.statuses:
-                    if name not in self._tasks:
-                        self._start(name)
-            for task in list(self._tasks.values()):
-                if task.done() and not task.cancelled():
-                    task.result()  # whatever it is, it ends the process
-            await asyncio.sleep(LOOK)
-
-    async def _pause(self) -> None:
-        """Partitions may be revoked, or the worker stops."""
-        for name in list(self._tasks):
-            await self._halt(name)
-
-    async def _halt(self, name: str) -> None:
-        task, client = self._tasks.pop(name, None), self._clients.pop(name, None)
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        if client is not None:
-            await client.aclose()
-
     # Runners.
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str) -> Coroutine[Any, Any, None] | None:
+        """The reading of a store's feed; None while its shop cannot be asked."""
         store = self._stores[name]
         feed = _chosen(store)
         assert feed is not None  # noqa: S101 - as above
-        requests = self._requests(name) if feed.api is None else self._own(name, feed)
+        client = None if feed.api is None else self._client(name, feed.api)
+        requests = self._requests(name) if client is None else self._own(name, feed, client)
         if requests is None:
-            return
+            return None
         status = self.statuses[name]
         status.expired_ms = self._place(name).expired_ms
         runner = FeedRunner(
@@ -141,17 +112,18 @@ class Feeds:
             clock=self._clock,
             random=random.random,
         )
-        self._tasks[name] = asyncio.create_task(runner.run(), name=f"feed {name}")
+        return _read(runner, client)
 
-    def _own(self, name: str, feed: ShopFeed[StoreSettings]) -> ShopRequests | None:
-        """The requests to where a feed is that is not the shop's own."""
-        api, settings = feed.api, self._stores[name].context.settings
-        if api is None:
-            return None
-        client = self._clients[name] = ShopClient(
+    def _client(self, name: str, api: ShopApi[StoreSettings]) -> ShopClient:
+        settings = self._stores[name].context.settings
+        return ShopClient(
             api, settings, transport=self._transport(), timeout=self._timeout, clock=self._clock
         )
-        limit = api.limit(settings)
+
+    def _own(self, name: str, feed: ShopFeed[StoreSettings], client: ShopClient) -> ShopRequests:
+        """The requests to where a feed is that is not the shop's own."""
+        assert feed.api is not None  # noqa: S101 - else there is no client
+        limit = feed.api.limit(self._stores[name].context.settings)
         return ShopRequests(
             name, limit, client, clock=self._clock, random=random.random, title=f"the {feed.title}"
         )
@@ -167,6 +139,15 @@ class Feeds:
         with self._engine.begin() as step:
             step.write(self._table, partition_of(name, self._partitions), name.encode(), encode(place))
             await self._engine.confirm(step)
+
+
+async def _read(runner: FeedRunner, client: ShopClient | None) -> None:
+    """Read a feed until cancelled; a client of its own is closed then."""
+    try:
+        await runner.run()
+    finally:
+        if client is not None:
+            await client.aclose()
 
 
 def _chosen(store: Feed) -> ShopFeed[StoreSettings] | None:

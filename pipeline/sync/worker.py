@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -18,17 +17,13 @@ from pipeline.config import Settings
 from pipeline.connectif.network import Network
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
-from pipeline.engine.steps import Step
 from pipeline.engine.worker import Stage, run
 from pipeline.events import Kind, RawEvent
-from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.fetches import FetchRequest
 from pipeline.kafka.keys import partition_of_key, unique_key
-from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
-from pipeline.kafka.topics import DEADLETTERS, SYNC_APP, SYNC_REQUESTS_TOPIC, full_name, letter_partition
-from pipeline.metrics import SYNC_FOREIGN
+from pipeline.kafka.topics import SYNC_APP, SYNC_REQUESTS_TOPIC, full_name
 from pipeline.records import partition_of
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -36,23 +31,20 @@ from pipeline.sync.backlog import Notice
 from pipeline.sync.client import ShopClient
 from pipeline.sync.consent.desk import ConsentCollector, ConsentDesk
 from pipeline.sync.feeds import FeedCollector, Feeds
+from pipeline.sync.letters import Letters
 from pipeline.sync.limit import ShopLimit
 from pipeline.sync.pull.collector import PullCollector
 from pipeline.sync.pull.stage import PullStage
 from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
-from pipeline.text import printable
+from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.reading import feeds
 
 log = logging.getLogger(__name__)
 
 #: Messages in one round.
 ROUND = 500
-#: Room for what Kafka adds to a message.
-MESSAGE_OVERHEAD = 4_096
-#: Seconds between checks whether a store's runner is to be started.
-LOOK = 0.2
 
 
 class SyncWorker:
@@ -84,17 +76,14 @@ class SyncWorker:
         self.pulls = PullStage(engine, self._stores)
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
-        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
-        self._deadletters = full_name(settings, DEADLETTERS)
+        self._letters = Letters(settings)
         self._table = engine.table("requests", on_loaded=self._loaded, on_lost=self._lost)
         self._runners: dict[str, StoreRunner] = {}
         self._clients: dict[str, ShopClient] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
         self.feeds = Feeds(engine, self._stores, self._requests_of, transport)
         engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
-        engine.background(self._conduct)
-        engine.on_pause(self._pause)
+        self._tasks = StoreTasks(engine, lambda: self._runners, self._work, title="sync")
         self.consents = ConsentDesk(engine, known, self._requests_of)
 
     @property
@@ -131,7 +120,7 @@ class SyncWorker:
 
     async def _forget(self, partitions: frozenset[int]) -> None:
         for name in self._stores_of(partitions):
-            await self._halt(name)
+            await self._tasks.halt(name)
             self._runners.pop(name, None)
             client = self._clients.pop(name, None)
             if client is not None:
@@ -157,36 +146,12 @@ class SyncWorker:
             random=random.random,
         )
 
-    async def _conduct(self) -> None:
-        """Keep the runners of the stores that are held at work."""
-        while True:
-            if self._engine.not_ready is None:
-                for name in self._runners:
-                    if name not in self._tasks:
-                        self._tasks[name] = asyncio.create_task(self._work(name), name=f"sync {name}")
-            for task in list(self._tasks.values()):
-                if task.done() and not task.cancelled():
-                    task.result()  # whatever it is, it ends the process
-            await asyncio.sleep(LOOK)
-
     async def _work(self, name: str) -> None:
         """All that is asked of one shop, until cancelled."""
         runner = self._runners[name]
         async with asyncio.TaskGroup() as group:
             group.create_task(runner.run())
             group.create_task(self.pulls.run(name, runner.requests))
-
-    async def _pause(self) -> None:
-        """Partitions may be revoked, or the worker stops."""
-        for name in list(self._tasks):
-            await self._halt(name)
-
-    async def _halt(self, name: str) -> None:
-        task = self._tasks.pop(name, None)
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     # Notifications in.
 
@@ -201,7 +166,7 @@ class SyncWorker:
                     try:
                         request = self._read(message, tp.partition)
                     except ValueError as error:
-                        self._refuse(step, message, str(error))
+                        self._letters.foreign(step, message, SYNC_REQUESTS_TOPIC, "request", str(error))
                     else:
                         step.write(self._table, tp.partition, request.key, encode(request))
                         taken.append(request)
@@ -220,29 +185,6 @@ class SyncWorker:
         if partition_of(request.event.store, self._partitions) != partition:
             raise ValueError("it lies in the partition of another store")
         return request
-
-    def _refuse(self, step: Step, message: Message, why: str) -> None:
-        """A foreign message is a dead letter, and holds nothing up."""
-        log.warning(
-            "%s: a message is no request of this program's, a dead letter: %s",
-            SYNC_REQUESTS_TOPIC,
-            printable(why)[:200],
-            extra={"event": "sync.foreign_message"},
-        )
-        SYNC_FOREIGN.inc()
-        letter = dead_letter(
-            message,
-            max_bytes=self._max_bytes,
-            reason="not_a_request",
-            detail=why[:200],
-            stage="sync",
-            topic=SYNC_REQUESTS_TOPIC,
-            partition=message.partition,
-            offset=message.offset,
-            at_ms=int(time.time() * 1_000),
-        )
-        number = letter_partition(letter.key)
-        step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
 
     def _announce(self, request: FetchRequest) -> None:
         runner = self._runners.get(request.event.store)
@@ -274,26 +216,9 @@ class SyncWorker:
 
     async def _given_up(self, request: FetchRequest, why: GivenUp, notices: list[Notice]) -> None:
         event = request.event
-        topic, partition, offset = request.place.rsplit("/", 2)
-        place, headers = (topic, int(partition), int(offset)), event.to_kafka_headers()
-        content = LibrdkafkaMessage(*place, event.received_ms, event.key, event.body, headers)
-        letter = dead_letter(
-            content,
-            max_bytes=self._max_bytes,
-            reason=why.reason,
-            detail=why.detail,
-            store=event.store,
-            account=self._account_of(event.store),
-            stage="sync",
-            topic=topic,
-            partition=int(partition),
-            offset=int(offset),
-            at_ms=int(time.time() * 1_000),
-        )
         own = partition_of(event.store, self._partitions)
         with self._engine.begin() as step:
-            number = letter_partition(letter.key)
-            step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
+            self._letters.given_up(step, event, request.place, *why, account=self._account_of(event.store))
             for notice in notices:
                 step.write(self._table, own, notice.row, None)
             await self._engine.confirm(step)

@@ -7,8 +7,6 @@ row of `consents`, which is deleted with its effect at the shop.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -22,20 +20,16 @@ from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
 from pipeline.events import RawEvent
-from pipeline.kafka.deadletters import dead_letter
 from pipeline.kafka.fetches import place_of
 from pipeline.kafka.keys import is_key_of, partition_of_key, unique_key
-from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import (
-    DEADLETTERS,
     STATEMENT_DAYS,
     SYNC_CONSENTS_TOPIC,
     full_name,
-    letter_partition,
 )
-from pipeline.metrics import SYNC_CONSENTS, SYNC_FOREIGN
+from pipeline.metrics import SYNC_CONSENTS
 from pipeline.records import partition_of
 from pipeline.shops.base import Rejected
 from pipeline.shops.callbacks import CALLBACK, TOLD, Statement, statement_of
@@ -45,16 +39,12 @@ from pipeline.sync.consent.memory import Memory
 from pipeline.sync.consent.store import Outlets, StoreConsents
 from pipeline.sync.consent.waiting import Row, newer_of
 from pipeline.sync.consent.writing import Outcome, Writing
+from pipeline.sync.letters import Letters
 from pipeline.sync.requests import ShopRequests
-from pipeline.text import printable
+from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.feed import Feed
 
 log = logging.getLogger(__name__)
-
-#: Room for what Kafka adds to a message.
-MESSAGE_OVERHEAD = 4_096
-#: Seconds between checks whether a store's task is to be started.
-LOOK = 0.2
 
 
 class ConsentDesk:
@@ -76,15 +66,14 @@ class ConsentDesk:
         self._requests_of = requests_of
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
-        self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
-        self._deadletters = full_name(settings, DEADLETTERS)
+        self._letters = Letters(settings)
         self._rows = engine.table("consents", on_loaded=self._loaded, on_lost=self._lost)
         self._memory = engine.table("statements", ttl_days=STATEMENT_DAYS)
         self.stores: dict[str, StoreConsents] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
         engine.agent("consents", [SYNC_CONSENTS_TOPIC], self._take)
-        engine.background(self._conduct)
-        engine.on_pause(self._pause)
+        self._tasks = StoreTasks(
+            engine, lambda: self.stores, lambda name: self.stores[name].run(), title="consents"
+        )
 
     # Partitions.
 
@@ -97,35 +86,11 @@ class ConsentDesk:
 
     async def _lost(self, partitions: frozenset[int]) -> None:
         for name in [one for one in self.stores if self._partition(one) in partitions]:
-            await self._halt(name)
+            await self._tasks.halt(name)
             self.stores.pop(name, None)
 
     def _partition(self, store: str) -> int:
         return partition_of(store, self._partitions)
-
-    async def _conduct(self) -> None:
-        """Keep the tasks of the stores that are held at work."""
-        while True:
-            if self._engine.not_ready is None:
-                for name, store in self.stores.items():
-                    if name not in self._tasks:
-                        self._tasks[name] = asyncio.create_task(store.run(), name=f"consents {name}")
-            for task in list(self._tasks.values()):
-                if task.done() and not task.cancelled():
-                    task.result()  # whatever it is, it ends the process
-            await asyncio.sleep(LOOK)
-
-    async def _pause(self) -> None:
-        """Partitions may be revoked, or the worker stops."""
-        for name in list(self._tasks):
-            await self._halt(name)
-
-    async def _halt(self, name: str) -> None:
-        task = self._tasks.pop(name, None)
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     # Statements in.
 
@@ -141,7 +106,7 @@ class ConsentDesk:
                         event = self._read(message, tp.partition)
                         self._note(step, message, event, taken)
                     except (ValueError, Rejected) as error:
-                        self._refuse(step, message, str(error))
+                        self._letters.foreign(step, message, SYNC_CONSENTS_TOPIC, "statement", str(error))
                 step.done(tp, values[-1].offset)
             await self._engine.submit(step)
         for key, row in taken.items():
@@ -190,18 +155,6 @@ class ConsentDesk:
         number = partition_of_key(event.key, self._shop_partitions)
         step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
 
-    def _refuse(self, step: Step, message: Message, why: str) -> None:
-        """A foreign message is a dead letter, and holds nothing up."""
-        log.warning(
-            "%s: a message is no statement of this program's, a dead letter: %s",
-            SYNC_CONSENTS_TOPIC,
-            printable(why)[:200],
-            extra={"event": "sync.foreign_message"},
-        )
-        SYNC_FOREIGN.inc()
-        place = SYNC_CONSENTS_TOPIC, message.partition, message.offset
-        self._bury(step, message, place, why[:200])
-
     def _announce(self, key: bytes, row: Row) -> None:
         store = self._store(row.event.store)
         if store is not None:  # else not in the settings (any more): its row stays until the store is back
@@ -239,13 +192,11 @@ class ConsentDesk:
                 await self._engine.confirm(step)
 
     async def _buried(self, key: bytes, row: Row, why: Impossible) -> None:
-        event = row.event
-        topic, partition, offset = row.place.rsplit("/", 2)
-        place, headers = (topic, int(partition), int(offset)), event.to_kafka_headers()
-        content = LibrdkafkaMessage(*place, event.received_ms, event.key, event.body, headers)
+        store = row.event.store
+        account = self._feeds[store].account if store in self._feeds else ""
         with self._engine.begin() as step:
             self._forget(step, key, row)
-            self._bury(step, content, place, why, event.store)
+            self._letters.given_up(step, row.event, row.place, why.reason, why.detail, account=account)
             await self._engine.confirm(step)
 
     def _forget(self, step: Step, key: bytes, row: Row) -> bool:
@@ -255,32 +206,6 @@ class ConsentDesk:
         if same:
             step.write(self._rows, number, key, None)
         return same
-
-    def _bury(
-        self,
-        step: Step,
-        content: Message | LibrdkafkaMessage,
-        place: tuple[str, int, int],
-        why: Impossible | str,
-        store: str = "",
-    ) -> None:
-        """Write a dead letter; `why` as a text is said of a foreign message."""
-        topic, partition, offset = place
-        letter = dead_letter(
-            content,
-            max_bytes=self._max_bytes,
-            reason="not_a_request" if isinstance(why, str) else why.reason,
-            detail=why if isinstance(why, str) else why.detail,
-            store=store,
-            account=self._feeds[store].account if store in self._feeds else "",
-            stage="sync",
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            at_ms=int(time.time() * 1_000),
-        )
-        number = letter_partition(letter.key)
-        step.send(self._deadletters, letter.value, letter.key, number, letter.headers)
 
 
 def memory_key(event: RawEvent) -> bytes:
