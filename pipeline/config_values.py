@@ -46,6 +46,11 @@ SECURITY_SECRETS = frozenset({"sasl.password", "ssl.key.password"})
 SECURITY_FILES = frozenset({"ssl.ca.location", "ssl.certificate.location", "ssl.key.location"})
 
 
+def secret_text(secret: SecretStr | None) -> str:
+    """What a secret is, to be told to whom it opens; "" where there is none."""
+    return "" if secret is None else secret.get_secret_value()
+
+
 def read_secret(value: object, info: ValidationInfo) -> object:
     """`{ env = "NAME" }` or `{ file = "path" }` -> the secret, without the white space around it."""
     if (info.context or {}).get(READ_SECRETS) is False:

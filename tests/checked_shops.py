@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from pipeline import config
-from pipeline.check.store.context import StoreCheck, shop_api
+from pipeline.check.store.context import StoreCheck
 from pipeline.sandbox.shops.app import CONTROL, SHOPS, SimulatedShops
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.client import ShopClient
@@ -93,7 +93,7 @@ async def shop(platform: str, *, repair: bool = False, **changes: Any) -> AsyncI
     settings = config.parse(tree, {})
     shops = SimulatedShops()
     store = settings.stores["acme"]
-    api = shop_api(PLATFORMS[platform])
+    api = PLATFORMS[platform].api
     assert api is not None
     client = ShopClient(api, store, transport=httpx.ASGITransport(shops), timeout=5)
     check = StoreCheck(settings, "acme", "http://127.0.0.1:8080", repair, shop=client)

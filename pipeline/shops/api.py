@@ -127,7 +127,8 @@ class ShopApi(Generic[SettingsT]):
         limit: of a shop of these settings.
         needs: which paths must still be asked to understand a notification, given what was answered so far;
             none: that is all. Of an event that needs nothing it says so at once. It is asked after each round
-            of answers, never names what is there, and stops at a document that does not exist.
+            of answers, never names what is there, and stops at a document that does not exist. Left out:
+            webhooks hold all that is needed.
         fetched_topic: the topic, without `FETCHED`, of the event that the documents of a notification make.
         token: the request for a token, where tokens expire; None for stores whose token is fixed.
         query: what is put behind each address when it is asked, such as a key, and stored nowhere; "" for
@@ -141,8 +142,8 @@ class ShopApi(Generic[SettingsT]):
     base_url: Callable[[SettingsT], str]
     authorise: Callable[[SettingsT, ApiRequest, Moment], Mapping[str, str]]
     limit: Callable[[SettingsT], RequestLimit]
-    needs: Callable[[RawEvent, Documents, StoreOf[SettingsT]], Sequence[str]]
-    fetched_topic: Callable[[RawEvent], str]
+    needs: Callable[[RawEvent, Documents, StoreOf[SettingsT]], Sequence[str]] = lambda *_: ()
+    fetched_topic: Callable[[RawEvent], str] = lambda event: str(event.kind)
     token: Callable[[SettingsT], ApiRequest | None] | None = None
     query: Callable[[SettingsT], str] | None = None
     scopes: tuple[str, ...] = ()

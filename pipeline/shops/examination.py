@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pipeline.shops.api import ApiRequest, Moment, RequestLimit, ShopApi
+from pipeline.shops.api import ApiRequest
 from pipeline.shops.settings import StoreSettings
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
@@ -74,7 +74,6 @@ class ShopExamination(Generic[SettingsT]):
         orders: their ids, from the answer.
         ready: whether the store has the credentials.
         lacking: the settings that are missing where it is not `ready`, in words.
-        api: how the requests are made, where the platform has no `Platform.api`.
     """
 
     questions: Callable[[SettingsT], Sequence[Question]]
@@ -83,24 +82,6 @@ class ShopExamination(Generic[SettingsT]):
     orders: Callable[[SettingsT, Any], Sequence[KnownOrder]]
     ready: Callable[[SettingsT], bool] = lambda _: True
     lacking: str = ""
-    api: ShopApi[SettingsT] | None = None
-
-
-def plain_api(
-    base_url: Callable[[SettingsT], str],
-    authorise: Callable[[SettingsT, ApiRequest, Moment], Mapping[str, str]],
-    limit: RequestLimit,
-    token: Callable[[SettingsT], ApiRequest | None] | None = None,
-) -> ShopApi[SettingsT]:
-    """An API that no notification needs anything of."""
-    return ShopApi(
-        base_url=base_url,
-        authorise=authorise,
-        limit=lambda _: limit,
-        needs=lambda _event, _documents, _store: (),
-        fetched_topic=lambda event: str(event.kind),
-        token=token,
-    )
 
 
 def at(value: Any, *path: str | int) -> Any:

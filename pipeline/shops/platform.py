@@ -97,6 +97,11 @@ class TopicTable(Generic[TopicT]):
         """The webhooks that a merchant is asked to make in the shop."""
         return [row for row in self.rows if row.menu]
 
+    def wanted_by(self, settings: StoreSettings) -> list[str]:
+        """The names of the webhooks that a store of these settings needs."""
+        deleted = settings.on_customer_deleted == "delete"
+        return [row.name for row in self.asked_for() if not row.setting or deleted]
+
 
 class Ability(enum.StrEnum):
     """What can be done with a platform's shops."""

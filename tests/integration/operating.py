@@ -7,18 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import pytest
 from tomli_w import dumps
 
 from pipeline.demo.totals import PipelineTotals, read
 from pipeline.local.ports import free_port, is_free
 from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
+from tests.broker import RunningKafka
 from tests.integration.delivering import SPEED, Connectif
 from tests.processes import wait_until
 
@@ -224,6 +227,23 @@ def site(directory: Path, base: Mapping[str, Any]) -> Iterator[Site]:
     """A site that is stopped at the end."""
     made = Site(directory, base)
     try:
+        yield made
+    finally:
+        made.stop()
+
+
+@contextlib.contextmanager
+def running_site(
+    kafka: RunningKafka,
+    paths: pytest.TempPathFactory,
+    name: str,
+    stores: Callable[[str], Mapping[str, Any]],
+) -> Iterator[Site]:
+    """A site with topics of its own, started, and stopped at the end."""
+    base = {"kafka": {"bootstrap": kafka.bootstrap, "topic_prefix": f"{name}{time.time_ns()}-"}}
+    made = Site(paths.mktemp(name), base, stores)
+    try:
+        made.start()
         yield made
     finally:
         made.stop()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.broker import RunningKafka
-from tests.integration.operating import Site
+from tests.integration.operating import Site, running_site
 from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 
@@ -46,14 +46,8 @@ def stores(url: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def site(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    directory = tmp_path_factory.mktemp("newsletter")
-    base = {"kafka": {"bootstrap": kafka.bootstrap, "topic_prefix": f"news{time.time_ns()}-"}}
-    made = Site(directory, base, stores)
-    try:
-        made.start()
+    with running_site(kafka, tmp_path_factory, "news", stores) as made:
         yield made
-    finally:
-        made.stop()
 
 
 class Shop:

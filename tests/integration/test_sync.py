@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
@@ -13,7 +12,7 @@ import pytest
 
 from tests.broker import RunningKafka
 from tests.integration.notifying import GENERIC, MAGENTO, PRESTASHOP, VTEX, NotifyingShop
-from tests.integration.operating import Site
+from tests.integration.operating import Site, running_site
 from tests.processes import wait_until
 from tests.shop_bodies import CHANGED, Sale, SoldLine
 
@@ -37,18 +36,11 @@ TROUBLES = {
 
 @pytest.fixture(scope="module")
 def site(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    directory = tmp_path_factory.mktemp("sync")
-    base = {"kafka": {"bootstrap": kafka.bootstrap, "topic_prefix": f"sync{time.time_ns()}-"}}
-
     def stores(url: str) -> dict[str, Any]:
         return {store: kind.settings_of(store, url) for store, kind in KINDS.items()}
 
-    made = Site(directory, base, stores)
-    try:
-        made.start()
+    with running_site(kafka, tmp_path_factory, "sync", stores) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def sale(

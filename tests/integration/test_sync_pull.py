@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.events import Kind
 from tests.broker import RunningKafka
-from tests.integration.operating import Site
+from tests.integration.operating import Site, running_site
 from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 from tests.shop_bodies import Article, Person, Sale, SoldLine, shopify_rows
@@ -49,9 +49,6 @@ CUSTOMERS, PRODUCTS, ORDERS = range(80), range(60), range(120)
 
 @pytest.fixture(scope="module")
 def site(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    directory = tmp_path_factory.mktemp("pull")
-    base = {"kafka": {"bootstrap": kafka.bootstrap, "topic_prefix": f"pull{time.time_ns()}-"}}
-
     def stores(url: str) -> dict[str, Any]:
         plain = {"secrets": [SECRET]}
         return {
@@ -59,12 +56,8 @@ def site(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for name, given in SETTINGS.items()
         }
 
-    made = Site(directory, base, stores)
-    try:
-        made.start()
+    with running_site(kafka, tmp_path_factory, "pull", stores) as made:
         yield made
-    finally:
-        made.stop()
 
 
 class ListedShop:

@@ -14,7 +14,6 @@ import httpx
 from pipeline.config import Settings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient
-from pipeline.shops.api import ShopApi
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.probe import DIGITS, Trial
 from pipeline.shops.registry import PLATFORMS
@@ -106,7 +105,7 @@ class StoreCheck:
         self.web = await self._open.enter_async_context(
             httpx.AsyncClient(timeout=REQUEST_SECONDS, follow_redirects=False)
         )
-        api = shop_api(self.platform)
+        api = self.platform.api
         examination = self.platform.examination
         if api is not None and (examination is None or examination.ready(self.store)):
             transport = httpx.AsyncHTTPTransport(retries=1)
@@ -116,13 +115,6 @@ class StoreCheck:
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
-
-
-def shop_api(platform: AnyPlatform) -> ShopApi[StoreSettings] | None:
-    """How a platform's API is asked; None where it is not."""
-    if platform.api is not None:
-        return platform.api
-    return None if platform.examination is None else platform.examination.api
 
 
 def trial_of(now: datetime, currency: str = "EUR", language: str = "es") -> Trial:

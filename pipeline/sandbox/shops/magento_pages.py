@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.shops.quirks import Quirks, asked, cut
+from pipeline.sandbox.shops.quirks import Quirks, ShopLists, asked, cut
 from pipeline.sandbox.shops.shop import Answer
 
 _LISTS = {"orders": "orders", "customers/search": "customers", "products": "products"}
@@ -17,20 +17,11 @@ _ORDER = re.compile(r"searchCriteria\[sortOrders\]\[(\d+)\]\[(\w+)\]")
 _MAX = 300
 
 
-class MagentoLists:
-    """The lists of one shop, which may change between two pages.
-
-    Attributes:
-        orders: by their ids; so are the others.
-        customers: see there.
-        products: see there.
-        quirks: what it does differently; that the last page comes again is Magento's habit.
-    """
+class MagentoLists(ShopLists):
+    """Lists whose last page comes again behind it: Magento's habit."""
 
     def __init__(self) -> None:
-        self.orders: dict[str, dict[str, Any]] = {}
-        self.customers: dict[str, dict[str, Any]] = {}
-        self.products: dict[str, dict[str, Any]] = {}
+        super().__init__()
         self.quirks = Quirks(repeats_last=True)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:  # noqa: ARG002 - as `Lists` has it

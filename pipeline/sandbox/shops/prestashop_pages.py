@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.sandbox.shops.quirks import Quirks, asked, cut
+from pipeline.sandbox.shops.quirks import ShopLists, asked, cut
 from pipeline.sandbox.shops.shop import Answer
 
 _PATH = re.compile(r"/api/(orders|customers|products)")
@@ -15,21 +15,8 @@ _ABOVE = re.compile(r">\[(\d+)\]")
 _LIMIT = re.compile(r"(\d+),(\d+)")
 
 
-class PrestashopLists:
-    """The lists of one shop, which may change between two pages.
-
-    Attributes:
-        orders: by their ids; so are the others.
-        customers: see there.
-        products: see there.
-        quirks: what it does differently.
-    """
-
-    def __init__(self) -> None:
-        self.orders: dict[str, dict[str, Any]] = {}
-        self.customers: dict[str, dict[str, Any]] = {}
-        self.products: dict[str, dict[str, Any]] = {}
-        self.quirks = Quirks()
+class PrestashopLists(ShopLists):
+    """Lists as the platform gives them."""
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:  # noqa: ARG002 - as `Lists` has it
         """The page that is asked for; None where the path is none of a list."""

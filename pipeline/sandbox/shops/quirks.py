@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 RowT = TypeVar("RowT")
@@ -20,6 +20,23 @@ class Quirks(NamedTuple):
     total: int | None = None
     repeats_last: bool = False
     shortest: int | None = None
+
+
+class ShopLists:
+    """The lists of one shop, which may change between two pages.
+
+    Attributes:
+        orders: by their ids; so are the others.
+        customers: see there.
+        products: see there.
+        quirks: what it does differently.
+    """
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.customers: dict[str, dict[str, Any]] = {}
+        self.products: dict[str, dict[str, Any]] = {}
+        self.quirks = Quirks()
 
 
 def asked(path: str) -> tuple[str, dict[str, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from pipeline.events import RawEvent
-from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
-from pipeline.shops.generic.settings import GenericSettings, GenericStore
+from pipeline.config_values import secret_text
+from pipeline.shops.api import ApiRequest, Moment, RequestLimit, ShopApi
+from pipeline.shops.generic.settings import GenericSettings
 
 
 def base_url(settings: GenericSettings) -> str:
@@ -16,8 +16,7 @@ def base_url(settings: GenericSettings) -> str:
 
 def authorise(settings: GenericSettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:  # noqa: ARG001 - as `ShopApi` has it
     """A bearer's token, which is not the secret that webhooks are signed with."""
-    token = "" if settings.api_token is None else settings.api_token.get_secret_value()
-    return {"authorization": f"Bearer {token}"}
+    return {"authorization": f"Bearer {secret_text(settings.api_token)}"}
 
 
 def limit(settings: GenericSettings) -> RequestLimit:
@@ -25,16 +24,9 @@ def limit(settings: GenericSettings) -> RequestLimit:
     return RequestLimit(settings.api_requests_per_minute, 60.0, parallel=2)
 
 
-def needs(event: RawEvent, documents: Documents, store: GenericStore) -> Sequence[str]:  # noqa: ARG001 - as `ShopApi` has it
-    """Nothing: events hold whole documents."""
-    return ()
-
-
 API: ShopApi[GenericSettings] = ShopApi(
     base_url=base_url,
     authorise=authorise,
     limit=limit,
-    needs=needs,
-    fetched_topic=lambda event: str(event.kind),
     scopes=("api_token",),
 )

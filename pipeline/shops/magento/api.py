@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from pydantic import SecretStr
-
+from pipeline.config_values import secret_text
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.api import FOUND, ApiRequest, Document, Documents, Moment, RequestLimit, ShopApi
 from pipeline.shops.base import Rejected
@@ -141,7 +140,7 @@ def authorise(settings: MagentoSettings, request: ApiRequest, moment: Moment) ->
             "store": settings.store_code,
         }
     if settings.consumer_key is None:
-        return {"authorization": f"Bearer {_shown(settings.access_token)}"}
+        return {"authorization": f"Bearer {secret_text(settings.access_token)}"}
     return {"authorization": _oauth(settings, request, moment)}
 
 
@@ -150,10 +149,10 @@ def _oauth(settings: MagentoSettings, request: ApiRequest, moment: Moment) -> st
     from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client  # noqa: PLC0415 - start fast
 
     client = Client(
-        _shown(settings.consumer_key),
-        client_secret=_shown(settings.consumer_secret),
-        resource_owner_key=_shown(settings.access_token),
-        resource_owner_secret=_shown(settings.access_token_secret),
+        secret_text(settings.consumer_key),
+        client_secret=secret_text(settings.consumer_secret),
+        resource_owner_key=secret_text(settings.access_token),
+        resource_owner_secret=secret_text(settings.access_token_secret),
         signature_method=SIGNATURE_HMAC_SHA256,
         nonce=moment.nonce,
         timestamp=str(moment.seconds),
@@ -164,10 +163,6 @@ def _oauth(settings: MagentoSettings, request: ApiRequest, moment: Moment) -> st
     return str(headers["Authorization"])
 
 
-def _shown(secret: SecretStr | None) -> str:
-    return "" if secret is None else secret.get_secret_value()
-
-
 def token(settings: MagentoSettings) -> ApiRequest | None:
     """The request for a token of the cloud service; None where the shop's own does not expire."""
     if not settings.in_cloud:
@@ -175,7 +170,7 @@ def token(settings: MagentoSettings) -> ApiRequest | None:
     form = {
         "grant_type": "client_credentials",
         "client_id": settings.ims_client_id or "",
-        "client_secret": _shown(settings.ims_client_secret),
+        "client_secret": secret_text(settings.ims_client_secret),
         "scope": _SCOPE,
     }
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}

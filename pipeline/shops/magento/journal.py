@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from pipeline.config_values import secret_text
 from pipeline.shops.api import ApiRequest, Moment, RequestLimit, ShopApi
 from pipeline.shops.base import Rejected
 from pipeline.shops.feed import FeedAnswer, FeedPage, ShopFeed, body_of, entries_of
@@ -115,7 +116,7 @@ def token(settings: MagentoSettings) -> ApiRequest:
     form = {
         "grant_type": "client_credentials",
         "client_id": settings.events_client_id or "",
-        "client_secret": "" if secret is None else secret.get_secret_value(),
+        "client_secret": secret_text(secret),
         "scope": _SCOPE,
     }
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
@@ -132,8 +133,6 @@ JOURNAL: ShopFeed[MagentoSettings] = ShopFeed(
         base_url=base_url,
         authorise=authorise,
         limit=lambda _: RequestLimit(requests=5, seconds=1.0, pause=10.0),
-        needs=lambda *_: (),
-        fetched_topic=lambda event: str(event.kind),
         token=token,
         scopes=("I/O Management API",),
     ),

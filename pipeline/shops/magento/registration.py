@@ -36,8 +36,7 @@ def is_of_adobe(settings: MagentoSettings) -> bool:
 
 def wanted(settings: MagentoSettings) -> Sequence[str]:
     """The events by Adobe's names."""
-    deleted = settings.on_customer_deleted == "delete"
-    return [row.name for row in TOPICS.asked_for() if not row.setting or deleted]
+    return TOPICS.wanted_by(settings)
 
 
 def listing(settings: MagentoSettings) -> ApiRequest | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from pipeline.config_values import secret_text
 from pipeline.events import Kind, RawEvent
 from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
 from pipeline.shops.base import Rejected
@@ -137,7 +138,7 @@ def query(settings: PrestashopSettings) -> str:
 
 
 def _key(settings: PrestashopSettings) -> str:
-    return "" if settings.webservice_key is None else settings.webservice_key.get_secret_value()
+    return secret_text(settings.webservice_key)
 
 
 def limit(settings: PrestashopSettings) -> RequestLimit:

@@ -6,17 +6,16 @@ Webhooks hold all that is needed: nothing is fetched because of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from pydantic import SecretStr
 
-from pipeline.events import RawEvent
-from pipeline.shops.api import ApiRequest, Documents, Heard, Meaning, Moment, RequestLimit, ShopApi
+from pipeline.config_values import secret_text
+from pipeline.shops.api import ApiRequest, Heard, Meaning, Moment, RequestLimit, ShopApi
 from pipeline.shops.shopify.fields import mapping, number
-from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
+from pipeline.shops.shopify.settings import ShopifySettings
 
 #: Of four a year; each is kept for a year at least.
 VERSION = "2026-07"
@@ -36,7 +35,7 @@ def base_url(settings: ShopifySettings) -> str:
 
 def authorise(settings: ShopifySettings, request: ApiRequest, moment: Moment) -> Mapping[str, str]:  # noqa: ARG001 - as `ShopApi` has it
     """The token: the newest, or the fixed one."""
-    token = moment.token or _shown(settings.access_token)
+    token = moment.token or secret_text(settings.access_token)
     return {"x-shopify-access-token": token, "content-type": "application/json"}
 
 
@@ -47,14 +46,10 @@ def token(settings: ShopifySettings) -> ApiRequest | None:
     form = {
         "grant_type": "client_credentials",
         "client_id": settings.client_id,
-        "client_secret": _shown(settings.client_secret),
+        "client_secret": secret_text(settings.client_secret),
     }
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
     return ApiRequest(TOKENS, "POST", headers, urlencode(form).encode())
-
-
-def _shown(secret: SecretStr | None) -> str:
-    return "" if secret is None else secret.get_secret_value()
 
 
 def limit(settings: ShopifySettings) -> RequestLimit:  # noqa: ARG001 - as `ShopApi` has it
@@ -96,22 +91,10 @@ def _until_affordable(said: Mapping[str, Any]) -> float:
     return min(_LONGEST, math.ceil(float((asked - there) / rate * 10)) / 10)
 
 
-def needs(event: RawEvent, documents: Documents, store: ShopifyStore) -> Sequence[str]:  # noqa: ARG001 - as `ShopApi` has it
-    """Nothing."""
-    return ()
-
-
-def fetched_topic(event: RawEvent) -> str:
-    """Of what is never fetched."""
-    return str(event.kind)
-
-
 API: ShopApi[ShopifySettings] = ShopApi(
     base_url=base_url,
     authorise=authorise,
     limit=limit,
-    needs=needs,
-    fetched_topic=fetched_topic,
     token=token,
     scopes=("read_orders", "read_customers", "read_products", "read_all_orders for more than 60 days"),
     heard=heard,

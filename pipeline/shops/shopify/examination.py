@@ -17,7 +17,8 @@ from pipeline.shops.examination import (
     said,
 )
 from pipeline.shops.registration import rows_of
-from pipeline.shops.shopify import admin
+from pipeline.shops.shopify.api import graphql
+from pipeline.shops.shopify.refusals import errors_of
 from pipeline.shops.shopify.settings import ShopifySettings
 
 SCOPES = ("read_orders", "read_customers", "read_products")
@@ -44,8 +45,8 @@ _RECENT = """query Recent {
 def questions(settings: ShopifySettings) -> Sequence[Question]:  # noqa: ARG001 - as `ShopExamination` has it
     """The shop with the granted scopes, and one customer."""
     return [
-        Question(_SHOP, admin.query(_CHECK)),
-        Question(_PEOPLE, admin.query(_PROBE), needed=False),
+        Question(_SHOP, graphql(_CHECK, {})),
+        Question(_PEOPLE, graphql(_PROBE, {}), needed=False),
     ]
 
 
@@ -61,17 +62,17 @@ def remarks(settings: ShopifySettings, answers: Mapping[str, Any]) -> Iterable[R
             "put it into `secrets`, too, and start the gateway again",
         )
     people = answers.get(_PEOPLE)
-    if people is not None and admin.errors_of(people):
+    if people is not None and errors_of(people):
         yield Remark(
-            f"customers cannot be read: {admin.errors_of(people)}",
+            f"customers cannot be read: {errors_of(people)}",
             "allow the app protected customer data, level 2 (name, e-mail) in the Dev Dashboard",
             is_fault=False,
         )
 
 
 def _of_shop(settings: ShopifySettings, found: Any) -> Iterable[Remark]:
-    if admin.errors_of(found):
-        yield Remark(f"the API refuses: {admin.errors_of(found)}", "see the app's scopes in the shop's admin")
+    if errors_of(found):
+        yield Remark(f"the API refuses: {errors_of(found)}", "see the app's scopes in the shop's admin")
         return
     granted = {
         said(row.get("handle")) for row in rows_of(found, "data", "currentAppInstallation", "accessScopes")
@@ -99,7 +100,7 @@ def _of_shop(settings: ShopifySettings, found: Any) -> Iterable[Remark]:
 
 def recent(settings: ShopifySettings) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders."""
-    return admin.query(_RECENT)
+    return graphql(_RECENT, {})
 
 
 def orders(settings: ShopifySettings, value: Any) -> Sequence[KnownOrder]:  # noqa: ARG001 - see there
@@ -131,7 +132,6 @@ EXAMINATION: ShopExamination[ShopifySettings] = ShopExamination(
     remarks=remarks,
     recent=recent,
     orders=orders,
-    ready=admin.is_ready,
+    ready=lambda settings: settings.readable,
     lacking="api_url, and access_token or client_id with client_secret",
-    api=admin.API,
 )

@@ -13,7 +13,8 @@ from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.examination import at, said
 from pipeline.shops.registration import NAME, Registered, RegisteredPage, ShopRegistration, rows_of
-from pipeline.shops.shopify import admin
+from pipeline.shops.shopify.api import graphql
+from pipeline.shops.shopify.refusals import errors_of
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.shopify.topics import TOPICS
 
@@ -43,13 +44,12 @@ _OF_THE_APP = (
 
 def wanted(settings: ShopifySettings) -> Sequence[str]:
     """The topics as the webhooks' header names them."""
-    deleted = settings.on_customer_deleted == "delete"
-    return [row.name for row in TOPICS.asked_for() if not row.setting or deleted]
+    return TOPICS.wanted_by(settings)
 
 
 def listing(settings: ShopifySettings) -> ApiRequest:  # noqa: ARG001 - as `ShopRegistration` has it
     """The first page."""
-    return admin.query(_LIST, after=None)
+    return graphql(_LIST, {"after": None})
 
 
 def read(settings: ShopifySettings, value: Any) -> RegisteredPage:  # noqa: ARG001 - see there
@@ -60,13 +60,13 @@ def read(settings: ShopifySettings, value: Any) -> RegisteredPage:  # noqa: ARG0
     """
     page = at(value, "data", "webhookSubscriptions")
     if not isinstance(at(page, "nodes"), list):
-        raise Rejected("not_webhooks", "webhookSubscriptions", admin.errors_of(value) or "no list")
+        raise Rejected("not_webhooks", "webhookSubscriptions", errors_of(value) or "no list")
     rows = [
         Registered(said(row.get("id")), _name(said(row.get("topic"))), said(row.get("uri")), _fault(row))
         for row in rows_of(page, "nodes")
     ]
     more, cursor = at(page, "pageInfo", "hasNextPage") is True, said(at(page, "pageInfo", "endCursor"))
-    return RegisteredPage(rows, admin.query(_LIST, after=cursor) if more and cursor else None)
+    return RegisteredPage(rows, graphql(_LIST, {"after": cursor}) if more and cursor else None)
 
 
 def _fault(row: Mapping[str, Any]) -> str:
@@ -91,20 +91,20 @@ def _of_api(topic: str) -> str:
 
 def create(settings: ShopifySettings, topic: str, address: str) -> ApiRequest:  # noqa: ARG001 - see there
     """A subscription."""
-    return admin.query(_CREATE, topic=_of_api(topic), sub={"uri": address, "format": "JSON", "name": NAME})
+    return graphql(
+        _CREATE, {"topic": _of_api(topic), "sub": {"uri": address, "format": "JSON", "name": NAME}}
+    )
 
 
 def mend(settings: ShopifySettings, webhook: Registered, address: str) -> Sequence[ApiRequest]:  # noqa: ARG001 - see there
     """Its address, its format, and all of its fields."""
     whole: dict[str, Any] = {"uri": address, "format": "JSON", "includeFields": [], "filter": None}
-    return [admin.query(_UPDATE, id=webhook.id, sub=whole)]
+    return [graphql(_UPDATE, {"id": webhook.id, "sub": whole})]
 
 
 def refused(value: Any) -> str:
     """The user errors of either mutation."""
-    return admin.errors_of(value, "webhookSubscriptionCreate") or admin.errors_of(
-        value, "webhookSubscriptionUpdate"
-    )
+    return errors_of(value, "webhookSubscriptionCreate") or errors_of(value, "webhookSubscriptionUpdate")
 
 
 REGISTRATION: ShopRegistration[ShopifySettings] = ShopRegistration(

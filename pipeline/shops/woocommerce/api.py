@@ -6,14 +6,12 @@ Webhooks hold all that is needed: nothing is fetched because of them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from pydantic import SecretStr
-
-from pipeline.events import RawEvent
-from pipeline.shops.api import ApiRequest, Documents, Moment, RequestLimit, ShopApi
-from pipeline.shops.woocommerce.settings import WooCommerceSettings, WooCommerceStore
+from pipeline.config_values import secret_text
+from pipeline.shops.api import ApiRequest, Moment, RequestLimit, ShopApi
+from pipeline.shops.woocommerce.settings import WooCommerceSettings
 
 BASE = "/wp-json/wc/v3"
 
@@ -28,7 +26,7 @@ def authorise(settings: WooCommerceSettings, request: ApiRequest, moment: Moment
     plain = {"cache-control": "no-cache"}
     if settings.key_in_address:
         return plain
-    pair = f"{_shown(settings.consumer_key)}:{_shown(settings.consumer_secret)}".encode()
+    pair = f"{secret_text(settings.consumer_key)}:{secret_text(settings.consumer_secret)}".encode()
     return {**plain, "authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
@@ -36,12 +34,8 @@ def query(settings: WooCommerceSettings) -> str:
     """The key, where it goes into the address."""
     if not settings.key_in_address:
         return ""
-    key, secret = _shown(settings.consumer_key), _shown(settings.consumer_secret)
+    key, secret = secret_text(settings.consumer_key), secret_text(settings.consumer_secret)
     return urlencode({"consumer_key": key, "consumer_secret": secret})
-
-
-def _shown(secret: SecretStr | None) -> str:
-    return "" if secret is None else secret.get_secret_value()
 
 
 def limit(settings: WooCommerceSettings) -> RequestLimit:
@@ -49,22 +43,10 @@ def limit(settings: WooCommerceSettings) -> RequestLimit:
     return RequestLimit(settings.api_requests_per_minute, 60.0, parallel=2, pause=60.0)
 
 
-def needs(event: RawEvent, documents: Documents, store: WooCommerceStore) -> Sequence[str]:  # noqa: ARG001 - as `ShopApi` has it
-    """Nothing."""
-    return ()
-
-
-def fetched_topic(event: RawEvent) -> str:
-    """Of what is never fetched."""
-    return str(event.kind)
-
-
 API: ShopApi[WooCommerceSettings] = ShopApi(
     base_url=base_url,
     authorise=authorise,
     limit=limit,
-    needs=needs,
-    fetched_topic=fetched_topic,
     query=query,
     scopes=("a key with the permission Read, of a user who may see orders, customers and products",),
 )

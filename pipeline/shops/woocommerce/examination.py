@@ -17,7 +17,7 @@ from pipeline.shops.examination import (
     said,
 )
 from pipeline.shops.registration import rows_of
-from pipeline.shops.woocommerce import rest
+from pipeline.shops.woocommerce.api import BASE
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
 
 _STATUS = "read the system status"
@@ -27,12 +27,12 @@ def questions(settings: WooCommerceSettings) -> Sequence[Question]:  # noqa: ARG
     """One of each kind, and what is installed."""
     one = "?per_page=1&_fields=id"
     return [
-        Question("read orders", ApiRequest(f"{rest.ROOT}/orders{one}")),
-        Question("read customers", ApiRequest(f"{rest.ROOT}/customers{one}")),
-        Question("read products", ApiRequest(f"{rest.ROOT}/products{one}")),
+        Question("read orders", ApiRequest(f"{BASE}/orders{one}")),
+        Question("read customers", ApiRequest(f"{BASE}/customers{one}")),
+        Question("read products", ApiRequest(f"{BASE}/products{one}")),
         Question(
             _STATUS,
-            ApiRequest(f"{rest.ROOT}/system_status?_fields=environment,active_plugins,settings"),
+            ApiRequest(f"{BASE}/system_status?_fields=environment,active_plugins,settings"),
             needed=False,
         ),
     ]
@@ -54,7 +54,7 @@ def remarks(settings: WooCommerceSettings, answers: Mapping[str, Any]) -> Iterab
 def recent(settings: WooCommerceSettings) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders that are paid."""
     fields = "id,number,date_created_gmt,line_items"
-    return ApiRequest(f"{rest.ROOT}/orders?per_page=5&status=processing,completed&_fields={fields}")
+    return ApiRequest(f"{BASE}/orders?per_page=5&status=processing,completed&_fields={fields}")
 
 
 def orders(settings: WooCommerceSettings, value: Any) -> Sequence[KnownOrder]:  # noqa: ARG001 - see there
@@ -77,7 +77,6 @@ EXAMINATION: ShopExamination[WooCommerceSettings] = ShopExamination(
     remarks=remarks,
     recent=recent,
     orders=orders,
-    ready=rest.is_ready,
+    ready=lambda settings: settings.readable,
     lacking="consumer_key and consumer_secret",
-    api=rest.API,
 )

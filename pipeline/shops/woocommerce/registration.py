@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.examination import said
 from pipeline.shops.registration import NAME, Registered, RegisteredPage, ShopRegistration, rows_of
-from pipeline.shops.woocommerce import rest
+from pipeline.shops.woocommerce.api import BASE
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
 from pipeline.shops.woocommerce.topics import TOPICS
 
@@ -30,15 +32,12 @@ _SIGNED = (
 
 def wanted(settings: WooCommerceSettings) -> Sequence[str]:
     """The topics by WooCommerce's own names."""
-    deleted = settings.on_customer_deleted == "delete"
-    return [row.name for row in TOPICS.asked_for() if not row.setting or deleted]
+    return TOPICS.wanted_by(settings)
 
 
 def listing(settings: WooCommerceSettings) -> ApiRequest | None:
     """All webhooks, by pages; None without a key."""
-    return (
-        ApiRequest(f"{rest.ROOT}/webhooks?per_page={_PAGE}&status=all") if rest.is_ready(settings) else None
-    )
+    return ApiRequest(f"{BASE}/webhooks?per_page={_PAGE}&status=all") if settings.readable else None
 
 
 def read(settings: WooCommerceSettings, value: Any) -> RegisteredPage:  # noqa: ARG001 - as `ShopRegistration` has it
@@ -70,9 +69,9 @@ def _fault(row: Mapping[str, Any]) -> str:
 def create(settings: WooCommerceSettings, topic: str, address: str) -> ApiRequest:
     """A webhook signed with the store's newest secret."""
     secret = settings.secrets[0].get_secret_value()
-    return rest.written(
-        "POST", "/webhooks", name=NAME, topic=topic, delivery_url=address, status="active", secret=secret
-    )
+    fields = {"name": NAME, "topic": topic, "delivery_url": address, "status": "active", "secret": secret}
+    body = orjson.dumps(fields)
+    return ApiRequest(f"{BASE}/webhooks", "POST", {"content-type": "application/json"}, body)
 
 
 def mend(settings: WooCommerceSettings, webhook: Registered, address: str) -> Sequence[ApiRequest]:
@@ -80,7 +79,7 @@ def mend(settings: WooCommerceSettings, webhook: Registered, address: str) -> Se
     number = webhook.id if webhook.id.isdigit() else "0"
     return [
         create(settings, webhook.topic, address),
-        ApiRequest(f"{rest.ROOT}/webhooks/{number}?force=true", "DELETE"),
+        ApiRequest(f"{BASE}/webhooks/{number}?force=true", "DELETE"),
     ]
 
 
