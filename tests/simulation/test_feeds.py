@@ -206,7 +206,7 @@ def test_an_expired_position_is_said_and_the_journal_read_from_its_oldest_event(
     assert world.place.expired_ms == world.status.expired_ms > 0
     said = [one for one in caplog.records if getattr(one, "event", "") == "sync.feed_expired"]
     assert len(said) == 1
-    assert f"pipeline reconcile {STORE}" in said[0].getMessage()
+    assert f"pipeline sync {STORE}" in said[0].getMessage()
 
 
 def test_a_position_that_expires_because_nothing_happened_is_no_loss(
