@@ -43,7 +43,6 @@ class ImportJob:
         polls: of it so far.
         retries: attempts at its error report.
         numbered: whether each row is one line, so that a line's number is a row's.
-        consent_ms: when it was sent, epoch ms, if its rows include consent.
     """
 
     kind: RecordKind
@@ -59,7 +58,6 @@ class ImportJob:
     polls: int = 0
     retries: int = 0
     numbered: bool = True
-    consent_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -141,7 +139,6 @@ class ImportQueue:
         now: float,
         *,
         numbered: bool = True,
-        consent_ms: int | None = None,
     ) -> None:
         """Connectif has taken a file; see `ImportJob`."""
         self._known.append(import_id)
@@ -158,7 +155,6 @@ class ImportQueue:
             late_at,
             alone=not self._jobs,
             numbered=numbered,
-            consent_ms=consent_ms,
         )
 
     def finished(self, job: ImportJob, now: float, seconds: float | None) -> None:

@@ -23,6 +23,7 @@ from pipeline.deliver.send.health import Sign
 from pipeline.deliver.send.importer import Importer
 from pipeline.deliver.send.purchase_sync import PurchaseSync, SyncProgress
 from pipeline.deliver.send.record_calls import Blocked, Result, Retry, send_product
+from pipeline.deliver.send.unsubscribing import UnsubscribingCalls
 from pipeline.deliver.state.commands import (
     Command,
     CreatePurchase,
@@ -59,7 +60,8 @@ class Outbox(Protocol):
 class DeliveryDependencies:
     """What an account's delivery works with.
 
-    `wall` is epoch seconds, `random` uniform in [0, 1), `sets` the coupon sets it keeps filled.
+    `wall` is epoch seconds, `random` uniform in [0, 1), `sets` the coupon sets it keeps filled; what is in
+    `unsubscribing` survives the process.
     """
 
     partition_state: PartitionState
@@ -69,6 +71,7 @@ class DeliveryDependencies:
     wall: Callable[[], float]
     random: Callable[[], float]
     sets: Mapping[str, CouponSetSettings]
+    unsubscribing: UnsubscribingCalls
 
 
 class AccountDelivery:
@@ -99,7 +102,12 @@ class AccountDelivery:
             sets=deps.sets,
         )
         self._contacts = ContactSync(
-            account, self._partition_state, deps.client, fresh=settings.consent_fresh, wall=deps.wall
+            account,
+            self._partition_state,
+            deps.client,
+            fresh=settings.consent_fresh,
+            wall=deps.wall,
+            unsubscribing=deps.unsubscribing,
         )
         self._importer = Importer(
             account,
@@ -157,7 +165,7 @@ class AccountDelivery:
         self._ended(key)
         if receipt.outcome is not Outcome.SUPERSEDED:
             self._progress.pop(key, None)
-            self._contacts.ended(key)
+            self._contacts.settled(key)
         self.scheduler.settled(key)
         self.admission.notifier.notify()
 

@@ -23,6 +23,7 @@ from pipeline.deliver.send.account_delivery import AccountDelivery, DeliveryDepe
 from pipeline.deliver.send.admission import AdmissionControl, ServerLimits
 from pipeline.deliver.send.call_failures import CallFailures
 from pipeline.deliver.send.health import Health
+from pipeline.deliver.send.unsubscribing import UnsubscribingCalls
 from pipeline.deliver.state.last_caller import LastCaller
 from pipeline.limiter.journal import Journal
 from pipeline.limiter.limiter import Limiter
@@ -63,6 +64,7 @@ class _OpenAccount:
     delivery: AccountDelivery
     client: ConnectifClient
     journal: Journal
+    unsubscribing: UnsubscribingCalls
     task: asyncio.Task[None] | None = None
 
 
@@ -138,10 +140,11 @@ class AccountManager(Generic[S]):
         for name in [name for name in self._accounts if self._partition(name) in partitions]:
             account = self._accounts.pop(name)
             await account.client.close()
-            if moved:
-                account.journal.remove()
-            else:
-                account.journal.close()
+            for kept in (account.journal, account.unsubscribing):
+                if moved:
+                    kept.remove()
+                else:
+                    kept.close()
         for partition in partitions:
             self._partition_states.pop(partition, None)
 
@@ -217,11 +220,19 @@ class AccountManager(Generic[S]):
             call_failures=CallFailures(partial(messages.failing, name, deps.wall)),
             slowed=ServerLimits(partial(messages.slowed, name, budget)),
         )
+        unsubscribing = UnsubscribingCalls(deps.directory / f"{name}.unsubscribing")
         of_account = DeliveryDependencies(
-            partition_state, client, admission, self._outbox, deps.wall, deps.random, settings.coupons
+            partition_state,
+            client,
+            admission,
+            self._outbox,
+            deps.wall,
+            deps.random,
+            settings.coupons,
+            unsubscribing,
         )
         delivery = AccountDelivery(name, self._settings.deliver, of_account, known=last_caller is not None)
-        return _OpenAccount(delivery, client, journal)
+        return _OpenAccount(delivery, client, journal, unsubscribing)
 
     def _count_before(self, last_caller: LastCaller | None, journal: Journal, budget: Limiter) -> None:
         """Reserve slots for calls made before; also in the journal, as this worker may be killed next."""

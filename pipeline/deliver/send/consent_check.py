@@ -12,8 +12,7 @@ from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.admission import Permit
 from pipeline.deliver.send.contact_sync import ConsentDecision, ContactSync
-from pipeline.deliver.state.commands import Command, PutContact, Unchanged
-from pipeline.deliver.state.consent import UNSUBSCRIBED
+from pipeline.deliver.state.commands import Command, Unchanged
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
 from pipeline.deliver.state.key import Key
@@ -67,11 +66,9 @@ class Asking:
             self._decided[key.id] = decision
         return Unchanged(decision.note) if decision.tells_nothing(said) else decision.command
 
-    def unsubscribes(self, key: Key) -> bool:
-        """Whether a row undoes a `subscribed` that was sent against a withdrawal in Connectif."""
-        decision = self._decided.get(key.id) if key.kind is RecordKind.CONTACT else None
-        fields = decision.command.fields if decision and isinstance(decision.command, PutContact) else None
-        return (fields or {}).get("newsletter") == UNSUBSCRIBED
+    def unsubscribing_since(self, key: Key) -> int | None:
+        """When the first call began that sent an unsubscription of the row's contact, epoch ms."""
+        return self._contacts.unsubscribing.began(key.id) if key.kind is RecordKind.CONTACT else None
 
     def noted(self, key: Key, ending: Ending) -> Ending:
         """The ending of a row, with what was left out of it."""

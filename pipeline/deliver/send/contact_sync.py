@@ -15,6 +15,7 @@ from pipeline.deliver.send.consent_export import Withdrawals
 from pipeline.deliver.send.health import Sign, sign_of
 from pipeline.deliver.send.record_calls import Result, Retry, result_of
 from pipeline.deliver.send.refused_fields import is_anothers_id, notes_of, refused_fields
+from pipeline.deliver.send.unsubscribing import UnsubscribingCalls
 from pipeline.deliver.state.commands import Command, PutContact, Unchanged
 from pipeline.deliver.state.consent import (
     NOBODY,
@@ -76,13 +77,11 @@ class _Findings:
 
     Attributes:
         said: the consent in Connectif that kept `subscribed` back: after a deletion it cannot be read again.
-        unsubscribing_ms: when the first call began that sent an unsubscription, epoch ms.
         refused: values it refused, by field.
         words: Connectif's message.
     """
 
     said: Said | None = None
-    unsubscribing_ms: int | None = None
     refused: dict[str, str] = field(default_factory=dict)
     words: str = ""
 
@@ -96,6 +95,7 @@ class ContactSync:
         client: its API.
         fresh: seconds within which `subscribed` is sent without reading Connectif's consent.
         wall: epoch seconds.
+        unsubscribing: calls that sent unsubscriptions, of earlier processes too.
     """
 
     def __init__(
@@ -106,12 +106,14 @@ class ContactSync:
         *,
         fresh: float,
         wall: Callable[[], float],
+        unsubscribing: UnsubscribingCalls,
     ) -> None:
         self._account = account
         self._partition_state = partition_state
         self.client = client
         self._fresh = fresh
         self._wall = wall
+        self.unsubscribing = unsubscribing
         self.withdrawals = Withdrawals(account, fresh)
         self._kept: dict[Key, _Findings] = {}
 
@@ -125,6 +127,11 @@ class ContactSync:
     def ended(self, key: Key) -> None:
         """The record has ended: forget what was kept for it."""
         self._kept.pop(key, None)
+
+    def settled(self, key: Key) -> None:
+        """Its receipt was read back: when it was unsubscribed is known from there."""
+        self.ended(key)
+        self.unsubscribing.end([key.id])
 
     # Deciding.
 
@@ -178,10 +185,11 @@ class ContactSync:
 
     def ours(self, key: Key, last_sent: LastSentContact | None) -> tuple[int, int] | None:
         """Between which moments an unsubscription may have been sent by us, and dated by Connectif."""
-        kept = self._kept.get(key)
-        if kept is not None and kept.unsubscribing_ms is not None:
-            return kept.unsubscribing_ms, self.now_ms()
-        return None if last_sent is None else last_sent.withdrew
+        before = None if last_sent is None else last_sent.withdrew
+        began_ms = self.unsubscribing.began(key.id)
+        if began_ms is None or (before is not None and began_ms <= before[1]):
+            return before
+        return began_ms, self.now_ms()
 
     def last_sent(self, key: Key) -> LastSentContact | None:
         """What was last sent of a contact."""
@@ -330,16 +338,18 @@ class _ContactCalls:
     ) -> tuple[Ending | Retry, Answer]:
         payload, client = contact_payload(fields), self.contacts.client
         leaves = fields.get("newsletter") == UNSUBSCRIBED
-        if leaves and self.kept.unsubscribing_ms is None:
-            self.kept.unsubscribing_ms = self.contacts.now_ms()
+        calls = self.contacts.unsubscribing
+        first = calls.begin([self.key.id] if leaves else (), self.contacts.now_ms())
         answer = await self.permit.call(
             "contacts",
             lambda: client.put_contact(self.key.id, payload, by_email=self.by_email),
             purpose=purpose,
         )
+        if answer.carried_out is False:
+            calls.end(first)
         result = result_of(
             answer, "created" if answer.kind is AnswerKind.CREATED else "updated", touched=touched
         )
-        if isinstance(result, Ending) and leaves:
-            result = replace(result, unsubscribing_ms=self.kept.unsubscribing_ms)
+        if isinstance(result, Ending):
+            result = replace(result, unsubscribing_ms=calls.began(self.key.id))
         return result, answer

@@ -10,8 +10,6 @@ from pipeline.deliver.schedule.import_jobs import ImportBatch, ImportJob
 from pipeline.deliver.schedule.pending_queue import Phase
 from pipeline.deliver.schedule.scheduler import Scheduler
 from pipeline.deliver.send.consent_check import Asking
-from pipeline.deliver.state.consent import UNSUBSCRIBED
-from pipeline.deliver.state.contact import ContactState, consent_of, word_of
 from pipeline.deliver.state.diff import fingerprint_of
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
@@ -72,13 +70,13 @@ class ImportRows:
 
     def _imported(self, job: ImportJob, record_id: str, waiting: Waiting) -> Ending:
         detail, last_sent = f"import {job.import_id}", fingerprint_of(waiting.state)
-        state, key = waiting.state, Key(job.kind, record_id)
-        left = isinstance(state, ContactState) and (
-            word_of(consent_of(state.consent, state.owners)) == UNSUBSCRIBED or self._asking.unsubscribes(key)
-        )
-        consent_ms = job.consent_ms if left else None
+        key = Key(job.kind, record_id)
         ending = Ending(
-            Outcome.DELIVERED, "imported", detail, fingerprint=last_sent, unsubscribing_ms=consent_ms
+            Outcome.DELIVERED,
+            "imported",
+            detail,
+            fingerprint=last_sent,
+            unsubscribing_ms=self._asking.unsubscribing_since(key),
         )
         return self._asking.noted(key, ending)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pipeline.config import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
-from pipeline.connectif.csvfile import write_csv
+from pipeline.connectif.csvfile import Row, write_csv
 from pipeline.connectif.imports import (
     TYPES,
     ImportProgress,
@@ -32,7 +32,7 @@ from pipeline.deliver.send.file_size import FileSize
 from pipeline.deliver.send.import_files import Sorted
 from pipeline.deliver.send.import_rows import CHUNK, End, ImportRows, part_of
 from pipeline.deliver.send.record_calls import Retry, result_of
-from pipeline.deliver.state.consent import STATUS
+from pipeline.deliver.state.consent import STATUS, UNSUBSCRIBED
 from pipeline.deliver.state.ending import Ending
 from pipeline.records import Outcome, RecordKind
 
@@ -118,20 +118,22 @@ class Importer:
             self._scheduler.singly(kind, ids)  # one row is larger than a file may be
             return
         self._rows.set_aside(kind, part_of(batch, ids[taken:]))
-        posted_ms = self._contacts.now_ms()
+        calls = self._contacts.unsubscribing
+        first = calls.begin(_leaving(group.header, rows[:taken]), self._contacts.now_ms())
         answer = await permit.call(
             "imports",
             lambda: self._client.create_import(TYPES[kind], csv, coupon_set_id=group.coupon_set_id),
             size=len(csv),
         )
+        if answer.carried_out is False:
+            calls.end(first)
         of_size = self._size.learn(answer, len(csv))
         numbered = csv.count(b"\n") == taken + 1
         part = part_of(batch, ids[:taken])
         if of_size and taken > 1:
             self._halve(kind, part, answer)
             return
-        consent_ms = posted_ms if STATUS in group.header else None
-        await self._posted(kind, part, group.header[0], answer, numbered=numbered, consent_ms=consent_ms)
+        await self._posted(kind, part, group.header[0], answer, numbered=numbered)
 
     def _halve(self, kind: RecordKind, batch: ImportBatch, answer: Answer) -> None:
         """A file that did not get there for its size, as far as we know: the same rows in two."""
@@ -167,7 +169,6 @@ class Importer:
         answer: Answer,
         *,
         numbered: bool,
-        consent_ms: int | None,
     ) -> None:
         now, result = self._now(), result_of(answer, "")
         progress = read_progress(answer.body) if answer.good else None
@@ -179,7 +180,6 @@ class Importer:
                 key_column,
                 now,
                 numbered=numbered,
-                consent_ms=consent_ms,
             )
         elif answer.kind is AnswerKind.QUEUE_FULL:
             self._imports.queue_full(now)
@@ -294,3 +294,11 @@ class Importer:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _leaving(header: Row, rows: Sequence[tuple[str, Row]]) -> list[str]:
+    """The ids of rows that say that their contact unsubscribes."""
+    if STATUS not in header:
+        return []
+    column = header.index(STATUS)
+    return [record_id for record_id, cells in rows if cells[column] == UNSUBSCRIBED]
