@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import config, logs
+from pipeline.config_values import ALL_SECRETS, SecretNames
 from pipeline.logs import LogFormat
 
 ConfigOption = Annotated[
@@ -44,10 +45,23 @@ LogFormatOption = Annotated[
 ]
 
 
-def started(name: str, path: Path | None, *, keeps_data: bool = True) -> config.Settings:
-    """The settings of a long-running process, whose rights and log are set up."""
+def started(
+    name: str, path: Path | None, *, secrets: SecretNames = ALL_SECRETS, keeps_data: bool = True
+) -> config.Settings:
+    """The settings of a long-running process, whose rights and log are set up.
+
+    A store or account that cannot be used is left out: the others go on.
+    """
     from pipeline import process  # noqa: PLC0415 - start fast
 
-    settings = config.load(path)
+    settings = config.load(path, secrets=secrets, isolate=True)
     process.begin(name, settings, config.path_of(path), keeps_data=keeps_data)
+    return settings
+
+
+def loaded(path: Path | None, *, secrets: SecretNames = ALL_SECRETS) -> config.Settings:
+    """The settings of a command; what it cannot use is said, and the rest is there."""
+    settings = config.load(path, secrets=secrets, isolate=True)
+    for place, refused in settings.refused.items():
+        typer.secho(f"{place} is left out: {'; '.join(refused.complaints)}", err=True, fg="yellow")
     return settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from pipeline import config_needs
 from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, WorkerOption, started
 
 group = typer.Typer()
@@ -20,7 +21,7 @@ def gateway(
     """Receive the shops' webhooks and put them into Kafka."""
     from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
 
-    serve(started("gateway", settings), host, port)
+    serve(started("gateway", settings, secrets=config_needs.GATEWAY), host, port)
 
 
 @worker.command("translate", epilog="Example: `pipeline worker translate --worker t1 --port 8081`")
@@ -35,7 +36,7 @@ def worker_translate(
     from pipeline.replay import watching  # noqa: PLC0415 - start fast
     from pipeline.translate.worker import serve  # noqa: PLC0415
 
-    settings = started("worker translate", config_path)
+    settings = started("worker translate", config_path, secrets=config_needs.KAFKA_ONLY)
     raise typer.Exit(serve(settings, worker=name, host=host, port=port, duties=[watching.declare]))
 
 
@@ -49,7 +50,7 @@ def worker_reconcile(
     """Compare each day the orders of the stores that ask for it (reconcile.at) with Connectif."""
     from pipeline.reconcile.daily.worker import serve  # noqa: PLC0415 - start fast
 
-    serve(started("worker reconcile", config_path), host=host, port=port)
+    serve(started("worker reconcile", config_path, secrets=config_needs.CONNECTIF), host=host, port=port)
 
 
 @worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8085`")
@@ -63,7 +64,7 @@ def worker_sync(
     """Ask the shops' APIs for what their webhooks only name, within the limit of each shop."""
     from pipeline.sync.worker import serve  # noqa: PLC0415 - start fast
 
-    settings = started("worker sync", config_path)
+    settings = started("worker sync", config_path, secrets=config_needs.SHOPS)
     raise typer.Exit(serve(settings, worker=name, host=host, port=port))
 
 
@@ -78,5 +79,5 @@ def worker_deliver(
     """Send records to Connectif, within the limit of each account, and write a receipt for every record."""
     from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
 
-    settings = started("worker deliver", config_path)
+    settings = started("worker deliver", config_path, secrets=config_needs.CONNECTIF)
     raise typer.Exit(serve(settings, worker=name, host=host, port=port))

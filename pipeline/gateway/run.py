@@ -17,8 +17,9 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.config import GatewaySettings, Settings
+from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_secrets
+from pipeline.config_stages import GatewaySettings
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.gateway.app import Gateway

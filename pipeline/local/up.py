@@ -57,7 +57,7 @@ def run(
         SettingsError: they cannot be used, or there is no store.
         PipelineError: something cannot be started, or another `up` runs here; all is stopped first.
     """
-    settings = config.load(path)
+    settings = config.load(path, isolate=True)
     require_stores(settings)
     for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
         del os.environ[name]  # they are in the settings now, and those are what the processes get
