@@ -83,7 +83,7 @@ class Settings(Section):
             place = "routes" if store.routes else "account"
             for account in store.accounts:
                 if account not in self.accounts:
-                    raise of_store(name, f"{place}: no account {account!r} in the settings")
+                    raise of_store(name, f"{place}: no account {account!r} in the settings that can be used")
             if name in NOT_NAMES_OF_STORES:
                 raise of_store(name, f"{name!r} is reserved; choose another name")
         return self

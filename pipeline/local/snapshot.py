@@ -15,9 +15,10 @@ import tomli_w
 from pydantic import BaseModel, SecretStr
 
 from pipeline import private
-from pipeline.config import Settings
+from pipeline.config import Settings, load
 from pipeline.config_stores import SECRETS_OF_STORES
-from pipeline.errors import PipelineError
+from pipeline.config_values import NO_SECRETS
+from pipeline.errors import PipelineError, SettingsError
 
 #: Before the number of a secret, in the environment of the processes.
 SECRET = "PIPELINE_SECRET_"  # noqa: S105 - a name
@@ -28,6 +29,22 @@ _SECRETS = {name: of_store | {"api_key"} for name, of_store in SECRETS_OF_STORES
 def path_in(data_dir: Path) -> Path:
     """Where the file lies."""
     return data_dir.absolute() / "up" / "settings.toml"
+
+
+def of_running(path: Path) -> Path:
+    """The file of the `pipeline up` whose data lie where a settings file says.
+
+    Raises:
+        SettingsError: the settings file cannot be used at all, or none was started there.
+    """
+    written = path_in(load(path, secrets=NO_SECRETS, isolate=True).data_dir)
+    if not written.is_file():
+        raise SettingsError(
+            f"no `pipeline up` was started there: there is no {written}",
+            field="--against",
+            hint="name the settings file that the processes were started with",
+        )
+    return written
 
 
 def tree(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
