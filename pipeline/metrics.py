@@ -38,6 +38,11 @@ SETTINGS_REFUSED = Gauge(
     "`pipeline validate` say why.",
     ["table", "name"],
 )
+SETTINGS_RELOAD_REFUSED = Gauge(
+    "pipeline_settings_reload_refused",
+    "1 after a reload whose settings were not taken over, until one is: the log says why; all goes on with "
+    "those before.",
+)
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(

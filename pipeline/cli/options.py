@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -65,3 +66,17 @@ def loaded(path: Path | None, *, secrets: SecretNames = ALL_SECRETS) -> config.S
     for place, refused in settings.refused.items():
         typer.secho(f"{place} is left out: {'; '.join(refused.complaints)}", err=True, fg="yellow")
     return settings
+
+
+def run_stage(
+    name: str, path: Path | None, serve: Callable[[config.Settings], int | None], *, secrets: SecretNames
+) -> NoReturn:
+    """Run a process of its own to its end, and begin it again where a reload is the reason for that."""
+    from pipeline.reload import Reload  # noqa: PLC0415 - start fast
+
+    settings = started(name, path, secrets=secrets)
+    reload = Reload(config.path_of(path), settings, secrets)
+    reload.watch()
+    code = serve(settings)
+    reload.begin_again()
+    raise typer.Exit(code or 0)
