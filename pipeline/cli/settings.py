@@ -54,6 +54,24 @@ def example_settings(
         print(f"{'written' if written else 'is so already'}: {write}")  # noqa: T201 - its output
 
 
+@group.command("metrics", epilog="Example: `pipeline metrics --check`")
+def metrics_page(
+    write: Annotated[bool, typer.Option("--write", help="Bring docs/metrics.md up to date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare that page; exit 1 where it differs.")
+    ] = False,
+    directory: Annotated[Path, typer.Option("--directory", help="The repository.")] = Path(),
+) -> None:
+    """Print every series that the processes export, with its labels and its meaning."""
+    from pipeline import metrics_page as page  # noqa: PLC0415 - start fast
+
+    if check:
+        current = page.is_current(directory)
+        print(f"{page.FILE} is as the code has it" if current else f"differs from the code: {page.FILE}")  # noqa: T201
+        raise typer.Exit(0 if current else 1)
+    print(f"written: {page.write(directory)}" if write else page.text(), end="\n" if write else "")  # noqa: T201 - its output
+
+
 @group.command("validate", epilog="Example: `pipeline validate --config new.toml --against running`")
 def validate_settings(
     config_path: ConfigOption = None,
