@@ -35,6 +35,7 @@ STEPS: dict[str, list[list[str]]] = {
     "schemas": [
         ["pipeline", "schemas"],
         ["pipeline", "platforms", "--write"],
+        ["pipeline", "metrics", "--write"],
         ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
     ],
     "nightly": [["python", "-m", "pytest"]],

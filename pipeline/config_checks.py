@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import Settings
+from pipeline.config_values import UnreadSecret
 from pipeline.errors import SettingsError
 
 
@@ -12,10 +13,27 @@ def require_stores(settings: Settings) -> None:
     Raises:
         SettingsError: there is none.
     """
-    if not settings.stores:
+    if not settings.stores and not settings.refused:
         raise SettingsError(
             "there is no store in the settings", hint="add [stores.<name>], as `pipeline settings` shows it"
         )
+
+
+def require_store(settings: Settings, store: str, *, field: str = "stores") -> None:
+    """For what is about one store.
+
+    Raises:
+        SettingsError: it is not there, or cannot be used.
+    """
+    if store in settings.stores:
+        return
+    refused = settings.refused.get(f"stores.{store}")
+    if refused is not None:
+        raise SettingsError("; ".join(refused.complaints), hint="correct it, then ask again", store=store)
+    known = ", ".join(settings.stores) or "none"
+    raise SettingsError(
+        f"there is no store {store!r} in the settings", field=field, hint=f"there are: {known}"
+    )
 
 
 def shared_secrets(settings: Settings) -> list[str]:
@@ -23,6 +41,8 @@ def shared_secrets(settings: Settings) -> list[str]:
     signing: dict[str, list[str]] = {}
     for name, store in settings.stores.items():
         for secret in store.secrets:
+            if isinstance(secret, UnreadSecret):
+                continue
             signing.setdefault(secret.get_secret_value(), []).append(name)
     return [
         f"stores {' and '.join(names)} share a secret: a webhook of one that is sent to the address of "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, ErrorDetails, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from pipeline.shops.ids import FedStore, meeting
 from pipeline.shops.registry import PLATFORMS
@@ -18,15 +18,22 @@ SECRETS_OF_STORES = {name: platform.secret_settings for name, platform in PLATFO
 _PLATFORM = 2
 
 
-def meeting_ids(stores: Mapping[str, StoreSettings]) -> str | None:
-    """Which stores feed one account though their ids could be the same, with an example; None where none."""
+def of_store(name: str, complaint: str) -> PydanticCustomError:
+    """An error about a store that its own table does not show; `complaint` begins with the setting's name."""
+    return PydanticCustomError(
+        "of_store", "stores.{store}.{complaint}", {"store": name, "complaint": complaint}
+    )
+
+
+def meeting_ids(stores: Mapping[str, StoreSettings]) -> tuple[str, str] | None:
+    """A store that feeds the account of another though their ids could be the same, and an example."""
     fed = [FedStore(name, store, PLATFORMS[store.platform]) for name, store in stores.items()]
     for one, other in combinations(fed, 2):
         shared = [name for name in one.settings.accounts if name in other.settings.accounts]
         ids = meeting(one, other) if shared else None
         if ids is not None:
-            return (
-                f"stores.{other.name}.id_prefix: {one.name} and {other.name} feed one account, {shared[0]}, "
+            return other.name, (
+                f"id_prefix: {one.name} and {other.name} feed one account, {shared[0]}, "
                 f"and order {ids[0]} of {one.name} would take the place of order {ids[1]} of {other.name}: "
                 f'give one of them an `id_prefix`, such as "{other.name[:18]}-", or an account of its own'
             )

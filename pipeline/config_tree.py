@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,47 @@ def complaints(errors: list[ErrorDetails]) -> list[str]:
             place, message = place[:-1], _NAME_RULE
         lines.append(": ".join(filter(None, (".".join(map(str, place)), message))))
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTable:
+    """A store or an account that cannot be used.
+
+    Attributes:
+        table: as the file and the environment have it.
+        complaints: what is wrong with it, without values.
+    """
+
+    table: object
+    complaints: tuple[str, ...]
+
+
+def refused_tables(tree: dict[str, Any], errors: list[ErrorDetails]) -> dict[str, RefusedTable]:
+    """Take the stores and accounts out of the tree that all the errors are about.
+
+    Returns:
+        each by its place, such as `stores.acme-es`; none where an error is about something else.
+    """
+    about: dict[tuple[str, str], list[ErrorDetails]] = {}
+    for item in errors:
+        place = _table_of(item)
+        if place is None:
+            return {}
+        about.setdefault(place, []).append(item)
+    return {
+        f"{kind}.{name}": RefusedTable(tree[kind].pop(name), tuple(complaints(items)))
+        for (kind, name), items in about.items()
+    }
+
+
+def _table_of(item: ErrorDetails) -> tuple[str, str] | None:
+    """The store or account that an error is about."""
+    if item["type"] == "of_store":
+        return "stores", item["ctx"]["store"]
+    match item["loc"]:
+        case ("stores" | "accounts" as kind, str(name), *_):
+            return kind, name
+    return None
 
 
 def override(tree: dict[str, Any], path: list[str], text: str) -> None:

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 MAX_PORT = 65_535
-#: In the validation's context: False if no secret is needed, and none is read.
-READ_SECRETS = "read_secrets"
-#: A placeholder for a secret that was not read; has the form of an API key.
-UNREAD = "not:read"
+#: In the validation's context: the secrets that are needed; the others are not read.
+NEEDED_SECRETS = "needed_secrets"
+#: Names of settings that hold secrets; None: all of them.
+SecretNames = frozenset[str] | None
+ALL_SECRETS: SecretNames = None
+NO_SECRETS: SecretNames = frozenset()
 BY_REFERENCE = 'use { env = "NAME" } or { file = "path" }'
 
 #: Names of stores and accounts appear in keys (`store|kind|id`), labels, paths and URLs.
@@ -51,10 +53,18 @@ def secret_text(secret: SecretStr | None) -> str:
     return "" if secret is None else secret.get_secret_value()
 
 
+class UnreadSecret(SecretStr):
+    """Stands for a secret that the process does not need, and so has not read."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+
 def read_secret(value: object, info: ValidationInfo) -> object:
     """`{ env = "NAME" }` or `{ file = "path" }` -> the secret, without the white space around it."""
-    if (info.context or {}).get(READ_SECRETS) is False:
-        return UNREAD
+    needed: SecretNames = (info.context or {}).get(NEEDED_SECRETS)
+    if needed is not None and info.field_name not in needed:
+        return UnreadSecret()
     return (_named(value) if isinstance(value, Mapping) else value) or ""
 
 
@@ -79,27 +89,31 @@ def _named(value: Mapping[Any, Any]) -> str:
 
 def _not_empty(secret: SecretStr) -> SecretStr:
     """Refuse an empty secret: anybody could sign with it."""
-    if not secret.get_secret_value().strip():
+    if not secret.get_secret_value().strip() and not isinstance(secret, UnreadSecret):
         raise ValueError("the secret is empty")
     return secret
 
 
 def key_of_connectif(secret: SecretStr) -> SecretStr:
     """It is sent in a header as it stands."""
-    if not re.fullmatch(r"[!-9;-~]+:[!-~]+", secret.get_secret_value()):
+    if not isinstance(secret, UnreadSecret) and not re.fullmatch(
+        r"[!-9;-~]+:[!-~]+", secret.get_secret_value()
+    ):
         raise ValueError('an API key is "id:secret", both without spaces')
     return secret
 
 
 def http_token(secret: SecretStr) -> SecretStr:
     """It is sent in a header as it stands, and anybody who reaches a worker may try others."""
-    if not re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()):
+    if not isinstance(secret, UnreadSecret) and not re.fullmatch(r"[!-~]{8,}", secret.get_secret_value()):
         raise ValueError("a token has 8 or more letters, digits and signs of ASCII, without spaces")
     return secret
 
 
 def callback_token(secret: SecretStr) -> SecretStr:
     """It stands in an address, and anybody who reaches the gateway may try others."""
+    if isinstance(secret, UnreadSecret):
+        return secret
     if not re.fullmatch(r"[A-Za-z0-9_-]{24,200}", secret.get_secret_value()):
         raise ValueError("a callback's token has 24 to 200 letters, digits, - and _: `openssl rand -hex 24`")
     return secret
@@ -122,6 +136,9 @@ def security(value: object, info: ValidationInfo) -> object:
             )
         if name in SECURITY_SECRETS and not isinstance(item, SecretStr):
             secret = read_secret(item, info)
+            if isinstance(secret, UnreadSecret):
+                read[name] = secret
+                continue
             if not isinstance(secret, str) or not secret.strip():
                 raise ValueError(f"{name}: the secret is empty")
             read[name] = SecretStr(secret)

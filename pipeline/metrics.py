@@ -32,6 +32,17 @@ LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 BUILD_INFO = Gauge(
     "pipeline_build_info", "1: which version runs, and on which Python.", ["version", "python"]
 )
+SETTINGS_REFUSED = Gauge(
+    "pipeline_settings_refused",
+    "1 for a store or an account whose settings this process cannot use, so that it is left out: its log and "
+    "`pipeline validate` say why.",
+    ["table", "name"],
+)
+SETTINGS_RELOAD_REFUSED = Gauge(
+    "pipeline_settings_reload_refused",
+    "1 after a reload whose settings were not taken over, until one is: the log says why; all goes on with "
+    "those before.",
+)
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(

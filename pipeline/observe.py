@@ -14,7 +14,6 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 
-from pipeline.errors import PipelineError
 from pipeline.http_access import ACTION, problem, refusal
 from pipeline.metrics import Room, exposition
 
@@ -129,26 +128,6 @@ def _query(raw: bytes) -> dict[str, str] | None:
         return dict(parse_qsl(raw.decode("ascii"), max_num_fields=PARAMETERS, errors="strict"))
     except ValueError:
         return None
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a taken port is reported before anything else starts.
-
-    Raises:
-        PipelineError: the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except (OSError, OverflowError) as error:
-        sock.close()
-        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
-        raise PipelineError(
-            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port, or 0 for any"
-        ) from error
-    return sock
 
 
 @contextlib.asynccontextmanager

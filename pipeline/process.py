@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline import logs, moved, private
 from pipeline.config import Settings
-from pipeline.metrics import BUILD_INFO
+from pipeline.metrics import BUILD_INFO, SETTINGS_REFUSED
 
 log = logging.getLogger(__name__)
 
@@ -49,5 +49,23 @@ def begin(name: str, settings: Settings, path: Path, *, keeps_data: bool = True)
         settings.data_dir.absolute() if keeps_data else "none",
         extra={"event": "process.begins"},
     )
+    _say_refused(settings)
     if keeps_data:
         moved.look(settings)
+
+
+def _say_refused(settings: Settings) -> None:
+    """Stores and accounts that are left out; the others go on."""
+    for name in settings.stores:
+        SETTINGS_REFUSED.labels("stores", name).set(0)
+    for name in settings.accounts:
+        SETTINGS_REFUSED.labels("accounts", name).set(0)
+    for place, refused in settings.refused.items():
+        table, _, name = place.partition(".")
+        SETTINGS_REFUSED.labels(table, name).set(1)
+        log.error(
+            "%s cannot be used, and is left out; all else goes on: %s. Correct the settings, and start again",
+            place,
+            "; ".join(refused.complaints),
+            extra={"event": "settings.refused"},
+        )

@@ -101,6 +101,10 @@ _TRANSLATE: Mapping[str, Explained] = {
         "The store is one of translate.retired_stores",
         "Drop it; or take it out of that list and redrive.",
     ),
+    "refused_store": Explained(
+        "The store's settings cannot be used, as translate's log and `pipeline validate` say",
+        "Correct them, start translate again, then redrive.",
+    ),
     "unknown_store": Explained(
         "The store is not in the settings, nor did a gateway accept the message", _FOREIGN
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.errors import PipelineError
 from pipeline.limiter.limiter import Limiter

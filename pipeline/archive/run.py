@@ -15,6 +15,7 @@ from pipeline.config import Settings
 from pipeline.errors import BrokerError, PipelineError
 from pipeline.events import Kind
 from pipeline.kafka.topics import DAY_MS, full_name
+from pipeline.listening import bound_socket
 from pipeline.metrics import (
     ARCHIVE_BYTES,
     ARCHIVE_EVENTS,
@@ -23,7 +24,7 @@ from pipeline.metrics import (
     ARCHIVE_RETENTION_SECONDS,
     READY,
 )
-from pipeline.observe import bound_socket, observed
+from pipeline.observe import observed
 
 log = logging.getLogger(__name__)
 

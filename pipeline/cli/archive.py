@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import config
+from pipeline import config, config_needs
 from pipeline.archive.access import require_archive
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, started
 from pipeline.console import Console
 
 group = typer.Typer(
@@ -45,7 +45,7 @@ def archive_run(  # noqa: PLR0917 - typer reads each parameter as an option
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         operate.run_once(settings, Console(stderr=True), as_json=as_json, stop=stop)
         return
-    settings = started("archive", config_path)
+    settings = started("archive", config_path, secrets=config_needs.KAFKA_ONLY)
     require_archive(settings)
     from pipeline.archive.run import serve  # noqa: PLC0415 - of an extra
 
@@ -82,6 +82,6 @@ def archive_verify(
 
 def _settings(path: Path | None) -> config.Settings:
     """Those of a command that uses the archive."""
-    settings = config.load(path)
+    settings = loaded(path)
     require_archive(settings)
     return settings

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline import config
 from pipeline.check.page.kinds import Kind
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.config_checks import require_stores
+from pipeline.config_values import NO_SECRETS
 
 #: The command that a first word which is no command's name is meant for.
 _STORE = "store"
@@ -68,7 +68,7 @@ def store(  # noqa: PLR0917 - typer reads each parameter as an option
         raise typer.BadParameter("name one store, or say --all")
     from pipeline.check.store.command import run  # noqa: PLC0415 - start fast
 
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     require_stores(settings)
     names = list(settings.stores) if name is None else [name]
     sound = run(settings, names, gateway=gateway, repair=repair, wait=wait, as_json=as_json)
@@ -123,5 +123,5 @@ def page(  # noqa: PLR0917 - typer reads each parameter as an option
     options = Options(
         where, kind, url, store, tuple(known or ()), client_id, script, script_file, allow_private
     )
-    settings = config.load(config_path, secrets=False) if store else None
+    settings = loaded(config_path, secrets=NO_SECRETS) if store else None
     raise typer.Exit(run(options, settings, show_personal=show_personal, as_json=as_json))

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.console import Console
 
 group = typer.Typer(help="Coupon sets: codes for them, and codes that were used.", no_args_is_help=True)
@@ -48,7 +47,7 @@ def coupons_add(  # noqa: PLR0917 - typer reads each parameter as an option
     """
     from pipeline.coupons import add, known  # noqa: PLC0415 - start fast
 
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     to = add.target(settings, account, coupon_set)
     if from_topic is not None and file != "-":
         raise typer.BadParameter("a file and --from-topic exclude each other")
@@ -78,6 +77,6 @@ def coupons_used(
 
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json exclude each other")
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     first = None if since is None else since.date()
     used.export(settings, account, first, as_csv=as_csv, as_json=as_json, console=Console(stderr=True))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.console import Console
 from pipeline.dead.selection import LetterFilter
 
@@ -83,7 +82,7 @@ def dead_list(  # noqa: PLR0917 - typer reads each parameter as an option
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
     chosen = _selection(account, store, stage, kind, reason, since, until, None)
-    errors, settings = Console(stderr=True), config.load(config_path)
+    errors, settings = Console(stderr=True), loaded(config_path)
     _say_doubts(chosen, settings)
     with DeadLetterReader(_under(settings, from_prefix), errors) as reader:
         reader.read_states()
@@ -113,7 +112,7 @@ def dead_show(
     from pipeline.dead.store import DeadLetterReader  # noqa: PLC0415
 
     [place] = _ids([letter])
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     with DeadLetterReader(_under(settings, from_prefix), Console(stderr=True)) as reader:
         found, row = reader.letter_and_row(place)
         target = ResendTarget.of(settings, other_prefix=from_prefix)
@@ -160,7 +159,7 @@ def dead_redrive(  # noqa: PLR0917 - typer reads each parameter as an option
 
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     _say_doubts(chosen, settings)
     topic_check.verify(settings)
     who, theirs = by or whoever(), _under(settings, from_prefix)
@@ -202,7 +201,7 @@ def dead_drop(  # noqa: PLR0917 - typer reads each parameter as an option
         raise typer.BadParameter("say why", param_hint="--why")
     chosen = _selection(account, store, stage, kind, reason, since, until, ids)
     _require_a_choice(chosen, every=every)
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     _say_doubts(chosen, settings)
     topic_check.verify(settings)
     who = by or whoever()

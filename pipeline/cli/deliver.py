@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
+from pipeline.config_values import NO_SECRETS
 from pipeline.console import Console
 from pipeline.events import Lane
 
@@ -38,7 +39,7 @@ def deliver_explain(
 
     # An address is enough to ask a worker on this machine; elsewhere, the settings have the token.
     wanted = not url or config_path is not None or config.path_of(None).exists()
-    settings = config.load(config_path) if wanted else None
+    settings = loaded(config_path) if wanted else None
     explain_report.run(account, url or [], settings, Console(), as_json=as_json)
 
 
@@ -101,4 +102,4 @@ def plan(  # noqa: PLR0917 - typer reads each parameter as an option
         import_seconds=import_seconds,
         import_rows_per_second=import_rows,
     )
-    plan_report.run(config.load(config_path, secrets=False), orders, account or [], volume, as_json=as_json)
+    plan_report.run(loaded(config_path, secrets=NO_SECRETS), orders, account or [], volume, as_json=as_json)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline import config_needs
+from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, started
+from pipeline.config_checks import require_store
 from pipeline.console import Console
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from pipeline.config import Settings
@@ -124,7 +125,7 @@ def erase_run(
     from pipeline.erase.run import Erasure, alone  # noqa: PLC0415
     from pipeline.kafka.erase_requests import Wanted  # noqa: PLC0415
 
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     with Requests(settings) as requests:
         found = requests.get(request)
         _settings(config_path, found.asked.store)
@@ -147,7 +148,7 @@ def erase_list(
     from pipeline.erase import report  # noqa: PLC0415 - start fast
     from pipeline.erase.requests import Requests, now_ms  # noqa: PLC0415
 
-    with Requests(config.load(config_path)) as requests:
+    with Requests(loaded(config_path)) as requests:
         found = [one for one in requests.read().values() if not (only_open and one.is_over)]
     if as_json:
         print(json.dumps([report.tree(one, now_ms()) for one in found]))  # noqa: T201 - its output
@@ -162,7 +163,7 @@ def erase_show(
     """Show one request, and once it is done its proof: what was removed, where and when; it names nobody."""
     from pipeline.erase.requests import Requests, now_ms  # noqa: PLC0415 - start fast
 
-    with Requests(config.load(config_path)) as requests:
+    with Requests(loaded(config_path)) as requests:
         _show(requests.get(request), now_ms(), as_json=as_json)
 
 
@@ -180,7 +181,7 @@ def erase_drop(
 
     if not why.strip():
         raise typer.BadParameter("say why", param_hint="--why")
-    with Requests(config.load(config_path)) as requests:
+    with Requests(loaded(config_path)) as requests:
         found = requests.get(request)
         if found.progress.status is not RequestStatus.OPEN:
             raise PipelineError(f"the request {request} is {found.progress.status}")
@@ -209,7 +210,7 @@ def erase_export(  # noqa: PLR0917 - typer reads each parameter as an option
     from pipeline.erase.requests import Requests, now_ms  # noqa: PLC0415
     from pipeline.kafka.erase_requests import RequestStatus, Wanted  # noqa: PLC0415
 
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     with Requests(settings) as requests:
         found = requests.get(request) if request else None
         asked = _asked(store, email, customer) if found is None else found.asked
@@ -230,7 +231,7 @@ def erase_serve(
     """Do what shops ask for as it comes in, until it is stopped; `pipeline up` runs it."""
     from pipeline.erase.serve import serve  # noqa: PLC0415 - start fast
 
-    serve(started("erase", config_path), host, port)
+    serve(started("erase", config_path, secrets=config_needs.CONNECTIF), host, port)
 
 
 def _settings(path: Path | None, store: str) -> Settings:
@@ -239,9 +240,8 @@ def _settings(path: Path | None, store: str) -> Settings:
     Raises:
         SettingsError: they do not.
     """
-    settings = config.load(path)
-    if store not in settings.stores:
-        raise SettingsError(f"there is no store {store!r} in the settings", field="stores")
+    settings = loaded(path)
+    require_store(settings, store)
     return settings
 
 

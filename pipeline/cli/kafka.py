@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pipeline import config
-from pipeline.cli.options import ConfigOption, LogFormatOption
+from pipeline.cli.options import ConfigOption, LogFormatOption, loaded
+from pipeline.config_values import NO_SECRETS
 from pipeline.console import Console
 
 group = typer.Typer()
@@ -35,7 +36,7 @@ def kafka(
     path = config.path_of(config_path)
     # Where the data lie is enough to run one; it needs no account and no secret.
     given = config_path is not None or data_dir is None
-    settings = config.load(path, secrets=False) if given else config.Settings()
+    settings = loaded(path, secrets=NO_SECRETS) if given else config.Settings()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir.absolute()})
     process.begin("kafka", settings, path)
@@ -62,4 +63,4 @@ def topics(
         raise typer.BadParameter("--check and --apply exclude each other")
     from pipeline import topics_report  # noqa: PLC0415 - start fast
 
-    topics_report.run(config.load(config_path), Console(), check=check, apply=apply, as_json=as_json)
+    topics_report.run(loaded(config_path), Console(), check=check, apply=apply, as_json=as_json)

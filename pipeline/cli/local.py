@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from pipeline import config, extras
+from pipeline import config, config_values, extras
 from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline.console import Console
 
 group = typer.Typer()
 #: Modules of the extra `sandbox`.
@@ -29,6 +31,27 @@ def up(
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
 
     everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port)
+
+
+@group.command("reload", epilog="Example: `pipeline reload --config pipeline.toml`")
+def reload_settings(
+    config_path: ConfigOption = None,
+    wait: Annotated[float, typer.Option("--wait", min=1, help="Seconds to wait for the outcome.")] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
+) -> None:
+    """Let `pipeline up` read its settings file again, without refusing a connection meanwhile.
+
+    Settings that cannot be used or taken over change nothing: exit code 1, with the reasons.
+    """
+    from pipeline.local import reloads  # noqa: PLC0415 - start fast
+
+    settings = config.load(config_path, secrets=config_values.NO_SECRETS, isolate=True)
+    outcome = reloads.ask(settings.data_dir, wait, lambda text: typer.echo(text, err=True))
+    if as_json:
+        print(json.dumps(outcome))  # noqa: T201 - its output
+    else:
+        reloads.show(outcome, Console())
+    raise typer.Exit(0 if outcome.get("outcome") in reloads.WELL else 1)
 
 
 @group.command(epilog="Example: `pipeline sandbox --speed 60`")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from pipeline import config
 from pipeline.cli import reconcile_options as option
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.console import Console
 
 group = typer.Typer()
@@ -67,5 +66,5 @@ def reconcile(  # noqa: PLR0917 - typer reads each parameter as an option
         decimal=decimal,
         most=most,
     )
-    summary = run.run(config.load(config_path), wanted, Console(stderr=True))
+    summary = run.run(loaded(config_path), wanted, Console(stderr=True))
     raise typer.Exit(0 if summary.agrees else 1)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline import config, config_needs
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.console import Console
 from pipeline.events import Kind
 
@@ -87,7 +87,7 @@ def replay_start(  # noqa: PLR0917 - typer reads each parameter as an option
         raise typer.BadParameter("--offsets and times exclude each other")
     if diff and not dry_run:
         raise typer.BadParameter("--diff goes with --dry-run")
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     choice = Choice(
         stores=frozenset(store or ()),
         kinds=frozenset(kind or ()),
@@ -114,7 +114,7 @@ def replay_list(as_json: JsonOption = False, config_path: ConfigOption = None) -
     """Show all replays."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
 
-    operate.listing(config.load(config_path), as_json=as_json)
+    operate.listing(loaded(config_path), as_json=as_json)
 
 
 @group.command("show", epilog="Example: `pipeline replay show 20260101-120000-ab12 --json`")
@@ -122,7 +122,7 @@ def replay_show(run: RunArgument, as_json: JsonOption = False, config_path: Conf
     """Show one replay. Its counts of records are of the backfill's lane since it began."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
 
-    operate.show(config.load(config_path), run, as_json=as_json)
+    operate.show(loaded(config_path), run, as_json=as_json)
 
 
 @group.command("watch", epilog="Example: `pipeline replay watch 20260101-120000-ab12`")
@@ -131,7 +131,7 @@ def replay_watch(run: RunArgument, as_json: JsonOption = False, config_path: Con
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
     from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
-    found = operate.watch(config.load(config_path), run, Console(stderr=True), as_json=as_json)
+    found = operate.watch(loaded(config_path), run, Console(stderr=True), as_json=as_json)
     raise typer.Exit(found.state.status is not RunStatus.DONE)
 
 
@@ -141,7 +141,7 @@ def replay_pause(run: RunArgument, config_path: ConfigOption = None) -> None:
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
     from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
-    operate.control(config.load(config_path), run, wanted=RunStatus.PAUSED)
+    operate.control(loaded(config_path), run, wanted=RunStatus.PAUSED)
 
 
 @group.command("resume", epilog="Example: `pipeline replay resume 20260101-120000-ab12 --detach`")
@@ -157,7 +157,7 @@ def replay_resume(
     """
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
 
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     if operate.resume(settings, run):
         _go_on(settings, run, console, config_path, detach=detach, as_json=as_json)
 
@@ -168,7 +168,7 @@ def replay_cancel(run: RunArgument, config_path: ConfigOption = None) -> None:
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
     from pipeline.replay.run import RunStatus  # noqa: PLC0415
 
-    operate.control(config.load(config_path), run, wanted=RunStatus.CANCELLED)
+    operate.control(loaded(config_path), run, wanted=RunStatus.CANCELLED)
 
 
 @group.command("throttle", epilog="Example: `pipeline replay throttle 20260101-120000-ab12 60`")
@@ -180,7 +180,7 @@ def replay_throttle(
     """Limit the events that a replay repeats in a minute."""
     from pipeline.replay import operate  # noqa: PLC0415 - start fast
 
-    operate.control(config.load(config_path), run, per_minute=per_minute)
+    operate.control(loaded(config_path), run, per_minute=per_minute)
 
 
 @group.command("work", hidden=True, epilog="Example: `pipeline replay work 20260101-120000-ab12`")
@@ -188,7 +188,8 @@ def replay_work(run: RunArgument, config_path: ConfigOption = None) -> None:
     """Be the process of a replay: what `--detach` starts."""
     from pipeline.cli.options import started  # noqa: PLC0415 - start fast
 
-    _finish(started("replay", config_path), run, Console(stderr=True), as_json=False)
+    settings = started("replay", config_path, secrets=config_needs.KAFKA_ONLY)
+    _finish(settings, run, Console(stderr=True), as_json=False)
 
 
 def _go_on(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pipeline import config
+from pipeline.cli.options import ConfigOption
+
+#: Stands for the settings that `pipeline up` was started with.
+RUNNING = "running"
 
 group = typer.Typer()
 
@@ -45,6 +52,55 @@ def example_settings(
     else:
         written = example.write(write, overwrite=force)
         print(f"{'written' if written else 'is so already'}: {write}")  # noqa: T201 - its output
+
+
+@group.command("metrics", epilog="Example: `pipeline metrics --check`")
+def metrics_page(
+    write: Annotated[bool, typer.Option("--write", help="Bring docs/metrics.md up to date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare that page; exit 1 where it differs.")
+    ] = False,
+    directory: Annotated[Path, typer.Option("--directory", help="The repository.")] = Path(),
+) -> None:
+    """Print every series that the processes export, with its labels and its meaning."""
+    from pipeline import metrics_page as page  # noqa: PLC0415 - start fast
+
+    if check:
+        current = page.is_current(directory)
+        print(f"{page.FILE} is as the code has it" if current else f"differs from the code: {page.FILE}")  # noqa: T201
+        raise typer.Exit(0 if current else 1)
+    print(f"written: {page.write(directory)}" if write else page.text(), end="\n" if write else "")  # noqa: T201 - its output
+
+
+@group.command("validate", epilog="Example: `pipeline validate --config new.toml --against running`")
+def validate_settings(
+    config_path: ConfigOption = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Also say what would change: `running` for what `pipeline up` was started with, else the "
+            "settings file of what runs. Secrets are not compared.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Check a settings file without starting anything; it needs no secrets.
+
+    Exit code 0: all of it can be used; 1: some stores, accounts or changes cannot; 2: none of it can.
+    """
+    from pipeline.console import Console  # noqa: PLC0415 - start fast
+    from pipeline.local.snapshot import of_running  # noqa: PLC0415
+    from pipeline.validate import show, validate  # noqa: PLC0415
+
+    path = config.path_of(config_path)
+    running = None if against is None else of_running(path) if against == RUNNING else Path(against)
+    found = validate(path, against=running)
+    if as_json:
+        print(json.dumps(found.as_json()))  # noqa: T201 - its output
+    else:
+        show(found, path, Console())
+    raise typer.Exit(found.exit_code)
 
 
 @group.command("platforms", epilog="Example: `pipeline platforms --check`")

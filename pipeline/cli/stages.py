@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, WorkerOption, started
+from pipeline import config_needs
+from pipeline.cli.options import (
+    ConfigOption,
+    HostOption,
+    LogFormatOption,
+    PortOption,
+    WorkerOption,
+    run_stage,
+)
 
 group = typer.Typer()
 worker = typer.Typer(help="Stream processors.", no_args_is_help=True)
@@ -20,7 +28,7 @@ def gateway(
     """Receive the shops' webhooks and put them into Kafka."""
     from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
 
-    serve(started("gateway", settings), host, port)
+    run_stage("gateway", settings, lambda found: serve(found, host, port), secrets=config_needs.GATEWAY)
 
 
 @worker.command("translate", epilog="Example: `pipeline worker translate --worker t1 --port 8081`")
@@ -35,8 +43,12 @@ def worker_translate(
     from pipeline.replay import watching  # noqa: PLC0415 - start fast
     from pipeline.translate.worker import serve  # noqa: PLC0415
 
-    settings = started("worker translate", config_path)
-    raise typer.Exit(serve(settings, worker=name, host=host, port=port, duties=[watching.declare]))
+    run_stage(
+        "worker translate",
+        config_path,
+        lambda settings: serve(settings, worker=name, host=host, port=port, duties=[watching.declare]),
+        secrets=config_needs.KAFKA_ONLY,
+    )
 
 
 @worker.command("reconcile", epilog="Example: `pipeline worker reconcile --port 8084`")
@@ -49,7 +61,12 @@ def worker_reconcile(
     """Compare each day the orders of the stores that ask for it (reconcile.at) with Connectif."""
     from pipeline.reconcile.daily.worker import serve  # noqa: PLC0415 - start fast
 
-    serve(started("worker reconcile", config_path), host=host, port=port)
+    run_stage(
+        "worker reconcile",
+        config_path,
+        lambda settings: serve(settings, host=host, port=port),
+        secrets=config_needs.CONNECTIF,
+    )
 
 
 @worker.command("sync", epilog="Example: `pipeline worker sync --worker s1 --port 8085`")
@@ -63,8 +80,12 @@ def worker_sync(
     """Ask the shops' APIs for what their webhooks only name, within the limit of each shop."""
     from pipeline.sync.worker import serve  # noqa: PLC0415 - start fast
 
-    settings = started("worker sync", config_path)
-    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
+    run_stage(
+        "worker sync",
+        config_path,
+        lambda settings: serve(settings, worker=name, host=host, port=port),
+        secrets=config_needs.SHOPS,
+    )
 
 
 @worker.command("deliver", epilog="Example: `pipeline worker deliver --worker d1 --port 8082`")
@@ -78,5 +99,9 @@ def worker_deliver(
     """Send records to Connectif, within the limit of each account, and write a receipt for every record."""
     from pipeline.deliver.worker import serve  # noqa: PLC0415 - start fast
 
-    settings = started("worker deliver", config_path)
-    raise typer.Exit(serve(settings, worker=name, host=host, port=port))
+    run_stage(
+        "worker deliver",
+        config_path,
+        lambda settings: serve(settings, worker=name, host=host, port=port),
+        secrets=config_needs.CONNECTIF,
+    )

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.console import Console
 from pipeline.events import Kind
 
@@ -90,7 +89,7 @@ def start(  # noqa: PLR0917 - typer reads each parameter as an option
     if accept_deletions and not full:
         raise typer.BadParameter("--accept-deletions goes with --full")
     seconds = _seconds(since)
-    settings, console = config.load(config_path), Console(stderr=True)
+    settings, console = loaded(config_path), Console(stderr=True)
     operate.require_readable(settings, store)
     wanted = Wanted.FULL if full else Wanted.SINCE if since else Wanted.DAILY
     said = operate.command(
@@ -122,7 +121,7 @@ def status(
     """
     from pipeline.sync.pull import operate  # noqa: PLC0415 - start fast
 
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     raise typer.Exit(not operate.status(settings, store or (), Console(stderr=True), as_json=as_json))
 
 
@@ -132,6 +131,6 @@ def stop(store: StoreArgument, config_path: ConfigOption = None) -> None:
     from pipeline.sync.pull import operate  # noqa: PLC0415 - start fast
     from pipeline.sync.pull.state import Wanted  # noqa: PLC0415
 
-    settings = config.load(config_path)
+    settings = loaded(config_path)
     operate.require_readable(settings, store)
     operate.give(settings, operate.command(store, Wanted.STOP))

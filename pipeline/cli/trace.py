@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import config
-from pipeline.cli.options import ConfigOption
+from pipeline.cli.options import ConfigOption, loaded
 from pipeline.events import Kind
 
 group = typer.Typer()
@@ -66,4 +65,4 @@ def trace(  # noqa: PLR0917 - typer reads each parameter as an option
         None if since is None else since.replace(tzinfo=since.tzinfo or UTC),
         only_now,
     )
-    run(config.load(config_path), asked, reveal=reveal, as_json=as_json)
+    run(loaded(config_path), asked, reveal=reveal, as_json=as_json)

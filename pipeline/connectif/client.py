@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 import httpx
 
-from pipeline.config import AccountSettings, is_loopback
+from pipeline.config import is_loopback
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif import forms
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer, read_answer
 from pipeline.connectif.blanks import NOTHING_SENT, Blanks, Sent

@@ -16,7 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.config import AccountSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_accounts import AccountSettings
 from pipeline.coupons.codes import Checked, CodeFinding, Given, check, read_file, read_message
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.events import Lane

@@ -22,8 +22,9 @@ from pipeline.kafka import removal
 from pipeline.kafka.erase_requests import Wanted
 from pipeline.kafka.exclusive import AtWork
 from pipeline.kafka.reader import Stopped
+from pipeline.listening import bound_socket
 from pipeline.metrics import READY
-from pipeline.observe import bound_socket, observed
+from pipeline.observe import observed
 
 log = logging.getLogger(__name__)
 

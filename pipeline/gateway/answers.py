@@ -84,6 +84,12 @@ SLOW = _error("request_timeout", 408, "send the whole request without pauses")
 UNAUTHORIZED = _error(
     "unauthorized", 401, "compare the URL's platform and store, and the webhook's secret, with the settings"
 )
+STORE_REFUSED = _error(
+    "store_refused",
+    503,
+    "the store's settings cannot be used: correct them, and send it again",
+    retry_after=RETRY_AFTER,
+)
 OVERLOADED = _error("overloaded", 503, "nothing was kept; send it again", retry_after=RETRY_AFTER)
 
 
@@ -109,6 +115,7 @@ OUTCOMES = tuple(
         HEADERS,
         SLOW,
         UNAUTHORIZED,
+        STORE_REFUSED,
         OVERLOADED,
     )
 )

@@ -97,6 +97,7 @@ class Callbacks:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._stores = {name: _store(name, store) for name, store in settings.stores.items()}
+        self._left_out = frozenset(settings.refused_stores)
         self._nobody = _Store(NO_STORE, "", (secrets.token_bytes(32),))
         self._keeper = keeper
         self._webhooks = webhooks
@@ -119,10 +120,8 @@ class Callbacks:
             await send(answer.body)
 
     async def _answer(self, store: _Store, path: _Path, scope: Scope, receive: Receive) -> HttpAnswer | None:
-        method = METHODS[path.what]
-        if scope["method"] != method:
-            return METHOD[method]
-        body = await self._read(receive)
+        refusal = self._refuse_unread(path, scope["method"])
+        body = refusal or await self._read(receive)
         if not isinstance(body, bytes):
             return body
         began = asyncio.get_running_loop().time()
@@ -140,6 +139,15 @@ class Callbacks:
             return answers.KEPT[await self._keeper.submit(message)]
         except Overloaded:
             return answers.OVERLOADED
+
+    def _refuse_unread(self, path: _Path, given: str) -> HttpAnswer | None:
+        method = METHODS[path.what]
+        if given != method:
+            return METHOD[method]
+        if path.store in self._left_out:
+            self._say(path.store, "store_refused", "its settings cannot be used")
+            return answers.STORE_REFUSED
+        return None
 
     def _message(self, store: _Store, what: str, query: str, body: bytes) -> Message:
         """What is kept of a callback.

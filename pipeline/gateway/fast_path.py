@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.config import GatewaySettings
+from pipeline.config_stages import GatewaySettings
 from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.message import Overloaded, Stored

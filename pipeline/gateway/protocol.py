@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.config import GatewaySettings
+from pipeline.config_stages import GatewaySettings
 from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
 from pipeline.metrics import GATEWAY_REQUESTS

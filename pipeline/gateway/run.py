@@ -17,8 +17,9 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.config import GatewaySettings, Settings
+from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_secrets
+from pipeline.config_stages import GatewaySettings
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.gateway.app import Gateway
@@ -31,8 +32,9 @@ from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.kafka import topics
+from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
-from pipeline.observe import bound_socket, observe_app
+from pipeline.observe import observe_app
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)

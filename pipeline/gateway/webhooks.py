@@ -54,7 +54,8 @@ class Route:
 
     Args:
         store: its name, else `NO_STORE`.
-        platform: whose path it is; None if the path names no platform that any store has.
+        platform: whose path it is; None if the path names no platform that any store has, or if the store's
+            settings cannot be used.
         settings: the store's; of a path without a store, any store's of its platform.
         keys: its secrets.
     """
@@ -158,6 +159,7 @@ class Webhooks:
             for store in settings.stores.values()
         }
         self.nobody = Route(NO_STORE, None)
+        self._refused = {name.encode(): Route(name, None) for name in settings.refused_stores}
         self.routes = {route.store: route for route in self._routes.values()}
         for name, route in self.routes.items():
             GATEWAY_LAST_EVENT.labels(name).set_function(partial(getattr, route, "last_kept"))
@@ -184,6 +186,8 @@ class Webhooks:
 
     def refuse_unread(self, route: Route, method: str, headers: Mapping[str, str]) -> HttpAnswer | None:
         """The refusal a request earns before its body is read, if any."""
+        if route.known and route.platform is None:
+            return answers.STORE_REFUSED
         if method != "POST":
             others = () if route.platform is None else route.platform.methods
             return None if method in others else answers.METHOD
@@ -263,7 +267,7 @@ class Webhooks:
         platform, store = (unquote_to_bytes(part) for part in parts)
         if b"/" in platform or b"/" in store:
             return self.nobody
-        known = self._routes.get(b"%s%s/%s" % (PREFIX, platform, store))
+        known = self._routes.get(b"%s%s/%s" % (PREFIX, platform, store)) or self._refused.get(store)
         return known or self._strangers.get(platform, self.nobody)
 
     def _route(self, name: str, store: StoreSettings, keys: tuple[bytes, ...] = ()) -> Route:

@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import NamedTuple
 
 #: Sets the parent-death signal, then becomes the command, so the pid is the command's own. A parent that died
 #: before the signal was set is noticed by its pid.
@@ -45,6 +46,7 @@ class Child:
         argv: the command; found on PATH where it has no slash.
         log: its output is appended to this file, and lost where that cannot be opened.
         env: its whole environment; None: this process's.
+        descriptors: that it is given besides its input and outputs.
 
     Raises:
         OSError: the command cannot be run (on Linux it then ends with `CANNOT_RUN` instead).
@@ -53,7 +55,13 @@ class Child:
         log_lost: why its output is lost; empty where it is not.
     """
 
-    def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         self.log_lost = ""
         try:
             opened = log.open("ab")
@@ -61,7 +69,9 @@ class Child:
             self.log_lost = error.strerror or str(error)
             opened = open(os.devnull, "ab")  # noqa: PTH123, SIM115 - closed below
         with opened as output:
-            self._process = _on_lasting_thread(_with_parent_death_signal(argv), output.fileno(), env)
+            self._process = _on_lasting_thread(
+                _Start(_with_parent_death_signal(argv), output.fileno(), env, tuple(descriptors))
+            )
         self.parent = os.getpid()
         _alive.add(self)
 
@@ -106,47 +116,53 @@ def _with_parent_death_signal(argv: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _PARENT_DEATH_SIGNAL, str(os.getpid()), *argv]
 
 
-_Order = tuple[list[str], int, "Mapping[str, str] | None", "Future[subprocess.Popen[bytes]]"]
+class _Start(NamedTuple):
+    argv: list[str]
+    output: int
+    env: Mapping[str, str] | None
+    descriptors: tuple[int, ...]
+
+
+_Order = tuple[_Start, "Future[subprocess.Popen[bytes]]"]
 _orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
 _lasting: threading.Thread | None = None
 _lasting_lock = threading.Lock()
 
 
-def _on_lasting_thread(
-    argv: list[str], output: int, env: Mapping[str, str] | None
-) -> subprocess.Popen[bytes]:
+def _on_lasting_thread(start: _Start) -> subprocess.Popen[bytes]:
     """Start the command from a thread that runs as long as the process.
 
     The parent-death signal is tied to the thread that forked: with one of a pool, the child would end early.
     """
     if threading.current_thread() is threading.main_thread():
-        return _popen(argv, output, env)
+        return _popen(start)
     global _lasting  # noqa: PLW0603 - one for the process, made when first needed
     with _lasting_lock:
         if _lasting is None or not _lasting.is_alive():  # a fork leaves it behind
             _lasting = threading.Thread(target=_serve_orders, name="children", daemon=True)
             _lasting.start()
     started: Future[subprocess.Popen[bytes]] = Future()
-    _orders.put((argv, output, env, started))
+    _orders.put((start, started))
     return started.result()
 
 
 def _serve_orders() -> None:
     while True:
-        argv, output, env, started = _orders.get()
+        start, started = _orders.get()
         try:
-            started.set_result(_popen(argv, output, env))
+            started.set_result(_popen(start))
         except OSError as error:
             started.set_exception(error)
 
 
-def _popen(argv: list[str], output: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _popen(start: _Start) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - commands of this program, never of a request
-        argv,
+        start.argv,
         stdin=subprocess.DEVNULL,
-        stdout=output,
+        stdout=start.output,
         stderr=subprocess.STDOUT,
-        env=env,
+        env=start.env,
+        pass_fds=start.descriptors,
         start_new_session=True,
     )
 

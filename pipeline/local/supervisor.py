@@ -56,6 +56,7 @@ class Command:
         url: of its HTTP side, where `/readyz` is asked.
         env: laid over our own environment.
         stop_seconds: how long it may take to stop after SIGTERM.
+        descriptors: that each of its processes is given, such as those of sockets that stay open between two.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Command:
     url: str
     env: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 30.0
+    descriptors: tuple[int, ...] = ()
 
 
 class ProcessPhase(enum.StrEnum):
@@ -112,10 +114,9 @@ class Supervisor:
 
     def __init__(self, commands: Sequence[Command], logs: Path, pace: Pace | None = None) -> None:
         self._client = httpx.AsyncClient(timeout=2, trust_env=False)
-        self._keepers = [
-            _ProcessSupervisor(command, logs, pace or Pace(), self._client) for command in commands
-        ]
+        self._pace = pace or Pace()
         self._logs = logs
+        self._keepers = [self._keeper(command) for command in commands]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -133,6 +134,10 @@ class Supervisor:
         """How one process is."""
         return next(status for status in self.statuses if status.name == name)
 
+    def take(self, commands: Sequence[Command]) -> None:
+        """Run these instead, from the start on."""
+        self._keepers = [self._keeper(command) for command in commands]
+
     async def start(self) -> None:
         """Start every command, without waiting until it is ready.
 
@@ -142,6 +147,18 @@ class Supervisor:
         private.directory(self._logs)
         for keeper in self._keepers:
             keeper.start()
+
+    async def ready_again(self, name: str, within: float) -> None:
+        """Wait, at most `within` seconds, until one command is ready.
+
+        Raises:
+            PipelineError: it is not, or cannot be started: with the end of its log.
+        """
+        until = time.monotonic() + within
+        while (phase := self.status(name).phase) is not ProcessPhase.READY:
+            if phase is ProcessPhase.FAILED or time.monotonic() > until:
+                raise self.complaint(name)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def ready(self, within: float = 60.0) -> None:
         """Wait, at most `within` seconds, until all are ready.
@@ -157,6 +174,24 @@ class Supervisor:
             if time.monotonic() > until:
                 raise waiting[0].complaint()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def replace(self, command: Command) -> None:
+        """Stop the process of the command's name, if there is one, and start it with this command."""
+        keeper = self._keeper(command)
+        for place, before in enumerate(self._keepers):
+            if before.status.name == command.name:
+                await before.stop()
+                self._keepers[place] = keeper
+                break
+        else:
+            self._keepers.append(keeper)
+        keeper.start()
+
+    async def remove(self, name: str) -> None:
+        """Stop a process for good."""
+        for keeper in [keeper for keeper in self._keepers if keeper.status.name == name]:
+            await keeper.stop()
+            self._keepers.remove(keeper)
 
     def check(self) -> None:
         """Check whether every command is still worth starting.
@@ -175,6 +210,9 @@ class Supervisor:
     def complaint(self, name: str) -> PipelineError:
         """Why a command is not ready, with the end of its log."""
         return next(keeper for keeper in self._keepers if keeper.status.name == name).complaint()
+
+    def _keeper(self, command: Command) -> _ProcessSupervisor:
+        return _ProcessSupervisor(command, self._logs, self._pace, self._client)
 
     async def stop(self) -> None:
         """SIGTERM to each in turn, last started first; one that outstays its time is killed."""
@@ -270,7 +308,7 @@ class _ProcessSupervisor:
         self._log.cut()
         self._log.begin()
         env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._command.env}
-        child = Child(self._command.argv, self._log.path, env)
+        child = Child(self._command.argv, self._log.path, env, self._command.descriptors)
         if child.log_lost:
             log.warning(
                 "%s runs without a log: %s cannot be written: %s",

@@ -38,6 +38,11 @@ class Voice:
         """Whether a person may see it."""
         return self.console.is_terminal and not self._mute and self.kind is LogFormat.TEXT
 
+    @property
+    def has_lost_terminal(self) -> bool:
+        """Whether a terminal was there, and is not any more."""
+        return self.console.is_terminal and not self._mute and not os.isatty(1)
+
     def print(self, text: str, style: str | None = None) -> None:
         """A line, as it stands."""
         if self.kind is LogFormat.JSON:

@@ -19,6 +19,7 @@ from pipeline import config, logs, private, process
 from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.console import Console
+from pipeline.local.reloads import LOCK, Reloads
 from pipeline.local.supervisor import ProcessPhase, ProcessStatus
 from pipeline.local.terminal import Voice, log_to
 from pipeline.local.wiring import Wiring
@@ -57,13 +58,14 @@ def run(
         SettingsError: they cannot be used, or there is no store.
         PipelineError: something cannot be started, or another `up` runs here; all is stopped first.
     """
-    settings = config.load(path)
+    settings = config.load(path, isolate=True)
     require_stores(settings)
+    environ = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("PIPELINE__")]:
         del os.environ[name]  # they are in the settings now, and those are what the processes get
     process.begin("up", settings, path)
     directory = private.directory(settings.data_dir / "up")
-    lock = private.hold(directory / "lock", "this data_dir", "stop that one, or choose another data_dir")
+    lock = private.hold(directory / LOCK, "this data_dir", "stop that one, or choose another data_dir")
     voice = Voice(Console(), logs.format_from(os.environ))
     log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
     options = {} if program is None else {"program": program}
@@ -71,19 +73,19 @@ def run(
     for warning in shared_secrets(settings):
         log.warning("%s", warning, extra={"event": "settings.shared"})
     try:
-        asyncio.run(_run(wiring, settings, voice))
+        asyncio.run(_run(wiring, settings, voice, Reloads(path, environ, settings, wiring)))
     finally:
         lock.close()
 
 
-async def _run(wiring: Wiring, settings: Settings, voice: Voice) -> None:
+async def _run(wiring: Wiring, settings: Settings, voice: Voice, reloads: Reloads) -> None:
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - we are a coroutine
-    _on_signals(main.cancel, voice)
+    _on_signals(main.cancel, voice, reloads)
     display = asyncio.create_task(_display(wiring, voice))
     try:
         await wiring.start()
-        watching = asyncio.create_task(wiring.watch())
+        watching = asyncio.gather(wiring.watch(), reloads.serve())
         try:
             await _ready(wiring)
             for name, store in settings.stores.items():
@@ -102,7 +104,7 @@ async def _run(wiring: Wiring, settings: Settings, voice: Voice) -> None:
             await display
 
 
-def _on_signals(stop: Callable[[], object], voice: Voice) -> None:
+def _on_signals(stop: Callable[[], object], voice: Voice, reloads: Reloads) -> None:
     loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
 
     def stop_once() -> None:
@@ -110,18 +112,21 @@ def _on_signals(stop: Callable[[], object], voice: Voice) -> None:
             loop.add_signal_handler(number, lambda: None)  # a second one must not cut the clean stop short
         stop()
 
-    def terminal_gone() -> None:
-        voice.mute()
-        log.warning(
-            "the terminal is gone; everything goes on: `kill %d` stops it",
-            os.getpid(),
-            extra={"event": "up.hangup"},
-        )
+    def hung_up() -> None:
+        """The terminal is gone; or, where it is there or never was, somebody asks for a reload."""
+        if voice.has_lost_terminal:
+            voice.mute()
+            log.warning(
+                "the terminal is gone; everything goes on: `kill %d` stops it",
+                os.getpid(),
+                extra={"event": "up.hangup"},
+            )
+        else:
+            reloads.ask()
 
     for number in numbers:
         loop.add_signal_handler(number, stop_once)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        loop.add_signal_handler(signal.SIGHUP, terminal_gone)
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
 
 
 async def _ready(wiring: Wiring) -> None:

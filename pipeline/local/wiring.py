@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,11 +19,11 @@ from pipeline.config import Settings, is_loopback
 from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import bootstrap
+from pipeline.listening import BACKLOG, address, bound_socket, handed_on
 from pipeline.local import snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
-from pipeline.observe import bound_socket
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ STAGES = {
 }
 #: The process that is there where a store asks for it; the last to start.
 DAILY = {"reconcile": ("worker", "reconcile")}
+GATEWAY = "gateway"
+#: In the order of their ports.
+ALL_STAGES = (GATEWAY, "translate", "deliver", "sync", "reconcile", "erase", "archive")
 
 
 class Wiring:
@@ -80,12 +84,11 @@ class Wiring:
         self._pace = Pace()
         self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
         self.kafka = None if _is_there(settings) else _broker(settings, self.urls.values(), say)
-        path, (_, variables) = snapshot.path_in(settings.data_dir), snapshot.tree(settings)
-        self._supervisor = Supervisor(
-            [_command(program, name, url, path, variables) for name, url in self.urls.items()],
-            settings.data_dir / "logs",
-            self._pace,
-        )
+        self._program = program
+        self._host, self._port = host, port
+        #: The gateway's, which is open from the start to the end: while the gateway starts again, shops wait.
+        self._listening: socket.socket | None = None
+        self._supervisor = Supervisor(self._commands({}), settings.data_dir / "logs", self._pace)
 
     async def __aenter__(self) -> Self:
         try:
@@ -123,10 +126,16 @@ class Wiring:
             BrokerError: the broker cannot be started, or is not to be trusted.
             PipelineError: a port is taken, or the data directory cannot be written.
         """
-        snapshot.write(self._settings)
-        for url in self.urls.values():  # else another program on the port would answer instead of the process
+        variables = snapshot.write(self._settings)
+        for name, url in self.urls.items():
+            # Else another program on the port would answer instead of the process.
             place = urlsplit(url)
-            bound_socket(place.hostname or HOST, place.port or 0).close()
+            sock = bound_socket(place.hostname or HOST, place.port or 0)
+            if name == GATEWAY:
+                sock.listen(BACKLOG)
+                self._listening = sock
+            else:
+                sock.close()
         if self.kafka:
             self._kafka_phase = ProcessPhase.STARTING
             await _in_thread(self.kafka.start)
@@ -134,7 +143,48 @@ class Wiring:
         self._say("topics")
         await _in_thread(lambda: topic_check.ensure(self._settings))
         self._say("processes")
+        self._supervisor.take(self._commands(variables))
         await self._supervisor.start()
+
+    def _commands(self, variables: Mapping[str, str]) -> list[Command]:
+        path = snapshot.path_in(self._settings.data_dir)
+        listening = self._listening
+        return [
+            _command(self._program, name, url, (path, variables), listening if name == GATEWAY else None)
+            for name, url in self.urls.items()
+        ]
+
+    async def reload(self, settings: Settings, within: float = 60.0) -> list[str]:
+        """Take other settings over: one process after the other ends in order and begins again.
+
+        The gateway comes last: no stage meets an event of a store that it does not know. Its socket is open
+        all the time.
+
+        Args:
+            settings: that `pipeline.reload.checked` found can be taken over.
+            within: seconds for each process to be ready.
+
+        Returns:
+            what is not as it should be afterwards, a line each.
+        """
+        self._settings = settings
+        variables = snapshot.write(settings)
+        stages = _stages(settings)
+        for name in [name for name in self.urls if name in ALL_STAGES and name not in stages]:
+            await self._supervisor.remove(name)
+            del self.urls[name]
+        taken = {port for url in self.urls.values() if (port := urlsplit(url).port)}
+        for name in [name for name in stages if name not in self.urls]:
+            self.urls[name] = f"http://{HOST}:{_port(name, self._port, taken)}"
+        commands = {command.name: command for command in self._commands(variables)}
+        failed = []
+        for name in sorted((name for name in commands if name in ALL_STAGES), key=GATEWAY.__eq__):
+            await self._supervisor.replace(commands[name])
+            try:
+                await self._supervisor.ready_again(name, within)
+            except PipelineError as error:
+                failed.append(str(error))
+        return failed
 
     async def ready(self, within: float = 90.0) -> None:
         """Wait until all processes take traffic, at most `within` seconds.
@@ -156,6 +206,8 @@ class Wiring:
     async def stop(self) -> None:
         """Stop everything, upstream first, the broker last."""
         await self._supervisor.stop()
+        if self._listening is not None:
+            self._listening.close()
         if self.kafka:
             await _in_thread(self.kafka.stop)
             self._kafka_phase = ProcessPhase.STOPPED
@@ -233,19 +285,15 @@ def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[
     urls = {"sandbox": sandbox} if sandbox else {}
     taken: set[int] = set()
     for name in stages:
-        follow = (
-            "gateway",
-            "translate",
-            "deliver",
-            "sync",
-            "reconcile",
-            "erase",
-            "archive",
-        ).index(name)
-        chosen = port + follow if port else free_port(taken)
-        taken.add(chosen)
-        urls[name] = f"http://{_bracketed(host if name == 'gateway' else HOST)}:{chosen}"
+        urls[name] = f"http://{_bracketed(host if name == GATEWAY else HOST)}:{_port(name, port, taken)}"
     return urls
+
+
+def _port(name: str, first: int, taken: set[int]) -> int:
+    """The port of a process, which is taken from then on; `first` is the gateway's, 0: a free one."""
+    chosen = first + ALL_STAGES.index(name) if first else free_port(taken)
+    taken.add(chosen)
+    return chosen
 
 
 def _bracketed(host: str) -> str:
@@ -277,15 +325,25 @@ def _broker(settings: Settings, urls: Iterable[str], say: Callable[[str], None])
 
 
 def _command(
-    program: tuple[str, ...], name: str, url: str, path: Path, variables: Mapping[str, str]
+    program: tuple[str, ...],
+    name: str,
+    url: str,
+    config: tuple[Path, Mapping[str, str]],
+    listening: socket.socket | None,
 ) -> Command:
+    """The command of a process; `config` is its settings file and the variables that this names."""
+    path, variables = config
     place = urlsplit(url)
     words = {**STAGES, **DAILY}.get(name, (name,))
     argv = [*program, *words, "--config", str(path)]
     argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
     # An address for all interfaces is asked on this one.
     asked = url.replace("//0.0.0.0:", f"//{HOST}:").replace("//[::]:", "//[::1]:")
-    return Command(name, tuple(argv), asked, variables)
+    if listening is None:
+        return Command(name, tuple(argv), asked, variables)
+    descriptor = listening.fileno()
+    given = handed_on({address(place.hostname or HOST, place.port or 0): descriptor})
+    return Command(name, tuple(argv), asked, {**variables, **given}, descriptors=(descriptor,))
 
 
 async def _in_thread(work: Callable[[], object]) -> None:

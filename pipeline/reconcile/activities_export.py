@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline import private
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.errors import PipelineError

@@ -19,7 +19,7 @@ from pipeline.reconcile.rules import Meaning
 from pipeline.records import RecordKind
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.reading import Stores, UnknownStore, feeds, read
+from pipeline.translate.reading import Stores, UnknownStore, read, stores_of
 from pipeline.translate.rules import EventPosition, Outcome, apply, meaning
 from pipeline.translate.state import EntityState
 
@@ -39,7 +39,7 @@ class Read(NamedTuple):
 
 def known_stores(settings: Settings) -> Stores:
     """The stores as translate knows them."""
-    return Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
+    return stores_of(settings, PLATFORMS)
 
 
 def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
+from pipeline.config_checks import require_store
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
 from pipeline.kafka.messages import TopicPartition
@@ -112,12 +113,8 @@ def check_request(settings: Settings, request: Request) -> None:
             f"{named} is named twice", field="--offsets", hint="one range of each, and a run each"
         )
     choice = request.choice
-    unknown = sorted(choice.stores - settings.stores.keys())
-    if unknown:
-        known = ", ".join(sorted(settings.stores)) or "none"
-        raise SettingsError(
-            f"there is no store {unknown[0]!r} in the settings", field="--store", hint=f"there are: {known}"
-        )
+    for store in sorted(choice.stores):
+        require_store(settings, store, field="--store")
 
 
 def make_plan(settings: Settings, request: Request) -> Plan:

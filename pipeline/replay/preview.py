@@ -29,7 +29,7 @@ from pipeline.replay.planning import rejected_places
 from pipeline.replay.run import Plan
 from pipeline.replay.selection import Chooser
 from pipeline.shops.registry import PLATFORMS
-from pipeline.translate.reading import Stores, feeds
+from pipeline.translate.reading import stores_of
 from pipeline.translate.rules import Outcome
 
 #: Told of how much is read: what is read, how much of it, and of how much.
@@ -92,7 +92,7 @@ def preview(
         personal: whether it is told values about people.
     """
     found = Preview()
-    stores = Stores(feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores)
+    stores = stores_of(settings, PLATFORMS)
     with Comparison.on_disk(stores) as comparison, event_reader(settings) as reader:
         _remember(settings, reader, plan, comparison, progress)
         _translate(settings, reader, plan, comparison, found, progress)

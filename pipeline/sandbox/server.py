@@ -19,8 +19,9 @@ from pipeline import logs
 from pipeline.config import Settings
 from pipeline.console import Console
 from pipeline.errors import SettingsError
+from pipeline.listening import bound_socket
 from pipeline.metrics import READY
-from pipeline.observe import AsgiApp, Receive, Scope, Send, bound_socket
+from pipeline.observe import AsgiApp, Receive, Scope, Send
 from pipeline.sandbox.connectif.http.app import ConnectifSandbox
 from pipeline.sandbox.connectif.http.sending import ABORT
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 import orjson
 
 from pipeline.config import Settings
-from pipeline.errors import PipelineError
 from pipeline.events import Kind
 from pipeline.records import RecordKind, record_key
 from pipeline.shops.api import bodies_in
@@ -161,14 +160,3 @@ def _key(raw: bytes) -> EntityKey | None:
     store, _, rest = raw.decode(errors="replace").partition("|")
     kind, _, entity = rest.partition("|")
     return EntityKey(store, Kind(kind), entity) if kind in set(Kind) and entity else None
-
-
-def require_store(settings: Settings, store: str) -> None:
-    """For what only the store's settings can tell.
-
-    Raises:
-        PipelineError: the settings have no such store.
-    """
-    if store not in settings.stores:
-        known = ", ".join(sorted(settings.stores)) or "none"
-        raise PipelineError(f"no store {store} in the settings", hint=f"they have: {known}")

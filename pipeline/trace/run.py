@@ -9,6 +9,7 @@ from datetime import datetime
 
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
+from pipeline.config_checks import require_store
 from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind
@@ -117,7 +118,7 @@ def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
     store = asked.store
     if asked.kind is not None:
         return [EntityKey(store, asked.kind, asked.id)]
-    find.require_store(trace.settings, store)
+    require_store(trace.settings, store)
     if asked.purchase:
         key = find.by_purchase(trace.settings, store, asked.purchase, trace.client, trace.scan)
         found, more = ([key] if key is not None else []), 0

@@ -30,7 +30,7 @@ from pipeline.trace.life import (
     TracedRecord,
 )
 from pipeline.trace.replay import Replay
-from pipeline.translate.reading import Stores, feeds
+from pipeline.translate.reading import stores_of
 from pipeline.translate.rules import max_record_bytes
 
 #: The raw event that a record or receipt comes from, as both are written; and how far into them it may stand.
@@ -62,9 +62,7 @@ class LifeScan:
         self._console = console
         self._since_ms = since_ms
         self._shop_topics = {full_name(settings, kind.topic): kind for kind in Kind}
-        self._stores = Stores(
-            feeds(settings, PLATFORMS), frozenset(PLATFORMS), settings.translate.retired_stores
-        )
+        self._stores = stores_of(settings, PLATFORMS)
 
     def lives(self, keys: Collection[EntityKey]) -> list[EntityLife]:
         """The events of some entities, with today's verdict on each, in the order of `keys`."""

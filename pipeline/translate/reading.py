@@ -93,28 +93,42 @@ class Stores:
         feeds: those of the settings.
         platforms: that a gateway takes events of.
         retired: stores that were in the settings once, and are not to come back.
+        refused: stores whose settings cannot be used as they are.
     """
 
     feeds: Mapping[str, Feed]
     platforms: AbstractSet[str] = frozenset()
     retired: AbstractSet[str] = frozenset()
+    refused: AbstractSet[str] = frozenset()
 
     def of(self, event: RawEvent, key: bytes | None) -> Feed:
         """The event's store.
 
         Raises:
             UnknownStore: a gateway knew it, and these settings do not: they are older than the gateway's.
-            Rejected: it is retired, or no gateway would have let it through.
+            Rejected: it is retired, its settings cannot be used, or no gateway would have let it through.
         """
         feed = self.feeds.get(event.store)
         if feed is not None:
             return feed
         if event.store in self.retired:
             raise Rejected("retired_store", detail="the store is one of translate.retired_stores")
+        if event.store in self.refused:
+            raise Rejected("refused_store", detail="the store's settings cannot be used: `pipeline validate`")
         genuine = event.platform in self.platforms and event.entity and event.delivery
         if genuine and is_key_of(key, event.key) and _STORE.fullmatch(event.store):
             raise UnknownStore(event.store)
         raise Rejected("unknown_store", detail="the store is not in the settings, nor was it ever")
+
+
+def stores_of(settings: Settings, platforms: Mapping[str, AnyPlatform]) -> Stores:
+    """What the settings say of stores."""
+    return Stores(
+        feeds(settings, platforms),
+        frozenset(platforms),
+        settings.translate.retired_stores,
+        frozenset(settings.refused_stores),
+    )
 
 
 def read(
@@ -123,8 +137,8 @@ def read(
     """The event in a message of the topic of `kind`, and its store.
 
     Raises:
-        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `retired_store`, `wrong_platform`,
-            `wrong_key`.
+        Rejected: `not_an_event`, `wrong_topic`, `unknown_store`, `retired_store`, `refused_store`,
+            `wrong_platform`, `wrong_key`.
         UnknownStore: see `Stores.of`.
     """
     try:

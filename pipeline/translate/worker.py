@@ -47,13 +47,12 @@ from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.outbox import Outbox
 from pipeline.translate.reading import (
     UNKNOWN,
-    Stores,
     UnknownStore,
     dead_letter,
-    feeds,
     mark_of,
     read,
     store_of,
+    stores_of,
 )
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.round_work import RoundWork
@@ -94,9 +93,7 @@ class Translator:
         settings = engine.settings
         self._engine = engine
         self._clock = clock
-        self._stores = Stores(
-            feeds(settings, platforms), frozenset(platforms), settings.translate.retired_stores
-        )
+        self._stores = stores_of(settings, platforms)
         self._holding = HeldPartitions()
         for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
             for kind in Kind:

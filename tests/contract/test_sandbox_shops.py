@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from pipeline.connectif.network import Network
-from pipeline.observe import bound_socket
+from pipeline.listening import bound_socket
 from pipeline.sandbox.server import AbortableProtocol
 from pipeline.sandbox.shops.app import SHOPS, SimulatedShops
 from pipeline.sandbox.shops.shop import Answer, Fault, ShopSettings, SimulatedShop

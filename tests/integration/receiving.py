@@ -70,6 +70,11 @@ class GatewayProcess:
         """Until Kafka has confirmed everything that was in the spool."""
         await until(lambda: self.metric("pipeline_gateway_spool_events") == 0, 40)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal that does not end it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self, how: signal.Signals) -> int:
         """End it; the exit code."""
         assert self._process is not None
@@ -92,6 +97,7 @@ class Shops:
     Attributes:
         promised: for each order, the numbers of the events that were answered 2xx.
         answers: how often each status came; 0 for none.
+        refused: how many connections were.
     """
 
     def __init__(self, gateway: GatewayProcess, count: int = 16, padding: int = 3_000) -> None:
@@ -100,6 +106,7 @@ class Shops:
         self._next = dict.fromkeys(range(1, count + 1), 0)
         self.promised: dict[int, list[int]] = {number: [] for number in self._next}
         self.answers: dict[int, int] = {}
+        self.refused = 0
 
     @contextlib.asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
@@ -127,6 +134,7 @@ class Shops:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._gateway.port)
             except OSError:
+                self.refused += 1
                 await asyncio.sleep(0.02)
                 continue
             try:

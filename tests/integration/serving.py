@@ -14,7 +14,8 @@ from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.run import http_server
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.observe import bound_socket, observe_app
+from pipeline.listening import bound_socket
+from pipeline.observe import observe_app
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from tests.processes import until

@@ -8,8 +8,11 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,9 @@ from typing import Any
 
 import httpx
 import pytest
+import tomli_w
 
+from pipeline.local import reloads
 from pipeline.local.ports import free_port, is_free
 from tests.broker import KafkaSettings
 from tests.processes import is_alive, wait_until
@@ -26,7 +31,7 @@ pytestmark = pytest.mark.kafka
 
 #: A `pipeline` that is ready at once, notes its settings and secrets, and ends as `<name>.ends` says.
 STUB = """
-import http.server, os, signal, sys
+import http.server, os, signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
 name = sys.argv[sys.argv.index("--config") - 1]
@@ -42,7 +47,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
     def log_message(self, *_): pass
-http.server.HTTPServer((options["--host"], int(options["--port"])), Handler).serve_forever()
+given = os.environ.get("PIPELINE_LISTENS", "").rpartition("=")[2]
+server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler, not given)
+if given:
+    server.socket = socket.socket(fileno=int(given))
+server.serve_forever()
 """
 PROGRAM = (sys.executable, "-S", "-c", STUB)
 
@@ -162,6 +171,96 @@ def test_a_settings_error_of_one_process_stops_that_one_alone_and_loudly(
         assert up.is_up()
         assert up.is_up(2)
         assert len(up.pids("translate")) == 1
+
+
+@contextlib.contextmanager
+def connecting(port: int) -> Iterator[list[str]]:
+    """Somebody connects all the time; what was refused is in the list."""
+    refused: list[str] = []
+    over = threading.Event()
+
+    def connect() -> None:
+        while not over.wait(0.002):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=20).close()
+            except OSError as error:
+                refused.append(str(error))
+
+    shop = threading.Thread(target=connect)
+    shop.start()
+    try:
+        yield refused
+    finally:
+        over.set()
+        shop.join()
+
+
+def test_a_reload_takes_a_store_over_and_refuses_no_connection(kafka_settings: KafkaSettings) -> None:
+    path, data = settings_of(kafka_settings), kafka_settings.directory / "data"
+    (kafka_settings.directory / "secret").write_text("whispered")
+    with running(path, data) as up, connecting(int(up.gateway.rpartition(":")[2])) as refused:
+        told: list[str] = []
+        assert reloads.ask(data, 60, told.append)["outcome"] == "unchanged"
+        assert len(up.pids("gateway")) == 1
+        with path.open("a") as file:
+            file.write(
+                '\n[stores.new]\nplatform = "shopify"\naccount = "es"\ndomain = "new.example"\n'
+                'secrets = [{ file = "secret" }]\n'
+            )
+        outcome = reloads.ask(data, 60, told.append)
+        assert (outcome["outcome"], [change["place"] for change in outcome["changes"]]) == (
+            "taken",
+            ["stores.new"],
+        )
+        assert told == [f"process {up.pid} reads its settings; one process after the other begins again"] * 2
+        for name in ("gateway", "translate", "deliver", "serve"):
+            assert len(up.pids(name)) == 2
+            assert "whispered" in Path(f"{name}.settings").read_text().splitlines()[1]
+        assert up.is_up()
+        (worker,) = up.pids("translate")[1:]
+        os.kill(worker, signal.SIGKILL)  # what starts later has the new settings, too
+        wait_until(lambda: len(up.pids("translate")) == 3)
+        assert "whispered" in Path("translate.settings").read_text().splitlines()[2]
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[accounts.es\n", "is not valid TOML"),
+        ('[stores.bad]\nplatform = "opencart"\n', "stores.bad.platform: opencart is none of"),
+        ("[translate]\nbatch = 0\n", "translate.batch"),
+        ('[archive]\nurl = "nowhere"\n', "archive.url"),
+    ],
+)
+def test_settings_that_cannot_be_taken_over_change_nothing(
+    kafka_settings: KafkaSettings, text: str, why: str
+) -> None:
+    path, data = settings_of(kafka_settings), kafka_settings.directory / "data"
+    before = path.read_text()
+    with running(path, data) as up:
+        path.write_text(before + "\n" + text)
+        outcome = reloads.ask(data, 60, lambda _: None)
+        assert outcome["outcome"] == "refused"
+        assert why in outcome["said"][0]
+        assert why in up.log
+        assert [len(up.pids(name)) for name in ("gateway", "translate", "deliver")] == [1, 1, 1]
+
+
+def test_a_store_that_is_taken_out_and_a_broker_that_moves_are_refused_with_the_way_out(
+    kafka_settings: KafkaSettings,
+) -> None:
+    path, data = settings_of(kafka_settings), kafka_settings.directory / "data"
+    tree = tomllib.loads(path.read_text())
+    with running(path, data) as up:
+        del tree["stores"]["acme"]
+        tree["kafka"]["bootstrap"] = "127.0.0.1:1"
+        path.write_text(tomli_w.dumps(tree))
+        [said] = reloads.ask(data, 60, lambda _: None)["said"]
+        assert "kafka.bootstrap: clients and topics are made by it" in said
+        assert "stores.acme: it is gone" in said
+        assert "translate.retired_stores" in said
+        assert len(up.pids("gateway")) == 1
 
 
 def test_a_worker_whose_name_another_has_is_not_started_again(kafka_settings: KafkaSettings) -> None:

@@ -15,10 +15,10 @@ from pipeline.config import load
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import answers, bootstrap
+from pipeline.listening import bound_socket
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import ProcessPhase
 from pipeline.local.wiring import Wiring
-from pipeline.observe import bound_socket
 from tests.broker import KafkaSettings
 from tests.processes import is_alive, until
 from tests.settings_trees import ACCOUNT

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import AccountSettings, DeliverSettings
+from pipeline.config_accounts import AccountSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.deliver.explain.plan import Volume, forecast
 from pipeline.events import Lane
 from tests.simulation.scenario import Scenario, run_scenario

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import CouponSetSettings
+from pipeline.config_accounts import CouponSetSettings
 from pipeline.deliver.explain.explanation import ExplainedAccount, explain
 from pipeline.deliver.schedule.actions import Action, Import, Poll, Send
 from pipeline.deliver.schedule.retries import Retries

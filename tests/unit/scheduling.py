@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.config_accounts import CouponSetSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.deliver.schedule.actions import Action, Import, Send
 from pipeline.deliver.schedule.import_jobs import ImportJob
 from pipeline.deliver.schedule.pending_index import PendingIndex

@@ -141,7 +141,7 @@ def test_what_needs_no_secret_reads_none(tmp_path: Path, monkeypatch: pytest.Mon
         + ACCOUNT
         + STORE.replace('env = "TEST_SECRET"', 'file = "not-there"')
     )
-    assert config.load(path, {}, secrets=False).accounts["es"].calls_per_minute == 100
+    assert config.load(path, {}, secrets=config_values.NO_SECRETS).accounts["es"].calls_per_minute == 100
     with pytest.raises(SettingsError, match="TEST_KEY is not set"):
         config.load(path, {})
 
@@ -264,7 +264,9 @@ def test_every_number_has_an_end(section: type[Section], name: str) -> None:
     }
     for endless in (math.inf, -math.inf, math.nan, 1e300, 10**15):
         with pytest.raises(ValidationError) as caught:
-            section.model_validate({**given, name: endless}, context={config_values.READ_SECRETS: False})
+            section.model_validate(
+                {**given, name: endless}, context={config_values.NEEDED_SECRETS: config_values.NO_SECRETS}
+            )
         said = caught.value.errors(include_input=False)
         assert any(name in error["loc"] or name in error["msg"] for error in said), said
 

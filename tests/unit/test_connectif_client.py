@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES
 from pipeline.connectif.client import ConnectifClient

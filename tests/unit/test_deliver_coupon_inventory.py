@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import CouponSetSettings
+from pipeline.config_accounts import CouponSetSettings
 from pipeline.deliver.schedule.coupon_inventory import (
     AT_ONCE,
     FRUITLESS,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from pipeline.config import CouponSetSettings
+from pipeline.config_accounts import CouponSetSettings
 from pipeline.connectif.answers import Answer, AnswerKind, Cause
 from pipeline.deliver.explain import explain_report, messages
 from pipeline.deliver.schedule.actions import Send

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.config import DeliverSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.deliver.send.health import DEAD_IN_A_ROW, TOO_MANY_DEAD, Health, Sign, sign_of
 from pipeline.records import RecordKind

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DeliverSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.imports import (
     ImportStage,
     accounts_for_all,

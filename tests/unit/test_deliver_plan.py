@@ -8,7 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import AccountSettings, DeliverSettings, parse
+from pipeline.config import parse
+from pipeline.config_accounts import AccountSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.deliver.explain import plan_report
 from pipeline.deliver.explain.plan import Volume, _Run, forecast, least_seconds
 from pipeline.errors import SettingsError

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.schedule.pending_index import PendingIndex

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config import CouponSetSettings
+from pipeline.config_accounts import CouponSetSettings
 from pipeline.deliver.schedule.actions import CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.coupon_inventory import LAG, Counters
 from pipeline.deliver.schedule.decision import Method

@@ -9,16 +9,20 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from pipeline import config
 from pipeline.events import Kind, RawEvent
 from pipeline.gateway.answers import OUTCOMES, REFUSAL_SECONDS
+from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Stored
+from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import GATEWAY_REQUESTS, exposition
+from pipeline.observe import observe_app
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.shopify.settings import ShopifySettings
 from tests.unit.gateway_app import NOW, RecordingKeeper, client_of, gateway
-from tests.webhooks import ROTATED, order, shopify, woocommerce
+from tests.webhooks import ROTATED, STORES, order, shopify, woocommerce
 
 
 @pytest.fixture
@@ -68,6 +72,23 @@ async def test_either_of_two_secrets_signs(client: httpx.AsyncClient, keeper: Re
     headers = shopify(body, secret=ROTATED)
     assert (await client.post("/webhooks/shopify/acme-es", content=body, headers=headers)).is_success
     assert len(keeper.kept) == 1
+
+
+async def test_a_store_whose_settings_cannot_be_used_is_told_to_send_again_and_no_other_is(
+    keeper: RecordingKeeper,
+) -> None:
+    broken = {**STORES, "stores": {**STORES["stores"], "woo-fr": {"platform": "woocommerce"}}}
+    settings = config.parse(broken, {}, isolate=True)
+    webhooks = Webhooks(settings, PLATFORMS, keeper, lambda: NOW)
+    body = order(727)
+    async with client_of(Gateway(webhooks, observe_app("gateway", lambda: None))) as client:
+        answer = await client.post("/webhooks/woocommerce/woo-fr", content=body, headers=woocommerce(body))
+        assert (answer.status_code, answer.json()["error"]) == (503, "store_refused")
+        assert int(answer.headers["retry-after"]) > 0
+        assert not keeper.kept
+        answer = await client.post("/webhooks/shopify/acme-es", content=body, headers=shopify(body))
+        assert answer.status_code == 200
+        assert [message.key for message in keeper.kept] == [b"acme-es|order|727"]
 
 
 async def test_a_woocommerce_order_is_kept(client: httpx.AsyncClient, keeper: RecordingKeeper) -> None:

@@ -8,24 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from prometheus_client import Metric
 
-from pipeline import metrics
-from pipeline.deliver.collector import DeliverCollector
-from pipeline.engine.engine import Engine, LagCollector
-from pipeline.erase.serve import ErasureCollector
-from pipeline.replay.watching import RunsCollector
-from pipeline.sync.consent.desk import ConsentCollector
-from pipeline.sync.feeds import FeedCollector
-from pipeline.sync.pull.collector import PullCollector
-from pipeline.sync.worker import SyncCollector
-from pipeline.translate.totals import AccountCollector, StoreTallies
+from pipeline import metrics_page
+from pipeline.metrics_page import every_series
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "grafana"
@@ -41,29 +31,19 @@ LOOKED_UP_ELSEWHERE = {"StoreSilent"}
 _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 
 
-def families() -> Iterator[Metric]:
-    """What the workers read from their tables at every scrape, without any figures."""
-    yield from AccountCollector(StoreTallies()).collect()
-    yield from DeliverCollector(tuple, tuple, configured={}, partitions=1).collect()
-    yield from ErasureCollector().collect()
-    yield from RunsCollector(dict).collect()
-    yield from SyncCollector(dict, dict, float).collect()
-    yield from FeedCollector(dict, float).collect()
-    yield from ConsentCollector({}, float).collect()
-    yield from PullCollector(dict, float).collect()
-    yield from LagCollector(cast("Engine", SimpleNamespace(not_ready="starting"))).collect()
-
-
 def series() -> dict[str, set[str]]:
     """Every series of the pipeline, with its labels."""
-    found = {family.name: set(getattr(family, "_labelnames", ())) for family in families()}
-    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
-    for metric in vars(metrics).values():
-        if hasattr(metric, "_labelnames"):
-            for family in metric.describe():
-                for suffix in suffixes.get(family.type, [""]):
-                    found[family.name + suffix] = set(metric._labelnames)
+    found: dict[str, set[str]] = {}
+    for one in every_series():
+        for suffix in ("_bucket", "_sum", "_count") if one.kind == "histogram" else ("",):
+            found[one.name + suffix] = set(one.labels)
     return found
+
+
+def test_the_page_of_metrics_is_as_the_code_has_it() -> None:
+    assert metrics_page.is_current(ROOT), "run `pipeline metrics --write`"
+    assert len(every_series()) > 100
+    assert all(one.meaning for one in every_series())
 
 
 def dashboard(path: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import private
-from pipeline.config import KafkaSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_stages import KafkaSettings
 from pipeline.errors import BrokerError
 from pipeline.kafka.address import address_file, bootstrap, lock_file
 from pipeline.kafka.settings import client_config

@@ -11,7 +11,7 @@ from pipeline.config import Settings
 from pipeline.engine import worker
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway import run
-from pipeline.observe import bound_socket
+from pipeline.listening import bound_socket
 from tests.webhooks import STORES
 
 

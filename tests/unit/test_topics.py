@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import KafkaSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_stages import KafkaSettings
 from pipeline.kafka import topic_check, topics
 from pipeline.kafka.admin import ExistingTopic, Facts
 from pipeline.kafka.tombstones import WHILE_REMOVING

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from pipeline import topics_report
-from pipeline.config import KafkaSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_stages import KafkaSettings
 from pipeline.kafka import topics
 from pipeline.kafka.topic_check import Report, TopicResult, TopicState
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from pipeline import config
 from pipeline.kafka.messages import TopicPartition
 from pipeline.metrics import TRANSLATE_HELD
 from pipeline.translate.held_partitions import HeldPartitions
 from pipeline.translate.worker import Translator
 from tests.plainshop import PLAIN_SHOP, event
+from tests.settings_trees import store_tree, stores_tree
 from tests.unit.translate_stage import SOLD, TranslateStage, settings_of
 
 PLACE = TopicPartition("x-shop.orders", 3)
@@ -63,6 +65,17 @@ async def test_other_partitions_go_on() -> None:
     other.partition = 4
     await stage.engine.read(other)
     assert stage.engine.done == {TopicPartition("x-shop.orders", 4): 1}
+
+
+async def test_the_events_of_a_store_whose_settings_cannot_be_used_are_dead_letters() -> None:
+    stage = TranslateStage()
+    tree = stores_tree(plain=store_tree(domain="plain.example"), newcomer=store_tree(tax="perhaps"))
+    stage.engine.settings = config.parse({"kafka": {"topic_prefix": "x-"}, **tree}, {}, isolate=True)
+    stage.translator = Translator(stage.engine.as_engine(), {"shopify": PLAIN_SHOP}, clock=lambda: 2_000.0)
+    await stage.engine.read(stage.message(event(SOLD, store="newcomer")), stage.message(event(SOLD)))
+    assert [letter["dead-reason"] for letter in stage.letters] == ["refused_store"]
+    assert stage.engine.done == {PLACE: 1}
+    assert stage.account("pipeline_account_events")[("plain", "order", "accepted")] == 1
 
 
 async def test_a_retired_store_s_events_are_dead_letters() -> None:

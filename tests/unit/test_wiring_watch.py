@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline import config
-from pipeline.config import ArchiveSettings, KafkaSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_stages import ArchiveSettings, KafkaSettings
 from pipeline.errors import BrokerError, SettingsError
 from pipeline.local import wiring
 from pipeline.local.supervisor import Pace, ProcessPhase

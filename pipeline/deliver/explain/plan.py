@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config import AccountSettings, DeliverSettings
+from pipeline.config_accounts import AccountSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.deliver.schedule.actions import Import, Send
 from pipeline.deliver.schedule.pending_index import PendingIndex
 from pipeline.deliver.schedule.scheduler import Scheduler

@@ -11,7 +11,8 @@ from dataclasses import replace
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.config import AccountSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_accounts import AccountSettings
 from pipeline.console import Console
 from pipeline.deliver.explain.plan import Forecast, Volume, forecast
 from pipeline.errors import SettingsError

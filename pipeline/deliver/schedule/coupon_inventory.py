@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.config import CouponSetSettings
+from pipeline.config_accounts import CouponSetSettings
 from pipeline.deliver.schedule.pending_queue import PendingQueue, Phase
 from pipeline.events import Lane
 

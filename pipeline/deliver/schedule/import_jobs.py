@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, dataclass, field, replace
 
-from pipeline.config import DeliverSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.imports import TYPES, ImportProgress, ImportStage
 from pipeline.deliver.schedule.import_durations import ImportDurations
 from pipeline.events import Lane

@@ -15,7 +15,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
-from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.config_accounts import CouponSetSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.coupon_inventory import CouponInventory
 from pipeline.deliver.schedule.decision import (

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.config import CouponSetSettings, DeliverSettings
+from pipeline.config_accounts import CouponSetSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 import httpx
 
-from pipeline.config import AccountSettings, Settings
+from pipeline.config import Settings
+from pipeline.config_accounts import AccountSettings
 from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient, upload_seconds
 from pipeline.deliver.partition.partition_state import PartitionState

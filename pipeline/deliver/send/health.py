@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.config import DeliverSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.records import RecordKind
 

@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Sequence
 
-from pipeline.config import DeliverSettings
+from pipeline.config_stages import DeliverSettings
 from pipeline.connectif.answers import Answer, AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.csvfile import Row, write_csv

@@ -24,7 +24,8 @@ from pipeline.config import Settings
 from pipeline.config_checks import require_stores
 from pipeline.errors import PipelineError
 from pipeline.kafka import topic_check
-from pipeline.observe import bound_socket, observed
+from pipeline.listening import bound_socket
+from pipeline.observe import observed
 from pipeline.reconcile.daily.claims import (
     SILENT_MS,
     ReconcileClaim,

@@ -13,6 +13,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn
 
 from pipeline.config import Settings
+from pipeline.config_checks import require_store
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.events import Kind
@@ -48,9 +49,7 @@ def require_readable(settings: Settings, store: str) -> None:
     Raises:
         SettingsError: it is not.
     """
-    if store not in settings.stores:
-        known = ", ".join(settings.stores) or "none"
-        raise SettingsError(f"there is no store {store!r} in the settings", hint=f"there are: {known}")
+    require_store(settings, store)
     if store not in readable(settings):
         platform = PLATFORMS[settings.stores[store].platform]
         why = "its API is not read" if platform.pull is None else "the store has no credentials for its API"

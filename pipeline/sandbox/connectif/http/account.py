@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.sandbox.connectif.http.call_log import CallLog
 from pipeline.sandbox.connectif.http.rate_limit import RateLimiter
 from pipeline.sandbox.connectif.jobs.exports import ExportJobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from pipeline.config import AccountSettings
+from pipeline.config_accounts import AccountSettings
 from pipeline.sandbox.connectif.model.api_errors import ApiError
 from pipeline.sandbox.connectif.model.contacts import StoredContacts
 from pipeline.sandbox.connectif.model.coupons import CouponSetDefinition, CouponSets
