@@ -172,7 +172,9 @@ class StoreSettings(Section):
         default="retract", description="what becomes of the purchase of an order deleted in the shop"
     )
     on_partial_refund: Literal["replace", "keep"] = Field(
-        default="replace", description="what becomes of the purchase of an order refunded in part"
+        default="replace",
+        description="what becomes of the purchase of an order refunded in part; with all units or all money "
+        "back, it is taken back",
     )
     on_product_deleted: Literal["hide", "delete"] = Field(
         default="hide", description="what becomes of a deleted product; deleted, its history goes with it"
