@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.check.store.result import Outcome
 from pipeline.check.store.webhooks import NAME, REPAIRED, webhooks
-from tests.checked_shops import REGISTERED, PUBLIC, SECRET, Shop, shop, topics
+from tests.checked_shops import PUBLIC, REGISTERED, SECRET, Shop, shop, topics
 
 ADDRESS = f"{PUBLIC}/webhooks/{{}}/acme"
 

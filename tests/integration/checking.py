@@ -230,7 +230,7 @@ SHOPS = {
         "pre",
         "prestashop",
         _prestashop,
-        other=(NAME, "number"),
+        other=(NAME, "name"),
         own={"webservice_requests_per_minute": 6_000},
     ),
     "magento": Shop(

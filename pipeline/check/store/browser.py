@@ -17,7 +17,7 @@ def browser(name: str, store: StoreSettings) -> Sequence[Step]:
     page = f"`pipeline check page URL --store {name}` reads its tags"
     menu = "Store settings > Channels > Email: the callbacks' addresses are those of docs/newsletter.md"
     return (
-        *((by_hand(NAME, f"in Connectif, {menu}"),) if store.callback_tokens else ()),
+        *((by_hand(NAME, f"in Connectif, {menu}"),) if store.callbacks else ()),
         by_hand(NAME, f"a product page of {store.domain}: the product appears in Connectif; {page}"),
         by_hand(NAME, "a cart with two products: both are in the contact's cart in Connectif"),
         by_hand(

@@ -6,7 +6,6 @@ Neither request names a person, so that nothing is kept of them.
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import httpx
 
@@ -19,13 +18,13 @@ _INCOMPLETE, _REFUSED = 400, 401
 
 
 async def callbacks(check: StoreCheck) -> list[Step]:
-    """Both callbacks of a store whose settings have tokens for them."""
-    tokens: tuple[Any, ...] = getattr(check.store, "callback_tokens", ())
+    """Both callbacks of each account for which the store's settings have tokens."""
+    tokens = [token for tokens in check.store.callbacks.values() for token in tokens]
     if not tokens:
         return [skipped(NAME, "the store has no callback_tokens in the settings")]
     for what in ("subscribed", "unsubscribed"):
         for token, expected in (
-            *((_text(one), _INCOMPLETE) for one in tokens),
+            *((one.get_secret_value(), _INCOMPLETE) for one in tokens),
             (secrets.token_urlsafe(24), _REFUSED),
         ):
             status = await _status(check, address_of(check, token, what))
@@ -44,10 +43,6 @@ def address_of(check: StoreCheck, token: str, what: str) -> str:
     """Of a callback."""
     place = (check.settings.gateway.public_url or check.gateway).rstrip("/")
     return f"{place}/callbacks/{check.name}/{token}/{what}"
-
-
-def _text(token: Any) -> str:
-    return str(token.get_secret_value()) if hasattr(token, "get_secret_value") else str(token)
 
 
 async def _status(check: StoreCheck, address: str) -> int | str:

@@ -59,7 +59,8 @@ class StoreCheck:
         wait: seconds for the test sale to reach Connectif.
         trial: the test sale.
         accounts: those that the store feeds.
-        called_back: whether the gateway knows the addresses of Connectif's callbacks.
+        called_back: whether a callback of Connectif's is worth a try: the gateway knows its address, and the
+            sync worker asks the shop.
         shop: its API; None where the store has no credentials for it.
         web: for requests to the gateway.
     """

@@ -38,7 +38,7 @@ async def newsletter(
 ) -> list[Step]:
     """Subscribe and unsubscribe the test contact in the shop's name, then unsubscribe it in Connectif's."""
     steps = await _from_shop(check, teller, account, asked)
-    return [*steps, *await _from_connectif(check, client)]
+    return [*steps, *await _from_connectif(check, account, client)]
 
 
 async def _from_shop(check: StoreCheck, teller: Teller, account: AccountCalls, asked: Asked) -> list[Step]:
@@ -78,13 +78,13 @@ def _lost(check: StoreCheck, state: str) -> Step:
     return fault(FROM_SHOP, said, f"`pipeline trace {check.name} --email {check.trial.address}`")
 
 
-async def _from_connectif(check: StoreCheck, client: WorkerClient) -> list[Step]:
-    token = check.store.callback_tokens[0] if check.store.callback_tokens else None
+async def _from_connectif(check: StoreCheck, account: AccountCalls, client: WorkerClient) -> list[Step]:
+    token = next(iter(check.store.callbacks.get(account.name, ())), None)
     if token is None:
-        said = "nothing is written back to the shop: the store has no callback_tokens in the settings"
+        said = f"nothing is written back to the shop: the settings have no callback_tokens of {account.name}"
         return [skipped(FROM_CONNECTIF, said)]
     if not check.called_back:
-        return [skipped(FROM_CONNECTIF, "not tried: see the newsletter callbacks")]
+        return [skipped(FROM_CONNECTIF, "not tried: see the faults above")]
     query = urlencode({"email": check.trial.address, "ip": _PERSON})
     address = address_of(check, token.get_secret_value(), "unsubscribed")
     try:
@@ -133,4 +133,4 @@ def untried(check: StoreCheck, why: str) -> Step:
         if check.store.callback_tokens
         else ""
     )
-    return by_hand(CONSENT, form + (back if check.store.callback_tokens else ""))
+    return by_hand(CONSENT, form + (back if check.store.callbacks else ""))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -23,13 +24,14 @@ from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.events import RawEvent
 from pipeline.http_access import problem
-from pipeline.kafka.fetches import place_of
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import is_key_of, partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import (
     STATEMENT_DAYS,
     SYNC_CONSENTS_TOPIC,
+    SYNC_REQUESTS_TOPIC,
     full_name,
 )
 from pipeline.metrics import SYNC_CONSENTS
@@ -67,7 +69,7 @@ class ConsentDesk:
         settings = engine.settings
         self._engine = engine
         self._settings = settings
-        self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callback_tokens}
+        self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callbacks}
         self._requests_of = requests_of
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
@@ -207,15 +209,33 @@ class ConsentDesk:
         row = Row.decode(raw)
         return row, Memory.decode(self._memory.get(number, memory_key(row.event))).shop_said
 
-    async def _settled(self, key: bytes, row: Row) -> None:
+    async def _settled(self, key: bytes, row: Row, wrote: Sequence[str]) -> None:
         self._trials.end(row.event.store, row.said.address, "at_the_shop")
         with self._engine.begin() as step:
-            if self._forget(step, key, row):
+            looks = self._look(step, row, wrote)
+            if self._forget(step, key, row) or looks:
                 await self._engine.confirm(step)
+
+    def _look(self, step: Step, row: Row, wrote: Sequence[str]) -> bool:
+        """Have the accounts that were written looked at, where only looks tell a change; whether any is."""
+        feed = self._feeds.get(row.event.store)
+        consent = None if feed is None else feed.platform.consent
+        if consent is None or not consent.looked_by:
+            return False
+        for account in wrote:
+            now_ms = int(time.time() * 1_000)
+            named = replace(
+                row.event, entity=account, topic=consent.looked_by, body=b"{}", received_ms=now_ms
+            )
+            request = FetchRequest(f"{row.place}/{account}", named)
+            topic = full_name(self._settings, SYNC_REQUESTS_TOPIC)
+            number = self._partition(row.event.store)
+            step.send(topic, named.body, unique_key(request.key), number, request.headers())
+        return bool(wrote)
 
     async def _buried(self, key: bytes, row: Row, why: Impossible) -> None:
         store = row.event.store
-        account = self._feeds[store].account if store in self._feeds else ""
+        account = row.said.account or (self._feeds[store].account if store in self._feeds else "")
         self._trials.end(store, row.said.address, why.reason)
         with self._engine.begin() as step:
             self._forget(step, key, row)
