@@ -1,4 +1,4 @@
-"""What is written at a shop for Connectif comes back by the shop's own event, and is no news on any platform."""
+"""What is written at a shop for Connectif comes back by the shop's event, and is no news on any platform."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +23,8 @@ from pipeline.translate.reading import feeds
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
-from tests.contract.platform_events import meaning
-from tests.platforms import IN_TESTS, genuine
+from tests.contract.platform_events import event_of, meaning
+from tests.platforms import IN_TESTS, genuine, settings_of
 from tests.settings_trees import ACCOUNT, store_tree
 from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
 from tests.shop_bodies.generic import BODIES
@@ -136,6 +137,36 @@ def test_what_fits_no_account_is_a_dead_letter_that_says_so(language: str | None
     assert (language or "no language") in result.rejection.detail
     assert "ana" not in result.rejection.detail
     assert not result.remember
+
+
+@pytest.mark.parametrize(
+    ("platform", "shop"),
+    [
+        ("shopify", "acme.myshopify.com"),
+        ("woocommerce", "acme.example"),
+        ("prestashop", "1"),
+        ("magento", "1"),
+        ("vtex", "1"),
+        ("generic", "north"),
+    ],
+)
+def test_an_order_that_was_pulled_goes_by_the_shop_that_was_asked_or_that_it_names(
+    platform: str, shop: str
+) -> None:
+    told, bodies, own = PLATFORMS[platform], IN_TESTS[platform].bodies, settings_of(platform)
+    routes = ({"account": "es", "shop": shop}, {"account": "fr", "shop": "another"})
+    changes: dict[str, Any] = {"account": None, "routes": routes}
+    if platform == "shopify":
+        changes |= {"api_url": f"https://{shop}", "access_token": "token"}
+    store = own.__class__.model_validate(own.model_dump() | changes)
+    sent = bodies.order(Sale())
+    if platform == "generic":
+        sent = sent.saying(sent.document | {"shop": shop})
+    event = event_of(told, sent)
+    assert told.pull is not None
+    event = replace(event, headers={**event.headers, **told.pull.headers(store)})
+    found = told.translate(event, told.store("shop", store))
+    assert {draft.audience.shops for draft in found.drafts} == {(shop,)}
 
 
 def called_back(shop: Shop, what: str, account: str, seconds: int) -> Result:
