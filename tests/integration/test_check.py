@@ -255,6 +255,7 @@ def test_a_gateway_that_is_away_is_named_and_nothing_is_sent(site: CheckedSite, 
     assert site.holds(shop) == before
 
 
+@pytest.mark.slow
 def test_all_stores_are_checked_side_by_side(site: CheckedSite, tmp_path: Path) -> None:
     for name in SHOPS:
         sound(site, name)
