@@ -219,9 +219,13 @@ class StoreSettings(Section):
     def _feeds_an_account(self) -> Self:
         if (self.account is None) == (not self.routes):
             raise ValueError("name the `account` that it feeds, or `routes` to several, not both")
-        if self.callback_tokens and self.routes:
+        if self.callback_tokens and len(self.accounts) > 1:
             raise ValueError("`callback_tokens`: name those of each account in its route")
-        known = Counter(token.get_secret_value() for tokens in self.callbacks.values() for token in tokens)
+        known = Counter(
+            token
+            for tokens in self.callbacks.values()
+            for token in {one.get_secret_value() for one in tokens}
+        )
         if any(count > 1 for count in known.values()):
             raise ValueError("`callback_tokens`: two accounts have the same one, so that it tells neither")
         return self
@@ -229,9 +233,9 @@ class StoreSettings(Section):
     @property
     def callbacks(self) -> dict[str, tuple[SecretStr, ...]]:
         """The tokens of each account whose newsletter callbacks are taken."""
-        if self.account is not None:
-            return {self.account: self.callback_tokens} if self.callback_tokens else {}
         found: dict[str, tuple[SecretStr, ...]] = {}
+        if self.callback_tokens:
+            found[self.accounts[0]] = self.callback_tokens
         for route in self.routes:
             if route.callback_tokens:
                 found[route.account] = (*found.get(route.account, ()), *route.callback_tokens)
