@@ -173,6 +173,12 @@ def plain_secrets(
         found += [
             (f"stores.{name}", field) for field in sorted(secret_settings) if _stands_plain(store.get(field))
         ]
+        routes = store.get("routes")
+        found += [
+            (f"stores.{name}", "routes.callback_tokens")
+            for route in (routes if isinstance(routes, list) else ())
+            if isinstance(route, Mapping) and _stands_plain(route.get("callback_tokens"))
+        ]
     if isinstance(tree.get("http_token"), str):
         found.append(("", "http_token"))
     kafka = tree.get("kafka")

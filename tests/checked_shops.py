@@ -50,7 +50,60 @@ ACCESS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"scheme": "bearer", "token": "token"},
         {"access_token": "token", "events_client_id": "client", "secrets": [PUBLIC_KEY]},
     ),
+    "prestashop": ({"scheme": "basic", "user": "key"}, {"webservice_key": "key"}),
+    "generic": ({"scheme": "bearer", "token": "token"}, {"api_token": "token"}),
 }
+#: Whose API keeps webhooks.
+REGISTERED = ("shopify", "woocommerce", "vtex", "magento")
+#: Shopify's names of what a store needs.
+_SHOPIFY = (
+    "ORDERS_CREATE",
+    "ORDERS_UPDATED",
+    "ORDERS_PAID",
+    "ORDERS_CANCELLED",
+    "ORDERS_DELETE",
+    "CUSTOMERS_CREATE",
+    "CUSTOMERS_UPDATE",
+    "CUSTOMERS_EMAIL_MARKETING_CONSENT_UPDATE",
+    "PRODUCTS_CREATE",
+    "PRODUCTS_UPDATE",
+    "PRODUCTS_DELETE",
+)
+_WOOCOMMERCE = (
+    *(f"order.{done}" for done in ("created", "updated", "deleted", "restored")),
+    *(f"customer.{done}" for done in ("created", "updated")),
+    *(f"product.{done}" for done in ("created", "updated", "deleted", "restored")),
+)
+
+
+def topics_of(platform: str, address: str, secret: str) -> list[dict[str, Any]]:
+    """All webhooks that a store needs, as a shop of the platform lists them; none where it lists none."""
+    if platform == "shopify":
+        return [
+            {
+                "id": f"gid://shopify/WebhookSubscription/{number}",
+                "topic": topic,
+                "uri": address,
+                "format": "JSON",
+            }
+            for number, topic in enumerate(_SHOPIFY, 1)
+        ]
+    if platform == "woocommerce":
+        return [
+            {
+                "id": number,
+                "topic": topic,
+                "delivery_url": address,
+                "status": "active",
+                "api_version": "wp_api_v3",
+            }
+            for number, topic in enumerate(_WOOCOMMERCE, 1)
+        ]
+    if platform == "vtex":
+        hook = {"url": address, "headers": {"X-Webhook-Secret": secret}}
+        states = ["payment-approved", "invoiced", "canceled"]
+        return [{"filter": {"type": "FromWorkflow", "status": states}, "hook": hook}]
+    return []
 
 
 class Shop:
@@ -98,7 +151,8 @@ async def shop(platform: str, *, repair: bool = False, **changes: Any) -> AsyncI
     client = ShopClient(api, store, transport=httpx.ASGITransport(shops), timeout=5)
     check = StoreCheck(settings, "acme", "http://127.0.0.1:8080", repair, shop=client)
     made = Shop(platform, shops, check)
-    await made.control("PUT", "", {"access": access, "webhooks": platform})
+    webhooks = platform if platform in REGISTERED else None
+    await made.control("PUT", "", {"access": access, "webhooks": webhooks})
     try:
         yield made
     finally:

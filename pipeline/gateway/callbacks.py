@@ -77,6 +77,12 @@ class _Store(NamedTuple):
     name: str
     platform: str
     tokens: tuple[bytes, ...]
+    accounts: tuple[str, ...] = ()
+
+    def account_of(self, token: bytes) -> str:
+        """Whose callbacks have a token, where the store feeds several accounts; each is compared."""
+        same = [any_equal((one,), token) for one in self.tokens]
+        return next((account for account, is_it in zip(self.accounts, same, strict=True) if is_it), "")
 
 
 class Callbacks:
@@ -131,7 +137,7 @@ class Callbacks:
             await asyncio.sleep(began + answers.REFUSAL_SECONDS - asyncio.get_running_loop().time())
             return UNAUTHORIZED
         try:
-            message = self._message(store, path.what, scope["query_string"].decode("latin-1"), body)
+            message = self._message(store, path, scope["query_string"].decode("latin-1"), body)
         except Rejected:
             self._say(store.name, "unreadable", "they name no address of a person, or several")
             return UNREADABLE
@@ -149,13 +155,14 @@ class Callbacks:
             return answers.STORE_REFUSED
         return None
 
-    def _message(self, store: _Store, what: str, query: str, body: bytes) -> Message:
+    def _message(self, store: _Store, path: _Path, query: str, body: bytes) -> Message:
         """What is kept of a callback.
 
         Raises:
             Rejected: it names no person.
         """
-        bounce = ""
+        bounce, what = "", path.what
+        account = store.account_of(path.token) if store.accounts else ""
         if what == BOUNCED:
             said = parse_json_object(body)
             address, kind = said.get("entityEmail"), said.get("bounceTypeId")
@@ -166,7 +173,14 @@ class Callbacks:
             raise Rejected("invalid_email", "email", "none is named")
         received_ms = int(self._now() * 1_000)
         event = callback_event(
-            store.name, store.platform, what, email(address), received_ms, in_person, bounce=bounce
+            store.name,
+            store.platform,
+            what,
+            email(address),
+            received_ms,
+            in_person,
+            bounce=bounce,
+            account=account,
         )
         return Message(self._topic, event.key, event.body, event.to_kafka_headers())
 
@@ -206,8 +220,13 @@ class Callbacks:
 
 
 def _store(name: str, store: StoreSettings) -> _Store:
-    tokens = tuple(token.get_secret_value().encode() for token in store.callback_tokens)
-    return _Store(name, store.platform, tokens)
+    known = [
+        (account, token.get_secret_value().encode())
+        for account, tokens in store.callbacks.items()
+        for token in tokens
+    ]
+    accounts = tuple(account for account, _ in known) if len(store.accounts) > 1 else ()
+    return _Store(name, store.platform, tuple(token for _, token in known), accounts)
 
 
 def _path_of(raw: bytes) -> _Path | None:

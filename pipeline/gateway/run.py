@@ -79,7 +79,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
 async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     loop = asyncio.get_running_loop()
     named = [kind.topic for kind in Kind]
-    if any(store.callback_tokens for store in settings.stores.values()):
+    if any(store.callbacks for store in settings.stores.values()):
         named.append(topics.SYNC_CONSENTS_TOPIC)
     served = tuple(topics.full_name(settings, name) for name in named)
     intake = Intakes(

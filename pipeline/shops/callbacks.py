@@ -35,12 +35,14 @@ class Statement(NamedTuple):
         at_ms: when, epoch ms.
         in_person: whether the person said it, and not an import or a change by hand: Connectif then names the
             network address, which is not kept.
+        account: whose callback it is, of a store that feeds several; "" for the only one, and for the shop's.
     """
 
     address: str
     state: Subscription
     at_ms: int
     in_person: bool = False
+    account: str = ""
 
     @property
     def rank(self) -> tuple[int, bool]:
@@ -49,7 +51,15 @@ class Statement(NamedTuple):
 
 
 def callback_event(  # noqa: PLR0917 - positional: what it says
-    store: str, platform: str, what: str, address: str, received_ms: int, in_person: bool, *, bounce: str = ""
+    store: str,
+    platform: str,
+    what: str,
+    address: str,
+    received_ms: int,
+    in_person: bool,
+    *,
+    bounce: str = "",
+    account: str = "",
 ) -> RawEvent:
     """The event of a callback.
 
@@ -61,8 +71,9 @@ def callback_event(  # noqa: PLR0917 - positional: what it says
         received_ms: when it came: Connectif names no moment.
         in_person: see `Statement`.
         bounce: of a bounce, its type.
+        account: see `Statement`.
     """
-    said = Statement(address, _STATES.get(what, UNSUBSCRIBED), received_ms, in_person)
+    said = Statement(address, _STATES.get(what, UNSUBSCRIBED), received_ms, in_person, account)
     return _event(store, platform, CALLBACK + what, said, received_ms, bounce)
 
 
@@ -81,7 +92,9 @@ def told_event(store: str, platform: str, said: Statement, received_ms: int) -> 
 def _event(  # noqa: PLR0917 - positional: what it says
     store: str, platform: str, topic: str, said: Statement, received_ms: int, bounce: str = ""
 ) -> RawEvent:
-    more = {"bounce": bounce} if bounce else {"in_person": said.in_person}
+    more: dict[str, object] = {"bounce": bounce} if bounce else {"in_person": said.in_person}
+    if said.account:
+        more["account"] = said.account
     body = orjson.dumps({"email": said.address, **more})
     delivery = body_hash(b"%b\n%d\n%b" % (topic.encode(), said.at_ms, body))
     return RawEvent(
@@ -110,8 +123,9 @@ def statement_of(event: RawEvent) -> Statement | None:
     address = body.get("email")
     if not isinstance(address, str):
         raise Rejected("invalid_email", "email", "a callback without its address")
-    in_person = body.get("in_person") is True
-    return Statement(email(address), state, event.triggered_ms or event.received_ms, in_person)
+    in_person, account = body.get("in_person") is True, body.get("account")
+    at_ms = event.triggered_ms or event.received_ms
+    return Statement(email(address), state, at_ms, in_person, account if isinstance(account, str) else "")
 
 
 def heard(event: RawEvent) -> Translation:

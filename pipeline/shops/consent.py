@@ -90,6 +90,9 @@ class ShopConsent(Generic[SettingsT]):
         instead: a request to make instead, where the shop refused `write` with this status; None: none.
         look: the request that shows one account after the write, where `find` may lag; `read` reads it.
         create: the request that makes a person the shop does not know; None: that is not done.
+        looked_by: the topic of a notification that names an account, for shops that keep no time of consent:
+            behind each write the account is looked at, so that a change of the person's own shows as one even
+            where the shop's webhook about the write never comes; "" where the shop says since when.
         rights: what credentials need beside `ShopApi.scopes`, for the documentation.
     """
 
@@ -101,4 +104,5 @@ class ShopConsent(Generic[SettingsT]):
     instead: Callable[[SettingsT, Account, Wanted, int], ApiRequest | None] = lambda *_: None
     look: Callable[[SettingsT, Account], ApiRequest] | None = None
     create: Callable[[SettingsT, Wanted], ApiRequest | None] = lambda *_: None
+    looked_by: str = ""
     rights: tuple[str, ...] = ()

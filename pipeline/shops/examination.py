@@ -63,6 +63,18 @@ class KnownOrder:
     by_connectif: bool = False
 
 
+class OrderLines(NamedTuple):
+    """How the lines of one order are asked for.
+
+    Attributes:
+        request: by the order's id.
+        read: the ids of each line, as `KnownOrder.products` has them.
+    """
+
+    request: Callable[[str], ApiRequest]
+    read: Callable[[Any], Sequence[Mapping[str, str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class ShopExamination(Generic[SettingsT]):
     """What can be asked of a platform's shops. Its functions are pure.
@@ -70,16 +82,18 @@ class ShopExamination(Generic[SettingsT]):
     Attributes:
         questions: the requests that show whether the credentials may do what is needed.
         remarks: what the answers show: by `Question.right`, the JSON of each that was answered.
-        recent: the request for the latest orders.
+        recent: the request for the latest orders, as of a moment.
         orders: their ids, from the answer.
+        lines: where that list names no lines: the request for an order's, and the ids in its answer.
         ready: whether the store has the credentials.
         lacking: the settings that are missing where it is not `ready`, in words.
     """
 
     questions: Callable[[SettingsT], Sequence[Question]]
     remarks: Callable[[SettingsT, Mapping[str, Any]], Iterable[Remark]]
-    recent: Callable[[SettingsT], ApiRequest]
+    recent: Callable[[SettingsT, datetime], ApiRequest]
     orders: Callable[[SettingsT, Any], Sequence[KnownOrder]]
+    lines: OrderLines | None = None
     ready: Callable[[SettingsT], bool] = lambda _: True
     lacking: str = ""
 

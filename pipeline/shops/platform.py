@@ -251,7 +251,7 @@ class Platform(Generic[SettingsT]):
 
     def asks(self, settings: SettingsT) -> bool:
         """Whether the API of a store with these settings is asked for anything, or statements are to be."""
-        if settings.callback_tokens:
+        if settings.callbacks:
             return True
         if self.api is None:
             return False

@@ -1,7 +1,8 @@
 """Webhooks of our own making, signed as a shop signs its own: to try the way from the gateway to Connectif.
 
 Pure. A test sale has ids that no shop gives, and an address of the domain `example.com`, to which no mail can
-be sent (RFC 2606). A purchase of such an address starts no workflow in Connectif (`is_trial`).
+be sent (RFC 2606). A purchase of such an address starts no workflow in Connectif (`is_trial`). Where webhooks
+only name what happened, the documents that the shop's API would answer are made, too: the shop has none.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from pipeline.records import Subscription
 from pipeline.shops.settings import StoreSettings
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
 
 #: Between these, the number of a trial.
 _BEFORE, _AFTER = "pipeline-check-", "@example.com"
-_TRIAL = re.compile(rf"{_BEFORE}9[0-9]{{17}}{re.escape(_AFTER)}")
+_NUMBER = re.compile(r"9[0-9]{17}")
+_TRIAL = re.compile(rf"{_BEFORE}{_NUMBER.pattern}{re.escape(_AFTER)}")
 #: Digits of a trial's number: more than ids of shops have, and few enough for any program.
 DIGITS = 18
 
@@ -29,6 +32,16 @@ DIGITS = 18
 def is_trial(address: str | None) -> bool:
     """Whether an address is a trial's."""
     return address is not None and _TRIAL.fullmatch(address) is not None
+
+
+def is_trials_number(ident: str) -> bool:
+    """Whether an id is a trial's."""
+    return _NUMBER.fullmatch(ident) is not None
+
+
+def address_of(number: str) -> str:
+    """The address of the buyer in a trial."""
+    return f"{_BEFORE}{number}{_AFTER}"
 
 
 class Trial(NamedTuple):
@@ -41,6 +54,7 @@ class Trial(NamedTuple):
         placed: now.
         gone: when the order was cancelled.
         language: of the buyer.
+        shop: that a body names, where one feed has several; "" for the only one.
     """
 
     number: str
@@ -49,11 +63,12 @@ class Trial(NamedTuple):
     placed: datetime
     gone: datetime
     language: str = "es"
+    shop: str = ""
 
     @property
     def address(self) -> str:
         """The buyer's."""
-        return f"{_BEFORE}{self.number}{_AFTER}"
+        return address_of(self.number)
 
 
 class Message(NamedTuple):
@@ -61,6 +76,18 @@ class Message(NamedTuple):
 
     topic: str
     body: bytes
+
+
+class Saying(NamedTuple):
+    """What a shop says.
+
+    Attributes:
+        message: the webhook.
+        documents: what the API would answer, by path without query; None where the webhook holds all.
+    """
+
+    message: Message
+    documents: Mapping[str, Any] | None = None
 
 
 class Signed(NamedTuple):
@@ -78,15 +105,20 @@ class ShopProbe(Generic[SettingsT]):
         signed: what makes a message genuine: with a secret, at a moment in seconds, under a number.
         harmless: a message that says nothing, under a number: it counts as `ignored`.
         can_sign: whether the store's secrets sign; not where they are another's public keys.
-        sold: the test sale as an order; None where webhooks only name orders, which the shop must have.
+        sold: the test sale as an order.
         gone: the same order, cancelled.
+        consent: what the buyer says of newsletters, and when; None where the platform's shops have none.
+        named: a webhook that only names the test order, for which the shop is asked and which it does not
+            have; None where webhooks hold all.
     """
 
     signed: Callable[[SettingsT, str, Message, int, str], Signed]
     harmless: Callable[[str], Message]
+    sold: Callable[[SettingsT, Trial], Saying]
+    gone: Callable[[SettingsT, Trial], Saying]
     can_sign: Callable[[SettingsT], bool] = lambda _: True
-    sold: Callable[[SettingsT, Trial], Message] | None = None
-    gone: Callable[[SettingsT, Trial], Message] | None = None
+    consent: Callable[[SettingsT, Trial, Subscription, datetime], Saying] | None = None
+    named: Callable[[Trial], Message] | None = None
 
 
 def compact(body: Any) -> bytes:
@@ -97,6 +129,15 @@ def compact(body: Any) -> bytes:
 def base64_hmac(secret: str, body: bytes) -> str:
     """base64(HMAC-SHA256)."""
     return base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
+
+
+def number_of(language: str, numbers: Mapping[str, str] | None) -> str | None:
+    """The number by which a shop calls a language, of the settings' `languages`; None where none does."""
+    for number, said in (numbers or {}).items():
+        tag = said.lower().replace("_", "-")
+        if tag == language or tag.startswith(f"{language}-"):
+            return number
+    return None
 
 
 def status_of_a_sale(settings: StoreSettings, usual: str) -> str:

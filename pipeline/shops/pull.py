@@ -118,6 +118,7 @@ class ShopPull(Generic[SettingsT]):
             none of that kind. Left out, what is missing is not looked for.
         restored: topics under which an entity that was gone is told again, where its own clock may be older
             than the deletion.
+        headers: what the webhooks of a store of these settings say beside their bodies, of where they belong.
         instead: another form of a request that was refused (its status is given) or failed repeatedly (0):
             fewer rows, or what older versions of the shop understand; None where there is none.
     """
@@ -132,6 +133,7 @@ class ShopPull(Generic[SettingsT]):
     ready: Callable[[SettingsT], bool] | None = None
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
     restored: Mapping[Kind, str] = field(default_factory=dict)
+    headers: Callable[[SettingsT], Mapping[str, str]] = lambda _: {}
     instead: Callable[[SettingsT, PullScope, ApiRequest, int], ApiRequest | None] | None = None
 
 

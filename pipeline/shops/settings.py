@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from pipeline import config_values
 from pipeline.config_section import Section
@@ -51,6 +52,13 @@ class RouteSettings(Section):
     currency: Annotated[
         tuple[Annotated[str, Field(pattern="^([A-Z]{3}|none)$")], ...], BeforeValidator(_texts)
     ] = Field(default=(), description="of the body; `none` as above", examples=["EUR"])
+    callback_tokens: tuple[CallbackToken, ...] = Field(
+        default=(),
+        max_length=2,
+        description="as those of a store, for the account: which of the store's a callback comes from, the "
+        "token in its address says. In one of an account's routes",
+        examples=[[{"env": "CALLBACK_ACME_ES"}]],
+    )
 
 
 class ReconcileSettings(Section):
@@ -172,7 +180,9 @@ class StoreSettings(Section):
         default="retract", description="what becomes of the purchase of an order deleted in the shop"
     )
     on_partial_refund: Literal["replace", "keep"] = Field(
-        default="replace", description="what becomes of the purchase of an order refunded in part"
+        default="replace",
+        description="what becomes of the purchase of an order refunded in part; with all units or all money "
+        "back, it is taken back",
     )
     on_product_deleted: Literal["hide", "delete"] = Field(
         default="hide", description="what becomes of a deleted product; deleted, its history goes with it"
@@ -210,10 +220,26 @@ class StoreSettings(Section):
         if (self.account is None) == (not self.routes):
             raise ValueError("name the `account` that it feeds, or `routes` to several, not both")
         if self.callback_tokens and len(self.accounts) > 1:
-            raise ValueError(
-                "`callback_tokens`: a callback does not say whose it is where there are several accounts"
-            )
+            raise ValueError("`callback_tokens`: name those of each account in its route")
+        known = Counter(
+            token
+            for tokens in self.callbacks.values()
+            for token in {one.get_secret_value() for one in tokens}
+        )
+        if any(count > 1 for count in known.values()):
+            raise ValueError("`callback_tokens`: two accounts have the same one, so that it tells neither")
         return self
+
+    @property
+    def callbacks(self) -> dict[str, tuple[SecretStr, ...]]:
+        """The tokens of each account whose newsletter callbacks are taken."""
+        found: dict[str, tuple[SecretStr, ...]] = {}
+        if self.callback_tokens:
+            found[self.accounts[0]] = self.callback_tokens
+        for route in self.routes:
+            if route.callback_tokens:
+                found[route.account] = (*found.get(route.account, ()), *route.callback_tokens)
+        return found
 
     @property
     def accounts(self) -> tuple[str, ...]:

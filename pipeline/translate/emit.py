@@ -134,7 +134,7 @@ def emit(  # noqa: PLR0917 - positional: once per event
         everywhere = tuple(draft for one in meant for draft in one.drafts)
     for one in meant:
         _tell_account(teller, one, everywhere if len(meant) > 1 else (), heard, state)
-    own = {one.account for one in meant}
+    own = {one.account for one in meant} | set(feed.own_accounts)
     if len(state.emitted) > len(own):
         _tell_former(teller, everywhere, feed.accounts - own, heard, state)
     for account, records in list(state.emitted.items()):

@@ -33,7 +33,7 @@ class Outbox:
         self._erasures = full_name(settings, ERASE_REQUESTS)
         self._fetches = full_name(settings, SYNC_REQUESTS_TOPIC)
         self._consents = full_name(settings, SYNC_CONSENTS_TOPIC)
-        self._called_back = {name for name, store in settings.stores.items() if store.callback_tokens}
+        self._called_back = {name for name, store in settings.stores.items() if store.callbacks}
         partitions = settings.kafka.account_partitions
         self._partitions = {name: partition_of(name, partitions) for name in settings.accounts}
         self._shops = {name: partition_of(name, partitions) for name in settings.stores}

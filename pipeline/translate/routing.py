@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pipeline.events import RawEvent
 from pipeline.records import Contact, Op, Origin, RecordKind
 from pipeline.shops.base import Audience, Draft, Rejected, StoreContext, Translation
+from pipeline.shops.callbacks import statement_of
 from pipeline.shops.settings import NONE_SAID, RouteSettings
 from pipeline.translate.feed import Feed, FeedRoute
 
@@ -65,6 +67,19 @@ def addressed(
         )
         for route in feed.routes
     ]
+
+
+def called_back(translation: Translation, feed: Feed, event: RawEvent) -> list[Addressed]:
+    """What an account itself said, which is remembered for it alone: the others hear it from the shop.
+
+    Raises:
+        Rejected: `no_account`: the store does not feed the account any more.
+    """
+    said = statement_of(event)
+    account = (said.account if said is not None else "") or feed.account
+    if account not in feed.own_accounts:
+        raise Rejected(NO_ACCOUNT, "account", "the store does not feed the account that called back")
+    return [Addressed(account, translation.drafts)]
 
 
 def _withdrawal_of(draft: Draft) -> Draft | None:

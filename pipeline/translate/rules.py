@@ -19,7 +19,7 @@ from pipeline.shops.ids import prefixed
 from pipeline.translate.deliveries import digest_of, with_reuse_noted
 from pipeline.translate.emit import Emission, Emitted, Version, emit
 from pipeline.translate.feed import EventPosition, Feed
-from pipeline.translate.routing import Addressed, addressed
+from pipeline.translate.routing import Addressed, addressed, called_back
 from pipeline.translate.state import EntityState, Newest, SeenDelivery
 
 #: Milliseconds by which a shop's clock may be ahead of ours: a day, for one that takes local time for UTC.
@@ -142,10 +142,9 @@ def meaning(
         return prefixed(said, context.settings.id_prefix)
 
     translation = translate(feed.context)
-    meant = [
-        one._replace(drafts=()) if too_old(one, state, offset, feed) else one
-        for one in addressed(translation, feed, translate)
-    ]
+    own = event.topic.startswith(CALLBACK)
+    listed = called_back(translation, feed, event) if own else addressed(translation, feed, translate)
+    meant = [one._replace(drafts=()) if too_old(one, state, offset, feed) else one for one in listed]
     if translation.drafts and not any(one.drafts for one in meant):
         translation = replace(translation, drafts=(), ignored="too_old")
     return translation, meant

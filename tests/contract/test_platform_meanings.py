@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from pipeline.events import Kind
-from pipeline.records import RecordKind
+from pipeline.records import Op, RecordKind
 from pipeline.shops.platform import AnyPlatform
 from tests.contract.platform_events import (
     ARRIVED_MS,
@@ -113,6 +113,40 @@ def test_money_is_what_the_shop_says(platform: AnyPlatform, currency: str, unit:
     [line] = purchase.lines
     assert (line.quantity, line.unit_price, line.price) == (2, Decimal(unit), 2 * Decimal(unit))
     assert all(amount.as_tuple().exponent <= 0 for amount in (purchase.total_price, line.price))  # type: ignore[operator]
+
+
+@EACH
+@pytest.mark.parametrize("setting", ["replace", "keep"])
+def test_part_of_a_sale_that_came_back_is_taken_off_or_left_as_the_setting_says(
+    platform: AnyPlatform, setting: str
+) -> None:
+    sent = bodies_of(platform).given_back(Sale(total="24.95"), 1)
+    purchase = purchase_of(meaning(platform, sent, on_partial_refund=setting))
+    kept = setting == "keep"
+    assert purchase.total_price == Decimal("24.95" if kept else "14.95")
+    assert purchase.total_quantity == (2 if kept or not bodies_of(platform).names_units else 1)
+
+
+@EACH
+@pytest.mark.parametrize("setting", ["replace", "keep"])
+def test_with_all_units_back_no_purchase_stays_though_postage_was_kept(
+    platform: AnyPlatform, setting: str
+) -> None:
+    if not bodies_of(platform).names_units:
+        pytest.skip("its refunds name no units")
+    sent = bodies_of(platform).given_back(Sale(total="24.95"), 2)
+    translation = meaning(platform, sent, on_partial_refund=setting)
+    assert only(translation, RecordKind.PURCHASE).op is Op.RETRACT
+    assert translation.ignored == "all_lines_refunded"
+
+
+@EACH
+@pytest.mark.parametrize("setting", ["replace", "keep"])
+def test_with_all_money_back_no_purchase_stays_whatever_the_state_is_called(
+    platform: AnyPlatform, setting: str
+) -> None:
+    sent = bodies_of(platform).given_back(Sale(total="20.00"), 2)
+    assert only(meaning(platform, sent, on_partial_refund=setting), RecordKind.PURCHASE).op is Op.RETRACT
 
 
 @EACH

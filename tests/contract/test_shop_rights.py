@@ -20,7 +20,7 @@ async def opened(site: Shop) -> list[tuple[str, bool]]:
     assert examination is not None
     asked = [(one.request.path, one.needed) for one in examination.questions(site.check.store)]
     for path, _ in asked:
-        await site.holds(unquote(path), [])
+        await site.holds(unquote(path), {"items": []} if site.platform == "generic" else [])
     return asked
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.check.store.result import Outcome
 from pipeline.check.store.webhooks import NAME, REPAIRED, webhooks
-from tests.checked_shops import ACCESS, PUBLIC, SECRET, Shop, shop, topics
+from tests.checked_shops import PUBLIC, REGISTERED, SECRET, Shop, shop, topics
 
 ADDRESS = f"{PUBLIC}/webhooks/{{}}/acme"
 
@@ -24,7 +24,7 @@ async def said(site: Shop) -> str:
     return "\n".join(f"{step.outcome}: {step.said}" for step in await webhooks(site.check))
 
 
-@pytest.mark.parametrize("platform", ACCESS)
+@pytest.mark.parametrize("platform", REGISTERED)
 async def test_a_shop_without_webhooks_gets_them_all_once(platform: str) -> None:
     async with shop(platform) as site:
         assert await outcomes(site) == {NAME: {Outcome.FAULT}}
@@ -165,7 +165,7 @@ async def test_what_shopify_does_not_list_is_for_a_person_where_a_person_made_it
         assert await site.webhooks() == [], "the app's would come beside those made by hand"
 
 
-@pytest.mark.parametrize("platform", ACCESS)
+@pytest.mark.parametrize("platform", REGISTERED)
 async def test_wrong_credentials_are_said_to_be_that(platform: str) -> None:
     async with shop(platform, repair=True) as site:
         await site.control("POST", "/faults", {"kind": "unauthorised"})
@@ -174,7 +174,7 @@ async def test_wrong_credentials_are_said_to_be_that(platform: str) -> None:
         assert "401" in step.said
 
 
-@pytest.mark.parametrize("platform", ACCESS)
+@pytest.mark.parametrize("platform", REGISTERED)
 async def test_a_list_that_is_none_ends_in_words(platform: str) -> None:
     async with shop(platform, repair=True) as site:
         await site.control("POST", "/faults", {"kind": "html"})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from pipeline.events import Kind
@@ -87,6 +88,11 @@ class Sale:
     surname: str = "Mora"
 
 
+def paid_back(sale: Sale, units: int) -> Decimal:
+    """What so many units of its first line cost."""
+    return units * Decimal(sale.lines[0].unit)
+
+
 @dataclass(frozen=True)
 class Person:
     """A customer; `consent` is a word of the platform's own for what was said of newsletters."""
@@ -137,12 +143,15 @@ class ShopBodies:
         only_local: whether its orders never say an offset, so that an hour that exists twice is one.
         without_clock: the kinds whose bodies do not say when they changed: the arrival counts.
         without_currency: whether an order can lack its currency.
+        given_back: a sale of one line of which so many units were given back, and their price paid back.
+        names_units: whether a refund says which units came back.
     """
 
     order: Callable[[Sale], Sent]
     customer: Callable[[Person], Sent]
     product: Callable[[Article], Sent]
     deleted: Callable[[Kind, str], Sent | None]
+    given_back: Callable[[Sale, int], Sent]
     total_at: tuple[str, ...]
     rests_on: Mapping[Kind, frozenset[str]]
     subscribed: Any = None
@@ -153,3 +162,4 @@ class ShopBodies:
     only_local: bool = False
     without_clock: frozenset[Kind] = field(default_factory=frozenset)
     without_currency: bool = True
+    names_units: bool = True

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.events import Kind
-from tests.shop_bodies import NOW_MS, ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import NOW_MS, ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATUS = {
     "sold": ("processing", "paid"),
@@ -95,6 +95,16 @@ def _order(sale: Sale) -> Sent:
     return Sent("order.cancelled" if sale.state == "cancelled" else "order.updated", data)
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    refund = {
+        "id": "R1",
+        "amount": str(paid_back(sale, units)),
+        "lines": [{"line_id": "L1", "quantity": units}],
+    }
+    return sent.saying(sent.document | {"payment_status": "partially_refunded", "refunds": [refund]})
+
+
 def _customer(person: Person) -> Sent:
     consent = None
     if person.consent is not None:
@@ -144,6 +154,7 @@ BODIES = ShopBodies(
     customer=_customer,
     product=_product,
     deleted=lambda kind, entity: Sent(f"{kind}.deleted", {"id": entity}),
+    given_back=_given_back,
     total_at=("total",),
     rests_on={
         Kind.ORDER: frozenset(

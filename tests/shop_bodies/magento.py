@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.events import Kind
-from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATE = {"sold": "processing", "unsold": "new", "cancelled": "canceled", "refunded": "closed"}
 _GONE = {
@@ -109,6 +109,21 @@ def named(sale: Sale) -> Sent:
     return Sent("observer.sales_order_save_commit_after", _order(sale).document, announced)
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    [line] = sent.document["items"]
+    goods = float(paid_back(sale, sale.lines[0].quantity))
+    return sent.saying(
+        sent.document
+        | {
+            "state": "complete",
+            "shipping_incl_tax": float(sale.total) - goods,
+            "total_refunded": float(paid_back(sale, units)),
+            "items": [line | {"qty_refunded": units}],
+        }
+    )
+
+
 def _customer(person: Person) -> Sent:
     body: dict[str, Any] = {
         "id": int(person.id),
@@ -170,6 +185,7 @@ BODIES = ShopBodies(
     customer=_customer,
     product=_product,
     deleted=_deleted,
+    given_back=_given_back,
     total_at=("grand_total",),
     rests_on={
         Kind.ORDER: frozenset(

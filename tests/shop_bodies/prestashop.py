@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipeline.events import Kind
-from tests.shop_bodies import ZONE, Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import ZONE, Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATE = {"sold": "2", "unsold": "10", "cancelled": "6", "refunded": "2"}
 _CURRENCIES = {"EUR": "1", "USD": "2", "JPY": "3"}
@@ -109,6 +109,21 @@ def _placed_locally(sale: Sale, local: str) -> Sent:
     return sent
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    detail = {"id_order_detail": "1", "product_quantity": str(units)}
+    slip = {
+        "id": 4,
+        "id_order": sale.id,
+        "total_products_tax_incl": str(paid_back(sale, units)),
+        "total_shipping_tax_incl": "0",
+        "associations": {"order_slip_details": [detail]},
+    }
+    goods = str(paid_back(sale, sale.lines[0].quantity))
+    order = sent.document["order"] | {"total_products_wt": goods}
+    return sent.saying(sent.document | {"order": order, "order_slips": [slip]})
+
+
 def _customer(person: Person) -> Sent:
     body = _person(person.id, person.email, person.name, person.surname) | {
         "date_add": _moment(person.created),
@@ -205,6 +220,7 @@ BODIES = ShopBodies(
     customer=_customer,
     product=_product,
     deleted=lambda kind, entity: Sent(f"{kind}.deleted", {"id": entity}),
+    given_back=_given_back,
     total_at=("order", "total_paid_tax_incl"),
     rests_on={
         Kind.ORDER: frozenset(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.events import Kind
-from tests.shop_bodies import ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATUS = {"sold": "paid", "unsold": "pending", "cancelled": "voided", "refunded": "refunded"}
 
@@ -75,6 +76,20 @@ def _placed_locally(sale: Sale, local: str) -> Sent:
     return Sent(topic, body | {"processed_at": local, "created_at": local})
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    [line] = sent.document["line_items"]
+    left = Decimal(sale.total) - paid_back(sale, units)
+    return sent.saying(
+        sent.document
+        | {
+            "financial_status": "partially_refunded",
+            "current_total_price": str(left),
+            "line_items": [line | {"current_quantity": line["quantity"] - units}],
+        }
+    )
+
+
 def _customer(person: Person) -> Sent:
     consent = None
     if person.consent is not None:
@@ -134,6 +149,7 @@ BODIES = ShopBodies(
     customer=_customer,
     product=_product,
     deleted=lambda kind, entity: Sent(_DELETIONS[kind], {"id": int(entity)}),
+    given_back=_given_back,
     total_at=("current_total_price",),
     rests_on={
         Kind.ORDER: frozenset(

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.events import Kind
-from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import Announced, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATUS = {
     "sold": "handling",
@@ -124,6 +124,16 @@ def _order(sale: Sale) -> Sent:
     return Sent(f"hook.{status}", document, announced)
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    returned = {
+        "type": "Input",
+        "restitutions": {"Refund": {"value": _cents(str(paid_back(sale, units)))}},
+        "items": [{"itemIndex": 0, "quantity": units}],
+    }
+    return sent.saying(sent.document | {"packageAttachment": {"packages": [returned]}})
+
+
 def _client(person: Person) -> Sent:
     document = {
         "id": person.id,
@@ -195,6 +205,7 @@ BODIES = ShopBodies(
     customer=_client,
     product=_product,
     deleted=lambda _kind, _entity: None,
+    given_back=_given_back,
     total_at=("value",),
     rests_on={
         Kind.ORDER: frozenset(

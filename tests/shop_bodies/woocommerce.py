@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.events import Kind
-from tests.shop_bodies import ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine
+from tests.shop_bodies import ZONE, Article, Person, Sale, Sent, ShopBodies, SoldLine, paid_back
 
 _STATUS = {"sold": "processing", "unsold": "pending", "cancelled": "cancelled", "refunded": "refunded"}
 
@@ -70,6 +70,12 @@ def _placed_locally(sale: Sale, local: str) -> Sent:
     return Sent(topic, body | {"date_created": local})
 
 
+def _given_back(sale: Sale, units: int) -> Sent:
+    sent = _order(sale)
+    refund = {"id": 8, "reason": "", "total": f"-{paid_back(sale, units)}"}
+    return sent.saying(sent.document | {"refunds": [refund]})
+
+
 def _customer(person: Person) -> Sent:
     body = {
         "id": int(person.id),
@@ -118,6 +124,8 @@ BODIES = ShopBodies(
     customer=_customer,
     product=_product,
     deleted=lambda kind, entity: Sent(f"{kind}.deleted", {"id": int(entity)}),
+    given_back=_given_back,
+    names_units=False,
     total_at=("total",),
     rests_on={
         Kind.ORDER: frozenset(

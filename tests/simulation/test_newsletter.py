@@ -8,20 +8,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deliver.state.commands import PutContact
 from pipeline.deliver.state.contact import ContactState
 from pipeline.deliver.state.diff import apply, diff
 from pipeline.deliver.state.last_sent import LastSentContact
-from pipeline.records import Contact, ContactRecord, Origin, Source, Subscription
+from pipeline.records import Contact, ContactRecord, Origin, RecordKind, Source, Subscription
+from pipeline.shops.base import Draft, Look
 from pipeline.shops.callbacks import Statement
 from pipeline.shops.consent import Account, Wanted
 from pipeline.sync.consent.memory import Memory
 from pipeline.sync.consent.writing import Verdict, verdict
+from pipeline.translate.looks import compared
+from pipeline.translate.state import EntityState
 
 ADDRESS = "ana@mail.example"
+#: When the customer was made, epoch seconds.
+CREATED = 1
+#: What both sides hold where nobody ever said anything.
+SILENCE = Statement(ADDRESS, "unsubscribed", 0)
 
 
 class Act(NamedTuple):
@@ -38,13 +46,18 @@ class Act(NamedTuple):
 class World:
     """Both sides, and the pipeline between them.
 
+    A shop without a clock is looked at, when its webhook comes and after each write of ours: then newest is
+    what was heard last, and what nobody looked at in time was never said.
+
     Attributes:
         clock: whether the shop says since when it holds what it holds.
         lag: seconds until deliver sends, until sync writes, and until an echo comes.
+        lost: whether the shop's webhooks about what we wrote never come.
     """
 
     clock: bool
     lag: tuple[int, int, int]
+    lost: bool = False
     now: int = 0
     shop: tuple[Subscription, int] = ("unsubscribed", 0)
     connectif: Subscription = "unsubscribed"
@@ -54,6 +67,7 @@ class World:
     said: list[Statement] = field(default_factory=list)
     pending: Statement | None = None
     _later: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    customer: EntityState = field(default_factory=EntityState)
     _called: int = 0
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -69,7 +83,8 @@ class World:
 
     def act(self, act: Act) -> None:
         if act.at_shop:
-            self.said.append(Statement(ADDRESS, act.state, self.now * 1_000))
+            if self.clock:
+                self.said.append(Statement(ADDRESS, act.state, self.now * 1_000))
             self.change_shop(act.state, self.now, act.arrives)
             return
         self.connectif = act.state
@@ -83,7 +98,27 @@ class World:
 
     def change_shop(self, state: Subscription, at: int, arrives: int) -> None:
         self.shop = state, at
-        self.later(arrives, lambda: self.translated(state, at))
+        if self.clock:
+            self.later(arrives, lambda: self.translated(state, at))
+        else:
+            self.later(arrives, self.look)
+
+    def look(self) -> None:
+        """The shop's flag is read, and what it means is told."""
+        body = self.meant()
+        if body.newsletter is not None and body.newsletter_ms is not None:
+            self.said.append(Statement(ADDRESS, body.newsletter, body.newsletter_ms))
+            self.translated(body.newsletter, body.newsletter_ms // 1_000)
+
+    def meant(self) -> Contact:
+        """What the flag means beside what earlier looks showed."""
+        subscribed = self.shop[0] == "subscribed"
+        seen = Look(subscribed, since_ms=CREATED * 1_000 if subscribed else 0)
+        blank = Draft(RecordKind.CONTACT, ADDRESS, Origin.CUSTOMER, Contact(email=ADDRESS), look=seen)
+        offset = next(self._numbers)
+        [draft] = compared([blank], self.customer, offset, self.now * 1_000)
+        assert isinstance(draft.body, Contact)
+        return draft.body
 
     def tell_connectif(self, state: Subscription) -> None:
         self.calls += 1
@@ -140,7 +175,9 @@ class World:
         account = Account("1", state, at * 1_000 if self.clock else None)
         shop_said = self.memory.shop_said
         if verdict(Wanted(*wanted[:3]), account, shop_said, self.now * 1_000) is Verdict.WRITE:
-            self.change_shop(wanted.state, wanted.at_ms // 1_000, 1)
+            self.change_shop(wanted.state, wanted.at_ms // 1_000, 10**6 if self.lost else 1)
+            if not self.clock:
+                self.look()  # the desk asks for the customer behind each write
 
 
 ACTS = st.builds(
@@ -153,6 +190,12 @@ ACTS = st.builds(
 )
 
 
+def known(world: World) -> World:
+    """The shop was looked at long before, and Connectif was told of it."""
+    world.meant()
+    return world
+
+
 def play(world: World, acts: list[Act]) -> Subscription:
     """Let the acts happen; what was said last."""
     moment = 1_000
@@ -160,7 +203,7 @@ def play(world: World, acts: list[Act]) -> Subscription:
         moment += act.after
         world.later(moment, lambda act=act: world.act(act))  # type: ignore[misc]
     world.run()
-    return max(world.said, key=lambda one: one.rank).state
+    return max(world.said, key=lambda one: one.rank, default=SILENCE).state
 
 
 @given(st.lists(ACTS, min_size=1, max_size=8), st.tuples(*[st.integers(0, 200)] * 3))
@@ -174,21 +217,53 @@ def test_both_sides_end_with_the_newest_statement_whatever_comes_late_twice_or_b
     assert world.connectif == newest
 
 
-def test_what_we_write_at_the_shop_comes_back_and_costs_no_call() -> None:
-    world = World(clock=True, lag=(1, 1, 1), shop=("subscribed", 1), connectif="subscribed")
+@given(st.lists(ACTS, min_size=1, max_size=8), st.tuples(*[st.integers(0, 200)] * 3), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_without_a_clock_both_sides_end_with_what_was_heard_last(
+    acts: list[Act], lag: tuple[int, int, int], lost: bool
+) -> None:
+    world = known(World(clock=False, lag=lag, lost=lost))
+    play(world, acts)
+    moments = {(one.at_ms, one.state) for one in world.said}
+    assume(len({at_ms for at_ms, _ in moments}) == len(moments))  # at one moment nothing is newer
+    heard = max(world.said, key=lambda one: one.rank, default=None)
+    if heard is not None:
+        assert world.shop[0] == heard.state
+    assert world.connectif == world.shop[0]
+
+
+@given(
+    st.lists(ACTS, max_size=6),
+    ACTS.map(lambda act: act._replace(after=2_000)),
+    st.tuples(*[st.integers(0, 200)] * 3),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_said_after_a_silence_is_what_both_sides_end_with(
+    acts: list[Act], last: Act, lag: tuple[int, int, int], clock: bool, lost: bool
+) -> None:
+    world = known(World(clock=clock, lag=lag, lost=lost and not clock))
+    play(world, [*acts, last])
+    assert (world.shop[0], world.connectif) == (last.state, last.state)
+
+
+@pytest.mark.parametrize("clock", [True, False])
+def test_what_we_write_at_the_shop_comes_back_and_costs_no_call(clock: bool) -> None:
+    world = known(World(clock=clock, lag=(1, 1, 1), shop=("subscribed", 1), connectif="subscribed"))
     assert play(world, [Act(0, False, "unsubscribed", 1, False)]) == "unsubscribed"
     assert (world.shop[0], world.connectif, world.calls) == ("unsubscribed", "unsubscribed", 0)
 
 
 def test_an_import_of_our_own_does_not_unsubscribe_who_has_come_back_to_the_shop() -> None:
-    world = World(clock=False, lag=(1, 1, 100), shop=("subscribed", 1), connectif="subscribed")
+    world = known(World(clock=False, lag=(1, 1, 100), shop=("subscribed", 1), connectif="subscribed"))
     acts = [Act(0, True, "unsubscribed", 1, False), Act(20, True, "subscribed", 1, False)]
     assert play(world, acts) == "subscribed"
     assert (world.shop[0], world.connectif) == ("subscribed", "subscribed")
 
 
 def test_an_old_statement_of_the_shop_does_not_subscribe_who_left_in_connectif() -> None:
-    world = World(clock=False, lag=(1, 1, 1), connectif="subscribed")
+    world = known(World(clock=False, lag=(1, 1, 1), connectif="subscribed"))
     acts = [Act(0, True, "subscribed", 60, False), Act(5, False, "unsubscribed", 1, False)]
     assert play(world, acts) == "unsubscribed"
     assert (world.shop[0], world.connectif, world.calls) == ("unsubscribed", "unsubscribed", 0)

@@ -42,6 +42,14 @@ def test_each_form_of_the_script_is_recognised(script: str, form: str, environme
             '<script src="https://acme.vtexassets.com/a.js"></script>',
             [("warning", "script", "maybe_elsewhere")],
         ),
+        (
+            '<script src="https://io.vtex.com.br/front-libs/jquery.js"></script>',
+            [("warning", "script", "maybe_elsewhere")],
+        ),
+        (
+            '<script>vtex.events.addData({"pageCategory": "Product"})</script>',
+            [("warning", "script", "maybe_elsewhere")],
+        ),
         (f"<!-- {SCRIPT} -->", [("error", "script", "absent")]),
         (f"<noscript>{SCRIPT}</noscript>", [("error", "script", "absent")]),
         (f"<script>/* {MODULE[8:-9]} */</script>", [("error", "script", "absent")]),

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from pipeline import config
 from pipeline.check.store.context import trial_of
+from pipeline.events import RawEvent
 from pipeline.records import Contact, Op, Purchase, RecordKind
+from pipeline.shops.api import IGNORED as FETCHED_LATER
+from pipeline.shops.api import fetched_event
 from pipeline.shops.base import Translation, WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
-from pipeline.shops.probe import Message, is_trial
+from pipeline.shops.probe import Message, Saying, is_trial
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
+from pipeline.sync.answers import Answer, Found, Missing
+from pipeline.sync.lookup import Documented, look_up
+from pipeline.translate.feed import EventPosition, Feed
+from pipeline.translate.rules import Outcome, apply
+from pipeline.translate.state import EntityState
 from pipeline.translate.worker import Translator
-from tests.platforms import settings_of
+from tests.checked_shops import PUBLIC_KEY
+from tests.platforms import IN_TESTS, settings_of
 from tests.settings_trees import store_tree, stores_tree
 from tests.stubengine import Message as KafkaMessage
 from tests.stubengine import StubEngine
@@ -24,8 +36,10 @@ from tests.stubengine import StubEngine
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
 TRIAL = trial_of(NOW)
-#: Whose webhooks hold whole orders.
-WHOLE = ["shopify", "woocommerce", "generic"]
+#: Whose events only Adobe signs.
+ADOBE = {"secrets": [PUBLIC_KEY], "events_client_id": "client"}
+SAYS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in PLATFORMS] + [("magento", ADOBE)]
+EACH = pytest.mark.parametrize(("name", "own"), SAYS, ids=[*PLATFORMS, "adobe"])
 
 
 def request(platform: AnyPlatform, settings: StoreSettings, message: Message, secret: str) -> WebhookRequest:
@@ -42,8 +56,29 @@ def genuine(platform: AnyPlatform, settings: StoreSettings, message: Message, se
 
 
 def meaning(name: str, message: Message, **changes: Any) -> Translation:
+    return said(name, Saying(message), **changes)
+
+
+def event_of(platform: AnyPlatform, settings: StoreSettings, saying: Saying) -> RawEvent:
+    """The event of a webhook, or of the documents that it names."""
+    event = raw_event("acme", platform, request(platform, settings, saying.message, "key"))
+    if saying.documents is None:
+        return event
+    held, api = saying.documents, platform.api
+    assert api is not None
+
+    async def ask(path: str) -> Answer:
+        found = held.get(path, held.get(path.partition("?")[0]))
+        return Missing(404) if found is None else Found(orjson.dumps(found), found)
+
+    answered = asyncio.run(look_up(event, api, platform.store("acme", settings), ask))
+    assert isinstance(answered, Documented)
+    return fetched_event(event, answered.answers, api.fetched_topic(event), "check", SECONDS * 1_000)
+
+
+def said(name: str, saying: Saying, **changes: Any) -> Translation:
     platform, settings = PLATFORMS[name], settings_of(name, **changes)
-    event = raw_event("acme", platform, request(platform, settings, message, "key"))
+    event = event_of(platform, settings, saying)
     found: Translation = platform.translate(event, platform.store("acme", settings, currency="EUR"))
     return found
 
@@ -61,13 +96,13 @@ def test_a_message_is_genuine_for_its_secret_alone_and_says_nothing(name: str) -
 
 @pytest.mark.parametrize("purchase_id", ["id", "number", "name"])
 @pytest.mark.parametrize("product_id", ["product", "variant", "sku"])
-@pytest.mark.parametrize("name", WHOLE)
-def test_a_test_sale_means_the_same_under_all_settings(name: str, purchase_id: str, product_id: str) -> None:
-    probe = PLATFORMS[name].probe
+@EACH
+def test_a_test_sale_means_the_same_under_all_settings(
+    name: str, own: dict[str, Any], purchase_id: str, product_id: str
+) -> None:
+    probe, changes = PLATFORMS[name].probe, own | {"purchase_id": purchase_id, "product_id": product_id}
     assert probe is not None
-    assert probe.sold is not None
-    settings = settings_of(name, purchase_id=purchase_id, product_id=product_id)
-    found = meaning(name, probe.sold(settings, TRIAL), purchase_id=purchase_id, product_id=product_id)
+    found = said(name, probe.sold(settings_of(name, **changes), TRIAL), **changes)
     told = {draft.kind: draft for draft in found.drafts}
     purchase, contact = told[RecordKind.PURCHASE].body, told[RecordKind.CONTACT].body
     assert isinstance(purchase, Purchase)
@@ -78,31 +113,63 @@ def test_a_test_sale_means_the_same_under_all_settings(name: str, purchase_id: s
     assert told[RecordKind.PRODUCT].id == TRIAL.product
 
 
-@pytest.mark.parametrize("sold_statuses", [None, ["shipped"]])
+@pytest.mark.parametrize("sold_statuses", [None, ["4"]])
 @pytest.mark.parametrize("kept", ["keep", "retract"])
-@pytest.mark.parametrize("name", WHOLE)
+@EACH
 def test_its_end_takes_the_purchase_back_whatever_deletions_do(
-    name: str, kept: str, sold_statuses: list[str] | None
+    name: str, own: dict[str, Any], kept: str, sold_statuses: list[str] | None
 ) -> None:
-    probe, changes = PLATFORMS[name].probe, {"on_order_deleted": kept, "sold_statuses": sold_statuses}
+    changes = own | {"on_order_deleted": kept, "sold_statuses": sold_statuses}
+    probe, settings = PLATFORMS[name].probe, settings_of(name, **changes)
     assert probe is not None
-    assert probe.sold is not None
-    assert probe.gone is not None
-    settings = settings_of(name, **changes)
-    sold, gone = (meaning(name, say(settings, TRIAL), **changes) for say in (probe.sold, probe.gone))
+    sold, gone = (said(name, say(settings, TRIAL), **changes) for say in (probe.sold, probe.gone))
     assert any(draft.kind is RecordKind.PURCHASE and draft.body is not None for draft in sold.drafts)
     assert [draft.op for draft in gone.drafts if draft.kind is RecordKind.PURCHASE] == [Op.RETRACT]
     assert gone.version > sold.version
 
 
-@pytest.mark.parametrize("name", WHOLE)
-async def test_a_test_sale_starts_no_workflow(name: str) -> None:
-    platform, settings = PLATFORMS[name], settings_of(name)
+@EACH
+def test_the_buyer_subscribes_and_unsubscribes_as_the_shop_says_it(name: str, own: dict[str, Any]) -> None:
+    platform, settings = PLATFORMS[name], settings_of(name, **own)
     probe = platform.probe
     assert probe is not None
-    assert probe.sold is not None
-    event = raw_event("plain", platform, request(platform, settings, probe.sold(settings, TRIAL), "key"))
-    tree = stores_tree(plain=store_tree(name, domain="plain.example"))
+    if probe.consent is None:
+        assert name == "woocommerce"
+        return
+    state, feed = EntityState(), Feed(platform.store("acme", settings, currency="EUR"), platform, "acme")
+    for seconds, word in enumerate(("subscribed", "unsubscribed")):
+        saying = probe.consent(settings, TRIAL, word, NOW + timedelta(seconds=seconds))  # type: ignore[arg-type]
+        event = event_of(platform, settings, saying)
+        result = apply(event, EventPosition("shop.customers", 0, seconds), state, feed)
+        assert result.outcome is Outcome.ACCEPTED, result.rejection
+        [emission] = result.emissions
+        body = orjson.loads(emission.value)["body"]
+        assert (emission.id, body["newsletter"]) == (TRIAL.address, word)
+
+
+@pytest.mark.parametrize("name", [name for name, one in PLATFORMS.items() if one.probe and one.probe.named])
+def test_a_test_order_that_is_only_named_is_asked_for_and_its_absence_says_nothing(name: str) -> None:
+    platform, settings = PLATFORMS[name], settings_of(name)
+    assert platform.probe is not None
+    assert platform.probe.named is not None
+    message = platform.probe.named(TRIAL)
+    assert genuine(platform, settings, message, "key")
+    found = meaning(name, message)
+    assert (found.drafts, found.ignored) == ((), FETCHED_LATER)
+    absent = said(name, Saying(message, {}))
+    assert (absent.version, absent.drafts, absent.ignored) == (0, (), "not_found")
+
+
+@EACH
+async def test_a_test_sale_starts_no_workflow(name: str, own: dict[str, Any]) -> None:
+    platform, settings = PLATFORMS[name], settings_of(name, **own)
+    probe = platform.probe
+    assert probe is not None
+    event = await asyncio.to_thread(event_of, platform, settings, probe.sold(settings, TRIAL))
+    event = replace(event, store="plain")
+    tree = stores_tree(
+        plain=store_tree(name, domain="plain.example", **dict[str, Any](IN_TESTS[name].settings), **own)
+    )
     engine = StubEngine(config.parse({"kafka": {"topic_prefix": "x-"}, **tree}, {}))
     Translator(engine.as_engine(), {name: platform}, clock=lambda: 2_000.0)
     headers = tuple(event.to_kafka_headers())

@@ -188,11 +188,51 @@ def test_a_token_that_can_be_guessed_or_stands_in_no_address_is_refused(token: s
         config.parse(settings_tree(callback_tokens=[token]), {})
 
 
-def test_a_store_of_several_accounts_has_no_callbacks() -> None:
-    routes = [{"account": "es", "language": "es"}, {"account": "fr", "language": "fr"}]
-    tree = settings_tree(routes=routes)
+def routed(*tokens: list[str], **store: Any) -> dict[str, Any]:
+    """A store that feeds an account of each language, each with tokens of its own."""
+    names = ("es", "fr")
+    routes = [
+        {"account": name, "language": name, "callback_tokens": own}
+        for name, own in zip(names, tokens, strict=True)
+    ]
+    tree = settings_tree(**{"routes": routes, "callback_tokens": [], **store})
     account = next(iter(tree["accounts"].values()))
-    tree["accounts"] = {**tree["accounts"], "es": account, "fr": account}
+    tree["accounts"] = {**tree["accounts"], **dict.fromkeys(names, account)}
     del tree["stores"]["acme-es"]["account"]
+    return tree
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [routed([TOKEN], [TOKEN]), routed([TOKEN], [OLD], callback_tokens=["s" * 24])],
+    ids=["of two accounts", "of the store"],
+)
+def test_a_token_that_does_not_tell_the_account_is_refused(tree: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="callback_tokens"):
         config.parse(tree, {})
+
+
+def test_a_token_in_a_route_does_not_stand_in_the_file_where_calls_leave_the_machine() -> None:
+    tree = routed([TOKEN], [OLD])
+    away = {"api_key": {"env": "PATH"}, "base_url": "https://api.example"}
+    tree["accounts"] = {**tree["accounts"], "es": away, "fr": away}
+    tree["stores"]["acme-es"]["secrets"] = [{"env": "PATH"}]
+    with pytest.raises(SettingsError, match="a secret stands in the settings file"):
+        config.parse(tree, {})
+
+
+@pytest.mark.parametrize(("token", "account"), [(TOKEN, "es"), (OLD, "fr"), ("n" * 24, "fr")])
+async def test_the_token_tells_the_account_where_a_store_feeds_several(
+    keeper: RecordingKeeper, token: str, account: str
+) -> None:
+    settings = config.parse(routed([TOKEN], [OLD, "n" * 24]), {})
+    webhooks = Webhooks(settings, PLATFORMS, keeper, lambda: NOW)
+    callbacks = Callbacks(settings, keeper, webhooks, lambda: NOW)
+    app = Gateway(webhooks, observe_app("gateway", lambda: None), callbacks)
+    async with client_of(app) as client:
+        wrong = await client.get(f"/callbacks/acme-es/{'x' * 24}/unsubscribed", params=NAMED)
+        answer = await client.get(f"/callbacks/acme-es/{token}/unsubscribed", params=NAMED)
+    assert (wrong.status_code, answer.status_code) == (401, 200)
+    said = statement_of(kept(keeper))
+    assert said is not None
+    assert said.account == account

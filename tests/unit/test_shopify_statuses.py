@@ -104,9 +104,9 @@ def test_a_partial_refund_that_leaves_nothing_takes_the_purchase_back(left: obje
     body = paid_order(
         financial_status="partially_refunded", current_total_price=left, current_total_price_set=None
     )
-    translation = translate("orders/updated", body)
-    assert (translation.drafts, translation.ignored) == ((retract(ORDER),), "refunded")
-    assert purchase_draft(translate("orders/updated", body, store(on_partial_refund="keep"))).body is not None
+    for policy in ("replace", "keep"):
+        translation = translate("orders/updated", body, store(on_partial_refund=policy))
+        assert (translation.drafts, translation.ignored) == ((retract(ORDER),), "refunded")
 
 
 def test_an_order_that_cost_nothing_is_sold() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline import config
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
 from pipeline.shops.base import Audience
+from pipeline.shops.callbacks import callback_event
 from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
@@ -21,8 +23,8 @@ from pipeline.translate.reading import feeds
 from pipeline.translate.replayed import apply_again
 from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
-from tests.contract.platform_events import meaning
-from tests.platforms import IN_TESTS, genuine
+from tests.contract.platform_events import event_of, meaning
+from tests.platforms import IN_TESTS, genuine, settings_of
 from tests.settings_trees import ACCOUNT, store_tree
 from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
 from tests.shop_bodies.generic import BODIES
@@ -135,6 +137,64 @@ def test_what_fits_no_account_is_a_dead_letter_that_says_so(language: str | None
     assert (language or "no language") in result.rejection.detail
     assert "ana" not in result.rejection.detail
     assert not result.remember
+
+
+@pytest.mark.parametrize(
+    ("platform", "shop"),
+    [
+        ("shopify", "acme.myshopify.com"),
+        ("woocommerce", "acme.example"),
+        ("prestashop", "1"),
+        ("magento", "1"),
+        ("vtex", "1"),
+        ("generic", "north"),
+    ],
+)
+def test_an_order_that_was_pulled_goes_by_the_shop_that_was_asked_or_that_it_names(
+    platform: str, shop: str
+) -> None:
+    told, bodies, own = PLATFORMS[platform], IN_TESTS[platform].bodies, settings_of(platform)
+    routes = ({"account": "es", "shop": shop}, {"account": "fr", "shop": "another"})
+    changes: dict[str, Any] = {"account": None, "routes": routes}
+    if platform == "shopify":
+        changes |= {"api_url": f"https://{shop}", "access_token": "token"}
+    store = own.__class__.model_validate(own.model_dump() | changes)
+    sent = bodies.order(Sale())
+    if platform == "generic":
+        sent = sent.saying(sent.document | {"shop": shop})
+    event = event_of(told, sent)
+    assert told.pull is not None
+    event = replace(event, headers={**event.headers, **told.pull.headers(store)})
+    found = told.translate(event, told.store("shop", store))
+    assert {draft.audience.shops for draft in found.drafts} == {(shop,)}
+
+
+def called_back(shop: Shop, what: str, account: str, seconds: int) -> Result:
+    """Connectif's callback about Ana, of one of the accounts."""
+    shop.heard += 1
+    moment = int(CHANGED.timestamp() + seconds) * 1_000
+    event = callback_event("shop", "generic", what, "ana@mail.example", moment, True, account=account)
+    state = EntityState.decode(shop.states.get(event.key, EntityState()).encode())
+    result = apply(event, EventPosition(event.kind.topic, 0, shop.heard), state, shop.feed)
+    if result.remember:
+        shop.states[event.key] = state
+    return result
+
+
+def test_what_an_account_calls_back_is_remembered_for_it_alone_and_the_others_hear_it_from_the_shop() -> None:
+    shop = Shop(ES_AND_FR)
+    shop.hear(order("es"))
+    shop.hear(customer("fr", 10, "subscribed"))
+    [other] = called_back(shop, "unsubscribed", "fr", 25).emissions
+    assert (other.account, orjson.loads(other.value)["heard"]) == ("fr", True)
+    told = [orjson.loads(one.value) for one in shop.hear(customer("fr", 30, "unsubscribed")).emissions]
+    assert {one["account"] for one in told} == {"es", "fr"}
+    assert all(one["body"]["newsletter"] == "unsubscribed" and "heard" not in one for one in told)
+
+
+def test_a_callback_of_an_account_that_the_store_feeds_no_more_is_a_dead_letter() -> None:
+    result = called_back(Shop(ES_AND_FR), "unsubscribed", "mx", 20)
+    assert (result.outcome, result.reason) == (Outcome.REJECTED, "no_account")
 
 
 def test_what_says_nothing_goes_where_the_route_says_so() -> None:

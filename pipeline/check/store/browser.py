@@ -15,7 +15,9 @@ def browser(name: str, store: StoreSettings) -> Sequence[Step]:
     """The pages to open, and what to look for."""
     ident = f'{store.id_prefix}{_PURCHASE[store.purchase_id]} (purchase_id = "{store.purchase_id}")'
     page = f"`pipeline check page URL --store {name}` reads its tags"
+    menu = "Store settings > Channels > Email: the callbacks' addresses are those of docs/newsletter.md"
     return (
+        *((by_hand(NAME, f"in Connectif, {menu}"),) if store.callbacks else ()),
         by_hand(NAME, f"a product page of {store.domain}: the product appears in Connectif; {page}"),
         by_hand(NAME, "a cart with two products: both are in the contact's cart in Connectif"),
         by_hand(

@@ -6,12 +6,11 @@ Neither request names a person, so that nothing is kept of them.
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import httpx
 
 from pipeline.check.store.context import StoreCheck
-from pipeline.check.store.result import Step, by_hand, fault, ok, skipped
+from pipeline.check.store.result import Step, fault, ok, skipped
 
 NAME, CONSENT = "newsletter callbacks", "newsletter consent"
 #: What the gateway answers to a callback that names no person, by the right token and by a wrong one.
@@ -19,41 +18,31 @@ _INCOMPLETE, _REFUSED = 400, 401
 
 
 async def callbacks(check: StoreCheck) -> list[Step]:
-    """Both callbacks of a store whose settings have tokens for them."""
-    tokens: tuple[Any, ...] = getattr(check.store, "callback_tokens", ())
+    """Both callbacks of each account for which the store's settings have tokens."""
+    tokens = [token for tokens in check.store.callbacks.values() for token in tokens]
     if not tokens:
         return [skipped(NAME, "the store has no callback_tokens in the settings")]
-    place = (check.settings.gateway.public_url or check.gateway).rstrip("/")
     for what in ("subscribed", "unsubscribed"):
         for token, expected in (
-            *((_text(one), _INCOMPLETE) for one in tokens),
+            *((one.get_secret_value(), _INCOMPLETE) for one in tokens),
             (secrets.token_urlsafe(24), _REFUSED),
         ):
-            status = await _status(check, f"{place}/callbacks/{check.name}/{token}/{what}")
+            status = await _status(check, address_of(check, token, what))
             if status != expected:
                 kind = "a wrong token" if expected == _REFUSED else "the settings' token"
-                said = f"{place}/callbacks/{check.name}/.../{what} answers {status} to {kind}, not {expected}"
+                said = f"{address_of(check, '...', what)} answers {status} to {kind}, not {expected}"
                 return [
                     fault(
                         NAME, said, "start the gateway again with these settings; see what stands before it"
                     )
                 ]
-    menu = "Store settings > Channels > Email: the callbacks' addresses are those of docs/newsletter.md"
-    return [ok(NAME, "the gateway knows both addresses, and refuses a wrong token"), by_hand(NAME, menu)]
+    return [ok(NAME, "the gateway knows both addresses, and refuses a wrong token")]
 
 
-def consent(check: StoreCheck) -> list[Step]:
-    """Consent both ways is tried by a person: it concerns a form of the shop, and a mail of Connectif's."""
-    way_back = (
-        "unsubscribe by the link of a mail, and see the change at the shop"
-        if getattr(check.store, "callback_tokens", ())
-        else "nothing is written back to the shop without callback_tokens"
-    )
-    return [by_hand(CONSENT, f"subscribe a test address in the shop, and see it in Connectif; {way_back}")]
-
-
-def _text(token: Any) -> str:
-    return str(token.get_secret_value()) if hasattr(token, "get_secret_value") else str(token)
+def address_of(check: StoreCheck, token: str, what: str) -> str:
+    """Of a callback."""
+    place = (check.settings.gateway.public_url or check.gateway).rstrip("/")
+    return f"{place}/callbacks/{check.name}/{token}/{what}"
 
 
 async def _status(check: StoreCheck, address: str) -> int | str:

@@ -59,6 +59,8 @@ class StoreCheck:
         wait: seconds for the test sale to reach Connectif.
         trial: the test sale.
         accounts: those that the store feeds.
+        called_back: whether a callback of Connectif's is worth a try: the gateway knows its address, and the
+            sync worker asks the shop.
         shop: its API; None where the store has no credentials for it.
         web: for requests to the gateway.
     """
@@ -70,6 +72,7 @@ class StoreCheck:
     wait: float = 45.0
     trial: Trial = field(default_factory=lambda: trial_of(datetime.now(UTC)))
     accounts: dict[str, AccountCalls] = field(default_factory=dict)
+    called_back: bool = False
     shop: ShopClient | None = None
     web: httpx.AsyncClient = field(init=False)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -8,7 +8,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from pipeline.check.store import access, browser, callbacks, domains, gateway, passage, tracking, webhooks
+from pipeline.check.store import (
+    access,
+    browser,
+    callbacks,
+    domains,
+    gateway,
+    orders,
+    passage,
+    tracking,
+    webhooks,
+)
 from pipeline.check.store.context import StoreCheck
 from pipeline.check.store.result import Step, StoreReport, fault, skipped
 from pipeline.config import Settings
@@ -81,6 +91,8 @@ async def check_store(check: StoreCheck, say: Say = lambda _store, _step: None) 
         else:
             not_tried(webhooks.NAME, "see the shop's credentials")
         signed = await done(gateway.NAME, gateway.signature)
+        if shop:
+            await done(orders.NAME, orders.orders)
         if connectif:
             allowed = await done(domains.NAME, domains.domains)
             if shop or check.shop is None:
@@ -91,12 +103,13 @@ async def check_store(check: StoreCheck, say: Say = lambda _store, _step: None) 
             allowed = False
             not_tried(domains.NAME, "see Connectif's key")
             not_tried(tracking.PURCHASES, "see Connectif's key")
+        check.called_back = await done(callbacks.NAME, callbacks.callbacks)
         if connectif and signed and allowed:
-            await done(passage.NAME, passage.passage, 3 * check.wait + STEP_SECONDS)
+            await done(passage.NAME, passage.passage, 6 * check.wait + STEP_SECONDS)
         else:
-            not_tried(passage.NAME, "it needs the key, the signature and the authorised domain")
-        await done(callbacks.NAME, callbacks.callbacks)
-        report.add(callbacks.consent(check))
+            why = "it needs the key, the signature and the authorised domain"
+            not_tried(passage.NAME, why)
+            not_tried(callbacks.CONSENT, why)
         report.add(browser.browser(check.name, check.store))
         report.calls = {name: account.made for name, account in check.accounts.items()}
     report.seconds = time.monotonic() - began

@@ -6,13 +6,14 @@ Also whether a purchase with an order's id is that order's: another shop may fee
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pipeline.check.store.context import AccountCalls, StoreCheck
 from pipeline.check.store.result import Step, by_hand, fault, ok, skipped, warning
 from pipeline.connectif.answers import AnswerKind
-from pipeline.shops.examination import KnownOrder, at, said
+from pipeline.shops.examination import KnownOrder, ShopExamination, at, said
 from pipeline.sync import answers
 
 PURCHASES, PRODUCTS, COLLISIONS = "ids of purchases", "ids of products", "ids of other stores"
@@ -45,7 +46,7 @@ async def tracking(check: StoreCheck) -> list[Step]:
         todo = "" if examination is None else f"set {examination.lacking}"
         said = "without the shop's API no recent order is known; compare the id on a confirmation page"
         return [skipped(PURCHASES, said, todo)]
-    answer = await check.shop.send(examination.recent(check.store))
+    answer = await check.shop.send(examination.recent(check.store, datetime.now(UTC)))
     if not isinstance(answer, answers.Found):
         return [skipped(PURCHASES, f"recent orders cannot be read ({answers.label(answer)})")]
     orders = examination.orders(check.store, answer.value)[:ORDERS]
@@ -57,7 +58,21 @@ async def tracking(check: StoreCheck) -> list[Step]:
     if order is None:
         return [*steps, by_hand(PURCHASES, f"{_NOT_TOLD}: compare the id on a confirmation page")]
     steps += _purchases(check, order, hits)
+    order = await _with_lines(check, examination, order)
     return [*steps, *_collisions(check, order, hits), *_products(check, order, hits)]
+
+
+async def _with_lines(check: StoreCheck, examination: ShopExamination[Any], order: KnownOrder) -> KnownOrder:
+    """The order with its lines, which are asked for where the shop's list of orders names none."""
+    number = order.purchase.get("id")
+    if examination.lines is None or order.products or check.shop is None or number is None:
+        return order
+    answer = await check.shop.send(examination.lines.request(number))
+    return (
+        replace(order, products=examination.lines.read(answer.value))
+        if isinstance(answer, answers.Found)
+        else order
+    )
 
 
 async def _first_told(

@@ -115,7 +115,7 @@ class SimulatedShops:
         self, shop: SimulatedShop, request: _Request, asked: str, scope: Scope, send: Send
     ) -> None:
         now = self._clock()
-        fault = shop.fault(asked)
+        fault = shop.fault(asked) or shop.fault(unquote(asked))
         await asyncio.sleep(
             shop.settings.latency + (fault.seconds if fault and fault.kind == "slow" else 0.0)
         )

@@ -110,6 +110,8 @@ def prestashop(held: Newsletter, request: ShopRequest) -> Answer | None:
     person = held.by_id(rest.strip("/"))
     if person is None:
         return _error(404, 7)
+    if request.method == "GET":
+        return Answer(body={"customer": _row(person)})
     if request.method == "PATCH" and not held.settings.patch:
         return _error(405, 23)
     return _error(500, 141) if person.guest else _write_row(held, person, request)

@@ -100,7 +100,7 @@ class SimulatedShop:
         self._bucket = None if settings.lists is None else shopify.Bucket(settings.lists)
 
     def hold(self, path: str, answers: list[Answer]) -> None:
-        """Answer a path so from now on: one after the other, and the last for ever."""
+        """Answer a path so from now on, or, with `*` at its end, all that begin so: one after the other."""
         self._answers[path] = list(answers)
 
     def drop(self, path: str) -> None:
@@ -140,10 +140,17 @@ class SimulatedShop:
         for feed in (self.queue, self.journal):
             if feed is not None and path.partition("?")[0] == feed.path:
                 return feed.answer(method, path.partition("?")[2], body, now)
-        waiting = self._answers.get(path)
+        waiting = self._answers.get(path) or self._begun(path)
         if not waiting:
             return Answer(status=404, body={"message": "no such document"})
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def _begun(self, path: str) -> list[Answer] | None:
+        """What is held under a beginning of the path, which ends in `*`."""
+        for held, answers in self._answers.items():
+            if held.endswith("*") and path.startswith(held[:-1]):
+                return answers
+        return None
 
     def fault(self, path: str) -> Fault | None:
         """What goes wrong with a request."""

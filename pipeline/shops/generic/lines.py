@@ -106,6 +106,17 @@ def currency_of_lines(data: Mapping[str, Any]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def all_given_back(data: Mapping[str, Any]) -> bool:
+    """Whether refunds name every unit of every line, as far as the lines can be read."""
+    back = _given_back(data, [])
+    ordered = [
+        (units, back.get(readable_id(line.get("line_id")) or "", _ZERO))
+        for line in lines_of(data)
+        if isinstance(line, dict) and (units := number(line.get("quantity")) or _ZERO) > 0
+    ]
+    return bool(ordered) and all(returned >= units for units, returned in ordered)
+
+
 def _given_back(data: Mapping[str, Any], notes: list[str]) -> dict[str, Decimal]:
     """The units given back of each line, by its id; a refund that names no line takes none off."""
     back: dict[str, Decimal] = {}

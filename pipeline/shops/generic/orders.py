@@ -23,7 +23,7 @@ from pipeline.shops.generic.fields import (
     version_of,
     word,
 )
-from pipeline.shops.generic.lines import currency_of_lines, items_of
+from pipeline.shops.generic.lines import all_given_back, currency_of_lines, items_of
 from pipeline.shops.generic.people import buyer_of
 from pipeline.shops.generic.settings import GenericSettings, GenericStore
 from pipeline.shops.generic.topics import CANCELLED
@@ -71,6 +71,8 @@ def order(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Transla
         placed_total, left = _totals(data, currency, notes)
         as_placed = settings.on_partial_refund == "keep"
         items = items_of(data, currency, settings, notes, as_placed=as_placed)
+        if as_placed and all_given_back(data):
+            items = None
         if items is not None and (left > 0 or placed_total == 0):
             buyer = _buyer(data, notes)
             if belongs_to_nobody(buyer.email):

@@ -9,6 +9,7 @@ from pipeline.events import Kind, RawEvent
 from pipeline.shops.base import Arrival, Rejected, Translation, WebhookRequest, noted
 from pipeline.shops.generic.api import API
 from pipeline.shops.generic.consent import CONSENT
+from pipeline.shops.generic.examination import EXAMINATION
 from pipeline.shops.generic.fields import moment, readable_id
 from pipeline.shops.generic.orders import deleted_order, order
 from pipeline.shops.generic.people import consent, customer, deleted_customer
@@ -126,6 +127,7 @@ GENERIC = Platform(
     person=PersonFields(roots=((), ("data",))),
     api=API,
     pull=PULL,
+    examination=EXAMINATION,
     probe=PROBE,
     schemas=SCHEMAS,
     message_id=lambda delivery: delivery.rpartition(":")[0],

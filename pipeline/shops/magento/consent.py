@@ -93,5 +93,6 @@ CONSENT: ShopConsent[MagentoSettings] = ShopConsent(
     find=find,
     read=read,
     write=write,
+    looked_by="observer.customer_save_commit_after",
     rights=("Magento_Customer::manage",),
 )

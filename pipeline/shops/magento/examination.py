@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.shops.api import ApiRequest
@@ -45,7 +46,7 @@ def remarks(settings: MagentoSettings, answers: Mapping[str, Any]) -> Iterable[R
             )
 
 
-def recent(settings: MagentoSettings) -> ApiRequest:
+def recent(settings: MagentoSettings, now: datetime) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders."""
     order = "searchCriteria[sortOrders][0][field]=entity_id&searchCriteria[sortOrders][0][direction]=DESC"
     fields = "items[entity_id,increment_id,created_at,items[product_id,sku]]"

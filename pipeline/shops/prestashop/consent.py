@@ -122,5 +122,6 @@ CONSENT: ShopConsent[PrestashopSettings] = ShopConsent(
     read=read,
     write=write,
     instead=instead,
+    looked_by="customer.updated",
     rights=("customers: GET, PUT and PATCH",),
 )

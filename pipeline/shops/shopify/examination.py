@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.shops.api import ApiRequest
@@ -98,7 +99,7 @@ def _of_shop(settings: ShopifySettings, found: Any) -> Iterable[Remark]:
         )
 
 
-def recent(settings: ShopifySettings) -> ApiRequest:  # noqa: ARG001 - see there
+def recent(settings: ShopifySettings, now: datetime) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders."""
     return graphql(_RECENT, {})
 

@@ -69,6 +69,17 @@ def items_of(
     return items, tuple(reader.notes)
 
 
+def all_came_back(body: Mapping[str, Any]) -> bool:
+    """Whether refunds and edits left no unit of any line, as far as the lines say it."""
+    lines = body.get("line_items")
+    ordered = [
+        line
+        for line in (lines if isinstance(lines, list) else [])
+        if isinstance(line, dict) and (number(line.get("quantity")) or 0) > 0
+    ]
+    return bool(ordered) and all(number(line.get("current_quantity")) == 0 for line in ordered)
+
+
 def _repeated(line: Mapping[str, Any], seen: set[str]) -> bool:
     """Whether a line of this id came before. Ids that JavaScript rounded are not compared: two may be one.
 

@@ -50,7 +50,7 @@ from pipeline.shops.shopify.fields import (
     texts,
     version_of,
 )
-from pipeline.shops.shopify.lines import items_of
+from pipeline.shops.shopify.lines import all_came_back, items_of
 from pipeline.shops.shopify.people import email_of, home_of, is_erased, is_placeholder, names, once, phones
 from pipeline.shops.shopify.settings import ShopifySettings, ShopifyStore
 from pipeline.shops.values import email_text, epoch_ms, instant, text
@@ -85,8 +85,11 @@ def order(body: dict[str, Any], event: RawEvent, store: ShopifyStore) -> Transla
         unsaid: list[str] = []
         currency = require_currency(body.get("currency"), store, notes=unsaid)
         version_notes += tuple(unsaid)
-        items, notes = items_of(body, currency, settings, as_placed=_keeps_original(body, settings))
-        if items is not None and not _is_paid_back(body, settings):
+        as_placed = _keeps_original(body, settings)
+        items, notes = items_of(body, currency, settings, as_placed=as_placed)
+        if as_placed and all_came_back(body):
+            items = None
+        if items is not None and not _is_paid_back(body):
             sale = _sale(body, order_id, currency, settings, version_notes + notes)
             buyer = _buyer(body, sale.placed, version, settings)
             if _is_anonymous(body, buyer, sale.placed, version):
@@ -166,9 +169,9 @@ def _keeps_original(body: Mapping[str, Any], settings: ShopifySettings) -> bool:
     return settings.on_partial_refund == "keep" and body.get("financial_status") == "partially_refunded"
 
 
-def _is_paid_back(body: Mapping[str, Any], settings: ShopifySettings) -> bool:
+def _is_paid_back(body: Mapping[str, Any]) -> bool:
     """Whether a refund that calls itself partial left nothing."""
-    if body.get("financial_status") != "partially_refunded" or _keeps_original(body, settings):
+    if body.get("financial_status") != "partially_refunded":
         return False
     said = mapping(mapping(body.get("current_total_price_set")).get("shop_money")).get("amount")
     left = number(body.get("current_total_price") if said is None else said)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline.shops.probe import Message, ShopProbe, Signed, Trial, base64_hmac, compact, status_of_a_sale
+from pipeline.records import Subscription
+from pipeline.shops.probe import (
+    Message,
+    Saying,
+    ShopProbe,
+    Signed,
+    Trial,
+    base64_hmac,
+    compact,
+    status_of_a_sale,
+)
 from pipeline.shops.shopify.settings import ShopifySettings
+from pipeline.shops.values import body_hash
 
 
 def harmless(number: str) -> Message:
@@ -19,24 +30,24 @@ def signed(settings: ShopifySettings, secret: str, message: Message, seconds: in
         {
             "content-type": "application/json",
             "x-shopify-topic": message.topic,
-            "x-shopify-webhook-id": f"pipeline-check-{number}-{seconds}",
+            "x-shopify-webhook-id": f"pipeline-check-{number}-{seconds}-{body_hash(message.body)[:8]}",
             "x-shopify-triggered-at": datetime.fromtimestamp(seconds, UTC).isoformat(),
             "x-shopify-hmac-sha256": base64_hmac(secret, message.body),
         }
     )
 
 
-def sold(settings: ShopifySettings, trial: Trial) -> Message:
+def sold(settings: ShopifySettings, trial: Trial) -> Saying:
     """The order, paid."""
     return _message("orders/paid", settings, trial, None)
 
 
-def gone(settings: ShopifySettings, trial: Trial) -> Message:
+def gone(settings: ShopifySettings, trial: Trial) -> Saying:
     """The order, cancelled."""
     return _message("orders/cancelled", settings, trial, trial.gone)
 
 
-def _message(topic: str, settings: ShopifySettings, trial: Trial, cancelled: datetime | None) -> Message:
+def _message(topic: str, settings: ShopifySettings, trial: Trial, cancelled: datetime | None) -> Saying:
     placed = trial.placed.isoformat(timespec="seconds")
     ended = None if cancelled is None else cancelled.isoformat(timespec="seconds")
     line = {
@@ -76,7 +87,26 @@ def _message(topic: str, settings: ShopifySettings, trial: Trial, cancelled: dat
         "billing_address": {"first_name": "Pipeline", "last_name": "Check"},
         "customer": None,
     }
-    return Message(topic, compact(body))
+    return Saying(Message(topic, compact(body)))
 
 
-PROBE: ShopProbe[ShopifySettings] = ShopProbe(signed=signed, harmless=harmless, sold=sold, gone=gone)
+def consent(settings: ShopifySettings, trial: Trial, state: Subscription, at: datetime) -> Saying:  # noqa: ARG001 - see there
+    """The buyer as a customer with the statement."""
+    said = at.isoformat(timespec="seconds")
+    stated = {"state": state, "opt_in_level": "single_opt_in", "consent_updated_at": said}
+    body = {
+        "id": int(trial.number),
+        "email": trial.address,
+        "created_at": trial.placed.isoformat(timespec="seconds"),
+        "updated_at": said,
+        "first_name": "Pipeline",
+        "last_name": "Check",
+        "email_marketing_consent": stated,
+        "currency": trial.currency,
+    }
+    return Saying(Message("customers/update", compact(body)))
+
+
+PROBE: ShopProbe[ShopifySettings] = ShopProbe(
+    signed=signed, harmless=harmless, sold=sold, gone=gone, consent=consent
+)

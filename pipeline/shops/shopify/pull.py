@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -17,7 +18,7 @@ from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull
 from pipeline.shops.shopify import queries, restform
-from pipeline.shops.shopify.api import graphql
+from pipeline.shops.shopify.api import base_url, graphql
 from pipeline.shops.shopify.fields import mapping, shop_id
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.values import epoch_ms, instant
@@ -255,5 +256,6 @@ PULL: ShopPull[ShopifySettings] = ShopPull(
     lag=120.0,
     ready=lambda settings: settings.readable,
     deletion=deletion,
+    headers=lambda settings: {"x-shopify-shop-domain": urlsplit(base_url(settings)).hostname or ""},
     instead=instead,
 )

@@ -17,6 +17,7 @@ from pipeline.shops.consent import Account, ShopConsent, Shown, Wanted
 from pipeline.shops.values import text
 from pipeline.shops.vtex.fields import flag, readable
 from pipeline.shops.vtex.settings import VtexSettings
+from pipeline.shops.vtex.topics import CLIENT
 
 _CLIENTS = "/api/dataentities/CL"
 _FIELDS = "id,email,isNewsletterOptIn,updatedIn"
@@ -74,5 +75,6 @@ CONSENT: ShopConsent[VtexSettings] = ShopConsent(
     write=write,
     look=look,
     create=create,
+    looked_by=CLIENT,
     rights=("Insert or update document (not remove) of Master Data",),
 )

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.shops.api import ApiRequest
-from pipeline.shops.examination import KnownOrder, Question, Remark, ShopExamination, ids, moment_of
+from pipeline.shops.examination import (
+    KnownOrder,
+    OrderLines,
+    Question,
+    Remark,
+    ShopExamination,
+    ids,
+    moment_of,
+)
 from pipeline.shops.registration import rows_of
+from pipeline.shops.vtex.lookups import order_path
 from pipeline.shops.vtex.settings import VtexSettings
 
 _RECENT = "/api/oms/pvt/orders?orderBy=creationDate,desc&page=1&per_page=5"
@@ -34,7 +44,7 @@ def remarks(settings: VtexSettings, answers: Mapping[str, Any]) -> Iterable[Rema
     return ()
 
 
-def recent(settings: VtexSettings) -> ApiRequest:  # noqa: ARG001 - see there
+def recent(settings: VtexSettings, now: datetime) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders."""
     return ApiRequest(_RECENT)
 
@@ -50,6 +60,18 @@ def _order(row: Mapping[str, Any]) -> KnownOrder:
     return KnownOrder(own, group, placed=moment_of(row.get("creationDate")))
 
 
+def lines(value: Any) -> Sequence[Mapping[str, str]]:
+    """The ids of an order's lines: the product's, the article's, and the shop's own word for it."""
+    return [
+        ids(product=row.get("productId"), variant=row.get("id"), sku=row.get("refId"))
+        for row in rows_of(value, "items")[:3]
+    ]
+
+
 EXAMINATION: ShopExamination[VtexSettings] = ShopExamination(
-    questions=questions, remarks=remarks, recent=recent, orders=orders
+    questions=questions,
+    remarks=remarks,
+    recent=recent,
+    orders=orders,
+    lines=OrderLines(lambda number: ApiRequest(order_path(number)), lines),
 )

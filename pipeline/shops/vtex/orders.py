@@ -22,6 +22,7 @@ from pipeline.shops.orders import (
 )
 from pipeline.shops.orders import retract_draft as retracted
 from pipeline.shops.php import is_no_date
+from pipeline.shops.probe import is_trials_number
 from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
 from pipeline.shops.vtex.fields import amount, is_alias, mapping, moment, objects, phones, plain, readable
 from pipeline.shops.vtex.lines import Returned, all_came_back, items_of, returned_of
@@ -86,6 +87,8 @@ def order(event: RawEvent, documents: Documents, store: VtexStore) -> Translatio
         Rejected: `document_missing`, `missing_field`, `no_email`, `no_products`, `currency_mismatch`, ...
     """
     body = found(documents, order_path(event.entity))
+    if body is None and is_trials_number(event.entity):
+        return Translation(version=0, ignored="not_found")  # the check asks for an order that cannot exist
     if not isinstance(body, dict):
         raise Rejected("document_missing", "orderId", "the shop's API knows no such order")
     settings = store.settings

@@ -12,5 +12,6 @@ TRACKING = WebTracking(
     },
     marks=re.compile(
         r"\.vtexassets\.com|\.vtexcommercestable\.com|\.vteximg\.com|\bvtex\.render-server|\bvtexjs\b"
+        r"|\bio\.vtex\.com|\bvtex\.events\.addData\b"
     ),
 )

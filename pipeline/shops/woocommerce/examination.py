@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.shops.api import ApiRequest
@@ -51,7 +52,7 @@ def remarks(settings: WooCommerceSettings, answers: Mapping[str, Any]) -> Iterab
             )
 
 
-def recent(settings: WooCommerceSettings) -> ApiRequest:  # noqa: ARG001 - see there
+def recent(settings: WooCommerceSettings, now: datetime) -> ApiRequest:  # noqa: ARG001 - see there
     """The five latest orders that are paid."""
     fields = "id,number,date_created_gmt,line_items"
     return ApiRequest(f"{BASE}/orders?per_page=5&status=processing,completed&_fields={fields}")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.shops.probe import Message, ShopProbe, Signed, Trial, base64_hmac, compact, status_of_a_sale
+from pipeline.shops.probe import (
+    Message,
+    Saying,
+    ShopProbe,
+    Signed,
+    Trial,
+    base64_hmac,
+    compact,
+    status_of_a_sale,
+)
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
 from pipeline.shops.woocommerce.webhooks import unescaped
 
@@ -35,15 +44,15 @@ def signed(
     )
 
 
-def sold(settings: WooCommerceSettings, trial: Trial) -> Message:
+def sold(settings: WooCommerceSettings, trial: Trial) -> Saying:
     """The order, paid."""
     status = status_of_a_sale(settings, "processing").removeprefix("wc-")
-    return Message("order.updated", _order(trial, status, trial.placed))
+    return Saying(Message("order.updated", _order(trial, status, trial.placed)))
 
 
-def gone(settings: WooCommerceSettings, trial: Trial) -> Message:  # noqa: ARG001 - see there
+def gone(settings: WooCommerceSettings, trial: Trial) -> Saying:  # noqa: ARG001 - see there
     """The order, cancelled."""
-    return Message("order.updated", _order(trial, "cancelled", trial.gone))
+    return Saying(Message("order.updated", _order(trial, "cancelled", trial.gone)))
 
 
 def _order(trial: Trial, status: str, changed: datetime) -> bytes:

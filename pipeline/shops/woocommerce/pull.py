@@ -20,7 +20,7 @@ from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull
 from pipeline.shops.values import epoch_ms, instant
-from pipeline.shops.woocommerce.api import BASE
+from pipeline.shops.woocommerce.api import BASE, base_url
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
 
 ROWS, FEWEST = 100, 10
@@ -281,5 +281,6 @@ PULL: ShopPull[WooCommerceSettings] = ShopPull(
     ready=lambda settings: settings.readable,
     deletion=lambda kind, entity: None if kind is Kind.ORDER else deletion(kind, entity),
     restored={Kind.ORDER: "order.restored", Kind.PRODUCT: "product.restored"},
+    headers=lambda settings: {"x-wc-webhook-source": f"{base_url(settings)}/"},
     instead=instead,
 )

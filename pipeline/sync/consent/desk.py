@@ -10,23 +10,28 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
+import orjson
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
+from pipeline.engine.table import NotAssigned
 from pipeline.events import RawEvent
-from pipeline.kafka.fetches import place_of
+from pipeline.http_access import problem
+from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import is_key_of, partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import (
     STATEMENT_DAYS,
     SYNC_CONSENTS_TOPIC,
+    SYNC_REQUESTS_TOPIC,
     full_name,
 )
 from pipeline.metrics import SYNC_CONSENTS
@@ -34,9 +39,11 @@ from pipeline.records import partition_of
 from pipeline.shops.base import Rejected
 from pipeline.shops.callbacks import CALLBACK, TOLD, Statement, statement_of
 from pipeline.shops.consent import Impossible
+from pipeline.shops.probe import address_of, is_trial, is_trials_number
 from pipeline.shops.values import body_hash
 from pipeline.sync.consent.memory import Memory
 from pipeline.sync.consent.store import Outlets, StoreConsents
+from pipeline.sync.consent.trials import PAGE, Trials
 from pipeline.sync.consent.waiting import Row, newer_of
 from pipeline.sync.consent.writing import Outcome, Writing
 from pipeline.sync.letters import Letters
@@ -62,7 +69,7 @@ class ConsentDesk:
         settings = engine.settings
         self._engine = engine
         self._settings = settings
-        self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callback_tokens}
+        self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callbacks}
         self._requests_of = requests_of
         self._partitions = settings.kafka.account_partitions
         self._shop_partitions = settings.kafka.shop_partitions
@@ -70,6 +77,8 @@ class ConsentDesk:
         self._rows = engine.table("consents", on_loaded=self._loaded, on_lost=self._lost)
         self._memory = engine.table("statements", ttl_days=STATEMENT_DAYS)
         self.stores: dict[str, StoreConsents] = {}
+        self._trials = Trials()
+        engine.pages[PAGE] = self._page
         engine.agent("consents", [SYNC_CONSENTS_TOPIC], self._take)
         self._tasks = StoreTasks(
             engine, lambda: self.stores, lambda name: self.stores[name].run(), title="consents"
@@ -140,6 +149,7 @@ class ConsentDesk:
             step.write(self._memory, number, key, memory.with_told(said, event.received_ms).encode())
             return
         if memory.is_echo(said):
+            self._trials.end(event.store, said.address, Outcome.ECHO)
             SYNC_CONSENTS.labels(event.store, said.state, Outcome.ECHO).inc()
             return
         self._keep(step, event)
@@ -178,6 +188,19 @@ class ConsentDesk:
 
     # What became of them.
 
+    async def _page(self, query: Mapping[str, str]) -> tuple[int, bytes]:
+        """What became of the statement of a trial's address."""
+        store, number = query.get("store", ""), query.get("number", "")
+        if not is_trials_number(number):
+            return problem(400, "query", "it names a store and the number of a trial")
+        partition = self._partition(store)
+        try:
+            self._rows.get(partition, b"")
+        except NotAssigned:
+            return await self._engine.elsewhere(SYNC_CONSENTS_TOPIC, partition)
+        found = self._trials.ended(store, address_of(number))
+        return 200, orjson.dumps({"worker": self._engine.worker, "store": store, "ended": found})
+
     def _load(self, store: str, key: bytes) -> tuple[Row, Statement | None] | None:
         number = self._partition(store)
         raw = self._rows.get(number, key)
@@ -186,17 +209,40 @@ class ConsentDesk:
         row = Row.decode(raw)
         return row, Memory.decode(self._memory.get(number, memory_key(row.event))).shop_said
 
-    async def _settled(self, key: bytes, row: Row) -> None:
+    async def _settled(self, key: bytes, row: Row, wrote: Sequence[str]) -> None:
+        self._trials.end(row.event.store, row.said.address, "at_the_shop")
         with self._engine.begin() as step:
-            if self._forget(step, key, row):
+            looks = self._look(step, row, wrote)
+            if self._forget(step, key, row) or looks:
                 await self._engine.confirm(step)
+
+    def _look(self, step: Step, row: Row, wrote: Sequence[str]) -> bool:
+        """Have the accounts that were written looked at, where only looks tell a change; whether any is."""
+        feed = self._feeds.get(row.event.store)
+        consent = None if feed is None else feed.platform.consent
+        if consent is None or not consent.looked_by:
+            return False
+        for account in wrote:
+            now_ms = int(time.time() * 1_000)
+            named = replace(
+                row.event, entity=account, topic=consent.looked_by, body=b"{}", received_ms=now_ms
+            )
+            request = FetchRequest(f"{row.place}/{account}", named)
+            topic = full_name(self._settings, SYNC_REQUESTS_TOPIC)
+            number = self._partition(row.event.store)
+            step.send(topic, named.body, unique_key(request.key), number, request.headers())
+        return bool(wrote)
 
     async def _buried(self, key: bytes, row: Row, why: Impossible) -> None:
         store = row.event.store
-        account = self._feeds[store].account if store in self._feeds else ""
+        account = row.said.account or (self._feeds[store].account if store in self._feeds else "")
+        self._trials.end(store, row.said.address, why.reason)
         with self._engine.begin() as step:
             self._forget(step, key, row)
-            self._letters.given_up(step, row.event, row.place, why.reason, why.detail, account=account)
+            if not is_trial(
+                row.said.address
+            ):  # the check that made it asks for it, and leaves nothing behind
+                self._letters.given_up(step, row.event, row.place, why.reason, why.detail, account=account)
             await self._engine.confirm(step)
 
     def _forget(self, step: Step, key: bytes, row: Row) -> bool:

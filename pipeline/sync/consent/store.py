@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.metrics import SYNC_CONSENT_SECONDS, SYNC_CONSENTS
@@ -34,12 +34,12 @@ class Outlets:
 
     Attributes:
         load: the row of a store's key, and what the shop said last by itself; None where the row is gone.
-        settled: forgets a row, unless a newer statement took its place.
+        settled: forgets a row, unless a newer statement took its place; given the accounts that were written.
         buried: as that, and writes its dead letter.
     """
 
     load: Callable[[str, bytes], tuple[Row, Statement | None] | None]
-    settled: Callable[[bytes, Row], Awaitable[None]]
+    settled: Callable[[bytes, Row, Sequence[str]], Awaitable[None]]
     buried: Callable[[bytes, Row, Impossible], Awaitable[None]]
 
 
@@ -105,7 +105,8 @@ class StoreConsents:
             self.waiting.settle(taken)
             return
         row, shop_said = loaded
-        result = await self._result(row, shop_said)
+        wrote: list[str] = []
+        result = await self._result(row, shop_said, wrote)
         if isinstance(result, Halted):
             given_up = self._verdict(taken, row, result.answer)
             if given_up is None:
@@ -116,11 +117,13 @@ class StoreConsents:
             self._say_dead(row, result)
             await self._outlets.buried(taken.key, row, result)
         else:
-            await self._outlets.settled(taken.key, row)
+            await self._outlets.settled(taken.key, row, wrote)
         self._count(row, result)
         self.waiting.settle(taken)
 
-    async def _result(self, row: Row, shop_said: Statement | None) -> Outcome | Halted | Impossible:
+    async def _result(
+        self, row: Row, shop_said: Statement | None, wrote: list[str]
+    ) -> Outcome | Halted | Impossible:
         writing, requests, said = self._writing, self._requests_of(), row.said
         if writing is None:
             return Impossible("no_write_back", "newsletters cannot be written at shops of this platform")
@@ -131,7 +134,7 @@ class StoreConsents:
         async def ask(request: ApiRequest) -> Answer:
             return await requests.send(request, lane)
 
-        return await writing.bring(Wanted(said.address, said.state, said.at_ms), shop_said, ask)
+        return await writing.bring(Wanted(said.address, said.state, said.at_ms), shop_said, ask, wrote)
 
     def _verdict(self, taken: Waiting, row: Row, answer: Answer) -> Impossible | None:
         """Why a statement is given up; None while it is tried again."""

@@ -86,7 +86,7 @@ class Writing:
         self._clock = clock
 
     async def bring(
-        self, wanted: Wanted, shop_said: Statement | None, ask: Ask
+        self, wanted: Wanted, shop_said: Statement | None, ask: Ask, wrote: list[str] | None = None
     ) -> Outcome | Halted | Impossible:
         """Let the shop hold a statement, unless it holds that or a newer one.
 
@@ -94,11 +94,12 @@ class Writing:
             wanted: the statement.
             shop_said: see `verdict`.
             ask: makes a request.
+            wrote: gets the ids of the accounts that were written, whether or not all went well.
         """
         if why := self._consent.unsupported(self._settings):
             return Impossible("no_write_back", why)
         try:
-            return await self._bring(wanted, shop_said, ask)
+            return await self._bring(wanted, shop_said, ask, [] if wrote is None else wrote)
         except Impossible as impossible:
             return impossible
         except _Halt as halt:
@@ -106,13 +107,16 @@ class Writing:
         except Rejected:  # it is JSON, and no answer of this API
             return Halted(Failed("unreadable"))
 
-    async def _bring(self, wanted: Wanted, shop_said: Statement | None, ask: Ask) -> Outcome | Impossible:
+    async def _bring(
+        self, wanted: Wanted, shop_said: Statement | None, ask: Ask, wrote: list[str]
+    ) -> Outcome | Impossible:
         accounts = await self._accounts(wanted, ask)
         if not accounts:
             return await self._create(wanted, ask)
         verdicts = [verdict(wanted, one, shop_said, int(self._clock() * 1_000)) for one in accounts]
         to_write = [one for one, said in zip(accounts, verdicts, strict=True) if said is Verdict.WRITE]
         for account in to_write:
+            wrote.append(account.id)
             await self._write(wanted, account, ask)
         if to_write:
             return await self._read_back(wanted, to_write, ask)

@@ -10,6 +10,7 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pipeline.events import Kind, Lane, RawEvent
@@ -103,6 +104,7 @@ class Source(NamedTuple):
         resends: whether what was told before is told again.
         is_deletion: whether a topic says that an entity is gone.
         restored: the topic under which one that was gone is told again; "" for its own.
+        headers: what the shop's webhooks say beside their bodies, of where they belong.
     """
 
     store: str
@@ -116,6 +118,7 @@ class Source(NamedTuple):
     resends: bool = False
     is_deletion: Callable[[str], bool] = lambda _: False
     restored: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def keys_of(rows: Sequence[PulledRow], kind: Kind) -> list[RowKey]:
@@ -233,5 +236,5 @@ def _event(entity: str, topic: str, body: bytes, source: Source, *, again: str) 
         received_ms=source.now_ms,
         body=body,
         lane=source.lane,
-        headers={PULLED_BY: source.run},
+        headers={**source.headers, PULLED_BY: source.run},
     )

@@ -245,6 +245,7 @@ class StorePuller:
             resends=run.command.wanted is Wanted.FULL,
             is_deletion=self._store.is_deletion,
             restored=self._store.pull.restored.get(current.kind, ""),
+            headers=self._store.pull.headers(self._store.settings),
         )
 
     async def _page(self, run: Run, current: Pass) -> None:
