@@ -40,7 +40,9 @@ def said(platform: str, kind: Kind, entity: str, changed: datetime, *, consent: 
     if kind is Kind.ORDER:
         return bodies.order(replace(Sale(), id=entity, placed=changed, changed=changed))
     if kind is Kind.CUSTOMER:
-        return bodies.customer(replace(Person(), id=entity, changed=changed, consent=consent))
+        return bodies.customer(
+            replace(Person(), id=entity, changed=changed, consent=consent, birthday="1990-02-28")
+        )
     return bodies.product(replace(Article(), id=entity, variant=f"{entity}0", changed=changed))
 
 

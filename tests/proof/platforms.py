@@ -217,7 +217,7 @@ PROVED: Mapping[str, Platform] = {
         ),
         Platform(
             "prestashop",
-            Traits(person_phone=False, guests_listed=True),
+            Traits(person_phone=False, births=True, guests_listed=True),
             {"webservice_key": "WEBSERVICEKEY", "webservice_requests_per_minute": 6_000},
             {"scheme": "basic", "user": "WEBSERVICEKEY"},
             ("1", "0"),
@@ -226,7 +226,7 @@ PROVED: Mapping[str, Platform] = {
         ),
         Platform(
             "magento",
-            Traits(),
+            Traits(births=True),
             {"access_token": "the integration's"},
             {"scheme": "bearer", "token": "the integration's"},
             (True, False),
@@ -235,7 +235,7 @@ PROVED: Mapping[str, Platform] = {
         ),
         Platform(
             "vtex",
-            Traits(),
+            Traits(births=True),
             {
                 "vtex_account": "exampleaccount",
                 "app_key": "key",

@@ -20,6 +20,8 @@ Told = Sale | Person | Article
 #: What happens to something within the day; a shop that cannot say one of them has none of it.
 Deed = Literal["made", "changed", "left_silently", "stock", "gone"]
 PHONE = "+34612345678"
+#: Of the orders: those of guests, and of the day's those that are not paid at once.
+GUESTS, UNSOLD = 0.15, 0.25
 
 
 class Size(NamedTuple):
@@ -136,12 +138,12 @@ def began(size: Size, traits: Traits, rng: Random, now: datetime) -> Shop:
     articles = list(shop.articles)
     for number in range(1, size.orders + 1):
         placed = then(150)
-        state = rng.choices(get_args(State), (85, 5, 6, 4))[0]
-        _hold_sale(shop, _sale(shop, rng, articles, str(number), placed, state))
+        sale = _sale(shop, rng, articles, str(number), placed)
+        _hold_sale(shop, replace(sale, state=rng.choices(get_args(State), (85, 5, 6, 4))[0]))
     return shop
 
 
-def _sale(shop: Shop, rng: Random, articles: Sequence[str], own: str, placed: datetime, state: State) -> Sale:
+def _sale(shop: Shop, rng: Random, articles: Sequence[str], own: str, placed: datetime) -> Sale:
     lines = tuple(
         SoldLine(
             product=article,
@@ -164,7 +166,6 @@ def _sale(shop: Shop, rng: Random, articles: Sequence[str], own: str, placed: da
         own,
         placed=placed,
         changed=placed,
-        state=state,
         total=f"{total:.2f}",
         lines=lines,
         customer=None if buyer is None else buyer.id,
@@ -283,9 +284,8 @@ def _sales(day: _Day) -> None:
     shop, rng, articles = day.shop, day.rng, list(day.shop.articles)
     for _ in range(max(6, int(len(shop.sales) * day.share))):
         own = str(len(shop.sales) + len(shop.lost) + 1)
-        _hold_sale(
-            shop, _sale(shop, rng, articles, own, day.at(), rng.choice(("sold", "sold", "sold", "unsold")))
-        )
+        sale = _sale(shop, rng, articles, own, day.at())
+        _hold_sale(shop, replace(sale, state="unsold" if rng.random() < UNSOLD else "sold"))
         day.tell(shop.sales[own], "made")
     weeks = day.now - timedelta(days=25)
     recent = [one.id for one in shop.sales.values() if one.placed > weeks and one.state == "sold"]
