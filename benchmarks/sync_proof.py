@@ -1,7 +1,7 @@
 """Pull synchronisation as a whole: everything, a day of webhooks with some lost, the daily pull, and kills.
 
     nice python -m benchmarks.sync_proof shopify [--contacts 50000] [--products 5000] [--orders 20000]
-        [--share 0.05] [--lost 0.03] [--kills 3] [--calls 1000] [--seed 1]
+        [--share 0.05] [--lost 0.03] [--kills 3] [--calls 200] [--seed 1]
 
 One platform at a time, with real processes and the embedded broker; Connectif and the shop are the sandbox,
 whose limits are far above the real ones, so that this ends. The least calls to Connectif are one for each
@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("platform", choices=list(PROVED))
     for name, default in {"contacts": 50_000, "products": 5_000, "orders": 20_000, "kills": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in {"seed": 1, "calls": 1_000, "patience": 3_600}.items():
+    for name, default in {"seed": 1, "calls": 200, "patience": 3_600}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     for name, part in {"share": 0.05, "lost": 0.03}.items():
         parser.add_argument(f"--{name}", type=float, default=part)

@@ -32,7 +32,7 @@ class Connectif:
     def __init__(self, config_path: Path, port: int, speed: float = SPEED) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._process = _pipeline("sandbox", config_path, port, "--speed", str(speed))
-        wait_until(lambda: _answers(f"{self.url}/healthz"), 20)
+        wait_until(lambda: _answers(f"{self.url}/healthz"), 60)
 
     def ledger(self, account: str, kind: str) -> list[dict[str, Any]]:
         """Every element of a kind."""

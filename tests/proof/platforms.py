@@ -209,8 +209,13 @@ PROVED: Mapping[str, Platform] = {
         ),
         Platform(
             "woocommerce",
-            Traits(consent=False, silent_stock=False, orders_go=True),
-            {"consumer_key": "ck", "consumer_secret": "cs", "api_requests_per_minute": 6_000},
+            Traits(silent_stock=False, orders_go=True),
+            {
+                "consumer_key": "ck",
+                "consumer_secret": "cs",
+                "api_requests_per_minute": 6_000,
+                "consent_field": "newsletter",
+            },
             {"scheme": "basic", "user": "ck", "password": "cs"},
             ("1", "unsubscribed"),
             _woocommerce,
