@@ -197,7 +197,7 @@ _TOKEN = re.compile(r'"[^"]*"|[@$]?\w+|[{}()\[\]:!,]')
 
 WRITTEN = {
     **{
-        f"{kind} {'by change' if by_change else 'by id'}{' with pictures' if pictures else ''}": queries.whole(
+        f"{kind} by_change={by_change} pictures={pictures}": queries.whole(
             kind, by_change=by_change, pictures=pictures
         )
         for kind in Kind
