@@ -40,10 +40,18 @@ def goes_through(proof: Proof, kills: tuple[int, int]) -> None:
     assert +proof.phases[-1].calls == {}, "what was told before costs no call"
 
 
-@pytest.mark.slow
-def test_connectif_holds_what_shops_of_each_platform_do(
-    kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory
+@pytest.mark.parametrize(
+    ("platforms", "kills"),
+    [
+        pytest.param(["shopify", "vtex"], (1, 1), id="two"),
+        pytest.param(list(PROVED), (3, 2), id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_connectif_holds_what_shops_do_though_sync_is_killed_and_webhooks_are_lost(
+    kafka: RunningKafka,
+    tmp_path_factory: pytest.TempPathFactory,
+    platforms: list[str],
+    kills: tuple[int, int],
 ) -> None:
-    platforms = list(PROVED)
     with running_site(kafka, tmp_path_factory, "proof", lambda url: running.stores(platforms, url)) as site:
-        proved(site, platforms, seed=1, kills=(2, 1))
+        proved(site, platforms, seed=1, kills=kills)
