@@ -67,7 +67,7 @@ def gone_through(proof: Proof, site: Site, options: argparse.Namespace) -> bool:
 
 def agrees(proof: Proof) -> bool:
     """Whether Connectif holds the shop's truth; what differs is told."""
-    found = proof.differences()
+    found = proof.lasting_differences()
     for platform, kinds in found.items():
         for kind, differing in kinds.items():
             say(f"{platform}: {len(differing)} {kind} differ, such as {list(differing.items())[:5]}")

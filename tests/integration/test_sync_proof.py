@@ -29,10 +29,10 @@ def proved(site: Site, platforms: Sequence[str], seed: int, kills: tuple[int, in
 
 def goes_through(proof: Proof, kills: tuple[int, int]) -> None:
     proof.first_sync(kills=kills[0])
-    assert proof.differences() == {}
+    assert proof.lasting_differences() == {}
     proof.a_day(share=0.08, lost=0.25)
     proof.daily_pull(kills=kills[1])
-    assert proof.differences() == {}
+    assert proof.lasting_differences() == {}
     runs = proof.second_pull()
     assert [one["sent"] for run in runs for one in run["passes"]] == [
         0 for run in runs for _ in run["passes"]

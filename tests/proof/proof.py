@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -196,6 +197,12 @@ class Proof:
         return calls
 
     # The truth.
+
+    def lasting_differences(self) -> dict[str, dict[str, Any]]:
+        """Those of `differences` that stay: between two stages a record is in no count for a moment."""
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not self.differences(), self._patience / 4, every=1.0)
+        return self.differences()
 
     def differences(self) -> dict[str, dict[str, Any]]:
         """By platform and what: what Connectif holds and should not, lacks, or holds differently."""

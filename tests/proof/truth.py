@@ -287,8 +287,9 @@ def _sales(day: _Day) -> None:
         sale = _sale(shop, rng, articles, own, day.at())
         _hold_sale(shop, replace(sale, state="unsold" if rng.random() < UNSOLD else "sold"))
         day.tell(shop.sales[own], "made")
-    weeks = day.now - timedelta(days=25)
-    recent = [one.id for one in shop.sales.values() if one.placed > weeks and one.state == "sold"]
+    # Not those of the day: who hears of them only once they were taken back never hears of a sale.
+    weeks, today = day.now - timedelta(days=25), day.now - timedelta(hours=1)
+    recent = [one.id for one in shop.sales.values() if weeks < one.placed < today and one.state == "sold"]
     turned = day.some(recent)
     for number, own in enumerate(turned):
         state: State = "cancelled" if number % 2 else "refunded"
