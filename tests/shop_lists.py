@@ -40,7 +40,9 @@ def said(platform: str, kind: Kind, entity: str, changed: datetime, *, consent: 
     if kind is Kind.ORDER:
         return bodies.order(replace(Sale(), id=entity, placed=changed, changed=changed))
     if kind is Kind.CUSTOMER:
-        return bodies.customer(replace(Person(), id=entity, changed=changed, consent=consent))
+        return bodies.customer(
+            replace(Person(), id=entity, changed=changed, consent=consent, birthday="1990-02-28")
+        )
     return bodies.product(replace(Article(), id=entity, variant=f"{entity}0", changed=changed))
 
 
@@ -54,16 +56,20 @@ def _vtex_table(lists: Any, kind: Kind) -> dict[str, Any]:
     return tables.get(kind, cast("dict[str, Any]", of.products))
 
 
-def _put_vtex(lists: Any, kind: Kind, sent: Sent) -> None:
+def vtex_row(kind: Kind, sent: Sent) -> tuple[str, Any]:
+    """The list that has an entity, and its row there as the sandbox's control takes it."""
     document = sent.document
     if kind is Kind.ORDER:
         listed = ("orderId", "creationDate", "authorizedDate", "status", "sequence")
-        row: Any = {**{name: document[name] for name in listed}, "items": None, "invoicedDate": None}
-        _vtex_table(lists, kind)[document["orderId"]] = row
-    elif kind is Kind.CUSTOMER:
-        _vtex_table(lists, kind)[document["id"]] = document
-    else:
-        _vtex_table(lists, kind)[str(document["ProductId"])] = [document["Id"]]
+        return "orders", {**{name: document[name] for name in listed}, "items": None, "invoicedDate": None}
+    if kind is Kind.CUSTOMER:
+        return "clients", document
+    return "products", {"id": str(document["ProductId"]), "articles": [document["Id"]]}
+
+
+def _put_vtex(lists: Any, kind: Kind, sent: Sent) -> None:
+    name, row = vtex_row(kind, sent)
+    cast("VtexLists", lists).hold(name, [row], ())
 
 
 def _by_kind(lists: Any, kind: Kind) -> dict[str, Any]:
@@ -71,18 +77,12 @@ def _by_kind(lists: Any, kind: Kind) -> dict[str, Any]:
     return table
 
 
-def _put_magento(lists: Any, kind: Kind, sent: Sent) -> None:
-    own = str(sent.document["entity_id" if kind is Kind.ORDER else "id"])
-    _by_kind(lists, kind)[own] = sent.document
+def _put(lists: Any, kind: Kind, sent: Sent) -> None:
+    lists.hold(f"{kind}s", [sent.document], ())
 
 
 def _put_prestashop(lists: Any, kind: Kind, sent: Sent) -> None:
-    row = sent.document[kind]
-    _by_kind(lists, kind)[str(row["id"])] = row
-
-
-def _put_generic(lists: Any, kind: Kind, sent: Sent) -> None:
-    _by_kind(lists, kind)[str(sent.document["id"])] = sent.document
+    lists.hold(f"{kind}s", [sent.document[kind]], ())
 
 
 SIMULATED: Mapping[str, Simulated] = {
@@ -94,7 +94,7 @@ SIMULATED: Mapping[str, Simulated] = {
     ),
     "magento": Simulated(
         MagentoLists,
-        _put_magento,
+        _put,
         lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
         _set_quirks,
     ),
@@ -106,7 +106,7 @@ SIMULATED: Mapping[str, Simulated] = {
     ),
     "generic": Simulated(
         GenericLists,
-        _put_generic,
+        _put,
         lambda lists, kind, entity: _by_kind(lists, kind).pop(entity, None),
         _set_quirks,
     ),

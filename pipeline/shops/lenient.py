@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from pipeline.shops.catalogue import plain_name
@@ -10,6 +11,9 @@ from pipeline.shops.values import text
 
 _EMPTY: Mapping[str, Any] = {}
 _MARKUP_LIMIT = 4_000
+_ISO_DAY = len("1990-02-28")
+#: What databases write where there is no day.
+_NO_DAY = ("0000-", "0001-", "-0001-")
 
 
 def part(node: Mapping[str, Any], key: str, notes: list[str]) -> Mapping[str, Any]:
@@ -56,3 +60,15 @@ def plain(node: Mapping[str, Any], key: str, notes: list[str], limit: int = 2_00
     if marked_up:
         notes.append("markup_removed")
     return name[:limit] if name else None
+
+
+def birthdate(node: Mapping[str, Any], key: str, notes: list[str]) -> str | None:
+    """A day of birth, yyyy-mm-dd; what is no day of the calendar is left out and noted."""
+    written = node.get(key)
+    if not written or str(written).startswith(_NO_DAY):
+        return None
+    try:
+        return date.fromisoformat(str(text(written))[:_ISO_DAY]).isoformat()
+    except ValueError:
+        notes.append(f"{key}_unreadable")
+        return None

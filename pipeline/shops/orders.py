@@ -55,8 +55,8 @@ class Buyer(NamedTuple):
     """The person behind an order or a customer event, as the body has it: nothing is checked yet.
 
     `phones` are (number, ISO country of its address) pairs, best first. `customer_id` is None for guests.
-    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first. The last three
-    say where the person belongs (`base.Audience`), as far as the body does.
+    `look` stands for `newsletter` where the shop keeps no time of it: as if it were the first. Language,
+    shop and currency say where the person belongs (`base.Audience`), as far as the body does.
     """
 
     email: str | None
@@ -71,6 +71,7 @@ class Buyer(NamedTuple):
     language: str | None = None
     shop: str | None = None
     currency: str | None = None
+    birthdate: str | None = None
 
 
 class OrderSummary(NamedTuple):
@@ -318,6 +319,7 @@ def contact_draft(
         external_id=external_id,
         name=buyer.name,
         surname=buyer.surname,
+        birthdate=buyer.birthdate,
         mobile_phone=phone,
         newsletter=newsletter,
         newsletter_ms=newsletter_ms,

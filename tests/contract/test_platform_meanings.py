@@ -13,10 +13,12 @@ import pytest
 from pipeline.events import Kind
 from pipeline.records import Op, RecordKind
 from pipeline.shops.platform import AnyPlatform
+from pipeline.shops.registry import PLATFORMS
 from tests.contract.platform_events import (
     ARRIVED_MS,
     EACH,
     bodies_of,
+    contact_of,
     event_of,
     meaning,
     only,
@@ -242,3 +244,12 @@ def test_every_field_of_what_a_platform_must_say_is_explained() -> None:
     bodies = type(next(iter(IN_TESTS.values())).bodies)
     explained = bodies.__doc__ or ""
     assert all(f"        {field.name}: " in explained for field in dataclasses.fields(bodies))
+
+
+@pytest.mark.parametrize("name", ["generic", "magento", "prestashop", "vtex"])
+@pytest.mark.parametrize(("written", "told"), [("1990-02-28", "1990-02-28"), ("0000-00-00", None)])
+def test_a_day_of_birth_is_told_where_customers_have_one(name: str, written: str, told: str | None) -> None:
+    platform = PLATFORMS[name]
+    translation = meaning(platform, bodies_of(platform).customer(Person(birthday=written)))
+    assert contact_of(translation).birthdate == told
+    assert only(translation, RecordKind.CONTACT).notes == ()

@@ -32,14 +32,18 @@ class Connectif:
     def __init__(self, config_path: Path, port: int, speed: float = SPEED) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._process = _pipeline("sandbox", config_path, port, "--speed", str(speed))
-        wait_until(lambda: _answers(f"{self.url}/healthz"), 20)
+        wait_until(lambda: _answers(f"{self.url}/healthz"), 60)
 
     def ledger(self, account: str, kind: str) -> list[dict[str, Any]]:
         """Every element of a kind."""
         query = {"account": account, "kind": kind, "limit": "50000"}
-        answer = httpx.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()
-        items: list[dict[str, Any]] = answer[kind]["items"]
-        return items
+        items: list[dict[str, Any]] = []
+        while True:
+            params = {**query, "offset": str(len(items))}
+            page = httpx.get(f"{self.url}/_sandbox/ledger", params=params, timeout=30).json()[kind]
+            items += page["items"]
+            if len(items) >= page["total"]:
+                return items
 
     def stats(self, account: str) -> dict[str, Any]:
         """Counts of an account."""

@@ -37,6 +37,7 @@ class Site:
         directory: of this test alone.
         base: of the settings, such as where Kafka is.
         stores: more of them, by name, each with an account of its name; given the sandbox's address.
+        calls: of each account's window, which is a second.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class Site:
         directory: Path,
         base: Mapping[str, Any],
         stores: Callable[[str], Mapping[str, Any]] = lambda _: {},
+        *,
+        calls: int = 100,
     ) -> None:
         port, first = free_port(), free_ports(max(STAGES.values()) + 1)
         self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
@@ -52,7 +55,7 @@ class Site:
             self.urls["sync"] = f"http://127.0.0.1:{first + 3}"
         account = {
             "base_url": f"http://127.0.0.1:{port}",
-            "calls_per_minute": 100,
+            "calls_per_minute": calls,
             "window_seconds": 60 / SPEED,
         }
         self.tree: dict[str, Any] = {
@@ -164,6 +167,13 @@ class Site:
         return read(
             httpx.get(f"{self.urls[one]}/metrics", timeout=10).text for one in ("translate", "deliver")
         )
+
+    def waiting(self, gauge: str, stage: str = "sync") -> float:
+        """The sum of a gauge over its labels; -1 while its process does not answer."""
+        with contextlib.suppress(httpx.HTTPError):
+            lines = httpx.get(f"{self.urls[stage]}/metrics", timeout=10).text.splitlines()
+            return sum(float(one.split()[-1]) for one in lines if one.startswith(f"{gauge}{{"))
+        return -1.0
 
     def dead(self, *words: str) -> list[dict[str, Any]]:
         """`pipeline dead list`: single letters."""

@@ -178,6 +178,7 @@ def status(site: Site, store: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow  # in CI: test_sync_proof.py
 def test_connectif_holds_what_the_shop_does_though_sync_is_killed_and_webhooks_are_lost(site: Site) -> None:
     shops = [ListedShop(site, store) for store in SETTINGS]
     for shop in shops:

@@ -95,7 +95,10 @@ def paid_back(sale: Sale, units: int) -> Decimal:
 
 @dataclass(frozen=True)
 class Person:
-    """A customer; `consent` is a word of the platform's own for what was said of newsletters."""
+    """A customer; `consent` is a word of the platform's own for what was said of newsletters.
+
+    Without a `birthday` (a date of the calendar) where that is None, but for custom shops, which have one.
+    """
 
     id: str = "12"
     email: str | None = "ana@mail.example"
@@ -105,6 +108,7 @@ class Person:
     changed: datetime = CHANGED
     consent: Any = None
     consented: datetime = PLACED
+    birthday: str | None = None
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _customer(person: Person) -> Sent:
         "first_name": person.name,
         "last_name": person.surname,
         "phone": "+34612345678",
-        "birthday": "1990-02-28",
+        "birthday": person.birthday or "1990-02-28",
         "locale": "es-ES",
         "created_at": _moment(person.created),
         "updated_at": _moment(person.changed),

@@ -139,6 +139,8 @@ def _customer(person: Person) -> Sent:
         ],
         "extension_attributes": {},
     }
+    if person.birthday is not None:
+        body["dob"] = person.birthday
     if person.consent is not None:
         body["extension_attributes"]["is_subscribed"] = person.consent
     return Sent("customer.updated", body)

@@ -131,6 +131,7 @@ def _customer(person: Person) -> Sent:
         "newsletter": "0",
         "newsletter_date_add": "0000-00-00 00:00:00",
         "optin": "1",
+        "birthday": person.birthday or "0000-00-00",
     }
     if person.consent == "1":
         body |= {"newsletter": "1", "newsletter_date_add": _moment(person.consented)}

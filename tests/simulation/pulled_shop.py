@@ -132,7 +132,7 @@ class PulledShop:
         self.meanwhile()
         if self.instead:
             return self.instead.pop(0)
-        found = self.shop.listed(request.method, request.path, request.body, virtual.wall())
+        found = self.shop.listed(request.method, request.path, request.headers, request.body, virtual.wall())
         if found is None or found.status == 404:
             return Missing(404)
         if found.status != 200:

@@ -1,9 +1,10 @@
 """The simulated shops over HTTP: `/_shops/{shop}/...` is a shop's API, `/_sandbox/shops/{shop}` its control.
 
-Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked; `DELETE` takes it away;
-`PUT .../documents` holds answers, `PUT .../rows` rows of its lists, `PUT .../webhooks` what its register of
-webhooks has (`GET` shows it), `POST .../faults` lets something go wrong, `DELETE .../faults` ends that.
-`POST .../queue` and `POST .../journal` add a list of entries to a feed; `DELETE .../journal` ends positions.
+Control: `PUT` makes a shop of `ShopSettings`, empty; `GET` shows what was asked (`?log=0`: counts alone);
+`DELETE` takes it away. `PUT .../documents` holds answers, `PUT .../rows` rows of its lists; `PUT
+.../webhooks` what its register of webhooks has (`GET` shows it). `POST .../faults` lets something go wrong,
+`DELETE .../faults` ends that. `POST .../queue` and `POST .../journal` add a list of entries to a feed;
+`DELETE .../journal` ends positions.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class SimulatedShops:
             shop.settings.latency + (fault.seconds if fault and fault.kind == "slow" else 0.0)
         )
         if fault is not None and fault.kind == "down":
-            shop.log.append(LoggedRequest(now, request.method, asked, 0))
+            shop.answered(LoggedRequest(now, request.method, asked, 0))
             await _break(scope, send)
             return
         if fault is not None and fault.kind in {"html", "notice"}:
@@ -149,9 +150,7 @@ class SimulatedShops:
         if said is None and held is not None:
             said = forms.answer(held, ShopRequest(request.method, path, query, request.body, now))
         if said is None:
-            said = shop.listed(request.method, asked, request.body, now)
-        if said is None and shop.pages is not None:
-            said = shop.pages.answer(asked, request.headers)
+            said = shop.listed(request.method, asked, request.headers, request.body, now)
         if said is not None:
             return said
         named = operation(request.body) if asked.endswith("/graphql.json") else ""
@@ -161,7 +160,7 @@ class SimulatedShops:
     async def _answer(
         self, shop: SimulatedShop, request: _Request, asked: str, answer: Answer, send: Send
     ) -> None:
-        shop.log.append(LoggedRequest(self._clock(), request.method, asked, answer.status))
+        shop.answered(LoggedRequest(self._clock(), request.method, asked, answer.status))
         limit = shop.settings.limit
         more = tuple((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
         if answer.status == 429 and limit is not None and limit.retry_after is not None:  # noqa: PLR2004
@@ -198,7 +197,7 @@ class SimulatedShops:
     def _of_shop(self, shop: SimulatedShop, name: str, what: str, request: _Request) -> tuple[int, Any]:
         match request.method, what:
             case "GET", "":
-                return 200, shop.figures()
+                return 200, shop.figures(log=request.query != "log=0")
             case "PUT", "newsletter":
                 settings = NewsletterSettings.model_validate_json(request.body)
                 self.newsletters[shop] = Newsletter(settings)

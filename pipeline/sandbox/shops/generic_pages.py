@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.quirks import ShopLists, asked
-from pipeline.sandbox.shops.shop import Answer
 
 _PATH = re.compile(r".*/(orders|customers|products)")
 _MAX = 500

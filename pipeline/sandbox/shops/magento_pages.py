@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.quirks import Quirks, ShopLists, asked, cut
-from pipeline.sandbox.shops.shop import Answer
 
 _LISTS = {"orders": "orders", "customers/search": "customers", "products": "products"}
 _PATH = re.compile(r"(?:/rest/\w+)?/V1/(orders|customers/search|products)")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.quirks import ShopLists, asked, cut
-from pipeline.sandbox.shops.shop import Answer
 
 _PATH = re.compile(r"/api/(orders|customers|products)")
 _BETWEEN = re.compile(r"\[([^,\]]*),([^,\]]*)\]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -13,7 +13,11 @@ from pydantic import Field
 from pipeline.sandbox.shops import shopify, woocommerce
 from pipeline.sandbox.shops.access import Access, Anyone
 from pipeline.sandbox.shops.feeds import Answer, Journal, JournalSettings, Queue, QueueSettings, Strict
-from pipeline.sandbox.shops.lists import ListSettings, Row
+from pipeline.sandbox.shops.generic_pages import GenericLists
+from pipeline.sandbox.shops.lists import ListAnswer, ListSettings, Row
+from pipeline.sandbox.shops.magento_pages import MagentoLists
+from pipeline.sandbox.shops.prestashop_pages import PrestashopLists
+from pipeline.sandbox.shops.vtex_pages import VtexLists
 
 __all__ = ["Answer", "Fault", "Limit", "LoggedRequest", "ShopSettings", "SimulatedShop"]
 
@@ -73,13 +77,26 @@ class Lists(Protocol):
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""
 
+    def hold(self, name: str, rows: Sequence[Row], gone: Sequence[str]) -> None:
+        """Hold rows of a list, each in place of the one with its id, and some no more."""
+
+
+_PAGED: Mapping[str, Callable[[], Lists]] = {
+    "prestashop": PrestashopLists,
+    "magento": MagentoLists,
+    "vtex": VtexLists,
+    "generic": GenericLists,
+}
+
 
 class SimulatedShop:
     """A shop's state.
 
     Attributes:
         settings: how it is.
-        pages: its lists, where they are not those of `settings`.
+        pages: its lists, where they are not those of Shopify and WooCommerce in `rows`.
+        rows: of the lists of Shopify and WooCommerce.
+        requests: that were answered; `log` remembers the last of them.
         token: that it has issued, and until when it is good.
         queue: the feed whose items come again until they are committed; None where it has none.
         journal: the feed that is read from a position on; None where it has none.
@@ -87,7 +104,9 @@ class SimulatedShop:
 
     def __init__(self, settings: ShopSettings) -> None:
         self.settings = settings
-        self.pages: Lists | None = None
+        paged = None if settings.lists is None else _PAGED.get(settings.lists.platform)
+        self.pages: Lists | None = None if paged is None else paged()
+        self.requests = 0
         self.log: deque[LoggedRequest] = deque(maxlen=LOG)
         self.token: tuple[str, float] | None = None
         self.tokens_issued = 0
@@ -109,23 +128,35 @@ class SimulatedShop:
 
     def hold_rows(self, name: str, rows: Sequence[Row], gone: Sequence[str] = ()) -> None:
         """Hold rows of a list, each in place of the one with its id, and some no more."""
+        if self.pages is not None:
+            self.pages.hold(name, rows, gone)
+            return
         held = self.rows.setdefault(name, {})
         held.update({str(row["id"]): row for row in rows})
         for row_id in gone:
             held.pop(row_id, None)
 
-    def listed(self, method: str, path: str, body: bytes, now: float) -> Answer | None:
+    def listed(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Answer | None:
         """The page that a request asks for; None where it asks for none."""
         lists = self.settings.lists
-        found = None
+        found: Answer | ListAnswer | None = None
         if lists is not None and lists.platform == "woocommerce" and method == "GET":
             found = woocommerce.answer(lists, self.rows, path)
         elif lists is not None and self._bucket is not None and path.endswith("/graphql.json"):
             found = shopify.answer(lists, self.rows, body, self._bucket, now)
+        elif self.pages is not None and method == "GET":
+            found = self.pages.answer(path, headers)
         if found is None:
             return None
-        headers = {**found.headers, "date": formatdate(now, usegmt=True)}
-        return Answer(status=found.status, body=found.body, headers=headers)
+        dated = {**found.headers, "date": formatdate(now, usegmt=True)}
+        return Answer(status=found.status, body=found.body, headers=dated)
+
+    def answered(self, request: LoggedRequest) -> None:
+        """Remember a request."""
+        self.requests += 1
+        self.log.append(request)
 
     def add_fault(self, fault: Fault) -> None:
         """Let something go wrong."""
@@ -183,12 +214,12 @@ class SimulatedShop:
             return False
         return hmac.compare_digest(token.encode(), self.token[0].encode())
 
-    def figures(self) -> Mapping[str, Any]:
-        """What was asked and answered."""
+    def figures(self, *, log: bool = True) -> Mapping[str, Any]:
+        """What was asked and answered; with each request that is remembered, where `log` asks for it."""
         return {
-            "requests": len(self.log),
+            "requests": self.requests,
             "by_status": dict(Counter(str(one.status) for one in self.log)),
             "tokens_issued": self.tokens_issued,
             "queue": None if self.queue is None else self.queue.figures(),
-            "log": [one._asdict() for one in self.log],
+            "log": [one._asdict() for one in self.log] if log else [],
         }

@@ -97,7 +97,7 @@ def _within(row: Row, bound: tuple[str, str, str], *, whole_days: bool) -> bool:
     field, operator, value = bound
     if field == "id":
         number, other = int(row["legacyResourceId"]), int(value)
-        return number > other if operator == ">" else number >= other
+        return number >= other  # `>` behaves as `>=`
     said = str(row["occurredAt" if field == "occurred_at" else "updatedAt"])
     if whole_days:
         said, value = said[:10], value[:10]

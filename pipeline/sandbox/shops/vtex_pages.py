@@ -6,12 +6,12 @@ Orders and clients are as the API names their fields; a product is the list of i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.quirks import Quirks, asked, cut
-from pipeline.sandbox.shops.shop import Answer
 
 _ORDERS = "/api/oms/pvt/orders"
 _SEARCH, _SCROLL = "/api/dataentities/CL/search", "/api/dataentities/CL/scroll"
@@ -43,6 +43,15 @@ class VtexLists:
         self.quirks = Quirks()
         self.shows_too_long = True
         self.scrolls: dict[str, list[list[dict[str, Any]]]] = {}
+
+    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str]) -> None:
+        """Hold orders, clients, or products as `{"id": "7", "articles": [70]}`; and some no more."""
+        table: dict[str, Any] = getattr(self, name)
+        for row in rows:
+            own = str(row["orderId"] if name == "orders" else row["id"])
+            table[own] = row["articles"] if name == "products" else row
+        for own in gone:
+            table.pop(own, None)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
 from typing import Any, NamedTuple
 
 from pipeline.events import RawEvent
-from pipeline.records import Contact, Op, Origin, RecordKind, Subscription
+from pipeline.records import Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Rejected, Translation
 from pipeline.shops.countries import two_letters
 from pipeline.shops.generic.fields import (
@@ -23,13 +21,12 @@ from pipeline.shops.generic.fields import (
     word,
 )
 from pipeline.shops.generic.settings import GenericStore
-from pipeline.shops.lenient import decoration
+from pipeline.shops.lenient import birthdate, decoration
 from pipeline.shops.orders import Buyer, contact_draft, given_name
 from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
 
 _TOLD: Mapping[str, Subscription] = {"subscribed": "subscribed", "unsubscribed": "unsubscribed"}
 _SILENT = frozenset({"unknown", "not_subscribed", "pending"})
-_ISO_DAY = len("1990-02-28")
 
 
 class Statement(NamedTuple):
@@ -52,11 +49,9 @@ def customer(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Tran
     version = version_of(data, event, notes)
     if belongs_to_nobody(email_text(data.get("email"))):
         return Translation(version, ignored="anonymised")
-    born = _birthdate(data, notes)
-    draft = contact_draft(buyer_of(data, own, version, notes), store.settings, Origin.CUSTOMER)
-    if born is not None and isinstance(draft.body, Contact):
-        draft = replace(draft, body=draft.body.model_copy(update={"birthdate": born}))
-    return Translation(version, (draft,))
+    born = birthdate(data, "birthday", notes)
+    buyer = buyer_of(data, own, version, notes)._replace(birthdate=born)
+    return Translation(version, (contact_draft(buyer, store.settings, Origin.CUSTOMER),))
 
 
 def deleted_customer(data: dict[str, Any], event: RawEvent, store: GenericStore) -> Translation:
@@ -167,15 +162,3 @@ def _stated(person: Mapping[str, Any], now_ms: int, notes: list[str]) -> Stateme
     except Rejected:
         notes.append("consent_time_unreadable")
     return Statement() if state == "subscribed" else Statement(state, now_ms)
-
-
-def _birthdate(data: Mapping[str, Any], notes: list[str]) -> str | None:
-    """The day of birth; what is no day of the calendar is left out and noted."""
-    written = data.get("birthday")
-    if not written:
-        return None
-    try:
-        return date.fromisoformat(str(text(written))[:_ISO_DAY]).isoformat()
-    except ValueError:
-        notes.append("birthday_unreadable")
-        return None

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind, Subscription
 from pipeline.shops.base import CONSENT_CLOCK, Draft, Look, Rejected, Translation
+from pipeline.shops.lenient import birthdate
 from pipeline.shops.magento.fields import extension, flag, moment, own_id, version_of
 from pipeline.shops.magento.orders import is_of_other_shop
 from pipeline.shops.magento.people import names, phones
@@ -47,6 +48,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Tran
         name=name,
         surname=surname,
         phones=phones(addresses, notes),
+        birthdate=birthdate(body, "dob", notes),
         notes=tuple(dict.fromkeys(notes)),
         look=look,
         shop=(view := readable_id(body.get("store_id"))),

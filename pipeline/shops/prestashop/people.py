@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.base import Draft, Look, Rejected, Translation
-from pipeline.shops.lenient import decoration
+from pipeline.shops.lenient import birthdate, decoration
 from pipeline.shops.orders import Buyer, contact_draft, given_name
 from pipeline.shops.php import NOTHING, readable_id
 from pipeline.shops.prestashop.documents import flag, moment, name_of, own_id, version_of
@@ -49,6 +49,7 @@ def customer(body: dict[str, Any], event: RawEvent, store: PrestashopStore) -> T
         customer_id=own,
         name=name,
         surname=surname,
+        birthdate=birthdate(body, "birthday", notes),
         notes=tuple(dict.fromkeys(notes)),
         look=look,
         shop=readable_id(body.get("id_shop")),

@@ -20,6 +20,7 @@ from pipeline.shops.examination import (
 from pipeline.shops.registration import rows_of
 from pipeline.shops.shopify.api import graphql
 from pipeline.shops.shopify.refusals import errors_of
+from pipeline.shops.shopify.restform import number_in
 from pipeline.shops.shopify.settings import ShopifySettings
 
 SCOPES = ("read_orders", "read_customers", "read_products")
@@ -35,7 +36,7 @@ _PROBE = (
 _RECENT = """query Recent {
   orders(first: 5, sortKey: CREATED_AT, reverse: true, query: "status:any financial_status:paid") {
     nodes {
-      legacyResourceId name number createdAt test
+      legacyResourceId name createdAt test
       customAttributes { key value }
       lineItems(first: 3) { nodes { sku product { legacyResourceId } variant { legacyResourceId } } }
     }
@@ -119,7 +120,7 @@ def _order(row: Mapping[str, Any]) -> KnownOrder:
         )
         for line in rows_of(row, "lineItems", "nodes")
     ]
-    purchase = ids(id=row.get("legacyResourceId"), number=row.get("number"), name=row.get("name"))
+    purchase = ids(id=row.get("legacyResourceId"), number=number_in(row.get("name")), name=row.get("name"))
     return KnownOrder(
         purchase,
         products=lines,

@@ -1,7 +1,7 @@
 """Shopify's lists, page by page: what changed by a cursor over the time of change, everything by the id.
 
 A list of more than 25,000 rows cannot be walked to its end by cursors: what changed begins anew now and then
-at the last row's time, and everything is sought by `id:>`, so that each page is a first one.
+at the last row's time, and everything is sought by `id:>=`, so that each page is a first one.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _window(scope: PullScope, since_ms: int | None) -> str:
 
 
 def _after(entity: str, kind: Kind) -> str:
-    return f"id:>{entity} {_STATUSES}" if kind is Kind.PRODUCT else f"id:>{entity}"
+    """The filter of what is behind an id: `>` was seen to mean `>=`, so the next id is named."""
+    following = f"id:>={int(entity) + 1}"
+    return f"{following} {_STATUSES}" if kind is Kind.PRODUCT else following
 
 
 def _utc(at_ms: int) -> str:

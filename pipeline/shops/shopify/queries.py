@@ -48,6 +48,12 @@ _PRODUCT = """
 
 #: The list of each kind.
 FIELDS: Mapping[Kind, str] = {Kind.ORDER: "orders", Kind.CUSTOMER: "customers", Kind.PRODUCT: "products"}
+#: Counts end at 10,000 unless that is lifted; that of customers has no such argument, and refuses it.
+_UNLIMITED: Mapping[Kind, str] = {
+    Kind.ORDER: ", limit: null",
+    Kind.CUSTOMER: "",
+    Kind.PRODUCT: ", limit: null",
+}
 
 
 def whole(kind: Kind, *, by_change: bool, pictures: bool = False) -> str:
@@ -87,7 +93,7 @@ def _nodes(kind: Kind, *, pictures: bool) -> str:
 
 def _list(kind: Kind, nodes: str, *, by_change: bool, nested: str) -> str:
     field, key = FIELDS[kind], "UPDATED_AT" if by_change else "ID"
-    count = f"{field}Count(query: $query, limit: null) @include(if: $counted) {{ count precision }}"
+    count = f"{field}Count(query: $query{_UNLIMITED[kind]}) @include(if: $counted) {{ count precision }}"
     text = (
         f"query ($first: Int!, $after: String, $query: String, $counted: Boolean!{nested}) {{ "
         f"{field}(first: $first, after: $after, query: $query, sortKey: {key}) "

@@ -27,7 +27,7 @@ def order(node: Node) -> dict[str, Any]:
     return {
         **_own(node),
         "name": node.get("name"),
-        "order_number": _number_in(node.get("name")),
+        "order_number": number_in(node.get("name")),
         "created_at": node.get("createdAt"),
         "updated_at": node.get("updatedAt"),
         "processed_at": node.get("processedAt"),
@@ -146,7 +146,7 @@ def _numeric(value: object) -> int | str | None:
     return found if found is None or int(found) > _MOST else int(found)
 
 
-def _number_in(name: object) -> int | None:
+def number_in(name: object) -> int | None:
     """The longest number in an order's name, the last of equally long ones."""
     found = _DIGITS.findall(name) if isinstance(name, str) else []
     return int(max(reversed(found), key=len)[:18]) if found else None

@@ -32,7 +32,7 @@ _PER_SCROLL = 1_000
 #: Times that a scroll begins anew within one pass.
 RESTARTS = 3
 _CONSENT = ("id", "userId", "email", "isNewsletterOptIn", "localeDefault", "createdIn", "updatedIn")
-_WHOLE = (*_CONSENT, "firstName", "lastName", "homePhone", "phone")
+_WHOLE = (*_CONSENT, "firstName", "lastName", "homePhone", "phone", "birthDate")
 _FIELDS = {
     PullPass.CHANGED: _WHOLE,
     PullPass.FULL: _WHOLE,

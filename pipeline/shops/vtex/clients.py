@@ -6,6 +6,7 @@ from pipeline.events import RawEvent
 from pipeline.records import Op, Origin, RecordKind
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Look, Translation
+from pipeline.shops.lenient import birthdate
 from pipeline.shops.orders import Buyer, contact_draft, given_name
 from pipeline.shops.php import is_no_date
 from pipeline.shops.values import belongs_to_nobody, epoch_ms, text
@@ -43,6 +44,7 @@ def client(event: RawEvent, documents: Documents, store: VtexStore) -> Translati
         name=given_name(plain(body, "firstName", notes, 200)),
         surname=plain(body, "lastName", notes, 200),
         phones=(*phones(body.get("homePhone")), *phones(body.get("phone"))),
+        birthdate=birthdate(body, "birthDate", notes),
         notes=tuple(dict.fromkeys(notes)),
         look=None if opted_in is None else Look(opted_in, since if opted_in else 0),
         language=text(body.get("localeDefault"), 40),

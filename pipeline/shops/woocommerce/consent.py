@@ -1,4 +1,4 @@
-"""How a newsletter plugin's field of a customer is read and written by WooCommerce's REST API.
+"""How a newsletter plugin's field of a customer is read, and written by WooCommerce's REST API.
 
 WooCommerce itself has no consent. Plugins that keep it as a field of the user (Mailchimp for WooCommerce) can
 be written by REST; those with tables of their own (MailPoet) cannot. Guests have no user to be written.
@@ -7,7 +7,7 @@ be written by REST; those with tables of their own (MailPoet) cannot. Guests hav
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -65,22 +65,44 @@ def read(settings: WooCommerceSettings, address: str, value: Any) -> Sequence[Ac
     ]
 
 
-def _account(customer: Mapping[str, Any], own: str, settings: WooCommerceSettings) -> Account:
+class Said(NamedTuple):
+    """What the plugin's field says.
+
+    Attributes:
+        state: of the person.
+        at_ms: since when, epoch ms; None where the plugin does not say it.
+        in_words: whether somebody who does not subscribe is said to have left, which a `0` does not say: that
+            may stand for all who were never asked.
+    """
+
+    state: Shown
+    at_ms: int | None
+    in_words: bool
+
+
+def said(customer: Mapping[str, Any], settings: WooCommerceSettings) -> Said:
+    """What a customer's fields say of newsletters; `none` without the setting `consent_field`."""
+    if settings.consent_field is None:
+        return Said("none", None, in_words=False)
     meta = {
         str(one.get("key")): one.get("value")
         for one in entries(customer.get("meta_data")) or ()
         if isinstance(one, dict)
     }
-    word = str(meta.get(settings.consent_field or "", "")).strip().lower()
+    word = str(meta.get(settings.consent_field, "")).strip().lower()
     known: dict[str, Shown] = {
         settings.consent_values[0].lower(): "subscribed",
         settings.consent_values[1].lower(): "unsubscribed",
     }
     if settings.consent_field == MAILCHIMP:
         known = {**_MAILCHIMP_WORDS, **known}
-    return Account(
-        own, known.get(word, "none"), _clock(meta) if settings.consent_field == MAILCHIMP else None
-    )
+    at_ms = _clock(meta) if settings.consent_field == MAILCHIMP else None
+    return Said(known.get(word, "none"), at_ms, in_words=word == "unsubscribed")
+
+
+def _account(customer: Mapping[str, Any], own: str, settings: WooCommerceSettings) -> Account:
+    found = said(customer, settings)
+    return Account(own, found.state, found.at_ms)
 
 
 def _clock(meta: Mapping[str, Any]) -> int | None:

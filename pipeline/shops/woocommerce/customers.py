@@ -1,24 +1,29 @@
-"""WooCommerce customers -> contacts. Guests are no customers: only their orders have their data."""
+"""WooCommerce customers -> contacts. Guests are no customers: only their orders have their data.
+
+WooCommerce has no consent of its own; what a plugin's field says is read where `consent_field` names it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.events import RawEvent
-from pipeline.records import Op, Origin, RecordKind
-from pipeline.shops.base import Draft, StoreContext, Translation
+from pipeline.records import Op, Origin, RecordKind, Subscription
+from pipeline.shops.base import Draft, Look, Rejected, StoreContext, Translation
 from pipeline.shops.lenient import decoration, plain
 from pipeline.shops.orders import Buyer, contact_draft, given_name
 from pipeline.shops.php import NOTHING, entries
-from pipeline.shops.values import belongs_to_nobody, email_text, text
-from pipeline.shops.woocommerce.fields import own_id, version_of
+from pipeline.shops.values import belongs_to_nobody, email_text, epoch_ms, text
+from pipeline.shops.woocommerce.consent import said
+from pipeline.shops.woocommerce.fields import moment, own_id, version_of
+from pipeline.shops.woocommerce.settings import WooCommerceSettings, WooCommerceStore
 
 #: Accounts that run the shop, by WordPress's own name of their role. All other roles can be customers'.
 _STAFF = frozenset({"administrator", "shop_manager"})
 
 
-def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
-    """The contact of a customer's own event. WooCommerce has no newsletter consent: none is sent.
+def customer(body: dict[str, Any], event: RawEvent, store: WooCommerceStore) -> Translation:
+    """The contact of a customer's own event.
 
     Raises:
         Rejected: `no_email`, `invalid_email` and what the fields' readers raise.
@@ -42,8 +47,34 @@ def customer(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Tran
         phones=phones(billing, notes),
         notes=tuple(dict.fromkeys(notes)),
     )
+    buyer = _with_consent(buyer, body, version, store.settings)
     draft = contact_draft(buyer, store.settings, Origin.CUSTOMER)
     return Translation(version=version, drafts=(draft,))
+
+
+def _with_consent(buyer: Buyer, body: dict[str, Any], version: int, settings: WooCommerceSettings) -> Buyer:
+    """The buyer with what the plugin's field says.
+
+    Without the plugin's time a subscription counts from the account's creation where it was never seen
+    otherwise, a withdrawal in words from the last change, and a change from the look that sees it.
+    """
+    found = said(body, settings)
+    if found.state not in {"subscribed", "unsubscribed"}:
+        return buyer
+    subscribes = found.state == "subscribed"
+    if found.at_ms is not None:
+        newsletter: Subscription = "subscribed" if subscribes else "unsubscribed"
+        return buyer._replace(newsletter=newsletter, newsletter_ms=found.at_ms)
+    if not subscribes:
+        return buyer._replace(look=Look(subscribed=False, since_ms=version if found.in_words else 0))
+    notes: list[str] = ["consent_time_missing"]
+    try:
+        made = moment(body, "date_created", settings.timezone, notes)
+    except Rejected:
+        made = None
+    since = 0 if made is None else epoch_ms(made)
+    notes = [*buyer.notes, *notes]
+    return buyer._replace(look=Look(subscribed=True, since_ms=since), notes=tuple(dict.fromkeys(notes)))
 
 
 def _is_staff(role: object) -> bool:

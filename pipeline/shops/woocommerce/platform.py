@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.base import Rejected, StoreContext, Translation, in_shop, noted
+from pipeline.shops.base import Rejected, Translation, in_shop, noted
 from pipeline.shops.platform import Ability, IdForm, Platform
 from pipeline.shops.values import parse_json_object
 from pipeline.shops.woocommerce.api import API
@@ -17,12 +17,12 @@ from pipeline.shops.woocommerce.probe import PROBE
 from pipeline.shops.woocommerce.products import deleted_product, product
 from pipeline.shops.woocommerce.pull import PULL
 from pipeline.shops.woocommerce.registration import REGISTRATION
-from pipeline.shops.woocommerce.settings import WooCommerceSettings
+from pipeline.shops.woocommerce.settings import WooCommerceSettings, WooCommerceStore
 from pipeline.shops.woocommerce.topics import TOPICS
 from pipeline.shops.woocommerce.webhooks import NO_TOPIC, arrival, greeting, verify
 
 
-def translate(event: RawEvent, store: StoreContext) -> Translation:
+def translate(event: RawEvent, store: WooCommerceStore) -> Translation:
     """What the event means; its kind and topic say which reader knows.
 
     Raises:
@@ -43,7 +43,7 @@ def translate(event: RawEvent, store: StoreContext) -> Translation:
     return in_shop(found, source.partition("://")[2].strip("/"))
 
 
-def _meaning(body: dict[str, Any], event: RawEvent, store: StoreContext) -> Translation:
+def _meaning(body: dict[str, Any], event: RawEvent, store: WooCommerceStore) -> Translation:
     deleted = TOPICS.is_deletion(event.topic)
     if event.kind is Kind.ORDER:
         return deleted_order(body, event, store) if deleted else order(body, event, store)

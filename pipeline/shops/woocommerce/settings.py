@@ -40,7 +40,7 @@ class WooCommerceSettings(StoreSettings):
     consent_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = Field(
         default=None,
         description="field (user meta) in which the shop's newsletter plugin keeps consent; left out, none "
-        "is written",
+        "is read or written",
         examples=["mailchimp_woocommerce_is_subscribed"],
     )
     consent_values: tuple[_Word, _Word] = Field(
