@@ -62,8 +62,8 @@ class ReconcileSettings(Section):
     days: int = Field(default=7, ge=1, le=400, description="how many days before today are compared")
     shop: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
         default=None,
-        description="the shop's list of orders, written anew each day before that time; left out, the orders "
-        "that events came of",
+        description="the shop's list of orders, written anew each day before that time; left out, its API's "
+        "list where the store has credentials for it, else the orders that events came of",
         examples=["orders_export.csv"],
     )
     connectif_export: Literal["api"] | None = Field(
@@ -77,7 +77,9 @@ class ReconcileSettings(Section):
         description="whether Connectif is asked for each purchase, in the calls that others leave",
     )
     repair: bool = Field(
-        default=False, description="whether what is missing is sent again, where its events are kept"
+        default=False,
+        description="whether what is missing is sent again, where its events are kept, or read from the "
+        "shop's API, where the list is the API's",
     )
     reports: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
         default=None,

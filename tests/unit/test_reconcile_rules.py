@@ -15,7 +15,6 @@ from pipeline.reconcile.rules import (
     Category,
     Evidence,
     Held,
-    Meaning,
     OrderStage,
     is_to_be_looked_at,
     is_to_be_verified,
@@ -24,6 +23,7 @@ from pipeline.reconcile.rules import (
 )
 from pipeline.reconcile.scan import held_after
 from pipeline.reconcile.words import in_words
+from pipeline.translate.alone import Meaning
 
 #: Delivered, and nothing newer.
 DELIVERED = Evidence(events=1, held=Held.THERE, outcome="delivered", reason="created")

@@ -12,7 +12,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
@@ -23,14 +23,25 @@ from pipeline.sandbox.shops import forms
 from pipeline.sandbox.shops.access import Expiring
 from pipeline.sandbox.shops.feeds import Answer
 from pipeline.sandbox.shops.forms import ShopRequest
+from pipeline.sandbox.shops.generic_pages import GenericLists
+from pipeline.sandbox.shops.magento_pages import MagentoLists
 from pipeline.sandbox.shops.newsletter import Newsletter, NewsletterSettings
+from pipeline.sandbox.shops.prestashop_pages import PrestashopLists
 from pipeline.sandbox.shops.registers import WebhookRegister, operation
-from pipeline.sandbox.shops.shop import Fault, LoggedRequest, ShopSettings, SimulatedShop
+from pipeline.sandbox.shops.shop import Fault, Lists, LoggedRequest, ShopSettings, SimulatedShop
+from pipeline.sandbox.shops.vtex_pages import VtexLists
 
 SHOPS, CONTROL = "/_shops/", "/_sandbox/shops/"
 MAX_BODY = 20_000_000
 _HTML = "<!doctype html><html><body><h1>Down for maintenance</h1></body></html>"
 _STATUS = {"unauthorised": 401, "too_many": 429, "server_error": 500}
+#: The lists of platforms whose rows are held by themselves.
+_PAGES: Mapping[str, Callable[[], Lists]] = {
+    "prestashop": PrestashopLists,
+    "magento": MagentoLists,
+    "vtex": VtexLists,
+    "generic": GenericLists,
+}
 #: A key of the scope, where the server can break a connection.
 _ABORT = "pipeline.abort"
 
@@ -49,7 +60,7 @@ class HeldRows(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    list: str
+    list: Literal["orders", "customers", "products"]
     rows: Sequence[dict[str, Any]] = ()
     gone: Sequence[str] = ()
 
@@ -192,6 +203,8 @@ class SimulatedShops:
 
     def _made(self, name: str, settings: ShopSettings) -> None:
         shop = self.shops[name] = SimulatedShop(settings)
+        if settings.lists is not None and settings.lists.platform in _PAGES:
+            shop.pages = _PAGES[settings.lists.platform]()
         if settings.webhooks is not None:
             self.registers[shop] = WebhookRegister(settings.webhooks)
 

@@ -16,7 +16,7 @@ class ListSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    platform: Literal["woocommerce", "shopify"]
+    platform: Literal["woocommerce", "shopify", "prestashop", "magento", "vtex", "generic"]
     most: int = Field(default=100, ge=1, le=250, description="rows of a page, at most; more is refused")
     old: bool = Field(default=False, description="WooCommerce: does not know orderby=modified")
     total_off: int = Field(default=0, description="WooCommerce: by how much its totals lie")

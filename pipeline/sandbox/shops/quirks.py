@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -37,6 +38,13 @@ class ShopLists:
         self.customers: dict[str, dict[str, Any]] = {}
         self.products: dict[str, dict[str, Any]] = {}
         self.quirks = Quirks()
+
+    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str] = ()) -> None:
+        """List rows, each in place of the one with its id, and some no more."""
+        table: dict[str, dict[str, Any]] = getattr(self, name)
+        table.update({str(row.get("entity_id") or row["id"]): row for row in rows})
+        for row_id in gone:
+            table.pop(row_id, None)
 
 
 def asked(path: str) -> tuple[str, dict[str, str]]:

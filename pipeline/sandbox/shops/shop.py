@@ -73,6 +73,9 @@ class Lists(Protocol):
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""
 
+    def hold(self, name: str, rows: Sequence[Row], gone: Sequence[str] = ()) -> None:
+        """Hold rows of a list, each in place of the one with its id, and some no more."""
+
 
 class SimulatedShop:
     """A shop's state.
@@ -109,6 +112,9 @@ class SimulatedShop:
 
     def hold_rows(self, name: str, rows: Sequence[Row], gone: Sequence[str] = ()) -> None:
         """Hold rows of a list, each in place of the one with its id, and some no more."""
+        if self.pages is not None:
+            self.pages.hold(name, rows, gone)
+            return
         held = self.rows.setdefault(name, {})
         held.update({str(row["id"]): row for row in rows})
         for row_id in gone:

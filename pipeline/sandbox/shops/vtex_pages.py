@@ -6,7 +6,7 @@ Orders and clients are as the API names their fields; a product is the list of i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +43,16 @@ class VtexLists:
         self.quirks = Quirks()
         self.shows_too_long = True
         self.scrolls: dict[str, list[list[dict[str, Any]]]] = {}
+
+    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str] = ()) -> None:
+        """List rows, each in place of the one with its id, and some no more; a product names its articles."""
+        tables: dict[str, dict[str, Any]] = {"orders": self.orders, "customers": self.clients}
+        table = tables.get(name, self.products)
+        for row in rows:
+            row_id = str(row["orderId"] if name == "orders" else row["id"])
+            table[row_id] = row if name in tables else row["articles"]
+        for row_id in gone:
+            table.pop(row_id, None)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""
