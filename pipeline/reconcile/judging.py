@@ -25,7 +25,7 @@ _KNOWN = """
     e.count, e.first_ms, e.part, e.off, l.part, l.off, l.reason, l.detail,
     r.off, r.takes_back, r.total, r.placed, c.held, c.record_off, c.outcome, c.reason, c.detail, c.ended_ms,
     m.meaning, m.reason, m.detail, m.placed, m.total, x.pid IS NOT NULL, x.at_ms, x.total,
-    v.pid IS NOT NULL, v.found, v.total, s.meaning, s.reason, s.detail, s.takes_back
+    v.pid IS NOT NULL, v.found, v.total, s.meaning, s.reason, s.detail, s.takes_back, e.last_ms
 """
 _JOINS = """
     LEFT JOIN events e ON e.entity = o.entity LEFT JOIN letters l ON l.entity = o.entity
@@ -80,6 +80,7 @@ class RunContext:
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
         accounts: that the store feeds, how many.
         exports: what Connectif's exports speak of, by account; where there are any.
+        listed_ms: when the shop's API was first asked for its list, by our clock; None where it was not.
     """
 
     store: str
@@ -91,6 +92,7 @@ class RunContext:
     until_ms: int | None = None
     accounts: int = 1
     exports: dict[int, ExportSpan] = field(default_factory=dict)
+    listed_ms: int | None = None
 
     @property
     def nowhere(self) -> int:
@@ -207,7 +209,10 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
     held, receipt_offset, outcome, reason, detail, ended_ms, *rest = rest
     meaning, meaning_reason, meaning_detail, meaning_placed, meaning_total, *rest = rest
     exported, export_at, export_total, asked, found, verified_total, *rest = rest
-    listed, listed_reason, listed_detail, listed_gone = rest
+    listed, listed_reason, listed_detail, listed_gone, last_ms = rest
+    if frame.listed_ms is not None and last_ms is not None and last_ms >= frame.listed_ms:
+        listed = total = None  # its newest event may say what the list did not know yet
+        listed_gone = False
     newest_is_dead = letter is not None and (offset is None or (letter_part, letter_offset) == (part, offset))
     waits = record_offset is not None and record_offset > (-1 if receipt_offset is None else receipt_offset)
     at_ms = next(filter(None, (at_ms, _ms(placed), _ms(meaning_placed), export_at, received)), first_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -164,6 +165,7 @@ class ShopSide:
         pull = PLATFORMS[self._store.platform].pull
         assert pull is not None  # noqa: S101 - `lists_orders` looked
         name = "the shop's API"
+        self._frame.listed_ms = int(time.time() * 1_000)
         with contextlib.closing(WorkerClient(self._settings)) as client:
             orders = ApiOrders(
                 self._wanted.store,

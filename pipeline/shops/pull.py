@@ -116,6 +116,8 @@ class ShopPull(Generic[SettingsT]):
         overlap: seconds by which a window begins before the end of the one before: the shop's index lags, or
             its dates are of another clock.
         lag: seconds by which a window ends before the shop's now.
+        by_placing: whether a full pass with a begin lists the orders that were placed since then. Left out,
+            all that changed since then are read for these.
         horizon: seconds back that the shop lists without further rights; None: all.
         ready: whether the store's settings let its API be read; left out, they do.
         deletion: topic and body of the webhook that says that an entity is gone; None where the platform has
@@ -132,6 +134,7 @@ class ShopPull(Generic[SettingsT]):
     needs: Callable[[PulledRow, Documents, StoreOf[SettingsT]], Sequence[str]] | None = None
     overlap: float = 300.0
     lag: float = 60.0
+    by_placing: bool = False
     horizon: float | None = None
     ready: Callable[[SettingsT], bool] | None = None
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None

@@ -169,7 +169,8 @@ class Reading:
         return await self._kept(current, asked)
 
     async def _begun(self) -> Pass:
-        reads = PullPass.FULL if self._since_ms is None else PullPass.CHANGED
+        whole = self._since_ms is None or self._pull.by_placing
+        reads = PullPass.FULL if whole else PullPass.CHANGED
         now_ms = int(self._clock() * 1_000)
         first = Pass(kind=Kind.ORDER, reads=reads, since_ms=self._since_ms, until_ms=now_ms + AHEAD_MS)
         self.as_of_ms = await self._pages.shop_now_ms(first, ShopLane.DAILY)
