@@ -22,8 +22,9 @@ from pipeline.sync.pull.stage import PAGE
 from pipeline.sync.pull.state import RunStatus, Wanted
 
 LOOK_SECONDS = 0.2
-#: Seconds for the sync to be over once the webhooks are posted, and for a statement to reach the shop.
-SYNCED_WITHIN, WRITTEN_WITHIN = 60.0, 30.0
+#: Seconds for the sync to be over once the webhooks are posted, though its worker may just have been killed,
+#: and for a statement to reach the shop.
+SYNCED_WITHIN, WRITTEN_WITHIN = 180.0, 30.0
 #: Seconds for the check's test sale to reach Connectif.
 SALE_WITHIN = 30.0
 

@@ -60,10 +60,11 @@ class ReconcileSettings(Section):
         description="from when on, by the store's clocks (timezone)", examples=["04:30"]
     )
     days: int = Field(default=7, ge=1, le=400, description="how many days before today are compared")
-    shop: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
+    shop: Literal["api", "events"] | Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
         default=None,
-        description="the shop's list of orders, written anew each day before that time; left out, its API's "
-        "list where the store has credentials for it, else the orders that events came of",
+        description="the shop's list of orders, a file that is written anew each day before that time; api: "
+        "what its API lists; events: the orders that events came of; left out, api where the store has "
+        "credentials for it, else events",
         examples=["orders_export.csv"],
     )
     connectif_export: Literal["api"] | None = Field(
