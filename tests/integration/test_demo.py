@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.kafka
 
 PROGRAM = [sys.executable, "-m", "pipeline", "demo"]
-DEADLINE = 120
+DEADLINE = 240
 #: Shops whose webhooks only name orders.
 ASKED = {"loja", "galerie", "boutique"}
 
