@@ -123,6 +123,10 @@ def _meet(tree: Mapping[str, Any], part: str, name: str) -> str:
     return keys[0] if keys else part.lower()
 
 
+#: What stands in place of a file where there is none.
+NO_FILES = ("api", "events")
+
+
 def anchor(tree: MutableMapping[str, Any], directory: Path) -> None:
     """Make the tree's relative paths relative to `directory`: its data, secrets and certificates."""
     for table, key in _paths(tree):
@@ -142,7 +146,8 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
             secrets += named if isinstance(named, list) else [named]
         wish = store.get("reconcile")
         if isinstance(wish, MutableMapping):
-            yield from ((wish, name) for name in ("shop", "reports") if name in wish)
+            files = [name for name in ("shop", "reports") if name in wish]
+            yield from ((wish, name) for name in files if wish[name] not in NO_FILES)
     kafka = tree.get("kafka")
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, MutableMapping):

@@ -168,7 +168,8 @@ def _other_defaults(name: str, field: FieldInfo, path: tuple[str, ...]) -> str:
 def _choices(annotation: Any) -> str:
     """The values there are, where they can be counted."""
     if get_origin(annotation) in {Union, UnionType}:
-        (annotation,) = (kind for kind in get_args(annotation) if kind is not type(None))
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        annotation = kinds[0] if len(kinds) == 1 else None  # of several, the description says it
     if get_origin(annotation) is Literal:
         return ": " + " or ".join(_toml(value) for value in get_args(annotation))
     return ""

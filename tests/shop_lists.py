@@ -63,7 +63,7 @@ def vtex_row(kind: Kind, sent: Sent) -> tuple[str, Any]:
         listed = ("orderId", "creationDate", "authorizedDate", "status", "sequence")
         return "orders", {**{name: document[name] for name in listed}, "items": None, "invoicedDate": None}
     if kind is Kind.CUSTOMER:
-        return "clients", document
+        return "customers", document
     return "products", {"id": str(document["ProductId"]), "articles": [document["Id"]]}
 
 

@@ -106,6 +106,7 @@ class StubEngine:
         self.handle: Callable[[Round], Awaitable[None]]
         self.worker = "w1"
         self.pages: dict[str, Page] = {}
+        self.actions: dict[str, Page] = {}
         self.concerns: list[Callable[[], str | None]] = []
         self.withheld: list[TopicPartition] = []
         self.pause_hooks: list[Callable[[], Awaitable[None]]] = []

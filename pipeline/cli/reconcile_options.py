@@ -21,8 +21,9 @@ ShopOption = Annotated[
     str | None,
     typer.Option(
         "--shop",
-        help="What the shop has: its order export, any CSV with a column of ids, or an id a line. "
-        "-: standard input. Left out: the orders that events came of.",
+        help="What the shop has: its order export, any CSV with a column of ids, or an id a line; -: "
+        "standard input; api: its API's list; events: the orders that events came of. Left out: api where "
+        "the store has credentials for it, else events.",
     ),
 ]
 ConnectifExportOption = Annotated[
@@ -48,7 +49,11 @@ CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the finding
 HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write a report with a chart to this file.")]
 RepairOption = Annotated[
     bool,
-    typer.Option("--repair", help="Send what is missing again, where its events are kept. Nothing else."),
+    typer.Option(
+        "--repair",
+        help="Send what is missing again, where its events are kept; with the API's list, have read what no "
+        "event told. Nothing else.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, with all findings.")]
 MostOption = Annotated[int, typer.Option("--most", min=0, help="Findings in the table.")]

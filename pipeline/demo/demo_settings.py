@@ -49,6 +49,8 @@ def tree(directory: Path, speed: float, sandbox_port: int) -> dict[str, Any]:
             "domain": shop.domain,
             "secrets": [shop.secret],
             "timezone": shop.timezone,
+            # By command alone: the demo may be running at the time of the daily one.
+            "sync": {"daily": False},
             **SETTINGS.get(shop.platform, {}),
             **_api(shop, sandbox_port),
         }

@@ -45,15 +45,35 @@ def webhook(shop: Shop, order: Order, ident: str, now: datetime) -> tuple[Header
             signature = hmac.digest(shop.secret.encode(), body, "sha256").hex()
             return (json_type, ("X-Magento-Signature", signature)), body
         case _:
-            seconds = str(int(now.timestamp()))
-            signed = f"{ident}.{seconds}.".encode() + body
-            signature = base64.b64encode(hmac.digest(shop.secret.encode(), signed, "sha256")).decode()
-            own = (
-                ("webhook-id", ident),
-                ("webhook-timestamp", seconds),
-                ("webhook-signature", f"v1,{signature}"),
-            )
-            return (json_type, *own), body
+            return _signed(shop, ident, now, body), body
+
+
+def consent(shop: Shop, email: str, at: datetime, now: datetime) -> tuple[Headers, bytes]:
+    """What a custom shop sends of somebody who signs up for its newsletter, with what proves that it did.
+
+    Args:
+        shop: the shop.
+        email: theirs.
+        at: when they did.
+        now: when it is signed.
+    """
+    said = {"email": email, "state": "subscribed", "updated_at": at.isoformat()}
+    event = {"type": "customer.consent_updated", "timestamp": at.isoformat(), "data": said}
+    body = json.dumps(event, separators=(",", ":")).encode()
+    return _signed(shop, f"consent-{email}", now, body), body
+
+
+def _signed(shop: Shop, ident: str, now: datetime, body: bytes) -> Headers:
+    """By our own contract (docs/shops/generic.md)."""
+    seconds = str(int(now.timestamp()))
+    signed = f"{ident}.{seconds}.".encode() + body
+    signature = base64.b64encode(hmac.digest(shop.secret.encode(), signed, "sha256")).decode()
+    return (
+        ("Content-Type", "application/json"),
+        ("webhook-id", ident),
+        ("webhook-timestamp", seconds),
+        ("webhook-signature", f"v1,{signature}"),
+    )
 
 
 def _custom(shop: Shop, order: Order) -> dict[str, Any]:
@@ -249,6 +269,22 @@ def _prestashop_row(number: int, line: OrderLine) -> dict[str, Any]:
         "unit_price_tax_incl": f"{line.price:.6f}",
         "unit_price_tax_excl": f"{line.price:.6f}",
     }
+
+
+def row(shop: Shop, order: Order) -> dict[str, Any]:
+    """The order in the list of the shop's API: as its webhook or the look-up of it says it."""
+    if shop.platform == "generic":
+        data: dict[str, Any] = _custom(shop, order)["data"]
+        return data
+    first: dict[str, Any] = next(iter(API[shop.platform](shop, order).values()))
+    match shop.platform:
+        case "prestashop":
+            return dict(first["order"])
+        case "vtex":
+            listed = ("orderId", "creationDate", "authorizedDate", "status", "sequence")
+            return {**{name: first[name] for name in listed}, "items": None, "invoicedDate": None}
+        case _:
+            return first
 
 
 #: Platform -> what its API answers of an order, by path and query.

@@ -11,12 +11,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.demo import documents
-from pipeline.demo.expectations import OrderStatement
+from pipeline.demo import custom_shop, documents
+from pipeline.demo.custom_shop import Newsletter
+from pipeline.demo.expectations import OrderStatement, Statement
 from pipeline.demo.shop_history import Delivery
-from pipeline.demo.shops import FURTHER, SOLD, Article, Order, OrderLine, Person, Shop, Status, chance, crowd
+from pipeline.demo.shops import (
+    FURTHER,
+    SOLD,
+    SYNCED,
+    Article,
+    Order,
+    OrderLine,
+    Person,
+    Shop,
+    Status,
+    chance,
+    crowd,
+)
 
 #: How the shops' APIs let requests in, as the sandbox is told.
 ACCESS: Mapping[str, Mapping[str, Any]] = {
@@ -26,7 +39,10 @@ ACCESS: Mapping[str, Mapping[str, Any]] = {
     },
     "magento": {"scheme": "bearer", "token": "demo-token"},
     "prestashop": {"scheme": "basic", "user": "demo-key"},
+    "generic": {"scheme": "bearer", "token": "demo-token"},
 }
+#: What stands in the addresses of Connectif's callbacks to the custom shop.
+CALLBACK_TOKEN = "callback-token-of-the-demo"  # noqa: S105 - of a simulated shop
 #: What the stores' settings have for it, and a limit that a sandbox stands.
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "vtex": {
@@ -38,15 +54,42 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "magento": {"access_token": "demo-token", "purchase_id": "id"},
     "prestashop": {"webservice_key": "demo-key", "webservice_requests_per_minute": 6_000},
     # Signed when the demo starts, which may have to download a broker first.
-    "generic": {"signature_tolerance": 3_600},
+    "generic": {
+        "signature_tolerance": 3_600,
+        "api_token": "demo-token",
+        "callback_tokens": [CALLBACK_TOKEN],
+    },
 }
 #: Orders of each shop: one for so many of the other shops' webhooks, within bounds.
 _EACH, _LEAST, _MOST = 150, 5, 40
 _BUYERS = 8
+#: Orders that the custom shop sold before its webhooks were set up, for each that a webhook tells; and the
+#: number of the first.
+_EARLIER, _FIRST_EARLIER = 2, 2_000
+
+Documents = dict[str, dict[str, Any]]
 
 
-def make(events: int, seed: int, now: datetime) -> tuple[tuple[Delivery, ...], dict[str, dict[str, Any]]]:
-    """What they send, interleaved, and by shop what its API answers, by path.
+class FurtherTraffic(NamedTuple):
+    """What the shops say.
+
+    Attributes:
+        told: their webhooks, interleaved.
+        documents: shop -> what its API answers of what webhooks only name, by path.
+        lists: shop -> list -> rows that its API lists.
+        listed: what lists alone state.
+        newsletter: of the custom shop.
+    """
+
+    told: tuple[Delivery, ...]
+    documents: Documents
+    lists: dict[str, dict[str, list[dict[str, Any]]]]
+    listed: tuple[Statement, ...]
+    newsletter: Newsletter
+
+
+def make(events: int, seed: int, now: datetime) -> FurtherTraffic:
+    """What they say by webhooks and by their APIs, which hold the same.
 
     Args:
         events: the webhooks of the other shops.
@@ -54,17 +97,31 @@ def make(events: int, seed: int, now: datetime) -> tuple[tuple[Delivery, ...], d
         now: a UTC moment after everything in the webhooks.
     """
     rng = Random(seed)  # noqa: S311 - a demo, not a key
-    answers: dict[str, dict[str, Any]] = {shop.name: {} for shop in FURTHER if shop.platform in ACCESS}
+    answers: Documents = {shop.name: {} for shop in FURTHER if shop.platform in documents.API}
+    lists: dict[str, dict[str, list[dict[str, Any]]]] = {}
     said: list[Delivery] = []
+    listed: list[Statement] = []
+    count = min(_MOST, max(_LEAST, events // _EACH))
     for shop in FURTHER:
         people = _people(rng, shop, now)
-        for number in range(1, min(_MOST, max(_LEAST, events // _EACH)) + 1):
+        rows: list[dict[str, Any]] = []
+        lists[shop.name] = {"orders": rows}
+        for number in range(1, count + 1):
             order = _order(rng, shop, number, rng.choice(people), now)
+            rows.append(documents.row(shop, order))
             if shop.name in answers:
                 answers[shop.name] |= documents.API[shop.platform](shop, order)
             said += _told(rng, shop, order, now)
+        if shop.name == SYNCED.name:
+            for number in range(_FIRST_EARLIER, _FIRST_EARLIER + _EARLIER * count):
+                order = _order(rng, shop, number, rng.choice(people), now)
+                rows.append(documents.row(shop, order))
+                listed.append(_state(shop, order))
+            lists[shop.name]["customers"], stated = custom_shop.customers(rng, shop, people, now)
+            listed += stated
     rng.shuffle(said)
-    return tuple(said), answers
+    newsletter = custom_shop.newsletter(SYNCED, now)
+    return FurtherTraffic(tuple(said), answers, lists, (*listed, newsletter.left), newsletter)
 
 
 def _people(rng: Random, shop: Shop, now: datetime) -> list[Person]:
@@ -101,7 +158,7 @@ def _order(rng: Random, shop: Shop, number: int, buyer: Person, now: datetime) -
 
 def _told(rng: Random, shop: Shop, order: Order, now: datetime) -> list[Delivery]:
     """The order's webhooks: a name once or several times, or each version."""
-    if shop.platform in ACCESS:
+    if shop.platform in documents.API:
         one = _delivery(shop, order, f"{order.id}", now)
         return [one] * rng.choice((1, 1, 2, 3))
     first = replace(order, status="pending", updated=order.placed)

@@ -1,7 +1,7 @@
 """The demo's last question, put to `pipeline reconcile`: is every order of the shops in Connectif?
 
-One side is the list that each shop's admin would export, made from what the demo knows of its orders; the
-other is Connectif's own export.
+One side is the list that each shop's admin would export, made from what the demo knows of its orders, or what
+the shop's own API lists; the other is Connectif's own export.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,22 @@ class StoreReconciled(NamedTuple):
                 yield f"{self.store}: {number:,} {result.replace('_', ' ')}; {self.report} names each"
 
 
+def reconcile_by_api(settings: Settings, store: str, since: date) -> StoreReconciled:
+    """Compare what a shop's own API lists with Connectif. Blocks.
+
+    Args:
+        settings: the demo's.
+        store: whose list.
+        since: a day before all its orders.
+
+    Raises:
+        PipelineError: Kafka, the sync worker or the sandbox cannot be asked.
+    """
+    report = private.directory(settings.data_dir / "reconcile") / f"{store}.html"
+    wanted = ReconcileOptions(store, since=since, shop=API, connectif_export=API, html=report)
+    return _reconciled(settings, wanted, report)
+
+
 def reconcile(settings: Settings, deliveries: Iterable[Delivery], store: str) -> StoreReconciled:
     """Compare one shop's list with Connectif. Blocks.
 
@@ -73,11 +90,15 @@ def reconcile(settings: Settings, deliveries: Iterable[Delivery], store: str) ->
     listed, report = directory / f"{store}-orders.csv", directory / f"{store}.html"
     write_list(listed, deliveries, store)
     wanted = ReconcileOptions(store, shop=str(listed), connectif_export=API, html=report)
+    return _reconciled(settings, wanted, report)
+
+
+def _reconciled(settings: Settings, wanted: ReconcileOptions, report: Path) -> StoreReconciled:
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         found = run(settings, wanted, Console(file=nowhere), printed=False)
     counts = found.counts
     return StoreReconciled(
-        store,
+        wanted.store,
         sum(counts.values()) - counts[Category.ONLY_CONNECTIF],
         counts[Category.THERE],
         counts[Category.NOT_DUE],

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.demo.api_side import Checked, Left, Synced, is_done
 from pipeline.demo.comparison import LedgerDifference
+from pipeline.demo.custom_shop import Newsletter
 from pipeline.demo.freshness import Freshness
 from pipeline.demo.reconciling import StoreReconciled
 from pipeline.demo.sandbox import Budget
@@ -52,6 +54,10 @@ class RunResult:
         freshness: of what was delivered, by lane and kind.
         asked: shops whose webhooks only name what happened, so that what was fetched comes on top.
         reconciled: each shop's list of orders beside Connectif; none where the run ended early.
+        newsletter: who signed up in a shop, and who left in Connectif.
+        synced: the full sync of a store.
+        left: what became of who left; None where the run ended early.
+        checked: the check of a store; likewise.
         killed: processes killed on purpose, in order.
         complaint: why the run ended early; empty where it did not.
         directory: where settings, logs and data are.
@@ -74,6 +80,10 @@ class RunResult:
     directory: Path
     reconciled: tuple[StoreReconciled, ...] = ()
     asked: frozenset[str] = frozenset()
+    newsletter: Newsletter | None = None
+    synced: Synced | None = None
+    left: Left | None = None
+    checked: Checked | None = None
 
     @property
     def agrees(self) -> bool:
@@ -89,7 +99,7 @@ class RunResult:
             Check("every webhook was answered as it should be", tuple(self.posted.surprises)),
             Check(
                 "events received = accepted + duplicate + stale + ignored + rejected, and as many as the "
-                "gateway said it kept, were replayed and were fetched",
+                "gateway said it kept, were replayed, were fetched and were read by the sync",
                 tuple(self._received()),
             ),
             Check("rejected are those that cannot be translated, and no others", tuple(self._rejected())),
@@ -106,11 +116,14 @@ class RunResult:
             Check("the budget was never exceeded", tuple(self._overspent())),
             *self._lanes(),
             *self._by_reconcile(),
+            *self._by_api(),
         )
 
     def _received(self) -> Iterator[str]:
         """What Kafka was given against what translate counted; unanswered attempts may have been kept."""
         given = self.posted.kept + self.replayed
+        for one in (self.synced, self.left):
+            given += Counter() if one is None else one.events
         for row in sorted(given.keys() | self.account.events.keys()):
             counted = self.account.events.get(row, Counter()).total()
             most = 2 * given[row] if row[0] in self.asked else given[row]
@@ -168,6 +181,42 @@ class RunResult:
                 tuple(reason for one in self.reconciled for reason in one.against),
             )
 
+    def _by_api(self) -> Iterator[Check]:
+        """The full sync, the newsletter both ways, and the check of a store."""
+        if self.synced is not None:
+            read = ", ".join(f"{count:,} {kind}s" for kind, count in self.synced.read.items() if count)
+            why = f"its run is {self.synced.status or 'not to be seen'}"
+            yield Check(
+                f"beside the webhooks {self.synced.store} was read from its API for the first time: {read}",
+                () if is_done(self.synced) and self.synced.read["order"] else (why,),
+            )
+        if self.left is not None and self.newsletter is not None:
+            yield Check(
+                f"{self.newsletter.arrives_email} signed up in the shop and is subscribed in Connectif; "
+                f"{self.left.email} left in Connectif, and the shop held it "
+                f"{'' if self.left.seconds is None else f'{self.left.seconds:.1f} s '}later",
+                tuple(self._newsletter(self.left, self.newsletter)),
+            )
+        if self.checked is not None:
+            steps = ", ".join(f"{count} {result}" for result, count in sorted(self.checked.steps.items()))
+            yield Check(
+                f"check of {self.checked.store}: no fault ({steps}); its test sale went through, and is gone",
+                self.checked.against,
+            )
+
+    def _newsletter(self, left: Left, newsletter: Newsletter) -> Iterator[str]:
+        """What Connectif holds of both is among the differences."""
+        if not left.answered:
+            yield "Connectif's callback was not answered with a 2xx"
+        if left.seconds is None:
+            yield f"{left.email} is not unsubscribed at the shop"
+        for email in left.written:
+            yield f"the shop was told something of {email}"
+        about = {f"contact {email}" for email in (newsletter.arrives_email, newsletter.leaves)}
+        for one in self.differences:
+            if one.what.partition(":")[0] in about:
+                yield f"{one.what}: {one.found}, not {one.must}"
+
     @property
     def _repeats(self) -> bool:
         """Whether Kafka may hold a webhook more often than the gateway said that it kept it.
@@ -213,6 +262,9 @@ class RunResult:
                 }
                 for one in self.reconciled
             ],
+            "synced": None if self.synced is None else self.synced._asdict(),
+            "left": None if self.left is None else self.left._asdict(),
+            "checked": None if self.checked is None else self.checked._asdict(),
             "checks": [
                 {"says": one.says, "agrees": one.agrees, "against": list(one.against)} for one in self.checks
             ],

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +27,7 @@ from pipeline.console import Console
 from pipeline.demo import demo_settings as setting
 from pipeline.demo import display as show
 from pipeline.demo import freshness, reconciling, replay, sandbox, traffic
+from pipeline.demo.api_side import ApiSide, Left, Synced
 from pipeline.demo.chaos import Chaos
 from pipeline.demo.comparison import LedgerContents, LedgerDifference, differences
 from pipeline.demo.expectations import expected
@@ -168,8 +169,15 @@ class _Session:
         self._parts = parts
         self._replayed: Counter[tuple[str, str]] = Counter()
         self._progress = show.DemoProgress(made.live)
+        address = {"bootstrap": str(kafka["bootstrap.servers"])}
+        #: With Kafka's address, for what asks it.
+        self._reachable = settings.model_copy(update={"kafka": settings.kafka.model_copy(update=address)})
+        assert made.newsletter is not None  # noqa: S101 - `traffic.make` makes one
+        self._beside = ApiSide(self._reachable, wiring.urls, made.newsletter)
+        self._synced: Synced | None = None
+        self._left: Left | None = None
         rate = max(LEAST_RATE, made.live / POSTING_SECONDS)
-        self._poster = WebhookSender(wiring.urls["gateway"], traffic.mixed(made.further, made.posted), rate)
+        self._poster = WebhookSender(wiring.urls["gateway"], traffic.mixed(made.beside, made.posted), rate)
         self._watch = SettlementWatch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 
@@ -198,10 +206,14 @@ class _Session:
 
     async def _work(self) -> RunResult:
         posted_all = asyncio.Event()
-        killing = asyncio.create_task(self._chaos.run(posted_all)) if self._options.kill else None
+        killing: asyncio.Task[None] | None = None
         looking = asyncio.create_task(self._watch.run())
         try:
-            await sandbox.open_shops(self._wiring.urls["sandbox"], self._made.documents)
+            await sandbox.open_shops(self._wiring.urls["sandbox"], self._made)
+            syncing = await self._beside.begin_sync()
+            # From now on: what is given to a broker that is killed would have to be given again.
+            if self._options.kill:
+                killing = asyncio.create_task(self._chaos.run(posted_all))
             async with self._parts.timed("replay"):
                 await self._replay()
             async with self._parts.timed("post"):
@@ -211,7 +223,12 @@ class _Session:
                 await killing
             looking.cancel()
             async with self._parts.timed("settle"):
-                complaint = await self._watch.until_rest(posted.kept + self._replayed, PATIENCE)
+                self._synced = await self._beside.synced(syncing)
+                given = posted.kept + self._replayed + self._synced.events
+                complaint = await self._watch.until_rest(given, PATIENCE)
+                if not complaint:
+                    self._left = await self._beside.leave()
+                    complaint = await self._watch.until_rest(given + self._left.events, PATIENCE)
         finally:
             looking.cancel()
             if killing is not None:
@@ -231,11 +248,14 @@ class _Session:
     async def _judged(self, complaint: str) -> RunResult:
         # Not where a run ended early: then orders are missing, and it was said why.
         reconciled = () if complaint else await self._reconciled()
+        receipts = await asyncio.to_thread(freshness.read, self._kafka, self._settings)
+        # Last, as it sells something: what it leaves behind would show in what Connectif holds.
+        async with self._parts.timed("check"):
+            checked = None if complaint else await self._beside.check()
         url = self._wiring.urls["sandbox"]
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             budgets = await sandbox.budgets(client)
             held = {name: await sandbox.held(client, name) for name in self._settings.accounts}
-        receipts = await asyncio.to_thread(freshness.read, self._kafka, self._settings)
         wanted = expected(self._made.statements)
         found: list[LedgerDifference] = []
         for name, one in wanted.items():
@@ -262,6 +282,10 @@ class _Session:
             },
             freshness=freshness.of(receipts),
             reconciled=reconciled,
+            newsletter=self._made.newsletter,
+            synced=self._synced,
+            left=self._left,
+            checked=checked,
             killed=tuple(self._chaos.killed),
             complaint=complaint,
             directory=self._settings.data_dir,
@@ -269,15 +293,17 @@ class _Session:
 
     async def _reconciled(self) -> tuple[reconciling.StoreReconciled, ...]:
         """Each shop's list beside Connectif."""
-        address = {"bootstrap": str(self._kafka["bootstrap.servers"])}
-        settings = self._settings.model_copy(
-            update={"kafka": self._settings.kafka.model_copy(update=address)}
-        )
-        made = self._made.deliveries + self._made.further
+        settings, made = self._reachable, self._made.deliveries
+        since = (datetime.now(UTC) - timedelta(days=7)).date()
 
         def of_account(name: str) -> list[reconciling.StoreReconciled]:
             stores = [store for store, one in settings.stores.items() if one.accounts == (name,)]
-            return [reconciling.reconcile(settings, made, store) for store in stores]
+            return [
+                reconciling.reconcile_by_api(settings, store, since)
+                if store in self._made.lists
+                else reconciling.reconcile(settings, made, store)
+                for store in stores
+            ]
 
         # Accounts at once, the stores of one after the other: they share what Connectif exports.
         async with self._parts.timed("reconcile"):

@@ -11,6 +11,7 @@ import httpx
 from pipeline.demo.comparison import LedgerContents
 from pipeline.demo.further import ACCESS
 from pipeline.demo.shops import FURTHER
+from pipeline.demo.traffic import Traffic
 
 PAGE = 20_000
 
@@ -41,21 +42,31 @@ class Budget:
         return self.calls / self.orders if self.orders else None
 
 
-async def open_shops(url: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+async def open_shops(url: str, made: Traffic) -> None:
     """Let the sandbox answer as the APIs of shops, which let in as the demo's settings have it.
 
     Args:
         url: the sandbox's.
-        documents: shop -> what its API answers, by path.
+        made: what the APIs answer and list.
     """
-    platforms = {shop.name: shop.platform for shop in FURTHER}
     async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
-        for shop, answers in documents.items():
-            control = f"/_sandbox/shops/{shop}"
-            held = [{"path": path, "answers": [{"body": body}]} for path, body in answers.items()]
-            access = {"access": ACCESS[platforms[shop]]}
-            (await client.put(control, json=access)).raise_for_status()
-            (await client.put(f"{control}/documents", json=held)).raise_for_status()
+
+        async def put(path: str, said: Any) -> None:
+            (await client.put(f"/_sandbox/shops/{path}", json=said)).raise_for_status()
+
+        for shop in FURTHER:
+            access = {"access": ACCESS[shop.platform], "lists": {"platform": shop.platform}}
+            answers = made.documents.get(shop.name, {}).items()
+            await put(shop.name, access)
+            await put(
+                f"{shop.name}/documents",
+                [{"path": path, "answers": [{"body": body}]} for path, body in answers],
+            )
+            rows = [{"list": name, "rows": found} for name, found in made.lists[shop.name].items()]
+            await put(f"{shop.name}/rows", rows)
+        if made.newsletter is not None:
+            kept = {"form": "generic", "people": made.newsletter.people}
+            await put(f"{made.newsletter.shop}/newsletter", kept)
 
 
 async def budgets(client: httpx.AsyncClient) -> dict[str, Budget]:

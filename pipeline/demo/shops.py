@@ -38,6 +38,8 @@ FURTHER = (
     Shop("taller", "generic", "taller", "taller.example", "demo-secret-7", 500_000, 0.0),
 )
 EVERY = SHOPS + FURTHER
+#: The shop whose API is read whole, and that takes part in newsletters both ways.
+SYNCED = FURTHER[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.demo import further
 from pipeline.demo import shops as world
+from pipeline.demo.custom_shop import Newsletter
 from pipeline.demo.expectations import Statement
 from pipeline.demo.shop_history import Delivery, ShopHistory
 
@@ -39,12 +40,18 @@ class Traffic:
         posted: what the shops send meanwhile, and of the history what no gateway keeps.
         further: what the shops of other platforms send beside them.
         documents: shop -> what its API answers, by path.
+        lists: shop -> list -> rows that its API lists.
+        listed: what lists alone, and Connectif, state.
+        newsletter: who signs up and who leaves; None without further shops.
     """
 
     replayed: tuple[Delivery, ...]
     posted: tuple[Delivery, ...]
     further: tuple[Delivery, ...] = ()
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
+    listed: tuple[Statement, ...] = ()
+    newsletter: Newsletter | None = None
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -54,14 +61,18 @@ class Traffic:
     @property
     def live(self) -> int:
         """How many come from shops while the demo runs."""
-        return len(self.posted) + len(self.further)
+        return len(self.posted) + len(self.beside)
+
+    @property
+    def beside(self) -> tuple[Delivery, ...]:
+        """What further shops send: orders, and who signs up for a newsletter."""
+        return self.further if self.newsletter is None else (*self.further, self.newsletter.arrives)
 
     @property
     def statements(self) -> tuple[Statement, ...]:
         """Every statement made; repeats repeat theirs."""
-        return tuple(
-            statement for delivery in self.deliveries + self.further for statement in delivery.statements
-        )
+        told = (statement for delivery in self.deliveries + self.beside for statement in delivery.statements)
+        return (*told, *self.listed)
 
     @property
     def rejected(self) -> Counter[tuple[str, str, str]]:
@@ -92,8 +103,15 @@ def make(events: int, seed: int, now: datetime) -> Traffic:
     told += [(at, _forged(rng, one)) for at, one in rng.choices([t for t in told if t[1].kind], k=broken)]
     late = [(at + _delay(rng) if rng.random() < _LATE else at, index) for index, (at, _) in enumerate(told)]
     made = _divided([told[index][1] for _, index in sorted(late)])
-    beside, documents = further.make(events, seed, now)
-    return replace(made, further=beside, documents=documents)
+    beside = further.make(events, seed, now)
+    return replace(
+        made,
+        further=beside.told,
+        documents=beside.documents,
+        lists=beside.lists,
+        listed=beside.listed,
+        newsletter=beside.newsletter,
+    )
 
 
 def _divided(deliveries: Sequence[Delivery]) -> Traffic:

@@ -24,6 +24,8 @@ CREATE TABLE events (entity TEXT PRIMARY KEY, count INTEGER NOT NULL, first_ms I
     last_ms INTEGER NOT NULL, part INTEGER NOT NULL, off INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE letters (entity TEXT PRIMARY KEY, part INTEGER NOT NULL, off INTEGER NOT NULL,
     reason TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE listed (entity TEXT PRIMARY KEY, meaning TEXT NOT NULL, reason TEXT NOT NULL,
+    detail TEXT NOT NULL, takes_back INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE links (pid TEXT PRIMARY KEY, entity TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (pid TEXT NOT NULL, account INTEGER NOT NULL, off INTEGER NOT NULL,
     takes_back INTEGER NOT NULL, total TEXT, placed TEXT, store TEXT NOT NULL,
@@ -58,6 +60,9 @@ _STATEMENTS = {
         refunded = COALESCE(refunded, excluded.refunded),
         status = CASE status WHEN '' THEN excluded.status ELSE status END,
         inside = MIN(inside, excluded.inside)""",
+    # A list that says how an order is now, says it anew where the order changes meanwhile.
+    "newest_orders": "INSERT OR REPLACE INTO orders VALUES (?,?,?,?,?,?,?,?)",
+    "listed": "INSERT OR REPLACE INTO listed VALUES (?,?,?,?,?)",
     "events": """INSERT INTO events VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
         count = count + excluded.count, last_ms = excluded.last_ms,
         part = excluded.part, off = excluded.off""",

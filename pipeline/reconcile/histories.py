@@ -19,9 +19,9 @@ from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.topics import full_name
 from pipeline.reconcile.database import Database
 from pipeline.reconcile.meanings import known_stores
-from pipeline.reconcile.rules import Meaning
 from pipeline.records import RecordKind
 from pipeline.shops.base import Rejected
+from pipeline.translate.alone import Meaning
 from pipeline.translate.reading import Stores, UnknownStore, read
 from pipeline.translate.rules import EventPosition, Outcome, apply
 from pipeline.translate.state import EntityState

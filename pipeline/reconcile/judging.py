@@ -14,22 +14,22 @@ from pipeline.reconcile.database import Database, batched
 from pipeline.reconcile.rules import (
     Evidence,
     Held,
-    Meaning,
     OrderVerdict,
     is_to_be_looked_at,
     is_to_be_verified,
     judge,
 )
+from pipeline.translate.alone import Meaning
 
 _KNOWN = """
     e.count, e.first_ms, e.part, e.off, l.part, l.off, l.reason, l.detail,
     r.off, r.takes_back, r.total, r.placed, c.held, c.record_off, c.outcome, c.reason, c.detail, c.ended_ms,
     m.meaning, m.reason, m.detail, m.placed, m.total, x.pid IS NOT NULL, x.at_ms, x.total,
-    v.pid IS NOT NULL, v.found, v.total
+    v.pid IS NOT NULL, v.found, v.total, s.meaning, s.reason, s.detail, s.takes_back, e.last_ms
 """
 _JOINS = """
     LEFT JOIN events e ON e.entity = o.entity LEFT JOIN letters l ON l.entity = o.entity
-    LEFT JOIN meanings m ON m.entity = o.entity
+    LEFT JOIN meanings m ON m.entity = o.entity LEFT JOIN listed s ON s.entity = o.entity
     LEFT JOIN records r ON r.pid = o.pid AND r.account = {account}
     LEFT JOIN receipts c ON c.pid = o.pid AND c.account = {account}
     LEFT JOIN exported x ON x.pid = o.pid AND x.account = {account}
@@ -50,7 +50,7 @@ _UNLISTED = f"""SELECT o.pid, o.account, '', NULL, NULL, NULL, '', o.entity, 0, 
             WHERE COALESCE(c.store, r.store, :store) = :store
                 AND NOT (COALESCE(c.held, '') = 'there')
     ) n LEFT JOIN links k ON k.pid = n.pid
-    WHERE NOT EXISTS (SELECT 1 FROM orders s WHERE s.pid = n.pid)) o
+    WHERE NOT EXISTS (SELECT 1 FROM orders q WHERE q.pid = n.pid)) o
     {_JOINS.format(account="o.account")}"""  # noqa: S608
 
 
@@ -80,6 +80,7 @@ class RunContext:
         since_ms, until_ms: of the orders asked for, epoch ms; the end is not in it. None: open.
         accounts: that the store feeds, how many.
         exports: what Connectif's exports speak of, by account; where there are any.
+        listed_ms: when the shop's API was first asked for its list, by our clock; None where it was not.
     """
 
     store: str
@@ -91,6 +92,7 @@ class RunContext:
     until_ms: int | None = None
     accounts: int = 1
     exports: dict[int, ExportSpan] = field(default_factory=dict)
+    listed_ms: int | None = None
 
     @property
     def nowhere(self) -> int:
@@ -206,7 +208,11 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
     record_offset, takes_back, record_total, placed, *rest = rest
     held, receipt_offset, outcome, reason, detail, ended_ms, *rest = rest
     meaning, meaning_reason, meaning_detail, meaning_placed, meaning_total, *rest = rest
-    exported, export_at, export_total, asked, found, verified_total = rest
+    exported, export_at, export_total, asked, found, verified_total, *rest = rest
+    listed, listed_reason, listed_detail, listed_gone, last_ms = rest
+    if frame.listed_ms is not None and last_ms is not None and last_ms >= frame.listed_ms:
+        listed = total = None  # its newest event may say what the list did not know yet
+        listed_gone = False
     newest_is_dead = letter is not None and (offset is None or (letter_part, letter_offset) == (part, offset))
     waits = record_offset is not None and record_offset > (-1 if receipt_offset is None else receipt_offset)
     at_ms = next(filter(None, (at_ms, _ms(placed), _ms(meaning_placed), export_at, received)), first_ms)
@@ -237,6 +243,10 @@ def _known(row: tuple[Any, ...], frame: RunContext) -> Known:
             exported=bool(exported), at_ms=at_ms, ended_ms=ended_ms or 0, span=frame.export_of(account)
         ),
         connectif_total=_decimal(connectif_total),
+        listed=None if listed is None else Meaning(listed),
+        listed_reason=listed_reason or "",
+        listed_detail=listed_detail or "",
+        listed_gone=bool(listed_gone),
     )
     place = None if offset is None else (part, offset)
     return Known(pid, account, number, entity, at_ms, status, evidence, place)

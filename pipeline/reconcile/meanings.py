@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
-
-import orjson
 
 from pipeline.config import Settings
 from pipeline.events import Kind
@@ -15,26 +12,11 @@ from pipeline.kafka.ranges import OffsetRange
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.topics import full_name
 from pipeline.reconcile.database import Database
-from pipeline.reconcile.rules import Meaning
-from pipeline.records import RecordKind
 from pipeline.shops.base import Rejected
 from pipeline.shops.registry import PLATFORMS
+from pipeline.translate.alone import Read, read_alone, refused
+from pipeline.translate.feed import EventPosition
 from pipeline.translate.reading import Stores, UnknownStore, read, stores_of
-from pipeline.translate.rules import EventPosition, Outcome, apply, meaning
-from pipeline.translate.state import EntityState
-
-
-class Read(NamedTuple):
-    """What one event says: a row of `meanings`, the purchase ids that it speaks of, and whom it tells one."""
-
-    entity: str
-    meaning: Meaning
-    reason: str
-    detail: str
-    placed: str | None
-    total: str | None
-    purchase_ids: tuple[str, ...]
-    accounts: tuple[str, ...] = ()
 
 
 def known_stores(settings: Settings) -> Stores:
@@ -48,27 +30,11 @@ def meaning_of(message: LibrdkafkaMessage, stores: Stores) -> Read | None:
     place = EventPosition(Kind.ORDER.topic, message.partition, message.offset)
     try:
         event, feed = read(message.key, message.value, message.headers, Kind.ORDER, stores)
-        drafts = meaning(event, EntityState(), place.offset, feed)[0].drafts
-        result = apply(event, place, EntityState(), feed)
     except UnknownStore:
         return None
     except Rejected as rejected:
-        return Read(entity, Meaning.REJECTED, rejected.reason, _detail(rejected), None, None, ())
-    ids = tuple(draft.id for draft in drafts if draft.kind is RecordKind.PURCHASE and draft.id)
-    if result.outcome is Outcome.REJECTED:
-        detail = _detail(result.rejection) if result.rejection is not None else ""
-        return Read(entity, Meaning.REJECTED, result.reason, detail, None, None, ids)
-    told = [
-        (one.account, said)
-        for one in result.emissions
-        if one.kind is RecordKind.PURCHASE and (said := orjson.loads(one.value).get("body"))
-    ]
-    if not told:
-        return Read(entity, Meaning.IGNORED, result.reason, "", None, None, ids)
-    body: dict[str, Any] = told[0][1]
-    accounts = tuple(account for account, _ in told)
-    total = str(body["total_price"])
-    return Read(entity, Meaning.TELLS, "", "", body.get("purchase_date"), total, ids, accounts)
+        return refused(entity, rejected)
+    return read_alone(event, place, feed)._replace(entity=entity)
 
 
 def look(
@@ -124,7 +90,3 @@ def _offsets(database: Database, part: int) -> Iterator[int]:
     """The offsets wanted of a partition, in their order."""
     for (offset,) in database.rows("SELECT off FROM wanted WHERE part = ? ORDER BY off", (part,)):
         yield offset
-
-
-def _detail(rejected: Rejected) -> str:
-    return ": ".join(filter(None, (rejected.field, rejected.detail)))[:300]

@@ -6,6 +6,8 @@ import enum
 from decimal import Decimal
 from typing import NamedTuple
 
+from pipeline.translate.alone import Meaning
+
 #: Amounts closer than this are the same: exports round.
 CENT = Decimal("0.005")
 #: Shops' words for orders that are no sale, as `status_word` writes them; a store's `sold_statuses` go first.
@@ -52,14 +54,6 @@ class Held(enum.StrEnum):
     NOTHING_SAID = ""
 
 
-class Meaning(enum.StrEnum):
-    """What the newest event of an order says, by today's settings."""
-
-    TELLS = "tells"
-    IGNORED = "ignored"
-    REJECTED = "rejected"
-
-
 class Evidence(NamedTuple):
     """All that is known of one order. None: nothing.
 
@@ -84,6 +78,10 @@ class Evidence(NamedTuple):
         verified: whether Connectif, asked, has it; None: it was not asked, or gave no answer.
         exported: whether Connectif's export has it; None: the export does not speak of its time.
         connectif_total: by Connectif, or by what it was told last.
+        listed: what the shop's API says of it now; None: the list is not the API's.
+        listed_reason: why that is no purchase.
+        listed_detail: field and words, where it cannot be used.
+        listed_gone: whether it says that a purchase of it is to go.
     """
 
     in_shop: bool = True
@@ -106,6 +104,10 @@ class Evidence(NamedTuple):
     verified: bool | None = None
     exported: bool | None = None
     connectif_total: Decimal | None = None
+    listed: Meaning | None = None
+    listed_reason: str = ""
+    listed_detail: str = ""
+    listed_gone: bool = False
 
 
 class OrderVerdict(NamedTuple):
@@ -192,6 +194,8 @@ def _by_receipts(known: Evidence) -> OrderVerdict | None:
         return OrderVerdict(category, OrderStage.DEAD, known.reason, known.detail)
     if known.held is Held.THERE:
         return _there(known)
+    if known.held is Held.GONE and _sold_since(known):
+        return OrderVerdict(Category.MISSING, OrderStage.NEVER_RECEIVED, "sold_since")
     if known.held is Held.GONE:
         return OrderVerdict(Category.NOT_DUE, OrderStage.TAKEN_BACK, known.meaning_reason or known.reason)
     return None
@@ -205,16 +209,33 @@ def _by_events(known: Evidence, sold_statuses: frozenset[str] | None) -> OrderVe
         return OrderVerdict(Category.PENDING, OrderStage.NOT_TRANSLATED)
     if known.letter:
         return OrderVerdict(Category.MISSING, OrderStage.REJECTED, known.letter, known.letter_detail)
+    return _by_meaning(known)
+
+
+def _by_meaning(known: Evidence) -> OrderVerdict:
+    """What its newest event says, where no more is kept."""
     if known.meaning is None or known.meaning is Meaning.TELLS:
         return _not_kept(known, "receipt_not_kept")
     if known.meaning is Meaning.REJECTED:
         return OrderVerdict(Category.MISSING, OrderStage.REJECTED, known.meaning_reason, known.letter_detail)
+    if _sold_since(known):
+        return OrderVerdict(Category.MISSING, OrderStage.NEVER_RECEIVED, "sold_since")
     return OrderVerdict(Category.NOT_DUE, OrderStage.IGNORED, known.meaning_reason)
 
 
+def _sold_since(known: Evidence) -> bool:
+    """Whether the shop says that it is sold, and what it was told before said that it is not."""
+    return known.translated and known.listed is Meaning.TELLS
+
+
 def _never_came(known: Evidence, sold_statuses: frozenset[str] | None) -> OrderVerdict:
+    if known.listed is Meaning.IGNORED:
+        return OrderVerdict(Category.NOT_DUE, OrderStage.NEVER_RECEIVED, known.listed_reason)
     if known.before_log:
         return _not_kept(known, "before_log")
+    if known.listed is Meaning.REJECTED:
+        why = known.listed_reason, known.listed_detail
+        return OrderVerdict(Category.MISSING, OrderStage.NEVER_RECEIVED, *why)
     if not is_sold(known.status, sold_statuses):
         return OrderVerdict(Category.NOT_DUE, OrderStage.NEVER_RECEIVED, "not_sold")
     return OrderVerdict(Category.MISSING, OrderStage.NEVER_RECEIVED)
@@ -226,6 +247,8 @@ def _there(known: Evidence) -> OrderVerdict:
         return OrderVerdict(Category.DIFFERENT, OrderStage.DEAD, known.reason, known.detail)
     if not known.record and known.held is Held.GONE:
         return OrderVerdict(Category.DIFFERENT, OrderStage.TAKEN_BACK, "still_there")
+    if not known.record and known.translated and known.listed_gone:
+        return OrderVerdict(Category.DIFFERENT, OrderStage.IN_CONNECTIF, "unsold", known.listed_reason)
     if not known.record and not totals_agree(known):
         totals = f"shop {known.shop_total}, Connectif {known.connectif_total}"
         return OrderVerdict(Category.DIFFERENT, OrderStage.IN_CONNECTIF, "total", totals)

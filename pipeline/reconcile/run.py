@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
 from pipeline.console import Console
-from pipeline.errors import PipelineError, SettingsError
+from pipeline.errors import SettingsError
 from pipeline.kafka.reader import RangeReader
 from pipeline.reconcile import histories, meanings, output
 from pipeline.reconcile.belonging import place_orders
-from pipeline.reconcile.connectif_side import STEP, ConnectifSide, amount_text
-from pipeline.reconcile.database import Database, batched
+from pipeline.reconcile.connectif_side import ConnectifSide
+from pipeline.reconcile.database import Database
 from pipeline.reconcile.findings import Summary, count
-from pipeline.reconcile.judging import RunContext, day_of, places_to_look_at, write_findings
-from pipeline.reconcile.repair import repair
-from pipeline.reconcile.run_options import ReconcileOptions
+from pipeline.reconcile.judging import RunContext, places_to_look_at, write_findings
+from pipeline.reconcile.repair import read_again, repair
+from pipeline.reconcile.run_options import API, EVENTS, ReconcileOptions
 from pipeline.reconcile.scan import TopicsScan
-from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
+from pipeline.reconcile.shop_side import ShopSide
 from pipeline.text import moment
 
 
@@ -95,15 +90,19 @@ class _ReconcileRun:
             console=console,
             tell=self._tell,
         )
-        #: Whether the list has every order of the time asked for.
-        self._complete = wanted.shop is not None
-        #: Whether events must be read to tell which purchase is which order's.
-        self._numbered = False
+        self._shop = ShopSide(
+            settings,
+            wanted,
+            database,
+            frame=self._frame,
+            summary=self._summary,
+            console=console,
+            tell=self._tell,
+        )
 
     def compare(self, reader: RangeReader) -> Summary:
         """All steps but the reports."""
-        if self._wanted.shop is not None:
-            self._read_shop(self._wanted.shop)
+        self._shop.read()
         if self._wanted.connectif_export is not None:
             self._connectif.read_export(self._wanted.connectif_export)
         scan = TopicsScan(self._settings, self._wanted.store, self._database, self._tell)
@@ -111,8 +110,8 @@ class _ReconcileRun:
         self._frame.translated, self._frame.log_begins_ms = scan.translated, scan.log_begins_ms
         self._remark_on(scan)
         self._link(reader)
-        if self._wanted.shop is None:
-            self._list_from_events(reader)
+        if self._shop.source == EVENTS:
+            self._shop.list_events()
         self._place()
         meanings.look(
             reader,
@@ -141,98 +140,18 @@ class _ReconcileRun:
             self._summary.repair = repair(
                 reader, self._settings, self._wanted.store, self._database, self._tell
             )
+            if self._shop.source == API:
+                read_again(self._settings, self._wanted.store, self._database, self._summary.repair)
         return self._summary
-
-    # The shop's side.
-
-    def _read_shop(self, given: str) -> None:
-        """The list of a file, or of standard input."""
-        how = Reading(self._zone, self._wanted.columns, self._wanted.date_format, self._wanted.decimal)
-        with _opened(given) as file:
-            name = "standard input" if given == "-" else Path(given).name
-            source = ShopFile(file, name, how)
-            self._require_usable(source, name)
-            size = None if given == "-" else os.fstat(file.fileno()).st_size
-            for batch in batched(self._order_rows(source, file, name, size)):
-                self._database.put("orders", batch)
-        self._summary.remarks += [f"{name}: {remark}" for remark in source.remarks()]
-        listed = self._database.one("SELECT COUNT(*) FROM orders WHERE inside")
-        self._summary.shop = f"{listed:,} orders of {name}"
-        if not listed:
-            self._summary.remarks.append(f"{name} lists no order of the time asked for")
-        if self._wanted.since is None and self._wanted.until is None:
-            self._narrow_to_list()
-
-    def _require_usable(self, source: ShopFile, name: str) -> None:
-        by = self._store.purchase_id
-        if by != "id" and not source.has_numbers:
-            self._summary.remarks.append(f"{name} is read as purchase ids, which are the orders' {by}s here")
-        if by == "id" and not source.has_ids:
-            self._summary.remarks.append(f"{name} has no column of ids: its order numbers are taken for them")
-        self._numbered = by != "id" and not (source.has_ids and source.has_numbers)
-
-    def _order_rows(
-        self, source: ShopFile, file: BinaryIO, name: str, size: int | None
-    ) -> Iterator[tuple[Any, ...]]:
-        for number, order in enumerate(source.orders()):
-            if number % STEP == 0 and size:
-                self._tell(name, file.tell(), size)
-            pid, entity = self._ids_of(order)
-            pid = self._store.id_prefix + pid if pid else pid
-            inside = self._frame.covers(order.at_ms)
-            total, refunded = amount_text(order.total), amount_text(order.refunded)
-            yield pid, entity, order.number, order.at_ms, total, refunded, order.status, int(inside)
-
-    def _ids_of(self, order: ShopOrder) -> tuple[str, str]:
-        """What Connectif knows the order by, and what the shop does; empty where the list does not say."""
-        by = self._store.purchase_id
-        if by == "id":
-            return order.id or order.number, order.id or order.number
-        if not order.number:
-            return order.id, ""
-        number = order.number.removeprefix("#") if by == "number" else order.number
-        return number, order.id
-
-    def _narrow_to_list(self) -> None:
-        """A list without bounds is about the days of its orders; one without dates about its orders alone."""
-        first, last = next(self._database.rows("SELECT MIN(at_ms), MAX(at_ms) FROM orders"))
-        if first is None:
-            self._complete = False
-            self._summary.remarks.append(
-                "the list has no dates and no days were named: what only Connectif has is not looked for"
-            )
-            return
-        self._frame.since_ms, self._frame.until_ms = first, last + 1
-        self._summary.since = day_of(first, self._zone)
-        self._summary.until = day_of(last, self._zone)
-
-    def _list_from_events(self, reader: RangeReader) -> None:
-        """Without a list of the shop's, whatever it sent events of is one."""
-        if self._store.purchase_id != "id":
-            self._look_at_all(reader)
-        self._database.run(
-            """INSERT OR IGNORE INTO orders
-            SELECT COALESCE(MIN(k.pid), :prefix || e.entity), e.entity, '', MIN(e.first_ms), NULL, NULL, '', 1
-            FROM events e LEFT JOIN links k ON k.entity = e.entity AND :by <> 'id'
-            WHERE e.first_ms >= :since AND e.first_ms < :until GROUP BY e.entity""",
-            {
-                "by": self._store.purchase_id,
-                "prefix": self._store.id_prefix,
-                "since": self._frame.since_ms or 0,
-                "until": self._frame.until_ms or 2**62,
-            },
-        )
-        listed = self._database.one("SELECT COUNT(*) FROM orders")
-        self._summary.shop = (
-            f"{listed:,} orders that events came of, by the day of their arrival (no list of the shop's)"
-        )
 
     # The topics.
 
     def _link(self, reader: RangeReader) -> None:
         """Which event is which order's."""
-        if self._numbered and self._wanted.shop is not None:
+        by_event = self._shop.source == EVENTS and self._store.purchase_id != "id"
+        if self._shop.numbered or by_event:
             self._look_at_all(reader)
+        self._shop.link_nameless()
         self._database.run(
             """UPDATE orders SET entity = COALESCE((SELECT entity FROM links WHERE links.pid = orders.pid),
             CASE ? WHEN 'id' THEN pid ELSE '' END) WHERE entity = ''""",
@@ -267,22 +186,13 @@ class _ReconcileRun:
         place_orders(self._database, self._frame.accounts)
 
     def _judge(self) -> None:
-        write_findings(self._database, self._frame, complete=self._complete)
+        write_findings(self._database, self._frame, complete=self._shop.complete)
 
     def _tell(self, what: str, done: int, of: int) -> None:
         """Progress; `of` is 0 where that is not known."""
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what)
         self._bars.update(self._tasks[what], completed=done, total=of or None)
-
-
-def _opened(given: str) -> BinaryIO:
-    if given == "-":
-        return sys.stdin.buffer
-    try:
-        return Path(given).open("rb")
-    except OSError as error:
-        raise PipelineError(f"{given} cannot be read: {error.strerror}", field="--shop") from error
 
 
 def _progress(console: Console) -> Progress:

@@ -10,8 +10,10 @@ from pipeline.shops.settings import ReconcileSettings
 
 #: Findings in the table.
 SHOWN = 20
-#: In place of a file of Connectif's export: ask for it.
+#: In place of a file: ask for it.
 API = "api"
+#: In place of a list of the shop's: the orders that events came of.
+EVENTS = "events"
 
 
 @dataclass(slots=True)

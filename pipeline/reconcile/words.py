@@ -18,6 +18,8 @@ class Words(NamedTuple):
 #: The stage of the pipeline that gave an order up.
 _GAVE_UP = {OrderStage.REJECTED: "translate", OrderStage.DEAD: "deliver"}
 _NOTHING = "nothing to do"
+#: What only the shop says; with a list of its API, `--repair` has it read.
+_READ = "`pipeline sync STORE --since` reads it from the shop's API, and so does --repair with its list"
 _REPLAY = "once the cause is mended, --repair sends it again"
 #: (stage, reason) -> words; a reason of "" stands for every other one of the stage.
 _TEXTS: dict[tuple[OrderStage, str], Words] = {
@@ -25,6 +27,9 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
     (OrderStage.IN_CONNECTIF, "total"): Words(
         "the totals disagree",
         "a refund or an edit that the shop's list or Connectif does not have: compare both",
+    ),
+    (OrderStage.IN_CONNECTIF, "unsold"): Words(
+        "the shop says that it is not sold (any more), and no event said so", _READ
     ),
     (OrderStage.IN_CONNECTIF, "told_by_us"): Words(
         "the pipeline told it, and the shop's list does not have it",
@@ -36,7 +41,11 @@ _TEXTS: dict[tuple[OrderStage, str], Words] = {
     ),
     (OrderStage.NEVER_RECEIVED, ""): Words(
         "no event of it ever came to the gateway",
-        "look for failed deliveries of the shop's webhooks, then save the order in the shop, which sends it",
+        f"look for failed deliveries of the shop's webhooks; {_READ}; or save the order in the shop",
+    ),
+    (OrderStage.NEVER_RECEIVED, "sold_since"): Words(
+        "the shop says that it is sold, and its last event said that it is not",
+        f"look for failed deliveries of the shop's webhooks; {_READ}",
     ),
     (OrderStage.NEVER_RECEIVED, "not_sold"): Words("no event of it came, and it is not sold", _NOTHING),
     (OrderStage.NOT_TRANSLATED, ""): Words(

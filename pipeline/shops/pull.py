@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from pipeline.events import Kind
 from pipeline.shops.api import ApiRequest, Documents, pack
 from pipeline.shops.base import Rejected, StoreOf
 from pipeline.shops.settings import StoreSettings
+from pipeline.shops.values import epoch_ms
 
 SettingsT = TypeVar("SettingsT", bound=StoreSettings)
 
@@ -53,12 +55,14 @@ class PulledRow(NamedTuple):
         topic: of the event: a webhook's, or one that begins with `FETCHED`.
         body: of the event; b"" in a pass that only reads ids.
         modified_ms: when the shop last changed it; None where it does not say.
+        placed_ms: of an order, when it was placed; None where it does not say.
     """
 
     entity: str
     topic: str
     body: bytes
     modified_ms: int | None
+    placed_ms: int | None = None
 
 
 class PullAnswer(NamedTuple):
@@ -112,6 +116,8 @@ class ShopPull(Generic[SettingsT]):
         overlap: seconds by which a window begins before the end of the one before: the shop's index lags, or
             its dates are of another clock.
         lag: seconds by which a window ends before the shop's now.
+        by_placing: whether a full pass with a begin lists the orders that were placed since then. Left out,
+            all that changed since then are read for these.
         horizon: seconds back that the shop lists without further rights; None: all.
         ready: whether the store's settings let its API be read; left out, they do.
         deletion: topic and body of the webhook that says that an entity is gone; None where the platform has
@@ -129,6 +135,7 @@ class ShopPull(Generic[SettingsT]):
     needs: Callable[[PulledRow, Documents, StoreOf[SettingsT]], Sequence[str]] | None = None
     overlap: float = 300.0
     lag: float = 60.0
+    by_placing: bool = False
     horizon: float | None = None
     ready: Callable[[SettingsT], bool] | None = None
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
@@ -152,6 +159,22 @@ def completed(row: PulledRow, answers: Sequence[tuple[str, int, bytes]]) -> Pull
     has = row.body.removeprefix(_DOCUMENTS).removesuffix(_END)
     asked = pack(answers)
     return row._replace(body=_DOCUMENTS + has + b"," + asked.removeprefix(_DOCUMENTS) if has else asked)
+
+
+def placed_ms(kind: Kind, read: Callable[[], datetime | None]) -> int | None:
+    """When an order was placed, for `PulledRow`; what cannot be read is a matter of the row's event.
+
+    Args:
+        kind: of the row.
+        read: the moment that it says.
+    """
+    if kind is not Kind.ORDER:
+        return None
+    try:
+        found = read()
+    except Rejected:
+        return None
+    return None if found is None else epoch_ms(found)
 
 
 #: Rows of one page: more than any platform's largest.

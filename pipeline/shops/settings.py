@@ -68,10 +68,11 @@ class ReconcileSettings(Section):
         description="from when on, by the store's clocks (timezone)", examples=["04:30"]
     )
     days: int = Field(default=7, ge=1, le=400, description="how many days before today are compared")
-    shop: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
+    shop: Literal["api", "events"] | Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
         default=None,
-        description="the shop's list of orders, written anew each day before that time; left out, the orders "
-        "that events came of",
+        description="the shop's list of orders, a file that is written anew each day before that time; api: "
+        "what its API lists; events: the orders that events came of; left out, api where the store has "
+        "credentials for it, else events",
         examples=["orders_export.csv"],
     )
     connectif_export: Literal["api"] | None = Field(
@@ -85,7 +86,9 @@ class ReconcileSettings(Section):
         description="whether Connectif is asked for each purchase, in the calls that others leave",
     )
     repair: bool = Field(
-        default=False, description="whether what is missing is sent again, where its events are kept"
+        default=False,
+        description="whether what is missing is sent again, where its events are kept, or read from the "
+        "shop's API, where the list is the API's",
     )
     reports: Annotated[Path, AfterValidator(config_values.some_path)] | None = Field(
         default=None,

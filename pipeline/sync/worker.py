@@ -33,6 +33,7 @@ from pipeline.sync.consent.desk import ConsentCollector, ConsentDesk
 from pipeline.sync.feeds import FeedCollector, Feeds
 from pipeline.sync.letters import Letters
 from pipeline.sync.limit import ShopLimit
+from pipeline.sync.listing import OrdersDesk
 from pipeline.sync.pull.collector import PullCollector
 from pipeline.sync.pull.stage import PullStage
 from pipeline.sync.requests import ShopRequests
@@ -85,6 +86,9 @@ class SyncWorker:
         engine.agent("take", [SYNC_REQUESTS_TOPIC], self._take)
         self._tasks = StoreTasks(engine, lambda: self._runners, self._work, title="sync")
         self.consents = ConsentDesk(engine, known, self._requests_of)
+        self._orders = OrdersDesk(
+            engine, self._stores, self._requests_of, clock=time.time, random=random.random
+        )
 
     @property
     def runners(self) -> Mapping[str, StoreRunner]:
@@ -121,6 +125,7 @@ class SyncWorker:
     async def _forget(self, partitions: frozenset[int]) -> None:
         for name in self._stores_of(partitions):
             await self._tasks.halt(name)
+            await self._orders.forget(name)
             self._runners.pop(name, None)
             client = self._clients.pop(name, None)
             if client is not None:

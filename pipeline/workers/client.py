@@ -75,6 +75,39 @@ class WorkerClient:
             path: of the page.
             query: its parameters.
         """
+        owner = self._owner(app_id, topic, partition)
+        if isinstance(owner, WorkerAnswer):
+            return owner
+        return self.ask_at(owner.url, path, query, name=owner.name)
+
+    def have(  # noqa: PLR0917 - as `ask`
+        self, app_id: str, topic: str, partition: int, path: str, query: Mapping[str, str], seconds: float
+    ) -> WorkerAnswer:
+        """Have the worker of a stage that holds a partition do something.
+
+        After a failure Kafka is asked anew who holds it.
+
+        Args:
+            app_id: the stage's.
+            topic: of the partition; without the prefix.
+            partition: its number.
+            path: of the action.
+            query: its parameters.
+            seconds: for its answer.
+        """
+        owner = self._owner(app_id, topic, partition)
+        if isinstance(owner, WorkerAnswer):
+            self._workers.pop(app_id, None)
+            return owner
+        answer = self.act(owner.url, path, query, seconds)
+        if answer.found is not None and answer.worker != owner.name:
+            answer = _another(owner.url, answer.worker, owner.name)
+        if answer.found is None:
+            self._workers.pop(app_id, None)
+        return answer
+
+    def _owner(self, app_id: str, topic: str, partition: int) -> WorkerPlace | WorkerAnswer:
+        """The worker that holds a partition; an answer that says why there is none."""
         stage = app_id.removeprefix("pipeline-")
         try:
             workers = self._known(app_id)
@@ -99,7 +132,7 @@ class WorkerClient:
                 f"{stage} worker {owner.name} does not say where its HTTP side is: it is of an older release"
             )
             return WorkerAnswer(None, owner.name, why, "no_address")
-        return self.ask_at(owner.url, path, query, name=owner.name)
+        return owner
 
     def ask_at(self, url: str, path: str, query: Mapping[str, str], *, name: str = "") -> WorkerAnswer:
         """Ask the worker at an address, and the one that it names where it does not hold the partition.
@@ -165,8 +198,7 @@ class WorkerClient:
         if status == httpx.codes.OK and (not name or said == name):
             return WorkerAnswer(body, said), None
         if status == httpx.codes.OK:
-            why = f"{url} is worker {said or 'unknown'}, not {name}: ask on the machine it runs on"
-            return WorkerAnswer(None, name, why, "another_worker"), None
+            return _another(url, said, name), None
         why = f"{url} answers {status}: {str(body.get('detail') or body.get('hint') or 'no reason')[:500]}"
         answer = WorkerAnswer(None, name or said, why, str(body.get("error") or "refused")[:100], body)
         owner = body.get("owner")
@@ -191,6 +223,11 @@ class WorkerClient:
         if not isinstance(body, dict):
             raise ValueError("its answer is no object")  # noqa: TRY004 - as where it is no JSON
         return answer.status_code, body
+
+
+def _another(url: str, worker: str, name: str) -> WorkerAnswer:
+    why = f"{url} is worker {worker or 'unknown'}, not {name}: ask on the machine it runs on"
+    return WorkerAnswer(None, name, why, "another_worker")
 
 
 def _silence(url: str, error: Exception, seconds: float = ASK_SECONDS) -> str:

@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.kafka
 
 PROGRAM = [sys.executable, "-m", "pipeline", "demo"]
-DEADLINE = 120
+DEADLINE = 240
 #: Shops whose webhooks only name orders.
 ASKED = {"loja", "galerie", "boutique"}
 
@@ -53,9 +53,13 @@ def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert all(check["agrees"] for check in told["checks"])
     received = sum(row["received"] for row in told["stores"])
     kept = sum(count for status, count in told["answers"].items() if status.startswith("2")) - 1
-    fetched = received - kept - told["replayed"]
+    read = sum(told["synced"]["sent"].values()) + len(["who left in Connectif"])
+    fetched = received - kept - told["replayed"] - read
     named = sum(row["ignored"] for row in told["stores"] if row["store"] in ASKED)
     assert 0 < fetched <= named, "all that was answered 2xx but the ping, the history, and what was fetched"
+    assert told["synced"]["read"] == {"customer": 33, "product": 0, "order": 15}
+    assert told["left"]["written"] == []
+    assert told["checked"]["against"] == []
     assert len(told["reconciled"]) == len(told["accounts"]) + 1 == 7
     assert {row["lane"] for row in told["freshness"]} >= {"live", "backfill"}
     assert sum(row["records"] for row in told["freshness"]) == sum(

@@ -178,9 +178,15 @@ def status(site: Site, store: str) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.fixture(name="shops", scope="module")
+def _shops(site: Site) -> list[ListedShop]:
+    return [ListedShop(site, store) for store in SETTINGS]
+
+
 @pytest.mark.slow  # in CI: test_sync_proof.py
-def test_connectif_holds_what_the_shop_does_though_sync_is_killed_and_webhooks_are_lost(site: Site) -> None:
-    shops = [ListedShop(site, store) for store in SETTINGS]
+def test_connectif_holds_what_the_shop_does_though_sync_is_killed_and_webhooks_are_lost(
+    site: Site, shops: list[ListedShop]
+) -> None:
     for shop in shops:
         shop.holds(*(sale(number, 2_000 - number) for number in ORDERS))
         shop.holds(*(person(number, 3_000 - number) for number in CUSTOMERS))
@@ -222,6 +228,54 @@ def test_connectif_holds_what_the_shop_does_though_sync_is_killed_and_webhooks_a
     assert (site.connectif.calls() - told) == calls, "what was told before costs no call"
     assert site.dead() == []
     assert all(status(site, shop.store)["complete_ms"] > 0 for shop in shops)
+
+
+def test_reconcile_finds_by_the_shops_own_list_what_no_webhook_told_and_has_it_read(
+    site: Site, shops: list[ListedShop]
+) -> None:
+    lost = [sale(number, 10) for number in range(300, 303)]
+    unpaid, late = sale(310, 9, state="unsold"), sale(310, 9, changed=before(8))
+    for shop in shops:
+        shop.holds(*lost, late)
+        shop.sends(unpaid, 5_000)
+        told = shop.sales["1050"]
+        shop.holds(replace(told, state="cancelled", changed=before(7)))
+    wait_until(lambda: site.totals().is_at_rest, 20, every=0.5)
+    site.kill("sync")
+    for shop, tree in zip(shops, reconciled(shops, 1, "--repair"), strict=True):
+        assert {one["id"]: (one["category"], one["stage"], one["reason"]) for one in bad(tree)} == {
+            **{one.id: ("missing", "never_received", "") for one in lost},
+            late.id: ("missing", "never_received", "sold_since"),
+            "1050": ("different", "in_connectif", "unsold"),
+        }
+        assert (tree["repair"]["read_again"], tree["repair"]["left"]) == (5, {})
+        assert tree["shop"] == f"{len(shop.sales)} orders of the shop's API"
+        assert tree["counts"]["there"] == len(shop.truth()) - len(lost) - 1
+    for shop in shops:
+        holds_the_truth(shop)
+    wait_until(lambda: site.totals().is_at_rest, 20, every=0.5)
+    assert [bad(tree) for tree in reconciled(shops, 0)] == [[], []]
+
+
+def reconciled(shops: list[ListedShop], code: int, *words: str) -> list[dict[str, Any]]:
+    """`pipeline reconcile` of each, since some days ago, without a list."""
+    since = (datetime.now(UTC) - timedelta(days=4)).date().isoformat()
+
+    def of(shop: ListedShop) -> dict[str, Any]:
+        given = ["--since", since, "--json", *words, "--config", str(shop.site.path)]
+        command = [sys.executable, "-m", "pipeline", "reconcile", shop.store, *given]
+        done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+        assert done.returncode == code, done.stderr.decode() + done.stdout.decode()
+        assert done.stdout, done.stderr.decode()
+        return dict(orjson.loads(done.stdout))
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(of, shops))
+
+
+def bad(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    """The findings that speak against it."""
+    return [one for one in tree["orders"] if one["category"] not in {"there", "not_due"}]
 
 
 def holds_the_truth(shop: ListedShop) -> None:

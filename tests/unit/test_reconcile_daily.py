@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,7 +26,7 @@ from pipeline.reconcile.daily.claims import (
     RunOutcome,
     StoreRuns,
 )
-from pipeline.reconcile.daily.job import _forget_old
+from pipeline.reconcile.daily.job import _forget_old, _require_new, options
 from pipeline.reconcile.daily.schedule import Due, due, ended_ms
 from pipeline.reconcile.run_options import ReconcileOptions
 from tests.settings_trees import store_tree, stores_tree
@@ -221,3 +222,15 @@ def test_reports_of_long_ago_are_deleted_and_nothing_else(tmp_path: Path) -> Non
         (tmp_path / name).write_text("")
     _forget_old(tmp_path, date(2026, 3, 10))
     assert {path.name for path in tmp_path.iterdir()} == {"2026-03-09.csv", "2025-01-01.txt", "mine.csv"}
+
+
+@pytest.mark.parametrize("shop", ["api", "events"])
+def test_words_in_place_of_the_shops_file_name_no_file(shop: str, tmp_path: Path) -> None:
+    tree: dict[str, Any] = stores_tree(acme=store_tree())
+    tree["stores"]["acme"]["reconcile"] = {"at": "04:30", "shop": shop}
+    path = tmp_path / "pipeline.toml"
+    path.write_text(dumps(tree))
+    settings = config.load(path, environ={})
+    wanted = due_at("2026-03-10T04:30:00")
+    _require_new(settings, "acme", wanted)
+    assert options(settings, "acme", wanted).shop == shop

@@ -11,8 +11,8 @@ from pipeline import config
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.messages import LibrdkafkaMessage
 from pipeline.reconcile.histories import History
-from pipeline.reconcile.meanings import Read, known_stores, meaning_of
-from pipeline.reconcile.rules import Meaning
+from pipeline.reconcile.meanings import known_stores, meaning_of
+from pipeline.translate.alone import Meaning, Read
 from tests.shopify import RECEIVED, paid_order
 
 STORE = {"platform": "shopify", "account": "acme", "domain": "acme.example", "secrets": ["s"]}

@@ -15,7 +15,6 @@ from pipeline.reconcile.rules import (
     Category,
     Evidence,
     Held,
-    Meaning,
     OrderStage,
     is_to_be_looked_at,
     is_to_be_verified,
@@ -24,6 +23,7 @@ from pipeline.reconcile.rules import (
 )
 from pipeline.reconcile.scan import held_after
 from pipeline.reconcile.words import in_words
+from pipeline.translate.alone import Meaning
 
 #: Delivered, and nothing newer.
 DELIVERED = Evidence(events=1, held=Held.THERE, outcome="delivered", reason="created")
@@ -37,6 +37,74 @@ DELIVERED = Evidence(events=1, held=Held.THERE, outcome="delivered", reason="cre
         (Evidence(before_log=True), Category.UNKNOWN, OrderStage.NOT_KEPT, "before_log"),
         (Evidence(before_log=True, verified=False), Category.MISSING, OrderStage.NOT_KEPT, "before_log"),
         (Evidence(before_log=True, verified=True), Category.THERE, OrderStage.IN_CONNECTIF, ""),
+        (Evidence(listed=Meaning.TELLS), Category.MISSING, OrderStage.NEVER_RECEIVED, ""),
+        (
+            Evidence(listed=Meaning.TELLS, before_log=True),
+            Category.UNKNOWN,
+            OrderStage.NOT_KEPT,
+            "before_log",
+        ),
+        (
+            Evidence(listed=Meaning.IGNORED, listed_reason="test_order", before_log=True),
+            Category.NOT_DUE,
+            OrderStage.NEVER_RECEIVED,
+            "test_order",
+        ),
+        (
+            Evidence(listed=Meaning.REJECTED, listed_reason="no_email"),
+            Category.MISSING,
+            OrderStage.NEVER_RECEIVED,
+            "no_email",
+        ),
+        (
+            Evidence(events=1, meaning=Meaning.IGNORED, meaning_reason="not_sold", listed=Meaning.TELLS),
+            Category.MISSING,
+            OrderStage.NEVER_RECEIVED,
+            "sold_since",
+        ),
+        (
+            Evidence(
+                events=1,
+                meaning=Meaning.IGNORED,
+                meaning_reason="not_sold",
+                listed=Meaning.TELLS,
+                translated=False,
+            ),
+            Category.PENDING,
+            OrderStage.NOT_TRANSLATED,
+            "",
+        ),
+        (
+            Evidence(events=2, held=Held.GONE, outcome="delivered", listed=Meaning.TELLS),
+            Category.MISSING,
+            OrderStage.NEVER_RECEIVED,
+            "sold_since",
+        ),
+        (DELIVERED._replace(listed=Meaning.TELLS), Category.THERE, OrderStage.IN_CONNECTIF, ""),
+        (
+            DELIVERED._replace(listed=Meaning.IGNORED, listed_reason="too_old"),
+            Category.THERE,
+            OrderStage.IN_CONNECTIF,
+            "",
+        ),
+        (
+            DELIVERED._replace(listed=Meaning.IGNORED, listed_reason="cancelled", listed_gone=True),
+            Category.DIFFERENT,
+            OrderStage.IN_CONNECTIF,
+            "unsold",
+        ),
+        (
+            DELIVERED._replace(listed=Meaning.IGNORED, listed_gone=True, record=True, takes_back=True),
+            Category.PENDING,
+            OrderStage.PENDING,
+            "is_taken_back",
+        ),
+        (
+            DELIVERED._replace(listed=Meaning.IGNORED, listed_gone=True, translated=False),
+            Category.THERE,
+            OrderStage.IN_CONNECTIF,
+            "",
+        ),
         (Evidence(events=1, translated=False), Category.PENDING, OrderStage.NOT_TRANSLATED, ""),
         (Evidence(events=1, letter="no_email"), Category.MISSING, OrderStage.REJECTED, "no_email"),
         (Evidence(letter="no_email"), Category.MISSING, OrderStage.REJECTED, "no_email"),
@@ -211,3 +279,17 @@ def test_what_was_told_too_late_for_an_export_is_not_judged_by_it() -> None:
         write_findings(database, frame, complete=True)
         found = dict(database.rows("SELECT pid, stage FROM findings"))
     assert found == {"old": "lost", "new": "in_connectif"}
+
+
+def test_an_event_that_came_after_the_list_was_asked_for_is_newer_than_what_the_list_says() -> None:
+    with Database() as database:
+        rows = [(pid, pid, "", 5, "10.00", None, "", 1) for pid in ("before", "after")]
+        database.put("orders", rows)
+        database.put("listed", [(pid, "tells", "", "", 0) for pid in ("before", "after")])
+        database.put("events", [("before", 1, 50, 99, 0, 1), ("after", 1, 50, 100, 0, 2)])
+        receipts = ("gone", 1, "delivered", "", "", "acme", 60, 60)
+        database.put("receipts", [(pid, 0, *receipts) for pid in ("before", "after")])
+        frame = RunContext("acme", ZoneInfo("UTC"), translated={0: 10}, listed_ms=100)
+        write_findings(database, frame, complete=True)
+        found = dict(database.rows("SELECT pid, reason FROM findings"))
+        assert found == {"before": "sold_since", "after": ""}

@@ -193,3 +193,28 @@ def test_without_a_broker_it_is_said_that_the_workers_cannot_be_found(
     monkeypatch.setattr(asking, "WorkerDirectory", away)
     found = WorkerClient(settings()).ask("pipeline-deliver", "connectif.purchases", 3, "/state/record", {})
     assert (found.error, found.why) == ("no_kafka", "no embedded broker runs")
+
+
+def test_what_a_worker_does_for_others_is_asked_of_the_owner_by_post_and_who_it_is_anew_after_a_failure() -> (
+    None
+):
+    answers = [
+        httpx.Response(503, json={"error": "busy", "detail": "ask again"}),
+        httpx.Response(200, json={"worker": "w9"}),
+        httpx.Response(200, json={"worker": "w2", "pages": 1}),
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "POST"
+        assert request.headers["x-pipeline-action"]
+        assert str(request.url) == "http://127.0.0.1:8082/sync/orders?page=1"
+        return answers.pop(0)
+
+    made, owner = client(answer), place("w2", HERE, 3)
+    found = []
+    for _ in range(3):
+        made._workers["pipeline-deliver"] = [owner]
+        said = made.have("pipeline-deliver", "connectif.purchases", 3, "/sync/orders", {"page": "1"}, 5.0)
+        found.append((said.found, said.error))
+        assert ("pipeline-deliver" in made._workers) is (said.found is not None)
+    assert found == [(None, "busy"), (None, "another_worker"), ({"worker": "w2", "pages": 1}, "")]

@@ -123,7 +123,7 @@ def in_words(summary: Summary) -> str:
 def _require_new(settings: Settings, store: str, due: Due) -> None:
     """A list that was made before the last day was over lacks orders, and would accuse Connectif of them."""
     path = wish(settings, store).shop
-    if path is None:
+    if not isinstance(path, Path):
         return
     try:
         written = path.stat().st_mtime

@@ -13,7 +13,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
@@ -50,7 +50,7 @@ class HeldRows(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    list: str
+    list: Literal["orders", "customers", "products"]
     rows: Sequence[dict[str, Any]] = ()
     gone: Sequence[str] = ()
 

@@ -39,12 +39,12 @@ class ShopLists:
         self.products: dict[str, dict[str, Any]] = {}
         self.quirks = Quirks()
 
-    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str]) -> None:
-        """Hold rows of a list, each in place of the one with its id, and some no more."""
+    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str] = ()) -> None:
+        """List rows, each in place of the one with its id, and some no more."""
         table: dict[str, dict[str, Any]] = getattr(self, name)
         table.update({str(row.get("entity_id") or row["id"]): row for row in rows})
-        for own in gone:
-            table.pop(own, None)
+        for row_id in gone:
+            table.pop(row_id, None)
 
 
 def asked(path: str) -> tuple[str, dict[str, str]]:

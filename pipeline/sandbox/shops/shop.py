@@ -77,7 +77,7 @@ class Lists(Protocol):
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""
 
-    def hold(self, name: str, rows: Sequence[Row], gone: Sequence[str]) -> None:
+    def hold(self, name: str, rows: Sequence[Row], gone: Sequence[str] = ()) -> None:
         """Hold rows of a list, each in place of the one with its id, and some no more."""
 
 

@@ -44,14 +44,15 @@ class VtexLists:
         self.shows_too_long = True
         self.scrolls: dict[str, list[list[dict[str, Any]]]] = {}
 
-    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str]) -> None:
-        """Hold orders, clients, or products as `{"id": "7", "articles": [70]}`; and some no more."""
-        table: dict[str, Any] = getattr(self, name)
+    def hold(self, name: str, rows: Sequence[dict[str, Any]], gone: Sequence[str] = ()) -> None:
+        """List rows, each in place of the one with its id, and some no more; a product names its articles."""
+        tables: dict[str, dict[str, Any]] = {"orders": self.orders, "customers": self.clients}
+        table = tables.get(name, self.products)
         for row in rows:
-            own = str(row["orderId"] if name == "orders" else row["id"])
-            table[own] = row["articles"] if name == "products" else row
-        for own in gone:
-            table.pop(own, None)
+            row_id = str(row["orderId"] if name == "orders" else row["id"])
+            table[row_id] = row if name in tables else row["articles"]
+        for row_id in gone:
+            table.pop(row_id, None)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The page that is asked for; None where the path is none of a list."""

@@ -26,6 +26,7 @@ from pipeline.shops.pull import (
     PullPass,
     PullScope,
     ShopPull,
+    placed_ms,
     query_of,
     rows_of,
 )
@@ -83,7 +84,8 @@ def _row(scope: PullScope, own: str, row: dict[str, Any]) -> PulledRow:
         changed = epoch_ms(moment(row.get("updated_at"), "updated_at"))
     except Rejected:
         changed = None
-    return PulledRow(own, topic, body, changed)
+    placed = placed_ms(scope.kind, lambda: moment(row.get("created_at"), "created_at"))
+    return PulledRow(own, topic, body, changed, placed)
 
 
 def _said(topic: str, data: Mapping[str, Any]) -> tuple[str, bytes]:

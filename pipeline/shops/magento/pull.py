@@ -19,8 +19,18 @@ from pipeline.shops import php
 from pipeline.shops.api import FETCHED, FOUND, ApiRequest, Documents, pack, without
 from pipeline.shops.base import Rejected
 from pipeline.shops.magento import api
+from pipeline.shops.magento.fields import moment
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
-from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull, rows_of
+from pipeline.shops.pull import (
+    PullAnswer,
+    PulledRow,
+    PullPage,
+    PullPass,
+    PullScope,
+    ShopPull,
+    placed_ms,
+    rows_of,
+)
 from pipeline.shops.values import epoch_ms, instant, text
 
 PER_PAGE = 100
@@ -169,7 +179,8 @@ def _row(
     said = row.get("updated_at")
     changed = epoch_ms(instant(said, "updated_at")) if said else None
     body = b"" if empty else pack([(_path(settings, scope, own, row), FOUND, _document(row))])
-    return PulledRow(own, topic, body, changed)
+    placed = placed_ms(scope.kind, lambda: moment(row, "created_at"))
+    return PulledRow(own, topic, body, changed, placed)
 
 
 def _document(row: dict[str, Any]) -> bytes:

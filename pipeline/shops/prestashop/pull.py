@@ -27,7 +27,16 @@ from pipeline.shops.prestashop import api
 from pipeline.shops.prestashop.documents import moment
 from pipeline.shops.prestashop.settings import PrestashopSettings, PrestashopStore
 from pipeline.shops.prestashop.webhooks import WITHHELD
-from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull, rows_of
+from pipeline.shops.pull import (
+    PullAnswer,
+    PulledRow,
+    PullPage,
+    PullPass,
+    PullScope,
+    ShopPull,
+    placed_ms,
+    rows_of,
+)
 from pipeline.shops.values import epoch_ms
 
 #: Rows of a page: of whole ones, each of which the webservice reads by itself, and of light ones.
@@ -191,7 +200,8 @@ def _row(settings: PrestashopSettings, scope: PullScope, number: int, row: dict[
     changed = moment(row, "date_upd", settings.timezone, [])
     document = without(orjson.dumps({str(scope.kind): row}), WITHHELD)
     body = pack([(api.document_path(scope.kind, own, settings), FOUND, document)])
-    return PulledRow(own, topic, body, None if changed is None else epoch_ms(changed))
+    placed = placed_ms(scope.kind, lambda: moment(row, "date_add", settings.timezone, []))
+    return PulledRow(own, topic, body, None if changed is None else epoch_ms(changed), placed)
 
 
 PULL: ShopPull[PrestashopSettings] = ShopPull(

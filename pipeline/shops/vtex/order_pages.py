@@ -76,7 +76,10 @@ def read(scope: PullScope, request: ApiRequest, answer: object) -> PullPage:
         raise Rejected("not_a_page", detail="the answer is no object")
     listed, pages = rows_of(answer.get("list"), "list"), _pages(answer.get("paging"))
     ids = [_id(row) for row in listed]
-    rows = [PulledRow(one, _ORDER, b"", _known_ms(row)) for one, row in zip(ids, listed, strict=True)]
+    rows = [
+        PulledRow(one, _ORDER, b"", _known_ms(row), _made_ms(row))
+        for one, row in zip(ids, listed, strict=True)
+    ]
     lookups = [(number, (order_path(one),)) for number, one in enumerate(ids)]
     return PullPage(rows, _following(scope, place, listed, pages), lookups)
 

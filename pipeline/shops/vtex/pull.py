@@ -91,6 +91,7 @@ PULL: ShopPull[VtexSettings] = ShopPull(
     needs=needs,
     overlap=900.0,
     lag=300.0,
+    by_placing=True,
     horizon=order_pages.HORIZON_DAYS * _DAY,
     deletion=deletion,
     instead=instead,

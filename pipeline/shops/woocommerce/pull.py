@@ -18,7 +18,7 @@ import orjson
 from pipeline.events import Kind
 from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
-from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull
+from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull, placed_ms
 from pipeline.shops.values import epoch_ms, instant
 from pipeline.shops.woocommerce.api import BASE, base_url
 from pipeline.shops.woocommerce.settings import WooCommerceSettings
@@ -188,7 +188,8 @@ def _row(scope: PullScope, at: _At, found: dict[str, Any]) -> PulledRow | None:
         return None
     if at.is_variations:
         found = {"parent_id": int(at.base.split("/")[-2]), **found}
-    return PulledRow(str(number), f"{scope.kind}.updated", orjson.dumps(found), _changed(found))
+    placed = placed_ms(scope.kind, lambda: instant(found.get("date_created_gmt"), "date_created_gmt"))
+    return PulledRow(str(number), f"{scope.kind}.updated", orjson.dumps(found), _changed(found), placed)
 
 
 def _variations_by_id(scope: PullScope, listed: Sequence[dict[str, Any]]) -> Iterator[PulledRow]:
