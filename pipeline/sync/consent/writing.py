@@ -94,7 +94,8 @@ class Writing:
             wanted: the statement.
             shop_said: see `verdict`.
             ask: makes a request.
-            wrote: gets the ids of the accounts that were written, whether or not all went well.
+            wrote: gets the ids of the accounts that were written, whether or not all went well; also of those
+                that hold the statement already, as an earlier try that was cut off may have written them.
         """
         if why := self._consent.unsupported(self._settings):
             return Impossible("no_write_back", why)
@@ -115,6 +116,7 @@ class Writing:
             return await self._create(wanted, ask)
         verdicts = [verdict(wanted, one, shop_said, int(self._clock() * 1_000)) for one in accounts]
         to_write = [one for one, said in zip(accounts, verdicts, strict=True) if said is Verdict.WRITE]
+        wrote += [one.id for one, said in zip(accounts, verdicts, strict=True) if said is Verdict.SAME]
         for account in to_write:
             wrote.append(account.id)
             await self._write(wanted, account, ask)
