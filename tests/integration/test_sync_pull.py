@@ -22,7 +22,7 @@ from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 from tests.shop_bodies import Article, Person, Sale, SoldLine, shopify_rows
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]  # in CI: test_sync_proof.py, and reconcile in the demo
 SECRET = "the hook's own secret"
 SETTINGS: dict[str, dict[str, Any]] = {
     "pull-woo": {
@@ -183,7 +183,6 @@ def _shops(site: Site) -> list[ListedShop]:
     return [ListedShop(site, store) for store in SETTINGS]
 
 
-@pytest.mark.slow  # in CI: test_sync_proof.py
 def test_connectif_holds_what_the_shop_does_though_sync_is_killed_and_webhooks_are_lost(
     site: Site, shops: list[ListedShop]
 ) -> None:
