@@ -81,6 +81,7 @@ class SimulatedShop:
         settings: how it is.
         pages: its lists, where they are not those of `settings`.
         token: that it has issued, and until when it is good.
+        bucket: the points of one that counts them.
         queue: the feed whose items come again until they are committed; None where it has none.
         journal: the feed that is read from a position on; None where it has none.
     """
@@ -97,7 +98,8 @@ class SimulatedShop:
         self._faults: list[tuple[Fault, int]] = []
         self._recent: deque[float] = deque()
         self.rows: dict[str, dict[str, Row]] = {}
-        self._bucket = None if settings.lists is None else shopify.Bucket(settings.lists)
+        counts = settings.lists is not None and settings.lists.platform == "shopify"
+        self.bucket = shopify.Bucket(settings.lists) if counts and settings.lists is not None else None
 
     def hold(self, path: str, answers: list[Answer]) -> None:
         """Answer a path so from now on: one after the other, and the last for ever."""
@@ -120,8 +122,8 @@ class SimulatedShop:
         found = None
         if lists is not None and lists.platform == "woocommerce" and method == "GET":
             found = woocommerce.answer(lists, self.rows, path)
-        elif lists is not None and self._bucket is not None and path.endswith("/graphql.json"):
-            found = shopify.answer(lists, self.rows, body, self._bucket, now)
+        elif lists is not None and self.bucket is not None and path.endswith("/graphql.json"):
+            found = shopify.answer(lists, self.rows, body, self.bucket, now)
         if found is None:
             return None
         headers = {**found.headers, "date": formatdate(now, usegmt=True)}
@@ -182,6 +184,7 @@ class SimulatedShop:
             "requests": len(self.log),
             "by_status": dict(Counter(str(one.status) for one in self.log)),
             "tokens_issued": self.tokens_issued,
+            "points": None if self.bucket is None else self.bucket.figures(),
             "queue": None if self.queue is None else self.queue.figures(),
             "log": [one._asdict() for one in self.log],
         }

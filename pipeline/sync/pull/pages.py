@@ -13,9 +13,10 @@ from pipeline.shops.base import Rejected, StoreContext
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, ShopPull
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull.completion import Completed, Completion
 from pipeline.sync.pull.state import Pass, Pending
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.requests import ShopRequests
 
 log = logging.getLogger(__name__)
 

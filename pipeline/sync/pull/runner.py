@@ -16,6 +16,7 @@ from pipeline.metrics import SYNC_PULLED, SYNC_RUNS
 from pipeline.notifier import Notifier
 from pipeline.shops.pull import PullPass, ShopPull
 from pipeline.shops.settings import StoreSettings
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull import plan
 from pipeline.sync.pull.memory import Memory
 from pipeline.sync.pull.pages import Asked, Pages
@@ -31,7 +32,6 @@ from pipeline.sync.pull.state import (
     StoreState,
     Wanted,
 )
-from pipeline.sync.requests import ShopLane
 
 log = logging.getLogger(__name__)
 
