@@ -296,6 +296,7 @@ PULL: ShopPull[ShopifySettings] = ShopPull(
     overlap=900.0,
     lag=120.0,
     ready=lambda settings: settings.readable,
+    effort={Kind.CUSTOMER: 1.0, Kind.PRODUCT: 6.0, Kind.ORDER: 6.0},
     deletion=deletion,
     instead=instead,
 )

@@ -92,6 +92,7 @@ PULL: ShopPull[VtexSettings] = ShopPull(
     overlap=900.0,
     lag=300.0,
     horizon=order_pages.HORIZON_DAYS * _DAY,
+    effort={Kind.CUSTOMER: 0.01, Kind.PRODUCT: 2.0, Kind.ORDER: 1.0},
     deletion=deletion,
     instead=instead,
 )

@@ -102,6 +102,12 @@ class Pages:
             self._heard(await self.requests.send(self._pull.first(self._settings, first.scope), lane))
         return int(self._clock() * 1_000) + (self._skew_ms or 0)
 
+    async def total(self, of: Pass, lane: ShopLane) -> int | None:
+        """Rows of a list, by its first page; None where the shop does not count them, or does not answer."""
+        first = Pending.of(self._pull.first(self._settings, of.scope))
+        found = self._read(of, first, await self.requests.send(first.request, lane))
+        return found.total if isinstance(found, PullPage) else None
+
     async def ask(self, of: Pass, lane: ShopLane, ends: Callable[[], bool]) -> Asked | None:
         """The next page of a list; None where `ends` says that it is not wanted any more."""
         pending, rest = of.pending[0], of.pending[1:]
