@@ -22,7 +22,7 @@ from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, meant
 from pipeline.sync.pull.memory import Memory
 from pipeline.sync.pull.pages import Pages
 from pipeline.sync.pull.rows import Missing as MissingRows
-from pipeline.sync.pull.rows import RowKey, Seen, Told, missing
+from pipeline.sync.pull.rows import MissingSearch, RowKey, Seen, Told
 from pipeline.sync.pull.runner import Store, StorePuller
 from pipeline.sync.pull.state import Command, StoreState, Wanted
 from pipeline.sync.requests import ShopRequests
@@ -69,7 +69,12 @@ class KeptMemory:
         return {key: self._kept.rows[key] for key in keys if key in self._kept.rows}
 
     async def missing(self, store: str, kind: Kind, number: int) -> MissingRows:  # noqa: ARG002
-        return missing(((key, row) for key, row in self._kept.rows.items() if key.kind is kind), number)
+        search = MissingSearch(number)
+        for look in (search.first, search.second):
+            for key, row in self._kept.rows.items():
+                if key.kind is kind:
+                    look(key, row)
+        return search.found()
 
     async def keep(
         self, state: StoreState, *, told: Told | None = None, begun: Sequence[Command] = ()
