@@ -51,6 +51,8 @@ ACCESS: Mapping[str, Mapping[str, Any]] = {
     "shopify": {"scheme": "headers", "headers": {"x-shopify-access-token": "t"}},
 }
 PATIENCE = 7_200.0
+#: Rows after which the bare reader has shown its pace.
+BARE_ROWS = 50_000
 Row = dict[str, Any]
 
 
@@ -119,7 +121,7 @@ async def bare(platform: str, base: str) -> tuple[int, int, float, float]:
     headers = {"x-shopify-access-token": "t"} if platform == "shopify" else _basic()
     rows, requests, began, cpu = 0, 0, time.perf_counter(), time.process_time()
     async with httpx.AsyncClient(base_url=base, timeout=60) as client:
-        while request is not None:
+        while request is not None and rows < BARE_ROWS:
             answer = await client.request(request.method, request.path, content=request.body, headers=headers)
             page = known.pull.read(settings, scope, request, PullAnswer(answer.json(), dict(answer.headers)))
             rows, requests, request = rows + len(page.rows), requests + 1, page.following
