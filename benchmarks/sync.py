@@ -51,6 +51,8 @@ ACCESS: Mapping[str, Mapping[str, Any]] = {
     "shopify": {"scheme": "headers", "headers": {"x-shopify-access-token": "t"}},
 }
 PATIENCE = 7_200.0
+#: Seconds for a process to start, on a machine that others use.
+START = 240.0
 #: Rows after which the bare reader has shown its pace.
 BARE_ROWS = 50_000
 Row = dict[str, Any]
@@ -78,7 +80,7 @@ class SyncWorker:
         self.port = free_port()
         command = [PIPELINE, "worker", "sync", "--config", str(bench.path), "--port", str(self.port)]
         self.worker = Worker([*command, "--worker", "1"], bench.directory / "sync.log")
-        wait_for(lambda: self.said() is not None, 90)
+        wait_for(lambda: self.said() is not None, START)
 
     def said(self) -> dict[str, Any] | None:
         """How the store's pulls are; None where it does not answer."""
@@ -167,7 +169,7 @@ def rows(directory: Path, bootstrap: str, count: int) -> None:
     command = [sys.executable, "-m", "benchmarks.listed_shop", str(port), str(count)]
     shop, base = Worker(command, directory / "shop.log"), f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: _answers(f"{base}/wp-json/wc/v3/orders"), 30)
+        wait_for(lambda: _answers(f"{base}/wp-json/wc/v3/orders"), START)
         report([measured(Bench(directory, bootstrap, tree("woocommerce", base)), "woocommerce", base)])
     finally:
         shop.kill()
@@ -186,7 +188,7 @@ class Sandbox:
         settings.write_text('[accounts.acme]\napi_key = "acme:secret"\n', encoding="utf-8")
         command = [PIPELINE, "sandbox", "--config", str(settings), "--port", str(port)]
         self.worker = Worker(command, directory / "sandbox.log")
-        wait_for(lambda: _answers(f"{self.url}/healthz"), 60)
+        wait_for(lambda: _answers(f"{self.url}/healthz"), START)
 
     @property
     def control(self) -> str:
