@@ -26,6 +26,7 @@ from typing import Any
 
 import httpx
 import psutil
+from tomli_w import dumps
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, report, wait_for
 from pipeline import config
@@ -51,6 +52,8 @@ ACCESS: Mapping[str, Mapping[str, Any]] = {
     "shopify": {"scheme": "headers", "headers": {"x-shopify-access-token": "t"}},
 }
 PATIENCE = 7_200.0
+#: Customers of the shop in which people leave: more than are read meanwhile.
+SYNCED = 20_000
 #: Seconds for a process to start, on a machine that others use.
 START = 240.0
 #: Rows after which the bare reader has shown its pace.
@@ -185,10 +188,11 @@ class Sandbox:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         settings = directory / "sandbox.toml"
-        settings.write_text('[accounts.acme]\napi_key = "acme:secret"\n', encoding="utf-8")
+        account = {"api_key": "acme:secret", "base_url": self.url}
+        settings.write_text(dumps({"accounts": {"acme": account}}), encoding="utf-8")
         command = [PIPELINE, "sandbox", "--config", str(settings), "--port", str(port)]
         self.worker = Worker(command, directory / "sandbox.log")
-        wait_for(lambda: _answers(f"{self.url}/healthz"), START)
+        wait_for(lambda: self.worker.check() is None and _answers(f"{self.url}/healthz"), START)
 
     @property
     def control(self) -> str:
@@ -300,7 +304,7 @@ def withdrawals(directory: Path, bootstrap: str, people: int) -> None:
             for synced in (False, True):
                 control = _consenting(site, platform, people, per_minute)
                 if synced:
-                    hold(control, platform, 40_000)
+                    hold(control, platform, SYNCED)
                     operate.give(settings, operate.command(platform, Wanted.FULL, kinds=[Kind.CUSTOMER]))
                     wait_for(lambda control=control: len(_log(control)) > 10, 60)  # type: ignore[misc]
                 took = _leave(site, control, platform, people)

@@ -290,6 +290,7 @@ def test_shopifys_pages_grow_where_the_shops_points_come_back_faster_than_they_a
     assert third is not None
     assert rows_asked(shopify_rows(third, 1_500, 302).following) == 50
     assert rows_asked(shopify_rows(third, 1_500, 500).following) == 50, "no page is too dear"
+    assert rows_asked(shopify_rows(third, 1_400, 600).following) == 50, "nor takes half of all points"
     smaller = pull.instead(settings, what, third, 0)
     assert rows_asked(smaller) == 25
     assert smaller is not None

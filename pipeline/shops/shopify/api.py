@@ -76,12 +76,13 @@ def heard(value: Any) -> Heard:
     if not isinstance(errors, list):
         return Heard(Meaning.REFUSED)
     codes = {str(mapping(mapping(one).get("extensions")).get("code", "")).upper() for one in errors}
-    if "THROTTLED" in codes:
+    if "THROTTLED" in codes and not _is_never_affordable(said):
         return Heard(Meaning.TOO_MANY, _until_affordable(points), points)
     if codes and codes <= _PASSING:
         return Heard(Meaning.FAILED)
     # A query that is too dear is for its reader, who asks for less; a missing right is of one kind only.
-    return Heard(Meaning.DOCUMENT, points=points) if "MAX_COST_EXCEEDED" in codes else Heard(Meaning.REFUSED)
+    dear = codes & {"MAX_COST_EXCEEDED", "THROTTLED"}
+    return Heard(Meaning.DOCUMENT, points=points) if dear else Heard(Meaning.REFUSED)
 
 
 def points_of(said: Mapping[str, Any]) -> Points | None:
@@ -94,6 +95,14 @@ def points_of(said: Mapping[str, Any]) -> Points | None:
         return None
     plausible = 0 <= asked <= most <= _MOST_POINTS and abs(there) <= most and 0 < most <= rate * _LONGEST_FILL
     return Points(float(asked), float(there), float(rate), float(most)) if plausible else None
+
+
+def _is_never_affordable(said: Mapping[str, Any]) -> bool:
+    """Whether a query needs more points than there can be."""
+    cost = mapping(mapping(said.get("extensions")).get("cost"))
+    asked = number(cost.get("requestedQueryCost"))
+    most = number(mapping(cost.get("throttleStatus")).get("maximumAvailable"))
+    return asked is not None and most is not None and 0 < most < asked
 
 
 def _until_affordable(points: Points | None) -> float:

@@ -202,7 +202,7 @@ def _size(scope: PullScope, request: ApiRequest, asked: Mapping[str, Any], said:
         return usual
     points = points_of(said)
     unused = points is not None and points.there + points.asked >= points.most
-    cheap = points is not None and 2 * points.asked <= _DEAREST
+    cheap = points is not None and 2 * points.asked <= min(_DEAREST, points.most / 2)
     larger = unused and cheap and first >= usual and not asked.get("counted")
     return min(2 * first if larger else first, _most_rows(request))
 
