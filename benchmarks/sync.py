@@ -192,7 +192,11 @@ class Sandbox:
         settings.write_text(dumps({"accounts": {"acme": account}}), encoding="utf-8")
         command = [PIPELINE, "sandbox", "--config", str(settings), "--port", str(port)]
         self.worker = Worker(command, directory / "sandbox.log")
-        wait_for(lambda: self.worker.check() is None and _answers(f"{self.url}/healthz"), START)
+        wait_for(self._is_up, START)
+
+    def _is_up(self) -> bool:
+        self.worker.check()
+        return _answers(f"{self.url}/healthz")
 
     @property
     def control(self) -> str:
