@@ -105,16 +105,34 @@ class Meaning(enum.StrEnum):
     FAILED = "failed"  # it may work later
 
 
+class Points(NamedTuple):
+    """What a shop that counts points says of them.
+
+    Attributes:
+        asked: what the request needs to be let in.
+        there: what is left.
+        rate: what comes back in a second; above 0.
+        most: what there can be.
+    """
+
+    asked: float
+    there: float
+    rate: float
+    most: float
+
+
 class Heard(NamedTuple):
     """What an answer of status 200 says of the request.
 
     Attributes:
         meaning: what became of it.
         seconds: without any further request to the shop.
+        points: of a shop that counts them.
     """
 
     meaning: Meaning
     seconds: float = 0.0
+    points: Points | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,7 @@ class ShopApi(Generic[SettingsT]):
         withheld: fields whose texts are not kept: hashes of passwords, keys of orders, network addresses.
         heard: what an answer of status 200 says, of platforms that write errors and limits into it; left out,
             it is the document.
+        form: what requests that cost as many points have in common, where the shop counts points.
     """
 
     base_url: Callable[[SettingsT], str]
@@ -149,6 +168,7 @@ class ShopApi(Generic[SettingsT]):
     scopes: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     heard: Callable[[Any], Heard] | None = None
+    form: Callable[[ApiRequest], str] = lambda _: ""
 
 
 def fetched_event(

@@ -125,6 +125,8 @@ class ShopPull(Generic[SettingsT]):
         restored: topics under which an entity that was gone is told again, where its own clock may be older
             than the deletion.
         headers: what the webhooks of a store of these settings say beside their bodies, of where they belong.
+        effort: what one row of each kind takes beside those of the others, roughly: requests with those for
+            what it lacks, or points. Only shown, as the time that is left. Left out, all take as much.
         instead: another form of a request that was refused (its status is given) or failed repeatedly (0):
             fewer rows, or what older versions of the shop understand; None where there is none.
     """
@@ -141,6 +143,7 @@ class ShopPull(Generic[SettingsT]):
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
     restored: Mapping[Kind, str] = field(default_factory=dict)
     headers: Callable[[SettingsT], Mapping[str, str]] = lambda _: {}
+    effort: Mapping[Kind, float] = field(default_factory=dict)
     instead: Callable[[SettingsT, PullScope, ApiRequest, int], ApiRequest | None] | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from pipeline.shops.api import Heard, Meaning
+from pipeline.shops.api import Heard, Meaning, Points
 from pipeline.shops.base import Rejected
 from pipeline.shops.values import parse_json
 
@@ -33,13 +33,13 @@ class Found:
         body: as the shop wrote it.
         value: what it says as JSON.
         headers: of the answer, names in lower case.
-        rest: seconds without a request, for which it asks.
+        points: of a shop that counts them.
     """
 
     body: bytes
     value: Any
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
-    rest: float = 0.0
+    points: Points | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,11 @@ class TooMany:
 
     Attributes:
         seconds: as it says; None where it does not.
+        points: of a shop that counts them.
     """
 
     seconds: float | None
+    points: Points | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,9 @@ def meant(answer: Answer, heard: Callable[[Any], Heard] | None) -> Answer:
     seconds = min(max(0.0, said.seconds), LONGEST_PAUSE)
     match said.meaning:
         case Meaning.DOCUMENT:
-            return replace(answer, rest=seconds)
+            return replace(answer, points=said.points)
         case Meaning.TOO_MANY:
-            return TooMany(seconds or None)
+            return TooMany(seconds or None, said.points)
         case Meaning.UNAUTHORISED:
             return Unauthorised(OK)
         case Meaning.REFUSED:

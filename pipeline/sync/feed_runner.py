@@ -15,7 +15,8 @@ from pipeline.shops.platform import AnyPlatform, raw_event
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Empty, Found, Missing, label
 from pipeline.sync.feed_place import FeedPlace
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.lanes import ShopLane
+from pipeline.sync.requests import ShopRequests
 
 log = logging.getLogger(__name__)
 

@@ -22,10 +22,11 @@ from pipeline.http_access import problem
 from pipeline.kafka.topics import SYNC_COMMANDS_TOPIC
 from pipeline.records import partition_of
 from pipeline.shops.pull import PulledRow, PullPass
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.listed import ListedOrder, listed_order
 from pipeline.sync.pull.pages import Asked, Pages
 from pipeline.sync.pull.state import Pass, Pending
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.requests import ShopRequests
 from pipeline.translate.alone import Meaning
 from pipeline.translate.feed import Feed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import heapq
 import itertools
 import logging
@@ -14,6 +13,7 @@ from pipeline.metrics import SYNC_REQUESTS
 from pipeline.notifier import Notifier
 from pipeline.shops.api import ApiRequest, RequestLimit
 from pipeline.sync.answers import Answer, Empty, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.limit import ShopLimit
 
 log = logging.getLogger(__name__)
@@ -25,15 +25,6 @@ ADVICE = {
     "redirect": "it answers with a redirect, which is not followed: correct api_url",
     "unreachable": "check api_url and the network",
 }
-
-
-class ShopLane(enum.IntEnum):
-    """How urgent a request is; of those that wait, the first of the lowest number goes next."""
-
-    WITHDRAWAL = 0  # a person's consent, to be written at the shop
-    LIVE = 1  # what a notification of now named
-    DAILY = 2  # a pull of what changed
-    FULL = 3  # a pull of everything
 
 
 class Sender(Protocol):
@@ -53,8 +44,10 @@ class ShopRequests:
         clock: seconds since the epoch.
         random: a number from 0 to 1.
         title: of what is asked, in logs.
+        form: `ShopApi.form`.
 
     Attributes:
+        parallel: requests that may be under way at once.
         limit: when the next request may be made.
         worked_at: when the shop last answered as it should; 0 for never.
     """
@@ -68,10 +61,12 @@ class ShopRequests:
         clock: Callable[[], float],
         random: Callable[[], float],
         title: str = "its API",
+        form: Callable[[ApiRequest], str] = lambda _: "",
     ) -> None:
         self._store = store
         self._title = title
-        self._parallel = limit.parallel
+        self._form = form
+        self.parallel = limit.parallel
         self._sender = sender
         self._clock = clock
         self._random = random
@@ -84,48 +79,60 @@ class ShopRequests:
 
     async def send(self, request: ApiRequest, lane: ShopLane) -> Answer:
         """Make one request, once the limit and the lanes before it let it through."""
-        await self._admitted(lane)
+        form = self._form(request)
+        sent, cost = await self._admitted(lane, form)
         try:
             answer = await self._sender.send(request)
         finally:
             self._under_way -= 1
+            self.limit.points.ended(cost)
             self._changed.notify()
         SYNC_REQUESTS.labels(self._store, label(answer)).inc()
-        self._heard(answer)
+        self._heard(answer, sent, form)
         return answer
 
     def waiting(self, lane: ShopLane) -> int:
         """How many requests of a lane wait to be let through."""
         return sum(one is lane for one, _ in self._waiting)
 
-    async def _admitted(self, lane: ShopLane) -> None:
+    async def _admitted(self, lane: ShopLane, form: str) -> tuple[float, float]:
+        """Wait until a request may go; returns when it went, and the points it is taken to cost."""
         ticket = lane, next(self._numbers)
         heapq.heappush(self._waiting, ticket)
         try:
-            while (seconds := self._wait(ticket)) > 0:
+            while (seconds := self._wait(ticket, form)) > 0:
                 await self._changed.wait(seconds)
-            self.limit.sent(self._clock())
+            now = self._clock()
+            self.limit.sent(now)
             self._under_way += 1
+            return now, self.limit.points.sent(form)
         finally:
             self._waiting.remove(ticket)
             heapq.heapify(self._waiting)
             self._changed.notify()
 
-    def _wait(self, ticket: tuple[ShopLane, int]) -> float:
-        """Seconds until a request may go; infinity: after something else happened."""
-        if self._waiting[0] != ticket or self._under_way >= self._parallel:
-            return math.inf
-        return self.limit.wait(self._clock())
+    def _wait(self, ticket: tuple[ShopLane, int], form: str) -> float:
+        """Seconds until a request may go; infinity: after something else happened.
 
-    def _heard(self, answer: Answer) -> None:
-        """What an answer says of the shop."""
+        One that is urgent does not wait for the end of those under way: it is one more.
+        """
+        lane = ticket[0]
+        if self._waiting[0] != ticket or self._under_way >= self.parallel + lane.is_urgent:
+            return math.inf
+        return self.limit.wait(self._clock(), lane, form)
+
+    def _heard(self, answer: Answer, sent: float, form: str) -> None:
+        """What an answer to a request that was sent then says of the shop."""
         before, now = self.limit.stopped, self._clock()
+        points = answer.points if isinstance(answer, Found | TooMany) else None
+        if points is not None:
+            self.limit.points.heard(now, form, points)
         match answer:
             case Found() | Empty() | Missing() | Refused():
-                self.limit.answered()
+                self.limit.answered(sent)
                 self.worked_at = now
-                if isinstance(answer, Found) and answer.rest:
-                    self.limit.rest(now, answer.rest)
+            case TooMany() if points is not None and points.there < points.asked:
+                pass  # the next one waits for its points
             case TooMany(seconds):
                 self.limit.too_many(now, seconds)
             case Unauthorised():

@@ -16,8 +16,9 @@ from pipeline.shops.base import StoreContext
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Refused
 from pipeline.sync.backlog import Backlog, Entity, Notice
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.lookup import Documented, Halted, TooLarge, look_up
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.requests import ShopRequests
 
 log = logging.getLogger(__name__)
 

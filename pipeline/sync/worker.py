@@ -139,7 +139,12 @@ class SyncWorker:
             api, feed.context.settings, transport=self._transport(), timeout=self._settings.sync.call_timeout
         )
         requests = ShopRequests(
-            name, api.limit(feed.context.settings), client, clock=time.time, random=random.random
+            name,
+            api.limit(feed.context.settings),
+            client,
+            clock=time.time,
+            random=random.random,
+            form=api.form,
         )
         return StoreRunner(
             feed.context,

@@ -94,6 +94,18 @@ def test_rows_that_change_and_go_between_two_pages_cost_no_other_row(
 
 
 @READ
+def test_a_page_that_counts_the_rows_counts_those_of_the_whole_list(
+    platform: AnyPlatform, kind: Kind
+) -> None:
+    """Not those that are left behind it: the time left would be wrong."""
+    lists = filled(platform, kind)
+    for reads in pull_of(platform).passes[kind]:
+        what = scope(kind, reads, ms(SINCE), ms(UNTIL))
+        told = [page.total for page in pages(platform, settings_for(platform), what, of_lists(lists))]
+        assert set(told) <= {None, ROWS}, reads
+
+
+@READ
 @pytest.mark.parametrize(
     "quirks", [Quirks(repeats_last=True), Quirks(total=0), Quirks(total=1_000, repeats_last=True)], ids=str
 )

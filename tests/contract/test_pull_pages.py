@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.events import Kind, RawEvent
-from pipeline.shops.api import ApiRequest, Heard, Meaning, Moment
+from pipeline.shops.api import ApiRequest, Heard, Meaning, Moment, Points
 from pipeline.shops.base import Rejected, StoreOf
 from pipeline.shops.pull import PullAnswer, PullPage, PullPass, PullScope
 from pipeline.shops.registry import PLATFORMS
@@ -247,12 +247,63 @@ def test_shopifys_errors_of_status_200_are_told_apart() -> None:
     throttled, dear, denied = (
         one["response"]["body"] for one in exchanges("shopify", "pull-errors.json")[:3]
     )
-    assert heard(throttled) == Heard(Meaning.TOO_MANY, 5.2)
+    told = Points(asked=612.0, there=96.0, rate=100.0, most=2_000.0)
+    assert heard(throttled) == Heard(Meaning.TOO_MANY, 5.2, told)
     assert heard(denied).meaning is Meaning.REFUSED
     assert heard(dear).meaning is Meaning.DOCUMENT
     again = page("shopify", scope(Kind.ORDER), {"response": {"body": dear, "headers": {}}}).following
     assert again is not None
     assert json.loads(again.body)["variables"]["first"] == 12
+
+
+def shopify_rows(request: ApiRequest, there: float, asked: float, *, restored: float = 100.0) -> PullPage:
+    """A page of one row with more behind it, and so many points left of 2,000."""
+    [row] = exchanges("shopify", "pull-orders-page.json")[0]["response"]["body"]["data"]["orders"]["nodes"][
+        :1
+    ]
+    cost = {
+        "requestedQueryCost": asked,
+        "throttleStatus": {"maximumAvailable": 2000, "currentlyAvailable": there, "restoreRate": restored},
+    }
+    listed = {"nodes": [row], "pageInfo": {"hasNextPage": True, "endCursor": "next"}}
+    body = {"data": {"orders": listed}, "extensions": {"cost": cost}}
+    said = {"response": {"body": body, "headers": {}}}
+    return page("shopify", scope(Kind.ORDER, PullPass.FULL), said, request)
+
+
+def rows_asked(request: ApiRequest | None) -> int:
+    assert request is not None
+    return int(json.loads(request.body)["variables"]["first"])
+
+
+def test_shopifys_pages_grow_where_the_shops_points_come_back_faster_than_they_are_used() -> None:
+    pull = PLATFORMS["shopify"].pull
+    assert pull is not None
+    assert pull.instead is not None
+    what, settings = scope(Kind.ORDER, PullPass.FULL), settings_of("shopify")
+    first = pull.first(settings, what)
+    second = shopify_rows(first, 1_848, 152).following
+    assert rows_asked(second) == 25, "before the first page the bucket was full in any case"
+    assert second is not None
+    third = shopify_rows(second, 1_848, 152).following
+    assert rows_asked(third) == 50
+    assert third is not None
+    assert rows_asked(shopify_rows(third, 1_500, 302).following) == 50
+    assert rows_asked(shopify_rows(third, 1_500, 500).following) == 50, "no page is too dear"
+    assert rows_asked(shopify_rows(third, 1_400, 600).following) == 50, "nor takes half of all points"
+    smaller = pull.instead(settings, what, third, 0)
+    assert rows_asked(smaller) == 25
+    assert smaller is not None
+    assert rows_asked(shopify_rows(smaller, 1_848, 152).following) == 25, "longer ones did not come"
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "restored"), [(9e30, 1, 1), (1, 1, 1e-9), (-5e9, 1, 1), (1, 9e9, 1)]
+)
+def test_points_that_cannot_be_are_not_believed(there: float, asked: float, restored: float) -> None:
+    status = {"maximumAvailable": 2000, "currentlyAvailable": there, "restoreRate": restored}
+    cost = {"requestedQueryCost": asked, "throttleStatus": status}
+    assert heard({"data": {}, "extensions": {"cost": cost}}) == Heard(Meaning.DOCUMENT)
 
 
 def test_shopify_is_asked_for_a_token_where_the_store_has_an_app_and_else_has_its_own() -> None:

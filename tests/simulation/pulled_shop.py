@@ -15,13 +15,14 @@ from pipeline.events import Kind, RawEvent
 from pipeline.sandbox.shops.lists import ListSettings, Row
 from pipeline.sandbox.shops.shop import ShopSettings, SimulatedShop
 from pipeline.shops.api import ApiRequest
+from pipeline.shops.base import StoreOf
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, meant
 from pipeline.sync.pull.memory import Memory
 from pipeline.sync.pull.pages import Pages
 from pipeline.sync.pull.rows import Missing as MissingRows
-from pipeline.sync.pull.rows import RowKey, Seen, Told, missing
+from pipeline.sync.pull.rows import MissingSearch, RowKey, Seen, Told
 from pipeline.sync.pull.runner import Store, StorePuller
 from pipeline.sync.pull.state import Command, StoreState, Wanted
 from pipeline.sync.requests import ShopRequests
@@ -68,7 +69,12 @@ class KeptMemory:
         return {key: self._kept.rows[key] for key in keys if key in self._kept.rows}
 
     async def missing(self, store: str, kind: Kind, number: int) -> MissingRows:  # noqa: ARG002
-        return missing(((key, row) for key, row in self._kept.rows.items() if key.kind is kind), number)
+        search = MissingSearch(number)
+        for look in (search.first, search.second):
+            for key, row in self._kept.rows.items():
+                if key.kind is kind:
+                    look(key, row)
+        return search.found()
 
     async def keep(
         self, state: StoreState, *, told: Told | None = None, begun: Sequence[Command] = ()
@@ -104,15 +110,16 @@ class PulledShop:
 
     def __init__(self, platform: str, *, lists: Mapping[str, Any] | None = None, **store: Any) -> None:
         self.platform: AnyPlatform = PLATFORMS[platform]
-        given = {"platform": platform, **(lists or {})}
-        self.shop = SimulatedShop(ShopSettings(lists=ListSettings.model_validate(given)))
+        given = {"platform": platform, **(lists or {})} if platform in CREDENTIALS else None
+        made = None if given is None else ListSettings.model_validate(given)
+        self.shop = SimulatedShop(ShopSettings(lists=made))
         self.kept = Kept()
         self.asked: list[ApiRequest] = []
         #: Called before each request: what happens in the shop meanwhile.
         self.meanwhile: Callable[[], object] = lambda: None
         #: Answers that come instead, one a request.
         self.instead: list[Answer] = []
-        self._settings = settings_of(platform, **CREDENTIALS[platform], **store)
+        self.settings = settings_of(platform, **{**CREDENTIALS.get(platform, {}), **store})
         self._numbers = itertools.count(1)
 
     # The shop.
@@ -147,21 +154,29 @@ class PulledShop:
     def puller(self, *, at: time | None = None) -> StorePuller:
         assert self.platform.api is not None
         assert self.platform.pull is not None
-        limit = self.platform.api.limit(self._settings)
-        requests = ShopRequests("acme", limit, self, clock=virtual.wall, random=lambda: 1.0)
+        api = self.platform.api
+        requests = self.requests = ShopRequests(
+            "acme",
+            api.limit(self.settings),
+            self,
+            clock=virtual.wall,
+            random=lambda: 1.0,
+            form=api.form,
+        )
         pages = Pages(
             "acme",
-            self._settings,
+            self.settings,
             self.platform.pull,
             requests,
             retry_for=86_400.0,
             clock=virtual.wall,
             random=lambda: 1.0,
+            context=StoreOf("acme", self.settings, product_page=""),
         )
         store = Store(
             name="acme",
             platform=self.platform.name,
-            settings=self._settings,
+            settings=self.settings,
             pull=self.platform.pull,
             kinds=(Kind.CUSTOMER, Kind.PRODUCT, Kind.ORDER),
             at=at,

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from pipeline.events import Kind
 from pipeline.sandbox.shops.lists import Row
 from pipeline.sync.answers import Answer, Failed, Refused, TooMany
+from pipeline.sync.pull.left import time_left
 from pipeline.sync.pull.state import RunStatus, Wanted
 from tests.simulation import virtual
 from tests.simulation.pulled_shop import (
@@ -310,3 +311,32 @@ def test_a_dry_run_sends_nothing_and_says_how_many_rows_there_are() -> None:
     assert shop.state.run is not None
     assert {one.kind: one.total for one in shop.state.run.passes} == dict.fromkeys(Kind, 130)
     assert (shop.kept.events, shop.kept.rows, shop.state.marks) == ([], {}, {})
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first run", "second run"])
+def test_after_a_tenth_of_a_run_the_time_left_is_off_by_less_than_a_tenth(known: bool) -> None:
+    """All its lists, two of which are not begun then."""
+    shop, looked = PulledShop("woocommerce", api_requests_per_minute=120), list[tuple[float, float | None]]()
+    shop.holds(Kind.CUSTOMER, *(woo_customer(number, ago(DAY)) for number in range(1, 3_001)))
+    shop.holds(Kind.PRODUCT, *(woo_product(number, ago(DAY)) for number in range(1, 2_001)))
+    shop.holds(Kind.ORDER, *(woo_order(number, ago(DAY)) for number in range(1, 4_001)))
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            left = time_left(shop.state.as_json() | {"now_ms": int(virtual.wall() * 1_000)})
+            looked.append((virtual.wall(), left.seconds))
+
+    async def played() -> tuple[float, float]:
+        if known:
+            await shop.runs(Wanted.FULL)
+        began, looks = virtual.wall(), asyncio.create_task(look())
+        await shop.runs(Wanted.FULL)
+        looks.cancel()
+        return began, virtual.wall()
+
+    began, ended = virtual.run(played())
+    tenth = (ended - began) / 10
+    judged = [(at, left) for at, left in looked if began + tenth < at < ended - 1.0]
+    assert len(judged) > 30
+    assert max(abs((left or 0.0) - (ended - at)) for at, left in judged) < tenth

@@ -15,7 +15,8 @@ from pipeline.shops.base import StoreContext, StoreOf
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Empty, Failed, Found, Missing, Refused, TooMany, Unauthorised
 from pipeline.sync.backlog import Notice
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.lanes import ShopLane
+from pipeline.sync.requests import ShopRequests
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
 from tests.platforms import settings_of
 from tests.simulation import virtual

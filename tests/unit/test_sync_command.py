@@ -13,10 +13,7 @@ from pipeline.cli.root import app
 from pipeline.cli.sync import _seconds
 from pipeline.config import parse
 from pipeline.errors import SettingsError
-from pipeline.events import Kind
-from pipeline.shops.pull import PullPass
-from pipeline.sync.pull import operate, shown
-from pipeline.sync.pull.state import Command, Pass, PassStatus, Run, StoreState, Wanted
+from pipeline.sync.pull import operate
 from tests.settings_trees import ACCOUNT
 
 STORES = {
@@ -65,16 +62,3 @@ def test_options_that_contradict_each_other_are_refused(words: list[str], tmp_pa
     (tmp_path / "p.toml").write_text(dumps(TREE))
     done = CliRunner().invoke(app, ["sync", "readable", *words, "--config", str(tmp_path / "p.toml")])
     assert done.exit_code == 2
-
-
-def test_the_time_left_is_of_the_list_under_way_and_not_known_where_the_shop_counts_nothing() -> None:
-    one = Pass(kind=Kind.ORDER, reads=PullPass.FULL, until_ms=0, status=PassStatus.READING, began_ms=1_000)
-    one.read, one.total = 100, 300
-    command = Command(id="r", store="readable", wanted=Wanted.FULL)
-    state = StoreState(store="readable", run=Run(command=command, number=1, passes=[one], began_ms=1_000))
-    said = state.as_json() | {"now_ms": 11_000, "trouble": "", "waiting": [], "daily": "03:30"}
-    assert shown.seconds_left(said) == 20.0
-    assert "pending" not in said["run"]["passes"][0], "requests are the shop's own"
-    assert "20 s" in shown.line(said)
-    one.total = None
-    assert shown.seconds_left(state.as_json() | {"now_ms": 11_000}) is None

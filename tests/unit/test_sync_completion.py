@@ -14,8 +14,9 @@ from pipeline.shops.prestashop.pull import PULL
 from pipeline.shops.pull import PulledRow, PullPage, PullPass
 from pipeline.shops.vtex import VTEX
 from pipeline.sync.answers import Answer, Failed, Found, Missing
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull.completion import Completed, Completion
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.requests import ShopRequests
 from tests.platforms import settings_of
 from tests.pulling import exchanges, scope
 
@@ -31,14 +32,21 @@ DOCUMENTS: Mapping[str, Any] = {
 class Shop:
     """Answers with documents, 404 to all else; each path fails as often as is said."""
 
+    parallel = 3
+
     def __init__(self, documents: Mapping[str, Any], failures: int = 0) -> None:
         self.documents = documents
         self.failures: dict[str, int] = {}
         self.fails = failures
         self.asked: list[str] = []
+        self.under_way = self.most = 0
 
     async def send(self, request: ApiRequest, lane: ShopLane) -> Answer:  # noqa: ARG002
         self.asked.append(request.path)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(0)
+        self.under_way -= 1
         self.failures[request.path] = self.failures.get(request.path, 0) + 1
         if self.failures[request.path] <= self.fails:
             return Failed("server_error")
@@ -98,3 +106,22 @@ def test_rows_of_ids_and_consents_need_nothing() -> None:
         shop = Shop({})
         assert complete(shop, orders(), reads) == Completed(list(orders().rows))
         assert shop.asked == []
+
+
+def test_as_many_rows_are_completed_at_once_as_the_shop_stands_and_keep_their_order() -> None:
+    paths = [f"/api/oms/pvt/orders/{number}-01" for number in range(20)]
+    rows = [PulledRow(f"{number}-01", "fetched/order", b"", None) for number in range(20)]
+    shop = Shop({path: {"orderId": path} for path in paths})
+    lookups = [(number, (path,)) for number, path in enumerate(paths)]
+    found = complete(shop, PullPage(rows, None, lookups), platform=VTEX)
+    assert found is not None
+    assert [row.entity for row in found.rows] == [row.entity for row in rows]
+    assert shop.most == shop.parallel
+
+
+def test_a_row_that_keeps_failing_ends_the_others_of_its_page() -> None:
+    rows = [PulledRow(f"{number}-01", "fetched/order", b"", None) for number in range(20)]
+    lookups = [(number, (f"/api/oms/pvt/orders/{number}-01",)) for number in range(20)]
+    shop = Shop({}, failures=3)
+    assert complete(shop, PullPage(rows, None, lookups), platform=VTEX) is None
+    assert len(shop.asked) <= 3 * shop.parallel

@@ -12,6 +12,10 @@ from xml.etree import ElementTree as ET
 
 from pipeline.sandbox.shops.newsletter import Form, Newsletter, Person
 from pipeline.sandbox.shops.shop import Answer
+from pipeline.sandbox.shops.shopify import Bucket, throttled
+
+#: In requests of GraphQL that ask for a customer's consent, or write it.
+_OF_CONSENT = (b"customerByIdentifier", b"customerEmailMarketingConsentUpdate")
 
 
 class ShopRequest(NamedTuple):
@@ -45,6 +49,8 @@ def shopify(held: Newsletter, request: ShopRequest) -> Answer | None:
     if "customerByIdentifier" in said["query"]:
         found = held.by_email(variables["email"])
         return Answer(body={"data": {"customerByIdentifier": _customer(found[0]) if found else None}})
+    if "customerEmailMarketingConsentUpdate" not in said["query"]:
+        return None
     given = variables["input"]
     person = held.by_id(given["customerId"].rpartition("/")[2])
     consent = given["emailMarketingConsent"]
@@ -80,6 +86,8 @@ def woocommerce(held: Newsletter, request: ShopRequest) -> Answer | None:
     if before or not slash:
         return None
     if request.method == "GET" and not rest:
+        if not request.asked("email"):
+            return None
         people = [one for one in held.by_email(request.asked("email")) if not one.guest]
         return Answer(body=[_user(one, held) for one in people])
     person = held.by_id(rest.strip("/"))
@@ -105,6 +113,8 @@ def prestashop(held: Newsletter, request: ShopRequest) -> Answer | None:
     if before or not slash:
         return None
     if request.method == "GET" and not rest:
+        if not request.asked("filter[email]"):
+            return None
         rows = [_row(one) for one in held.by_email(request.asked("filter[email]").strip("[]"))]
         return Answer(body={"customers": rows} if rows else [])
     person = held.by_id(rest.strip("/"))
@@ -112,6 +122,10 @@ def prestashop(held: Newsletter, request: ShopRequest) -> Answer | None:
         return _error(404, 7)
     if request.method == "GET":
         return Answer(body={"customer": _row(person)})
+    return _change(held, person, request)
+
+
+def _change(held: Newsletter, person: Person, request: ShopRequest) -> Answer:
     if request.method == "PATCH" and not held.settings.patch:
         return _error(405, 23)
     return _error(500, 141) if person.guest else _write_row(held, person, request)
@@ -248,9 +262,22 @@ _FORMS: Mapping[Form, Callable[[Newsletter, ShopRequest], Answer | None]] = {
 }
 
 
-def answer(held: Newsletter, request: ShopRequest) -> Answer | None:
-    """What the API answers; None where the request is not about newsletters, or cannot be read."""
+def answer(held: Newsletter, request: ShopRequest, bucket: Bucket | None = None) -> Answer | None:
+    """What the API answers; None where the request is not about newsletters, or cannot be read.
+
+    Args:
+        held: the newsletters.
+        request: what is asked.
+        bucket: the points of a shop that counts them: objects cost one, a mutation ten.
+    """
     try:
-        return _FORMS[held.settings.form](held, request)
+        if bucket is None or not any(name in request.body for name in _OF_CONSENT):
+            return _FORMS[held.settings.form](held, request)
+        cost = 12.0 if b"mutation" in request.body else 2.0
+        if not bucket.takes(cost, request.now):
+            return Answer(body=throttled(cost, bucket, request.now).body)
+        said = _FORMS[held.settings.form](held, request)
+        costs = {"extensions": {"cost": bucket.cost(cost, request.now)}}
+        return None if said is None else said.model_copy(update={"body": {**said.body, **costs}})
     except (ValueError, KeyError, TypeError, ET.ParseError):
         return Answer(status=400, body={"message": "the request cannot be read"})

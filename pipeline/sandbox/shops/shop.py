@@ -98,6 +98,7 @@ class SimulatedShop:
         rows: of the lists of Shopify and WooCommerce.
         requests: that were answered; `log` remembers the last of them.
         token: that it has issued, and until when it is good.
+        bucket: the points of one that counts them.
         queue: the feed whose items come again until they are committed; None where it has none.
         journal: the feed that is read from a position on; None where it has none.
     """
@@ -116,7 +117,8 @@ class SimulatedShop:
         self._faults: list[tuple[Fault, int]] = []
         self._recent: deque[float] = deque()
         self.rows: dict[str, dict[str, Row]] = {}
-        self._bucket = None if settings.lists is None else shopify.Bucket(settings.lists)
+        counts = settings.lists is not None and settings.lists.platform == "shopify"
+        self.bucket = shopify.Bucket(settings.lists) if counts and settings.lists is not None else None
 
     def hold(self, path: str, answers: list[Answer]) -> None:
         """Answer a path so from now on, or, with `*` at its end, all that begin so: one after the other."""
@@ -144,8 +146,8 @@ class SimulatedShop:
         found: Answer | ListAnswer | None = None
         if lists is not None and lists.platform == "woocommerce" and method == "GET":
             found = woocommerce.answer(lists, self.rows, path)
-        elif lists is not None and self._bucket is not None and path.endswith("/graphql.json"):
-            found = shopify.answer(lists, self.rows, body, self._bucket, now)
+        elif lists is not None and self.bucket is not None and path.endswith("/graphql.json"):
+            found = shopify.answer(lists, self.rows, body, self.bucket, now)
         elif self.pages is not None and method == "GET":
             found = self.pages.answer(path, headers)
         if found is None:
@@ -220,6 +222,7 @@ class SimulatedShop:
             "requests": self.requests,
             "by_status": dict(Counter(str(one.status) for one in self.log)),
             "tokens_issued": self.tokens_issued,
+            "points": None if self.bucket is None else self.bucket.figures(),
             "queue": None if self.queue is None else self.queue.figures(),
             "log": [one._asdict() for one in self.log] if log else [],
         }

@@ -7,6 +7,7 @@ and rows are answered whole.
 from __future__ import annotations
 
 import base64
+import heapq
 import json
 import re
 from typing import Any
@@ -30,12 +31,15 @@ class Bucket:
         self._settings = settings
         self._points = settings.points
         self._at = 0.0
+        self._began = 0.0
+        self._spent = 0.0
 
     def status(self, now: float) -> dict[str, float]:
         """What is there."""
         passed = max(0.0, now - self._at) if self._at else 0.0
         self._points = min(self._settings.points, self._points + passed * self._settings.restore)
         self._at = now
+        self._began = self._began or now
         return {
             "maximumAvailable": self._settings.points,
             "currentlyAvailable": self._points,
@@ -47,7 +51,17 @@ class Bucket:
         if self.status(now)["currentlyAvailable"] < cost:
             return False
         self._points -= cost
+        self._spent += cost
         return True
+
+    def cost(self, cost: float, now: float) -> dict[str, Any]:
+        """What an answer says of points, of a query that took so many."""
+        return {"requestedQueryCost": cost, "actualQueryCost": cost, "throttleStatus": self.status(now)}
+
+    def figures(self) -> dict[str, float]:
+        """Points that were taken, and those that could have been since the first request until the last."""
+        restored = (self._at - self._began) * self._settings.restore
+        return {"spent": self._spent, "allowed": self._settings.points + restored}
 
 
 def answer(settings: ListSettings, rows: Rows, body: bytes, bucket: Bucket, now: float) -> ListAnswer:
@@ -67,10 +81,9 @@ def answer(settings: ListSettings, rows: Rows, body: bytes, bucket: Bucket, now:
     if cost > settings.dearest:
         return _error(f"Query cost is {cost}", "MAX_COST_EXCEEDED")
     if not bucket.takes(cost, now):
-        return _throttled(cost, bucket, now)
+        return throttled(cost, bucket, now)
     data = _data(named[1], query, variables, rows)
-    used = {"requestedQueryCost": cost, "actualQueryCost": cost, "throttleStatus": bucket.status(now)}
-    return ListAnswer(body={"data": data, "extensions": {"cost": used}})
+    return ListAnswer(body={"data": data, "extensions": {"cost": bucket.cost(cost, now)}})
 
 
 def _data(name: str, query: str, variables: dict[str, Any], rows: Rows) -> dict[str, Any]:
@@ -81,10 +94,10 @@ def _data(name: str, query: str, variables: dict[str, Any], rows: Rows) -> dict[
     found_rows = [row for row in known if all(_within(row, bound, whole_days=whole_days) for bound in bounds)]
     if name == "products" and "status:" not in str(variables.get("query")):
         found_rows = [row for row in found_rows if row.get("status") == "ACTIVE"]
-    ordered = sorted(((_place(row, by_change=by_change), row) for row in found_rows), key=lambda one: one[0])
-    after = _decoded(variables.get("after"))
-    rest = [one for one in ordered if after is None or one[0] > after]
-    page = rest[: int(variables["first"])]
+    placed = [(_place(row, by_change=by_change), row) for row in found_rows]
+    after, first = _decoded(variables.get("after")), int(variables["first"])
+    rest = placed if after is None else [one for one in placed if one[0] > after]
+    page = heapq.nsmallest(first, rest, key=lambda one: one[0])
     cut = [_cut(name, row, variables) for _, row in page]
     info = {"hasNextPage": len(rest) > len(page), "endCursor": _encoded(page[-1][0]) if page else None}
     data: dict[str, Any] = {name: {"nodes": cut, "pageInfo": info}}
@@ -131,7 +144,8 @@ def _error(message: str, code: str) -> ListAnswer:
     return ListAnswer(body={"errors": [{"message": message, "extensions": {"code": code}}]})
 
 
-def _throttled(cost: float, bucket: Bucket, now: float) -> ListAnswer:
+def throttled(cost: float, bucket: Bucket, now: float) -> ListAnswer:
+    """What is answered where a query does not find its points."""
     errors = [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]
-    used = {"requestedQueryCost": cost, "actualQueryCost": None, "throttleStatus": bucket.status(now)}
+    used = {**bucket.cost(cost, now), "actualQueryCost": None}
     return ListAnswer(body={"errors": errors, "extensions": {"cost": used}})

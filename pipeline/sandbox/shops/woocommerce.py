@@ -49,10 +49,12 @@ def _has_status(row: Row, wanted: str) -> bool:
 
 def _within(row: Row, said: dict[str, str]) -> bool:
     """Bounds are exclusive; without `dates_are_gmt` they are of the shop's time, here two hours ahead."""
+    after, before = said.get("modified_after"), said.get("modified_before")
+    if after is None and before is None:
+        return True
     changed = datetime.fromisoformat(row["date_modified_gmt"])
     if said.get("dates_are_gmt") != "true":
         changed += timedelta(hours=2)
-    after, before = said.get("modified_after"), said.get("modified_before")
     late = after is None or changed > datetime.fromisoformat(after)
     return late and (before is None or changed < datetime.fromisoformat(before))
 

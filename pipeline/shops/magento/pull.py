@@ -72,9 +72,8 @@ def read(settings: MagentoSettings, scope: PullScope, request: ApiRequest, answe
     singly = scope.kind is Kind.CUSTOMER and _has_websites(settings, [row for _, row in further])
     rows = [_row(settings, scope, last, row, empty=singly) for last, row in further]
     following = _request(settings, scope, max(last for last, _ in further)) if further else None
-    return PullPage(
-        rows, following, _lookups(settings, scope, rows) if singly else (), total=_total(answer.value)
-    )
+    total = None if request.note else _total(answer.value)  # later ones count what is behind the last row
+    return PullPage(rows, following, _lookups(settings, scope, rows) if singly else (), total=total)
 
 
 def needs(row: PulledRow, documents: Documents, store: MagentoStore) -> Sequence[str]:

@@ -215,5 +215,6 @@ PULL: ShopPull[PrestashopSettings] = ShopPull(
     needs=needs,
     overlap=3_720.0,
     lag=60.0,
+    effort={Kind.CUSTOMER: 0.01, Kind.PRODUCT: 2.0, Kind.ORDER: 4.0},
     deletion=deletion,
 )

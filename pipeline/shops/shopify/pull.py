@@ -7,6 +7,7 @@ at the last row's time, and everything is sought by `id:>=`, so that each page i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from pipeline.shops.api import ApiRequest
 from pipeline.shops.base import Rejected
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, PullPass, PullScope, ShopPull, placed_ms
 from pipeline.shops.shopify import queries, restform
-from pipeline.shops.shopify.api import base_url, graphql
+from pipeline.shops.shopify.api import base_url, graphql, points_of
 from pipeline.shops.shopify.fields import mapping, shop_id
 from pipeline.shops.shopify.settings import ShopifySettings
 from pipeline.shops.values import epoch_ms, instant
@@ -28,6 +29,8 @@ _ROWS = {Kind.ORDER: 25, Kind.CUSTOMER: 100, Kind.PRODUCT: 20}
 _IDS, _NESTED = 250, 50
 #: The most that hangs on a row and is read with it, then in pages of so few rows.
 _MOST_NESTED, _FEW = 250, 5
+#: The most rows of a page, and points of a query, where the shop has more points than pages use.
+_MOST_ROWS, _DEAREST = 250, 900
 #: Rows after which a list begins anew: cursors end at 25,000.
 ANEW = 20_000
 #: A row this much older than the window, in ms: the filter was not understood.
@@ -51,12 +54,24 @@ def first(settings: ShopifySettings, scope: PullScope) -> ApiRequest:
 
 
 def _request(
-    settings: ShopifySettings, scope: PullScope, changes: Mapping[str, Any], rows: int = 0
+    settings: ShopifySettings,
+    scope: PullScope,
+    changes: Mapping[str, Any],
+    rows: int = 0,
+    *,
+    most: int = _MOST_ROWS,
 ) -> ApiRequest:
-    """A request of the pass's own list; `rows` came before it since its cursors began."""
+    """A request of the pass's own list.
+
+    Args:
+        settings: the store's.
+        scope: the pass.
+        changes: of the variables.
+        rows: that came before it since its cursors began.
+        most: of its pages, at most.
+    """
     present = scope.reads is PullPass.PRESENT
-    most = _IDS if present else _ROWS[scope.kind]
-    variables: dict[str, Any] = {"first": most, "after": None, "counted": False}
+    variables: dict[str, Any] = {"first": _usual(scope), "after": None, "counted": False}
     if scope.kind in _HANGS_ON and not present:
         variables["nested"] = _NESTED
     by_change = scope.reads is PullPass.CHANGED
@@ -66,7 +81,7 @@ def _request(
         if present
         else queries.whole(scope.kind, by_change=by_change, pictures=pictures)
     )
-    return graphql(query, {**variables, **changes}, str(rows))
+    return graphql(query, {**variables, **changes}, f"{rows} {most}")
 
 
 def _window(scope: PullScope, since_ms: int | None) -> str:
@@ -107,13 +122,13 @@ def read(settings: ShopifySettings, scope: PullScope, request: ApiRequest, answe
     rows = list(_rows(scope, whole))
     if cut and asked["nested"] < _MOST_NESTED:
         few = {**asked, "nested": _MOST_NESTED, "first": _FEW, "counted": False}
-        again = _request(settings, scope, few, _rows_before(request))
+        again = _request(settings, scope, few, _rows_before(request), most=_most_rows(request))
         return PullPage(rows, again, parts=_parts(scope, asked), total=_total(scope, said))
     if scope.reads is PullPass.CHANGED and asked.get("after") is None:
         _require_window(found, scope)
     return PullPage(
         rows,
-        _next(settings, scope, request, connection),
+        _next(settings, scope, request, said),
         parts=_parts(scope, asked),
         total=_total(scope, said),
         dropped=len(cut),
@@ -125,7 +140,12 @@ def _variables(request: ApiRequest) -> dict[str, Any]:
 
 
 def _rows_before(request: ApiRequest) -> int:
-    return int(request.note or 0)
+    return int(request.note.split()[0]) if request.note else 0
+
+
+def _most_rows(request: ApiRequest) -> int:
+    """Rows of the longest page that is asked for: fewer once longer ones did not come."""
+    return int((*request.note.split(), "", "")[1] or _MOST_ROWS)
 
 
 def _rows(scope: PullScope, found: list[restform.Node]) -> Iterator[PulledRow]:
@@ -163,24 +183,41 @@ def _placed(node: restform.Node) -> datetime:
 
 
 def _next(
-    settings: ShopifySettings, scope: PullScope, request: ApiRequest, connection: Mapping[str, Any]
+    settings: ShopifySettings, scope: PullScope, request: ApiRequest, said: Mapping[str, Any]
 ) -> ApiRequest | None:
+    connection = mapping(mapping(said.get("data")).get(queries.FIELDS[scope.kind]))
     if not restform.is_cut(connection):
         return None
     found, asked = restform.nodes(connection), _variables(request)
-    dear = asked.get("nested") != _MOST_NESTED and asked["first"] < _ROWS[scope.kind]
-    kept = {"first": asked["first"]} if dear else {}
+    size, most = {"first": _size(scope, request, asked, said)}, _most_rows(request)
     if not found:
         raise Rejected("not_a_page", "pageInfo", "more rows are announced than come")
     if scope.reads is not PullPass.CHANGED:
-        return _request(settings, scope, {**kept, "query": _after(_entity(found[-1]), scope.kind)})
+        after = _after(_entity(found[-1]), scope.kind)
+        return _request(settings, scope, {**size, "query": after}, most=most)
     cursor = mapping(connection.get("pageInfo")).get("endCursor")
     if not isinstance(cursor, str) or not cursor or cursor == asked.get("after"):
         raise Rejected("cursor_repeats", "endCursor", "the shop lists the same page again")
     rows, last = _rows_before(request) + len(found), _changed(found[-1])
     if rows >= ANEW and last is not None and last > (scope.since_ms or 0) + 86_400_000:
-        return _request(settings, scope, {**kept, "query": _window(scope, last)})
-    return _request(settings, scope, {**kept, "query": asked["query"], "after": cursor}, rows)
+        return _request(settings, scope, {**size, "query": _window(scope, last)}, most=most)
+    return _request(settings, scope, {**size, "query": asked["query"], "after": cursor}, rows, most=most)
+
+
+def _size(scope: PullScope, request: ApiRequest, asked: Mapping[str, Any], said: Mapping[str, Any]) -> int:
+    """Rows of the next page: twice as many where the points of this one came back while it was answered."""
+    first, usual = int(asked["first"]), _usual(scope)
+    if asked.get("nested") == _MOST_NESTED and first < usual:  # a page of long rows, read again
+        return usual
+    points = points_of(said)
+    unused = points is not None and points.there + points.asked >= points.most
+    cheap = points is not None and 2 * points.asked <= min(_DEAREST, points.most / 2)
+    larger = unused and cheap and first >= usual and not asked.get("counted")
+    return min(2 * first if larger else first, _most_rows(request))
+
+
+def _usual(scope: PullScope) -> int:
+    return _IDS if scope.reads is PullPass.PRESENT else _ROWS[scope.kind]
 
 
 def _parts(scope: PullScope, asked: Mapping[str, Any]) -> list[ApiRequest]:
@@ -249,7 +286,12 @@ def instead(
     if asked.get("counted") and status:
         said = orjson.loads(request.body)
         return graphql(said["query"], {**asked, "counted": False}, request.note)
-    return _smaller(request, asked) if not status and asked["first"] > 1 else None
+    if status or asked["first"] <= 1:
+        return None
+    smaller = _smaller(request, asked)
+    if request.note == _DELETIONS:
+        return smaller
+    return replace(smaller, note=f"{_rows_before(request)} {asked['first'] // 2}")
 
 
 PULL: ShopPull[ShopifySettings] = ShopPull(
@@ -263,6 +305,7 @@ PULL: ShopPull[ShopifySettings] = ShopPull(
     overlap=900.0,
     lag=120.0,
     ready=lambda settings: settings.readable,
+    effort={Kind.CUSTOMER: 1.0, Kind.PRODUCT: 6.0, Kind.ORDER: 6.0},
     deletion=deletion,
     headers=lambda settings: {"x-shopify-shop-domain": urlsplit(base_url(settings)).hostname or ""},
     instead=instead,

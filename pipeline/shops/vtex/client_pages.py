@@ -75,7 +75,8 @@ def read(scope: PullScope, request: ApiRequest, answer: PullAnswer) -> PullPage:
         return PullPage(rows, _scrolled(request, rows, answer), total=_total(answer, "rest-content-total"))
     place = _place_after(_place_of(request), listed)
     following = None if place is None else _search(scope, place)
-    return PullPage(rows, following, total=_total(answer, "rest-content-range"))
+    is_first = request == first(scope)  # later ones count what is behind the last row
+    return PullPage(rows, following, total=_total(answer, "rest-content-range") if is_first else None)
 
 
 def instead(scope: PullScope, request: ApiRequest, status: int) -> ApiRequest | None:

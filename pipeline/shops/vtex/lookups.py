@@ -174,7 +174,7 @@ def authorise(settings: VtexSettings, request: ApiRequest, moment: Moment) -> Ma
 
 def limit(settings: VtexSettings) -> RequestLimit:
     """The share of VTEX's minute that the settings give; after 429 nothing for a minute, as VTEX asks."""
-    return RequestLimit(settings.requests_per_minute, 60.0, parallel=4, pause=60.0)
+    return RequestLimit(settings.requests_per_minute, 60.0, parallel=8, pause=60.0)
 
 
 def fetched_topic(event: RawEvent) -> str:

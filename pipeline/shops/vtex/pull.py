@@ -93,6 +93,7 @@ PULL: ShopPull[VtexSettings] = ShopPull(
     lag=300.0,
     by_placing=True,
     horizon=order_pages.HORIZON_DAYS * _DAY,
+    effort={Kind.CUSTOMER: 0.01, Kind.PRODUCT: 2.0, Kind.ORDER: 1.0},
     deletion=deletion,
     instead=instead,
 )

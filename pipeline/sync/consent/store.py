@@ -16,7 +16,8 @@ from pipeline.shops.consent import Impossible, Wanted
 from pipeline.sync.answers import Answer, Failed, Refused, label
 from pipeline.sync.consent.waiting import Row, Waiting, WaitingStatements
 from pipeline.sync.consent.writing import Halted, Outcome, Writing
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.lanes import ShopLane
+from pipeline.sync.requests import ShopRequests
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from pipeline.shops.base import StoreContext
 from pipeline.shops.pull import PulledRow, PullPage, PullPass, ShopPull, completed
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Found, Missing
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.lanes import ShopLane
+from pipeline.sync.requests import ShopRequests
 
 #: Tries of one request, so that one that fails costs no whole page.
 TRIES = 3
@@ -57,21 +59,35 @@ class Completion:
     async def complete(
         self, page: PullPage, reads: PullPass, lane: ShopLane, ends: Callable[[], bool]
     ) -> Completed | None:
-        """The rows of a page; None where a request failed, or `ends` says that they are not wanted."""
-        first = dict(page.lookups)
-        rows: list[PulledRow] = []
-        requests = dropped = 0
-        for place, row in enumerate(page.rows):
-            found = await self._whole(row, first.get(place, ()), reads, lane, ends)
-            if found is None:
-                return None
-            whole, asked = found
-            requests += asked
-            if whole is None:
-                dropped += 1
-            else:
-                rows.append(whole)
-        return Completed(rows, requests, dropped)
+        """The rows of a page; None where a request failed, or `ends` says that they are not wanted.
+
+        As many rows at once as the shop stands requests: one after the other would take the shop's time for
+        each, and leave its limit unused.
+        """
+        first, left = dict(page.lookups), iter(enumerate(page.rows))
+        found: dict[int, tuple[PulledRow | None, int]] = {}
+        failed = False
+
+        def stops() -> bool:
+            return failed or ends()
+
+        async def work() -> None:
+            nonlocal failed
+            for place, row in left:
+                whole = await self._whole(row, first.get(place, ()), reads, lane, stops)
+                if whole is None:
+                    failed = True
+                    return
+                found[place] = whole
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._requests.parallel):
+                group.create_task(work())
+        if failed:
+            return None
+        rows = [row for place in range(len(page.rows)) if (row := found[place][0]) is not None]
+        requests = sum(asked for _, asked in found.values())
+        return Completed(rows, requests, len(found) - len(rows))
 
     async def _whole(
         self,

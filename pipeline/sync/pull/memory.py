@@ -10,7 +10,7 @@ from pipeline.engine.engine import Engine
 from pipeline.engine.table import StateTable
 from pipeline.events import Kind
 from pipeline.kafka.keys import partition_of_key, unique_key
-from pipeline.sync.pull.rows import Missing, RowKey, Seen, Told, missing, prefix
+from pipeline.sync.pull.rows import Missing, MissingSearch, RowKey, Seen, Told, prefix
 from pipeline.sync.pull.state import Command, StoreState
 
 #: Rows read before others may run.
@@ -66,12 +66,13 @@ class Memory:
 
     async def missing(self, store: str, kind: Kind, number: int) -> Missing:
         """The entities of a kind that a run did not see."""
-        rows: list[tuple[RowKey, Seen]] = []
-        for count, row in enumerate(self._rows(store, kind)):
-            rows.append(row)
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return missing(rows, number)
+        search = MissingSearch(number)
+        for look in (search.first, search.second):
+            for count, (key, row) in enumerate(self._rows(store, kind)):
+                look(key, row)
+                if count % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return search.found()
 
     def _rows(self, store: str, kind: Kind) -> Iterator[tuple[RowKey, Seen]]:
         beginning = prefix(store, kind).encode()

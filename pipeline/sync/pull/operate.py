@@ -24,7 +24,7 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.topics import SYNC_APP, SYNC_COMMANDS_TOPIC, full_name
 from pipeline.records import partition_of
 from pipeline.shops.registry import PLATFORMS
-from pipeline.sync.pull import shown
+from pipeline.sync.pull import left, shown
 from pipeline.sync.pull.stage import PAGE
 from pipeline.sync.pull.state import Command, Wanted
 from pipeline.workers.client import WorkerAnswer, WorkerClient
@@ -136,7 +136,9 @@ def status(settings: Settings, stores: Sequence[str], console: Console, *, as_js
     found = {name: None if one.found is None else dict(one.found) for name, one in answers.items()}
     if as_json:
         said = [
-            found[name] or {"store": name, "error": one.error, "why": one.why}
+            {"store": name, "error": one.error, "why": one.why}
+            if (told := found[name]) is None
+            else told | {"left": left.time_left(told)._asdict()}
             for name, one in answers.items()
         ]
         print(json.dumps(said))  # noqa: T201 - its output
@@ -147,6 +149,8 @@ def status(settings: Settings, stores: Sequence[str], console: Console, *, as_js
         for one in found.values() if stores else ():
             if one is not None and one["run"] is not None:
                 out.print(shown.run(one))
+                if one["run"]["status"] == "running":
+                    out.print(shown.time_left_of(one), highlight=False, soft_wrap=True)
         if not named:
             console.print("no store has an API that can be read: docs/sync.md", style="yellow")
     return all(one is not None and (one["run"] or {}).get("status") != "failed" for one in found.values())

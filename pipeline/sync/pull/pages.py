@@ -13,9 +13,10 @@ from pipeline.shops.base import Rejected, StoreContext
 from pipeline.shops.pull import PullAnswer, PulledRow, PullPage, ShopPull
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused, TooMany, Unauthorised, label
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull.completion import Completed, Completion
 from pipeline.sync.pull.state import Pass, Pending
-from pipeline.sync.requests import ShopLane, ShopRequests
+from pipeline.sync.requests import ShopRequests
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,12 @@ class Pages:
         if self._skew_ms is None and first is not None:
             self._heard(await self.requests.send(self._pull.first(self._settings, first.scope), lane))
         return int(self._clock() * 1_000) + (self._skew_ms or 0)
+
+    async def total(self, of: Pass, lane: ShopLane) -> int | None:
+        """Rows of a list, by its first page; None where the shop does not count them, or does not answer."""
+        first = Pending.of(self._pull.first(self._settings, of.scope))
+        found = self._read(of, first, await self.requests.send(first.request, lane))
+        return found.total if isinstance(found, PullPage) else None
 
     async def ask(self, of: Pass, lane: ShopLane, ends: Callable[[], bool]) -> Asked | None:
         """The next page of a list; None where `ends` says that it is not wanted any more."""

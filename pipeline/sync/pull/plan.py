@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pipeline.events import Kind
 from pipeline.shops.pull import PullPass, ShopPull
 from pipeline.shops.settings import StoreSettings
+from pipeline.sync.pull.left import list_name
 from pipeline.sync.pull.state import Command, Pass, Run, StoreState, Wanted
 
 DAY_MS = 86_400_000
@@ -31,7 +32,7 @@ def passes(
     wanted = set(command.kinds) or set(kinds)
     until = now_ms - int(pull.lag * 1_000)
     found = [
-        Pass(kind=kind, reads=reads, until_ms=until)
+        Pass(kind=kind, reads=reads, until_ms=until, effort=_effort(pull, kind, reads))
         for kind in ORDER
         if kind in wanted
         for reads in _lists(pull.passes.get(kind, ()), command.wanted, kind)
@@ -39,6 +40,20 @@ def passes(
     for one in found:
         one.since_ms = _since(pull, command, state, one)
     return found
+
+
+def _effort(pull: ShopPull[StoreSettings], kind: Kind, reads: PullPass) -> float:
+    """Light lists take as much as the lightest."""
+    light = reads in {PullPass.CONSENT, PullPass.PRESENT}
+    return min(pull.effort.values(), default=1.0) if light else pull.effort.get(kind, 1.0)
+
+
+def remember(state: StoreState, done: Pass) -> None:
+    """Keep how many rows a list had and how long one took, for the time left of the next run."""
+    took = (done.ended_ms - done.began_ms) / 1_000
+    if done.read and took > 0:
+        name = list_name(done.model_dump(mode="json", include={"kind", "reads", "since_ms"}))
+        state.counts[name], state.paces[name] = done.read, took / done.read
 
 
 def _lists(known: Sequence[PullPass], wanted: Wanted, kind: Kind) -> list[PullPass]:
@@ -103,4 +118,4 @@ def is_due(state: StoreState, at: time, zone: str, now_s: float) -> bool:
     return local.time() >= at and state.day != local.date().isoformat()
 
 
-__all__ = ["DAY_MS", "advance", "is_due", "looks_for_missing", "passes", "today", "too_many"]
+__all__ = ["DAY_MS", "advance", "is_due", "looks_for_missing", "passes", "remember", "today", "too_many"]

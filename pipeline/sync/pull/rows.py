@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -187,28 +187,47 @@ class Missing(NamedTuple):
 
     Attributes:
         rows: what is remembered of each entity that is missing.
-        known: how many entities are remembered that are not known to be gone.
+        known: how many entities are remembered that are not known to be gone; the most under one topic.
     """
 
     rows: dict[str, dict[RowKey, Seen]]
     known: int
 
 
-def missing(remembered: Iterable[tuple[RowKey, Seen]], number: int) -> Missing:
-    """The entities that a run did not see, of all that are remembered and not gone."""
-    gone: set[str] = set()
-    entities: dict[str, dict[RowKey, Seen]] = {}
-    seen: set[str] = set()
-    for key, row in remembered:
+class MissingSearch:
+    """Finds the entities that a run did not see, in two looks over all that is remembered of a kind.
+
+    It holds those alone, and those that are gone: a shop may have a million that were seen.
+
+    Args:
+        number: of the run.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._gone: set[str] = set()
+        self._unseen: dict[str, dict[RowKey, Seen]] = {}
+        self._known: dict[str, int] = {}
+
+    def first(self, key: RowKey, row: Seen) -> None:
+        """The first look at a row."""
         if not key.topic:
-            gone.add(key.entity)
-        elif row.run >= number:
-            seen.add(key.entity)
-        else:
-            entities.setdefault(key.entity, {})[key] = row
-    known = len((seen | entities.keys()) - gone)
-    there = seen | gone
-    return Missing({one: rows for one, rows in entities.items() if one not in there}, known)
+            self._gone.add(key.entity)
+        elif row.run < self._number:
+            self._unseen.setdefault(key.entity, {})[key] = row
+
+    def second(self, key: RowKey, row: Seen) -> None:
+        """The second look, once the first has seen all."""
+        if not key.topic or key.entity in self._gone:
+            return
+        self._known[key.topic] = self._known.get(key.topic, 0) + 1
+        if row.run >= self._number:
+            self._unseen.pop(key.entity, None)
+
+    def found(self) -> Missing:
+        """What both looks found."""
+        missing = {one: rows for one, rows in self._unseen.items() if one not in self._gone}
+        return Missing(missing, max(self._known.values(), default=0))
 
 
 def gone(entity: str, rows: Mapping[RowKey, Seen], source: Source) -> dict[RowKey, Seen | None]:

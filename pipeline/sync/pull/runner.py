@@ -16,6 +16,7 @@ from pipeline.metrics import SYNC_PULLED, SYNC_RUNS
 from pipeline.notifier import Notifier
 from pipeline.shops.pull import PullPass, ShopPull
 from pipeline.shops.settings import StoreSettings
+from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull import plan
 from pipeline.sync.pull.memory import Memory
 from pipeline.sync.pull.pages import Asked, Pages
@@ -31,7 +32,6 @@ from pipeline.sync.pull.state import (
     StoreState,
     Wanted,
 )
-from pipeline.sync.requests import ShopLane
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +171,9 @@ class StorePuller:
         shop_ms = await self.pages.shop_now_ms(self._first_pass(command, now_ms), self._lane(command))
         state.runs += 1
         passes = plan.passes(self._store.pull, command, self._store.kinds, state, shop_ms)
+        if command.wanted is Wanted.FULL and not command.dry_run:
+            for one in passes:
+                one.total = await self.pages.total(one, self._lane(command))
         state.run = Run(command=command, number=state.runs, passes=passes, began_ms=now_ms)
         if command.wanted is Wanted.DAILY:
             state.day = plan.today(self._store.settings.timezone, self._clock())
@@ -333,6 +336,7 @@ class StorePuller:
             run.passes.insert(run.passes.index(current) + 1, again)
         if not run.command.dry_run:
             plan.advance(self.state, current)
+            plan.remember(self.state, current)
         await self._memory.keep(self.state)
 
     async def _tell_missing(self, run: Run, current: Pass) -> None:

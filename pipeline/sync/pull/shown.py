@@ -7,23 +7,11 @@ from typing import Any
 
 from rich.table import Table
 
+from pipeline.sync.pull.left import time_left
 from pipeline.text import moment, span
 
 Said = Mapping[str, Any]
 _COUNTS = ("read", "sent", "unchanged", "deleted", "dropped")
-
-
-def seconds_left(said: Said) -> float | None:
-    """How long the run takes yet, at the rate of the list under way; None where the shop counts no rows.
-
-    Lists that are not begun are not counted: nobody knows their rows before their first page.
-    """
-    current = current_pass(said)
-    if current is None or not current["total"] or not current["read"] or not current["began_ms"]:
-        return None
-    took = (said["now_ms"] - current["began_ms"]) / 1_000
-    rows = max(0, current["total"] - current["read"])
-    return took / current["read"] * rows if took > 0 else None
 
 
 def current_pass(said: Said) -> dict[str, Any] | None:
@@ -60,11 +48,20 @@ def line(said: Said) -> str:
         of = f" of {current['total']:,}" if current["total"] else ""
         parts += [f"{current['kind']} {current['reads']}", f"{current['read']:,}{of} rows"]
         parts.append(f"{current['sent']:,} sent, {current['unchanged']:,} unchanged")
-        left = seconds_left(said)
-        parts.append(f"left of this list: {span(left)}" if left is not None else "time left: not known")
+    if said["run"]["status"] == "running":
+        parts.append(time_left_of(said))
     if said["trouble"]:
         parts.append(f"waits: {said['trouble']}")
     return ", ".join(parts)
+
+
+def time_left_of(said: Said) -> str:
+    """How long it takes yet, and what is not in that."""
+    left = time_left(said)
+    if left.seconds is None:
+        return "time left: not known"
+    more = f", and {' and '.join(left.not_counted)}, whose rows are not known" if left.not_counted else ""
+    return f"left: about {span(left.seconds)}{more}"
 
 
 def stores(found: Iterable[tuple[str, Said | None, str]]) -> Table:

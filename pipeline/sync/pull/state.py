@@ -120,6 +120,7 @@ class Pass(_Kept):
         deleted: entities that are gone, and were told so.
         dropped: rows that cannot be completed or kept.
         total: rows that the shop counts.
+        effort: what one row takes, beside a row of the other lists.
         newest_ms: when the last changed row was changed, by the shop's clock.
     """
 
@@ -136,6 +137,7 @@ class Pass(_Kept):
     deleted: int = 0
     dropped: int = 0
     total: int | None = None
+    effort: float = 1.0
     newest_ms: int | None = None
     began_ms: int = 0
     ended_ms: int = 0
@@ -189,6 +191,8 @@ class StoreState(_Kept):
         complete_ms: when the last whole run (not of some kinds, no dry run) ended well.
         full_ms: the same of the last full one.
         known_ms: since when the store is here.
+        counts: rows of each list when it was last read whole; so are the next.
+        paces: seconds that a row of it took.
     """
 
     store: str
@@ -200,6 +204,8 @@ class StoreState(_Kept):
     complete_ms: int = 0
     full_ms: int = 0
     known_ms: int = 0
+    counts: dict[str, int] = {}
+    paces: dict[str, float] = {}
 
     def encode(self) -> bytes:
         """The row."""
