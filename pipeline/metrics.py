@@ -43,6 +43,12 @@ SETTINGS_RELOAD_REFUSED = Gauge(
     "1 after a reload whose settings were not taken over, until one is: the log says why; all goes on with "
     "those before.",
 )
+DISK_FREE = Gauge(
+    "pipeline_disk_free_bytes",
+    "Bytes that may still be written on the disk of this process's data_dir; NaN where it does not say. "
+    "Towards 0: the gateway's spool, the workers' state and an embedded broker end there.",
+)
+DISK_SIZE = Gauge("pipeline_disk_bytes", "Size of that disk, as pipeline_disk_free_bytes counts.")
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(
