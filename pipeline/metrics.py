@@ -172,7 +172,7 @@ TRANSLATE_NOTES = Counter(
 TRANSLATE_AGE_SECONDS = Histogram(
     "pipeline_translate_age_seconds",
     "From the gateway's receipt to translation, of each batch's oldest live event. Rising: falling behind.",
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
 )
 TRANSLATE_ROUND_SECONDS = Histogram(
     "pipeline_translate_round_seconds", "Computing time of one round of events.", buckets=LATENCY

@@ -158,6 +158,13 @@ def test_a_command_that_is_not_there_would_be_noticed() -> None:
             parsed(words)
 
 
+@pytest.mark.parametrize("path", [*PAGES, INDEX], ids=lambda path: path.stem)
+def test_each_place_in_a_page_that_is_linked_is_there(path: Path) -> None:
+    for file, place in re.findall(r"\]\(([\w./-]+\.md)#([\w-]+)\)", text(path)):
+        headings = re.findall(r"^#+ (.+)$", text(path.parent / file), re.MULTILINE)
+        assert place in {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}, place
+
+
 @by_page
 def test_each_series_of_a_page_is_there_with_its_labels(path: Path) -> None:
     page = text(path)
