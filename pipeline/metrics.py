@@ -43,6 +43,12 @@ SETTINGS_RELOAD_REFUSED = Gauge(
     "1 after a reload whose settings were not taken over, until one is: the log says why; all goes on with "
     "those before.",
 )
+DISK_FREE = Gauge(
+    "pipeline_disk_free_bytes",
+    "Bytes that may still be written on the disk of this process's data_dir; NaN where it does not say. "
+    "Towards 0: the gateway's spool, the workers' state and an embedded broker end there.",
+)
+DISK_SIZE = Gauge("pipeline_disk_bytes", "Size of that disk, as pipeline_disk_free_bytes counts.")
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(
@@ -166,7 +172,7 @@ TRANSLATE_NOTES = Counter(
 TRANSLATE_AGE_SECONDS = Histogram(
     "pipeline_translate_age_seconds",
     "From the gateway's receipt to translation, of each batch's oldest live event. Rising: falling behind.",
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
 )
 TRANSLATE_ROUND_SECONDS = Histogram(
     "pipeline_translate_round_seconds", "Computing time of one round of events.", buckets=LATENCY

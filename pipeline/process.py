@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
+import shutil
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from pipeline import logs, moved, private
 from pipeline.config import Settings
-from pipeline.metrics import BUILD_INFO, SETTINGS_REFUSED
+from pipeline.metrics import BUILD_INFO, DISK_FREE, DISK_SIZE, SETTINGS_REFUSED
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ def begin(name: str, settings: Settings, path: Path, *, keeps_data: bool = True)
     BUILD_INFO.labels(version(), platform.python_version()).set(1)
     if keeps_data:
         private.data_directory(settings.data_dir)
+        _measure_disk(settings.data_dir)
     log.info(
         "pipeline %s, %s: settings %s, data in %s",
         version(),
@@ -52,6 +55,26 @@ def begin(name: str, settings: Settings, path: Path, *, keeps_data: bool = True)
     _say_refused(settings)
     if keeps_data:
         moved.look(settings)
+
+
+def _measure_disk(directory: Path) -> None:
+    """Have each scrape say how much room the disk of a directory has."""
+
+    def free() -> float:
+        try:
+            return shutil.disk_usage(directory).free
+        except OSError:  # it was unmounted or deleted: the other series are still to be had
+            return math.nan
+
+    def size() -> float:
+        try:
+            usage = shutil.disk_usage(directory)
+        except OSError:
+            return math.nan
+        return usage.used + usage.free  # without what is kept for root
+
+    DISK_FREE.set_function(free)
+    DISK_SIZE.set_function(size)
 
 
 def _say_refused(settings: Settings) -> None:

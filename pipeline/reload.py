@@ -6,6 +6,7 @@ on with those that it has.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -21,6 +22,9 @@ from pipeline.metrics import SETTINGS_RELOAD_REFUSED
 from pipeline.settings_changes import Change, changes
 
 log = logging.getLogger(__name__)
+
+#: What came of the last reload of `pipeline up`; it lies beside the settings file of its processes.
+OUTCOME = "reload.json"
 
 
 class CannotTakeOverError(SettingsError):
@@ -83,6 +87,10 @@ class Reload:
     def watch(self) -> None:
         """From now on SIGHUP does not end the process."""
         signal.signal(signal.SIGHUP, lambda *_: self._asked())
+        if self._path.parent == self._settings.data_dir.absolute() / "up":
+            # `up` takes its own over and has no HTTP side: its processes say whether it refused some.
+            outcome = self._path.with_name(OUTCOME)
+            SETTINGS_RELOAD_REFUSED.set_function(lambda: float(_was_refused(outcome)))
 
     def _asked(self) -> None:
         try:
@@ -103,6 +111,15 @@ class Reload:
         if self._wanted:
             logging.shutdown()
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the command that runs
+
+
+def _was_refused(outcome: Path) -> bool:
+    """Whether the last reload of `pipeline up` was refused; no file: there was none since its start."""
+    try:
+        told = json.loads(outcome.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("outcome") == "refused"
 
 
 def say_refused(error: SettingsError) -> None:

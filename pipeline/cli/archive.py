@@ -11,7 +11,7 @@ import typer
 
 from pipeline import config, config_needs
 from pipeline.archive.access import require_archive
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, started
+from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, run_stage
 from pipeline.console import Console
 
 group = typer.Typer(
@@ -45,11 +45,14 @@ def archive_run(  # noqa: PLR0917 - typer reads each parameter as an option
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         operate.run_once(settings, Console(stderr=True), as_json=as_json, stop=stop)
         return
-    settings = started("archive", config_path, secrets=config_needs.KAFKA_ONLY)
-    require_archive(settings)
-    from pipeline.archive.run import serve  # noqa: PLC0415 - of an extra
 
-    serve(settings, host, port)
+    def keep_going(settings: config.Settings) -> None:
+        require_archive(settings)
+        from pipeline.archive.run import serve  # noqa: PLC0415 - of an extra
+
+        serve(settings, host, port)
+
+    run_stage("archive", config_path, keep_going, secrets=config_needs.KAFKA_ONLY)
 
 
 @group.command("list", epilog="Example: `pipeline archive list --json`")

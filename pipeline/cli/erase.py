@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import config_needs
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, started
+from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, run_stage
 from pipeline.config_checks import require_store
 from pipeline.console import Console
 from pipeline.errors import PipelineError
@@ -231,7 +231,7 @@ def erase_serve(
     """Do what shops ask for as it comes in, until it is stopped; `pipeline up` runs it."""
     from pipeline.erase.serve import serve  # noqa: PLC0415 - start fast
 
-    serve(started("erase", config_path, secrets=config_needs.CONNECTIF), host, port)
+    run_stage("erase", config_path, lambda found: serve(found, host, port), secrets=config_needs.CONNECTIF)
 
 
 def _settings(path: Path | None, store: str) -> Settings:

@@ -19,11 +19,11 @@ from pipeline.config_values import ALL_SECRETS
 from pipeline.console import Console
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.local.wiring import Wiring
+from pipeline.reload import OUTCOME
 from pipeline.settings_changes import changes
 
 log = logging.getLogger(__name__)
 
-OUTCOME = "reload.json"
 LOCK = "lock"
 #: Outcomes after which all is as the file says.
 WELL = {"taken", "unchanged"}
@@ -53,6 +53,8 @@ class Reloads:
         self._settings = settings
         self._wiring = wiring
         self._asked = asyncio.Event()
+        self._outcome = settings.data_dir / "up" / OUTCOME
+        self._outcome.unlink(missing_ok=True)  # of the `up` before this one
 
     def ask(self) -> None:
         """Look at the file again."""
@@ -92,7 +94,7 @@ class Reloads:
         }
 
     def _tell(self, outcome: dict[str, Any]) -> None:
-        path = self._settings.data_dir / "up" / OUTCOME
+        path = self._outcome
         try:
             partial = path.with_suffix(".partial")
             with open(partial, "w", encoding="utf-8", opener=private.opener) as file:

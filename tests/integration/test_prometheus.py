@@ -242,10 +242,20 @@ def test_the_alerts_are_those_of_what_happened(run: Run) -> None:
     alerts = run.prometheus.alerts()
     alerts.pop("CallsFail", None)  # half of the few calls since the fault began
     alerts.pop("ErasureUnfinished", None)  # it waits for its day: the shop has just asked
+    alerts.pop("DiskFillsUp", None)  # of this machine's disk, whatever else is on it
     assert alerts.keys() == {"WrongSecret", "EventsRejected", "DeadLetters"}
     assert [alert["store"] for name in alerts for alert in alerts[name]] == [SHOPIFY] * 3
     [dead] = alerts["DeadLetters"]
     assert (dead["account"], dead["kind"]) == ("acme", "purchase")
+
+
+def test_service_levels_and_disks_are_measured(run: Run) -> None:
+    assert run.prometheus.value("pipeline:records_late:ratio_rate5m") == 0
+    assert run.prometheus.value("pipeline:records_late:increase6h") == 0
+    assert 0 <= run.prometheus.value("pipeline:webhooks_late:ratio_rate5m") < 1
+    room = run.prometheus.values("pipeline_disk_free_bytes / pipeline_disk_bytes")
+    assert {dict(labels)["process"] for labels in room} >= {"gateway", "translate", "deliver"}
+    assert all(0 < share <= 1 for share in room.values())
 
 
 def test_explain_has_the_figures_that_prometheus_has(run: Run) -> None:

@@ -19,6 +19,7 @@ from pipeline.local.ports import free_port
 from tests.processes import wait_until
 
 ALERTS = Path(__file__).parents[2] / "grafana" / "prometheus" / "alerts.yml"
+RULES = [ALERTS, ALERTS.with_name("service_levels.yml")]
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None,
     reason="prometheus is not installed (Debian: the package prometheus)",
@@ -44,7 +45,7 @@ class Prometheus:
         ]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(ALERTS)],
+            "rule_files": [str(path) for path in RULES],
             "scrape_configs": [{"job_name": "pipeline", "static_configs": scraped}],
         }
         (directory / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from pipeline import process
 from pipeline.cli import app, options
 from pipeline.config import Settings
+from pipeline.metrics import exposition
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +73,25 @@ def test_a_process_tells_its_version_to_prometheus_and_where_its_data_lie(
     labels = {"version": process.version(), "python": sys.version.split()[0]}
     assert REGISTRY.get_sample_value("pipeline_build_info", labels) == 1
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_process_says_how_much_room_its_disk_has_and_nothing_where_that_is_gone(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    umask = os.umask(0o022)
+    try:
+        process.begin("gateway", Settings(data_dir=data), tmp_path / "pipeline.toml")
+    finally:
+        os.umask(umask)
+    free, size = (REGISTRY.get_sample_value(f"pipeline_disk{name}") for name in ("_free_bytes", "_bytes"))
+    assert free is not None
+    assert size is not None
+    assert 0 < free <= size
+    usage = shutil.disk_usage(data)
+    assert size == usage.used + usage.free
+    data.rmdir()
+    page = exposition("gateway").decode()
+    assert "\npipeline_disk_free_bytes NaN\n" in page
+    assert "\npipeline_build_info{" in page, "the other series are there"
 
 
 @pytest.mark.parametrize("words", [["gateway", "--log-format", "json"], ["--log-format", "json", "gateway"]])

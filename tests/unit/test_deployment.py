@@ -9,15 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import typer
 import yaml
 from jsonschema.validators import validator_for
-from typer.main import get_command
 
 from pipeline import config
-from pipeline.cli import app
 from pipeline.config import Settings
 from pipeline.local.artefacts import KAFKA_VERSION
+from tests.commands import UsageError, parsed
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "tests" / "data" / "specifications" / "compose-spec.json"
@@ -25,28 +23,6 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 PLACEHOLDER = re.compile(r"\$\{(\w+):-(.*)\}")
-
-
-#: What typer raises for a command or option that is not there; it brings its own copy of click.
-UsageError = typer.BadParameter.__mro__[1]
-
-
-def parsed(words: list[str]) -> dict[str, Any]:
-    """The options a command line gives to the command it names; nothing is run.
-
-    Raises:
-        UsageError: there is no such command or option.
-    """
-    command: Any = get_command(app)
-    context: Any = None
-    while hasattr(command, "commands"):
-        context = command.make_context(command.name, list(words), parent=context)
-        left = [*context._protected_args, *context.args]
-        if not left and command.invoke_without_command:
-            return dict(context.params)
-        _, command, words = command.resolve_command(context, left)
-    options: dict[str, Any] = command.make_context(command.name, list(words), parent=context).params
-    return options
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -14,14 +15,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from pipeline import metrics_page
+from pipeline import metrics, metrics_page
 from pipeline.metrics_page import every_series
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-ALERT_TESTS = sorted((GRAFANA / "prometheus").glob("alerts_*test.yml"))
+ALERT_TESTS = sorted((GRAFANA / "prometheus").glob("*_test.yml"))
 #: Labels that Prometheus, not the pipeline, puts on series.
 SCRAPED = {"job", "instance", "process", "le"}
 _SERIES = re.compile(r"\b(pipeline_[a-z_]+)(\{[^}]*\})?")
@@ -31,6 +32,7 @@ LOOKED_UP_ELSEWHERE = {"StoreSilent"}
 _GROUPING = re.compile(r"\bby \(([^)]*)\)")
 
 
+@functools.cache
 def series() -> dict[str, set[str]]:
     """Every series of the pipeline, with its labels."""
     found: dict[str, set[str]] = {}
@@ -56,16 +58,40 @@ def targets(path: Path) -> Iterator[dict[str, Any]]:
         yield from panel.get("targets", ())
 
 
+def all_rules() -> list[dict[str, Any]]:
+    """Alerts, and what is computed for them, of every file that Prometheus is given."""
+    files = yaml.safe_load((GRAFANA / "prometheus/prometheus.yml").read_text(encoding="utf-8"))["rule_files"]
+    texts = [(GRAFANA / "prometheus" / name).read_text(encoding="utf-8") for name in files]
+    return [rule for text in texts for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+
+
 def rules() -> list[dict[str, Any]]:
-    groups = yaml.safe_load((GRAFANA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    """Every alert."""
+    return [rule for rule in all_rules() if "alert" in rule]
 
 
 def expressions() -> list[str]:
     """Every PromQL expression there is."""
     return [target["expr"] for path in DASHBOARDS for target in targets(path)] + [
-        rule["expr"] for rule in rules()
+        rule["expr"] for rule in all_rules()
     ]
+
+
+def named_wrongly(expression: str) -> list[str]:
+    """The series and labels of an expression that no process exports."""
+    known = series()
+    labels: set[str] = set()
+    wrong = []
+    for name, matchers in _SERIES.findall(expression):
+        if name not in known:
+            wrong.append(name)
+            continue
+        wrong += set(_MATCHER.findall(re.sub(r'"[^"]*"', "", matchers))) - known[name] - SCRAPED
+        labels |= known[name]
+    if labels:
+        for grouping in _GROUPING.findall(expression):
+            wrong += {label.strip() for label in grouping.split(",")} - labels - SCRAPED
+    return wrong
 
 
 def test_there_are_a_dashboard_and_alerts() -> None:
@@ -75,14 +101,7 @@ def test_there_are_a_dashboard_and_alerts() -> None:
 
 @pytest.mark.parametrize("expression", expressions())
 def test_every_expression_names_series_and_labels_there_are(expression: str) -> None:
-    known = series()
-    labels: set[str] = set()
-    for name, matchers in _SERIES.findall(expression):
-        assert name in known, name
-        assert set(_MATCHER.findall(re.sub(r'"[^"]*"', "", matchers))) <= known[name] | SCRAPED, expression
-        labels |= known[name]
-    for grouping in _GROUPING.findall(expression):
-        assert {label.strip() for label in grouping.split(",")} <= labels | SCRAPED, expression
+    assert named_wrongly(expression) == []
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
@@ -135,6 +154,22 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
     assert [urlsplit(source["url"]).hostname for source in sources] == ["prometheus"]
 
 
+def test_service_levels_are_measured_at_bounds_of_the_buckets() -> None:
+    asked = {
+        (name, bound)
+        for rule in all_rules()
+        for name, bound in re.findall(r'(\w+_bucket)\{[^}]*le="([^"]+)"', rule["expr"])
+    }
+    assert {name for name, _ in asked} == {
+        "pipeline_gateway_request_seconds_bucket",
+        "pipeline_deliver_freshness_seconds_bucket",
+    }
+    metrics.DELIVER_FRESHNESS_SECONDS.labels("purchase", "live")
+    exposed = (metrics.exposition("gateway") + metrics.exposition("deliver")).decode()
+    for name, bound in asked:
+        assert re.search(rf'^{name}\{{[^}}]*le="{re.escape(bound)}"', exposed, re.MULTILINE), (name, bound)
+
+
 def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in {"warning", "critical"}
@@ -154,9 +189,9 @@ needs_promtool = pytest.mark.skipif(
 )
 
 
-def promtool(*arguments: str) -> None:
+def promtool(*arguments: str, program: str = "promtool") -> None:
     """It must be content."""
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
