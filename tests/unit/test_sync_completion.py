@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+import pytest
+
 from pipeline.events import Kind
 from pipeline.shops.api import ApiRequest, documents_in
 from pipeline.shops.prestashop import PRESTASHOP
 from pipeline.shops.prestashop.pull import PULL
 from pipeline.shops.pull import PulledRow, PullPage, PullPass
 from pipeline.shops.vtex import VTEX
-from pipeline.sync.answers import Answer, Failed, Found, Missing
+from pipeline.sync.answers import Answer, Failed, Found, Missing, Refused
 from pipeline.sync.lanes import ShopLane
 from pipeline.sync.pull.completion import Completed, Completion
 from pipeline.sync.requests import ShopRequests
@@ -38,6 +40,7 @@ class Shop:
         self.documents = documents
         self.failures: dict[str, int] = {}
         self.fails = failures
+        self.refused: dict[str, int] = {}
         self.asked: list[str] = []
         self.under_way = self.most = 0
 
@@ -50,6 +53,8 @@ class Shop:
         self.failures[request.path] = self.failures.get(request.path, 0) + 1
         if self.failures[request.path] <= self.fails:
             return Failed("server_error")
+        if request.path in self.refused:
+            return Refused(self.refused[request.path])
         found = self.documents.get(request.path)
         return Missing(404) if found is None else Found(json.dumps(found).encode(), found)
 
@@ -125,3 +130,21 @@ def test_a_row_that_keeps_failing_ends_the_others_of_its_page() -> None:
     shop = Shop({}, failures=3)
     assert complete(shop, PullPage(rows, None, lookups), platform=VTEX) is None
     assert len(shop.asked) <= 3 * shop.parallel
+
+
+@pytest.mark.parametrize(("status", "left"), [(400, True), (410, True), (422, True), (403, False)])
+def test_a_row_that_the_shop_refuses_is_left_out_unless_a_right_is_missing(status: int, left: bool) -> None:
+    rows = [PulledRow(f"{number}-01", "fetched/order", b"", None) for number in range(20)]
+    paths = [f"/api/oms/pvt/orders/{number}-01" for number in range(20)]
+    shop = Shop({path: {"orderId": path} for path in paths})
+    shop.refused[paths[7]] = status
+    page = PullPage(rows, None, [(number, (path,)) for number, path in enumerate(paths)])
+    found = complete(shop, page, platform=VTEX)
+    if left:
+        assert found is not None
+        assert [row.entity for row in found.rows] == [row.entity for row in rows if row.entity != "7-01"]
+        assert found.dropped == 1
+        shop.refused = dict.fromkeys(paths, status)
+        assert complete(shop, page, platform=VTEX) is None
+    else:
+        assert found is None

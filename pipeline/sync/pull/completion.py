@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import NamedTuple
 
 from pipeline.shops.api import FETCHED, FOUND, MAX_DOCUMENTS, ApiRequest, documents_in, without
 from pipeline.shops.base import StoreContext
 from pipeline.shops.pull import PulledRow, PullPage, PullPass, ShopPull, completed
 from pipeline.shops.settings import StoreSettings
-from pipeline.sync.answers import Found, Missing
+from pipeline.sync.answers import Found, Missing, Refused
 from pipeline.sync.lanes import ShopLane
 from pipeline.sync.requests import ShopRequests
 
@@ -26,7 +27,7 @@ class Completed(NamedTuple):
     Attributes:
         rows: complete, in the page's order.
         requests: that it took.
-        dropped: rows that need more documents than one event may hold.
+        dropped: rows that need more documents than one event may hold, or one that the shop refuses to give.
     """
 
     rows: list[PulledRow]
@@ -59,7 +60,7 @@ class Completion:
     async def complete(
         self, page: PullPage, reads: PullPass, lane: ShopLane, ends: Callable[[], bool]
     ) -> Completed | None:
-        """The rows of a page; None where a request failed, or `ends` says that they are not wanted.
+        """The rows of a page; None where requests failed, all were refused, or `ends` says to stop.
 
         As many rows at once as the shop stands requests: one after the other would take the shop's time for
         each, and leave its limit unused.
@@ -86,6 +87,8 @@ class Completion:
         if failed:
             return None
         rows = [row for place in range(len(page.rows)) if (row := found[place][0]) is not None]
+        if not rows and len(found) > 1:
+            return None  # no row alone is refused: the list is at fault
         requests = sum(asked for _, asked in found.values())
         return Completed(rows, requests, len(found) - len(rows))
 
@@ -97,7 +100,7 @@ class Completion:
         lane: ShopLane,
         ends: Callable[[], bool],
     ) -> tuple[PulledRow | None, int] | None:
-        """The row, None where it needs too much, and how many requests it took."""
+        """The row, None where it cannot be completed, and how many requests it took."""
         wanted, requests = list(first) or self._needed(row, reads), 0
         while wanted:
             if requests + len(wanted) > MAX_DOCUMENTS:
@@ -107,6 +110,8 @@ class Completion:
                 answer = await self._answer(path, lane, ends)
                 if answer is None:
                     return None
+                if isinstance(answer, Refused):
+                    return None, requests + len(answers) + 1
                 answers.append(answer)
             row, requests = completed(row, answers), requests + len(answers)
             wanted = self._needed(row, reads)
@@ -123,7 +128,8 @@ class Completion:
 
     async def _answer(
         self, path: str, lane: ShopLane, ends: Callable[[], bool]
-    ) -> tuple[str, int, bytes] | None:
+    ) -> tuple[str, int, bytes] | Refused | None:
+        """What a path says; `Refused` where this one alone is: a right that is missing concerns all rows."""
         for _ in range(TRIES):
             if ends():
                 return None
@@ -133,6 +139,8 @@ class Completion:
                     return path, FOUND, without(body, self._withheld)
                 case Missing(status):
                     return path, status, b""
+                case Refused(status) if status != HTTPStatus.FORBIDDEN:
+                    return answer
                 case _:
                     continue
         return None
