@@ -28,6 +28,7 @@ from tests.processes import wait_until
 SHOPIFY, WOO = "acme-es", "woo-fr"
 #: The processes of `up`, with the place of each one's port behind the gateway's.
 STAGES = {"gateway": 0, "translate": 1, "deliver": 2, "erase": 5}
+STATUS = 7
 
 
 class Site:
@@ -45,8 +46,9 @@ class Site:
         base: Mapping[str, Any],
         stores: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        port, first = free_port(), free_ports(max(STAGES.values()) + 1)
+        port, first = free_port(), free_ports(STATUS + 1)
         self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
+        self.status_url = f"http://127.0.0.1:{first + STATUS}"
         more = stores(f"http://127.0.0.1:{port}")
         if more:
             self.urls["sync"] = f"http://127.0.0.1:{first + 3}"
