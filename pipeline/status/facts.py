@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.events import Lane
+from pipeline.text import span
 
 #: Why something whose settings cannot be used is stopped.
 REFUSED = "its settings cannot be used"
@@ -171,7 +172,9 @@ class Snapshot:
                 yield Trouble(f"{process.name}{where} is not ready: {process.why}", "")
         for account in self.accounts:
             if account.state.is_trouble:
-                sentence = f"account {account.name} is {account.state}: {account.reason}"
+                since = account.failing_seconds
+                lasts = "" if since is None else f", for {span(since)}"
+                sentence = f"account {account.name} is {account.state}: {account.reason}{lasts}"
                 yield Trouble(sentence, _command_for_account(account))
         for store in self.stores:
             if store.state.is_trouble:

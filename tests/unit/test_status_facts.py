@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -313,7 +313,7 @@ def test_the_whole_status_has_every_account_and_what_to_type() -> None:
     assert "note: Kafka is away" in text
     assert "timeout, for 10 min" in text
     assert ">= 90 s" in text, "150 purchases at 100 a minute"
-    assert orjson.loads(orjson.dumps(found.as_json()))["accounts"][0]["state"] == "stopped"
+    assert json.loads(json.dumps(found.as_json()))["accounts"][0]["state"] == "stopped"
 
 
 @pytest.mark.parametrize("height", [24, 50])

@@ -18,10 +18,8 @@ from pipeline.config import Settings
 from pipeline.dead.groups import LetterGroup
 from pipeline.deliver.explain.explain_report import EXPLAIN
 from pipeline.errors import PipelineError
-from pipeline.kafka.topics import DELIVER_APP
 from pipeline.metrics import STATUS_GATHER_SECONDS, STATUS_PAGES, STATUS_SIGN_INS
 from pipeline.observe import AsgiApp
-from pipeline.records import RecordKind, partition_of
 from pipeline.status.facts import Snapshot
 from pipeline.status.page.act import open_letters
 from pipeline.status.page.actions import Actions
@@ -39,6 +37,8 @@ from pipeline.workers.client import WorkerAnswer, WorkerClient
 LOOK_SECONDS, LETTERS_SECONDS = 1.0, 60.0
 #: Searches at once, and seconds of one; seconds of a count of dead letters.
 SEARCHES, SEARCH_SECONDS, COUNT_SECONDS = 2, 20.0, 15.0
+#: Seconds for which a page waits for a count of dead letters that is under way.
+PATIENCE = 2.0
 #: Rows of a table on the first page, unless all are asked for.
 ROWS = 100
 
@@ -151,12 +151,13 @@ class StatusPage:
 
     async def _account(self, request: Request, who: Visitor) -> Response:
         name = request.path_params["name"]
-        found, answer, letters = await asyncio.gather(
-            self._snapshot.get(), asyncio.to_thread(self._explained, name), self._letters_of(name)
-        )
+        found = await self._snapshot.get()
         account = found.account(name)
         if account is None:
             return self._message(who, 404, "There is no such account", "The settings do not name it.")
+        answer, letters = await asyncio.gather(
+            asyncio.to_thread(self._explained, name, found), self._letters_of(name)
+        )
         values: dict[str, Any] = {"account": account, "found": found, "letters": letters, "answer": answer}
         try:
             return self._show("account", who, values)
@@ -233,19 +234,29 @@ class StatusPage:
 
     async def _letters_of(self, account: str) -> list[LetterGroup] | str:
         """The open dead letters of an account, by reason; or why they are not known."""
+        counting = asyncio.ensure_future(self._letters.get())
+        done, _ = await asyncio.wait([counting], timeout=PATIENCE)
         try:
-            return [group for group in await self._letters.get() if group.key.account == account]
+            return (
+                [group for one in done for group in one.result() if group.key.account == account]
+                if done
+                else "they are being counted: look again in a moment."
+            )
         except TooLongError:
-            return "There are too many to be counted here."
+            return "there are too many to be counted here."
         except PipelineError as error:
             return error.message
 
-    def _explained(self, account: str) -> WorkerAnswer:
+    def _explained(self, account: str, found: Snapshot) -> WorkerAnswer:
+        """What the account's worker says: any deliver worker is asked, and names the one that has it."""
         client = WorkerClient(self._settings)
+        last: WorkerAnswer | None = None
         try:
-            partition = partition_of(account, self._settings.kafka.account_partitions)
-            return client.ask(
-                DELIVER_APP, RecordKind.PURCHASE.topic, partition, EXPLAIN, {"account": account}
-            )
+            for process in found.processes:
+                if process.name.split(" ")[0] == "deliver" and process.url:
+                    last = client.ask_at(process.url, EXPLAIN, {"account": account})
+                    if last.error != "no_answer":
+                        return last
         finally:
             client.close()
+        return last or WorkerAnswer(None, why="no deliver worker is known")

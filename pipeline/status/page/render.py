@@ -47,7 +47,8 @@ class Pages:
                 "frame-ancestors 'none'"
             ),
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            # Not no-referrer: browsers then say of our own forms that they come from nowhere.
+            "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",

@@ -33,6 +33,8 @@ class Shared(Generic[Made]):
         )
         if task is None or is_over:
             task = self._task = asyncio.create_task(self._made())
+            # Where all who asked are gone, its error is nobody's.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Whoever goes away does not take it from the others.
         return await asyncio.shield(task)
 

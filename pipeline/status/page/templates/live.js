@@ -3,7 +3,6 @@
   const button = document.getElementById("pause");
   const live = document.getElementById("live");
   if (!button || !live) return;
-  const every = 1000 * Number(live.dataset.every);
   let paused = false;
   button.hidden = false;
   button.addEventListener("click", () => {
@@ -30,11 +29,11 @@
     }
     if (where) live.querySelector(where)?.focus({ preventScroll: true });
     document.title = page.title;
-    live.classList.remove("old");
   };
-  const again = () => setTimeout(() => renew().catch(() => old()).finally(again), every);
   const old = () => {
-    document.getElementById("age").textContent = "This page is old: the status page does not answer.";
+    document.getElementById("age").textContent = "This is old: the status page does not answer.";
   };
+  const again = () =>
+    setTimeout(() => renew().catch(old).finally(again), 1000 * Number(live.dataset.every));
   again();
 })();
