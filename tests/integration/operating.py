@@ -132,6 +132,12 @@ class Site:
             return answer.status_code, answer.text
         return 0, ""
 
+    def has_status_page(self) -> bool:
+        """Whether the status page is served, which nothing waits for."""
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.status_url}/readyz", timeout=10).status_code == 200
+        return False
+
     def log(self, stage: str) -> str:
         """What a process said."""
         return (self._directory / "data" / "logs" / f"{stage}.log").read_text()

@@ -17,7 +17,8 @@ from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.kafka
+#: A small version is in test_trace.py, on a site that runs anyway.
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 TOKEN = "a-token-of-the-test"
 
@@ -31,16 +32,9 @@ def play(tmp_path_factory: pytest.TempPathFactory, kafka: Any) -> Iterator[Site]
     base = {"kafka": settings.tree()["kafka"], "http_token": {"file": str(token)}}
     with site(settings.directory, base) as made:
         made.start()
-        wait_until(lambda: _answers(f"{made.status_url}/readyz"), 60)
+        wait_until(made.has_status_page, 60, every=0.2)
         yield made
     settings.remove_topics()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def pipeline(play: Site, *words: str) -> subprocess.CompletedProcess[str]:

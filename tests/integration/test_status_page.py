@@ -86,7 +86,8 @@ def gather(worker: str, accounts: int = 12) -> Callable[[], Snapshot]:
     urls = {name: worker if name == "deliver" else f"http://127.0.0.1/{name}" for name in texts}
     pages = [ProcessPage(name, urls[name], "1", series.read(text)) for name, text in texts.items()]
     pages.append(ProcessPage("sync", "http://10.0.0.7:8083", "s1", why=LONG))
-    return lambda: snapshot(settings_of(accounts), pages, NOW, [LONG])
+    notes = [LONG] if PICTURES is None else []
+    return lambda: snapshot(settings_of(accounts), pages, NOW, notes)
 
 
 def life(reveal: bool) -> dict[str, Any]:
