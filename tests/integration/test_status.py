@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import orjson
 import pytest
 
 from tests.broker import KafkaSettings
-from tests.integration.operating import SHOPIFY, Site, shopify_order, site
+from tests.integration.operating import SHOPIFY, Site, shopify_order, site, woo_order
 from tests.processes import wait_until
 
 #: A small version is in test_trace.py, on a site that runs anyway.
@@ -157,6 +158,27 @@ def _a_failing_account_is_seen(play: Site) -> None:
     assert "fail since" in httpx.get(f"{play.status_url}/account/acme", timeout=30).text
     play.connectif.faults_gone()
     wait_until(lambda: "All well" in _overview(play), 60, every=0.5)
+
+
+def test_a_dead_letter_is_counted_by_reason_and_sent_again_once(play: Site) -> None:
+    rule = {"effect": "error", "status": 400, "account": "woo", "method": "POST", "route": "/purchases/"}
+    play.connectif.faults(rule)
+    assert play.woocommerce(woo_order(21)) == 200
+    wait_until(lambda: len(play.dead("--account", "woo")) == 1, 60, every=0.5)
+    play.connectif.faults_gone()
+    with httpx.Client(base_url=play.status_url, timeout=60) as browser:
+        assert browser.post("/signin", data={"token": TOKEN}).status_code == 303
+        wait_until(lambda: "/redrive?" in browser.get("/account/woo").text, 90, every=1)
+        [link] = re.findall(r'href="(/redrive[^"]*)"', browser.get("/account/woo").text)
+        asked = browser.get(html.unescape(link))
+        assert "1 dead letter" in asked.text, asked.text
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.text))
+        done = browser.post("/redrive", data=form)
+        assert (done.status_code, "sent again" in done.text) == (200, True), done.text
+        wait_until(lambda: len(play.connectif.ledger("woo", "purchases")) == 1, 60, every=0.5)
+        again = browser.post("/redrive", data=form)
+        assert "No dead letter" in " ".join(again.text.split())
+    assert play.dead("--account", "woo") == []
 
 
 def _overview(play: Site) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,11 +17,12 @@ from starlette.routing import Mount, Route
 
 from pipeline.config import Settings
 from pipeline.dead.groups import LetterGroup
+from pipeline.dead.letter import UNKNOWN
 from pipeline.deliver.explain.explain_report import EXPLAIN
 from pipeline.errors import PipelineError
 from pipeline.metrics import STATUS_GATHER_SECONDS, STATUS_PAGES, STATUS_SIGN_INS
 from pipeline.observe import AsgiApp
-from pipeline.status.facts import Snapshot
+from pipeline.status.facts import AccountFacts, Snapshot
 from pipeline.status.page.act import open_letters
 from pipeline.status.page.actions import Actions
 from pipeline.status.page.render import Pages
@@ -33,12 +35,16 @@ from pipeline.trace import report
 from pipeline.trace.run import NothingKnown
 from pipeline.workers.client import WorkerAnswer, WorkerClient
 
+log = logging.getLogger(__name__)
+
 #: Seconds for which all share one look at the processes, and one count of dead letters.
 LOOK_SECONDS, LETTERS_SECONDS = 1.0, 60.0
 #: Searches at once, and seconds of one; seconds of a count of dead letters.
 SEARCHES, SEARCH_SECONDS, COUNT_SECONDS = 2, 20.0, 15.0
 #: Seconds for which a page waits for a count of dead letters that is under way.
 PATIENCE = 2.0
+#: Pages that are made at once.
+AT_ONCE = 32
 #: Rows of a table on the first page, unless all are asked for.
 ROWS = 100
 
@@ -66,6 +72,7 @@ class StatusPage:
         self._snapshot = Shared(self._look, LOOK_SECONDS, time.monotonic)
         self._counting = BoundedWork(1, COUNT_SECONDS)
         self._letters = Shared(self._count_letters, LETTERS_SECONDS, time.monotonic)
+        self._limit = asyncio.BoundedSemaphore(AT_ONCE)
         self._searches = BoundedWork(SEARCHES, SEARCH_SECONDS)
         actions = Actions(settings, config_path, self._sessions, self._show)
         self.app = Starlette(
@@ -89,11 +96,18 @@ class StatusPage:
 
         async def answered(request: Request) -> Response:
             who = self._visitor(request)
-            answer = await self._answer(request, who, handler) if who.may_read else self._refused(request)
+            answer = await self._bounded(request, who, handler) if who.may_read else self._refused(request)
             STATUS_PAGES.labels(page, str(answer.status_code)).inc()
             return answer
 
         return Route(path, answered, methods=[method])
+
+    async def _bounded(self, request: Request, who: Visitor, handler: _Handler) -> Response:
+        if self._limit.locked():
+            text = f"{AT_ONCE} pages are being made: try again soon."
+            return self._message(who, 503, "Too much at once", text)
+        async with self._limit:
+            return await self._answer(request, who, handler)
 
     async def _answer(self, request: Request, who: Visitor, handler: _Handler) -> Response:
         try:
@@ -156,7 +170,7 @@ class StatusPage:
         if account is None:
             return self._message(who, 404, "There is no such account", "The settings do not name it.")
         answer, letters = await asyncio.gather(
-            asyncio.to_thread(self._explained, name, found), self._letters_of(name)
+            asyncio.to_thread(self._explained, name, found), self._letters_of(account)
         )
         values: dict[str, Any] = {"account": account, "found": found, "letters": letters, "answer": answer}
         try:
@@ -212,6 +226,10 @@ class StatusPage:
         cookie = self._sessions.sign_in(fields.get("token", "").strip(), now)
         STATUS_SIGN_INS.labels("wrong" if cookie is None else "right").inc()
         if cookie is None:
+            log.warning(
+                "a wrong token was given at the status page; rising, somebody tries others",
+                extra={"event": "status.wrong_token"},
+            )
             return self._show("signin", who, {"after": after, "why": "That is not the token."}, 401)
         answer = RedirectResponse(after, 303)
         is_https = request.headers.get("x-forwarded-proto") == "https"
@@ -232,20 +250,25 @@ class StatusPage:
     async def _count_letters(self) -> list[LetterGroup]:
         return await self._counting.do(lambda stop: open_letters(self._settings, stop))
 
-    async def _letters_of(self, account: str) -> list[LetterGroup] | str:
-        """The open dead letters of an account, by reason; or why they are not known."""
+    async def _letters_of(self, account: AccountFacts) -> list[LetterGroup] | str:
+        """The open dead letters of an account and of its stores, by reason; or why they are not known."""
         counting = asyncio.ensure_future(self._letters.get())
         done, _ = await asyncio.wait([counting], timeout=PATIENCE)
+        if not done:
+            return "they are being counted: look again in a moment."
         try:
-            return (
-                [group for one in done for group in one.result() if group.key.account == account]
-                if done
-                else "they are being counted: look again in a moment."
-            )
+            groups = counting.result()
         except TooLongError:
             return "there are too many to be counted here."
         except PipelineError as error:
             return error.message
+        # Those of events name the store alone.
+        return [
+            group
+            for group in groups
+            if group.key.account == account.name
+            or (group.key.account in {"", UNKNOWN} and group.key.store in account.stores)
+        ]
 
     def _explained(self, account: str, found: Snapshot) -> WorkerAnswer:
         """What the account's worker says: any deliver worker is asked, and names the one that has it."""
