@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.errors import PipelineError
 
-Extra = Literal["local", "sandbox", "archive", "dev"]
+Extra = Literal["local", "sandbox", "status", "archive", "dev"]
 
 
 def require(extra: Extra, *modules: str, by: str) -> None:

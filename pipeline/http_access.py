@@ -32,12 +32,23 @@ def refusal(scope: MutableMapping[str, Any], token: SecretStr | None) -> tuple[i
         return None
     if token is None:
         return problem(403, "loopback_only", "only callers on this machine are answered; set http_token")
-    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer" or not given.strip():
+    if not given_token(headers):
         return problem(401, "token_missing", "send the header Authorization: Bearer <http_token>")
-    if not hmac.compare_digest(given.strip(), token.get_secret_value().encode()):
+    if not has_token(headers, token):
         return problem(401, "token_wrong", "the token is not the worker's http_token")
     return None
+
+
+def has_token(headers: Mapping[bytes, bytes], token: SecretStr | None) -> bool:
+    """Whether a request carries the token, in its header `Authorization`; names are in lower case."""
+    given = given_token(headers)
+    return token is not None and hmac.compare_digest(given, token.get_secret_value().encode())
+
+
+def given_token(headers: Mapping[bytes, bytes]) -> bytes:
+    """The token of the header `Authorization`, right or wrong; empty where there is none."""
+    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+    return given.strip() if scheme.lower() == b"bearer" else b""
 
 
 def problem(status: int, error: str, detail: str, **more: object) -> tuple[int, bytes]:

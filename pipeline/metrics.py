@@ -340,8 +340,31 @@ SYNC_CONSENT_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400),
 )
 
+STATUS_GATHER_SECONDS = Histogram(
+    "pipeline_status_gather_seconds",
+    "Asking all processes for one look at the status page. Near 3 s: one of them does not answer.",
+    buckets=LATENCY,
+)
+STATUS_PAGES = Counter(
+    "pipeline_status_pages_total",
+    "Pages of the status page by status. 503: too many searches at once; 500: an error of this program.",
+    ["page", "status"],
+)
+STATUS_SIGN_INS = Counter(
+    "pipeline_status_sign_ins_total",
+    "Tokens given at the status page. wrong, limited: rising, somebody tries others.",
+    ["outcome"],
+)
+STATUS_ACTIONS = Counter(
+    "pipeline_status_actions_total",
+    "What was asked for on the status page: redrive, replay. done, refused, failed: the log says by whom.",
+    ["action", "outcome"],
+)
+
 #: A kind of process: whose series it exports.
-Room = Literal["gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "sandbox"]
+Room = Literal[
+    "gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "status", "sandbox"
+]
 
 #: The kinds of process with series of their own, and how the names of these begin.
 ROOMS: dict[Room, tuple[str, ...]] = {
@@ -352,6 +375,7 @@ ROOMS: dict[Room, tuple[str, ...]] = {
     "sync": ("pipeline_sync_",),
     "reconcile": ("pipeline_reconcile_",),
     "archive": ("pipeline_archive_",),
+    "status": ("pipeline_status_",),
     "sandbox": ("pipeline_sandbox_",),
 }
 

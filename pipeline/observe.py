@@ -135,8 +135,15 @@ async def observed(
     room: Room, readiness: Readiness, sock: socket.socket, pages: Pages = NO_PAGES
 ) -> AsyncIterator[None]:
     """Serve the three routes and `pages` on `sock` beside other work on this event loop."""
+    async with served(observe_app(room, readiness, pages), sock):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served(app: AsgiApp, sock: socket.socket) -> AsyncIterator[None]:
+    """Serve an application on `sock` beside other work on this event loop."""
     config = uvicorn.Config(
-        observe_app(room, readiness, pages),
+        app,
         lifespan="off",
         log_config=None,
         log_level="warning",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import shutil
@@ -43,12 +44,16 @@ class Page:
 
     async def open(self, path: Path, *, width: int, dark: bool = False) -> None:
         """Show a file on a screen of so many pixels."""
+        await self.visit(path.as_uri(), width=width, dark=dark)
+
+    async def visit(self, url: str, *, width: int, dark: bool = False) -> None:
+        """Show an address on a screen of so many pixels."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )
-        await self.call("Page.navigate", url=path.as_uri())
+        await self.call("Page.navigate", url=url)
         while await self.value("document.readyState") != "complete":
             pass
 
@@ -57,6 +62,13 @@ class Page:
         done = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
+
+    async def picture(self, height: int) -> bytes:
+        """The upper part of the page, as PNG."""
+        width = await self.value("document.documentElement.clientWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = await self.call("Page.captureScreenshot", format="png", clip=clip)
+        return base64.b64decode(shot["data"])
 
     async def press(self, key: str) -> None:
         """Press a key, such as Tab."""

@@ -25,6 +25,7 @@ from pipeline.cli import (
     replay,
     settings,
     stages,
+    status,
     sync,
     trace,
 )
@@ -50,6 +51,7 @@ for group in (
     trace.group,
     reconcile.group,
     local.group,
+    status.group,
 ):
     app.add_typer(group)  # its commands stand beside one another
 app.add_typer(stages.worker, name="worker")
@@ -61,6 +63,7 @@ app.add_typer(dead.group, name="dead")
 app.add_typer(archive.group, name="archive")
 app.add_typer(erase.group, name="erase")
 app.add_typer(check.group, name="check")
+app.add_typer(status.status, name="status")
 
 
 def _show_version(asked: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,6 +42,7 @@ class DeadLetterReader:
     Args:
         settings: whose prefix it is.
         console: for progress, where it is a terminal.
+        stop: called several times a second; True ends a reading by `Stopped`.
 
     Attributes:
         states: what was done about them, once `read_states` was called.
@@ -51,9 +52,12 @@ class DeadLetterReader:
         BrokerError: Kafka does not answer, or there is no topic of dead letters.
     """
 
-    def __init__(self, settings: Settings, console: Console) -> None:
+    def __init__(
+        self, settings: Settings, console: Console, *, stop: Callable[[], bool] | None = None
+    ) -> None:
         self.settings = settings
         self._console = console
+        self._stop = stop
         self.lost: list[LostRange] = []
         self._reader = RangeReader(client_config(settings))
         topic = topics.full_name(settings, topics.DEADLETTERS)
@@ -161,6 +165,7 @@ class DeadLetterReader:
             batches = self._reader.read(
                 ranges,
                 progress=lambda done, _: bar.update(task, completed=done),
+                stop=self._stop,
                 on_lost=self.lost.append,
             )
             # One at a time: a batch has up to 10,000, and a letter has a dozen headers.

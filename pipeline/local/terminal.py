@@ -32,16 +32,19 @@ class Voice:
         self.console = console
         self.kind = kind
         self._mute = False
+        # Of a terminal that is gone the system says that it is none.
+        self._on_terminal = console.is_terminal
 
     @property
     def is_terminal(self) -> bool:
         """Whether a person may see it."""
         return self.console.is_terminal and not self._mute and self.kind is LogFormat.TEXT
 
-    @property
-    def has_lost_terminal(self) -> bool:
-        """Whether a terminal was there, and is not any more."""
-        return self.console.is_terminal and not self._mute and not os.isatty(1)
+    def loses_terminal(self) -> bool:
+        """Whether a terminal was there and is gone; said once."""
+        lost = self._on_terminal and not os.isatty(1)
+        self._on_terminal = self._on_terminal and not lost
+        return lost
 
     def print(self, text: str, style: str | None = None) -> None:
         """A line, as it stands."""

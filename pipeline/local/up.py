@@ -114,7 +114,7 @@ def _on_signals(stop: Callable[[], object], voice: Voice, reloads: Reloads) -> N
 
     def hung_up() -> None:
         """The terminal is gone; or, where it is there or never was, somebody asks for a reload."""
-        if voice.has_lost_terminal:
+        if voice.loses_terminal():
             voice.mute()
             log.warning(
                 "the terminal is gone; everything goes on: `kill %d` stops it",

@@ -20,7 +20,7 @@ from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import bootstrap
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
-from pipeline.local import snapshot
+from pipeline.local import addresses, snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.5
 #: The processes, upstream last: they are stopped in the reverse order, so what came in
-#: still finds the next stage. The archive goes on where it was.
+#: still finds the next stage. The archive goes on where it was, and the status page keeps nothing.
 STAGES = {
     "deliver": ("worker", "deliver"),
     "sync": ("worker", "sync"),
@@ -38,12 +38,13 @@ STAGES = {
     "erase": ("erase", "serve"),
     "gateway": ("gateway",),
     "archive": ("archive", "run"),
+    "status": ("status", "serve"),
 }
 #: The process that is there where a store asks for it; the last to start.
 DAILY = {"reconcile": ("worker", "reconcile")}
 GATEWAY = "gateway"
 #: In the order of their ports.
-ALL_STAGES = (GATEWAY, "translate", "deliver", "sync", "reconcile", "erase", "archive")
+ALL_STAGES = (GATEWAY, "translate", "deliver", "sync", "reconcile", "erase", "archive", "status")
 
 
 class Wiring:
@@ -62,8 +63,8 @@ class Wiring:
 
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
-        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, sandbox; sync
-            where a store's API is asked, archive where the settings have one.
+        urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, status, sandbox;
+            sync where a store's API is asked, archive where the settings have one.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Wiring:
             self._kafka_phase = ProcessPhase.READY
         self._say("topics")
         await _in_thread(lambda: topic_check.ensure(self._settings))
+        addresses.write(self._settings.data_dir, self.urls)
         self._say("processes")
         self._supervisor.take(self._commands(variables))
         await self._supervisor.start()
@@ -176,6 +178,7 @@ class Wiring:
         taken = {port for url in self.urls.values() if (port := urlsplit(url).port)}
         for name in [name for name in stages if name not in self.urls]:
             self.urls[name] = f"http://{HOST}:{_port(name, self._port, taken)}"
+        addresses.write(settings.data_dir, self.urls)
         commands = {command.name: command for command in self._commands(variables)}
         failed = []
         for name in sorted((name for name in commands if name in ALL_STAGES), key=GATEWAY.__eq__):
@@ -206,6 +209,7 @@ class Wiring:
     async def stop(self) -> None:
         """Stop everything, upstream first, the broker last."""
         await self._supervisor.stop()
+        addresses.remove(self._settings.data_dir)
         if self._listening is not None:
             self._listening.close()
         if self.kafka:

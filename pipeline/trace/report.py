@@ -56,12 +56,12 @@ def show(found: Mapping[str, Any], console: Console, *, as_json: bool) -> None:
     for life in found["entities"]:
         for line in _head(life):
             console.print(line, highlight=False, soft_wrap=False)
-        rows = sorted(_rows(life), key=lambda row: row[0])
-        if rows:
-            console.print(_table(rows[-ROWS:]))
-        for line in _now(life):
+        found_rows = sorted(rows(life), key=lambda row: row[0])
+        if found_rows:
+            console.print(_table(found_rows[-ROWS:]))
+        for line in now_lines(life):
             console.print(line, markup=False, highlight=False)
-        for line in _gaps(life, len(rows)):
+        for line in gaps(life, len(found_rows)):
             console.print(line, style="dim", markup=False, highlight=False)
         console.print()
     for note in found["notes"]:
@@ -75,10 +75,11 @@ def _head(life: Mapping[str, Any]) -> Iterator[str]:
 
 
 #: When, what, how it ended, where it lies, more of it.
-_Row = tuple[int, str, str, str, str]
+Row = tuple[int, str, str, str, str]
 
 
-def _rows(life: Mapping[str, Any]) -> Iterator[_Row]:
+def rows(life: Mapping[str, Any]) -> Iterator[Row]:
+    """The life of an entity, of `tree`: what was received, emitted, confirmed and refused."""
     for event in life["events"]:
         outcome = "waits" if event["waiting"] else event["outcome"]
         yield event["at_ms"], f"received {event['topic']}", outcome, _place(event), _of_event(event)
@@ -126,7 +127,7 @@ def _place(row: Mapping[str, Any]) -> str:
     return f"{place['topic']} {place['partition']} @{place['offset']}"
 
 
-def _table(rows: Sequence[_Row]) -> Table:
+def _table(rows: Sequence[Row]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("at", "end", "what"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "what")
@@ -138,7 +139,8 @@ def _table(rows: Sequence[_Row]) -> Table:
     return table
 
 
-def _now(life: Mapping[str, Any]) -> Iterator[str]:
+def now_lines(life: Mapping[str, Any]) -> Iterator[str]:
+    """What the workers remember of it, and what waits, in sentences."""
     memory = life["memory"]
     if memory is not None and memory["known"]:
         told = len({row["account"] for row in memory["emitted"]})
@@ -164,8 +166,8 @@ def _now(life: Mapping[str, Any]) -> Iterator[str]:
             yield f"last sent: {name}: {version}{mark}"
 
 
-def _gaps(life: Mapping[str, Any], rows: int) -> Iterator[str]:
-    """What may be missing from all that, and why."""
+def gaps(life: Mapping[str, Any], shown: int) -> Iterator[str]:
+    """What may be missing from so many rows, and why."""
     if not life["whole"]:
         yield (
             "Its first events may be missing: what was older than the topic keeps, or than --since, was not "
@@ -173,7 +175,7 @@ def _gaps(life: Mapping[str, Any], rows: int) -> Iterator[str]:
         )
     for stage, why in life["silent"].items():
         yield f"{stage} did not answer: {why}"
-    if rows > ROWS:
-        yield f"{rows - ROWS:,} older rows are left out here; --json has them"
+    if shown > ROWS:
+        yield f"{shown - ROWS:,} older rows are left out here; --json has them"
     for what, count in life["left_out"].items():
         yield f"{count:,} older {what} rows were counted and not kept"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pipeline.archive.access import event_reader
 from pipeline.config import Settings
@@ -45,6 +46,10 @@ class Asked:
     only_now: bool = False
 
 
+class NothingKnown(PipelineError):  # noqa: N818 - a fact
+    """Nothing is known of what was asked for."""
+
+
 @dataclass(slots=True)
 class _Trace:
     """One command at work; the reader is made only where topics are read."""
@@ -53,6 +58,7 @@ class _Trace:
     console: Console
     since_ms: int | None
     client: WorkerClient
+    stop: Callable[[], bool] | None = None
     notes: list[str] = field(default_factory=list)
     _scan: LifeScan | None = None
     _open: ExitStack = field(default_factory=ExitStack)
@@ -60,7 +66,7 @@ class _Trace:
     def scan(self) -> LifeScan:
         if self._scan is None:
             reader = self._open.enter_context(event_reader(self.settings))
-            self._scan = LifeScan(self.settings, reader, self.console, self.since_ms)
+            self._scan = LifeScan(self.settings, reader, self.console, self.since_ms, stop=self.stop)
         return self._scan
 
     def close(self) -> None:
@@ -78,10 +84,38 @@ def run(settings: Settings, asked: Asked, *, reveal: bool, as_json: bool) -> Non
         as_json: for scripts.
 
     Raises:
-        PipelineError: nothing is known of it, or the settings have no such store.
+        NothingKnown: of what was asked for.
+        SettingsError: the settings have no such store.
         BrokerError: the cluster does not answer.
     """
-    with _tracing(settings, asked) as trace:
+    found = look(settings, asked, Console(stderr=True), reveal=reveal)
+    report.show(found, Console(), as_json=as_json)
+
+
+def look(
+    settings: Settings,
+    asked: Asked,
+    console: Console,
+    *,
+    reveal: bool,
+    stop: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Trace; returns all that was found, as `report.tree` gives it.
+
+    Args:
+        settings: the program's.
+        asked: what for.
+        console: is told how far it is.
+        reveal: with personal data.
+        stop: called several times a second while topics are read; True ends it.
+
+    Raises:
+        NothingKnown: of what was asked for.
+        SettingsError: the settings have no such store.
+        BrokerError: the cluster does not answer.
+        Stopped: `stop` said so.
+    """
+    with _tracing(settings, asked, console, stop) as trace:
         keys = _keys(trace, asked)
         lives = [EntityLife(key) for key in keys] if asked.only_now else trace.scan().lives(keys)
         # Translate may know of accounts that today's settings name no more, whose records are to be read.
@@ -96,13 +130,15 @@ def run(settings: Settings, asked: Asked, *, reveal: bool, as_json: bool) -> Non
         known = [life for life in lives if not life.empty]
         if not known and not is_known:
             raise _nothing(asked, lives)
-        report.show(report.tree(known, trace.notes, reveal=reveal), Console(), as_json=as_json)
+        return report.tree(known, trace.notes, reveal=reveal)
 
 
 @contextmanager
-def _tracing(settings: Settings, asked: Asked) -> Iterator[_Trace]:
+def _tracing(
+    settings: Settings, asked: Asked, console: Console, stop: Callable[[], bool] | None
+) -> Iterator[_Trace]:
     since = None if asked.since is None else int(asked.since.timestamp() * 1_000)
-    trace = _Trace(settings, Console(stderr=True), since, WorkerClient(settings))
+    trace = _Trace(settings, console, since, WorkerClient(settings), stop)
     try:
         yield trace
     finally:
@@ -113,7 +149,8 @@ def _keys(trace: _Trace, asked: Asked) -> list[EntityKey]:
     """The entities that are meant.
 
     Raises:
-        PipelineError: there are none, or the settings lack the store.
+        NothingKnown: there are none.
+        SettingsError: the settings lack the store.
     """
     store = asked.store
     if asked.kind is not None:
@@ -156,17 +193,17 @@ def _contact_in(trace: _Trace, account: str, address: str, lives: list[EntityLif
     return bool(sent or pending)
 
 
-def _nothing(asked: Asked, lives: list[EntityLife]) -> PipelineError:
+def _nothing(asked: Asked, lives: list[EntityLife]) -> NothingKnown:
     what = f"{asked.kind} {asked.id}" if asked.kind is not None else "what was asked for"
     silent = sorted({why for life in lives for why in life.silent.values()})
     since = " since then" if asked.since is not None else ""
     message = f"nothing is known of {what} of store {asked.store}"
     if asked.only_now:
-        return PipelineError(
+        return NothingKnown(
             f"{message} by the workers" + "".join(f"; {why}" for why in silent),
             hint="without --now, the topics are read too",
         )
-    return PipelineError(
+    return NothingKnown(
         f"{message}: no event of it was received{since}",
         hint="see whether the shop lists its webhook as sent, and whether store, kind and id are right",
     )

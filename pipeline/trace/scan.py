@@ -15,7 +15,7 @@ from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.keys import entity_key, partition_of_key
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
-from pipeline.kafka.ranges import OffsetRange, clamped
+from pipeline.kafka.ranges import MessageBatch, OffsetRange, clamped
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name
 from pipeline.progress import scanning
@@ -52,15 +52,23 @@ class LifeScan:
         reader: of the cluster.
         console: is told how far it is.
         since_ms: nothing that arrived before is looked at, in epoch milliseconds; None: all that is kept.
+        stop: called several times a second; True ends the reading by `Stopped`.
     """
 
     def __init__(
-        self, settings: Settings, reader: RangeReader, console: Console, since_ms: int | None
+        self,
+        settings: Settings,
+        reader: RangeReader,
+        console: Console,
+        since_ms: int | None,
+        *,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         self._settings = settings
         self._reader = reader
         self._console = console
         self._since_ms = since_ms
+        self._stop = stop
         self._shop_topics = {full_name(settings, kind.topic): kind for kind in Kind}
         self._stores = stores_of(settings, PLATFORMS)
 
@@ -115,7 +123,7 @@ class LifeScan:
         ranges, _ = self._ranges(places, first)
         receipts = full_name(self._settings, RECEIPTS)
         with scanning("records and receipts", self._console) as tell:
-            for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
+            for batch in self._read(ranges, tell):
                 is_receipt = batch.place.topic == receipts
                 for raw in batch.raw:
                     value = raw.value() or b""
@@ -175,6 +183,11 @@ class LifeScan:
 
     # Inside.
 
+    def _read(
+        self, ranges: Collection[OffsetRange], tell: Callable[[int, int], object]
+    ) -> Iterator[MessageBatch]:
+        return self._reader.read(ranges, progress=tell, stop=self._stop, on_lost=_passed_over)
+
     def _plain(self, topic: str) -> str:
         return topic.removeprefix(self._settings.kafka.topic_prefix)
 
@@ -199,7 +212,7 @@ class LifeScan:
     ) -> Iterator[LibrdkafkaMessage]:
         """The messages whose keys are wanted."""
         with scanning(title, self._console) as tell:
-            for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
+            for batch in self._read(ranges, tell):
                 for raw in batch.raw:
                     if wanted(entity_key(raw.key() or b"")):
                         yield LibrdkafkaMessage.of(raw)
@@ -208,7 +221,7 @@ class LifeScan:
         self, ranges: Collection[OffsetRange], title: str, wanted: Callable[[bytes, bytes], bool]
     ) -> Iterator[tuple[bytes, bytes]]:
         with scanning(title, self._console) as tell:
-            for batch in self._reader.read(ranges, progress=tell, on_lost=_passed_over):
+            for batch in self._read(ranges, tell):
                 for raw in batch.raw:
                     key, value = entity_key(raw.key() or b""), raw.value() or b""
                     if wanted(key, value):

@@ -28,6 +28,7 @@ from tests.processes import wait_until
 SHOPIFY, WOO = "acme-es", "woo-fr"
 #: The processes of `up`, with the place of each one's port behind the gateway's.
 STAGES = {"gateway": 0, "translate": 1, "deliver": 2, "erase": 5}
+STATUS = 7
 
 
 class Site:
@@ -48,8 +49,9 @@ class Site:
         *,
         calls: int = 100,
     ) -> None:
-        port, first = free_port(), free_ports(max(STAGES.values()) + 1)
+        port, first = free_port(), free_ports(STATUS + 1)
         self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
+        self.status_url = f"http://127.0.0.1:{first + STATUS}"
         more = stores(f"http://127.0.0.1:{port}")
         if more:
             self.urls["sync"] = f"http://127.0.0.1:{first + 3}"
@@ -132,6 +134,12 @@ class Site:
             answer = httpx.get(f"{self.urls[stage]}/readyz", timeout=10)
             return answer.status_code, answer.text
         return 0, ""
+
+    def has_status_page(self) -> bool:
+        """Whether the status page is served, which nothing waits for."""
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.status_url}/readyz", timeout=10).status_code == 200
+        return False
 
     def log(self, stage: str) -> str:
         """What a process said."""

@@ -119,6 +119,25 @@ def test_an_order_paid_changed_sent_twice_late_and_cancelled_is_shown_with_each_
     assert "buyer11@example.com" in pipeline(play, "trace", SHOPIFY, "order", "11", "--reveal").stdout
 
 
+def test_top_and_the_status_page_tell_of_the_site_and_find_an_order(play: Site) -> None:
+    assert play.shopify("orders/paid", shopify_order(16)) == 200
+    until_answered(play, "Connectif has it", SHOPIFY, "order", "16")
+    wait_until(play.has_status_page, 60, every=0.2)
+    done = pipeline(play, "top", "--json")
+    found = orjson.loads(done.stdout)
+    assert (done.returncode, found["troubles"], found["notes"]) == (0, [], [])
+    kinds = {one["name"].partition(" ")[0] for one in found["processes"]}
+    assert kinds == {"gateway", "translate", "deliver", "erase", "status"}
+    assert {one["name"]: one["state"] for one in found["accounts"]} == {"acme": "fine", "woo": "fine"}
+    with httpx.Client(base_url=play.status_url, timeout=30) as browser:
+        assert "All well" in browser.get("/").text
+        assert "Nothing is pending." in browser.get("/account/acme").text
+        answer = browser.get("/search", params={"q": "16", "store": SHOPIFY})
+        assert "Connectif has it: purchase 16 of account acme" in answer.text
+        assert "buyer16" not in answer.text
+        assert browser.get("/replay").status_code == 404, "only asked for by a form"
+
+
 def test_a_rejected_order_is_shown_with_its_reason_and_its_dead_letter(play: Site) -> None:
     assert (
         play.shopify("orders/paid", shopify_order(12, email=None, contact_email=None, customer=None)) == 200

@@ -34,7 +34,8 @@ STUB = """
 import http.server, os, signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
-name = sys.argv[sys.argv.index("--config") - 1]
+words = sys.argv[1 : sys.argv.index("--config")]
+name = words[0] if words[-1] == "serve" else words[-1]
 if os.path.exists(name + ".ends"):
     print("error: there is no account acme-es", flush=True)
     sys.exit(int(open(name + ".ends").read()))
@@ -213,7 +214,7 @@ def test_a_reload_takes_a_store_over_and_refuses_no_connection(kafka_settings: K
             ["stores.new"],
         )
         assert told == [f"process {up.pid} reads its settings; one process after the other begins again"] * 2
-        for name in ("gateway", "translate", "deliver", "serve"):
+        for name in ("gateway", "translate", "deliver", "erase", "status"):
             assert len(up.pids(name)) == 2
             assert "whispered" in Path(f"{name}.settings").read_text().splitlines()[1]
         assert up.is_up()

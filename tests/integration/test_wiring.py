@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import answers, bootstrap
 from pipeline.listening import bound_socket
+from pipeline.local import addresses
 from pipeline.local.ports import free_port
 from pipeline.local.supervisor import ProcessPhase
 from pipeline.local.wiring import Wiring
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.kafka
 
 #: A `pipeline` that notes how it was called, and that it was stopped, and is ready at once.
 STUB = """
-import http.server, signal, sys
+import http.server, os, signal, socket, sys
 words = [word for word in sys.argv[1:] if not word.startswith("-")]
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
 name = "-".join(word for word in sys.argv[1:sys.argv.index("--config")])
@@ -42,7 +43,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
     def log_message(self, *_): pass
-server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler)
+given = os.environ.get("PIPELINE_LISTENS", "").rpartition("=")[2]  # the gateway's, which is open already
+server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler, not given)
+if given:
+    server.socket = socket.socket(fileno=int(given))
 assert open(options["--config"]).read()
 note("started")
 server.serve_forever()
@@ -67,19 +71,23 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
         assert wiring.kafka is None
         assert wiring.urls["sandbox"] == sandbox
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
-            ["sandbox", "deliver", "erase", "translate", "gateway"], ProcessPhase.READY
+            ["sandbox", "deliver", "erase", "translate", "gateway", "status"], ProcessPhase.READY
         )
         assert topic_check.verify(settings).problems == ()
+        assert addresses.read(settings.data_dir) == wiring.urls, "whoever looks at the status finds them"
 
+    assert addresses.read(settings.data_dir) == {}
     notes = Path("notes").read_text().splitlines()
-    assert sorted(notes[:5]) == [
+    assert sorted(notes[:6]) == [
         "started erase-serve",
         "started gateway",
         "started sandbox",
+        "started status-serve",
         "started worker-deliver",
         "started worker-translate",
     ]
-    assert notes[5:] == [
+    assert notes[6:] == [
+        "stopped status-serve",
         "stopped gateway",
         "stopped erase-serve",
         "stopped worker-translate",

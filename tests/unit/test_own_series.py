@@ -27,6 +27,7 @@ TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store
         ("deliver", ["worker", "deliver"]),
         ("reconcile", ["worker", "reconcile"]),
         ("archive", ["archive", "run"]),
+        ("status", ["status", "serve"]),
         ("sandbox", ["sandbox"]),
     ],
 )

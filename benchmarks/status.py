@@ -1,0 +1,84 @@
+"""How long one look at the status takes with many accounts: reading the pages, putting together, showing.
+
+    python -m benchmarks.status --accounts 500
+
+The pages of metrics are made up, of the size that such processes have; the network is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.console import Console
+from pipeline.status import series, show
+from pipeline.status.facts import Snapshot
+from pipeline.status.page.render import Pages
+from pipeline.status.page.visitor import Visitor
+from pipeline.status.snapshot import ProcessPage, snapshot
+from tests.status_pages import deliver_page, gateway_page, settings_of, translate_page
+
+ROUNDS = 15
+NOW = 1_780_000_000.0
+
+
+def main() -> None:
+    """Measure, and print medians and the slowest of the rounds."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--accounts", type=int, default=500)
+    accounts = parser.parse_args().accounts
+    texts = {
+        "deliver": deliver_page(accounts, failing=range(20), stopped=[3]),
+        "gateway": gateway_page(accounts, NOW),
+        "translate": translate_page(accounts),
+    }
+    settings, pages = settings_of(accounts), Pages()
+    size = sum(map(len, texts.values()))
+    print(f"{accounts} accounts and stores, {size / 1e6:.1f} MB of metrics, load {os.getloadavg()[0]:.1f}")
+
+    def read() -> list[ProcessPage]:
+        return [ProcessPage(name, "http://x", series=series.read(text)) for name, text in texts.items()]
+
+    read_pages = read()
+    found = snapshot(settings, read_pages, NOW)
+    _timed("read the pages of three processes", read)
+    _timed("put them together, worst first", lambda: snapshot(settings, read_pages, NOW))
+    _timed("the overview as HTML, 100 rows", lambda: _overview(pages, found, 100))
+    _timed("the overview as HTML, all rows", lambda: _overview(pages, found, None))
+    _timed("a screen of `pipeline top`", lambda: _screen(found))
+    _timed("for comparison: every series parsed", lambda: _all_parsed(texts.values()), rounds=3)
+
+
+def _timed(what: str, work: Callable[[], object], rounds: int = ROUNDS) -> None:
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        took.append((time.perf_counter() - began) * 1_000)
+    print(f"{what}: median {statistics.median(took):.0f} ms, slowest {max(took):.0f} ms")
+
+
+def _overview(pages: Pages, found: Snapshot, rows: int | None) -> object:
+    who = Visitor(may_read=True, has_token=False, form_key="")
+    common = {"who": who, "can_sign_in": True, "stores": ["s000"], "q": "", "store": "", "reveal": False}
+    return pages.page("overview", {**common, "found": found, "rows": rows})
+
+
+def _screen(found: Snapshot) -> None:
+    Console(width=160, file=io.StringIO()).print(show.screen(found, 50))
+
+
+def _all_parsed(texts: Iterable[str]) -> None:
+    for text in texts:
+        for family in text_string_to_metric_families(text):
+            list(family.samples)
+
+
+if __name__ == "__main__":
+    main()
