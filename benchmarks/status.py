@@ -2,23 +2,34 @@
 
     python -m benchmarks.status --accounts 500
 
-The pages of metrics are made up, of the size that such processes have; the network is not in it.
+The pages of metrics are made up, of the size that such processes have. At last the page is asked for over
+HTTP, with the processes and the page on one event loop; Kafka is not asked.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
 import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from unittest import mock
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.console import Console
-from pipeline.status import series, show
+from pipeline.listening import bound_socket
+from pipeline.local import addresses
+from pipeline.observe import AsgiApp, Receive, Scope, Send, observe_app, respond, served
+from pipeline.status import gather, series, show
 from pipeline.status.facts import Snapshot
+from pipeline.status.page.app import StatusPage
 from pipeline.status.page.render import Pages
 from pipeline.status.page.visitor import Visitor
 from pipeline.status.snapshot import ProcessPage, snapshot
@@ -53,6 +64,8 @@ def main() -> None:
     _timed("the overview as HTML, all rows", lambda: _overview(pages, found, None))
     _timed("a screen of `pipeline top`", lambda: _screen(found))
     _timed("for comparison: every series parsed", lambda: _all_parsed(texts.values()), rounds=3)
+    with mock.patch("pipeline.status.gather.WorkerDirectory", _NoGroups):
+        asyncio.run(_over_http(accounts, texts))
 
 
 def _timed(what: str, work: Callable[[], object], rounds: int = ROUNDS) -> None:
@@ -78,6 +91,50 @@ def _all_parsed(texts: Iterable[str]) -> None:
     for text in texts:
         for family in text_string_to_metric_families(text):
             list(family.samples)
+
+
+class _NoGroups:
+    """Kafka without members of groups: the processes are found by the file of `pipeline up`."""
+
+    def __init__(self, _: object) -> None:
+        return
+
+    def workers(self, *_: object) -> list[object]:
+        return []
+
+
+async def _over_http(accounts: int, texts: Mapping[str, str]) -> None:
+    """The overview as a browser gets it: asked, put together and made."""
+    async with AsyncExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        settings = settings_of(accounts, data_dir=directory)
+        urls = {name: await _serve(stack, _metrics(text)) for name, text in texts.items()}
+        addresses.write(settings.data_dir, urls)
+        gatherer = stack.enter_context(gather.Gatherer(settings))
+        observe = observe_app("status", lambda: None)
+        url = await _serve(stack, StatusPage(settings, Path("none"), gatherer.gather, observe).app)
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        took = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            (await client.get(url)).raise_for_status()
+            took.append((time.perf_counter() - began) * 1_000)
+            await asyncio.sleep(1.1)  # so long all share one look
+        first, median = took[0], statistics.median(took)
+        print(f"the page over HTTP: first {first:.0f} ms, median {median:.0f} ms, slowest {max(took):.0f} ms")
+
+
+async def _serve(stack: AsyncExitStack, app: AsgiApp) -> str:
+    sock = bound_socket("127.0.0.1", 0)
+    await stack.enter_async_context(served(app, sock))
+    return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def _metrics(text: str) -> AsgiApp:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await respond(send, 200, text.encode())
+
+    return app
 
 
 if __name__ == "__main__":

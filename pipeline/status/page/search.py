@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from pipeline.workers.client import WorkerClient
 
 #: Characters of what is searched for.
 LONGEST = 300
-#: Seconds for asking the workers which store has an id.
-FIND_SECONDS = 5.0
+#: Seconds for asking the workers which store has an id, and entities of that id that are traced.
+FIND_SECONDS, MOST = 5.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,19 @@ def search(settings: Settings, text: str, store: str, *, reveal: bool, stop: Cal
         return _in_store(settings, text, store, reveal=reveal, stop=stop)
     if "@" in text:
         raise PipelineError("an address is looked for in one store: choose it")
-    keys = list(_knowing(settings, text, stop))
+    keys, unasked = _knowing(settings, text, stop)
+    notes = [f"{unasked:,} stores were not asked in the time there is: choose one"] if unasked else []
     if not keys:
         raise NothingKnown(
             f"no worker remembers an order, product or customer {text} of any store",
-            hint="choose the store: then its topics are read, and purchases and numbers are found, too",
+            hint="; ".join(
+                [*notes, "choose the store: then topics are read, and purchases and numbers are found, too"]
+            ),
         )
-    found = Found([], [])
-    for key in keys:
+    if len(keys) > MOST:
+        notes.append(f"{len(keys) - MOST:,} more are called {text}: choose the store")
+    found = Found([], notes)
+    for key in keys[:MOST]:
         _add(found, settings, Asked(key.store, key.kind, key.id), reveal=reveal, stop=stop)
     return found
 
@@ -102,18 +107,20 @@ def _add(found: Found, settings: Settings, asked: Asked, *, reveal: bool, stop: 
     found.notes.extend(tree["notes"])
 
 
-def _knowing(settings: Settings, text: str, stop: Callable[[], bool]) -> Iterator[EntityKey]:
-    """The entities of that id which translate's workers remember, in whatever store."""
+def _knowing(settings: Settings, text: str, stop: Callable[[], bool]) -> tuple[list[EntityKey], int]:
+    """The entities of that id which translate's workers remember; and how many stores were not asked."""
     until = time.monotonic() + FIND_SECONDS
+    found: list[EntityKey] = []
     client = WorkerClient(settings)
     try:
-        for store in settings.stores:
+        for asked, store in enumerate(settings.stores):
+            if stop() or time.monotonic() > until:
+                return found, len(settings.stores) - asked
             for kind in Kind:
-                if stop() or time.monotonic() > until:
-                    return
                 life = EntityLife(EntityKey(store, kind, text))
                 now.ask_translate(life, client, settings)
                 if (life.memory or {}).get("known"):
-                    yield life.key
+                    found.append(life.key)
     finally:
         client.close()
+    return found, 0
