@@ -107,7 +107,7 @@ class JudgedShop(PulledShop):
 
     def _page(self, request: ApiRequest, now: float) -> Any:
         place, _, query = request.path.partition("?")
-        asked = forms.ShopRequest(request.method, place, query, request.body, now)
+        asked = forms.ShopRequest(request.method, place, query, request.body, now, lists=True)
         found: Any = forms.answer(self.held, asked, self.shop.bucket)
         if found is None:
             found = self.shop.listed(request.method, request.path, request.headers, request.body, now)

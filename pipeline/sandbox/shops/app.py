@@ -148,9 +148,9 @@ class SimulatedShops:
         register, held = self.registers.get(shop), self.newsletters.get(shop)
         said = None if register is None else register.answer(request.method, asked, request.body)
         if said is None and held is not None:
-            said = forms.answer(
-                held, ShopRequest(request.method, path, query, request.body, now), shop.bucket
-            )
+            lists = shop.settings.lists is not None
+            about = ShopRequest(request.method, path, query, request.body, now, lists)
+            said = forms.answer(held, about, shop.bucket)
         if said is None:
             said = shop.listed(request.method, asked, request.headers, request.body, now)
         if said is not None:

@@ -26,6 +26,8 @@ class ShopRequest(NamedTuple):
     query: str
     body: bytes
     now: float
+    #: Whether the shop has lists of its own, which answer what names nobody.
+    lists: bool = False
 
     def asked(self, name: str) -> str:
         """A parameter; "" where it is not there."""
@@ -86,7 +88,7 @@ def woocommerce(held: Newsletter, request: ShopRequest) -> Answer | None:
     if before or not slash:
         return None
     if request.method == "GET" and not rest:
-        if not request.asked("email"):
+        if request.lists and not request.asked("email"):
             return None
         people = [one for one in held.by_email(request.asked("email")) if not one.guest]
         return Answer(body=[_user(one, held) for one in people])
@@ -113,7 +115,7 @@ def prestashop(held: Newsletter, request: ShopRequest) -> Answer | None:
     if before or not slash:
         return None
     if request.method == "GET" and not rest:
-        if not request.asked("filter[email]"):
+        if request.lists and not request.asked("filter[email]"):
             return None
         rows = [_row(one) for one in held.by_email(request.asked("filter[email]").strip("[]"))]
         return Answer(body={"customers": rows} if rows else [])
