@@ -34,7 +34,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 NEW_ON_DISK = re.compile(
     r"/(shop\.replay|replay\.runs|deadletters\.state|sync\.(requests|commands|consents)|reconcile\.runs"
     r"|erase\.requests|pipeline-sync-(requests|feeds|pulls|pulled|consents|statements)-changelog)-\d+$"
-    r"|^[df] removal(/|$)"
+    r"|^[df] removal(/|$)|^f \S+\.unsubscribing$"
 )
 
 
