@@ -159,6 +159,7 @@ def test_a_domain_that_is_not_authorised_is_named_and_no_other_fault(site: Check
     assert site.holds(shop) == before
 
 
+@pytest.mark.slow
 @each("vtex")
 def test_credentials_that_the_shop_refuses_are_named_and_no_other_fault(site: CheckedSite, name: str) -> None:
     shop = sound(site, name)
@@ -186,6 +187,7 @@ def test_a_wrong_purchase_id_is_said_with_the_right_one(site: CheckedSite, name:
     assert f'set purchase_id = "{setting}"' in found[tracking.PURCHASES]
 
 
+@pytest.mark.slow
 @each("vtex")
 def test_a_wrong_product_id_is_said_with_the_right_one(site: CheckedSite, name: str) -> None:
     shop = sound(site, name)
@@ -194,6 +196,7 @@ def test_a_wrong_product_id_is_said_with_the_right_one(site: CheckedSite, name: 
     assert 'set product_id = "product"' in found[tracking.PRODUCTS]
 
 
+@pytest.mark.slow
 @each("prestashop")
 def test_ids_that_meet_another_shops_are_named_and_no_other_fault(site: CheckedSite, name: str) -> None:
     shop = sound(site, name)
@@ -213,6 +216,7 @@ def test_a_token_that_the_gateway_does_not_know_is_named_and_no_other_fault(
     assert "401 to the settings' token" in found[callbacks.NAME]
 
 
+@pytest.mark.slow
 @each("magento", of=ABOUT_ORDER)
 def test_a_shop_that_is_not_asked_for_what_a_webhook_names_is_named(site: CheckedSite, name: str) -> None:
     shop = sound(site, name)
@@ -224,6 +228,7 @@ def test_a_shop_that_is_not_asked_for_what_a_webhook_names_is_named(site: Checke
     assert site.holds(shop) == before
 
 
+@pytest.mark.slow
 @each("generic", of=ABOUT_PERSON)
 def test_a_shop_whose_newsletter_cannot_be_written_is_named(site: CheckedSite, name: str) -> None:
     shop = sound(site, name)
@@ -234,6 +239,7 @@ def test_a_shop_whose_newsletter_cannot_be_written_is_named(site: CheckedSite, n
     assert site.holds(shop) == before
 
 
+@pytest.mark.slow
 def test_a_scope_that_is_missing_is_named_and_no_other_fault(site: CheckedSite) -> None:
     shop = sound(site, "shopify")
     data = {"currentAppInstallation": {"accessScopes": [{"handle": "read_orders"}]}}
