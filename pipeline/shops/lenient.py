@@ -70,5 +70,5 @@ def birthdate(node: Mapping[str, Any], key: str, notes: list[str]) -> str | None
     try:
         return date.fromisoformat(str(text(written))[:_ISO_DAY]).isoformat()
     except ValueError:
-        notes.append(f"{key}_unreadable")
+        notes.append("birthdate_unreadable")
         return None
