@@ -28,7 +28,7 @@ def test_a_contact_has_all_that_the_customer_says() -> None:
 def test_a_birthday_that_is_no_day_is_left_out_and_noted(day: Any) -> None:
     draft, told = contact(customer(birthday=day))
     assert told.birthdate is None
-    assert "birthday_unreadable" in draft.notes
+    assert "birthdate_unreadable" in draft.notes
 
 
 @pytest.mark.parametrize("address", ["deleted@site.invalid", "x@invalid"])

@@ -10,11 +10,11 @@ import asyncio
 import time
 
 import orjson
-from rich.console import Console
 
 from pipeline.check.store.context import StoreCheck
 from pipeline.check.store.gateway import Posted, post
 from pipeline.check.store.result import Step, fault, ok
+from pipeline.console import Console
 from pipeline.errors import PipelineError
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.keys import partition_of_key, unique_key
