@@ -55,6 +55,7 @@ def test_a_worker_comes_back_from_every_damage_with_its_account_whole(kafka_sett
         assert 0 < len(kept) <= 3
 
 
+@pytest.mark.slow
 def test_what_another_process_writes_into_a_changelog_is_made_good(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings) as environment:
         worker = environment.worker()
@@ -84,6 +85,7 @@ def test_what_another_process_writes_into_a_changelog_is_made_good(kafka_setting
         assert worker.account()["accepted"] == 40
 
 
+@pytest.mark.slow
 def test_a_late_write_between_our_own_is_made_good(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings) as environment:
         worker = environment.worker()

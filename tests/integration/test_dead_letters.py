@@ -121,6 +121,7 @@ def dropped(dead: Dead, letter: str) -> None:
     assert dead.run(*drop).returncode == 1
 
 
+@pytest.mark.slow
 def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings, "acme") as play:
         authorise(play, "https://other.example")

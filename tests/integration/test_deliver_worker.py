@@ -69,6 +69,7 @@ def test_kill_9_under_load_leaves_nothing_missing_twice_or_old(kafka_settings: K
         environment.accounted()
 
 
+@pytest.mark.slow
 def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings, "acme", "bolt") as environment:
         first = environment.worker("w1")

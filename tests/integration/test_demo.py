@@ -71,7 +71,13 @@ def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert left_running(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "the terminal's end"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C"),
+        pytest.param(signal.SIGHUP, id="the terminal's end", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interruption_stops_everything_and_leaves_nothing_behind(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_clean_stop_and_start_keep_data_and_address_without_a_network(
     assert read(address, topic, 2, 1) == {b"kept"}
 
 
+@pytest.mark.slow
 def test_three_brokers_take_confirmed_writes_while_one_is_killed_and_after_it_is_back(
     tmp_path: Path,
 ) -> None:

@@ -74,6 +74,7 @@ def sale(number: int) -> Sale:
     )
 
 
+@pytest.mark.slow
 def test_a_feed_is_read_to_connectif_though_its_reader_is_killed_again_and_again(site: Site) -> None:
     shop = FedShop(site, STORE, FEED)
     site.start()

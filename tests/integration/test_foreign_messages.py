@@ -71,6 +71,7 @@ class ForeignProducer:
 ODD_NAME: Any = b"\xff\xfe"
 
 
+@pytest.mark.slow
 def test_deliver_goes_on_behind_whatever_lies_on_its_topics(kafka_settings: KafkaSettings) -> None:
     with delivering.running_environment(kafka_settings, "acme") as environment:
         home = partition_of("acme", environment.settings.kafka.account_partitions)

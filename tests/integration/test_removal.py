@@ -130,6 +130,7 @@ def _newest(messages: list[Kept]) -> dict[tuple[TopicPartition, bytes | None], b
     return {(message.place, message.key): message.value for message in messages}
 
 
+@pytest.mark.slow
 def test_a_person_leaves_every_topic_and_everybody_else_stays_byte_for_byte(bench: Bench) -> None:
     settings = bench.settings("all-", embedded=True)
     topics = table(settings)

@@ -54,6 +54,7 @@ def test_orders_that_connectif_lost_are_there_again_and_what_was_cancelled_since
         assert [run["status"] for run in play.runs()] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_a_replay_goes_on_after_its_process_and_the_workers_were_killed(
     kafka_settings: KafkaSettings,
 ) -> None:

@@ -151,6 +151,7 @@ def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings
         products.check(environment)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_kafka_hangs_is_not_ready_and_says_so(tmp_path: Path) -> None:
     with (
         EmbeddedKafka(tmp_path) as kafka,

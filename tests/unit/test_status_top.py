@@ -31,9 +31,13 @@ def config(tmp_path: Path) -> Path:
 def test_on_a_terminal_it_is_live_until_ctrl_c(config: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pipeline", "top", "--interval", "0.2", "--config", str(config)]
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
-    )
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
+    try:
+        process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     os.close(theirs)
     said = bytearray()
     try:
