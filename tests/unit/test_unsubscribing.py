@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.deliver.send.contact_sync import ContactSync
 from pipeline.deliver.send.unsubscribing import MAX_BYTES, UnsubscribingCalls
+from pipeline.deliver.state.key import Key
+from pipeline.records import RecordKind
 
 people = st.sampled_from(["ana@x.example", "bob@x.example", "cyd@x.example"])
 steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "restart"]), people), max_size=40)
@@ -70,3 +74,14 @@ def test_the_file_does_not_grow_with_calls_that_ended(tmp_path: Path) -> None:
         calls.end([f"{number}@x.example"])
         assert path.stat().st_size <= MAX_BYTES + 64
     assert calls.began("ana@x.example") == 1
+
+
+def test_a_product_s_receipt_ends_no_call_of_the_contact_that_has_its_id(tmp_path: Path) -> None:
+    calls = UnsubscribingCalls(tmp_path / "acme.unsubscribing")
+    unused: Any = None
+    contacts = ContactSync("acme", unused, unused, fresh=600, wall=lambda: 7.0, unsubscribing=calls)
+    calls.begin(["501"], 7)
+    contacts.settled(Key(RecordKind.PRODUCT, "501"))
+    assert calls.began("501") == 7
+    contacts.settled(Key(RecordKind.CONTACT, "501"))
+    assert calls.began("501") is None

@@ -39,7 +39,7 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.deliver.state.last_sent import LastSentContact
-from pipeline.records import Outcome
+from pipeline.records import Outcome, RecordKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,8 @@ class ContactSync:
     def settled(self, key: Key) -> None:
         """Its receipt was read back: when it was unsubscribed is known from there."""
         self.ended(key)
-        self.unsubscribing.end([key.id])
+        if key.kind is RecordKind.CONTACT:
+            self.unsubscribing.end([key.id])
 
     # Deciding.
 

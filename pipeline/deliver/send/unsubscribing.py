@@ -41,11 +41,11 @@ class UnsubscribingCalls:
 
     def begin(self, key_ids: Iterable[str], now_ms: int) -> list[str]:
         """Calls are about to send that these contacts unsubscribe; returns those for whom it is the first."""
-        first = [key_id for key_id in key_ids if self._name(key_id) not in self._began]
-        names = [self._name(key_id) for key_id in first]
-        self._began |= dict.fromkeys(names, now_ms)
-        self._append(b"".join(_RECORD.pack(name, now_ms) for name in names))
-        return first
+        named = {self._name(key_id): key_id for key_id in key_ids}
+        first = {name: key_id for name, key_id in named.items() if name not in self._began}
+        self._began |= dict.fromkeys(first, now_ms)
+        self._append(b"".join(_RECORD.pack(name, now_ms) for name in first))
+        return list(first.values())
 
     def began(self, key_id: str) -> int | None:
         """When the first call began whose outcome is not known, epoch ms; None: there is none."""
@@ -53,6 +53,8 @@ class UnsubscribingCalls:
 
     def end(self, key_ids: Iterable[str]) -> None:
         """Their receipts were read back, so it is known from there; or the call was not carried out."""
+        if not self._began:
+            return  # most: of a contact's receipts few are of such calls
         names = [name for name in map(self._name, key_ids) if self._began.pop(name, None) is not None]
         self._append(b"".join(_RECORD.pack(name, _ENDED) for name in names))
         if self._size > max(MAX_BYTES, 2 * _RECORD.size * len(self._began)):
