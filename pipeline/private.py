@@ -110,6 +110,19 @@ def opener(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file of this user's alone: whoever reads it finds the old or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)  # one that was left behind may have other rights
+    with open(partial, "wb", opener=opener) as file:
+        file.write(content)
+    partial.replace(path)
+
+
 def hold(path: Path, what: str, hint: str) -> TextIO:
     """Hold a lock file for as long as the process lives and keeps what is returned; it names the process.
 

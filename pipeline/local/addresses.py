@@ -23,12 +23,9 @@ def write(data_dir: Path, urls: Mapping[str, str]) -> None:
         PipelineError: the file cannot be written.
     """
     path = path_in(data_dir)
-    partial = path.with_suffix(".partial")
     private.directory(path.parent)
     try:
-        with open(partial, "wb", opener=private.opener) as file:
-            file.write(orjson.dumps(dict(urls)))
-        partial.replace(path)
+        private.write_whole(path, orjson.dumps(dict(urls)))
     except OSError as error:
         raise PipelineError(
             f"{path} cannot be written: {error.strerror}", hint="make room, or choose another data_dir"

@@ -94,14 +94,11 @@ class Reloads:
         }
 
     def _tell(self, outcome: dict[str, Any]) -> None:
-        path = self._outcome
+        told = json.dumps({"at": time.time(), **outcome})
         try:
-            partial = path.with_suffix(".partial")
-            with open(partial, "w", encoding="utf-8", opener=private.opener) as file:
-                json.dump({"at": time.time(), **outcome}, file)
-            partial.replace(path)
+            private.write_whole(self._outcome, told.encode())
         except OSError as error:
-            log.warning("%s cannot be written: %s", path, error.strerror)
+            log.warning("%s cannot be written: %s", self._outcome, error.strerror)
 
 
 def ask(

@@ -5,7 +5,6 @@ Secrets are not in it: it names variables of the environment that the processes 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
@@ -66,14 +65,9 @@ def write(settings: Settings) -> dict[str, str]:
     content, variables = tree(settings)
     path = path_in(settings.data_dir)
     private.directory(path.parent)
-    partial = path.with_suffix(".partial")
+    first = "# What `pipeline up` was started with: written at each start, for its processes.\n"
     try:
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("# What `pipeline up` was started with: written at each start, for its processes.\n")
-            file.write(tomli_w.dumps(content))
-        partial.replace(path)
+        private.write_whole(path, (first + tomli_w.dumps(content)).encode())
     except OSError as error:
         raise PipelineError(
             f"{path} cannot be written: {error.strerror}", hint="make room, or choose another data_dir"
