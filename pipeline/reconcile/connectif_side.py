@@ -5,30 +5,23 @@ A store may feed several accounts: each has its export, and is asked for its own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
-
-from pipeline.config import Settings
 from pipeline.errors import PipelineError
 from pipeline.reconcile import verify
 from pipeline.reconcile.activities_export import ActivitiesExport, windows
 from pipeline.reconcile.belonging import NOWHERE, close_asking
 from pipeline.reconcile.connectif_export import ExportedPurchase, read_export
-from pipeline.reconcile.database import Database, batched
-from pipeline.reconcile.findings import Summary
-from pipeline.reconcile.judging import ExportSpan, RunContext
-from pipeline.reconcile.run_options import API, ReconcileOptions
+from pipeline.reconcile.database import batched
+from pipeline.reconcile.judging import ExportSpan
+from pipeline.reconcile.run_options import API
+from pipeline.reconcile.side import STEP, Side, SideContext
 from pipeline.spare_calls import calls_per_minute
 from pipeline.text import span
 
-#: Told of what is done: (what, how much, of how much).
-Tell = Callable[[str, int, int], object]
-#: Rows between two words of progress.
-STEP = 10_000
 #: Seconds by which two clocks may differ; of a window of a minute.
 CLOCKS = 60.0
 #: Connectif's moments and the shop's differ: so much earlier than asked for is exported, too.
@@ -40,32 +33,12 @@ _TO_ASK = """FROM findings f WHERE ask AND (account = :account OR account = :now
     AND NOT EXISTS (SELECT 1 FROM verified v WHERE v.pid = f.pid AND v.found))"""
 
 
-class ConnectifSide:
-    """Reads Connectif's side of a run into its database.
+class ConnectifSide(Side):
+    """Reads Connectif's side of a run into its database."""
 
-    Args:
-        settings: the program's.
-        wanted: the options.
-        database: gets what is read.
-        frame: of the run; gets of which time the exports speak.
-        summary: gets the remarks.
-        console: for what is said beside the results.
-        tell: progress.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        wanted: ReconcileOptions,
-        database: Database,
-        *,
-        frame: RunContext,
-        summary: Summary,
-        console: Console,
-        tell: Tell,
-    ) -> None:
-        self._settings, self._wanted, self._database = settings, wanted, database
-        self._frame, self._summary, self._console, self._tell = frame, summary, console, tell
+    def __init__(self, context: SideContext) -> None:
+        super().__init__(context)
+        settings, wanted = self._settings, self._wanted
         self._accounts = settings.stores[wanted.store].accounts
         self._asked: dict[str, int] = {
             name: calls_per_minute(settings.accounts[name], wanted.calls_per_minute)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipeline.config import Settings
+from pipeline.config_checks import require_store
 from pipeline.console import Console
-from pipeline.errors import SettingsError
 from pipeline.kafka.reader import RangeReader
 from pipeline.reconcile import histories, meanings, output
 from pipeline.reconcile.belonging import place_orders
@@ -21,6 +21,7 @@ from pipeline.reconcile.repair import read_again, repair
 from pipeline.reconcile.run_options import API, EVENTS, ReconcileOptions
 from pipeline.reconcile.scan import TopicsScan
 from pipeline.reconcile.shop_side import ShopSide
+from pipeline.reconcile.side import SideContext
 from pipeline.text import moment
 
 
@@ -37,9 +38,7 @@ def run(settings: Settings, wanted: ReconcileOptions, console: Console, *, print
         SettingsError: there is no such store.
         PipelineError: a file, Kafka or Connectif cannot be read.
     """
-    if wanted.store not in settings.stores:
-        known = ", ".join(sorted(settings.stores)) or "none"
-        raise SettingsError(f"no store {wanted.store} in the settings", hint=f"they have: {known}")
+    require_store(settings, wanted.store)
     wanted = wanted.filled(settings.stores[wanted.store].reconcile)
     with (
         Database() as database,
@@ -81,24 +80,9 @@ class _ReconcileRun:
         self._summary = Summary(wanted.store, accounts, datetime.now(UTC))
         self._summary.since = "" if wanted.since is None else wanted.since.isoformat()
         self._summary.until = "" if wanted.until is None else wanted.until.isoformat()
-        self._connectif = ConnectifSide(
-            settings,
-            wanted,
-            database,
-            frame=self._frame,
-            summary=self._summary,
-            console=console,
-            tell=self._tell,
-        )
-        self._shop = ShopSide(
-            settings,
-            wanted,
-            database,
-            frame=self._frame,
-            summary=self._summary,
-            console=console,
-            tell=self._tell,
-        )
+        context = SideContext(settings, wanted, database, self._frame, self._summary, console, self._tell)
+        self._connectif = ConnectifSide(context)
+        self._shop = ShopSide(context)
 
     def compare(self, reader: RangeReader) -> Summary:
         """All steps but the reports."""

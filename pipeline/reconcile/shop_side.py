@@ -10,17 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rich.console import Console
-
-from pipeline.config import Settings
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.reconcile.connectif_side import STEP, Tell, amount_text
-from pipeline.reconcile.database import Database, batched
-from pipeline.reconcile.findings import Summary
-from pipeline.reconcile.judging import RunContext, day_of
-from pipeline.reconcile.run_options import API, EVENTS, ReconcileOptions
+from pipeline.reconcile.connectif_side import amount_text
+from pipeline.reconcile.database import batched
+from pipeline.reconcile.judging import day_of
+from pipeline.reconcile.run_options import API, EVENTS
 from pipeline.reconcile.shop_api import ApiOrders, asking, lists_orders
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
+from pipeline.reconcile.side import STEP, Side, SideContext
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.listed import ListedOrder
 from pipeline.text import moment
@@ -32,17 +29,8 @@ _NAMELESS = "order "
 _GAP_MS = 86_400_000
 
 
-class ShopSide:
+class ShopSide(Side):
     """Reads the shop's side of a run into its database.
-
-    Args:
-        settings: the program's.
-        wanted: the options.
-        database: gets what is read.
-        frame: of the run; gets of which time the list speaks.
-        summary: gets the remarks.
-        console: for what is said beside the results.
-        tell: progress.
 
     Attributes:
         source: a file's name, `-`, `API` or `EVENTS`.
@@ -50,20 +38,9 @@ class ShopSide:
         numbered: whether events must be read to tell which purchase is which order's.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        wanted: ReconcileOptions,
-        database: Database,
-        *,
-        frame: RunContext,
-        summary: Summary,
-        console: Console,
-        tell: Tell,
-    ) -> None:
-        self._settings, self._wanted, self._database = settings, wanted, database
-        self._frame, self._summary, self._console, self._tell = frame, summary, console, tell
-        self._store = settings.stores[wanted.store]
+    def __init__(self, context: SideContext) -> None:
+        super().__init__(context)
+        self._store = self._settings.stores[self._wanted.store]
         self.source = self._source()
         self.complete = self.source != EVENTS
         self.numbered = False

@@ -19,6 +19,7 @@ from pipeline.reconcile.findings import Summary
 from pipeline.reconcile.judging import RunContext
 from pipeline.reconcile.run_options import API, EVENTS, ReconcileOptions
 from pipeline.reconcile.shop_side import ShopSide
+from pipeline.reconcile.side import SideContext
 from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.listed import ListedOrder
 from pipeline.translate.alone import Meaning
@@ -51,13 +52,15 @@ class Run:
         self.frame = RunContext("acme", ZoneInfo("UTC"), since_ms=since)
         self.summary = Summary("acme", ("acme",), datetime.now(UTC))
         self.side = ShopSide(
-            config.parse(tree, {}),
-            ReconcileOptions("acme", shop=shop),
-            database,
-            frame=self.frame,
-            summary=self.summary,
-            console=Console(file=io.StringIO()),
-            tell=lambda *_: None,
+            SideContext(
+                config.parse(tree, {}),
+                ReconcileOptions("acme", shop=shop),
+                database,
+                frame=self.frame,
+                summary=self.summary,
+                console=Console(file=io.StringIO()),
+                tell=lambda *_: None,
+            )
         )
 
     def orders(self) -> dict[str, bool]:

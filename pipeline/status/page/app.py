@@ -24,7 +24,7 @@ from pipeline.metrics import STATUS_GATHER_SECONDS, STATUS_PAGES, STATUS_SIGN_IN
 from pipeline.observe import AsgiApp
 from pipeline.status.facts import AccountFacts, Snapshot
 from pipeline.status.page.act import open_letters
-from pipeline.status.page.actions import Actions
+from pipeline.status.page.forms import Actions
 from pipeline.status.page.render import Pages
 from pipeline.status.page.search import search
 from pipeline.status.page.session import COOKIE, LASTS, Sessions
