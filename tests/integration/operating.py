@@ -159,6 +159,16 @@ class Site:
         )
         return " ".join(done.stdout.decode().split())
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command on the site's settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *words, "--config", str(self.path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def coupons(self, account: str, name: str, *codes: str) -> None:
         """`pipeline coupons add`."""
         command = [sys.executable, "-m", "pipeline", "coupons", "add", "--account", account, "--set", name]

@@ -38,20 +38,9 @@ def play(tmp_path_factory: pytest.TempPathFactory, kafka: Any) -> Iterator[Site]
     settings.remove_topics()
 
 
-def pipeline(play: Site, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command on the site's settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *words, "--config", str(play.path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def top(play: Site) -> dict[str, Any]:
     """What `pipeline top --json` says."""
-    found: dict[str, Any] = orjson.loads(pipeline(play, "top", "--json").stdout)
+    found: dict[str, Any] = orjson.loads(play.command("top", "--json").stdout)
     return found
 
 
@@ -93,7 +82,7 @@ def _all_is_well(play: Site) -> None:
     }
     last = {one["name"]: one["last_event"] for one in found["stores"]}
     assert 0 <= found["at"] - last[SHOPIFY] < 60
-    done = pipeline(play, "top", "--once")
+    done = play.command("top", "--once")
     assert done.returncode == 0
     assert "nothing to look at" in done.stdout
     assert re.search(r"^acme +fine", done.stdout, re.MULTILINE)
@@ -152,7 +141,7 @@ def _a_failing_account_is_seen(play: Site) -> None:
     assert sum(lane["waiting"] for lane in worst["lanes"].values()) >= 3
     [trouble] = found["troubles"]
     assert trouble["command"] == "pipeline deliver explain --account acme"
-    done = pipeline(play, "top", "--once")
+    done = play.command("top", "--once")
     assert done.returncode == 1
     assert "1 to look at" in done.stdout
     assert "fail since" in httpx.get(f"{play.status_url}/account/acme", timeout=30).text

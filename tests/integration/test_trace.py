@@ -31,20 +31,9 @@ def at(minutes: int) -> str:
     return (NOON + timedelta(minutes=minutes)).isoformat()
 
 
-def pipeline(play: Site, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command on the site's settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *words, "--config", str(play.path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def traced(play: Site, *words: str) -> dict[str, Any]:
     """The first entity of what `pipeline trace --json` says; nothing where it knows of none."""
-    done = pipeline(play, "trace", *words, "--json")
+    done = play.command("trace", *words, "--json")
     if done.returncode:
         return {}
     found: dict[str, Any] = orjson.loads(done.stdout)["entities"][0]
@@ -112,18 +101,18 @@ def test_an_order_paid_changed_sent_twice_late_and_cancelled_is_shown_with_each_
     assert len(purchases) == len([record for record in found["records"] if record["kind"] == "purchase"])
     assert found["memory"]["known"]
     assert not any(row["pending"] for row in found["now"])
-    shown = pipeline(play, "trace", SHOPIFY, "order", "11").stdout
+    shown = play.command("trace", SHOPIFY, "order", "11").stdout
     assert "duplicate" in shown
     assert "buyer11" not in shown
     assert "buyer11" not in orjson.dumps(found).decode()
-    assert "buyer11@example.com" in pipeline(play, "trace", SHOPIFY, "order", "11", "--reveal").stdout
+    assert "buyer11@example.com" in play.command("trace", SHOPIFY, "order", "11", "--reveal").stdout
 
 
 def test_top_and_the_status_page_tell_of_the_site_and_find_an_order(play: Site) -> None:
     assert play.shopify("orders/paid", shopify_order(16)) == 200
     until_answered(play, "Connectif has it", SHOPIFY, "order", "16")
     wait_until(play.has_status_page, 60, every=0.2)
-    done = pipeline(play, "top", "--json")
+    done = play.command("top", "--json")
     found = orjson.loads(done.stdout)
     assert (done.returncode, found["troubles"], found["notes"]) == (0, [], [])
     kinds = {one["name"].partition(" ")[0] for one in found["processes"]}
@@ -187,13 +176,13 @@ def test_an_order_is_found_by_purchase_by_number_and_by_address(play: Site) -> N
 
 
 def test_what_nobody_ever_heard_of_is_said_to_be_unknown(play: Site) -> None:
-    done = pipeline(play, "trace", SHOPIFY, "order", "999999")
+    done = play.command("trace", SHOPIFY, "order", "999999")
     assert done.returncode == 1
     assert "no event of it was received" in done.stderr
 
 
 def test_explain_finds_the_worker_by_itself(play: Site) -> None:
-    done = pipeline(play, "deliver", "explain", "--account", "woo", "--json")
+    done = play.command("deliver", "explain", "--account", "woo", "--json")
     assert orjson.loads(done.stdout)["account"] == "woo", done.stderr
 
 
