@@ -11,10 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config import Settings
 from pipeline.errors import PipelineError
-from pipeline.events import Kind
 from pipeline.kafka.topics import SYNC_APP, SYNC_COMMANDS_TOPIC
 from pipeline.records import partition_of
-from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.listed import ListedOrder
 from pipeline.sync.listing import ORDERS_PATH
 from pipeline.sync.requests import ADVICE
@@ -163,14 +161,6 @@ class ApiOrders:
         return [f"{self.dropped:,} orders are larger than is read"] if self.dropped else []
 
 
-def lists_orders(settings: Settings, store: str) -> bool:
-    """Whether a store's API lists its orders, as its settings are."""
-    pull = PLATFORMS[settings.stores[store].platform].pull
-    if pull is None or Kind.ORDER not in pull.passes:
-        return False
-    return pull.ready is None or pull.ready(settings.stores[store])
-
-
 def asking(settings: Settings, client: WorkerClient, store: str) -> Ask:
     """Asks the sync worker that owns a store."""
     partition = partition_of(store, settings.kafka.account_partitions)
@@ -195,4 +185,4 @@ def _name() -> str:
     return secrets.token_hex(8)
 
 
-__all__ = ["ApiOrders", "asking", "lists_orders"]
+__all__ = ["ApiOrders", "asking"]

@@ -15,7 +15,7 @@ from pipeline.reconcile.connectif_side import amount_text
 from pipeline.reconcile.database import batched
 from pipeline.reconcile.judging import day_of
 from pipeline.reconcile.run_options import API, EVENTS
-from pipeline.reconcile.shop_api import ApiOrders, asking, lists_orders
+from pipeline.reconcile.shop_api import ApiOrders, asking
 from pipeline.reconcile.shop_orders import Reading, ShopFile, ShopOrder
 from pipeline.reconcile.side import STEP, Side, SideContext
 from pipeline.shops.registry import PLATFORMS
@@ -47,7 +47,7 @@ class ShopSide(Side):
 
     def _source(self) -> str:
         """Where the list is from: where nothing is said, from the API of a store with credentials for it."""
-        listed = lists_orders(self._settings, self._wanted.store)
+        listed = PLATFORMS[self._store.platform].lists_orders(self._store)
         if self._wanted.shop == API and not listed:
             raise SettingsError(
                 f"{self._wanted.store}: the store has no credentials for its API",
@@ -140,7 +140,7 @@ class ShopSide(Side):
     def _read_api(self) -> None:
         """What the API lists: the orders that changed since the first day, as those placed since did, too."""
         pull = PLATFORMS[self._store.platform].pull
-        assert pull is not None  # noqa: S101 - `lists_orders` looked
+        assert pull is not None  # noqa: S101 - `Platform.lists_orders` looked
         name = "the shop's API"
         self._frame.listed_ms = int(time.time() * 1_000)
         with contextlib.closing(WorkerClient(self._settings)) as client:

@@ -255,8 +255,16 @@ class Platform(Generic[SettingsT]):
             return True
         if self.api is None:
             return False
-        readable = self.pull is not None and (self.pull.ready is None or self.pull.ready(settings))
-        return Ability.FETCH in self.abilities or readable
+        return Ability.FETCH in self.abilities or self.pulled(settings) is not None
+
+    def pulled(self, settings: SettingsT) -> ShopPull[SettingsT] | None:
+        """How the API of a store with these settings is read; None where it is not."""
+        return self.pull if self.pull is not None and self.pull.ready(settings) else None
+
+    def lists_orders(self, settings: SettingsT) -> bool:
+        """Whether the shop of a store with these settings can be asked for its orders, page by page."""
+        pull = self.pulled(settings)
+        return pull is not None and Kind.ORDER in pull.passes
 
     @property
     def own_settings(self) -> frozenset[str]:

@@ -139,7 +139,7 @@ class ShopPull(Generic[SettingsT]):
     lag: float = 60.0
     by_placing: bool = False
     horizon: float | None = None
-    ready: Callable[[SettingsT], bool] | None = None
+    ready: Callable[[SettingsT], bool] = lambda _: True
     deletion: Callable[[Kind, str], tuple[str, bytes] | None] | None = None
     restored: Mapping[Kind, str] = field(default_factory=dict)
     headers: Callable[[SettingsT], Mapping[str, str]] = lambda _: {}

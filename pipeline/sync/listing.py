@@ -230,7 +230,7 @@ class OrdersDesk:
         random: Callable[[], float],
     ) -> None:
         self._engine = engine
-        self._feeds = {name: feed for name, feed in feeds.items() if lists_orders(feed)}
+        self._feeds = {name: feed for name, feed in feeds.items() if _lists_orders(feed)}
         self._requests_of, self._clock, self._random = requests_of, clock, random
         self._partitions = engine.settings.kafka.account_partitions
         self._readings: dict[tuple[str, str], Reading] = {}
@@ -304,12 +304,8 @@ class OrdersDesk:
         )
 
 
-def lists_orders(feed: Feed) -> bool:
-    """Whether the shop of a store can be asked for its orders, page by page."""
-    pull = feed.platform.pull
-    if pull is None or Kind.ORDER not in pull.passes:
-        return False
-    return pull.ready is None or pull.ready(feed.context.settings)
+def _lists_orders(feed: Feed) -> bool:
+    return feed.platform.lists_orders(feed.context.settings)
 
 
-__all__ = ["ORDERS_PATH", "OrdersDesk", "OrdersPage", "Reading", "Unknown", "lists_orders"]
+__all__ = ["ORDERS_PATH", "OrdersDesk", "OrdersPage", "Reading", "Unknown"]

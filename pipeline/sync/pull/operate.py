@@ -35,12 +35,8 @@ LOOK, SILENT, LINE = 1.0, 60.0, 10.0
 
 def readable(settings: Settings) -> list[str]:
     """The stores whose API can be read."""
-    found = []
-    for name, store in settings.stores.items():
-        pull = PLATFORMS[store.platform].pull
-        if pull is not None and (pull.ready is None or pull.ready(store)):
-            found.append(name)
-    return found
+    stores = settings.stores.items()
+    return [name for name, store in stores if PLATFORMS[store.platform].pulled(store) is not None]
 
 
 def require_readable(settings: Settings, store: str) -> None:

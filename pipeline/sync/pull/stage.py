@@ -159,8 +159,8 @@ class PullStage:
 def _store(feed: Feed, max_bytes: int) -> Store | None:
     """What a store's runs are made of; None where its API is not read."""
     platform, settings = feed.platform, feed.context.settings
-    pull = platform.pull
-    if pull is None or not (pull.ready is None or pull.ready(settings)):
+    pull = platform.pulled(settings)
+    if pull is None:
         return None
     return Store(
         name=feed.context.name,
