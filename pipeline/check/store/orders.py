@@ -11,11 +11,11 @@ from typing import Any
 
 from pipeline.check.store.context import StoreCheck
 from pipeline.check.store.result import Step, fault, ok, skipped, warning
+from pipeline.check.store.telling import as_kept
 from pipeline.events import RawEvent
 from pipeline.shops.api import ApiRequest, ShopApi, fetched_event
-from pipeline.shops.base import Rejected, WebhookRequest
+from pipeline.shops.base import Rejected
 from pipeline.shops.examination import ShopExamination
-from pipeline.shops.platform import raw_event
 from pipeline.sync import answers
 from pipeline.sync.answers import Answer
 from pipeline.sync.lookup import Documented, Halted, look_up
@@ -31,7 +31,7 @@ async def orders(check: StoreCheck) -> list[Step]:
     number = await _latest(check, examination)
     if number is None:
         return [skipped(NAME, "the shop shows no recent order")]
-    notification = _notification(check, number)
+    notification = as_kept(check, probe.named(check.trial._replace(number=number)), number)
     shop = check.shop
 
     async def ask(path: str) -> Answer:
@@ -54,18 +54,6 @@ async def _latest(check: StoreCheck, examination: ShopExamination[Any]) -> str |
         return None
     known = examination.orders(check.store, answer.value)
     return next((number for one in known if (number := one.purchase.get("id"))), None)
-
-
-def _notification(check: StoreCheck, number: str) -> RawEvent:
-    """A webhook that names the order; it is sent nowhere."""
-    probe = check.platform.probe
-    assert probe is not None  # noqa: S101 - asked before
-    assert probe.named is not None  # noqa: S101
-    message = probe.named(check.trial._replace(number=number))
-    secret, now_ms = check.store.secrets[0].get_secret_value(), int(time.time() * 1_000)
-    signed = probe.signed(check.store, secret, message, now_ms // 1_000, number)
-    headers = {name.lower(): value for name, value in signed.headers.items()}
-    return raw_event(check.name, check.platform, WebhookRequest(headers, message.body, now_ms, signed.query))
 
 
 def _read(

@@ -85,20 +85,10 @@ class Teller:
         if self.can_sign:
             return await post(self._check, message, self._secret)
         try:
-            await asyncio.to_thread(self._write, self._event(message))
+            await asyncio.to_thread(self._write, as_kept(self._check, message, self._check.trial.number))
         except PipelineError as error:
             return Posted(None, error.message)
         return Posted(200)
-
-    def _event(self, message: Message) -> RawEvent:
-        """A webhook as the gateway keeps it."""
-        check, now_ms = self._check, int(time.time() * 1_000)
-        signed = self._probe.signed(check.store, self._secret, message, now_ms // 1_000, check.trial.number)
-        headers = {name.lower(): value for name, value in signed.headers.items()}
-        request = WebhookRequest(headers, message.body, now_ms, signed.query)
-        split = check.platform.split
-        [one] = [request] if split is None else split(request)
-        return raw_event(check.name, check.platform, one)
 
     async def _fetched(self, saying: Saying) -> RawEvent:
         """The event of the documents that a webhook names, as the sync worker makes it."""
@@ -110,7 +100,7 @@ class Teller:
             found = held.get(path, held.get(path.partition("?")[0]))
             return Missing(_NOT_FOUND) if found is None else Found(orjson.dumps(found), found)
 
-        event = self._event(saying.message)
+        event = as_kept(check, saying.message, check.trial.number)
         answered = await look_up(event, api, check.platform.store(check.name, check.store), ask)
         assert isinstance(answered, Documented)  # noqa: S101 - a few small documents, all of them held
         assert any(status == FOUND for _, status, _ in answered.answers)  # noqa: S101
@@ -137,3 +127,16 @@ class Teller:
             scan = LifeScan(check.settings, reader, Console(quiet=True), int((began - SKEW) * 1_000))
             [life] = scan.lives([key])
         return any(event.topic.startswith(FETCHED) for event in life.events)
+
+
+def as_kept(check: StoreCheck, message: Message, number: str) -> RawEvent:
+    """A webhook about the entity of a number as the gateway keeps it."""
+    probe, now_ms = check.platform.probe, int(time.time() * 1_000)
+    assert probe is not None  # noqa: S101 - asked before
+    secret = check.store.secrets[0].get_secret_value()
+    signed = probe.signed(check.store, secret, message, now_ms // 1_000, number)
+    headers = {name.lower(): value for name, value in signed.headers.items()}
+    request = WebhookRequest(headers, message.body, now_ms, signed.query)
+    split = check.platform.split
+    [one] = [request] if split is None else split(request)
+    return raw_event(check.name, check.platform, one)
