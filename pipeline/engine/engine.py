@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
@@ -17,13 +16,14 @@ from pipeline.engine.compaction import COMPACT, Compaction
 from pipeline.engine.faust.runtime import FaustRuntime
 from pipeline.engine.latewrites import LateWrites
 from pipeline.engine.lock import hold
-from pipeline.engine.membership import GroupName, MembershipLost, instance_id
+from pipeline.engine.membership import GroupName, instance_id
 from pipeline.engine.restorer import Restorer
 from pipeline.engine.rounds import Round
 from pipeline.engine.runtime import GroupConsumer, Runtime, RuntimeEvents
 from pipeline.engine.steps import Step, Steps
 from pipeline.engine.store import Memory
 from pipeline.engine.table import Hook, StateTable
+from pipeline.engine.watch import KafkaWatch
 from pipeline.errors import BrokerError, NameTakenError, PipelineError
 from pipeline.http_access import problem
 from pipeline.kafka.confirmed import AsyncProducer
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 
 #: Deletions stay in a changelog this long (pipeline/kafka/topics.py): older stores are restored from scratch.
 DAY_SECONDS = 86_400.0
-#: Seconds between two checks of the group, and how long it may be silent: longer than a rebalance takes.
-WATCH_EVERY, LOST_AFTER = 10.0, 120.0
 #: Seconds without an answer from Kafka after which a worker reports it; a heartbeat is due every 3 s.
 SILENT_AFTER = 10.0
 #: Seconds for which it is known who holds what, and that the question to Kafka may take.
@@ -233,26 +231,13 @@ class Engine:
         await asyncio.to_thread(self._check_topics)
         await asyncio.to_thread(self._name.wait_until_free)
         await self._runtime.start()
-        for work in (*self._background, self._watch_group, self._late_writes.watch):
+        watch = KafkaWatch(lambda: self.consumer, self.producer)
+        for work in (*self._background, watch.group, watch.sending, self._late_writes.watch):
             self._tasks.append(asyncio.create_task(self._guard(work)))
-
-    async def _watch_group(self) -> None:
-        """End a worker that gets no answer from its group while Kafka answers others: a restart helps."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY)
-            if self.consumer.silence() > LOST_AFTER and await asyncio.to_thread(self._kafka_answers):
-                await asyncio.sleep(WATCH_EVERY)
-                if self.consumer.silence() > LOST_AFTER:
-                    raise MembershipLost("the group has not answered for minutes, though Kafka does")
 
     def _lost_name(self, member_id: str) -> None:
         """The group has dropped this worker: log why, and end. It blocks the loop: nothing else runs."""
         self.fatal(self._name.lost(member_id))
-
-    def _kafka_answers(self) -> bool:
-        with contextlib.suppress(BrokerError):
-            return bool(self.producer.partitions())
-        return False
 
     def _check_topics(self) -> None:
         """Without its topics a worker waits for ever; with other partition counts, state and events part."""

@@ -84,7 +84,7 @@ class MessageSet:
         self._heard(error, message)
 
     def _finish(self) -> None:
-        self._producer.finished()
+        self._producer.finished(self)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -92,7 +92,7 @@ class MessageSet:
         """No message follows: from now on confirmations are polled."""
         if not self._sealed:
             self._sealed = True
-            self._producer.expect()
+            self._producer.expect(self)
             if self._done == self._sent:
                 self._finish()
 
@@ -128,8 +128,8 @@ class AsyncProducer:
         )
         #: What librdkafka's queue has no room for, in order. Bounded: few steps are in flight at once.
         self._overflow: deque[_Queued] = deque()
-        self._expected = 0
-        self._last_heard = 0.0
+        #: The sealed sets that are not confirmed, oldest first, and since when each waits.
+        self._waiting: dict[MessageSet, float] = {}
         self._poller: asyncio.Task[None] | None = None
 
     def begin(self) -> MessageSet:
@@ -170,25 +170,30 @@ class AsyncProducer:
         """As `Producer.partitions`."""
         return self._producer.partitions()
 
-    def expect(self) -> None:
+    def leaderless(self) -> list[str]:
+        """As `Producer.leaderless`."""
+        return self._producer.leaderless()
+
+    def expect(self, sealed: MessageSet) -> None:
         """A sealed set waits for its confirmations."""
-        if not self._expected:
-            self._last_heard = time.monotonic()
-        self._expected += 1
+        self._waiting[sealed] = time.monotonic()
         if self._poller is None or self._poller.done():
             self._poller = asyncio.get_running_loop().create_task(self._poll(), name="kafka-confirmations")
 
-    def finished(self) -> None:
+    def finished(self, sealed: MessageSet) -> None:
         """A sealed set has them."""
-        self._expected -= 1
-        self._last_heard = time.monotonic()
+        del self._waiting[sealed]
 
     def silence(self) -> float:
-        """Seconds without a confirmation while some are waited for; 0 where none are."""
-        return time.monotonic() - self._last_heard if self._expected else 0.0
+        """Seconds for which the oldest sealed set has waited for its confirmations; 0 where none waits.
+
+        Of the oldest, not since the last confirmation: one partition may take nothing while others do.
+        """
+        oldest = next(iter(self._waiting.values()), None)
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
     async def _poll(self) -> None:
-        while self._expected:
+        while self._waiting:
             self._producer.poll()
             if self._overflow:
                 self._refill()

@@ -345,7 +345,7 @@ def test_kafka_away_is_spooled_and_said_and_nothing_is_lost(run: Run, kafka: Run
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
     run.until("sum(pipeline_gateway_spool_events)", 0, 60)
-    run.until(delivered, before + 2, 60)
+    run.until(delivered, before + 2, 120)
     wait_until(lambda: running.ready("translate")[0] == 200, 60, every=0.5)
     assert f"Kafka takes {orders} directly" in running.log("gateway")
     assert run.held("acme", "purchases") == held + 2

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from pipeline.engine.engine import SILENT_AFTER, Engine
+from pipeline.engine.watch import KafkaWatch, ProducerStuck
+from pipeline.errors import BrokerError
 from pipeline.kafka import confirmed
 from pipeline.kafka.confirmed import AsyncProducer
 
@@ -41,16 +44,83 @@ async def test_a_producer_is_silent_only_while_something_is_unconfirmed(
     monkeypatch.setattr(confirmed, "time", SimpleNamespace(monotonic=lambda: now))
     sender = AsyncProducer({"bootstrap.servers": "127.0.0.1:1"}, max_message_bytes=1_000_000)
     assert sender.silence() == 0
-    sender.expect()
+    first, second, third = sender.begin(), sender.begin(), sender.begin()
+    sender.expect(first)
     now += 7
-    sender.expect()
+    sender.expect(second)
     assert sender.silence() == 7
-    sender.finished()
+    sender.finished(first)
     now += 2
     assert sender.silence() == 2
-    sender.finished()
+    sender.finished(second)
     now += 50
     assert sender.silence() == 0
-    sender.expect()
+    sender.expect(third)
     assert sender.silence() == 0
-    sender.finished()
+    sender.finished(third)
+
+
+async def test_a_set_that_stays_unconfirmed_is_silence_whatever_else_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One partition may take nothing while all others do."""
+    now = 100.0
+    monkeypatch.setattr(confirmed, "time", SimpleNamespace(monotonic=lambda: now))
+    sender = AsyncProducer({"bootstrap.servers": "127.0.0.1:1"}, max_message_bytes=1_000_000)
+    stuck = sender.begin()
+    sender.expect(stuck)
+    for _ in range(40):
+        now += 1
+        other = sender.begin()
+        sender.expect(other)
+        sender.finished(other)
+    assert sender.silence() == 40
+    sender.finished(stuck)
+
+
+class Sender:
+    """Messages that have waited so long, and the partitions that nobody leads."""
+
+    def __init__(self, waited: list[float], led: list[list[str] | None]) -> None:
+        self.waited, self.led = waited, led
+
+    def silence(self) -> float:
+        return self.waited.pop(0) if self.waited else 0.0
+
+    def leaderless(self) -> list[str]:
+        found = self.led.pop(0)
+        if found is None:
+            raise BrokerError("Kafka does not answer")
+        return found
+
+
+async def watched(sender: Sender) -> None:
+    watch = KafkaWatch(lambda: cast("Any", None), cast("AsyncProducer", sender), every=0)
+    async with asyncio.timeout(5):
+        task = asyncio.ensure_future(watch.sending())
+        while sender.waited and not task.done():
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await task
+
+
+async def test_a_worker_ends_where_kafka_would_take_what_waits() -> None:
+    with pytest.raises(ProducerStuck, match="not confirmed messages for 45 s"):
+        await watched(Sender([35, 45], [[]]))
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        Sender([29, 30, 12], []),
+        Sender([35, 45, 55], [["t/1"], ["t/1"], ["t/1"]]),
+        Sender([35, 45], [None, None]),
+        Sender([35, 0], [[]]),
+    ],
+    ids=["not long", "no leader", "Kafka away", "confirmed meanwhile"],
+)
+async def test_and_only_there(sender: Sender) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await watched(sender)
+    assert not sender.waited

@@ -1,0 +1,71 @@
+"""A worker's watch over its two clients of Kafka: it ends where one of them hangs though Kafka answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from pipeline.engine.membership import MembershipLost
+from pipeline.engine.runtime import GroupConsumer
+from pipeline.errors import BrokerError, PipelineError
+from pipeline.kafka.confirmed import AsyncProducer
+
+#: Seconds between two looks, and how long the group may be silent: longer than a rebalance takes.
+WATCH_EVERY, LOST_AFTER = 10.0, 120.0
+#: Seconds without a confirmation after which the producer, not Kafka, is at fault where every partition has a
+#: leader: librdkafka sometimes sends no more to a partition that had none for a moment (docs/adr/0002).
+STUCK_AFTER = 30.0
+
+
+class ProducerStuck(PipelineError):  # noqa: N818 - a fact, not a defect
+    """Messages wait though Kafka would take them."""
+
+
+class KafkaWatch:
+    """Raises where only a restart helps; the worker then reads again what was not acknowledged.
+
+    Args:
+        consumer: what is read now.
+        producer: what the worker sends by.
+        every: seconds between two looks.
+    """
+
+    def __init__(
+        self, consumer: Callable[[], GroupConsumer], producer: AsyncProducer, *, every: float = WATCH_EVERY
+    ) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._every = every
+
+    async def group(self) -> None:
+        """Raise `MembershipLost` where the group does not answer for minutes while Kafka answers others."""
+        while True:
+            await asyncio.sleep(self._every)
+            if self._consumer().silence() > LOST_AFTER and await asyncio.to_thread(self._kafka_answers):
+                await asyncio.sleep(self._every)
+                if self._consumer().silence() > LOST_AFTER:
+                    raise MembershipLost("the group has not answered for minutes, though Kafka does")
+
+    async def sending(self) -> None:
+        """Raise `ProducerStuck` where messages stay unconfirmed though every partition has a leader."""
+        while True:
+            await asyncio.sleep(self._every)
+            if self._producer.silence() > STUCK_AFTER and await asyncio.to_thread(self._all_are_led):
+                await asyncio.sleep(self._every)
+                waited = self._producer.silence()
+                if waited > STUCK_AFTER:
+                    raise ProducerStuck(
+                        f"Kafka has not confirmed messages for {waited:.0f} s, though every partition has a "
+                        "leader: the producer is stuck, and a new one sends them again"
+                    )
+
+    def _kafka_answers(self) -> bool:
+        with contextlib.suppress(BrokerError):
+            return bool(self._producer.partitions())
+        return False
+
+    def _all_are_led(self) -> bool:
+        with contextlib.suppress(BrokerError):
+            return not self._producer.leaderless()
+        return False
