@@ -1,0 +1,159 @@
+"""How long a look at each process's `/metrics` takes with many stores: idle, and with live orders coming in.
+
+    python -m benchmarks.scrape [--stores 500] [--orders 25] [--rounds 30]
+
+A gateway, a translate and a deliver worker with one account for each store; each store has told an order,
+so every series of it is there. The time is the scraper's own, from the request to the last byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import hmac
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
+from benchmarks.ingest import order
+
+SECRET = "benchmark-secret"
+PARTITIONS = 64
+STAGES = ("gateway", "translate", "deliver")
+#: What a scrape may take at 500 stores, in milliseconds.
+TARGET = 200
+
+
+def tree(stores: int, sandbox: str) -> dict[str, Any]:
+    """Settings of so many Shopify stores, each with an account of its own."""
+    names = [f"store-{number}" for number in range(stores)]
+    return {
+        "accounts": {name: {"api_key": f"{name}:secret", "base_url": sandbox} for name in names},
+        "stores": {
+            name: {
+                "platform": "shopify",
+                "account": name,
+                "secrets": [SECRET],
+                "shop_url": f"https://{name}.example",
+            }
+            for name in names
+        },
+    }
+
+
+def told(client: httpx.Client, url: str, store: str, number: int) -> None:
+    """One signed order of a store; raises where the gateway refuses it."""
+    body = orjson.dumps({**order(2_000), "id": 5_000_000_000 + number})
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), body, "sha256")).decode()
+    headers = {
+        "X-Shopify-Topic": "orders/paid",
+        "X-Shopify-Hmac-Sha256": signature,
+        "X-Shopify-Shop-Domain": f"{store}.myshopify.com",
+        "X-Shopify-Webhook-Id": f"b54557e4-bdd9-4b37-8a5f-{number:012d}",
+        "Content-Type": "application/json",
+    }
+    client.post(f"{url}/webhooks/shopify/{store}", content=body, headers=headers).raise_for_status()
+
+
+@contextlib.contextmanager
+def live_orders(url: str, stores: int, per_second: float) -> Iterator[None]:
+    """Orders of all stores in turn, from a thread."""
+    stop = threading.Event()
+
+    def run() -> None:
+        with httpx.Client(timeout=30) as client:
+            number = stores
+            while not stop.wait(1 / per_second):
+                told(client, url, f"store-{number % stores}", number)
+                number += 1
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def looks(case: str, stage: str, url: str, worker: Worker, rounds: int) -> dict[str, object]:
+    """So many looks at one process, a second apart as nobody scrapes faster."""
+    took, size, cpu = [], 0, worker.cpu_seconds()
+    with httpx.Client(timeout=30) as client:
+        for _ in range(rounds):
+            began = time.perf_counter()
+            text = client.get(f"{url}/metrics").raise_for_status().text
+            took.append((time.perf_counter() - began) * 1_000)
+            size = len(text)
+            time.sleep(0.2)
+    series = sum(not line.startswith("#") for line in text.splitlines())
+    return {
+        "case": case,
+        "process": stage,
+        "series": series,
+        "kB": size // 1_000,
+        "median ms": round(statistics.median(took)),
+        "p95 ms": round(sorted(took)[int(0.95 * len(took))]),
+        "slowest ms": round(max(took)),
+        "processor s in all": round(worker.cpu_seconds() - cpu, 1),
+    }
+
+
+def run(stores: int, per_second: float, rounds: int) -> list[dict[str, object]]:
+    """Start the stages, fill every store's series, and look."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        sandbox_port = free_port()
+        settings_tree = tree(stores, f"http://127.0.0.1:{sandbox_port}")
+        bench = Bench(directory, stack.enter_context(broker(directory)), settings_tree)
+        bench.settings(account_partitions=PARTITIONS)
+        commands = {"sandbox": ["sandbox"], "gateway": ["gateway"]}
+        commands |= {stage: ["worker", stage] for stage in STAGES[1:]}
+        ports = {name: free_port() for name in STAGES} | {"sandbox": sandbox_port}
+        workers = {}
+        for name, command in commands.items():
+            where = ["--config", str(bench.path), "--port", str(ports[name])]
+            workers[name] = Worker([PIPELINE, *command, *where], directory / f"{name}.log")
+            stack.callback(workers[name].kill)
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        wait_for(lambda: metric(ports["deliver"], "pipeline_budget_limit_calls") >= stores * 100, 300, 1)
+        wait_for(lambda: metric(ports["gateway"], "pipeline_gateway_kafka_up") > 0, 60, 1)
+        with httpx.Client(timeout=30) as client:
+            for number in range(stores):
+                told(client, urls["gateway"], f"store-{number}", number)
+        delivered = r'pipeline_account_records{[^}]*kind="purchase"[^}]*outcome="delivered"[^}]*}'
+        wait_for(lambda: metric(ports["deliver"], delivered) >= stores, 300, 1)
+        time.sleep(5)
+        rows = [looks("idle", stage, urls[stage], workers[stage], rounds) for stage in STAGES]
+        with live_orders(urls["gateway"], stores, per_second):
+            time.sleep(5)
+            case = f"{per_second:g} orders a second"
+            rows += [looks(case, stage, urls[stage], workers[stage], rounds) for stage in STAGES]
+        return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stores", type=int, default=500)
+    parser.add_argument("--orders", type=float, default=25.0, help="live orders a second, of all stores")
+    parser.add_argument("--rounds", type=int, default=30)
+    options = parser.parse_args()
+    print(machine(), flush=True)
+    rows = run(options.stores, options.orders, options.rounds)
+    report(rows)
+    slow = [row for row in rows if float(str(row["p95 ms"])) > TARGET]
+    print(f"under {TARGET} ms: {'all' if not slow else f'all but {len(slow)}'}")
+
+
+if __name__ == "__main__":
+    main()
