@@ -24,7 +24,7 @@ import httpx
 import orjson
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
-from benchmarks.ingest import order
+from tests.integration.operating import shopify_order
 
 SECRET = "benchmark-secret"
 PARTITIONS = 64
@@ -43,7 +43,7 @@ def tree(stores: int, sandbox: str) -> dict[str, Any]:
                 "platform": "shopify",
                 "account": name,
                 "secrets": [SECRET],
-                "shop_url": f"https://{name}.example",
+                "domain": f"{name}.example",
             }
             for name in names
         },
@@ -52,7 +52,7 @@ def tree(stores: int, sandbox: str) -> dict[str, Any]:
 
 def told(client: httpx.Client, url: str, store: str, number: int) -> None:
     """One signed order of a store; raises where the gateway refuses it."""
-    body = orjson.dumps({**order(2_000), "id": 5_000_000_000 + number})
+    body = orjson.dumps(shopify_order(number))
     signature = base64.b64encode(hmac.digest(SECRET.encode(), body, "sha256")).decode()
     headers = {
         "X-Shopify-Topic": "orders/paid",
@@ -71,7 +71,7 @@ def live_orders(url: str, stores: int, per_second: float) -> Iterator[None]:
 
     def run() -> None:
         with httpx.Client(timeout=30) as client:
-            number = stores
+            number = stores + 1
             while not stop.wait(1 / per_second):
                 told(client, url, f"store-{number % stores}", number)
                 number += 1
@@ -129,7 +129,7 @@ def run(stores: int, per_second: float, rounds: int) -> list[dict[str, object]]:
         wait_for(lambda: metric(ports["gateway"], "pipeline_gateway_kafka_up") > 0, 60, 1)
         with httpx.Client(timeout=30) as client:
             for number in range(stores):
-                told(client, urls["gateway"], f"store-{number}", number)
+                told(client, urls["gateway"], f"store-{number}", number + 1)
         delivered = r'pipeline_account_records{[^}]*kind="purchase"[^}]*outcome="delivered"[^}]*}'
         wait_for(lambda: metric(ports["deliver"], delivered) >= stores, 300, 1)
         time.sleep(5)

@@ -4,25 +4,13 @@ Counters start at 0 with each process: use `rate()`. The account of records (`pi
 from the stages' tables instead, so it survives crashes and is exact; sum it over instances.
 Labels are bounded: stores and accounts come from the settings, reasons from the code.
 
-A process exports the series of its own stage only (`exposition`): a series of another stage would be 0 there,
-as if it had been measured.
+A process exports the series of its own stage only (`exposition.py`): a series of another stage would be 0
+there, as if it had been measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
-
-from prometheus_client import (
-    REGISTRY,
-    Counter,
-    Gauge,
-    Histogram,
-    Metric,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 #: No `_created` series: they would double the counters' series, and nothing reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -361,44 +349,4 @@ STATUS_ACTIONS = Counter(
     ["action", "outcome"],
 )
 
-#: A kind of process: whose series it exports.
-Room = Literal[
-    "gateway", "translate", "deliver", "erase", "sync", "reconcile", "archive", "status", "sandbox"
-]
-
-#: The kinds of process with series of their own, and how the names of these begin.
-ROOMS: dict[Room, tuple[str, ...]] = {
-    "gateway": ("pipeline_gateway_",),
-    "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
-    "deliver": ("pipeline_deliver_",),
-    "erase": ("pipeline_erase_",),
-    "sync": ("pipeline_sync_",),
-    "reconcile": ("pipeline_reconcile_",),
-    "archive": ("pipeline_archive_",),
-    "status": ("pipeline_status_",),
-    "sandbox": ("pipeline_sandbox_",),
-}
-
-
-class _Own(Collector):
-    """All series but those of other kinds of process."""
-
-    def __init__(self, room: Room) -> None:
-        if room not in ROOMS:  # all series would be left out, and the page empty
-            raise ValueError(f"there is no room {room!r}")
-        self._foreign = tuple(
-            beginning for other, names in ROOMS.items() if other != room for beginning in names
-        )
-
-    def collect(self) -> Iterator[Metric]:
-        for family in REGISTRY.collect():
-            if not family.name.startswith(self._foreign):
-                yield family
-
-
-def exposition(room: Room) -> bytes:
-    """What a process of a kind exports, as Prometheus reads it."""
-    return generate_latest(_Own(room))
-
-
-__all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram", "Room", "exposition"]
+__all__ = ["LATENCY", "READY", "Counter", "Gauge", "Histogram"]

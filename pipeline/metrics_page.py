@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from pipeline import metrics
+from pipeline import exposition, metrics
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.engine import Engine, LagCollector
 from pipeline.erase.serve import ErasureCollector
@@ -50,7 +50,7 @@ def _of_registry() -> Iterator[Series]:
 
 
 def _process(name: str) -> str:
-    found = (room for room, beginnings in metrics.ROOMS.items() if name.startswith(beginnings))
+    found = (room for room, beginnings in exposition.ROOMS.items() if name.startswith(beginnings))
     return next(found, _EVERY)
 
 
@@ -97,7 +97,7 @@ def text() -> str:
 
 
 def _order(process: str) -> tuple[bool, str]:
-    return process not in metrics.ROOMS, process
+    return process not in exposition.ROOMS, process
 
 
 def _row(series: Series) -> str:

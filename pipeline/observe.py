@@ -14,8 +14,8 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 
+from pipeline.exposition import Exposition, Room
 from pipeline.http_access import ACTION, problem, refusal
-from pipeline.metrics import Room, exposition
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,14 +61,14 @@ async def respond(
 def observe_app(room: Room, readiness: Readiness, pages: Pages = NO_PAGES) -> AsgiApp:
     """The three routes, and `pages` by their paths; mount it whole or call it for what it knows.
 
-    `room` is one of `pipeline.metrics.ROOMS`: whose series the process exports.
+    `room` is one of `pipeline.exposition.ROOMS`: whose series the process exports.
     """
-    limit = asyncio.BoundedSemaphore(PAGES_AT_ONCE)
+    limit, exposition = asyncio.BoundedSemaphore(PAGES_AT_ONCE), Exposition(room)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
         path = str(scope.get("path"))
         if path == "/metrics":
-            await respond(send, 200, exposition(room), CONTENT_TYPE_LATEST.encode())
+            await respond(send, 200, await exposition.page(), CONTENT_TYPE_LATEST.encode())
         elif path == "/healthz":
             await respond(send, 200, b"ok\n")
         elif path == "/readyz":

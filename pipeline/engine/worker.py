@@ -18,8 +18,9 @@ from prometheus_client import REGISTRY
 from pipeline.config import Settings
 from pipeline.engine.engine import Engine, LagCollector, end_process
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.exposition import Room
 from pipeline.listening import bound_socket
-from pipeline.metrics import READY, Room
+from pipeline.metrics import READY
 from pipeline.observe import Pages, observed
 
 log = logging.getLogger(__name__)

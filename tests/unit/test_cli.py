@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from pipeline import process
 from pipeline.cli import app, options
 from pipeline.config import Settings
-from pipeline.metrics import exposition
+from pipeline.exposition import exposition
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,11 +11,12 @@ import pytest
 
 from pipeline import config
 from pipeline.events import Kind, RawEvent
+from pipeline.exposition import exposition
 from pipeline.gateway.answers import OUTCOMES, REFUSAL_SECONDS
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Stored
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.metrics import GATEWAY_REQUESTS, exposition
+from pipeline.metrics import GATEWAY_REQUESTS
 from pipeline.observe import observe_app
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.registry import PLATFORMS

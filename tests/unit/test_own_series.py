@@ -11,8 +11,8 @@ import httpx
 import pytest
 from tomli_w import dumps
 
+from pipeline.exposition import ROOMS, Room, exposition
 from pipeline.local.ports import free_port
-from pipeline.metrics import ROOMS, Room, exposition
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
