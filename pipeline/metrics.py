@@ -108,6 +108,16 @@ GATEWAY_CONNECTIONS = Gauge(
 GATEWAY_CONNECTIONS_MAX = Gauge(
     "pipeline_gateway_connections_max", "Most connections at once, by the limit on open files."
 )
+GATEWAY_CERTIFICATE_END = Gauge(
+    "pipeline_gateway_certificate_end_timestamp_seconds",
+    "When the certificate of gateway.public_url ends, epoch seconds. Near: it was not renewed.",
+    ["host"],
+)
+GATEWAY_CERTIFICATE_REFUSED = Gauge(
+    "pipeline_gateway_certificate_refused",
+    "1: the certificate of gateway.public_url has ended, is another host's, or nobody vouches for it.",
+    ["host"],
+)
 GATEWAY_DRAINED = Counter("pipeline_gateway_drained_total", "Events brought from the spool to Kafka.")
 
 STATE_REBUILT = Counter(
