@@ -119,12 +119,20 @@ class Site:
 
     def kill(self, stage: str) -> None:
         """`kill -9` of a stage's process; `up` starts it again."""
+        for pid in self.pids(stage):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def pids(self, stage: str) -> list[int]:
+        """The processes of a stage."""
         words = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0"
+        pids = []
         for found in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 said = found.read_bytes().decode(errors="replace")
                 if words in said and self.urls[stage].rpartition(":")[2] in said.split("\0"):
-                    os.kill(int(found.parent.name), signal.SIGKILL)
+                    pids.append(int(found.parent.name))
+        return pids
 
     # What an operator looks at.
 
