@@ -11,6 +11,8 @@ from pipeline.doctor.findings import Finding, named, ok, problem, warning
 from pipeline.status.facts import Snapshot
 from pipeline.status.gather import Gatherer
 
+#: Longer than a page that is renewed every other second may wait: who is only slow is not accused.
+ASK_SECONDS, KAFKA_SECONDS = 6.0, 8.0
 PROCESSES, WORK = "processes", "accounts and stores"
 
 
@@ -18,7 +20,9 @@ def examine(context: Context) -> list[Finding]:
     """Ask all of them, as the status page does."""
     # As `pipeline top` reads them: a secret that is missing here alone stops nobody.
     settings = config.load(context.path, secrets=config_needs.KAFKA_ONLY, isolate=True)
-    with Gatherer(settings, context.processes) as gatherer:
+    with Gatherer(
+        settings, context.processes, ask_seconds=ASK_SECONDS, kafka_seconds=KAFKA_SECONDS
+    ) as gatherer:
         found = gatherer.gather()
     return [*judged(found), *versions.of_processes(found.processes)]
 

@@ -94,12 +94,22 @@ class Site:
         }
         self._write()
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start everything, and wait until it is ready."""
         port = self.urls["gateway"].rpartition(":")[2]
         with (self._directory / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", "up", "--config", str(self.path), "--port", port],
+                [
+                    sys.executable,
+                    "-m",
+                    "pipeline",
+                    "up",
+                    "--config",
+                    str(self.path),
+                    "--port",
+                    port,
+                    *options,
+                ],
                 stdout=log,
                 stderr=log,
             )
