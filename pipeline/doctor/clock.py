@@ -1,17 +1,14 @@
 """This machine's clock beside those of Connectif, the shops and the processes, by their answers' `Date`.
 
-Kafka tells no client its time without a message, and none is written for that.
+Pure. Kafka tells no client its time without a message, and none is written for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.doctor.context import Context
 from pipeline.doctor.findings import Finding, ok, problem, warning
-from pipeline.doctor.reachability import places
-from pipeline.doctor.web import Looked, look_at
-from pipeline.local import addresses
+from pipeline.doctor.web import Looked
 from pipeline.text import span
 
 CLOCK = "clock"
@@ -19,14 +16,6 @@ CLOCK = "clock"
 WARN_SECONDS, PROBLEM_SECONDS = 3.0, 30.0
 #: `Date` has whole seconds.
 _RESOLUTION = 1.0
-
-
-def examine(context: Context) -> list[Finding]:
-    """Ask each address once."""
-    connectif, shops = places(context.settings)
-    here = addresses.read(context.settings.data_dir).values()
-    processes = [f"{url.rstrip('/')}/healthz" for url in (*here, *context.processes)]
-    return list(judged(look_at([*connectif, *shops, *processes])))
 
 
 def judged(found: Iterable[Looked]) -> Iterator[Finding]:

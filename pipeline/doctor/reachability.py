@@ -1,13 +1,18 @@
-"""Whether Connectif and the shops' APIs answer from here. Whether keys are right, `pipeline check` tries."""
+"""Whether Connectif and the shops' APIs answer from here, and what time it is there.
+
+Whether keys are right, `pipeline check` tries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from pipeline.config import Settings
+from pipeline.doctor import clock
 from pipeline.doctor.context import Context
 from pipeline.doctor.findings import Finding, named, ok, problem
 from pipeline.doctor.web import Looked, look_at
+from pipeline.local import addresses
 from pipeline.shops.registry import PLATFORMS
 
 CONNECTIF, SHOPS = "connectif", "shops"
@@ -17,8 +22,14 @@ _SERVER_ERROR = 500
 def examine(context: Context) -> list[Finding]:
     """Ask each address once, without credentials: any answer will do."""
     connectif, shops = places(context.settings)
-    found = {looked.url: looked for looked in look_at([*connectif, *shops])}
-    return [*judged(CONNECTIF, connectif, found), *judged(SHOPS, shops, found)]
+    known = (*addresses.read(context.settings.data_dir).values(), *context.processes)
+    processes = [f"{url.rstrip('/')}/healthz" for url in known]
+    found = {looked.url: looked for looked in look_at([*connectif, *shops, *processes])}
+    return [
+        *judged(CONNECTIF, connectif, found),
+        *judged(SHOPS, shops, found),
+        *clock.judged(found.values()),
+    ]
 
 
 def places(settings: Settings) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

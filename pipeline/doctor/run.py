@@ -14,7 +14,7 @@ from pipeline import config
 from pipeline.config import Settings
 from pipeline.config_values import NO_SECRETS
 from pipeline.doctor import (
-    clock,
+    certificate,
     disk,
     kafka,
     permissions,
@@ -52,8 +52,8 @@ EXAMINATIONS = (
     Examination(kafka.KAFKA, kafka.examine, seconds=30.0),
     Examination(processes.PROCESSES, processes.examine),
     Examination(webhook.WEBHOOK, webhook.examine, seconds=30.0),
-    Examination("reachability", reachability.examine, seconds=30.0),
-    Examination(clock.CLOCK, clock.examine, seconds=30.0),
+    Examination("connectif, shops, clock", reachability.examine, seconds=30.0),
+    Examination(certificate.CERTIFICATE, certificate.examine),
     Examination(disk.DISK, disk.examine, alone=True),
     Examination(permissions.PERMISSIONS, permissions.examine, alone=True),
     Examination(versions.VERSIONS, versions.examine, alone=True),

@@ -14,7 +14,7 @@ import httpx
 from pipeline.config_values import is_loopback
 
 #: Seconds for an answer, and addresses asked at once.
-ASK_SECONDS, AT_ONCE = 5.0, 16
+ASK_SECONDS, AT_ONCE = 5.0, 100
 
 
 class Looked(NamedTuple):
