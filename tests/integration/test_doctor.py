@@ -15,8 +15,12 @@ import pytest
 from tomli_w import dumps
 
 from pipeline import config
+from pipeline.doctor import cluster, kafka
+from pipeline.doctor.context import Context
 from pipeline.events import Kind
+from pipeline.kafka import topic_check
 from pipeline.kafka.topics import full_name
+from pipeline.local.broker import EmbeddedKafka
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, WOO, Site
 from tests.integration.receiving import events
@@ -107,3 +111,36 @@ def test_what_is_broken_is_found_and_nothing_is_changed(site: Site, kafka_settin
     assert any(said.startswith("gateway at ") for subject, said in stopped if subject == "processes")
     assert any("does not answer" in said for subject, said in stopped if subject == "webhook to itself")
     assert [event for kind in Kind for event in events(settings, kind)] == []
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_is_named_and_what_is_left_of_the_copies_is_said(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path, brokers=3, heap="256m") as three:
+        tree = {
+            "data_dir": str(tmp_path / "data"),
+            "kafka": {
+                "bootstrap": three.bootstrap,
+                "replication": 3,
+                "min_insync": 2,
+                "shop_partitions": 2,
+                "account_partitions": 2,
+            },
+        }
+        settings = config.parse(tree, {})
+        topic_check.ensure(settings)
+        context = Context(tmp_path / "pipeline.toml", settings)
+
+        def found() -> dict[tuple[str, str], str]:
+            return {(one.subject, str(one.verdict)): one.said for one in kafka.examine(context)}
+
+        wait_until(lambda: (cluster.DURABILITY, "ok") in found(), 30, every=0.5)
+        assert "3 brokers" in found()[cluster.DURABILITY, "ok"]
+        os.kill(three.pids[3], signal.SIGKILL)
+        wait_until(lambda: (cluster.DURABILITY, "problem") in found(), 60, every=0.5)
+        wait_until(lambda: (cluster.DURABILITY, "warning") in found(), 60, every=0.5)
+        told_now = found()
+        assert told_now[cluster.DURABILITY, "problem"] == "broker 3 is away and holds copies"
+        assert "with copies that are not in step: shop.orders-0" in told_now[cluster.DURABILITY, "warning"]
+        assert (cluster.TOPICS, "ok") in told_now
+        three.start()
+        wait_until(lambda: (cluster.DURABILITY, "ok") in found(), 60, every=0.5)
