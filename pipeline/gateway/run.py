@@ -22,6 +22,7 @@ from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.config_stages import GatewaySettings
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
+from pipeline.gateway.accepting import Acceptor
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.callbacks import Callbacks
 from pipeline.gateway.fast_path import fast_path_protocol
@@ -127,25 +128,40 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    for sock in socks:
+        log.info("listening on http://%s:%d", *sock.getsockname()[:2])
+    shared = None if member.own is None else _acceptor(server, socks.pop(0))
     serving = asyncio.create_task(server.serve(sockets=socks))
     beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)
     READY.labels("gateway").set_function(lambda: float(complaint() is None))
-    for sock in socks:
-        log.info("listening on http://%s:%d", *sock.getsockname()[:2])
     ends: set[asyncio.Future[Any]] = {waiting, intake.ended, serving}
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()
+        if shared is not None:
+            shared.close()
         server.should_exit = True
         await serving
         for task in beside:
             task.cancel()
         await intake.close()
         last_events.write()
+
+
+def _acceptor(server: uvicorn.Server, sock: socket.socket) -> Acceptor:
+    """Takes a share of the connections of a socket that others accept from, too."""
+    made: Any = server.config.http
+    state = server.server_state
+
+    def protocol() -> asyncio.Protocol:
+        connection: asyncio.Protocol = made(config=server.config, server_state=state, app_state={})
+        return connection
+
+    return Acceptor(sock, protocol, lambda: len(state.connections))
 
 
 def _observed(member: Member, complaint: Readiness) -> AsgiApp:

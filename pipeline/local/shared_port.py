@@ -132,17 +132,19 @@ class _Gateways:
             reload.say_refused(error)
             self._supervisor.send(signal.SIGHUP)  # they refuse it, too, and their metrics say so
             return
-        found = changes(self._settings, new)
+        found, ended = changes(self._settings, new), self._supervisor.failed
         reload.say(found)
         if not found:
             self._supervisor.send(signal.SIGHUP)
-            return
-        self._settings = new
         for command in self._commands():
-            await self._supervisor.replace(command)
-            failed = await self._not_ready(command.name)
-            if failed is not None:
-                log.error("after the reload: %s", failed, extra={"event": "settings.reload_failed"})
+            if found or command.name in ended:
+                await self._supervisor.replace(command)
+                failed = await self._not_ready(command.name)
+                if failed is not None:
+                    said = "after the reload, the processes behind this one go on as before: %s"
+                    log.error(said, failed, extra={"event": "settings.reload_failed"})
+                    return
+        self._settings = new
 
     async def _not_ready(self, name: str) -> PipelineError | None:
         try:
