@@ -108,9 +108,9 @@ class Worker:
         self._watch = psutil.Process(self.process.pid)
 
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
-        times = self._watch.cpu_times()
-        return float(times.user + times.system)
+        """User and system time so far, with that of the processes it started and that run."""
+        times = [one.cpu_times() for one in (self._watch, *self._watch.children(recursive=True))]
+        return float(sum(one.user + one.system for one in times))
 
     def rss_mb(self) -> float:
         """Resident memory now."""

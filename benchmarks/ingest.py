@@ -4,7 +4,8 @@
 
 The load comes from wrk where it is installed, else from `benchmarks/blast.py`. Bodies are a pool of 300
 signed orders with ids of their own, made from a real one. The servers run all the time and are loaded in
-turn: the baseline, the gateway, and a gateway that reaches no Kafka, so that every event goes to its spool.
+turn: the baseline, the gateway, one of `--processes` processes on one port, and a gateway that reaches no
+Kafka, so that every event goes to its spool.
 `BENCH_BOOTSTRAP` names a broker to use instead of an embedded one.
 
 On a machine that others use, `--patience S` repeats a round, for S seconds at most in all, while programs
@@ -41,6 +42,7 @@ from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.address import answers
 from pipeline.kafka.topics import full_name
+from pipeline.local.gateways import OWN_PORTS
 from tests.settings_trees import store_tree, stores_tree
 
 SECRET = "benchmark-secret"
@@ -48,6 +50,7 @@ POOL = 300
 #: More than this share of the processors taken by other programs spoils a round.
 OTHERS = 0.1
 BARE, OURS, SPOOLING = "bare ASGI", "gateway", "gateway, Kafka away"
+SHARED = "gateway, {} processes"
 STORES = stores_tree(acme=store_tree(secrets=[SECRET]))
 
 
@@ -165,7 +168,7 @@ def _own_seconds() -> float:
     return float(sum(each.user + each.system for each in times) + children.ru_utime + children.ru_stime)
 
 
-def start(bench: Bench, settings: Settings) -> list[Server]:
+def start(bench: Bench, settings: Settings, processes: int) -> list[Server]:
     """The servers, each with topics or a directory of its own."""
     away = bench.directory / "away.toml"
     away.write_text(
@@ -189,9 +192,17 @@ def start(bench: Bench, settings: Settings) -> list[Server]:
         port = free_port()
         command = [PIPELINE, "gateway", "--config", str(path), "--port", str(port)]
         servers.append(Server(name, Worker(command, bench.directory / f"{path.stem}.log"), port))
+    port = free_port()
+    command = [PIPELINE, "gateway", "--config", str(bench.path), "--port", str(port)]
+    command += ["--processes", str(processes)]
+    own = {"PIPELINE__DATA_DIR": str(bench.directory / "shared")}
+    shared = Worker(command, bench.directory / "shared.log", own)
+    servers.insert(2, Server(SHARED.format(processes), shared, port))
     for server in servers:
         wait_for(server.answers, 30)
-    wait_for(lambda: metric(servers[1].port, "pipeline_gateway_kafka_up") == 1, 30)
+    ports = [servers[1].port, *(port + OWN_PORTS + number for number in range(processes))]
+    for one in ports:
+        wait_for(lambda one=one: metric(one, "pipeline_gateway_kafka_up") == 1, 30)  # type: ignore[misc]
     return servers
 
 
@@ -246,6 +257,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=0)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2_000, 15_000])
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     # Told to stop, it stops what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -255,18 +267,22 @@ def main() -> None:
         directory = Path(name)
         bench = Bench(directory, bootstrap, STORES)
         settings = bench.settings()
-        servers = start(bench, settings)
+        servers = start(bench, settings, options.processes)
         try:
             for wanted in options.sizes:
                 pool = directory / f"pool-{wanted}"
                 size = write_pool(pool, wanted)
                 for connections in options.connections:
                     rows += compare(servers, pool, size, connections, options)
+            ports = [servers[2].port + OWN_PORTS + number for number in range(options.processes)]
+            taken = [metric(port, "pipeline_gateway_requests_total") for port in ports]
+            shares = ", ".join(f"{one / sum(taken):.0%}" for one in taken)
+            print(f"requests by process of the gateway of several: {shares}")
         finally:
             for server in servers:
                 server.worker.stop()
-        found, answered = stored(settings, Kind.ORDER), servers[1].answered
-        print(f"answered by the gateway: {answered}; found in its topic: {found}")
+        found, answered = stored(settings, Kind.ORDER), sum(one.answered for one in servers[1:3])
+        print(f"answered by the gateways: {answered}; found in their topic: {found}")
         assert found >= answered
     report(rows)
 

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from pipeline import config, config_values, extras
-from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, started
+from pipeline.cli.options import (
+    ConfigOption,
+    HostOption,
+    LogFormatOption,
+    PortOption,
+    ProcessesOption,
+    started,
+)
 from pipeline.console import Console
 
 group = typer.Typer()
@@ -17,20 +24,21 @@ SANDBOX = ("starlette", "python_multipart")
 
 
 @group.command(epilog="Example: `pipeline up --config pipeline.toml --sandbox`")
-def up(
+def up(  # noqa: PLR0917 - typer reads each parameter as an option
     settings: ConfigOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8080,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Also run the simulated Connectif the accounts name.")
     ] = False,
+    processes: ProcessesOption = 1,
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
     extras.require("local", "tomli_w", *(SANDBOX if sandbox else ()), by="`pipeline up`")
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
 
-    everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port)
+    everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port, processes=processes)
 
 
 @group.command("reload", epilog="Example: `pipeline reload --config pipeline.toml`")

@@ -19,6 +19,12 @@ ConfigOption = Annotated[
 ]
 HostOption = Annotated[str, typer.Option("--host", help="Address of this process's HTTP side.")]
 PortOption = Annotated[int, typer.Option("--port", help="Port of this process's HTTP side; 0: any free one.")]
+ProcessesOption = Annotated[
+    int,
+    typer.Option(
+        "--processes", min=1, max=64, help="Gateway processes on the one port: as many as cores may be used."
+    ),
+]
 WorkerOption = Annotated[
     str,
     typer.Option(

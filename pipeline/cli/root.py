@@ -18,6 +18,7 @@ from pipeline.cli import (
     coupons,
     dead,
     deliver,
+    doctor,
     erase,
     kafka,
     local,
@@ -52,6 +53,7 @@ for group in (
     reconcile.group,
     local.group,
     status.group,
+    doctor.group,
 ):
     app.add_typer(group)  # its commands stand beside one another
 app.add_typer(stages.worker, name="worker")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from pipeline import config_needs
+from pipeline import config, config_needs
 from pipeline.cli.options import (
     ConfigOption,
     HostOption,
     LogFormatOption,
     PortOption,
+    ProcessesOption,
     WorkerOption,
     run_stage,
+    started,
 )
 
 group = typer.Typer()
@@ -19,16 +23,30 @@ worker = typer.Typer(help="Stream processors.", no_args_is_help=True)
 
 
 @group.command(epilog="Example: `pipeline gateway --config pipeline.toml --port 8080`")
-def gateway(
+def gateway(  # noqa: PLR0917 - typer reads each parameter as an option
     settings: ConfigOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8080,
+    processes: ProcessesOption = 1,
+    member: Annotated[str, typer.Option("--member", hidden=True)] = "1/1",
+    own: Annotated[str, typer.Option("--own", hidden=True)] = "",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
-    """Receive the shops' webhooks and put them into Kafka."""
-    from pipeline.gateway.run import serve  # noqa: PLC0415 - start fast
+    """Receive the shops' webhooks and put them into Kafka.
 
-    run_stage("gateway", settings, lambda found: serve(found, host, port), secrets=config_needs.GATEWAY)
+    With --processes they share the port, and process K answers /metrics at the port + 9 + K.
+    """
+    if processes > 1:
+        from pipeline.local import shared_port  # noqa: PLC0415 - start fast
+
+        path, found = config.path_of(settings), started("gateway", settings, secrets=config_needs.GATEWAY)
+        shared_port.serve(path, found, host, port, processes)
+        return
+    from pipeline.gateway.member import ALONE, Member  # noqa: PLC0415
+    from pipeline.gateway.run import serve  # noqa: PLC0415
+
+    one = Member.read(member, own) if own else ALONE
+    run_stage("gateway", settings, lambda found: serve(found, host, port, one), secrets=config_needs.GATEWAY)
 
 
 @worker.command("translate", epilog="Example: `pipeline worker translate --worker t1 --port 8081`")

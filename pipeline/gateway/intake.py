@@ -86,6 +86,7 @@ class Intake:
         connect: makes a connection to Kafka; called in a thread. BrokerError means: not now.
         confirm_timeout: how long Kafka may take to confirm, in seconds.
         clock: monotonic seconds.
+        serves: whether webhooks come to it; else it only drains, and the metrics do not tell of its topic.
 
     Attributes:
         direct: whether events go to Kafka directly.
@@ -99,6 +100,7 @@ class Intake:
         *,
         confirm_timeout: float,
         clock: Callable[[], float],
+        serves: bool = True,
     ) -> None:
         self._spool = spool
         self._connect = connect
@@ -131,8 +133,8 @@ class Intake:
         self._timer = self._loop.call_soon(self._tick)
         self._ticks_fast = False
         self.task = self._loop.create_task(self._drain())
-        self._up = GATEWAY_TOPIC_UP.labels(spool.topic)
-        self._up.set(0)
+        self._up = GATEWAY_TOPIC_UP.labels(spool.topic) if serves else None
+        self._say_up(0)
 
     def submit(self, message: Message) -> asyncio.Future[Stored]:
         """Keep a message. The future says where it is safe, or raises `Overloaded`."""
@@ -272,7 +274,7 @@ class Intake:
         self._retry_at = self._clock() + self._retry_delay
         self.direct = self._proven = False
         self._failed = None
-        self._up.set(0)
+        self._say_up(0)
         self._draining.clear()
         self._draining_bytes = 0
         self._cursor = self._deleted
@@ -282,6 +284,10 @@ class Intake:
         self._leave_gate()
         self._wake.set()
         self.on_trip()
+
+    def _say_up(self, value: int) -> None:
+        if self._up is not None:
+            self._up.set(value)
 
     def _say_down(self, reason: str) -> None:
         """Once for each reason; librdkafka adds its counts and times in brackets."""
@@ -321,7 +327,7 @@ class Intake:
     def _turn_direct(self, link: Link) -> None:
         log.info("Kafka takes %s directly", self._spool.topic)
         self._said_down = ""
-        self._up.set(1)
+        self._say_up(1)
         self.direct = True
         gate, self._gate = self._gate or [], None
         for message, future in gate:

@@ -35,8 +35,14 @@ class Intakes:
     ) -> None:
         self._spool = spool
         self._all = {
-            topic: Intake(lane, connect, confirm_timeout=confirm_timeout, clock=clock)
-            for topic, lane in spool.lanes.items()
+            name: Intake(
+                lane,
+                connect,
+                confirm_timeout=confirm_timeout,
+                clock=clock,
+                serves=name == lane.topic,
+            )
+            for name, lane in spool.lanes.items()
         }
         self._served = [self._all[topic] for topic in served]
         for intake in self._served:

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: A kill -9 forgets no more than what came within this.
 WRITE_SECONDS = 30.0
+#: The names of these files begin with it.
+NAME = "last-events"
 #: Thousands of stores have a tenth of it.
 MOST_BYTES = 1_000_000
 
@@ -33,16 +35,19 @@ class LastEvents:
         self._failed = False
 
     def restore(self) -> None:
-        """Give the routes what was written before."""
+        """Give the routes what was written before, by this process and those beside it."""
+        beside = self._path.parent.glob(f"{NAME}*.json")
+        for path in sorted({self._path, *beside}):
+            self._restore(path)
+
+    def _restore(self, path: Path) -> None:
         try:
-            found = orjson.loads(read_own(self._path, MOST_BYTES))
+            found = orjson.loads(read_own(path, MOST_BYTES))
             moments = {str(store): float(moment) for store, moment in found.items()}
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            log.warning(
-                "%s cannot be read, so no store is known to have sent anything: %s", self._path, error
-            )
+            log.warning("%s cannot be read, so no store is known to have sent anything: %s", path, error)
             return
         # A moment in the future comes from a wrong clock: the store would count as active until then.
         now = time.time()

@@ -22,11 +22,13 @@ from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.config_stages import GatewaySettings
 from pipeline.errors import SettingsError
 from pipeline.events import Kind
+from pipeline.gateway.accepting import Acceptor
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.callbacks import Callbacks
 from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.last_events import LastEvents
+from pipeline.gateway.member import ALONE, Member
 from pipeline.gateway.produce import producer_of
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
@@ -34,23 +36,21 @@ from pipeline.gateway.webhooks import Webhooks
 from pipeline.kafka import topics
 from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
-from pipeline.observe import observe_app
+from pipeline.observe import AsgiApp, Readiness, Receive, Scope, Send, observe_app, respond
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
 
-SPOOL = "gateway/spool"
 SPOOL_BEFORE = "gateway/spool.sqlite"
-LAST_EVENTS = "gateway/last-events.json"
 #: Open files that are not connections: Kafka's, the spool's, the program's own.
 OTHER_FILES = 128
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Run until SIGTERM or SIGINT; returns once everything answered 2xx is in Kafka or in the spool.
+def require_usable(settings: Settings) -> None:
+    """Check what the settings alone do not.
 
     Raises:
-        PipelineError: the settings, the address or the spool cannot be used.
+        SettingsError: there is no store, or Kafka would not take what the gateway takes.
     """
     require_stores(settings)
     needed = settings.gateway.max_body_bytes + topics.MESSAGE_OVERHEAD
@@ -60,8 +60,26 @@ def serve(settings: Settings, host: str, port: int) -> None:
             field="kafka.max_message_bytes",
             hint=f"set it to {needed} or more, or lower gateway.max_body_bytes",
         )
+
+
+def serve(settings: Settings, host: str, port: int, member: Member = ALONE) -> None:
+    """Run until SIGTERM or SIGINT; returns once everything answered 2xx is in Kafka or in the spool.
+
+    Args:
+        settings: the program's.
+        host: where shops are answered.
+        port: of it.
+        member: which process it is, where several share the port.
+
+    Raises:
+        PipelineError: the settings, the address or the spool cannot be used.
+    """
+    require_usable(settings)
+    settings = member.settings(settings)
     most = raise_descriptor_limit()
-    with bound_socket(host, port) as sock:
+    with contextlib.ExitStack() as stack:
+        places = [(host, port), *([] if member.own is None else [member.own])]
+        socks = [stack.enter_context(bound_socket(*place)) for place in places]
         log.info("at most %d connections at once, as the limit on open files allows", most)
         before = settings.data_dir / SPOOL_BEFORE
         if before.exists():
@@ -73,10 +91,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
         # Requests make no cycles; the objects of the start need not be scanned by each collection.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        uvloop.run(_serve(settings, sock, most))
+        uvloop.run(_serve(settings, socks, most, member))
 
 
-async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
+async def _serve(settings: Settings, socks: list[socket.socket], most: int, member: Member) -> None:
     loop = asyncio.get_running_loop()
     named = [kind.topic for kind in Kind]
     if any(store.callbacks for store in settings.stores.values()):
@@ -84,10 +102,11 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     served = tuple(topics.full_name(settings, name) for name in named)
     intake = Intakes(
         Spool(
-            settings.data_dir / SPOOL,
+            settings.data_dir / member.spool,
             settings.gateway.spool_max_bytes,
             served,
             shared=len(settings.stores) > 1,
+            left_behind=member.left_behind(settings.data_dir),
         ),
         lambda: producer_of(settings),
         served,
@@ -100,33 +119,66 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
         return "stopping" if stopping.is_set() else intake.complaint()
 
     webhooks = Webhooks(settings, PLATFORMS, intake)
-    last_events = LastEvents(settings.data_dir / LAST_EVENTS, webhooks.routes)
+    last_events = LastEvents(settings.data_dir / member.last_events, webhooks.routes)
     last_events.restore()
     server = http_server(
         settings.gateway,
-        Gateway(webhooks, observe_app("gateway", complaint), Callbacks(settings, intake, webhooks)),
+        Gateway(webhooks, _observed(member, complaint), Callbacks(settings, intake, webhooks)),
         fast_path_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    for sock in socks:
+        log.info("listening on http://%s:%d", *sock.getsockname()[:2])
+    shared = None if member.own is None else _acceptor(server, socks.pop(0))
+    serving = asyncio.create_task(server.serve(sockets=socks))
     beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)
     READY.labels("gateway").set_function(lambda: float(complaint() is None))
-    log.info("listening on http://%s:%d", *sock.getsockname()[:2])
     ends: set[asyncio.Future[Any]] = {waiting, intake.ended, serving}
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()
+        if shared is not None:
+            shared.close()
         server.should_exit = True
         await serving
         for task in beside:
             task.cancel()
         await intake.close()
         last_events.write()
+
+
+def _acceptor(server: uvicorn.Server, sock: socket.socket) -> Acceptor:
+    """Takes a share of the connections of a socket that others accept from, too."""
+    made: Any = server.config.http
+    state = server.server_state
+
+    def protocol() -> asyncio.Protocol:
+        connection: asyncio.Protocol = made(config=server.config, server_state=state, app_state={})
+        return connection
+
+    return Acceptor(sock, protocol, lambda: len(state.connections))
+
+
+def _observed(member: Member, complaint: Readiness) -> AsgiApp:
+    """What operators ask; the figures of one process alone at the address of its own."""
+    app = observe_app("gateway", complaint)
+    if member.own is None:
+        return app
+    _, own_port = member.own
+
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/metrics" and scope["server"][1] != own_port:
+            said = f"{member.of} processes share this port: each has its metrics at a port of its own\n"
+            await respond(send, 404, said.encode())
+            return
+        await app(scope, receive, send)
+
+    return observed
 
 
 def raise_descriptor_limit() -> int:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.errors import PipelineError
 from pipeline.gateway.directory import can_be_written, locked
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
 from pipeline.gateway.spool_log import START, LogPosition, Row, SpoolLog, files_in
@@ -51,12 +52,13 @@ class Spool:
 
     Args:
         directory: the spool's own; its lock keeps a second gateway out, which would break the order.
+        left_behind: those of processes that there are no more; what they hold is only drained.
         max_bytes: the sum of sizes above which no event is taken.
         topics: those there is a lane for; topics found on the disk have one, too.
         shared: whether several stores share it; then each leaves room for the others.
 
     Attributes:
-        lanes: by topic.
+        lanes: by topic; those of a directory that was left behind, by its name and the topic.
         writable: whether the disk took what was last written.
 
     Raises:
@@ -64,19 +66,52 @@ class Spool:
     """
 
     def __init__(
-        self, directory: Path, max_bytes: int, topics: Iterable[str] = (), *, shared: bool = False
+        self,
+        directory: Path,
+        max_bytes: int,
+        topics: Iterable[str] = (),
+        *,
+        shared: bool = False,
+        left_behind: Iterable[Path] = (),
     ) -> None:
         self.directory = directory
         self._max_bytes = max_bytes
         self._shared = shared
         self._loop = asyncio.get_running_loop()
-        self._lock = locked(directory)
+        self._locks = [locked(directory)]
         self.writable = True
         self._probing = False
-        found = {path.name for path in directory.iterdir() if _holds_events(path)}
-        self.lanes = {topic: TopicSpool(self, topic) for topic in sorted(found.union(topics))}
+        self.lanes: dict[str, TopicSpool] = {}
+        for topic in sorted(_topics_in(directory).union(topics)):
+            self._add(topic, TopicSpool(self, topic, directory))
+        for other in left_behind:
+            self._take_over(other)
         self.not_written(can_be_written(directory))
         GATEWAY_SPOOL_BYTES.set_function(lambda: self.size)
+
+    def _add(self, name: str, lane: TopicSpool) -> None:
+        self.lanes[name] = lane
+        self.count(lane.topic)
+
+    def _take_over(self, directory: Path) -> None:
+        """The lanes of a process that there is no more."""
+        topics = _topics_in(directory)
+        if not topics:
+            return
+        try:
+            self._locks.append(locked(directory))
+        except PipelineError as error:  # it still ends: the next start takes it over
+            log.warning("%s is not drained now: %s", directory, error.message)
+            return
+        for topic in sorted(topics):
+            self._add(f"{directory.name}/{topic}", TopicSpool(self, topic, directory))
+        log.info("what an earlier process left in %s is sent to Kafka from here", directory)
+
+    def count(self, topic: str) -> None:
+        """Tell the metrics of a topic's events."""
+        lanes = [lane for lane in self.lanes.values() if lane.topic == topic]
+        GATEWAY_SPOOL_EVENTS.labels(topic).set(sum(lane.events for lane in lanes))
+        GATEWAY_REFUSED_EVENTS.labels(topic).set(sum(lane.events - lane.unrefused for lane in lanes))
 
     @property
     def events(self) -> int:
@@ -128,12 +163,12 @@ class Spool:
         """Commit what waits, close the files, and let another process have them."""
         for lane in self.lanes.values():
             await lane.close()
-        os.close(self._lock)
-        self._lock = -1
+        while self._locks:
+            os.close(self._locks.pop())
 
     def _probe(self) -> None:
         self._probing = False
-        if self._lock >= 0:
+        if self._locks:
             task = self._loop.run_in_executor(None, can_be_written, self.directory)
             task.add_done_callback(lambda done: self.not_written(done.result()))
 
@@ -151,9 +186,10 @@ class TopicSpool:
         start: where reading begins.
     """
 
-    def __init__(self, spool: Spool, topic: str) -> None:
+    def __init__(self, spool: Spool, topic: str, directory: Path) -> None:
         self.topic = topic
         self._spool = spool
+        self._directory = directory / topic
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._batch: list[_Waiting] = []
@@ -165,8 +201,8 @@ class TopicSpool:
         self.events = self.bytes = self._refused = 0
         self.by_store: Counter[bytes] = Counter()
         self.on_change: Callable[[], None] = lambda: None
-        self._refused_log = SpoolLog(spool.directory / topic / REFUSED)
-        self._log = SpoolLog(spool.directory / topic)
+        self._refused_log = SpoolLog(self._directory / REFUSED)
+        self._log = SpoolLog(self._directory)
         self.start = self._log.start
         self._open()
 
@@ -307,7 +343,7 @@ class TopicSpool:
             self.topic,
             one.message.key.decode(errors="replace"),
             one.refused,
-            self._spool.directory / self.topic / REFUSED,
+            self._directory / REFUSED,
         )
 
     def _settle(self, waiting: list[_Waiting], written: int) -> None:
@@ -335,12 +371,16 @@ class TopicSpool:
         if self.events == 0:  # whatever was lost to damage
             self.bytes = 0
             self.by_store.clear()
-        GATEWAY_SPOOL_EVENTS.labels(self.topic).set(self.events)
-        GATEWAY_REFUSED_EVENTS.labels(self.topic).set(self._refused)
+        self._spool.count(self.topic)
 
 
 def _store(message: Message) -> bytes:
     return message.key.partition(b"|")[0]
+
+
+def _topics_in(directory: Path) -> set[str]:
+    """Those of which it holds events."""
+    return {path.name for path in directory.iterdir() if _holds_events(path)}
 
 
 def _holds_events(path: Path) -> bool:

@@ -31,6 +31,7 @@ from pipeline.metrics import (
 )
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
+from pipeline.shops.probe import is_unkept
 
 log = logging.getLogger(__name__)
 
@@ -220,6 +221,8 @@ class Webhooks:
             if route.known:
                 self._say_unsigned(route.store)
             return answers.UNAUTHORIZED
+        if is_unkept(body):
+            return answers.PING
         documents = (request,) if platform.split is None else platform.split(request)
         if len(documents) > MAX_DOCUMENTS:
             documents = (request,)

@@ -51,6 +51,22 @@ class Facts:
     offsets_replication: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """A partition as a broker tells of it; `leader` is -1 where it has none."""
+
+    topic: str
+    number: int
+    leader: int
+    replicas: tuple[int, ...]
+    in_step: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.topic}-{self.number}"
+
+
 class Cluster:
     """An admin connection.
 
@@ -161,6 +177,16 @@ class Cluster:
     def names(self) -> list[str]:
         """The names of all topics."""
         return sorted(self._metadata().topics)
+
+    def partitions(self, names: Iterable[str]) -> list[PartitionState]:
+        """Those of the named topics that exist."""
+        found = self._metadata().topics
+        topics = [found[name] for name in names if _exists(found.get(name))]
+        return [
+            PartitionState(topic.topic, number, part.leader, tuple(part.replicas), tuple(part.isrs))
+            for topic in topics
+            for number, part in topic.partitions.items()
+        ]
 
     def await_leaders(self, names: Iterable[str], deadline: float = 30.0) -> None:
         """Wait until every partition of the named topics can be written to; `deadline` in seconds."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, libversion
 from confluent_kafka import Producer as Client
 
 from pipeline.errors import BrokerError
@@ -43,6 +43,11 @@ DEFAULTS: Mapping[str, Any] = {
     "batch.size": 1_048_576,
     "batch.num.messages": 10_000,
 }
+
+
+def librdkafka() -> str:
+    """The version of the client library."""
+    return str(libversion()[0])
 
 
 class Refused(Exception):  # noqa: N818 - an outcome

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 #: Sets the parent-death signal, then becomes the command, so the pid is the command's own. A parent that died
 #: before the signal was set is noticed by its pid.
@@ -44,7 +44,7 @@ class Child:
 
     Args:
         argv: the command; found on PATH where it has no slash.
-        log: its output is appended to this file, and lost where that cannot be opened.
+        log: its output is appended to this file, and lost where that cannot be opened; None: it is ours.
         env: its whole environment; None: this process's.
         descriptors: that it is given besides its input and outputs.
 
@@ -58,22 +58,27 @@ class Child:
     def __init__(
         self,
         argv: Sequence[str],
-        log: Path,
+        log: Path | None,
         env: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
     ) -> None:
         self.log_lost = ""
-        try:
-            opened = log.open("ab")
-        except OSError as error:  # a full disk is no reason not to run
-            self.log_lost = error.strerror or str(error)
-            opened = open(os.devnull, "ab")  # noqa: PTH123, SIM115 - closed below
-        with opened as output:
-            self._process = _on_lasting_thread(
-                _Start(_with_parent_death_signal(argv), output.fileno(), env, tuple(descriptors))
-            )
+        command = _with_parent_death_signal(argv)
+        if log is None:
+            self._process = _on_lasting_thread(_Start(command, None, env, tuple(descriptors)))
+        else:
+            with self._opened(log) as output:
+                start = _Start(command, output.fileno(), env, tuple(descriptors))
+                self._process = _on_lasting_thread(start)
         self.parent = os.getpid()
         _alive.add(self)
+
+    def _opened(self, log: Path) -> BinaryIO:
+        try:
+            return log.open("ab")
+        except OSError as error:  # a full disk is no reason not to run
+            self.log_lost = error.strerror or str(error)
+            return open(os.devnull, "ab")  # noqa: PTH123 - the caller closes it
 
     @property
     def pid(self) -> int:
@@ -118,7 +123,7 @@ def _with_parent_death_signal(argv: Sequence[str]) -> list[str]:
 
 class _Start(NamedTuple):
     argv: list[str]
-    output: int
+    output: int | None
     env: Mapping[str, str] | None
     descriptors: tuple[int, ...]
 
@@ -160,7 +165,7 @@ def _popen(start: _Start) -> subprocess.Popen[bytes]:
         start.argv,
         stdin=subprocess.DEVNULL,
         stdout=start.output,
-        stderr=subprocess.STDOUT,
+        stderr=None if start.output is None else subprocess.STDOUT,
         env=start.env,
         pass_fds=start.descriptors,
         start_new_session=True,

@@ -81,6 +81,27 @@ class LogFile:
             return 0
 
 
+class NoLogFile:
+    """In the place of a file where children write to this process's own output."""
+
+    path: None = None
+
+    def begin(self) -> None:
+        """Nothing is kept."""
+
+    def cut(self) -> bool:
+        """Nothing grows."""
+        return False
+
+    def lines(self) -> list[str]:
+        """None are known."""
+        return []
+
+    def last_words(self, most: int = 3) -> list[str]:  # noqa: ARG002 - as LogFile has it
+        """None are known: they stand above."""
+        return []
+
+
 def _said(line: str) -> tuple[str, bool]:
     """A line as a person reads it, and whether it is an error."""
     if line.startswith("{"):

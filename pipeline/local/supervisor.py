@@ -22,7 +22,7 @@ import httpx
 from pipeline import private
 from pipeline.errors import BrokerError, NameTakenError, PipelineError, SettingsError
 from pipeline.local.child import CANNOT_RUN, Child
-from pipeline.local.logfile import LogFile
+from pipeline.local.logfile import LogFile, NoLogFile
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +108,11 @@ class Supervisor:
 
     Args:
         commands: in the order of starting; they are stopped in the reverse order.
-        logs: the directory of their logs; made when needed.
+        logs: the directory of their logs, made when needed; None: they write to our own output.
         pace: of restarts.
     """
 
-    def __init__(self, commands: Sequence[Command], logs: Path, pace: Pace | None = None) -> None:
+    def __init__(self, commands: Sequence[Command], logs: Path | None, pace: Pace | None = None) -> None:
         self._client = httpx.AsyncClient(timeout=2, trust_env=False)
         self._pace = pace or Pace()
         self._logs = logs
@@ -144,7 +144,8 @@ class Supervisor:
         Raises:
             PipelineError: the directory of the logs cannot be written.
         """
-        private.directory(self._logs)
+        if self._logs is not None:
+            private.directory(self._logs)
         for keeper in self._keepers:
             keeper.start()
 
@@ -214,8 +215,15 @@ class Supervisor:
     def _keeper(self, command: Command) -> _ProcessSupervisor:
         return _ProcessSupervisor(command, self._logs, self._pace, self._client)
 
-    async def stop(self) -> None:
-        """SIGTERM to each in turn, last started first; one that outstays its time is killed."""
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to every process that runs."""
+        for keeper in self._keepers:
+            keeper.send(number)
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """SIGTERM to each in turn, last started first, or at once; one that outstays its time is killed."""
+        if at_once:
+            await asyncio.gather(*(keeper.stop() for keeper in self._keepers))
         for keeper in reversed(self._keepers):
             await keeper.stop()
         await self._client.aclose()
@@ -224,11 +232,11 @@ class Supervisor:
 class _ProcessSupervisor:
     """Keeps one command running."""
 
-    def __init__(self, command: Command, logs: Path, pace: Pace, client: httpx.AsyncClient) -> None:
+    def __init__(self, command: Command, logs: Path | None, pace: Pace, client: httpx.AsyncClient) -> None:
         self.status = ProcessStatus(command.name, ProcessPhase.STOPPED, command.url)
         self._client = client
         self._command = command
-        self._log = LogFile(logs / f"{command.name}.log")
+        self._log = NoLogFile() if logs is None else LogFile(logs / f"{command.name}.log")
         self._pace = pace
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
@@ -245,11 +253,15 @@ class _ProcessSupervisor:
             await asyncio.to_thread(self._child.stop, self._command.stop_seconds)
         self._say(ProcessPhase.STOPPED, pid=None)
 
+    def send(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.send(number)
+
     def complaint(self) -> PipelineError:
         detail = self.status.detail or str(self.status.phase)
         return PipelineError(
             f"{self._command.name} is not ready: {detail}" + _quoted(self._log.lines()[-8:]),
-            hint=f"its log: {self._log.path}",
+            hint=f"its log: {self._log.path}" if self._log.path else "what it said stands above",
         )
 
     async def _keep(self) -> None:

@@ -43,6 +43,7 @@ def run(
     sandbox: bool,
     host: str,
     port: int,
+    processes: int = 1,
     program: tuple[str, ...] | None = None,
 ) -> None:
     """Run everything until SIGTERM or SIGINT; the end of the terminal changes nothing.
@@ -52,6 +53,7 @@ def run(
         sandbox: also run the simulated Connectif.
         host: where the gateway listens.
         port: the gateway's; the workers' follow.
+        processes: of the gateway, on that port.
         program: the `pipeline` command; None: this one's.
 
     Raises:
@@ -69,7 +71,9 @@ def run(
     voice = Voice(Console(), logs.format_from(os.environ))
     log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
     options = {} if program is None else {"program": program}
-    wiring = Wiring(settings, sandbox=sandbox, host=host, port=port, say=voice.doing, **options)
+    wiring = Wiring(
+        settings, sandbox=sandbox, host=host, port=port, processes=processes, say=voice.doing, **options
+    )
     for warning in shared_secrets(settings):
         log.warning("%s", warning, extra={"event": "settings.shared"})
     try:
@@ -89,9 +93,7 @@ async def _run(wiring: Wiring, settings: Settings, voice: Voice, reloads: Reload
         try:
             await _ready(wiring)
             for name, store in settings.stores.items():
-                voice.print(
-                    f"{store.domain}: webhooks to {wiring.urls['gateway']}/webhooks/{store.platform}/{name}"
-                )
+                voice.print(f"{store.domain}: webhooks to {wiring.address}/webhooks/{store.platform}/{name}")
             await watching
         finally:
             watching.cancel()
@@ -141,13 +143,13 @@ async def _ready(wiring: Wiring) -> None:
         for status in wiring.statuses
         if status.name in wiring.urls and status.phase not in {ProcessPhase.READY, ProcessPhase.FAILED}
     ]:
-        if "gateway" in wiring.failed:
+        if wiring.no_gateway:
             break
         if asyncio.get_running_loop().time() > until:
             log.warning("%s", wiring.complaint(waiting[0]), extra={"event": "child.not_ready"})
             return
         await asyncio.sleep(REFRESH_SECONDS)
-    if "gateway" in wiring.failed:
+    if wiring.no_gateway:
         raise wiring.complaint("gateway")
 
 

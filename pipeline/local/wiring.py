@@ -20,7 +20,7 @@ from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import bootstrap
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
-from pipeline.local import addresses, snapshot
+from pipeline.local import addresses, gateways, snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, free_port
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
@@ -55,6 +55,7 @@ class Wiring:
         sandbox: also run the simulated Connectif where the accounts' `base_url` says.
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
+        processes: of the gateway, on that port.
         say: called with what takes long.
         program: the `pipeline` command.
 
@@ -64,7 +65,9 @@ class Wiring:
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
         urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, status, sandbox;
-            sync where a store's API is asked, archive where the settings have one.
+            sync where a store's API is asked, archive where the settings have one. Of several gateway
+            processes each is asked at an address of its own.
+        address: where the gateway takes webhooks.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Wiring:
         sandbox: bool = False,
         host: str = HOST,
         port: int = 0,
+        processes: int = 1,
         say: Callable[[str], None] = lambda _: None,
         program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
     ) -> None:
@@ -83,10 +87,23 @@ class Wiring:
         self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
         self._pace = Pace()
-        self.urls = _urls(_stages(settings), host, port, _sandbox_url(settings) if sandbox else None)
-        self.kafka = None if _is_there(settings) else _broker(settings, self.urls.values(), say)
+        taken: set[int] = set()
+        self.address = f"http://{_bracketed(host)}:{_port(GATEWAY, port, taken)}"
+        self.urls = {"sandbox": _sandbox_url(settings)} if sandbox else {}
+        for name in _stages(settings):
+            if name != GATEWAY:
+                self.urls[name] = f"http://{HOST}:{_port(name, port, taken)}"
+            elif processes == 1:
+                self.urls[name] = self.address
+            else:
+                ports = [gateways.own_port(port, number, taken) for number in range(1, processes + 1)]
+                named = zip(gateways.names(processes), ports, strict=True)
+                self.urls |= {one: f"http://{HOST}:{own}" for one, own in named}
+        places = [self.address, *self.urls.values()]
+        self.kafka = None if _is_there(settings) else _broker(settings, places, say)
         self._program = program
-        self._host, self._port = host, port
+        self._port = port
+        self._gateways = gateways.names(processes)
         #: The gateway's, which is open from the start to the end: while the gateway starts again, shops wait.
         self._listening: socket.socket | None = None
         self._supervisor = Supervisor(self._commands({}), settings.data_dir / "logs", self._pace)
@@ -128,15 +145,11 @@ class Wiring:
             PipelineError: a port is taken, or the data directory cannot be written.
         """
         variables = snapshot.write(self._settings)
-        for name, url in self.urls.items():
-            # Else another program on the port would answer instead of the process.
-            place = urlsplit(url)
-            sock = bound_socket(place.hostname or HOST, place.port or 0)
-            if name == GATEWAY:
-                sock.listen(BACKLOG)
-                self._listening = sock
-            else:
-                sock.close()
+        self._listening = bound_socket(*_place(self.address))
+        self._listening.listen(BACKLOG)
+        for url in self.urls.values():
+            if url != self.address:  # else another program on the port would answer instead of the process
+                bound_socket(*_place(url)).close()
         if self.kafka:
             self._kafka_phase = ProcessPhase.STARTING
             await _in_thread(self.kafka.start)
@@ -150,11 +163,22 @@ class Wiring:
 
     def _commands(self, variables: Mapping[str, str]) -> list[Command]:
         path = snapshot.path_in(self._settings.data_dir)
-        listening = self._listening
-        return [
-            _command(self._program, name, url, (path, variables), listening if name == GATEWAY else None)
-            for name, url in self.urls.items()
-        ]
+        return [self._command(name, url, path, variables) for name, url in self.urls.items()]
+
+    def _command(self, name: str, url: str, path: Path, variables: Mapping[str, str]) -> Command:
+        """The command of a process: its settings file, and the variables that this names."""
+        is_gateway = name in self._gateways
+        host, port = _place(self.address if is_gateway else url)
+        argv = [*self._program, *_words(name), "--config", str(path), "--host", host, "--port", str(port)]
+        if is_gateway and url != self.address:
+            number = self._gateways.index(name) + 1
+            argv += gateways.options(number, len(self._gateways), urlsplit(url).netloc)
+        asked = gateways.asked_at(*_place(url))
+        if not is_gateway or self._listening is None:
+            return Command(name, tuple(argv), asked, variables)
+        descriptor = self._listening.fileno()
+        given = handed_on({address(host, port): descriptor})
+        return Command(name, tuple(argv), asked, {**variables, **given}, descriptors=(descriptor,))
 
     async def reload(self, settings: Settings, within: float = 60.0) -> list[str]:
         """Take other settings over: one process after the other ends in order and begins again.
@@ -181,13 +205,17 @@ class Wiring:
         addresses.write(settings.data_dir, self.urls)
         commands = {command.name: command for command in self._commands(variables)}
         failed = []
-        for name in sorted((name for name in commands if name in ALL_STAGES), key=GATEWAY.__eq__):
+        for name in sorted(commands.keys() - {"sandbox"}, key=self._order):
             await self._supervisor.replace(commands[name])
             try:
                 await self._supervisor.ready_again(name, within)
             except PipelineError as error:
                 failed.append(str(error))
         return failed
+
+    def _order(self, name: str) -> int:
+        """In which order processes begin again: as they start, the gateway's last."""
+        return list(self.urls).index(name) + len(self.urls) * (name in self._gateways)
 
     async def ready(self, within: float = 90.0) -> None:
         """Wait until all processes take traffic, at most `within` seconds.
@@ -201,6 +229,11 @@ class Wiring:
     def failed(self) -> list[str]:
         """The names of the processes that ended for good."""
         return self._supervisor.failed
+
+    @property
+    def no_gateway(self) -> bool:
+        """Whether none of the gateway's processes can run."""
+        return set(self._gateways) <= set(self.failed)
 
     def complaint(self, name: str) -> PipelineError:
         """Why a process is not ready, with the end of its log."""
@@ -284,15 +317,6 @@ def _stages(settings: Settings) -> list[str]:
     return [*stages, *(DAILY if daily else ())]
 
 
-def _urls(stages: list[str], host: str, port: int, sandbox: str | None) -> dict[str, str]:
-    """Where each process listens, in the order of starting."""
-    urls = {"sandbox": sandbox} if sandbox else {}
-    taken: set[int] = set()
-    for name in stages:
-        urls[name] = f"http://{_bracketed(host if name == GATEWAY else HOST)}:{_port(name, port, taken)}"
-    return urls
-
-
 def _port(name: str, first: int, taken: set[int]) -> int:
     """The port of a process, which is taken from then on; `first` is the gateway's, 0: a free one."""
     chosen = first + ALL_STAGES.index(name) if first else free_port(taken)
@@ -328,26 +352,14 @@ def _broker(settings: Settings, urls: Iterable[str], say: Callable[[str], None])
     )
 
 
-def _command(
-    program: tuple[str, ...],
-    name: str,
-    url: str,
-    config: tuple[Path, Mapping[str, str]],
-    listening: socket.socket | None,
-) -> Command:
-    """The command of a process; `config` is its settings file and the variables that this names."""
-    path, variables = config
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a process's command."""
+    return {**STAGES, **DAILY}.get(GATEWAY if gateways.is_gateway(name) else name, (name,))
+
+
+def _place(url: str) -> tuple[str, int]:
     place = urlsplit(url)
-    words = {**STAGES, **DAILY}.get(name, (name,))
-    argv = [*program, *words, "--config", str(path)]
-    argv += ["--host", place.hostname or HOST, "--port", str(place.port)]
-    # An address for all interfaces is asked on this one.
-    asked = url.replace("//0.0.0.0:", f"//{HOST}:").replace("//[::]:", "//[::1]:")
-    if listening is None:
-        return Command(name, tuple(argv), asked, variables)
-    descriptor = listening.fileno()
-    given = handed_on({address(place.hostname or HOST, place.port or 0): descriptor})
-    return Command(name, tuple(argv), asked, {**variables, **given}, descriptors=(descriptor,))
+    return place.hostname or HOST, place.port or 0
 
 
 async def _in_thread(work: Callable[[], object]) -> None:

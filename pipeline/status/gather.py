@@ -35,6 +35,8 @@ class Gatherer:
     Args:
         settings: the program's.
         urls: of processes that are in no consumer group, on other machines: gateways above all.
+        ask_seconds: for the answer of one process.
+        kafka_seconds: for one question to Kafka.
         transport: where questions go; None is the network.
         wall: epoch seconds.
     """
@@ -44,13 +46,16 @@ class Gatherer:
         settings: Settings,
         urls: Sequence[str] = (),
         *,
+        ask_seconds: float = ASK_SECONDS,
+        kafka_seconds: float = KAFKA_SECONDS,
         transport: httpx.BaseTransport | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._urls = tuple(urls)
         self._wall = wall
-        self._http = httpx.Client(timeout=ASK_SECONDS, transport=transport, trust_env=False)
+        self._ask_seconds, self._kafka_seconds = ask_seconds, kafka_seconds
+        self._http = httpx.Client(timeout=ask_seconds, transport=transport, trust_env=False)
         self._threads = ThreadPoolExecutor(AT_ONCE, "status")
         self._directory: WorkerDirectory | None = None
 
@@ -95,7 +100,7 @@ class Gatherer:
         try:
             found = series.read(self._text(f"{place.url}/metrics"))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
-            return ProcessPage(place.name, place.url, why=_silence(place.url, error))
+            return ProcessPage(place.name, place.url, why=self._silence(place.url, error))
         kinds = [labels.get("process", "") for labels, _ in found.of("pipeline_ready")]
         name = place.name or next(iter(kinds), "").removeprefix("pipeline-")
         if found.value("pipeline_ready"):
@@ -106,11 +111,11 @@ class Gatherer:
         try:
             return self._text(f"{url}/readyz", good=False).strip()[:500]
         except (httpx.HTTPError, ValueError) as error:
-            return _silence(url, error)
+            return self._silence(url, error)
 
     def _text(self, url: str, *, good: bool = True) -> str:
         """A page, within bounds of size and time."""
-        until = time.monotonic() + ASK_SECONDS
+        until = time.monotonic() + self._ask_seconds
         with self._http.stream("GET", url) as answer:
             if good and answer.status_code != httpx.codes.OK:
                 raise ValueError(f"it answers {answer.status_code}")
@@ -121,11 +126,18 @@ class Gatherer:
                     raise ValueError("its answer is too long")
         return found.decode(errors="replace")
 
+    def _silence(self, url: str, error: Exception) -> str:
+        if isinstance(error, httpx.TimeoutException):
+            return f"{url} has not answered within {self._ask_seconds:g} s"
+        if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+            return f"{url} does not answer"
+        return f"{url} answers with something else than metrics"
+
     def _members(self, app: str) -> _Members:
         try:
             if self._directory is None:
                 self._directory = WorkerDirectory(self._settings)
-            return self._directory.workers(app, KAFKA_SECONDS)
+            return self._directory.workers(app, self._kafka_seconds)
         except BrokerError as error:
             return error
 
@@ -147,11 +159,3 @@ def _found(members: dict[str, Future[_Members]]) -> tuple[dict[str, list[WorkerP
 
 def _once(texts: Iterable[str]) -> dict[str, None]:
     return dict.fromkeys(texts)
-
-
-def _silence(url: str, error: Exception) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return f"{url} has not answered within {ASK_SECONDS:g} s"
-    if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
-        return f"{url} does not answer"
-    return f"{url} answers with something else than metrics"

@@ -94,12 +94,22 @@ class Site:
         }
         self._write()
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start everything, and wait until it is ready."""
         port = self.urls["gateway"].rpartition(":")[2]
         with (self._directory / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", "up", "--config", str(self.path), "--port", port],
+                [
+                    sys.executable,
+                    "-m",
+                    "pipeline",
+                    "up",
+                    "--config",
+                    str(self.path),
+                    "--port",
+                    port,
+                    *options,
+                ],
                 stdout=log,
                 stderr=log,
             )
@@ -119,12 +129,20 @@ class Site:
 
     def kill(self, stage: str) -> None:
         """`kill -9` of a stage's process; `up` starts it again."""
+        for pid in self.pids(stage):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def pids(self, stage: str) -> list[int]:
+        """The processes of a stage."""
         words = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0"
+        pids = []
         for found in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 said = found.read_bytes().decode(errors="replace")
                 if words in said and self.urls[stage].rpartition(":")[2] in said.split("\0"):
-                    os.kill(int(found.parent.name), signal.SIGKILL)
+                    pids.append(int(found.parent.name))
+        return pids
 
     # What an operator looks at.
 

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import httpx
 import orjson
@@ -29,10 +29,11 @@ PATH = "/webhooks/shopify/acme-es"
 
 
 class GatewayProcess:
-    """`pipeline gateway`, on one port for all its lives."""
+    """`pipeline gateway` with these options, on one port for all its lives."""
 
-    def __init__(self, config_path: Path) -> None:
+    def __init__(self, config_path: Path, *options: str) -> None:
         self._config_path = config_path
+        self._options = options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,6 +47,7 @@ class GatewayProcess:
     async def start(self) -> None:
         """Start it and wait until it takes traffic."""
         command = [sys.executable, "-m", "pipeline", "gateway", "--config", str(self._config_path)]
+        command += self._options
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([*command, "--port", str(self.port)], stdout=log, stderr=log)
         await until(self.is_ready)
@@ -91,6 +93,13 @@ class GatewayProcess:
             self.end(signal.SIGKILL)
 
 
+class OnPort(Protocol):
+    """What listens on a port of this machine."""
+
+    @property
+    def port(self) -> int: ...
+
+
 class Shops:
     """Many shops that send one event after the other, each for an order of its own; they keep no event.
 
@@ -100,7 +109,7 @@ class Shops:
         refused: how many connections were.
     """
 
-    def __init__(self, gateway: GatewayProcess, count: int = 16, padding: int = 3_000) -> None:
+    def __init__(self, gateway: OnPort, count: int = 16, padding: int = 3_000) -> None:
         self._gateway = gateway
         self._padding = padding
         self._next = dict.fromkeys(range(1, count + 1), 0)

@@ -41,6 +41,7 @@ from tests.integration.checking import (
     stores,
 )
 from tests.integration.operating import SHOPIFY, WOO
+from tests.webhooks import SECRET
 
 pytestmark = pytest.mark.kafka
 #: Questions of the shop about the test contact and about the test order, whose numbers begin with a 9.
@@ -122,6 +123,21 @@ def test_sound_stores_are_said_to_be_that_and_no_trace_is_left(site: CheckedSite
     assert not site.dead()
     assert site.totals().is_at_rest
     assert b'"token"' not in done.stdout + done.stderr
+
+
+def test_the_doctor_finds_nothing_wrong_with_sound_stores_of_all_platforms(site: CheckedSite) -> None:
+    for name in SHOPS:
+        sound(site, name)
+    kept = site.totals()
+    command = [sys.executable, "-m", "pipeline", "doctor", "--json", "--config", str(site.path)]
+    done = subprocess.run(command, capture_output=True, timeout=90, check=False)
+    found = json.loads(done.stdout)["findings"]
+    assert [one for one in found if one["verdict"] == "problem"] == []
+    assert done.returncode == 0
+    [taken] = [one["said"] for one in found if one["subject"] == "webhook to itself"]
+    assert f"takes what the secrets of {len(site.tree['stores'])} stores sign" in taken
+    assert site.totals() == kept
+    assert SECRET.encode() not in done.stdout + done.stderr
 
 
 def _key(shop: Shop) -> Callable[[dict[str, Any]], object]:

@@ -13,12 +13,14 @@ import pytest
 from pipeline import config
 from pipeline.check.store.context import trial_of
 from pipeline.events import RawEvent
+from pipeline.gateway import answers
+from pipeline.gateway.webhooks import Webhooks
 from pipeline.records import Contact, Op, Purchase, RecordKind
 from pipeline.shops.api import IGNORED as FETCHED_LATER
 from pipeline.shops.api import fetched_event
 from pipeline.shops.base import Translation, WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
-from pipeline.shops.probe import Message, Saying, is_trial
+from pipeline.shops.probe import Message, Saying, is_trial, unkept
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Found, Missing
@@ -32,6 +34,7 @@ from tests.platforms import IN_TESTS, settings_of
 from tests.settings_trees import store_tree, stores_tree
 from tests.stubengine import Message as KafkaMessage
 from tests.stubengine import StubEngine
+from tests.unit.gateway_app import RecordingKeeper
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -92,6 +95,27 @@ def test_a_message_is_genuine_for_its_secret_alone_and_says_nothing(name: str) -
     assert not genuine(platform, settings, message, "another")
     assert meaning(name, message).ignored
     assert not meaning(name, message).drafts
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+async def test_one_of_the_doctor_s_is_answered_and_not_kept_if_it_is_genuine(name: str) -> None:
+    platform, settings = PLATFORMS[name], settings_of(name)
+    assert platform.probe is not None
+    message = unkept(platform.probe.harmless(TRIAL.number))
+    assert meaning(name, message).ignored  # by a gateway of an earlier release it is kept
+    own: dict[str, Any] = {**IN_TESTS[name].settings, "secrets": ["key"]}
+    tree = stores_tree(acme=store_tree(name, **own))
+    keeper = RecordingKeeper()
+    webhooks = Webhooks(config.parse(tree, {}), PLATFORMS, keeper, lambda: SECONDS)
+    route = webhooks.route(f"/webhooks/{name}/acme".encode())
+    assert route is not None
+    for secret, answer in (("key", answers.PING), ("another", answers.UNAUTHORIZED)):
+        sent = request(platform, settings, message, secret)
+        assert webhooks.keep(route, sent.headers, sent.body, sent.query) is answer
+    assert (keeper.kept, route.last_kept) == ([], 0.0)
+    sent = request(platform, settings, platform.probe.harmless(TRIAL.number), "key")
+    webhooks.keep(route, sent.headers, sent.body, sent.query)
+    assert len(keeper.kept) == 1
 
 
 @pytest.mark.parametrize("purchase_id", ["id", "number", "name"])

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline import config
 from pipeline.errors import PipelineError, SettingsError
-from pipeline.gateway.run import SPOOL, serve
+from pipeline.gateway.member import ALONE
+from pipeline.gateway.run import serve
 from pipeline.gateway.spool import Spool
 from tests.webhooks import STORES
 
@@ -35,7 +36,7 @@ def test_a_taken_port_is_refused_with_a_hint(tmp_path: Path) -> None:
 
 def test_a_spool_in_use_is_refused(tmp_path: Path) -> None:
     async def made() -> Spool:
-        return Spool(tmp_path / SPOOL, 1_000_000)
+        return Spool(tmp_path / ALONE.spool, 1_000_000)
 
     with asyncio.Runner() as runner:
         spool = runner.run(made())
