@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from urllib.parse import urlsplit
 
 from pipeline.errors import PipelineError
 
@@ -13,6 +14,14 @@ ASK_SECONDS = 5.0
 
 class NotAccepted(PipelineError):  # noqa: N818 - a fact, not a defect
     """A certificate that no shop accepts: it has ended, is another host's, or nobody vouches for it."""
+
+
+def place_of(url: str | None) -> tuple[str, int] | None:
+    """Host and port of an address that has a certificate; None for another."""
+    place = urlsplit(url or "")
+    if place.scheme != "https" or not place.hostname:
+        return None
+    return place.hostname, place.port or 443
 
 
 def end_of(host: str, port: int, trusting: ssl.SSLContext | None = None) -> float:

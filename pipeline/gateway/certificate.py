@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
-from pipeline.certificates import NotAccepted, end_of
+from pipeline.certificates import NotAccepted, end_of, place_of
 from pipeline.metrics import GATEWAY_CERTIFICATE_END, GATEWAY_CERTIFICATE_REFUSED
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,5 @@ class CertificateWatch:
 
 def watch_of(public_url: str | None) -> CertificateWatch | None:
     """The watch of a public address; None where it has no certificate."""
-    place = urlsplit(public_url or "")
-    if place.scheme != "https" or not place.hostname:
-        return None
-    return CertificateWatch(place.hostname, place.port or 443)
+    place = place_of(public_url)
+    return None if place is None else CertificateWatch(*place)

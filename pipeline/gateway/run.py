@@ -25,6 +25,7 @@ from pipeline.events import Kind
 from pipeline.gateway.accepting import Acceptor
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.callbacks import Callbacks
+from pipeline.gateway.certificate import watch_of
 from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.intakes import Intakes
 from pipeline.gateway.last_events import LastEvents
@@ -133,6 +134,9 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
     shared = None if member.own is None else _acceptor(server, socks.pop(0))
     serving = asyncio.create_task(server.serve(sockets=socks))
     beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
+    certificate = watch_of(settings.gateway.public_url)
+    if certificate is not None:
+        beside.append(asyncio.create_task(certificate.keep()))
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)
