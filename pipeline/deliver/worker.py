@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.connectif.answers import Answer
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.pages import DeliverPages
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
@@ -24,6 +23,7 @@ from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
+from pipeline.deliver.send.admission import HeardCall
 from pipeline.deliver.send.refused_fields import NOTES
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
@@ -40,6 +40,8 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, full_name
 from pipeline.metrics import (
+    BUDGET_CALLS,
+    DELIVER_ACCOUNT_FRESHNESS_SECONDS,
     DELIVER_CALL_SECONDS,
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
@@ -314,6 +316,7 @@ class DeliverWorker:
         if outcome is Outcome.DELIVERED:
             seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
             DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
+            DELIVER_ACCOUNT_FRESHNESS_SECONDS.labels(account, receipt.lane).observe(seconds)
         for note in NOTES.intersection(receipt.notes):
             DELIVER_NOTES.labels(account, kind, note).inc()
         if receipt.reason == "imported":
@@ -327,9 +330,10 @@ def _without_removals(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.value or not is_removal(message.headers)]
 
 
-def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:
-    DELIVER_CALLS.labels(account, route, purpose, answer.label).inc()
-    DELIVER_CALL_SECONDS.labels(route).observe(seconds)
+def _heard(account: str, call: HeardCall) -> None:
+    DELIVER_CALLS.labels(account, call.route, call.purpose, call.answer.label).inc()
+    BUDGET_CALLS.labels(account, call.lane, call.use).inc()
+    DELIVER_CALL_SECONDS.labels(call.route).observe(call.seconds)
 
 
 def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:

@@ -34,7 +34,7 @@ from pipeline.gateway.webhooks import Webhooks
 from pipeline.kafka import topics
 from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
-from pipeline.observe import observe_app
+from pipeline.observe import observe_app, watch_loop
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,8 @@ async def _serve(settings: Settings, sock: socket.socket, most: int) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     serving = asyncio.create_task(server.serve(sockets=[sock]))
-    beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
+    works = (enforce_timeouts(server), last_events.keep(), watch_loop())
+    beside = [asyncio.create_task(work) for work in works]
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)
