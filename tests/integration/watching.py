@@ -19,6 +19,7 @@ from pipeline.local.ports import free_port
 from tests.processes import wait_until
 
 ALERTS = Path(__file__).parents[2] / "grafana" / "prometheus" / "alerts.yml"
+DASHBOARDS = ALERTS.parents[1] / "dashboards"
 RULES = [ALERTS, ALERTS.with_name("service_levels.yml")]
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None,
@@ -87,19 +88,22 @@ class Prometheus:
             return sum(self.values('up{job="pipeline"}').values()) == self._count
         return False
 
-    def values(self, expression: str, *, interval: str = "1m", seconds: str = "1h") -> Values:
-        """An expression now, as a panel of all stores and accounts asks it.
+    def values(self, expression: str, *, interval: str = "1m", seconds: str = "1h", **chosen: str) -> Values:
+        """An expression now, as a panel asks it.
 
         Args:
             expression: PromQL; Grafana's variables may be in it.
             interval: what the panel rates over.
             seconds: the time that is shown.
+            chosen: the dashboard's variables, where they are not all stores and accounts.
         """
         for name, value in {
             "__rate_interval": interval,
             "__range": seconds,
             "store": ".*",
             "account": ".*",
+            "top": "100",
+            **chosen,
         }.items():
             expression = re.sub(rf"\${name}\b", value, expression)
         answer = self._client.get("/api/v1/query", params={"query": expression}).json()
