@@ -35,9 +35,9 @@ def labelled(**labels: str) -> frozenset[tuple[str, str]]:
 
 
 class Prometheus:
-    """Started on entering; `targets` are URLs by the name that is their label `process`."""
+    """Started on entering; `targets` are URLs by the name that is their label `process`, looked at so often."""
 
-    def __init__(self, directory: Path, targets: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, targets: Mapping[str, str], *, every: str = "1s") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         directory.mkdir()
         scraped = [
@@ -45,7 +45,7 @@ class Prometheus:
             for name, url in targets.items()
         ]
         config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
             "rule_files": [str(path) for path in RULES],
             "scrape_configs": [{"job_name": "pipeline", "static_configs": scraped}],
         }
