@@ -13,6 +13,9 @@ _LIMITED = f'pipeline_deliver_calls_total{{{_OF},status="429"}}'
 _BOUGHT = f'pipeline_deliver_records_total{{{_OF},kind="purchase",outcome="delivered"}}'
 _ENDED = f"pipeline_deliver_records_total{{{_OF}}}"
 _DEAD = f'pipeline_deliver_records_total{{{_OF},outcome="dead"}}'
+_IMPORTED = f"pipeline_deliver_import_rows_total{{{_OF}}}"
+_LEFT_OUT = f"pipeline_deliver_notes_total{{{_OF}}}"
+_REPAIRED = f"pipeline_deliver_repairs_total{{{_OF}}}"
 _FRESHNESS = "pipeline_deliver_account_freshness_seconds"
 
 
@@ -145,9 +148,10 @@ _WAITING: list[Panel] = [
         unit="s",
     ),
     lines(
-        "Records that ended, a minute",
-        "delivered: Connectif has them. unchanged and superseded: no call was made. dead: refused for good.",
-        Ask(f"sum by (outcome) (rate({_ENDED}[{RATED}])) * 60", "{{outcome}}"),
+        "Records that ended",
+        "delivered: Connectif has them. unchanged and superseded: no call was made. dead: refused for good. "
+        "How many between two points of the graph.",
+        Ask(f"sum by (outcome) ({counted(_ENDED, RATED)})", "{{outcome}}"),
     ),
     *(
         number(
@@ -188,23 +192,23 @@ _BECAME: list[Panel] = [
         Ask(f"sum by (kind, reason) ({counted(_DEAD, RATED)})", "{{kind}} {{reason}}"),
     ),
     lines(
-        "Rows delivered by imports, a minute",
-        "Each saved a call.",
-        Ask(f"sum by (kind) (rate(pipeline_deliver_import_rows_total{{{_OF}}}[{RATED}])) * 60", "{{kind}}"),
+        "Rows delivered by imports",
+        "Each saved a call. How many between two points of the graph.",
+        Ask(f"sum by (kind) ({counted(_IMPORTED, RATED)})", "{{kind}}"),
     ),
     lines(
-        "Left out when sent, a minute",
+        "Left out when sent",
         "consent_withdrawn_in_connectif: the person unsubscribed in Connectif's mails. Others: Connectif "
         "accepts less than the shop.",
         Ask(
-            f"sum by (kind, note) (rate(pipeline_deliver_notes_total{{{_OF}}}[{RATED}])) * 60",
+            f"sum by (kind, note) ({counted(_LEFT_OUT, RATED)})",
             "{{kind}} {{note}}",
         ),
     ),
     lines(
-        "Made again, a minute",
+        "Made again",
         "Contacts and products that Connectif said it lacked. Rising: someone deletes them there.",
-        Ask(f"sum by (kind) (rate(pipeline_deliver_repairs_total{{{_OF}}}[{RATED}])) * 60", "{{kind}}"),
+        Ask(f"sum by (kind) ({counted(_REPAIRED, RATED)})", "{{kind}}"),
     ),
     lines(
         "Codes of coupon sets",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from grafana.source.panels import Ask, Panel, dashboard, how_many, lines, rows, runbooks, to_store
-from grafana.source.queries import RATED, or_none, quantile, top_lines
+from grafana.source.queries import RATED, counted, or_none, quantile, top_lines
 
-_SLOW = f"sum by (store, kind) (increase(pipeline_translate_slow_events_total[{RATED}]))"
+_SLOW = f"sum by (store, kind) ({counted('pipeline_translate_slow_events_total', RATED)})"
 
 _PROCESSES: list[Panel] = [
     lines(
@@ -118,10 +118,10 @@ _GATEWAY: list[Panel] = [
         Ask("1 - min(pipeline_gateway_spool_writable)", "disk takes nothing"),
     ),
     lines(
-        "Newsletter callbacks a second",
-        "Of all stores. unauthorized of a known store: the address in Connectif has another token.",
-        Ask(f"sum by (outcome) (rate(pipeline_gateway_callbacks_total[{RATED}]))", "{{outcome}}"),
-        unit="reqps",
+        "Newsletter callbacks",
+        "Of all stores, between two points of the graph. unauthorized of a known store: the address in "
+        "Connectif has another token.",
+        Ask(f"sum by (outcome) ({counted('pipeline_gateway_callbacks_total', RATED)})", "{{outcome}}"),
     ),
 ]
 
@@ -227,7 +227,7 @@ _WORKERS: list[Panel] = [
         "Dead letters that were sent again and refused again",
         "What kept them is not mended: look at the reason before the next redrive.",
         Ask(
-            f"sum by (stage, reason) (increase(pipeline_redriven_rejected_total[{RATED}]))",
+            f"sum by (stage, reason) ({counted('pipeline_redriven_rejected_total', RATED)})",
             "{{stage}} {{reason}}",
         ),
     ),
@@ -244,9 +244,9 @@ _BESIDE: list[Panel] = [
         unit="s",
     ),
     lines(
-        "Events written to the archive, a minute",
-        "By topic. Nothing where there is no archive.",
-        Ask(f"sum by (topic) (rate(pipeline_archive_events_total[{RATED}])) * 60", "{{topic}}"),
+        "Events written to the archive",
+        "By topic, between two points of the graph. Nothing where there is no archive.",
+        Ask(f"sum by (topic) ({counted('pipeline_archive_events_total', RATED)})", "{{topic}}"),
     ),
     lines(
         "Events that the archive does not have",
@@ -261,18 +261,18 @@ _BESIDE: list[Panel] = [
         unit="s",
     ),
     lines(
-        "Pages of the status page a minute",
+        "Pages of the status page",
         "By their status; and what was asked for there, with its outcome. 500: an error of this program.",
-        Ask(f"sum by (status) (rate(pipeline_status_pages_total[{RATED}])) * 60", "{{status}}"),
+        Ask(f"sum by (status) ({counted('pipeline_status_pages_total', RATED)})", "{{status}}"),
         Ask(
-            f"sum by (action, outcome) (rate(pipeline_status_actions_total[{RATED}])) * 60",
+            f"sum by (action, outcome) ({counted('pipeline_status_actions_total', RATED)})",
             "{{action}} {{outcome}}",
         ),
     ),
     lines(
-        "Tokens given at the status page, a minute",
+        "Tokens given at the status page",
         "wrong, limited: rising, somebody tries others.",
-        Ask(f"sum by (outcome) (rate(pipeline_status_sign_ins_total[{RATED}])) * 60", "{{outcome}}"),
+        Ask(f"sum by (outcome) ({counted('pipeline_status_sign_ins_total', RATED)})", "{{outcome}}"),
     ),
     lines(
         "Requests about persons",

@@ -38,7 +38,7 @@ def top_lines(expression: str, by: str) -> str:
 
 def at_the_end(expression: str) -> str:
     """The same at the end of what is shown."""
-    return f"last_over_time(({expression})[2s:1s] @ end())"
+    return f"last_over_time(({expression})[1s:100ms] @ end())"
 
 
 def or_none(expression: str) -> str:

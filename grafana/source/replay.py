@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.source.panels import Ask, Panel, chosen, dashboard, lines, number, rows, runbooks
-from grafana.source.queries import or_none
+from grafana.source.queries import RATED, counted, or_none
 
 _OF = 'run="$run"'
 _COMMA = f"{_OF},"
@@ -110,11 +110,9 @@ _BECAME: list[Panel] = [
         width=16,
     ),
     lines(
-        "Repeated events a minute, by outcome",
-        "Of all stores, as translate counts them.",
-        Ask(
-            "sum by (outcome) (rate(pipeline_translate_replayed_total[$__rate_interval])) * 60", "{{outcome}}"
-        ),
+        "Repeated events, by outcome",
+        "Of all stores, as translate counts them: how many between two points of the graph.",
+        Ask(f"sum by (outcome) ({counted('pipeline_translate_replayed_total', RATED)})", "{{outcome}}"),
     ),
 ]
 

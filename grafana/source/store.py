@@ -13,6 +13,9 @@ _ROWS = f"pipeline_sync_rows_total{{{_OF}}}"
 _RUNS = f"pipeline_sync_runs_total{{{_OF}}}"
 _ASKED = f"pipeline_sync_requests_total{{{_OF}}}"
 _FEED = f"pipeline_sync_feed_events_total{{{_OF}}}"
+_EVENTS = f"pipeline_translate_events_total{{{_OF}}}"
+_NOTES = f"pipeline_translate_notes_total{{{_OF}}}"
+_USED = f"pipeline_coupons_used_total{{{_OF}}}"
 _RESULTS = "missing|different|unknown|only_connectif"
 _REJECTED = f'sum(pipeline_account_events{{{_OF},outcome="rejected"}})'
 _FORGED = f'pipeline_gateway_requests_total{{{_OF},outcome="unauthorized"}}'
@@ -107,16 +110,14 @@ _CAME: list[Panel] = [
         sort="events",
     ),
     lines(
-        "Events a minute, by outcome",
-        "As translate counts them.",
-        Ask(
-            f"sum by (outcome) (rate(pipeline_translate_events_total{{{_OF}}}[{RATED}])) * 60", "{{outcome}}"
-        ),
+        "Events, by outcome",
+        "As translate counts them: how many between two points of the graph.",
+        Ask(f"sum by (outcome) ({counted(_EVENTS, RATED)})", "{{outcome}}"),
     ),
     lines(
-        "Departures from its bodies, a minute",
-        "Left out, rounded or guessed. A jump: the shop changed something.",
-        Ask(f"sum by (note) (rate(pipeline_translate_notes_total{{{_OF}}}[{RATED}])) * 60", "{{note}}"),
+        "Departures from its bodies",
+        "Left out, rounded or guessed, between two points of the graph. A jump: the shop changed something.",
+        Ask(f"sum by (note) ({counted(_NOTES, RATED)})", "{{note}}"),
     ),
     lines(
         "Records refused, by reason",
@@ -127,10 +128,10 @@ _CAME: list[Panel] = [
 
 _SAID: list[Panel] = [
     lines(
-        "Webhooks a minute, by answer",
+        "Webhooks, by answer",
         "confirmed: in Kafka. spooled: on disk. unauthorized: its secret is wrong here or there. "
         "overloaded: the shop must send again.",
-        Ask(f"sum by (outcome) (rate({_WEBHOOKS}[{RATED}])) * 60", "{{outcome}}"),
+        Ask(f"sum by (outcome) ({counted(_WEBHOOKS, RATED)})", "{{outcome}}"),
     ),
     lines(
         "Bytes of its webhooks a second",
@@ -141,15 +142,15 @@ _SAID: list[Panel] = [
     lines(
         "Codes that its orders used",
         "Discount codes of coupon sets in the time between two points, each once an order.",
-        Ask(f"sum(increase(pipeline_coupons_used_total{{{_OF}}}[{RATED}]))", "used"),
+        Ask(f"sum({counted(_USED, RATED)})", "used"),
     ),
 ]
 
 _API: list[Panel] = [
     lines(
-        "Requests to its API a minute, by answer",
+        "Requests to its API, by answer",
         "unauthorised: credentials or rights. not_json: a maintenance page, or a wrong address.",
-        Ask(f"sum by (answer) (rate({_ASKED}[{RATED}])) * 60", "{{answer}}"),
+        Ask(f"sum by (answer) ({counted(_ASKED, RATED)})", "{{answer}}"),
     ),
     lines(
         "Notifications that are not fetched",
@@ -188,10 +189,10 @@ _API: list[Panel] = [
     ),
     lines(
         "Its feed",
-        "Seconds since it was last read to Kafka, and events read a minute. stopped: it cannot be read, by "
-        "the reason.",
+        "Seconds since it was last read to Kafka, and events read between two points. stopped: it cannot be "
+        "read, by the reason.",
         Ask(f"max(pipeline_sync_feed_age_seconds{{{_OF}}})", "age, s"),
-        Ask(f"sum(rate({_FEED}[{RATED}])) * 60", "events a minute"),
+        Ask(f"sum({counted(_FEED, RATED)})", "events"),
         Ask(f"max by (reason) (pipeline_sync_feed_stopped{{{_OF}}})", "stopped: {{reason}}"),
         width=16,
     ),
@@ -207,10 +208,10 @@ _API: list[Panel] = [
 
 _CONSENT: list[Panel] = [
     lines(
-        "Newsletter callbacks a minute, by outcome",
+        "Newsletter callbacks, by outcome",
         "Connectif says who subscribed or left. unauthorized: the address in Connectif has another token. "
         "Connectif repeats none.",
-        Ask(f"sum by (callback, outcome) (rate({_CALLBACKS}[{RATED}])) * 60", "{{callback}} {{outcome}}"),
+        Ask(f"sum by (callback, outcome) ({counted(_CALLBACKS, RATED)})", "{{callback}} {{outcome}}"),
     ),
     lines(
         "Statements that are not at the shop",

@@ -55,23 +55,28 @@ def _of_worst(expression: str) -> str:
     return f"{expression} and on (account) {_WORST}"
 
 
-# What is wrong with a store: each with the store as its only label.
+# What is wrong with a store, from when on alerts say it: each with the store as its only label.
 
 _REJECTED_EVENTS = f"sum by (store) ({_events('rejected')})"
 _FORGED = f'pipeline_gateway_requests_total{{{_STORE},outcome="unauthorized"}}'
+_MISDIRECTED = f'pipeline_gateway_callbacks_total{{{_STORE},outcome="unauthorized"}}'
 _REFUSED = 'pipeline_settings_refused{table="stores"} == 1'
 _LEFT_OUT = f'max by (store) (label_replace({_REFUSED}, "store", "$1", "name", "(.*)"))'
 _WRONG = {
     "its settings are refused": _LEFT_OUT,
     "its API is not asked": f"max by (store) (pipeline_sync_stopped{{{_STORE}}}) > 0",
-    "its API fails": f"max by (store) (pipeline_sync_failing_seconds{{{_STORE}}}) > 300",
-    "its feed is not read": f"max by (store) (pipeline_sync_feed_stopped{{{_STORE}}}) > 0",
+    "its API fails": f"max by (store) (pipeline_sync_failing_seconds{{{_STORE}}}) > 1800",
+    "its feed is not read": f"max by (store) (pipeline_sync_feed_age_seconds{{{_STORE}}}) > 900",
     "orders are missing": f'max by (store) (pipeline_reconcile_orders{{{_STORE},result="missing"}}) > 0',
     "its reconcile fails": f"max by (store) (pipeline_reconcile_failed_runs{{{_STORE}}}) > 0",
     "events are rejected": f"{newly(_REJECTED_EVENTS, SHOWN)} > 0",
     "webhooks have a wrong signature": f"sum by (store) ({counted(_FORGED, SHOWN)}) > 0",
+    "callbacks have a wrong token": f"sum by (store) ({counted(_MISDIRECTED, SHOWN)}) > 0",
+    "fetches are late": f"max by (store) (pipeline_sync_oldest_seconds{{{_STORE}}}) > 900",
+    "deletions are held back": f"sum by (store) (pipeline_sync_held_deletions{{{_STORE}}}) > 0",
+    "its whole sync is overdue": f"max by (store) (pipeline_sync_age_seconds{{{_STORE}}}) > 129600",
     "an erasure is overdue": f"sum by (store) (pipeline_erase_requests_overdue{{{_STORE}}}) > 0",
-    "consents do not reach it": f"max by (store) (pipeline_sync_consents_oldest_seconds{{{_STORE}}}) > 3600",
+    "consents do not reach it": f"max by (store) (pipeline_sync_consents_oldest_seconds{{{_STORE}}}) > 900",
 }
 #: Of the accounts that a store feeds, the one that got most of its records.
 _FEEDS = "topk by (store) (1, sum by (store, account) (pipeline_account_translated))"
@@ -105,7 +110,8 @@ _PENDING = f"sum by (account, kind) ({_records('pending')})"
 _OLDEST = f"max by (account, kind, lane) (pipeline_pending_oldest_seconds{{{_ACCOUNT}}})"
 _USED = f"sum by (account) (pipeline_budget_used_calls{{{_ACCOUNT}}})"
 _LIMIT = f"max by (account) (pipeline_budget_limit_calls{{{_ACCOUNT}}})"
-_NOTES = f"sum by (store, note) (rate(pipeline_translate_notes_total{{{_STORE}}}[{RATED}])) * 60"
+_NOTED = f"pipeline_translate_notes_total{{{_STORE}}}"
+_NOTES = f"sum by (store, note) ({counted(_NOTED, RATED)})"
 _RESULTS = "missing|different|unknown|only_connectif"
 _FOUND = f'max by (store, result) (pipeline_reconcile_orders{{{_STORE},result=~"{_RESULTS}"}})'
 _LAST_RUN = f"max by (store) (pipeline_reconcile_last_run_timestamp_seconds{{{_STORE}}})"
@@ -313,8 +319,7 @@ _GIVEN_UP: list[Panel] = [
     ),
     lines(
         "Departures from the shops' bodies",
-        "Left out, rounded or guessed, a minute. A jump: the shop changed something. Of the stores with "
-        "most.",
+        "Left out, rounded or guessed. A jump: the shop changed something. Of the stores with most.",
         Ask(top_lines(_NOTES, "store, note"), "{{store}} {{note}}"),
         links=[to_store()],
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.integration.truths import Truth
@@ -37,10 +37,17 @@ def panels(file: str) -> dict[str, list[str]]:
     }
 
 
-def wrong_panels(prometheus: Prometheus, shown: Shown) -> list[str]:
-    """What is not as it has to be: the panel, which of its expressions, and what that came to."""
+def wrong_panels(prometheus: Prometheus, shown: Shown, *, of: Collection[str] | None = None) -> list[str]:
+    """What is not as it has to be: the panel, which of its expressions, and what that came to.
+
+    Args:
+        prometheus: is asked.
+        shown: the dashboard.
+        of: the panels that are looked at; left out, all.
+    """
     wrong = []
-    for title, expressions in panels(shown.file).items():
+    asked = panels(shown.file)
+    for title, expressions in asked.items() if of is None else [(title, asked[title]) for title in of]:
         for number, (expression, truth) in enumerate(zip(expressions, shown.truths[title], strict=True)):
             values = prometheus.values(expression, interval="5m", **shown.chosen)
             if not truth(values):

@@ -87,6 +87,7 @@ class Run:
         assert shop.woocommerce(woo_order(70)) == 200
         self.until('pipeline_account_records{account="woo",outcome="pending"}', 1)
         self.until('pipeline_account_failing_seconds{account="woo"} > bool 0', 1)
+        self.until('pipeline_pending_oldest_seconds{account="woo",lane="retry"} > bool 1', 1)
         # Each process is scraped by itself: translate's figures may be a second older than those of deliver.
         self.until(f'pipeline_account_events{{store="{WOO}",kind="order",outcome="accepted"}}', WOO_GOOD + 1)
 

@@ -35,7 +35,13 @@ def labelled(**labels: str) -> frozenset[tuple[str, str]]:
 
 
 class Prometheus:
-    """Started on entering; `targets` are URLs by the name that is their label `process`, looked at so often."""
+    """Started on entering.
+
+    Args:
+        directory: of its own; made.
+        targets: URLs by the name that is their label `process`.
+        every: how often it looks at them.
+    """
 
     def __init__(self, directory: Path, targets: Mapping[str, str], *, every: str = "1s") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
