@@ -88,6 +88,7 @@ class Run:
         self.until('pipeline_account_records{account="woo",outcome="pending"}', 1)
         self.until('pipeline_account_failing_seconds{account="woo"} > bool 0', 1)
         self.until('pipeline_pending_oldest_seconds{account="woo",lane="retry"} > bool 1', 1)
+        self.until('pipeline_erase_requests_open{wanted="customer"}', 1)
         # Each process is scraped by itself: translate's figures may be a second older than those of deliver.
         self.until(f'pipeline_account_events{{store="{WOO}",kind="order",outcome="accepted"}}', WOO_GOOD + 1)
 
@@ -143,6 +144,7 @@ def test_calls_are_counted_as_connectif_counts_them(run: Run) -> None:
     [ratio] = run.prometheus.values(expression).values()
     after = run.site.connectif.calls() - run.calls_before
     assert before.total() <= round(ratio * (GOOD + WOO_GOOD)) <= after.total()
+    assert run.sum("sum(pipeline_budget_calls_total) - sum(pipeline_deliver_calls_total)") == 0
 
 
 def test_webhooks_are_counted_as_they_were_answered(run: Run) -> None:
