@@ -290,6 +290,8 @@ def test_a_store_that_translate_does_not_know_holds_its_partition_and_is_named(r
     )
     assert producer.flush(20) == 0
     run.until("sum(pipeline_translate_held_partitions)", 1)
+    run.until('max(pipeline_lag_seconds{process="translate"}) > bool 1', 1)
+    assert run.sum('sum(pipeline_lag_messages{process="translate"})') == 1
     status, said = run.site.ready("translate")
     assert (status, "later" in said) == (503, True)
     assert "no store 'later'" in run.site.log("translate")

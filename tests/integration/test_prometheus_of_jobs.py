@@ -192,6 +192,20 @@ _LISTED: dict[str, list[Truth]] = {
     "Reconciles that failed, or run": [only(0), only(0)],
     "Alerts of this store": [both(named("alertname", "OrdersMissing"), one_within(0, 300))],
 }
+#: What is read whole, and what is repeated, is the backfill's.
+_ACCOUNT: dict[str, list[Truth]] = {
+    "Calls of the minute, by lane": [all_within(0, 100, "backfill")],
+    "Wasted in the time shown": [only(0)],
+    "Within a minute": [nothing],
+    "Records of its stores": [
+        by({(PULLED, kind): 2 * ROWS for kind in ("contact", "product", "purchase")}, "store", "kind"),
+        by({(PULLED, kind): ROWS for kind in ("contact", "product", "purchase")}, "store", "kind"),
+        by({(PULLED, kind): ROWS for kind in ("contact", "product", "purchase")}, "store", "kind"),
+        by({}, "store", "kind"),
+        by({}, "store", "kind"),
+        by({}, "store", "kind"),
+    ],
+}
 _INSIDE: dict[str, list[Truth]] = {
     "Ready": [both(all_within(1, 1), named("process", *PROCESSES))],
     "Newsletter callbacks": [by({("confirmed",): 1, ("unauthorized",): 1}, "outcome")],
@@ -262,10 +276,11 @@ def _replay(run: str) -> dict[str, list[Truth]]:
         ("store", {"store": FETCHED}, _FETCHED),
         ("store", {"store": PULLED}, _PULLED),
         ("store", {"store": LISTED}, _LISTED),
+        ("account", {"account": PULLED}, _ACCOUNT),
         ("inside", {}, _INSIDE),
         ("stores", {}, _STORES),
     ],
-    ids=["fetched", "pulled", "listed", "inside", "stores"],
+    ids=["fetched", "pulled", "listed", "account", "inside", "stores"],
 )
 def test_the_panels_tell_what_the_jobs_did(
     run: tuple[Prometheus, str], file: str, chosen: dict[str, str], truths: dict[str, list[Truth]]
