@@ -41,11 +41,12 @@ from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, full_name
 from pipeline.metrics import (
     BUDGET_CALLS,
-    DELIVER_ACCOUNT_FRESHNESS_SECONDS,
     DELIVER_CALL_SECONDS,
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
+    DELIVER_LIVE_RECORDS,
+    DELIVER_LIVE_SECONDS,
     DELIVER_NOTES,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
@@ -56,6 +57,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between checks whether a new partition's receipts are read back.
 LOOK = 0.1
+#: Seconds within which a live record ought to be delivered, as the service level has it.
+LATE_SECONDS = 300.0
 #: Messages in one round.
 ROUND = 500
 #: Messages an agent may have buffered: live records wait behind what a backfill has put there.
@@ -316,7 +319,10 @@ class DeliverWorker:
         if outcome is Outcome.DELIVERED:
             seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
             DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
-            DELIVER_ACCOUNT_FRESHNESS_SECONDS.labels(account, receipt.lane).observe(seconds)
+            if receipt.lane == Lane.LIVE:
+                late = "yes" if seconds > LATE_SECONDS else "no"
+                DELIVER_LIVE_RECORDS.labels(account, late).inc()
+                DELIVER_LIVE_SECONDS.labels(account).inc(seconds)
         for note in NOTES.intersection(receipt.notes):
             DELIVER_NOTES.labels(account, kind, note).inc()
         if receipt.reason == "imported":

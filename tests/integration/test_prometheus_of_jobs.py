@@ -196,7 +196,8 @@ _LISTED: dict[str, list[Truth]] = {
 _ACCOUNT: dict[str, list[Truth]] = {
     "Calls of the minute, by lane": [all_within(0, 100, "backfill")],
     "Wasted in the time shown": [only(0)],
-    "Within a minute": [nothing],
+    "From webhook to Connectif, on average": [nothing],
+    "Within five minutes": [nothing],
     "Records of its stores": [
         by({(PULLED, kind): 2 * ROWS for kind in ("contact", "product", "purchase")}, "store", "kind"),
         by({(PULLED, kind): ROWS for kind in ("contact", "product", "purchase")}, "store", "kind"),
