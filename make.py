@@ -37,6 +37,7 @@ STEPS: dict[str, list[list[str]]] = {
         ["pipeline", "platforms", "--write"],
         ["pipeline", "metrics", "--write"],
         ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
+        ["python", "-m", "grafana.source"],
     ],
     "nightly": [["python", "-m", "pytest"]],
 }

@@ -25,7 +25,7 @@ Room = Literal[
 ROOMS: dict[Room, tuple[str, ...]] = {
     "gateway": ("pipeline_gateway_",),
     "translate": ("pipeline_translate_", "pipeline_coupons_used", "pipeline_replay_"),
-    "deliver": ("pipeline_deliver_",),
+    "deliver": ("pipeline_deliver_", "pipeline_budget_calls"),
     "erase": ("pipeline_erase_",),
     "sync": ("pipeline_sync_",),
     "reconcile": ("pipeline_reconcile_",),

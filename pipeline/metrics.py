@@ -37,6 +37,12 @@ DISK_FREE = Gauge(
     "Towards 0: the gateway's spool, the workers' state and an embedded broker end there.",
 )
 DISK_SIZE = Gauge("pipeline_disk_bytes", "Size of that disk, as pipeline_disk_free_bytes counts.")
+LOOP_LATE_SECONDS = Histogram(
+    "pipeline_loop_late_seconds",
+    "How late the process comes back to what is due, measured twice a second. Above 0.1 s for long: it "
+    "computes too much at a time, or the machine has no processor for it.",
+    buckets=LATENCY,
+)
 READY = Gauge("pipeline_ready", "1 while the process takes traffic or processes events.", ["process"])
 
 GATEWAY_REQUESTS = Counter(
@@ -197,6 +203,13 @@ DELIVER_CALLS = Counter(
     "withdrawn; look, polls imports; compare, reads a purchase; repair; stock, checks coupon sets.",
     ["account", "route", "purpose", "status"],
 )
+BUDGET_CALLS = Counter(
+    "pipeline_budget_calls_total",
+    "Calls of an account's limit by the lane they were made for (upkeep: polls of imports, coupon sets) and "
+    "by their use. told: a record was sent. asked: what sending it needs, such as polls, comparisons and "
+    "repairs. wasted: 429, an error of Connectif's, a refused key or no answer.",
+    ["account", "lane", "use"],
+)
 DELIVER_CALL_SECONDS = Histogram(
     "pipeline_deliver_call_seconds",
     "Seconds to an answer. Near deliver.call_timeout: Connectif is slow.",
@@ -213,6 +226,18 @@ DELIVER_FRESHNESS_SECONDS = Histogram(
     "From the gateway's receipt of an event to its record's delivery.",
     ["kind", "lane"],
     buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400),
+)
+#: Three series an account: a histogram of each would double what a worker of 500 accounts exports.
+DELIVER_LIVE_RECORDS = Counter(
+    "pipeline_deliver_live_records_total",
+    "Records of the live lane that were delivered, by account. late: more than five minutes after the "
+    "gateway's receipt of their event, yes or no.",
+    ["account", "late"],
+)
+DELIVER_LIVE_SECONDS = Counter(
+    "pipeline_deliver_live_seconds_total",
+    "The seconds these took, added up; over their number: how fresh an account's records arrive on average.",
+    ["account"],
 )
 DELIVER_IMPORT_ROWS = Counter(
     "pipeline_deliver_import_rows_total", "Rows delivered by imports: calls saved.", ["account", "kind"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from pipeline import exposition, metrics
 from pipeline.deliver.collector import DeliverCollector
-from pipeline.engine.engine import Engine, LagCollector
+from pipeline.engine.lag import LagCollector
 from pipeline.erase.serve import ErasureCollector
 from pipeline.errors import PipelineError
 from pipeline.replay.watching import RunsCollector
@@ -65,7 +64,7 @@ def _of_tables() -> Iterator[Series]:
         ("sync", FeedCollector(dict, float)),
         ("sync", ConsentCollector({}, float)),
         ("sync", PullCollector(dict, float)),
-        ("every worker", LagCollector(cast("Engine", SimpleNamespace(not_ready="starting")))),
+        ("every worker", LagCollector(dict)),
     ]
     for process, collector in collectors:
         for family in collector.collect():

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from pipeline.exposition import Exposition, Room
 from pipeline.http_access import ACTION, problem, refusal
+from pipeline.metrics import LOOP_LATE_SECONDS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,6 +28,8 @@ Readiness = Callable[[], str | None]
 Page = Callable[[Mapping[str, str]], Awaitable[tuple[int, bytes]]]
 #: Pages answered at once, and parameters and bytes of a query.
 PAGES_AT_ONCE, PARAMETERS, QUERY_BYTES = 8, 10, 4_096
+#: Seconds between two looks at how late the event loop is.
+LOOK_AT_LOOP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,19 @@ async def served(app: AsgiApp, sock: socket.socket) -> AsyncIterator[None]:
     # The caller owns the signals; uvicorn would take them.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.create_task(server.serve(sockets=[sock]))
+    watching = asyncio.create_task(watch_loop())
     try:
         yield
     finally:
+        watching.cancel()
         server.should_exit = True
         await task
+
+
+async def watch_loop() -> None:
+    """Measure, until it is cancelled, how late the event loop comes back to what is due."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_AT_LOOP
+        await asyncio.sleep(LOOK_AT_LOOP)
+        LOOP_LATE_SECONDS.observe(max(0.0, loop.time() - due))

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.connectif.answers import Answer
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.pages import DeliverPages
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
@@ -24,6 +23,7 @@ from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.tables import Tables
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
+from pipeline.deliver.send.admission import HeardCall
 from pipeline.deliver.send.refused_fields import NOTES
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
@@ -40,10 +40,13 @@ from pipeline.kafka.settings import client_config
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import DELIVER_APP, RECEIPTS, full_name
 from pipeline.metrics import (
+    BUDGET_CALLS,
     DELIVER_CALL_SECONDS,
     DELIVER_CALLS,
     DELIVER_FRESHNESS_SECONDS,
     DELIVER_IMPORT_ROWS,
+    DELIVER_LIVE_RECORDS,
+    DELIVER_LIVE_SECONDS,
     DELIVER_NOTES,
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
@@ -54,6 +57,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between checks whether a new partition's receipts are read back.
 LOOK = 0.1
+#: Seconds within which a live record ought to be delivered, as the service level has it.
+LATE_SECONDS = 300.0
 #: Messages in one round.
 ROUND = 500
 #: Messages an agent may have buffered: live records wait behind what a backfill has put there.
@@ -314,6 +319,10 @@ class DeliverWorker:
         if outcome is Outcome.DELIVERED:
             seconds = max(0.0, (receipt.at_ms - receipt.received_ms) / 1_000)
             DELIVER_FRESHNESS_SECONDS.labels(kind, receipt.lane).observe(seconds)
+            if receipt.lane == Lane.LIVE:
+                late = "yes" if seconds > LATE_SECONDS else "no"
+                DELIVER_LIVE_RECORDS.labels(account, late).inc()
+                DELIVER_LIVE_SECONDS.labels(account).inc(seconds)
         for note in NOTES.intersection(receipt.notes):
             DELIVER_NOTES.labels(account, kind, note).inc()
         if receipt.reason == "imported":
@@ -327,9 +336,10 @@ def _without_removals(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.value or not is_removal(message.headers)]
 
 
-def _heard(account: str, route: str, purpose: str, answer: Answer, seconds: float) -> None:
-    DELIVER_CALLS.labels(account, route, purpose, answer.label).inc()
-    DELIVER_CALL_SECONDS.labels(route).observe(seconds)
+def _heard(account: str, call: HeardCall) -> None:
+    DELIVER_CALLS.labels(account, call.route, call.purpose, call.answer.label).inc()
+    BUDGET_CALLS.labels(account, call.lane, call.use).inc()
+    DELIVER_CALL_SECONDS.labels(call.route).observe(call.seconds)
 
 
 def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:

@@ -8,9 +8,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
 from pipeline.config import Settings
 from pipeline.engine.compaction import COMPACT, Compaction
 from pipeline.engine.faust.runtime import FaustRuntime
@@ -203,6 +200,10 @@ class Engine:
         """As `submit`, and wait until it is confirmed: for what must be kept before more may be written."""
         await self.steps.confirm(step)
 
+    def behind(self) -> dict[TopicPartition, range]:
+        """The offsets that are not dealt with, by partition; nothing while no events are processed."""
+        return {} if self.not_ready is not None else self.consumer.behind()
+
     @property
     def not_ready(self) -> str | None:
         """Why no events are processed now; None when they are."""
@@ -335,22 +336,3 @@ def end_process(error: BaseException) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(error.exit_code if isinstance(error, NameTakenError) else FATAL)
-
-
-class LagCollector(Collector):
-    """How far behind the worker is, per partition it holds."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def collect(self) -> list[GaugeMetricFamily]:
-        """Read at every scrape."""
-        family = GaugeMetricFamily(
-            "pipeline_lag_messages",
-            "Messages not processed yet; rising for minutes means the worker is too slow or stuck.",
-            labels=["topic", "partition"],
-        )
-        if self._engine.not_ready is None:
-            for tp, lag in self._engine.consumer.lag().items():
-                family.add_metric([tp.topic, str(tp.partition)], lag)
-        return [family]

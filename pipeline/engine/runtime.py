@@ -45,8 +45,8 @@ class GroupConsumer(Protocol):
     def withhold(self, place: TopicPartition) -> None:
         """Read no more of a partition until it is assigned again: then from what is committed."""
 
-    def lag(self) -> dict[TopicPartition, int]:
-        """Messages not processed yet, by partition; without the tables' changelogs."""
+    def behind(self) -> dict[TopicPartition, range]:
+        """The offsets not dealt with yet, by partition; without the tables' changelogs."""
 
     def silence(self) -> float:
         """Seconds since the group last acknowledged this worker."""

@@ -16,7 +16,8 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from pipeline.config import Settings
-from pipeline.engine.engine import Engine, LagCollector, end_process
+from pipeline.engine.engine import Engine, end_process
+from pipeline.engine.lag import LagCollector
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.exposition import Room
 from pipeline.listening import bound_socket
@@ -87,7 +88,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
         listens=sock.getsockname()[:2],
     )
     stage.build(engine)
-    REGISTRY.register(LagCollector(engine))
+    REGISTRY.register(LagCollector(engine.behind))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
     pages = Pages(engine.pages, settings.http_token, engine.actions)

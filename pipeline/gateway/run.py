@@ -37,7 +37,7 @@ from pipeline.gateway.webhooks import Webhooks
 from pipeline.kafka import topics
 from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
-from pipeline.observe import AsgiApp, Readiness, Receive, Scope, Send, observe_app, respond
+from pipeline.observe import AsgiApp, Readiness, Receive, Scope, Send, observe_app, respond, watch_loop
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
@@ -133,10 +133,11 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
         log.info("listening on http://%s:%d", *sock.getsockname()[:2])
     shared = None if member.own is None else _acceptor(server, socks.pop(0))
     serving = asyncio.create_task(server.serve(sockets=socks))
-    beside = [asyncio.create_task(enforce_timeouts(server)), asyncio.create_task(last_events.keep())]
+    works = [enforce_timeouts(server), last_events.keep(), watch_loop()]
     certificate = watch_of(settings.gateway.public_url)
     if certificate is not None:
-        beside.append(asyncio.create_task(certificate.keep()))
+        works.append(certificate.keep())
+    beside = [asyncio.create_task(work) for work in works]
     waiting = asyncio.create_task(stopping.wait())
     GATEWAY_CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     GATEWAY_CONNECTIONS_MAX.set(most)

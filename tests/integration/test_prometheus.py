@@ -5,7 +5,6 @@ Then fault by fault: what the log, the metrics, the alerts, `explain` and `/read
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -18,16 +17,20 @@ from confluent_kafka import Producer
 from pipeline.events import Kind, RawEvent
 from tests.broker import KafkaSettings, RunningKafka
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, site, woo_order
-from tests.integration.truths import Truth, all_within, anything, is_as, nothing, one_within, only, rows
-from tests.integration.watching import ALERTS, Prometheus, labelled, needs_prometheus
+from tests.integration.panel_truths import (
+    BATCH,
+    CODES,
+    FORGED,
+    GOOD,
+    REPEATED,
+    SHOWN,
+    WOO_GOOD,
+)
+from tests.integration.showing import Shown, panels, wrong_panels
+from tests.integration.watching import Prometheus, needs_prometheus
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.kafka, needs_prometheus]
-
-DASHBOARD = ALERTS.parents[1] / "dashboards" / "account.json"
-GOOD, REPEATED, FORGED, WOO_GOOD = 5, 2, 3, 4
-CODES, BATCH = 40, 10
-ORDERS, CUSTOMERS, WOO_ORDERS = (SHOPIFY, "order"), (SHOPIFY, "customer"), (WOO, "order")
 
 
 class Run:
@@ -84,6 +87,8 @@ class Run:
         assert shop.woocommerce(woo_order(70)) == 200
         self.until('pipeline_account_records{account="woo",outcome="pending"}', 1)
         self.until('pipeline_account_failing_seconds{account="woo"} > bool 0', 1)
+        self.until('pipeline_pending_oldest_seconds{account="woo",lane="retry"} > bool 1', 1)
+        self.until('pipeline_erase_requests_open{wanted="customer"}', 1)
         # Each process is scraped by itself: translate's figures may be a second older than those of deliver.
         self.until(f'pipeline_account_events{{store="{WOO}",kind="order",outcome="accepted"}}', WOO_GOOD + 1)
 
@@ -102,101 +107,15 @@ def run(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     settings.remove_topics()
 
 
-def panels() -> Iterator[tuple[str, list[str]]]:
-    """Title and expressions of everything the dashboard asks for."""
-    for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
-        if panel["type"] != "row":
-            yield panel["title"], [target["expr"] for target in panel["targets"]]
-
-
-#: What each expression of each panel has to come to.
-TRUTHS: dict[str, list[Truth]] = {
-    "Records the sums do not explain": [only(0)],
-    "On the way between the stages": [only(0)],
-    "Pending": [only(1 + CODES - BATCH)],
-    "Given up in the time shown": [only(2)],
-    "Accounts stopped": [only(0)],
-    "Connectif fails for": [one_within(0.01, 120)],
-    "Events: received = accepted + duplicate + stale + ignored + rejected": [
-        rows({ORDERS: GOOD + REPEATED + 2, CUSTOMERS: 1, WOO_ORDERS: WOO_GOOD + 1}),
-        rows({ORDERS: GOOD + 1, WOO_ORDERS: WOO_GOOD + 1}),
-        rows({ORDERS: REPEATED}),
-        rows({}),
-        rows({CUSTOMERS: 1}),
-        rows({ORDERS: 1}),
-    ],
-    "Pending records": [
-        lambda values: (
-            values[labelled(account="woo", kind="purchase")] == 1
-            and values[labelled(account="acme", kind="coupon")] == CODES - BATCH
-            and sum(values.values()) == 1 + CODES - BATCH
-        )
-    ],
-    "Age of the oldest pending record": [all_within(0, 120, "woo", "purchase", "acme", "coupon")],
-    "From webhook to Connectif, 95 %": [all_within(0, 30, "contact", "product", "purchase")],
-    "Calls of the minute used up": [
-        all_within(0, 100, "acme", "woo"),
-        is_as({labelled(account="acme"): 100, labelled(account="woo"): 100}),
-    ],
-    "Calls of the minute by answer": [all_within(0, 600, "400", "500")],
-    "Calls refused with 429": [only(0)],
-    "Events rejected, by reason": [only(1)],
-    "Records refused, by reason": [
-        lambda values: (
-            [(dict(labels)["account"], dict(labels)["kind"], value) for labels, value in values.items()]
-            == [("acme", "purchase", 1)]
-        )
-    ],
-    "Departures from the shops' bodies": [anything],
-    # No store of this run asks to be reconciled.
-    "Orders missing, different or unknown": [nothing],
-    "Since a store's last reconcile": [nothing],
-    "Reconciles overdue or failed": [nothing, nothing],
-    "Answers a second": [
-        lambda values: (
-            {dict(labels)["outcome"] for labels, value in values.items() if value > 0}
-            == {"confirmed", "unauthorized"}
-        )
-    ],
-    "Time to answer": [one_within(0, 5), one_within(0, 5)],
-    "Spool": [all_within(0, 0), only(0)],
-    "Kafka seen from the gateway": [all_within(1, 1), one_within(0, 5)],
-    "Since a store's last webhook": [all_within(0, 120, SHOPIFY, WOO)],
-    "What the gateway cannot keep or pass on": [all_within(0, 0), only(0), only(0), only(0)],
-    "Connections": [one_within(0, 1_000), one_within(100, 10_000_000)],
-    "Lag": [all_within(0, 0)],
-    "Waiting for the archive": [nothing, nothing, nothing],
-    "Age of events when they are translated, 95 %": [one_within(0, 30)],
-    "Ready": [all_within(1, 1, "gateway", "translate", "deliver")],
-    "Events that wait or hold up others": [only(0), all_within(0, 0)],
-    "State that was not as it was left": [only(0), only(0), only(0)],
-    "Messages and receipts that do not fit": [only(0), only(0)],
-    # No replay ran.
-    "How far replays are": [nothing],
-    "Time left of replays": [nothing],
-    "Under way, of the most there may be": [nothing, nothing, nothing],
-    "Replays that do not get on": [nothing, only(0)],
-}
-#: Compared with what Connectif itself has, below.
-BY_CONNECTIF = {
-    "Records: accepted = delivered + unchanged + superseded + pending + dead",
-    "Calls per purchase delivered",
-}
-
-
-def test_every_panel_tells_the_truth(run: Run) -> None:
-    assert {title for title, _ in panels()} == TRUTHS.keys() | BY_CONNECTIF
-    wrong = []
-    for title, expressions in panels():
-        for number, expression in enumerate(expressions):
-            values = run.prometheus.values(expression, interval="5m")
-            if title in TRUTHS and not TRUTHS[title][number](values):
-                wrong.append(f"{title} {number}: { ({str(dict(k)): v for k, v in values.items()}) }")
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.name)
+def test_every_panel_tells_the_truth(run: Run, shown: Shown) -> None:
+    assert list(panels(shown.file)) == list(shown.truths)
+    wrong = wrong_panels(run.prometheus, shown)
     assert not wrong, "\n".join(wrong)
 
 
 def test_what_is_delivered_is_what_connectif_has(run: Run) -> None:
-    expressions = dict(panels())
+    expressions = panels("stores")
     accepted, delivered, _, superseded, pending, dead = (
         {
             (dict(labels)["account"], dict(labels)["kind"]): value
@@ -219,12 +138,13 @@ def test_what_is_delivered_is_what_connectif_has(run: Run) -> None:
 
 
 def test_calls_are_counted_as_connectif_counts_them(run: Run) -> None:
-    [expression] = dict(panels())["Calls per purchase delivered"]
+    [expression] = panels("stores")["Calls per purchase delivered"]
     before = run.site.connectif.calls() - run.calls_before
     wait_until(lambda: run.sum("sum(pipeline_deliver_calls_total)") >= before.total(), 10, every=0.2)
     [ratio] = run.prometheus.values(expression).values()
     after = run.site.connectif.calls() - run.calls_before
     assert before.total() <= round(ratio * (GOOD + WOO_GOOD)) <= after.total()
+    assert run.sum("sum(pipeline_budget_calls_total) - sum(pipeline_deliver_calls_total)") == 0
 
 
 def test_webhooks_are_counted_as_they_were_answered(run: Run) -> None:
@@ -370,6 +290,8 @@ def test_a_store_that_translate_does_not_know_holds_its_partition_and_is_named(r
     )
     assert producer.flush(20) == 0
     run.until("sum(pipeline_translate_held_partitions)", 1)
+    run.until('max(pipeline_lag_seconds{process="translate"}) > bool 1', 1)
+    assert run.sum('sum(pipeline_lag_messages{process="translate"})') == 1
     status, said = run.site.ready("translate")
     assert (status, "later" in said) == (503, True)
     assert "no store 'later'" in run.site.log("translate")

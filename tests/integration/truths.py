@@ -46,6 +46,36 @@ def is_as(wanted: Values) -> Truth:
     return lambda values: values == wanted
 
 
+def by(counts: Mapping[tuple[str, ...], float], *labels: str) -> Truth:
+    """Exactly these values that are not 0, by the values of these labels."""
+
+    def check(values: Values) -> bool:
+        found = {tuple(dict(series).get(label, "") for label in labels): values[series] for series in values}
+        return len(found) == len(values) and {key: value for key, value in found.items() if value} == counts
+
+    return check
+
+
+def named(label: str, *wanted: str) -> Truth:
+    """Exactly these values of a label, whatever the figures."""
+    return lambda values: sorted(dict(series).get(label, "") for series in values) == sorted(wanted)
+
+
+def among(label: str, *possible: str) -> Truth:
+    """Series with no other values of a label."""
+    return lambda values: {dict(series).get(label, "") for series in values} <= set(possible)
+
+
+def rising(label: str, *wanted: str) -> Truth:
+    """These values of a label are there, above 0, and no other is."""
+    return lambda values: {dict(one)[label] for one, value in values.items() if value > 0} == set(wanted)
+
+
+def both(*truths: Truth) -> Truth:
+    """All of these."""
+    return lambda values: all(truth(values) for truth in truths)
+
+
 def nothing(values: Values) -> bool:
     """No series at all."""
     return not values

@@ -19,6 +19,7 @@ from pipeline.local.ports import free_port
 from tests.processes import wait_until
 
 ALERTS = Path(__file__).parents[2] / "grafana" / "prometheus" / "alerts.yml"
+DASHBOARDS = ALERTS.parents[1] / "dashboards"
 RULES = [ALERTS, ALERTS.with_name("service_levels.yml")]
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None,
@@ -34,9 +35,15 @@ def labelled(**labels: str) -> frozenset[tuple[str, str]]:
 
 
 class Prometheus:
-    """Started on entering; `targets` are URLs by the name that is their label `process`."""
+    """Started on entering.
 
-    def __init__(self, directory: Path, targets: Mapping[str, str]) -> None:
+    Args:
+        directory: of its own; made.
+        targets: URLs by the name that is their label `process`.
+        every: how often it looks at them.
+    """
+
+    def __init__(self, directory: Path, targets: Mapping[str, str], *, every: str = "1s") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         directory.mkdir()
         scraped = [
@@ -44,7 +51,7 @@ class Prometheus:
             for name, url in targets.items()
         ]
         config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
             "rule_files": [str(path) for path in RULES],
             "scrape_configs": [{"job_name": "pipeline", "static_configs": scraped}],
         }
@@ -87,19 +94,22 @@ class Prometheus:
             return sum(self.values('up{job="pipeline"}').values()) == self._count
         return False
 
-    def values(self, expression: str, *, interval: str = "1m", seconds: str = "1h") -> Values:
-        """An expression now, as a panel of all stores and accounts asks it.
+    def values(self, expression: str, *, interval: str = "1m", seconds: str = "1h", **chosen: str) -> Values:
+        """An expression now, as a panel asks it.
 
         Args:
             expression: PromQL; Grafana's variables may be in it.
             interval: what the panel rates over.
             seconds: the time that is shown.
+            chosen: the dashboard's variables, where they are not all stores and accounts.
         """
         for name, value in {
             "__rate_interval": interval,
             "__range": seconds,
             "store": ".*",
             "account": ".*",
+            "top": "100",
+            **chosen,
         }.items():
             expression = re.sub(rf"\${name}\b", value, expression)
         answer = self._client.get("/api/v1/query", params={"query": expression}).json()

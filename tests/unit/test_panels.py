@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-DASHBOARD = Path(__file__).parents[2] / "grafana" / "dashboards" / "account.json"
+DASHBOARD = Path(__file__).parents[2] / "grafana" / "dashboards" / "stores.json"
 pytestmark = pytest.mark.skipif(
     shutil.which("promtool") is None,
     reason="promtool is not installed (Debian: it comes with the package prometheus)",
@@ -24,7 +24,7 @@ def expression(title: str, span: str = "1h") -> str:
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     [panel] = [panel for panel in panels if panel["title"] == title]
     asked = re.sub(r"\$__(rate_interval|range)\b", span, panel["targets"][0]["expr"])
-    return re.sub(r"\$(store|account)\b", ".*", asked)
+    return re.sub(r"\$(store|account)\b", ".*", asked).replace("$top", "10")
 
 
 def shown(tmp_path: Path, title: str, series: dict[str, str], values: dict[str, dict[str, float]]) -> None:

@@ -13,11 +13,11 @@ from pipeline.connectif.client import ConnectifClient
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord
 from pipeline.deliver.partition.receipts import AccountPartition
-from pipeline.deliver.schedule.actions import CheckCouponSet, Idle, Import, ListImports, Poll, Send
+from pipeline.deliver.schedule.actions import Action, CheckCouponSet, Idle, Import, ListImports, Poll, Send
 from pipeline.deliver.schedule.import_jobs import ImportBatch
 from pipeline.deliver.schedule.retries import Retries
 from pipeline.deliver.schedule.scheduler import Scheduler
-from pipeline.deliver.send.admission import AdmissionControl, Permit
+from pipeline.deliver.send.admission import UPKEEP, AdmissionControl, Permit
 from pipeline.deliver.send.contact_sync import ContactSync
 from pipeline.deliver.send.coupon_counts import look
 from pipeline.deliver.send.health import Sign
@@ -193,10 +193,18 @@ class AccountDelivery:
             self.scheduler.imports.starting(action.kind, action.batch.lane, yes=True)
         elif isinstance(action, Poll):
             action.job.in_flight = True
-        task = group.create_task(self._perform(action, self.admission.enter(now)))
+        task = group.create_task(self._perform(action, self.admission.enter(now, self._lane(action))))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         return 0.0
+
+    def _lane(self, action: Action) -> str:
+        match action:
+            case Send(key=key):
+                return self.index[key.kind].lane(key.id)
+            case Import(batch=batch):
+                return batch.lane
+        return UPKEEP
 
     async def _perform(
         self, action: Send | Import | Poll | ListImports | CheckCouponSet, permit: Permit

@@ -13,7 +13,6 @@ import httpx
 
 from pipeline.config import Settings
 from pipeline.config_accounts import AccountSettings
-from pipeline.connectif.answers import Answer
 from pipeline.connectif.client import ConnectifClient, upload_seconds
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.receipt_writer import EndedRecord, ReceiptWriter
@@ -21,7 +20,7 @@ from pipeline.deliver.partition.receipts import AccountPartition
 from pipeline.deliver.partition.unit_of_work import Committer, UnitOfWork
 from pipeline.deliver.send import messages
 from pipeline.deliver.send.account_delivery import AccountDelivery, DeliveryDependencies
-from pipeline.deliver.send.admission import AdmissionControl, ServerLimits
+from pipeline.deliver.send.admission import AdmissionControl, HeardCall, ServerLimits
 from pipeline.deliver.send.call_failures import CallFailures
 from pipeline.deliver.send.health import Health
 from pipeline.deliver.send.unsubscribing import UnsubscribingCalls
@@ -43,7 +42,7 @@ class ManagerDependencies(Generic[S]):
         committer: makes and confirms steps.
         receipt_writer: puts endings into a step, as receipts and dead letters.
         fatal: called with an unexpected exception.
-        heard: called with each call: account, route, purpose, answer, seconds.
+        heard: called with each answered call of an account.
         wall: epoch seconds.
         random: uniform in [0, 1).
         transport: where calls go; None is the network.
@@ -54,7 +53,7 @@ class ManagerDependencies(Generic[S]):
     committer: Committer[S]
     receipt_writer: ReceiptWriter
     fatal: Callable[[BaseException], None]
-    heard: Callable[[str, str, str, Answer, float], None]
+    heard: Callable[[str, HeardCall], None]
     wall: Callable[[], float]
     random: Callable[[], float]
     transport: httpx.AsyncBaseTransport | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.connectif.answers import Answer
@@ -16,8 +17,29 @@ from pipeline.notifier import Notifier
 
 #: Purposes of calls, as metric labels: sending a record, or again without refused fields; reading consent.
 TELL, WITHOUT, CONSENT = "tell", "without", "consent"
+#: The lane of calls that are for no record.
+UPKEEP = "upkeep"
 #: Polling imports; reading a purchase to compare it; repairs; counters of coupon sets.
 LOOK, COMPARE, REPAIR, STOCK = "look", "compare", "repair", "stock"
+
+
+@dataclass(frozen=True, slots=True)
+class HeardCall:
+    """An answered call: its lane, its purpose, what it says of the account, the seconds it took."""
+
+    lane: str
+    route: str
+    purpose: str
+    answer: Answer
+    sign: Sign
+    seconds: float
+
+    @property
+    def use(self) -> str:
+        """Told, asked or wasted."""
+        if self.sign is not Sign.WELL:
+            return "wasted"
+        return "told" if self.purpose in {TELL, WITHOUT} else "asked"
 
 
 class CallJournal(Protocol):
@@ -66,7 +88,7 @@ class AdmissionControl:
         call_journal: survives the process.
         wall: epoch seconds.
         at_once: the most tasks at a time.
-        heard: called with each answer: route, purpose, answer, seconds it took.
+        heard: called with each answer.
         slowed: called with a limit of the server that is lower than the settings'; see `ServerLimits`.
 
     Attributes:
@@ -81,7 +103,7 @@ class AdmissionControl:
         *,
         wall: Callable[[], float],
         at_once: int,
-        heard: Callable[[str, str, Answer, float], None],
+        heard: Callable[[HeardCall], None],
         call_failures: CallFailures | None = None,
         slowed: ServerLimits | None = None,
     ) -> None:
@@ -113,10 +135,10 @@ class AdmissionControl:
             return math.inf
         return self._wait_for_call(now)
 
-    def enter(self, now: float) -> Permit:
-        """Start a task, with a slot of the limit for its first call."""
+    def enter(self, now: float, lane: str) -> Permit:
+        """Start a task of a lane, with a slot of the limit for its first call."""
         self._permits += 1
-        return Permit(self, self.budget.start(now))
+        return Permit(self, self.budget.start(now), lane)
 
     def used(self) -> int:
         """Slots taken now."""
@@ -147,6 +169,7 @@ class AdmissionControl:
         *,
         may_be_absent: bool,
         size: int,
+        lane: str,
         purpose: str,
     ) -> Answer:
         """Make a call and take its answer into account."""
@@ -161,7 +184,8 @@ class AdmissionControl:
             now = loop.time()
             self._observe(slot, route, answer, started, now, may_be_absent=may_be_absent, size=size)
             if answer is not None:
-                self._heard(route, purpose, answer, now - started)
+                sign = sign_of(answer, may_be_absent=may_be_absent)
+                self._heard(HeardCall(lane, route, purpose, answer, sign, now - started))
             self.notifier.notify()
         return answer
 
@@ -215,8 +239,9 @@ class AdmissionControl:
 class Permit:
     """The right of one task to make calls, one after the other. `calls` counts them."""
 
-    def __init__(self, admission: AdmissionControl, slot: int) -> None:
+    def __init__(self, admission: AdmissionControl, slot: int, lane: str) -> None:
         self._admission = admission
+        self._lane = lane
         self._slot: int | None = slot
         self._open = True
         self.calls = 0
@@ -243,7 +268,7 @@ class Permit:
         self._slot = None
         self.calls += 1
         return await self._admission.call(
-            slot, route, make, may_be_absent=may_be_absent, size=size, purpose=purpose
+            slot, route, make, may_be_absent=may_be_absent, size=size, lane=self._lane, purpose=purpose
         )
 
     async def pause(self, seconds: float) -> None:

@@ -230,16 +230,15 @@ class RoundConsumer(driver.Consumer):
 
     # For operators.
 
-    def lag(self) -> dict[Place, int]:
-        """Messages not processed yet, by partition."""
-        found: dict[Place, int] = {}
+    def behind(self) -> dict[Place, range]:
+        """The offsets not dealt with yet, by partition."""
+        found: dict[Place, range] = {}
         with contextlib.suppress(faust.exceptions.ConsumerNotStarted):
             for tp in self.assignment():
                 end, start = self.highwater(tp), self._next.get(tp, self._committed_offset[tp])
                 if end is not None and not self._is_changelog_tp(tp):
-                    lag = max(0, end - (start or 0))
-                    place = Place(*tp)
-                    found[place] = max(0, end - self.dealt_with(place)) if 0 < lag <= MARKERS else lag
+                    place, done = Place(*tp), start or 0
+                    found[place] = range(self.dealt_with(place) if 0 < end - done <= MARKERS else done, end)
         return found
 
     def dealt_with(self, place: Place) -> int:
