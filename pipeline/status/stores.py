@@ -67,7 +67,7 @@ def _troubles_of_stores(all_series: Sequence[Series]) -> dict[str, tuple[State, 
     for labels, value in of_all(all_series, "pipeline_sync_failing_seconds"):
         if value:
             what = f"its API does not answer: {labels['reason']}"
-            found[labels["store"]] = State.FAILING, what, f"pipeline sync status {labels['store']}"
+            found[labels["store"]] = State.FAILING, what, f"pipeline sync status --store {labels['store']}"
     for name, what in (
         ("pipeline_sync_feed_stopped", "its feed cannot be read"),
         ("pipeline_sync_stopped", "its API cannot be asked"),

@@ -78,11 +78,12 @@ class Site:
         }
         self.path = directory / "pipeline.toml"
         self._directory = directory
-        self._write()
+        self.write()
         self.connectif = Connectif(self.path, port)
         self._up: subprocess.Popen[bytes] | None = None
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Bring `tree` into the file; processes read it at their start, and at a reload."""
         self.path.write_text(dumps(self.tree), encoding="utf-8")
 
     def keep_filled(self, account: str, name: str, **settings: Any) -> None:
@@ -92,7 +93,7 @@ class Site:
         self.tree["accounts"][account] = self.tree["accounts"][account] | {
             "coupons": {name: {"set_id": found["id"], **settings}}
         }
-        self._write()
+        self.write()
 
     def start(self) -> None:
         """Start everything, and wait until it is ready."""

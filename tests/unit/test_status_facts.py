@@ -20,6 +20,7 @@ from pipeline.status.order import accounts_worst_first
 from pipeline.status.places import Place, merged
 from pipeline.status.snapshot import ProcessPage, snapshot
 from pipeline.workers.directory import WorkerPlace
+from tests.commands import parsed
 from tests.status_pages import ROW, deliver_page, gateway_page, page, settings_of, translate_page
 
 NOW = 1_780_000_000.0
@@ -169,10 +170,13 @@ def test_a_store_shows_its_last_event_sync_and_reconcile_and_the_worst_of_its_tr
         "its API cannot be asked: unauthorised",
         State.STOPPED,
     )
-    assert found["s001"].command == "pipeline sync status s001"
+    assert found["s001"].command == "pipeline sync status --store s001"
     assert found["s001"].fetching == 12
     assert found["s003"].last_reconcile is None
     assert found["s003"].state is State.FAILING
+    for one in found.values():
+        if one.command:  # else whoever types it is told of an error in the line
+            parsed(one.command.split()[1:])
 
 
 def test_a_process_that_is_not_ready_or_silent_comes_first_with_its_reason() -> None:
