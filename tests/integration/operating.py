@@ -120,12 +120,31 @@ class Site:
 
     def kill(self, stage: str) -> None:
         """`kill -9` of a stage's process; `up` starts it again."""
-        words = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0"
+        self.send(stage, signal.SIGKILL)
+
+    def send(self, stage: str, number: signal.Signals) -> None:
+        """Send a signal to a stage's process."""
+        for pid in self.pids(stage):
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+
+    def pids(self, stage: str) -> list[int]:
+        """The process ids of a stage: one, or none while it starts again."""
+        words, pids = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0", []
         for found in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 said = found.read_bytes().decode(errors="replace")
                 if words in said and self.urls[stage].rpartition(":")[2] in said.split("\0"):
-                    os.kill(int(found.parent.name), signal.SIGKILL)
+                    pids.append(int(found.parent.name))
+        return pids
+
+    def cut_off(self) -> None:
+        """`kill -9` of everything at once, as when the machine loses power."""
+        if self._up is not None:
+            self._up.kill()
+            self._up.wait()  # the kernel ends those that it started
+            wait_until(lambda: not any(self.pids(stage) for stage in self.urls), 30, every=0.1)
+            self._up = None
 
     # What an operator looks at.
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import config
 from pipeline.console import Console
 from pipeline.events import Lane
 from pipeline.status import series, show
@@ -21,7 +22,7 @@ from pipeline.status.places import Place, merged
 from pipeline.status.snapshot import ProcessPage, snapshot
 from pipeline.workers.directory import WorkerPlace
 from tests.commands import parsed
-from tests.status_pages import ROW, deliver_page, gateway_page, page, settings_of, translate_page
+from tests.status_pages import ROW, deliver_page, gateway_page, page, settings_of, translate_page, tree_of
 
 NOW = 1_780_000_000.0
 
@@ -113,6 +114,24 @@ def test_what_a_process_cannot_use_is_stopped_also_where_others_can() -> None:
         ("s000", State.FINE),
     ]
     assert {trouble.command for trouble in found.troubles()} == {"pipeline validate"}
+
+
+def test_settings_that_were_spoilt_after_the_start_stop_nothing_that_runs() -> None:
+    tree = tree_of(2)
+    tree["accounts"]["a000"]["calls_per_minute"] = -8
+    spoilt = config.parse(tree, {}, isolate=True)
+    assert set(spoilt.refused) == {"accounts.a000", "stores.s000"}
+    runs = [process("deliver", deliver_page(2)), process("gateway", gateway_page(2, NOW))]
+    found = snapshot(spoilt, runs, NOW)
+    assert {one.name: one.state for one in found.accounts} == {"a000": State.FINE, "a001": State.FINE}
+    assert {one.name: one.last_event for one in found.stores} == {"s000": NOW, "s001": NOW - 1}
+    assert list(found.troubles()) == []
+    assert found.notes == tuple(
+        f"{place} cannot be used as the file is now; what runs has it as it was: `pipeline validate`"
+        for place in ("accounts.a000", "stores.s000")
+    )
+    alone = snapshot(spoilt, [], NOW)
+    assert [one.state for one in alone.accounts if one.name == "a000"] == [State.STOPPED]
 
 
 @pytest.mark.parametrize(
