@@ -36,6 +36,7 @@ class Incident:
         pages: of the runbook beside the alert's own that have it.
         subject: the store or account that pages call acme-es.
         codes: exit codes that are well.
+        waits: seconds that the page has to be waited before the last command.
         during: done again and again until it is seen.
         meanwhile: looked at while it is broken; returns what is wrong.
         others: what others than the person on call do before anything is typed.
@@ -55,6 +56,7 @@ class Incident:
     pages: tuple[str, ...] = ()
     subject: str = ""
     codes: frozenset[int] = frozenset({0})
+    waits: float = 0.0
     during: Callable[[Scene], None] = nothing
     meanwhile: Callable[[Scene], str] = no_complaint
     others: Callable[[Scene], None] = nothing

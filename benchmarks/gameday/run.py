@@ -124,6 +124,8 @@ class Drill:
         self._incident.others(self._scene)
         self._mended_at = time.monotonic()
         for command in self._incident.types:
+            if command == self._incident.types[-1] and self._incident.waits:
+                time.sleep(self._incident.waits)  # as shops' lists lag; meanwhile they sell
             typed = self._scene.type(command, self._incident.subject)
             self.outcome.typed.append(typed)
             if typed.code not in self._incident.codes:

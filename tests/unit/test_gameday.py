@@ -11,7 +11,9 @@ import yaml
 from benchmarks.gameday import rules
 from benchmarks.gameday.incident import Incident
 from benchmarks.gameday.incidents import ALL
+from benchmarks.gameday.incidents.shops import LAG
 from pipeline.local.wiring import ALL_STAGES
+from pipeline.shops.registry import PLATFORMS
 from tests.commands import complaint, shell_lines
 from tests.integration.watching import RULES
 from tests.unit.test_grafana import needs_promtool, promtool
@@ -59,6 +61,14 @@ def test_it_says_what_page_and_top_must_say(incident: Incident) -> None:
         assert not re.search(pattern, "nothing of the kind") or not pattern
     if "process" in incident.labels:
         assert incident.labels["process"] in ALL_STAGES
+
+
+def test_a_sync_is_typed_when_it_reads_what_was_missed() -> None:
+    for platform in ("woocommerce", "generic"):
+        pull = PLATFORMS[platform].pull
+        assert pull is not None
+        assert pull.lag < LAG
+    assert max(one.pull.lag for one in PLATFORMS.values() if one.pull) <= 300, "five minutes in the runbook"
 
 
 def test_every_kind_of_fault_is_there() -> None:
