@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -86,33 +87,27 @@ class Scene:
         self.key.chmod(0o600)
 
     def __enter__(self) -> Self:
-        try:
+        with contextlib.ExitStack() as undo:
+            for stop in (self.disk.close, self.broker.stop, self.site.stop):
+                undo.callback(stop)
             self.broker.start()
             self.site.start()
+            undo.callback(self.watch.stop)
             self.watch.start()
             self.proof = Proof(self.site, list(PROVED), SIZE, seed=1, patience=PATIENCE)
+            undo.callback(self.proof.close)
             self.proof.first_sync(0)
-            self.trade = Trade(self.proof.shops.values(), EVERY).__enter__()
-        except BaseException:
-            self._stop()
-            raise
-        woo = self.shop("woocommerce")
-        woo.shop.has_webhooks(self.webhooks("active"))
-        woo.tells = lambda: any(row["status"] == "active" for row in woo.shop.webhooks())
+            self.trade = undo.enter_context(Trade(self.proof.shops.values(), EVERY))
+            woo = self.shop("woocommerce")
+            woo.shop.has_webhooks(self.webhooks("active"))
+            woo.tells = lambda: any(row["status"] == "active" for row in woo.shop.webhooks())
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.trade.__exit__()
-        self.proof.close()
-        self._stop()
-
-    def _stop(self) -> None:
-        self.watch.stop()
-        self.site.stop()
-        self.broker.stop()
-        self.disk.close()
+        self._undo.close()
 
     # The world outside.
 
