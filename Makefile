@@ -1,4 +1,4 @@
 # Every target is a step of make.py, which also runs where make is missing.
-.PHONY: setup demo test lint format schemas nightly
-setup demo test lint format schemas nightly:
+.PHONY: setup demo test lint format schemas nightly gameday
+setup demo test lint format schemas nightly gameday:
 	@python3 make.py $@

@@ -37,6 +37,17 @@ def parsed(words: list[str]) -> dict[str, Any]:
     return options
 
 
+def complaint(words: list[str]) -> str:
+    """Why a command line is none of ours; "" where it is one."""
+    try:
+        parsed(words)
+    except Exception as error:
+        if not isinstance(error, UsageError):
+            raise
+        return str(error) or type(error).__name__
+    return ""
+
+
 def shell_lines(page: str) -> Iterator[str]:
     """The lines that a page says to type, in its blocks of `sh`."""
     for block in _BLOCK.findall(page):
@@ -55,4 +66,4 @@ def pipeline_commands(page: str) -> Iterator[list[str]]:
             yield words[1:]
 
 
-__all__ = ["UsageError", "parsed", "pipeline_commands", "shell_lines"]
+__all__ = ["UsageError", "complaint", "parsed", "pipeline_commands", "shell_lines"]

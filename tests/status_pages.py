@@ -31,7 +31,12 @@ def _lines(rows: Iterable[ROW]) -> Iterator[str]:
 
 def settings_of(accounts: int, **changes: Any) -> Settings:
     """Settings with so many accounts, `a000` and on, each with a store `s000` and on."""
-    tree: dict[str, Any] = {
+    return config.parse(tree_of(accounts) | changes, {})
+
+
+def tree_of(accounts: int) -> dict[str, Any]:
+    """The same as a tree."""
+    return {
         "accounts": {
             f"a{n:03}": {"api_key": f"a{n:03}:secret", "base_url": SANDBOX} for n in range(accounts)
         },
@@ -45,7 +50,6 @@ def settings_of(accounts: int, **changes: Any) -> Settings:
             for n in range(accounts)
         },
     }
-    return config.parse(tree | changes, {})
 
 
 def deliver_page(accounts: int, *, failing: Iterable[int] = (), stopped: Iterable[int] = ()) -> str:

@@ -44,25 +44,38 @@ def snapshot(
         notes: what could not be asked, in sentences.
     """
     all_series = [page.series for page in pages if page.series is not None]
-    refused = _refused(settings, all_series)
+    refused, unread = _refused(all_series), _unread(settings)
+    if not all_series:  # nobody else says anything of them
+        refused, unread = refused | unread, set()
+    unread -= refused
     return Snapshot(
         at=at,
         accounts=accounts_worst_first(accounts(settings, all_series, refused, _why_unknown(pages))),
-        stores=stores_worst_first(stores(settings, all_series, refused, at)),
+        stores=stores_worst_first(stores(settings, all_series, refused, unread, at)),
         processes=tuple(sorted(map(_process, pages), key=lambda process: process.ready)),
         replays=replays_worst_first(_replays(all_series)),
-        notes=tuple(notes),
+        notes=(*notes, *(_unread_note(*place) for place in sorted(unread))),
     )
 
 
-def _refused(settings: Settings, all_series: Sequence[Series]) -> set[tuple[str, str]]:
+def _refused(all_series: Sequence[Series]) -> set[tuple[str, str]]:
     """Table and name of what a process cannot use; it does not run there, even where others have it."""
-    found = {
+    return {
         (labels["table"], labels["name"])
         for labels, value in of_all(all_series, "pipeline_settings_refused")
         if value
     }
-    return found | {(place.partition(".")[0], place.partition(".")[2]) for place in settings.refused}
+
+
+def _unread(settings: Settings) -> set[tuple[str, str]]:
+    """The same of what cannot be used as the file is now; what runs may have read it before."""
+    return {(place.partition(".")[0], place.partition(".")[2]) for place in settings.refused}
+
+
+def _unread_note(table: str, name: str) -> str:
+    return (
+        f"{table}.{name} cannot be used as the file is now; what runs has it as it was: `pipeline validate`"
+    )
 
 
 def _why_unknown(pages: Iterable[ProcessPage]) -> str:

@@ -13,7 +13,11 @@ VALIDATE = "pipeline validate"
 
 
 def stores(
-    settings: Settings, all_series: Sequence[Series], refused: set[tuple[str, str]], at: float
+    settings: Settings,
+    all_series: Sequence[Series],
+    refused: set[tuple[str, str]],
+    unread: set[tuple[str, str]],
+    at: float,
 ) -> Iterator[StoreFacts]:
     """Every store of the settings, and those that cannot be used.
 
@@ -21,6 +25,7 @@ def stores(
         settings: the program's.
         all_series: what the processes export.
         refused: table and name of what a process cannot use.
+        unread: the same of what these settings lack, as they cannot be used now, and the processes have.
         at: now, in epoch seconds.
     """
     last_event = _highest(all_series, "pipeline_gateway_last_event_timestamp_seconds")
@@ -55,6 +60,11 @@ def stores(
     for table, name in refused:
         if table == "stores" and name not in settings.stores:
             yield StoreFacts(name, "", (), State.STOPPED, REFUSED, command=VALIDATE)
+    for table, name in unread:
+        if table == "stores" and name in last_event:
+            state, reason, command = troubles.get(name, (State.FINE, "", ""))
+            last = last_event[name] or None
+            yield StoreFacts(name, "", (), state, reason, last_event=last, command=command)
 
 
 def _troubles_of_stores(all_series: Sequence[Series]) -> dict[str, tuple[State, str, str]]:
@@ -67,7 +77,7 @@ def _troubles_of_stores(all_series: Sequence[Series]) -> dict[str, tuple[State, 
     for labels, value in of_all(all_series, "pipeline_sync_failing_seconds"):
         if value:
             what = f"its API does not answer: {labels['reason']}"
-            found[labels["store"]] = State.FAILING, what, f"pipeline sync status {labels['store']}"
+            found[labels["store"]] = State.FAILING, what, f"pipeline sync status --store {labels['store']}"
     for name, what in (
         ("pipeline_sync_feed_stopped", "its feed cannot be read"),
         ("pipeline_sync_stopped", "its API cannot be asked"),

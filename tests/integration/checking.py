@@ -279,12 +279,13 @@ def stores(url: str) -> dict[str, Any]:
 class CheckedSite(Site):
     """A site whose stores have shops in the sandbox, and whose accounts authorise their domain."""
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """See `Site`."""
         self.tree["gateway"] = {**self.tree["gateway"], "public_url": self.urls["gateway"]}
         for shop in SHOPS.values():
             account = self.tree["accounts"][shop.name]
             self.tree["accounts"][shop.name] = account | {"authorised_domains": [DOMAIN], "currency": "EUR"}
-        super()._write()
+        super().write()
 
     # The shop.
 

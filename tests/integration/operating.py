@@ -78,11 +78,12 @@ class Site:
         }
         self.path = directory / "pipeline.toml"
         self._directory = directory
-        self._write()
+        self.write()
         self.connectif = Connectif(self.path, port)
         self._up: subprocess.Popen[bytes] | None = None
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Bring `tree` into the file; processes read it at their start, and at a reload."""
         self.path.write_text(dumps(self.tree), encoding="utf-8")
 
     def keep_filled(self, account: str, name: str, **settings: Any) -> None:
@@ -92,7 +93,7 @@ class Site:
         self.tree["accounts"][account] = self.tree["accounts"][account] | {
             "coupons": {name: {"set_id": found["id"], **settings}}
         }
-        self._write()
+        self.write()
 
     def start(self, *options: str) -> None:
         """Start everything, and wait until it is ready."""
@@ -129,20 +130,31 @@ class Site:
 
     def kill(self, stage: str) -> None:
         """`kill -9` of a stage's process; `up` starts it again."""
+        self.send(stage, signal.SIGKILL)
+
+    def send(self, stage: str, number: signal.Signals) -> None:
+        """Send a signal to a stage's process."""
         for pid in self.pids(stage):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
 
     def pids(self, stage: str) -> list[int]:
-        """The processes of a stage."""
-        words = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0"
-        pids = []
+        """The process ids of a stage; none while it starts again."""
+        words, pids = f"worker\0{stage}\0" if stage != "gateway" else "gateway\0", []
         for found in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 said = found.read_bytes().decode(errors="replace")
                 if words in said and self.urls[stage].rpartition(":")[2] in said.split("\0"):
                     pids.append(int(found.parent.name))
         return pids
+
+    def cut_off(self) -> None:
+        """`kill -9` of everything at once, as when the machine loses power."""
+        if self._up is not None:
+            self._up.kill()
+            self._up.wait()  # the kernel ends those that it started
+            wait_until(lambda: not any(self.pids(stage) for stage in self.urls), 30, every=0.1)
+            self._up = None
 
     # What an operator looks at.
 

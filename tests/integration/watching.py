@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,10 +40,18 @@ class Prometheus:
     Args:
         directory: of its own; made.
         targets: URLs by the name that is their label `process`.
+        rules: the files of rules it evaluates.
         every: how often it looks at them.
     """
 
-    def __init__(self, directory: Path, targets: Mapping[str, str], *, every: str = "1s") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        targets: Mapping[str, str],
+        rules: Sequence[Path] = tuple(RULES),
+        *,
+        every: str = "1s",
+    ) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         directory.mkdir()
         scraped = [
@@ -52,7 +60,7 @@ class Prometheus:
         ]
         config = {
             "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
-            "rule_files": [str(path) for path in RULES],
+            "rule_files": [str(path) for path in rules],
             "scrape_configs": [{"job_name": "pipeline", "static_configs": scraped}],
         }
         (directory / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -125,11 +133,12 @@ class Prometheus:
         [value] = self.values(expression).values()
         return value
 
-    def alerts(self) -> dict[str, list[dict[str, Any]]]:
-        """The alerts that fire, or will where what they see stays, by name."""
+    def alerts(self, *states: str) -> dict[str, list[dict[str, Any]]]:
+        """The alerts that fire, or will where what they see stays, by name; only those in a state, if any."""
         found: dict[str, list[dict[str, Any]]] = {}
         for alert in self._client.get("/api/v1/alerts").json()["data"]["alerts"]:
-            found.setdefault(alert["labels"]["alertname"], []).append(alert["labels"])
+            if not states or alert["state"] in states:
+                found.setdefault(alert["labels"]["alertname"], []).append(alert["labels"])
         return found
 
     def sick_rules(self) -> list[str]:

@@ -109,7 +109,7 @@ class Proof:
             self._rng.shuffle(events)
             sent = one.sends(events)
             self._say(f"{name}: {len(events)} events in the day, {sent} told by webhooks")
-        self._settle()
+        self.settle()
         self._add("a day of webhooks", before, began, 0)
 
     def daily_pull(self, kills: int) -> None:
@@ -143,7 +143,7 @@ class Proof:
             assert run["status"] == "done", (store, run)
             assert not run["held"], (store, run["held"])
         self._say(f"{name}: read after {time.monotonic() - began:.0f} s")
-        self._settle()
+        self.settle()
         self._add(name, before, began, kills)
         return list(runs.values())
 
@@ -158,7 +158,7 @@ class Proof:
             every=0.05,
         )
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Until nothing is under way."""
         quiet = 0
 

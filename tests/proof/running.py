@@ -14,6 +14,7 @@ import orjson
 from pipeline import config
 from pipeline.sync.pull import operate
 from pipeline.sync.pull.state import Wanted
+from tests.checked_shops import REGISTERED
 from tests.integration.operating import Site
 from tests.platforms import IN_TESTS
 from tests.proof.platforms import PROVED, Held
@@ -64,6 +65,7 @@ class RunningShop:
         self._sent = 0
         lists = {"platform": platform, **self._platform.lists}
         made = {"access": dict(self._platform.access), "latency": latency, "lists": lists}
+        made["webhooks"] = platform if platform in REGISTERED else None
         self._client.put(self._control, json=made).raise_for_status()
 
     def close(self) -> None:
@@ -93,16 +95,32 @@ class RunningShop:
             if is_sent and (sent := self._platform.webhook(told, deed)) is not None
         ]
         with ThreadPoolExecutor(_SENDERS) as pool:
-            for status in pool.map(self._send, wanted, range(self._sent, self._sent + len(wanted))):
+            for status in pool.map(self.post, wanted, range(self._sent, self._sent + len(wanted))):
                 assert status == 200, status
         self._sent += len(wanted)
         return len(wanted)
 
-    def _send(self, sent: Sent, number: int) -> int:
+    def webhook(self, told: Told) -> Sent:
+        """What a webhook says of something that is there."""
+        return self._platform.sent(told)
+
+    def post(self, sent: Sent, number: int, at: float | None = None, *, cut: bool = False) -> int:
+        """Send a webhook; the status of the answer.
+
+        Args:
+            sent: what it says.
+            number: of the delivery, which is the same when it is sent again.
+            at: when it is sent by the shop's clock, in seconds since the epoch; None: now.
+            cut: whether the shop signs and sends half of it.
+
+        Raises:
+            httpx.HTTPError: there was no answer.
+        """
         how, platform = IN_TESTS[self._platform.name], self._platform.name
-        body = how.with_topic(sent.topic, orjson.dumps(sent.body))
+        body, moment = how.with_topic(sent.topic, orjson.dumps(sent.body)), time.time() if at is None else at
+        body = body[: len(body) // 2] if cut else body
         own = {how.delivery_header: f"{self.store}-{number}"} if how.delivery_header else {}
-        headers = how.signed(sent.topic, body, SECRET.encode(), {**own, **how.at(time.time())})
+        headers = how.signed(sent.topic, body, SECRET.encode(), {**own, **how.at(moment)})
         url = f"{self.site.urls['gateway']}/webhooks/{platform}/{self.store}"
         return self._client.post(url, content=body, headers=headers).status_code
 
@@ -113,6 +131,19 @@ class RunningShop:
     def fault(self, **fault: Any) -> None:
         """Let something go wrong at its API."""
         self._client.post(f"{self._control}/faults", json=fault).raise_for_status()
+
+    def faults_gone(self) -> None:
+        """Let its API work again."""
+        self._client.delete(f"{self._control}/faults").raise_for_status()
+
+    def has_webhooks(self, rows: list[dict[str, Any]]) -> None:
+        """Let its API list these webhooks of the shop."""
+        self._put("webhooks", rows)
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """What webhooks its API lists."""
+        found: list[dict[str, Any]] = self._client.get(f"{self._control}/webhooks").raise_for_status().json()
+        return found
 
     # Its syncs.
 

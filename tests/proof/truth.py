@@ -175,6 +175,13 @@ def _sale(shop: Shop, rng: Random, articles: Sequence[str], own: str, placed: da
     )
 
 
+def sells(shop: Shop, rng: Random, placed: datetime) -> Sale:
+    """Somebody buys something, and pays at once; the shop has it afterwards."""
+    sale = _sale(shop, rng, list(shop.articles), str(len(shop.sales) + len(shop.lost) + 1), placed)
+    _hold_sale(shop, sale)
+    return sale
+
+
 def _hold_sale(shop: Shop, sale: Sale) -> None:
     before = shop.sales.get(sale.id)
     if before is not None:

@@ -15,6 +15,8 @@ import typer
 import yaml
 
 import pipeline
+from pipeline.connectif.answers import Cause
+from pipeline.deliver.send.call_failures import WRONG_ADDRESS
 from pipeline.local.wiring import ALL_STAGES
 from tests.commands import UsageError, parsed, pipeline_commands, shell_lines
 from tests.unit.test_grafana import GRAFANA, named_wrongly, needs_promtool, promtool, rules, series
@@ -208,6 +210,23 @@ def test_each_address_is_that_of_the_process_which_is_named_beside_it(path: Path
         port = urlsplit("//" + line.split()[2]).port
         assert port is not None
         assert re.search(rf"# {ports[port]}\b", line), line
+
+
+def test_the_page_of_a_stopped_shop_says_what_to_do_for_each_reason_there_is() -> None:
+    sync = Path(pipeline.__file__).parent / "sync"
+    reasons = {"unauthorised", "too_many"}  # words of `ShopLimit` itself
+    for name in ("client", "answers"):
+        for words in re.findall(r"Failed\((.*?)\)", text(sync / f"{name}.py")):
+            reasons |= set(re.findall(r'"(\w+)"', words))
+    assert len(reasons) > 8
+    page = text(RUNBOOKS / "ShopApiStopped.md")
+    assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
+
+
+def test_the_page_of_a_failing_connectif_says_what_to_do_for_each_cause_there_is() -> None:
+    causes = {cause.value for cause in Cause if cause} | {WRONG_ADDRESS}
+    page = text(RUNBOOKS / "ConnectifFails.md")
+    assert {cause for cause in causes if f"`{cause}`" not in page} == set()
 
 
 def test_the_index_says_where_each_process_answers() -> None:

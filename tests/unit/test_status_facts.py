@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import config
 from pipeline.console import Console
 from pipeline.events import Lane
 from pipeline.status import series, show
@@ -20,7 +21,8 @@ from pipeline.status.order import accounts_worst_first
 from pipeline.status.places import Place, merged
 from pipeline.status.snapshot import ProcessPage, snapshot
 from pipeline.workers.directory import WorkerPlace
-from tests.status_pages import ROW, deliver_page, gateway_page, page, settings_of, translate_page
+from tests.commands import parsed
+from tests.status_pages import ROW, deliver_page, gateway_page, page, settings_of, translate_page, tree_of
 
 NOW = 1_780_000_000.0
 
@@ -114,6 +116,24 @@ def test_what_a_process_cannot_use_is_stopped_also_where_others_can() -> None:
     assert {trouble.command for trouble in found.troubles()} == {"pipeline validate"}
 
 
+def test_settings_that_were_spoilt_after_the_start_stop_nothing_that_runs() -> None:
+    tree = tree_of(2)
+    tree["accounts"]["a000"]["calls_per_minute"] = -8
+    spoilt = config.parse(tree, {}, isolate=True)
+    assert set(spoilt.refused) == {"accounts.a000", "stores.s000"}
+    runs = [process("deliver", deliver_page(2)), process("gateway", gateway_page(2, NOW))]
+    found = snapshot(spoilt, runs, NOW)
+    assert {one.name: one.state for one in found.accounts} == {"a000": State.FINE, "a001": State.FINE}
+    assert {one.name: one.last_event for one in found.stores} == {"s000": NOW, "s001": NOW - 1}
+    assert list(found.troubles()) == []
+    assert found.notes == tuple(
+        f"{place} cannot be used as the file is now; what runs has it as it was: `pipeline validate`"
+        for place in ("accounts.a000", "stores.s000")
+    )
+    alone = snapshot(spoilt, [], NOW)
+    assert [one.state for one in alone.accounts if one.name == "a000"] == [State.STOPPED]
+
+
 @pytest.mark.parametrize(
     ("pages", "why"),
     [
@@ -169,10 +189,13 @@ def test_a_store_shows_its_last_event_sync_and_reconcile_and_the_worst_of_its_tr
         "its API cannot be asked: unauthorised",
         State.STOPPED,
     )
-    assert found["s001"].command == "pipeline sync status s001"
+    assert found["s001"].command == "pipeline sync status --store s001"
     assert found["s001"].fetching == 12
     assert found["s003"].last_reconcile is None
     assert found["s003"].state is State.FAILING
+    for one in found.values():
+        if one.command:  # else whoever types it is told of an error in the line
+            parsed(one.command.split()[1:])
 
 
 def test_a_process_that_is_not_ready_or_silent_comes_first_with_its_reason() -> None:

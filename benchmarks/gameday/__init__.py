@@ -1,0 +1,1 @@
+"""A game day: one thing after another breaks, and is seen, mended and made good. See docs/gameday.md."""
