@@ -50,8 +50,8 @@ _PROCESSES: list[Panel] = [
     ),
     lines(
         "Certificate of the public address",
-        "For how long shops accept it yet. Most are renewed 30 days before the end. Empty: the gateway has no "
-        "https address in gateway.public_url, or cannot reach it.",
+        "For how long shops accept it yet; most are renewed 30 days before. Empty: the gateway has no https "
+        "address in gateway.public_url, or cannot reach it.",
         Ask(
             "max by (host) (pipeline_gateway_certificate_end_timestamp_seconds) - time() "
             "unless max by (host) (pipeline_gateway_certificate_refused) == 1",

@@ -25,6 +25,7 @@ from pipeline.errors import BrokerError, NameTakenError, PipelineError
 from pipeline.http_access import problem
 from pipeline.kafka.confirmed import AsyncProducer
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.producer import Producer
 from pipeline.kafka.settings import CLIENT_ID, client_config
 from pipeline.kafka.topics import changelog, full_name
 from pipeline.kafka.topics import table as topic_table
@@ -232,9 +233,18 @@ class Engine:
         await asyncio.to_thread(self._check_topics)
         await asyncio.to_thread(self._name.wait_until_free)
         await self._runtime.start()
-        watch = KafkaWatch(lambda: self.consumer, self.producer)
+        watch = KafkaWatch(lambda: self.consumer, self.producer, self._leaderless)
         for work in (*self._background, watch.group, watch.sending, self._late_writes.watch):
             self._tasks.append(asyncio.create_task(self._guard(work)))
+
+    def _leaderless(self) -> list[str]:
+        """The partitions of our topics and tables that nobody leads; asked by a client of its own."""
+        most = self.settings.kafka.max_message_bytes
+        asking = Producer(client_config(self.settings), max_message_bytes=most)
+        try:
+            return asking.leaderless({topic.name for topic in topic_table(self.settings)})
+        finally:
+            asking.close()
 
     def _lost_name(self, member_id: str) -> None:
         """The group has dropped this worker: log why, and end. It blocks the loop: nothing else runs."""

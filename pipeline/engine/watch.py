@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
 from pipeline.engine.membership import MembershipLost
@@ -18,6 +19,12 @@ WATCH_EVERY, LOST_AFTER = 10.0, 120.0
 STUCK_AFTER = 30.0
 
 
+#: Partitions named in a line of the log.
+SHOWN = 10
+
+log = logging.getLogger(__name__)
+
+
 class ProducerStuck(PipelineError):  # noqa: N818 - a fact, not a defect
     """Messages wait though Kafka would take them."""
 
@@ -28,14 +35,22 @@ class KafkaWatch:
     Args:
         consumer: what is read now.
         producer: what the worker sends by.
+        leaderless: the partitions that nobody leads, asked by a client made for it, as one that is stuck may
+            have no answer. Blocks; raises BrokerError where Kafka does not answer.
         every: seconds between two looks.
     """
 
     def __init__(
-        self, consumer: Callable[[], GroupConsumer], producer: AsyncProducer, *, every: float = WATCH_EVERY
+        self,
+        consumer: Callable[[], GroupConsumer],
+        producer: AsyncProducer,
+        leaderless: Callable[[], list[str]],
+        *,
+        every: float = WATCH_EVERY,
     ) -> None:
         self._consumer = consumer
         self._producer = producer
+        self._leaderless = leaderless
         self._every = every
 
     async def group(self) -> None:
@@ -67,5 +82,8 @@ class KafkaWatch:
 
     def _all_are_led(self) -> bool:
         with contextlib.suppress(BrokerError):
-            return not self._producer.leaderless()
+            without = self._leaderless()
+            if without:
+                log.warning("partitions without a leader: %s", ", ".join(without[:SHOWN]))
+            return not without
         return False

@@ -170,10 +170,6 @@ class AsyncProducer:
         """As `Producer.partitions`."""
         return self._producer.partitions()
 
-    def leaderless(self) -> list[str]:
-        """As `Producer.leaderless`."""
-        return self._producer.leaderless()
-
     def expect(self, sealed: MessageSet) -> None:
         """A sealed set waits for its confirmations."""
         self._waiting[sealed] = time.monotonic()

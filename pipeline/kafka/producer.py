@@ -6,7 +6,7 @@ Of no compression, lz4, snappy and zstd, lz4 costs a process and the broker toge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, libversion
@@ -244,8 +244,8 @@ class Producer:
         topics = self._topics().items()
         return {name: len(topic.partitions) for name, topic in topics if topic.error is None}
 
-    def leaderless(self) -> list[str]:
-        """The partitions that no broker leads now, as `topic/number`. Blocks: call it in a thread.
+    def leaderless(self, topics: Collection[str]) -> list[str]:
+        """Which partitions of topics no broker leads now, as `topic/number`. Blocks: call it in a thread.
 
         Raises:
             BrokerError: no broker answers.
@@ -253,6 +253,7 @@ class Producer:
         return [
             f"{name}/{number}"
             for name, topic in self._topics().items()
+            if name in topics
             for number, partition in topic.partitions.items()
             if partition.leader < 0
         ]

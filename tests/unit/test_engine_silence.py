@@ -95,7 +95,7 @@ class Sender:
 
 
 async def watched(sender: Sender) -> None:
-    watch = KafkaWatch(lambda: cast("Any", None), cast("AsyncProducer", sender), every=0)
+    watch = KafkaWatch(lambda: cast("Any", None), cast("AsyncProducer", sender), sender.leaderless, every=0)
     async with asyncio.timeout(5):
         task = asyncio.ensure_future(watch.sending())
         while sender.waited and not task.done():
