@@ -242,6 +242,7 @@ def test_connectif_away_is_said_once_with_its_cause_and_once_when_it_is_over(run
     assert "account acme: Connectif answers again" in run.site.log("deliver")
 
 
+@pytest.mark.slow
 def test_kafka_away_is_spooled_and_said_and_nothing_is_lost(run: Run, kafka: RunningKafka) -> None:
     if kafka.embedded is None:
         pytest.skip("the broker is not ours to stop")
