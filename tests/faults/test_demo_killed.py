@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_kill_9_of_everything_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
