@@ -23,9 +23,9 @@ from pipeline.engine.table import Hook, StateTable
 from pipeline.engine.watch import KafkaWatch
 from pipeline.errors import BrokerError, NameTakenError, PipelineError
 from pipeline.http_access import problem
+from pipeline.kafka.admin import Cluster
 from pipeline.kafka.confirmed import AsyncProducer
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.producer import Producer
 from pipeline.kafka.settings import CLIENT_ID, client_config
 from pipeline.kafka.topics import changelog, full_name
 from pipeline.kafka.topics import table as topic_table
@@ -239,12 +239,9 @@ class Engine:
 
     def _leaderless(self) -> list[str]:
         """The partitions of our topics and tables that nobody leads; asked by a client of its own."""
-        most = self.settings.kafka.max_message_bytes
-        asking = Producer(client_config(self.settings), max_message_bytes=most)
-        try:
-            return asking.leaderless({topic.name for topic in topic_table(self.settings)})
-        finally:
-            asking.close()
+        names = [topic.name for topic in topic_table(self.settings)]
+        found = Cluster(client_config(self.settings)).partitions(names)
+        return [partition.name for partition in found if partition.leader < 0]
 
     def _lost_name(self, member_id: str) -> None:
         """The group has dropped this worker: log why, and end. It blocks the loop: nothing else runs."""

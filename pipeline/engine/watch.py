@@ -55,29 +55,32 @@ class KafkaWatch:
 
     async def group(self) -> None:
         """Raise `MembershipLost` where the group does not answer for minutes while Kafka answers others."""
-        while True:
-            await asyncio.sleep(self._every)
-            if self._consumer().silence() > LOST_AFTER and await asyncio.to_thread(self._kafka_answers):
-                await asyncio.sleep(self._every)
-                if self._consumer().silence() > LOST_AFTER:
-                    raise MembershipLost("the group has not answered for minutes, though Kafka does")
+        await self._hangs(lambda: self._consumer().silence(), LOST_AFTER, self._answers)
+        raise MembershipLost("the group has not answered for minutes, though Kafka does")
 
     async def sending(self) -> None:
         """Raise `ProducerStuck` where messages stay unconfirmed though every partition has a leader."""
+        waited = await self._hangs(self._producer.silence, STUCK_AFTER, self._all_are_led)
+        raise ProducerStuck(
+            f"Kafka has not confirmed messages for {waited:.0f} s, though every partition has a leader: "
+            "the producer is stuck, and a new one sends them again"
+        )
+
+    async def _hangs(
+        self, silence: Callable[[], float], most: float, could_be_heard: Callable[[], bool]
+    ) -> float:
+        """Return how long it has been silent, once that is longer than `most` though it could be heard."""
         while True:
             await asyncio.sleep(self._every)
-            if self._producer.silence() > STUCK_AFTER and await asyncio.to_thread(self._all_are_led):
+            if silence() > most and await asyncio.to_thread(could_be_heard):
                 await asyncio.sleep(self._every)
-                waited = self._producer.silence()
-                if waited > STUCK_AFTER:
-                    raise ProducerStuck(
-                        f"Kafka has not confirmed messages for {waited:.0f} s, though every partition has a "
-                        "leader: the producer is stuck, and a new one sends them again"
-                    )
+                if (silent := silence()) > most:
+                    return silent
 
-    def _kafka_answers(self) -> bool:
+    def _answers(self) -> bool:
         with contextlib.suppress(BrokerError):
-            return bool(self._producer.partitions())
+            self._leaderless()
+            return True
         return False
 
     def _all_are_led(self) -> bool:

@@ -6,7 +6,7 @@ Of no compression, lz4, snappy and zstd, lz4 costs a process and the broker toge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, libversion
@@ -241,28 +241,11 @@ class Producer:
         Raises:
             BrokerError: no broker answers.
         """
-        topics = self._topics().items()
-        return {name: len(topic.partitions) for name, topic in topics if topic.error is None}
-
-    def leaderless(self, topics: Collection[str]) -> list[str]:
-        """Which partitions of topics no broker leads now, as `topic/number`. Blocks: call it in a thread.
-
-        Raises:
-            BrokerError: no broker answers.
-        """
-        return [
-            f"{name}/{number}"
-            for name, topic in self._topics().items()
-            if name in topics
-            for number, partition in topic.partitions.items()
-            if partition.leader < 0
-        ]
-
-    def _topics(self) -> dict[str, Any]:
         try:
-            return dict(self._client.list_topics(timeout=ASK).topics)
+            found = self._client.list_topics(timeout=ASK).topics
         except KafkaException as error:
             raise BrokerError(f"Kafka does not answer: {error.args[0].str()}") from error
+        return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
 
     def probe(self, topic: str) -> str | None:
         """Why Kafka would not take the topic, after waiting some seconds for it to answer. For a thread."""
