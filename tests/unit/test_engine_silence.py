@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from pipeline.engine.engine import SILENT_AFTER, Engine
+from pipeline.engine.membership import MembershipLost
 from pipeline.engine.watch import KafkaWatch, ProducerStuck
 from pipeline.errors import BrokerError
 from pipeline.kafka import confirmed
@@ -94,10 +95,11 @@ class Sender:
         return found
 
 
-async def watched(sender: Sender) -> None:
-    watch = KafkaWatch(lambda: cast("Any", None), cast("AsyncProducer", sender), sender.leaderless, every=0)
+async def watched(sender: Sender, *, group: bool = False) -> None:
+    """Watch until all that it says was heard: the group's silence, or that of what was sent."""
+    watch = KafkaWatch(lambda: cast("Any", sender), cast("AsyncProducer", sender), sender.leaderless, every=0)
     async with asyncio.timeout(5):
-        task = asyncio.ensure_future(watch.sending())
+        task = asyncio.ensure_future(watch.group() if group else watch.sending())
         while sender.waited and not task.done():
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.02)
@@ -123,4 +125,20 @@ async def test_a_worker_ends_where_kafka_would_take_what_waits() -> None:
 async def test_and_only_there(sender: Sender) -> None:
     with pytest.raises(asyncio.CancelledError):
         await watched(sender)
+    assert not sender.waited
+
+
+async def test_a_worker_ends_where_its_group_alone_does_not_answer() -> None:
+    with pytest.raises(MembershipLost, match="not answered for minutes"):
+        await watched(Sender([130, 140], [["t/1"]]), group=True)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [Sender([119, 120, 12], []), Sender([130, 140], [None, None]), Sender([130, 0], [[]])],
+    ids=["not long", "Kafka away", "heard meanwhile"],
+)
+async def test_and_not_where_nobody_answers(sender: Sender) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await watched(sender, group=True)
     assert not sender.waited
