@@ -182,28 +182,18 @@ class AdmissionControl:
         finally:
             self._call_journal.answered(entry, self._wall())
             now = loop.time()
-            self._observe(slot, route, answer, started, now, may_be_absent=may_be_absent, size=size)
-            if answer is not None:
+            if answer is None:
+                self.budget.finish(slot, now)  # cancelled: the server may have counted it
+            else:
                 sign = sign_of(answer, may_be_absent=may_be_absent)
-                self._heard(HeardCall(lane, route, purpose, answer, sign, now - started))
+                heard = HeardCall(lane, route, purpose, answer, sign, now - started)
+                self._observe(slot, heard, started, now, size)
+                self._heard(heard)
             self.notifier.notify()
         return answer
 
-    def _observe(
-        self,
-        slot: int,
-        route: str,
-        answer: Answer | None,
-        started: float,
-        now: float,
-        *,
-        may_be_absent: bool,
-        size: int,
-    ) -> None:
-        if answer is None:
-            self.budget.finish(slot, now)  # cancelled: the server may have counted it
-            return
-        sign, rate = sign_of(answer, may_be_absent=may_be_absent), answer.rate
+    def _observe(self, slot: int, heard: HeardCall, started: float, now: float, size: int) -> None:
+        answer, sign, rate = heard.answer, heard.sign, heard.answer.rate
         if size and of_its_size(answer, size):
             sign = Sign.NOTHING
         limited = sign is Sign.LIMITED
@@ -212,7 +202,7 @@ class AdmissionControl:
         self._slowed.observe(self.budget, seen)
         self.health.answered(sign, answer, started, now)
         wall = self._wall()
-        self.call_failures.answered(route, sign, answer, wall - (now - started), wall)
+        self.call_failures.answered(heard.route, sign, answer, wall - (now - started), wall)
 
     async def pause(self, seconds: float) -> None:
         """Wait; another task may start meanwhile."""
