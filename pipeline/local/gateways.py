@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.local.ports import free_port
+from pipeline.local.ports import following
+from pipeline.workers.address import bracketed
 
 GATEWAY = "gateway"
 #: The port of its own of the first process is so many above the shared one; the others follow.
@@ -20,10 +21,8 @@ def is_gateway(name: str) -> bool:
 
 
 def own_port(port: int, number: int, taken: set[int]) -> int:
-    """The port of its own of a process, which is taken from then on; `port` is the shared one, 0: any."""
-    chosen = port + OWN_PORTS + number - 1 if port else free_port(taken)
-    taken.add(chosen)
-    return chosen
+    """The port of its own of a process; `port` is the shared one."""
+    return following(port, OWN_PORTS + number - 1, taken)
 
 
 def options(number: int, processes: int, own: str) -> list[str]:
@@ -34,4 +33,4 @@ def options(number: int, processes: int, own: str) -> list[str]:
 def asked_at(host: str, port: int) -> str:
     """Where a process that listens on a host is asked: one for all interfaces on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"http://{bracketed(name)}:{port}"

@@ -47,3 +47,14 @@ def free_port(taken: set[int] | frozenset[int] = frozenset()) -> int:
         if port not in taken and is_free(port):
             return port
     raise BrokerError(f"no free port on {HOST} between {first} and {last}")
+
+
+def following(first: int, by: int, taken: set[int]) -> int:
+    """The port so many above a first one, or a free one where that is 0; it is taken from then on.
+
+    Raises:
+        BrokerError: none is free.
+    """
+    chosen = first + by if first else free_port(taken)
+    taken.add(chosen)
+    return chosen

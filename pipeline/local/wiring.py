@@ -22,9 +22,10 @@ from pipeline.kafka.address import bootstrap
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
 from pipeline.local import addresses, gateways, snapshot
 from pipeline.local.broker import EmbeddedKafka
-from pipeline.local.ports import HOST, free_port
+from pipeline.local.ports import HOST, following
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
 from pipeline.shops.registry import PLATFORMS
+from pipeline.workers.address import bracketed
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Wiring:
         self._kafka_detail = ""
         self._pace = Pace()
         taken: set[int] = set()
-        self.address = f"http://{_bracketed(host)}:{_port(GATEWAY, port, taken)}"
+        self.address = f"http://{bracketed(host)}:{_port(GATEWAY, port, taken)}"
         self.urls = {"sandbox": _sandbox_url(settings)} if sandbox else {}
         for name in _stages(settings):
             if name != GATEWAY:
@@ -318,14 +319,8 @@ def _stages(settings: Settings) -> list[str]:
 
 
 def _port(name: str, first: int, taken: set[int]) -> int:
-    """The port of a process, which is taken from then on; `first` is the gateway's, 0: a free one."""
-    chosen = first + ALL_STAGES.index(name) if first else free_port(taken)
-    taken.add(chosen)
-    return chosen
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    """The port of a process; `first` is the gateway's."""
+    return following(first, ALL_STAGES.index(name), taken)
 
 
 def _sandbox_url(settings: Settings) -> str:
