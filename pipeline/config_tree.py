@@ -139,11 +139,7 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
     """Where paths stand: the table and the key of each."""
     if "data_dir" in tree:
         yield tree, "data_dir"
-    secrets = [tree.get("http_token")]
-    secrets += [account.get("api_key") for account in _tables(tree.get("accounts")).values()]
     for store in _tables(tree.get("stores")).values():
-        for named in store.values():
-            secrets += named if isinstance(named, list) else [named]
         wish = store.get("reconcile")
         if isinstance(wish, MutableMapping):
             files = [name for name in ("shop", "reports") if name in wish]
@@ -152,10 +148,26 @@ def _paths(tree: MutableMapping[str, Any]) -> Iterator[tuple[MutableMapping[str,
     security = kafka.get("security") if isinstance(kafka, Mapping) else None
     if isinstance(security, MutableMapping):
         yield from ((security, name) for name in SECURITY_FILES if name in security)
+    yield from ((secret, "file") for secret in _in_files(tree))
+
+
+def secret_files(tree: Mapping[str, Any]) -> list[str]:
+    """The files that the tree names for secrets."""
+    return [secret["file"] for secret in _in_files(tree) if isinstance(secret["file"], str)]
+
+
+def _in_files(tree: Mapping[str, Any]) -> Iterator[MutableMapping[str, Any]]:
+    """The secrets that are `{ file = "path" }`."""
+    secrets = [tree.get("http_token")]
+    secrets += [account.get("api_key") for account in _tables(tree.get("accounts")).values()]
+    for store in _tables(tree.get("stores")).values():
+        for named in store.values():
+            secrets += named if isinstance(named, list) else [named]
+    kafka = tree.get("kafka")
+    security = kafka.get("security") if isinstance(kafka, Mapping) else None
+    if isinstance(security, Mapping):
         secrets += [security.get(name) for name in SECURITY_SECRETS]
-    yield from (
-        (secret, "file") for secret in secrets if isinstance(secret, MutableMapping) and "file" in secret
-    )
+    yield from (secret for secret in secrets if isinstance(secret, MutableMapping) and "file" in secret)
 
 
 def plain_secrets(

@@ -7,9 +7,9 @@ import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline import private
+from pipeline.config_tree import secret_files
 from pipeline.doctor.context import Context
 from pipeline.doctor.findings import Finding, named, ok, problem, warning
 
@@ -91,18 +91,7 @@ def _secrets_of(path: Path) -> set[Path]:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return set()
-    return {path.absolute().parent / name for name in _named(tree)}
-
-
-def _named(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        if set(tree) == {"file"} and isinstance(tree["file"], str):
-            yield tree["file"]
-        for value in tree.values():
-            yield from _named(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _named(value)
+    return {path.absolute().parent / name for name in secret_files(tree)}
 
 
 def _secret_files(paths: set[Path]) -> Iterator[Finding]:
