@@ -104,8 +104,3 @@ def _before_value(family: Metric, sample: Sample) -> str:
     alone = Metric(family.name, "", family.type)
     alone.samples = [sample._replace(value=0.0)]
     return generate_latest(_One(alone)).decode().splitlines()[-1].removesuffix("0.0")
-
-
-def exposition(room: Room) -> bytes:
-    """The page at once."""
-    return "".join(Exposition(room).parts()).encode()

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from pipeline import process
 from pipeline.cli import app, options
 from pipeline.config import Settings
-from pipeline.exposition import exposition
+from pipeline.exposition import Exposition
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +89,7 @@ def test_a_process_says_how_much_room_its_disk_has_and_nothing_where_that_is_gon
     usage = shutil.disk_usage(data)
     assert size == usage.used + usage.free
     data.rmdir()
-    page = exposition("gateway").decode()
+    page = "".join(Exposition("gateway").parts())
     assert "\npipeline_disk_free_bytes NaN\n" in page
     assert "\npipeline_build_info{" in page, "the other series are there"
 

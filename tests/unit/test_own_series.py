@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tomli_w import dumps
 
-from pipeline.exposition import ROOMS, Room, exposition
+from pipeline.exposition import ROOMS, Exposition, Room
 from pipeline.local.ports import free_port
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
@@ -62,4 +62,4 @@ def answer(port: int) -> str | None:
 
 def test_a_room_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no room 'pipeline-deliver'"):
-        exposition("pipeline-deliver")  # type: ignore[arg-type]
+        Exposition("pipeline-deliver")  # type: ignore[arg-type]
