@@ -9,9 +9,7 @@ so every series of it is there. The time is the scraper's own, from the request 
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import hmac
 import statistics
 import tempfile
 import threading
@@ -24,9 +22,10 @@ import httpx
 import orjson
 
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
+from tests import webhooks
 from tests.integration.operating import shopify_order
+from tests.settings_trees import store_tree
 
-SECRET = "benchmark-secret"
 PARTITIONS = 64
 STAGES = ("gateway", "translate", "deliver")
 #: What a scrape may take at 500 stores, in milliseconds.
@@ -39,12 +38,7 @@ def tree(stores: int, sandbox: str) -> dict[str, Any]:
     return {
         "accounts": {name: {"api_key": f"{name}:secret", "base_url": sandbox} for name in names},
         "stores": {
-            name: {
-                "platform": "shopify",
-                "account": name,
-                "secrets": [SECRET],
-                "domain": f"{name}.example",
-            }
+            name: store_tree(account=name, secrets=[webhooks.SECRET], domain=f"{name}.example")
             for name in names
         },
     }
@@ -53,14 +47,7 @@ def tree(stores: int, sandbox: str) -> dict[str, Any]:
 def told(client: httpx.Client, url: str, store: str, number: int) -> None:
     """One signed order of a store; raises where the gateway refuses it."""
     body = orjson.dumps(shopify_order(number))
-    signature = base64.b64encode(hmac.digest(SECRET.encode(), body, "sha256")).decode()
-    headers = {
-        "X-Shopify-Topic": "orders/paid",
-        "X-Shopify-Hmac-Sha256": signature,
-        "X-Shopify-Shop-Domain": f"{store}.myshopify.com",
-        "X-Shopify-Webhook-Id": f"b54557e4-bdd9-4b37-8a5f-{number:012d}",
-        "Content-Type": "application/json",
-    }
+    headers = webhooks.shopify(body, delivery=f"d{number}") | {"x-shopify-topic": "orders/paid"}
     client.post(f"{url}/webhooks/shopify/{store}", content=body, headers=headers).raise_for_status()
 
 
