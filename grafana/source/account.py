@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.source.panels import Ask, Panel, chosen, dashboard, lines, number, rows, runbooks
-from grafana.source.queries import RATED, SHOWN, counted, newly, or_none, or_zero
+from grafana.source.queries import OF_RECORDS, RATED, SHOWN, counted, newly, or_none, or_zero
 
 _OF = 'account="$account"'
 _CALLS = f"pipeline_deliver_calls_total{{{_OF}}}"
@@ -174,7 +174,7 @@ _BECAME: list[Panel] = [
         ("store", "kind"),
         {
             outcome: f"topk(100, sum by (store, kind) ({_records(outcome)}))"
-            for outcome in ("accepted", "delivered", "unchanged", "superseded", "pending", "dead")
+            for outcome in ("accepted", *OF_RECORDS)
         },
         sums=True,
         sort="accepted",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
+from typing import TypeVar
 
 import yaml
 from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, table, timeseries
@@ -139,13 +140,8 @@ def lines(
     """A graph over time."""
     legend = common.VizLegendOptions().show_legend(True).placement(kinds.LegendPlacement.BOTTOM)
     made = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
+        _headed(timeseries.Panel(), title, description, width, 8)
         .unit(unit)
-        .height(8)
-        .span(width)
         .legend(legend.display_mode(kinds.LegendDisplayMode.LIST).calcs([]))
         .tooltip(
             common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
@@ -173,13 +169,8 @@ def number(
 ) -> stat.Panel:
     """One figure, as it is now; red from a value on, where that is said."""
     made = (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
+        _headed(stat.Panel(), title, description, width, height)
         .unit(unit)
-        .height(height)
-        .span(width)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .targets([_asked(0, Ask(expr, legend)).instant()])
     )
@@ -204,14 +195,9 @@ def ranking(
 ) -> bargauge.Panel:
     """A bar for each name, the longest first."""
     made = (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
+        _headed(bargauge.Panel(), title, description, width, height)
         .unit(unit)
         .min(0)
-        .height(height)
-        .span(width)
         .orientation(kinds.VizOrientation.HORIZONTAL)
         .display_mode(kinds.BarGaugeDisplayMode.BASIC)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -257,12 +243,7 @@ def rows(
     unseen = {name: True for name in ("Time", *values) if name not in shown}
     order = {name: place for place, name in enumerate((*keys, *shown))}
     made = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
-        .height(height)
-        .span(width)
+        _headed(table.Panel(), title, description, width, height)
         .filterable(True)
         .targets(
             [
@@ -295,6 +276,14 @@ def rows(
     if sort:
         made = made.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
     return made
+
+
+_P = TypeVar("_P", timeseries.Panel, stat.Panel, bargauge.Panel, table.Panel)
+
+
+def _headed(panel: _P, title: str, description: str, width: int, height: int) -> _P:
+    """What every panel has."""
+    return panel.title(title).description(description).datasource(SOURCE).height(height).span(width)
 
 
 def _value(number: int, count: int) -> str:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 #: The time that is shown, and what a graph rates over.
 SHOWN, RATED = "$__range", "$__rate_interval"
+#: What becomes of the events that were received, and of the records that were accepted.
+OF_EVENTS = ("accepted", "duplicate", "stale", "ignored", "rejected")
+OF_RECORDS = ("delivered", "unchanged", "superseded", "pending", "dead")
+#: Orders that a reconcile does not find as they ought to be.
+NOT_FOUND = "missing|different|unknown|only_connectif"
 
 
 def counted(counter: str, window: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.source.panels import Ask, Panel, chosen, dashboard, lines, number, rows, runbooks
-from grafana.source.queries import RATED, SHOWN, counted, newly, or_none
+from grafana.source.queries import NOT_FOUND, OF_EVENTS, OF_RECORDS, RATED, SHOWN, counted, newly, or_none
 
 _OF = 'store="$store"'
 _WEBHOOKS = f"pipeline_gateway_requests_total{{{_OF}}}"
@@ -16,7 +16,6 @@ _FEED = f"pipeline_sync_feed_events_total{{{_OF}}}"
 _EVENTS = f"pipeline_translate_events_total{{{_OF}}}"
 _NOTES = f"pipeline_translate_notes_total{{{_OF}}}"
 _USED = f"pipeline_coupons_used_total{{{_OF}}}"
-_RESULTS = "missing|different|unknown|only_connectif"
 _REJECTED = f'sum(pipeline_account_events{{{_OF},outcome="rejected"}})'
 _FORGED = f'pipeline_gateway_requests_total{{{_OF},outcome="unauthorized"}}'
 _DEAD = f'pipeline_deliver_records_total{{{_OF},outcome="dead"}}'
@@ -82,10 +81,7 @@ _CAME: list[Panel] = [
         ("kind",),
         {
             "received": f"sum by (kind) (pipeline_account_events{{{_OF}}})",
-            **{
-                outcome: _events(outcome)
-                for outcome in ("accepted", "duplicate", "stale", "ignored", "rejected")
-            },
+            **{outcome: _events(outcome) for outcome in OF_EVENTS},
         },
         sums=True,
         width=12,
@@ -95,10 +91,7 @@ _CAME: list[Panel] = [
         "accepted = delivered + unchanged + superseded + pending + dead. Exact, over all time. A click on "
         "the account opens its dashboard.",
         ("account", "kind"),
-        {
-            outcome: _records(outcome)
-            for outcome in ("accepted", "delivered", "unchanged", "superseded", "pending", "dead")
-        },
+        {outcome: _records(outcome) for outcome in ("accepted", *OF_RECORDS)},
         sums=True,
         width=12,
     ),
@@ -234,7 +227,7 @@ _RECONCILED: list[Panel] = [
         "Orders, by the last daily reconcile",
         "missing: Connectif ought to have them and does not. different: the totals disagree. unknown: what "
         "would tell is not kept.",
-        Ask(f'max by (result) (pipeline_reconcile_orders{{{_OF},result=~"{_RESULTS}"}})', "{{result}}"),
+        Ask(f'max by (result) (pipeline_reconcile_orders{{{_OF},result=~"{NOT_FOUND}"}})', "{{result}}"),
     ),
     lines(
         "Since the last reconcile, and how long it is overdue",

@@ -16,7 +16,20 @@ from grafana.source.panels import (
     to_account,
     to_store,
 )
-from grafana.source.queries import RATED, SHOWN, counted, named, newly, or_none, quantile, top, top_lines
+from grafana.source.queries import (
+    NOT_FOUND,
+    OF_EVENTS,
+    OF_RECORDS,
+    RATED,
+    SHOWN,
+    counted,
+    named,
+    newly,
+    or_none,
+    quantile,
+    top,
+    top_lines,
+)
 
 _ACCOUNT, _STORE = 'account=~"$account"', 'store=~"$store"'
 
@@ -112,8 +125,7 @@ _USED = f"sum by (account) (pipeline_budget_used_calls{{{_ACCOUNT}}})"
 _LIMIT = f"max by (account) (pipeline_budget_limit_calls{{{_ACCOUNT}}})"
 _NOTED = f"pipeline_translate_notes_total{{{_STORE}}}"
 _NOTES = f"sum by (store, note) ({counted(_NOTED, RATED)})"
-_RESULTS = "missing|different|unknown|only_connectif"
-_FOUND = f'max by (store, result) (pipeline_reconcile_orders{{{_STORE},result=~"{_RESULTS}"}})'
+_FOUND = f'max by (store, result) (pipeline_reconcile_orders{{{_STORE},result=~"{NOT_FOUND}"}})'
 _LAST_RUN = f"max by (store) (pipeline_reconcile_last_run_timestamp_seconds{{{_STORE}}})"
 
 _ALL_REJECTED, _ALL_DEAD = f"sum({_events('rejected')})", f"sum({_records('dead')})"
@@ -223,7 +235,7 @@ _WORST_FIRST: list[Panel] = [
             "received": _MOST_EVENTS,
             **{
                 outcome: f"sum by (store, kind) ({_events(outcome)}) and on (store, kind) {_MOST_EVENTS}"
-                for outcome in ("accepted", "duplicate", "stale", "ignored", "rejected")
+                for outcome in OF_EVENTS
             },
         },
         sums=True,
@@ -238,7 +250,7 @@ _WORST_FIRST: list[Panel] = [
             **{
                 outcome: f'sum by (account, store, kind) ({_ACCEPTED},outcome="{outcome}"}}) '
                 f"and on (account, store, kind) {_MOST_RECORDS}"
-                for outcome in ("delivered", "unchanged", "superseded", "pending", "dead")
+                for outcome in OF_RECORDS
             },
         },
         sums=True,
