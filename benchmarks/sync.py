@@ -4,6 +4,7 @@
     python -m benchmarks.sync sandboxes [--rows 10000]     the simulated WooCommerce and Shopify
     python -m benchmarks.sync share [--seconds 120]        the same with limits: the judge's share
     python -m benchmarks.sync withdrawals [--people 60]    all of `pipeline up`, a full sync in the same store
+        [--every 7]   seconds between two who leave: each is three requests of the shop's limit
 
 The baseline of `rows` and `sandboxes` is a bare httpx reader of the same pages, which stores nothing.
 `BENCH_BOOTSTRAP` names a broker to use instead of an embedded one.
@@ -53,7 +54,7 @@ ACCESS: Mapping[str, Mapping[str, Any]] = {
 }
 PATIENCE = 7_200.0
 #: Customers of the shop in which people leave: more than are read meanwhile.
-SYNCED = 20_000
+SYNCED = 100_000
 #: Seconds for a process to start, on a machine that others use.
 START = 240.0
 #: Rows after which the bare reader has shown its pace.
@@ -287,7 +288,7 @@ TOKEN = "callback-token-of-the-benchmark"
 KEPT = {"woocommerce": {"consent_field": "mailchimp_woocommerce_is_subscribed"}, "shopify": {}}
 
 
-def withdrawals(directory: Path, bootstrap: str, people: int) -> None:
+def withdrawals(directory: Path, bootstrap: str, people: int, every: float) -> None:
     """From a callback of Connectif to its statement at the shop, without and with a full sync."""
     limits = {"woocommerce": 120, "shopify": None}
 
@@ -311,7 +312,7 @@ def withdrawals(directory: Path, bootstrap: str, people: int) -> None:
                     hold(control, platform, SYNCED)
                     operate.give(settings, operate.command(platform, Wanted.FULL, kinds=[Kind.CUSTOMER]))
                     wait_for(lambda control=control: len(_log(control)) > 10, 60)  # type: ignore[misc]
-                took = _leave(site, control, platform, people)
+                took = _leave(site, control, platform, people, every)
                 cuts = statistics.quantiles(took, n=20)
                 asked = Counter(one["status"] for one in _log(control))
                 found.append(
@@ -358,11 +359,11 @@ def _consenting(site: Site, platform: str, people: int, per_minute: int | None) 
     return control
 
 
-def _leave(site: Site, control: str, platform: str, people: int) -> list[float]:
-    """People leave in Connectif at random moments; returns the seconds until the shop holds it."""
+def _leave(site: Site, control: str, platform: str, people: int, every: float) -> list[float]:
+    """People leave at random, one in `every` seconds; returns the seconds until the shop holds it."""
     chance, said = random.Random(7), {}  # noqa: S311 - moments only
     for number in range(people):
-        time.sleep(chance.expovariate(1 / 2.0))
+        time.sleep(chance.expovariate(1 / every))
         email = f"reader{number}@mail.example"
         said[email] = time.time()
         callback = {"account": platform, "type": "unsubscribed", "email": email, "ip": "203.0.113.7"}
@@ -394,6 +395,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--people", type=int, default=60)
+    parser.add_argument("--every", type=float, default=7.0, help="seconds between two who leave")
     options = parser.parse_args()
     print(machine(), f"processors used by others: {psutil.cpu_percent(1.0):.0f} %")
     with tempfile.TemporaryDirectory() as place:
@@ -407,7 +409,7 @@ def main() -> None:
                 case "share":
                     share(directory, bootstrap, options.seconds)
                 case _:
-                    withdrawals(directory, bootstrap, options.people)
+                    withdrawals(directory, bootstrap, options.people, options.every)
 
 
 if __name__ == "__main__":
