@@ -211,10 +211,16 @@ class SyncWorker:
         return None if row is None else decode(row)
 
     async def _fetched(self, event: RawEvent, notices: list[Notice]) -> None:
-        partition = partition_of(event.store, self._partitions)
         with self._engine.begin() as step:
             key, number = unique_key(event.key), partition_of_key(event.key, self._shop_partitions)
             step.send(self._events[event.kind], event.body, key, number, event.to_kafka_headers())
+            await self._engine.confirm(step)
+        await self._forget_rows(event.store, notices)
+
+    async def _forget_rows(self, store: str, notices: list[Notice]) -> None:
+        """Once Kafka has what became of them: of one step, a kill could leave this alone."""
+        partition = partition_of(store, self._partitions)
+        with self._engine.begin() as step:
             for notice in notices:
                 step.write(self._table, partition, notice.row, None)
             await self._engine.confirm(step)
@@ -226,12 +232,10 @@ class SyncWorker:
 
     async def _given_up(self, request: FetchRequest, why: GivenUp, notices: list[Notice]) -> None:
         event = request.event
-        own = partition_of(event.store, self._partitions)
         with self._engine.begin() as step:
             self._letters.given_up(step, event, request.place, *why, account=self._account_of(event.store))
-            for notice in notices:
-                step.write(self._table, own, notice.row, None)
             await self._engine.confirm(step)
+        await self._forget_rows(event.store, notices)
 
 
 class SyncCollector(Collector):

@@ -306,7 +306,9 @@ def _sales(day: _Day) -> None:
         _hold_sale(shop, replace(shop.sales[own], state="sold", changed=day.at(shop.sales[own].changed)))
         day.tell(shop.sales[own], "changed")
     if shop.traits.orders_go:
-        for own in day.some((own for own in shop.sales if own not in turned), 0.5):
+        # Nor those that were sold today: who hears of them once they are gone never hears of their buyers.
+        before = [one.id for one in shop.sales.values() if one.changed < today and one.id not in turned]
+        for own in day.some(before, 0.5):
             gone = shop.sales.pop(own)
             shop.lost.add(own)
             day.tell(replace(gone, changed=day.at(gone.changed)), "gone")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from functools import partial
 from typing import Any, cast
 
 from pipeline.events import Kind, RawEvent
@@ -48,9 +49,10 @@ class Kept:
     commands: dict[str, Command] = field(default_factory=dict)
     rows: dict[RowKey, Seen] = field(default_factory=dict)
     events: list[RawEvent] = field(default_factory=list)
-    #: How many more steps there may be, and whether the last one is kept before the process is gone.
+    #: How many more pages there may be, and how much of the last one is kept before the process is gone: its
+    #: events, the rows as well, all.
     steps: int | None = None
-    keeps_last: bool = False
+    keeps: int = 0
 
 
 class KeptMemory:
@@ -82,21 +84,31 @@ class KeptMemory:
         kept = self._kept
         if kept.steps is not None:
             kept.steps -= 1
-            if kept.steps < 0 and not kept.keeps_last:
+        told = Told() if told is None else told
+        parts = (
+            partial(kept.events.extend, told.events),
+            partial(self._keep_rows, told.writes),
+            partial(self._keep_state, state, begun),
+        )
+        for number, keep in enumerate(parts):
+            if kept.steps is not None and kept.steps < 0 and number == kept.keeps:
                 raise Killed
-        kept.state = state.encode()
-        for command in begun:
-            kept.commands.pop(command.id, None)
-        if told is not None:
-            kept.events += told.events
-            for key, seen in told.writes.items():
-                if seen is None:
-                    kept.rows.pop(key, None)
-                else:
-                    kept.rows[key] = seen
+            keep()
         if kept.steps is not None and kept.steps < 0:
             raise Killed
         await asyncio.sleep(0)
+
+    def _keep_rows(self, writes: Mapping[RowKey, Seen | None]) -> None:
+        for key, seen in writes.items():
+            if seen is None:
+                self._kept.rows.pop(key, None)
+            else:
+                self._kept.rows[key] = seen
+
+    def _keep_state(self, state: StoreState, begun: Sequence[Command]) -> None:
+        self._kept.state = state.encode()
+        for command in begun:
+            self._kept.commands.pop(command.id, None)
 
 
 class PulledShop:
@@ -197,19 +209,19 @@ class PulledShop:
         return KeptMemory(self.kept).state("acme")
 
     async def runs(
-        self, wanted: Wanted | None = None, *, kills: Sequence[tuple[int, bool]] = (), **more: Any
+        self, wanted: Wanted | None = None, *, kills: Sequence[tuple[int, int]] = (), **more: Any
     ) -> None:
         """Work on a command until its run is over, in a new process after each kill.
 
         Args:
             wanted: None: what is under way.
-            kills: after how many steps the process is gone, and whether the last of them is kept.
+            kills: after how many pages the process is gone, and how much of the next is kept: see `Kept`.
             more: of the command.
         """
         if wanted is not None:
             self.command(wanted, **more)
-        for steps, keeps_last in [*kills, (None, False)]:
-            self.kept.steps, self.kept.keeps_last = steps, keeps_last
+        for steps, keeps in [*kills, (None, 0)]:
+            self.kept.steps, self.kept.keeps = steps, keeps
             task = asyncio.create_task(self.puller().run())
             while not task.done() and (self.kept.commands or self.state.under_way is not None):
                 await asyncio.sleep(0.5)

@@ -104,8 +104,13 @@ class ConsentDesk:
     # Statements in.
 
     async def _take(self, messages: Round) -> None:
-        """Write what came into the tables, then let it be brought to the shops."""
+        """Write what came into the tables, then let it be brought to the shops.
+
+        What is remembered of persons comes once Kafka has the rest: a withdrawal that is read again after a
+        kill would be taken for an echo of itself.
+        """
         taken: dict[bytes, Row] = {}
+        remembered: dict[tuple[int, bytes], Memory] = {}
         with self._engine.begin() as step:
             for tp, values in messages.batches:
                 for message in values:
@@ -113,9 +118,14 @@ class ConsentDesk:
                         continue
                     try:
                         event = self._read(message, tp.partition)
-                        self._note(step, message, event, taken)
+                        self._note(step, message, event, taken, remembered)
                     except (ValueError, Rejected) as error:
                         self._letters.foreign(step, message, SYNC_CONSENTS_TOPIC, "statement", str(error))
+            await self._engine.confirm(step)
+        with self._engine.begin() as step:
+            for (number, key), memory in remembered.items():
+                step.write(self._memory, number, key, memory.encode())
+            for tp, values in messages.batches:
                 step.done(tp, values[-1].offset)
             await self._engine.submit(step)
         for key, row in taken.items():
@@ -137,23 +147,30 @@ class ConsentDesk:
             raise ValueError("it is no callback")
         return event
 
-    def _note(self, step: Step, message: Message, event: RawEvent, taken: dict[bytes, Row]) -> None:
+    def _note(
+        self,
+        step: Step,
+        message: Message,
+        event: RawEvent,
+        taken: dict[bytes, Row],
+        remembered: dict[tuple[int, bytes], Memory],
+    ) -> None:
         """One message."""
         said = statement_of(event)
         if said is None:  # a bounce: kept as an event, and nothing follows
             self._keep(step, event)
             return
         number, key = self._partition(event.store), memory_key(event)
-        memory = Memory.decode(self._memory.get(number, key))
+        memory = remembered.get((number, key)) or Memory.decode(self._memory.get(number, key))
         if event.topic.startswith(TOLD):
-            step.write(self._memory, number, key, memory.with_told(said, event.received_ms).encode())
+            remembered[number, key] = memory.with_told(said, event.received_ms)
             return
         if memory.is_echo(said):
             self._trials.end(event.store, said.address, Outcome.ECHO)
             SYNC_CONSENTS.labels(event.store, said.state, Outcome.ECHO).inc()
             return
         self._keep(step, event)
-        step.write(self._memory, number, key, memory.with_callback(said).encode())
+        remembered[number, key] = memory.with_callback(said)
         row = Row(place_of(SYNC_CONSENTS_TOPIC, message.partition, message.offset), event, said)
         raw = newer_of(self._rows.get(number, event.key), row)
         step.write(self._rows, number, event.key, raw)
@@ -212,9 +229,9 @@ class ConsentDesk:
     async def _settled(self, key: bytes, row: Row, wrote: Sequence[str]) -> None:
         self._trials.end(row.event.store, row.said.address, "at_the_shop")
         with self._engine.begin() as step:
-            looks = self._look(step, row, wrote)
-            if self._forget(step, key, row) or looks:
+            if self._look(step, row, wrote):
                 await self._engine.confirm(step)
+        await self._forget(key, row)
 
     def _look(self, step: Step, row: Row, wrote: Sequence[str]) -> bool:
         """Have the accounts that were written looked at, where only looks tell a change; whether any is."""
@@ -237,21 +254,19 @@ class ConsentDesk:
         store = row.event.store
         account = row.said.account or (self._feeds[store].account if store in self._feeds else "")
         self._trials.end(store, row.said.address, why.reason)
-        with self._engine.begin() as step:
-            self._forget(step, key, row)
-            if not is_trial(
-                row.said.address
-            ):  # the check that made it asks for it, and leaves nothing behind
+        if not is_trial(row.said.address):  # the check that made it asks for it, and leaves nothing behind
+            with self._engine.begin() as step:
                 self._letters.given_up(step, row.event, row.place, why.reason, why.detail, account=account)
-            await self._engine.confirm(step)
+                await self._engine.confirm(step)
+        await self._forget(key, row)
 
-    def _forget(self, step: Step, key: bytes, row: Row) -> bool:
-        """Delete a row, unless a newer statement took its place."""
+    async def _forget(self, key: bytes, row: Row) -> None:
+        """Delete a row, unless a newer statement took its place; once Kafka has what became of it."""
         number = self._partition(row.event.store)
-        same = self._rows.get(number, key) == row.encode()
-        if same:
-            step.write(self._rows, number, key, None)
-        return same
+        with self._engine.begin() as step:
+            if self._rows.get(number, key) == row.encode():
+                step.write(self._rows, number, key, None)
+                await self._engine.confirm(step)
 
 
 def memory_key(event: RawEvent) -> bytes:

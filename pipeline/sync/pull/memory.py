@@ -83,7 +83,10 @@ class Memory:
     async def keep(
         self, state: StoreState, *, told: Told | None = None, begun: Sequence[Command] = ()
     ) -> None:
-        """Send a page's events, and keep what is remembered of it with the state, in one step.
+        """Send a page's events, then keep what is remembered of its rows, then the state.
+
+        Each begins once Kafka has what is before it. The messages of one step reach their partitions one by
+        one: of a process that is killed meanwhile, the state alone could be there, and the events be lost.
 
         Args:
             state: of the store.
@@ -91,15 +94,21 @@ class Memory:
             begun: commands that wait no more.
         """
         partition = self.partition(state.store)
+        if told is not None and told.events:
+            with self.engine.begin() as step:
+                for event in told.events:
+                    number = partition_of_key(event.key, self.shop_partitions)
+                    topic = self.events[event.kind]
+                    step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
+                await self.engine.confirm(step)
+        if told is not None and told.writes:
+            with self.engine.begin() as step:
+                for key, seen in told.writes.items():
+                    row = None if seen is None else seen.encode()
+                    step.write(self.pulled, partition, key.encode(state.store), row)
+                await self.engine.confirm(step)
         with self.engine.begin() as step:
-            for event in () if told is None else told.events:
-                number = partition_of_key(event.key, self.shop_partitions)
-                topic = self.events[event.kind]
-                step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
-            for key, seen in () if told is None else told.writes.items():
-                row = None if seen is None else seen.encode()
-                step.write(self.pulled, partition, key.encode(state.store), row)
+            step.write(self.pulls, partition, state_key(state.store), state.encode())
             for command in begun:
                 step.write(self.pulls, partition, command_key(command), None)
-            step.write(self.pulls, partition, state_key(state.store), state.encode())
             await self.engine.confirm(step)
