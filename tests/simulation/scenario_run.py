@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from pipeline.records import Outcome
 from pipeline.sandbox.connectif.http.routes import table
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from tests.simulation import expected_state, virtual
@@ -40,8 +41,21 @@ async def _run_faults(plan: Plan, directory: Path) -> None:
     await environment.settle(life, within=7_200)
     expected_state.check_state(environment)
     environment.accounted(life)
+    _letters_kept(environment)
     _limit_kept(environment, alone=not plan.others)
     await life.stop()
+
+
+def _letters_kept(environment: Environment) -> None:
+    """What is over as dead has its dead letter."""
+    letters = {
+        (said["dead-topic"], int(said["dead-offset"]))
+        for _, _, headers in environment.cluster.topic("deadletters")
+        for said in [dict(headers)]
+    }
+    receipts = environment.receipts()
+    dead = {(one.kind.topic.encode(), one.record.offset) for one in receipts if one.outcome is Outcome.DEAD}
+    assert dead <= letters, "a receipt says dead, and there is no letter"
 
 
 async def _actions(environment: Environment, plan: Plan) -> None:

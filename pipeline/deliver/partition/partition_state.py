@@ -378,7 +378,9 @@ class PartitionState:
     def _refuse(self, step: UnitOfWork, account: str, key: Key, refused: Sequence[Waiting]) -> None:
         """Dead letters of orders whose purchase id is another order's."""
         ended = [(key, waiting, Ending(Outcome.DEAD, TAKEN, TAKEN_DETAIL)) for waiting in refused]
-        self.receipt_writer.write(step, AccountPartition(account, self.partition), ended)
+        place = AccountPartition(account, self.partition)
+        self.receipt_writer.letters(step, place, ended)
+        self.receipt_writer.receipt_of_each(step, place, ended)
 
     def _send(self, step: UnitOfWork, account: str, key: Key, stamp: Stamp, ending: Ending) -> None:
         self.receipt_writer.receipt(step, AccountPartition(account, self.partition), key, stamp, ending)

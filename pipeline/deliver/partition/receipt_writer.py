@@ -37,24 +37,27 @@ class ReceiptWriter:
         """Epoch milliseconds."""
         return int(self._wall() * 1_000)
 
-    def write(
+    def letters(
         self, step: UnitOfWork, account_partition: AccountPartition, endings: Sequence[EndedRecord]
     ) -> None:
-        """The receipts of some records, and the dead letters of those that Connectif refused."""
+        """The dead letters of those records that Connectif refused."""
         for key, waiting, ending in endings:
-            if ending.outcome is Outcome.DEAD:
-                headers = dead_headers(account_partition, key, waiting.stamp, ending, self.now_ms())
-                value = (
-                    record_of(account_partition.account, key, waiting)
-                    .model_dump_json(exclude_none=True)
-                    .encode()
-                )
-                letter = _raw(account_partition, key)
-                step.send(self.dead_letters, value, letter, letter_partition(letter), headers)
-                if waiting.stamp.lane is Lane.RETRY:  # nothing but dead letters comes in it
-                    REDRIVEN_REJECTED.labels(
-                        "deliver", account_partition.account, waiting.stamp.store, key.kind, ending.reason
-                    ).inc()
+            if ending.outcome is not Outcome.DEAD:
+                continue
+            headers = dead_headers(account_partition, key, waiting.stamp, ending, self.now_ms())
+            record = record_of(account_partition.account, key, waiting)
+            value, letter = record.model_dump_json(exclude_none=True).encode(), _raw(account_partition, key)
+            step.send(self.dead_letters, value, letter, letter_partition(letter), headers)
+            if waiting.stamp.lane is Lane.RETRY:  # nothing but dead letters comes in it
+                REDRIVEN_REJECTED.labels(
+                    "deliver", account_partition.account, waiting.stamp.store, key.kind, ending.reason
+                ).inc()
+
+    def receipt_of_each(
+        self, step: UnitOfWork, account_partition: AccountPartition, endings: Sequence[EndedRecord]
+    ) -> None:
+        """The receipts of records, once Kafka has their dead letters: with its receipt a record is over."""
+        for key, waiting, ending in endings:
             self.receipt(step, account_partition, key, waiting.stamp, ending)
 
     def receipt(

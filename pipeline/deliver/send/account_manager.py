@@ -27,7 +27,7 @@ from pipeline.deliver.send.unsubscribing import UnsubscribingCalls
 from pipeline.deliver.state.last_caller import LastCaller
 from pipeline.limiter.journal import Journal
 from pipeline.limiter.limiter import Limiter
-from pipeline.records import Receipt, partition_of
+from pipeline.records import Outcome, Receipt, partition_of
 
 S = TypeVar("S", bound=UnitOfWork)
 
@@ -265,7 +265,10 @@ class AccountManager(Generic[S]):
 
 
 class _Outbox(Generic[S]):
-    """Writes endings as steps; those that come while one is submitted go with the next."""
+    """Writes endings as steps; those that come while one is submitted go with the next.
+
+    Dead letters first: of one step, a kill could leave the receipt alone, with which the record is over.
+    """
 
     def __init__(self, deps: ManagerDependencies[S]) -> None:
         self._deps = deps
@@ -286,10 +289,16 @@ class _Outbox(Generic[S]):
     async def _hand_over(self) -> None:
         try:
             while self._waiting:
-                with self._deps.committer.begin() as step:
-                    for place, endings in self._waiting:
-                        self._deps.receipt_writer.write(step, place, endings)
-                    self._waiting.clear()
-                    await self._deps.committer.submit(step)
+                taken, self._waiting = self._waiting, []
+                committer, writer = self._deps.committer, self._deps.receipt_writer
+                if any(ending.outcome is Outcome.DEAD for _, endings in taken for _, _, ending in endings):
+                    with committer.begin() as step:
+                        for place, endings in taken:
+                            writer.letters(step, place, endings)
+                        await committer.confirm(step)
+                with committer.begin() as step:
+                    for place, endings in taken:
+                        writer.receipt_of_each(step, place, endings)
+                    await committer.submit(step)
         except Exception as error:  # noqa: BLE001 - an ending that is not written must not be forgotten
             self._deps.fatal(error)
