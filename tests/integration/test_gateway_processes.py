@@ -24,6 +24,7 @@ from pipeline.local.gateways import OWN_PORTS, is_gateway
 from tests.broker import KafkaSettings
 from tests.integration.operating import Site
 from tests.integration.receiving import GatewayProcess, OnPort, Shops, events
+from tests.local_http import http
 from tests.processes import until
 from tests.settings_trees import store_tree
 from tests.webhooks import SECRET, STORES, order, shopify
@@ -69,7 +70,7 @@ def members(gateway: OnPort) -> dict[str, int]:
 def at(port: int, path: str) -> tuple[int, str]:
     """Status and text of an answer; 0: there is none."""
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}{path}")
+        answer = http.get(f"http://127.0.0.1:{port}{path}")
     except httpx.TransportError:
         return 0, ""
     return answer.status_code, answer.text
@@ -91,7 +92,7 @@ def taken_by(gateway: OnPort, number: int) -> float:
 
 def both_take(gateway: OnPort, address: str) -> bool:
     """Whether each has taken some; asks on a new connection, which the one with fewer takes sooner."""
-    httpx.post(address, content=b"{}")
+    http.post(address, content=b"{}")
     return all(taken_by(gateway, number) for number in (1, 2))
 
 

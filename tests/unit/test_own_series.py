@@ -13,6 +13,7 @@ from tomli_w import dumps
 
 from pipeline.exposition import ROOMS, Exposition, Room
 from pipeline.local.ports import free_port
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
@@ -55,7 +56,7 @@ def test_a_process_exports_its_own_series_alone(room: Room, words: list[str], tm
 def answer(port: int) -> str | None:
     """The page of the process's metrics, once it listens."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
+        return http.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     except httpx.HTTPError:
         return None
 
