@@ -21,7 +21,8 @@ NICE = 5
 
 def count() -> int:
     """Processes that run tests."""
-    return min(os.cpu_count() or 1, _MOST) + 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _MOST) + 1
 
 
 def number_of(worker: str) -> int:

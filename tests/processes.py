@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 _LONGEST_PAUSE = 0.5
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
     """Wait for the condition; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
-        began = time.monotonic()
-        while not condition():
-            await asyncio.sleep(_pause(time.monotonic() - began, 0.02))
+        while True:
             began = time.monotonic()
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(_pause(time.monotonic() - began, 0.02))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20, *, every: float = 0.02) -> None:

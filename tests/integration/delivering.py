@@ -221,10 +221,11 @@ class Environment:
                 place = TopicPartition(topic, partition, 0)
                 _, end = consumer.get_watermark_offsets(place, timeout=30)
                 consumer.assign([place])
-                while end and consumer.position([place])[0].offset < end:
+                while (left := end - max(0, consumer.position([place])[0].offset)) > 0:
+                    # Asked for more than there are, it would wait for these.
                     found += [
                         Receipt.model_validate_json(message.value())
-                        for message in consumer.consume(5_000, timeout=1)
+                        for message in consumer.consume(min(left, 5_000), timeout=1)
                     ]
         finally:
             consumer.close()

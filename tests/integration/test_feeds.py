@@ -79,11 +79,13 @@ def test_a_feed_is_read_to_connectif_though_its_reader_is_killed_again_and_again
     shop = FedShop(site, STORE, FEED)
     site.start()
     sold = [sale(number) for number in range(SALES)]
+    given = 0
     for number, one in enumerate(sold):
         shop.changes(one)
         if number % (SALES // KILLS) == SALES // KILLS - 1:
-            time.sleep(0.3)
+            wait_until(lambda given=given: shop.queue()["given"] > given, 60)  # type: ignore[misc]
             site.kill("sync")
+            given = shop.queue()["given"]
     shop.fault(kind="html", path="/api/orders/feed", count=2)
     wanted = {one.id for one in sold}
     wait_until(lambda: wanted <= shop.purchases().keys(), 60, every=0.3)
