@@ -29,8 +29,12 @@ _WAITING = ("tests/integration/", "tests/faults/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: in parallel (make.py) each process takes files in this order."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
+    """Begin with what takes longest, then with what must not be slow: see `tests.parallel`."""
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        return not item.nodeid.startswith(_WAITING), item.get_closest_marker("real_time") is None
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)

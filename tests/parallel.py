@@ -2,6 +2,7 @@
 
 Tests that start processes and a broker wait for much of their time, and must not be slowed down; tests of
 rules only compute. So there is a process more than processors, which takes the last files and gives way.
+Others that look at a real clock are marked `real_time`: these files stand behind those that start a broker.
 """
 
 from __future__ import annotations

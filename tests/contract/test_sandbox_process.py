@@ -22,6 +22,8 @@ from tests.connectif_sandbox import EMAIL, KEY, PRODUCT, PURCHASE
 from tests.local_http import http
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.real_time
+
 SETTINGS = """
 [accounts.acme-es]
 api_key = "keyid:keysecret"

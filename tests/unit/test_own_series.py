@@ -17,6 +17,8 @@ from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
+pytestmark = pytest.mark.real_time
+
 TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store_tree()})}
 
 

@@ -24,6 +24,8 @@ from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture(autouse=True)
 def _hangups() -> Iterator[None]:
