@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("PIPELINE_VENV", ROOT / ".venv"))
 BIN = VENV / "bin"
 
-#: Half of the tests wait for other processes, half compute. A file is run by one process, with its broker.
-IN_PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+#: A file is run by one process, with its broker. How many there are, and in which order: tests/parallel.py.
+IN_PARALLEL = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 STEPS: dict[str, list[list[str]]] = {
     "setup": [],
@@ -74,9 +74,11 @@ def install() -> None:
 def run(name: str, extra: list[str]) -> int:
     """Run a step in the environment, made before; returns the first exit code that is not 0."""
     install()
+    # Tests start hundreds of processes, of which each would compile the program anew, for up to a second.
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     for step in STEPS[name]:
         command = [str(BIN / step[0]), *step[1:], *extra]
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        code = subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
         if code:
             return code
     return 0

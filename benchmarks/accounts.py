@@ -11,7 +11,6 @@ by when they arrived. All of it runs on this machine; `BENCH_BOOTSTRAP` names a 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
 import tempfile
@@ -23,10 +22,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from benchmarks.arguments import argument_parser
 from benchmarks.deliver import produce
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
@@ -46,6 +45,7 @@ from pipeline.records import (
     partition_of,
     record_key,
 )
+from tests.local_http import http
 
 LIMIT = 100
 BIG = "acme-0"
@@ -232,7 +232,7 @@ class Stage:
 
     def stats(self) -> dict[str, dict[str, Any]]:
         """The sandbox's counts of every account."""
-        found: dict[str, Any] = httpx.get(f"{self.sandbox}/_sandbox/stats", timeout=30).json()["accounts"]
+        found: dict[str, Any] = http.get(f"{self.sandbox}/_sandbox/stats", timeout=30).json()["accounts"]
         return found
 
     def fill(self, account: str, pending: int) -> None:
@@ -295,7 +295,7 @@ def run(accounts: int, per_minute: float, pending: int, seconds: float) -> list[
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--accounts", type=int, default=500)
     parser.add_argument("--orders", type=float, default=6.0, help="live orders per account and minute")
     parser.add_argument("--pending", type=int, default=1_000_000)

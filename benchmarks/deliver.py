@@ -11,7 +11,6 @@ of them; beside it stands the index alone, in this process. `BENCH_BOOTSTRAP` na
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import tempfile
@@ -25,6 +24,7 @@ import httpx
 import psutil
 from confluent_kafka import Producer
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.deliver.schedule.pending_index import PendingIndex
@@ -305,7 +305,7 @@ def memory(count: int) -> list[dict[str, object]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("what", choices=["speed", "memory"])
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--accounts", type=int, default=8)

@@ -13,7 +13,6 @@ leaves.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 import orjson
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.arguments import argument_parser
 from benchmarks.deliver import accepted, worker
 from benchmarks.harness import (
     PIPELINE,
@@ -350,7 +350,7 @@ def measure(platform: str, orders: int) -> None:
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--platform", choices=sorted(BODIES), action="append")
     asked = parser.parse_args()

@@ -5,7 +5,6 @@ The baseline is the bare copying of the same files, and for the hot path the pro
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import resource
@@ -17,6 +16,7 @@ from pathlib import Path
 import psutil
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from benchmarks.arguments import argument_parser
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.kafka import topic_check
@@ -36,7 +36,7 @@ PERSONS = 10
 
 def main() -> None:
     """Print everything."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     events = parser.parse_args().events
     print(f"load before {os.getloadavg()[0]:.1f}")

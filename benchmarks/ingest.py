@@ -37,6 +37,7 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 from tomli_w import dumps
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.events import Kind
@@ -251,7 +252,7 @@ def compare(
 
 def main() -> None:
     """Run everything and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--patience", type=float, default=0)

@@ -6,7 +6,6 @@ All of `pipeline up` on the embedded Kafka, a simulated shop and a Connectif who
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import argument_parser
 from pipeline.local.broker import EmbeddedKafka
 from tests.integration.notifying import VTEX, NotifyingShop
 from tests.integration.operating import Site
@@ -27,7 +27,7 @@ PATIENCE = 300.0
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.notifications", description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--rate", type=float, default=5.0, help="orders a second")
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import broker, machine, report
 from pipeline.kafka.admin import Cluster
 from pipeline.kafka.producer import Outgoing, Producer
@@ -64,7 +64,7 @@ PROGRAMS: dict[str, Callable[[dict[str, Any], int], int]] = {
 
 def main() -> None:
     """Print a row for each program."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--bytes", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3)

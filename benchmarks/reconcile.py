@@ -26,6 +26,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, broker, machine, report
 from pipeline import config
 from pipeline.config import Settings
@@ -255,7 +256,7 @@ def measure(directory: Path, bench: Bench, orders: int, most_mb: float) -> None:
 
 def main() -> None:
     """Make the data and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--most-mb", type=float, default=MOST_MB, help="memory that reconcile may take")
     parser.add_argument("--directory", type=Path, help="keeps the broker's data for another run")

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import shutil
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import (
     Bench,
     Worker,
@@ -153,7 +153,7 @@ def restores(directory: Path, bootstrap: str, keys: int, *, baseline: bool) -> l
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--baseline", action="store_true")

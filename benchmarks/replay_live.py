@@ -7,7 +7,6 @@ answer to the live purchases, and how far off the replay's estimate was once a t
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import statistics
@@ -16,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from benchmarks.arguments import argument_parser
 from pipeline.events import Lane
 from pipeline.kafka.reader import RangeReader
 from pipeline.kafka.settings import client_config
@@ -37,7 +37,7 @@ PATIENCE = 480.0
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.replay_live", description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--orders", type=int, default=600)
     parser.add_argument("--live", type=int, default=60, help="orders a minute")
     parser.add_argument("--seconds", type=int, default=60)

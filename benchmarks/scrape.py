@@ -8,7 +8,6 @@ so every series of it is there. The time is the scraper's own, from the request 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import statistics
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import httpx
 import orjson
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from tests import webhooks
 from tests.integration.operating import shopify_order
@@ -130,7 +130,7 @@ def run(stores: int, per_second: float, rounds: int) -> list[dict[str, object]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--stores", type=int, default=500)
     parser.add_argument("--orders", type=float, default=25.0, help="live orders a second, of all stores")
     parser.add_argument("--rounds", type=int, default=30)

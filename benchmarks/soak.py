@@ -10,7 +10,6 @@ account or the sandbox's ledger does not agree in the end, or a process had to b
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import statistics
@@ -30,6 +29,7 @@ import orjson
 import psutil
 import tomli_w
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import free_port, machine, report
 from benchmarks.load import Template, templates
 from pipeline import config
@@ -262,7 +262,7 @@ async def _missing(client: httpx.AsyncClient, account: str, expected: Mapping[st
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--entities", type=int, default=500)

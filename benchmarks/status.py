@@ -8,7 +8,6 @@ HTTP, with the processes and the page on one event loop; Kafka is not asked.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import os
@@ -23,6 +22,7 @@ from unittest import mock
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.arguments import argument_parser
 from pipeline.console import Console
 from pipeline.listening import bound_socket
 from pipeline.local import addresses
@@ -41,7 +41,7 @@ NOW = 1_780_000_000.0
 
 def main() -> None:
     """Measure, and print medians and the slowest of the rounds."""
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("--accounts", type=int, default=500)
     accounts = parser.parse_args().accounts
     texts = {

@@ -12,7 +12,6 @@ The baseline of `rows` and `sandboxes` is a bare httpx reader of the same pages,
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import random
@@ -29,6 +28,7 @@ import httpx
 import psutil
 from tomli_w import dumps
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, report, wait_for
 from pipeline import config
 from pipeline.config import Settings
@@ -39,6 +39,7 @@ from pipeline.shops.registry import PLATFORMS
 from pipeline.sync.pull import operate
 from pipeline.sync.pull.state import Wanted
 from tests.integration.operating import Site
+from tests.local_http import http
 from tests.simulation.pulled_shop import graphql_row, woo_customer
 
 STORE = "acme-es"
@@ -91,7 +92,7 @@ class SyncWorker:
         self.worker.check()
         url = f"http://127.0.0.1:{self.port}/sync/store"
         try:
-            answer = httpx.get(url, params={"store": STORE}, timeout=30)
+            answer = http.get(url, params={"store": STORE}, timeout=30)
         except httpx.HTTPError:
             return None
         return dict(answer.json()) if answer.status_code == httpx.codes.OK else None
@@ -212,7 +213,7 @@ class Sandbox:
     def makes(self, platform: str, count: int, lists: Mapping[str, Any] | None = None, **shop: Any) -> None:
         """A shop of so many customers."""
         given = {"access": ACCESS[platform], "lists": {"platform": platform, **(lists or {})}, **shop}
-        httpx.put(self.control, json=given).raise_for_status()
+        http.put(self.control, json=given).raise_for_status()
         hold(self.control, platform, count)
 
 
@@ -220,7 +221,7 @@ def hold(control: str, platform: str, count: int) -> None:
     """Let a simulated shop have so many customers."""
     for first in range(0, count, 2_000):
         listed = [customer(platform, number + 1) for number in range(first, min(count, first + 2_000))]
-        httpx.put(f"{control}/rows", json=[{"list": "customers", "rows": listed}]).raise_for_status()
+        http.put(f"{control}/rows", json=[{"list": "customers", "rows": listed}]).raise_for_status()
 
 
 def customer(platform: str, number: int) -> Row:
@@ -263,7 +264,7 @@ def share(directory: Path, bootstrap: str, seconds: float) -> None:
                 sync.reads(settings)
             finally:
                 sync.worker.stop()
-            figures = httpx.get(sandbox.control, timeout=60).json()
+            figures = http.get(sandbox.control, timeout=60).json()
             moments = [one["at"] for one in figures["log"]]
             span, limit = max(moments) - min(moments), shop.get("limit")
             allowed = limit["requests"] * span / limit["seconds"] if limit else figures["points"]["allowed"]
@@ -342,7 +343,7 @@ def _consenting(site: Site, platform: str, people: int, per_minute: int | None) 
     control = f"{url}/_sandbox/shops/{platform}"
     limit = {"limit": {"requests": per_minute, "seconds": 60}} if per_minute else {}
     given = {"access": ACCESS[platform], "lists": {"platform": platform}, "latency": 0.2, **limit}
-    httpx.put(control, json=given).raise_for_status()
+    http.put(control, json=given).raise_for_status()
     readers = [
         {
             "id": str(900_000 + n),
@@ -352,10 +353,10 @@ def _consenting(site: Site, platform: str, people: int, per_minute: int | None) 
         }
         for n in range(people)
     ]
-    httpx.put(f"{control}/newsletter", json={"form": platform, "people": readers}).raise_for_status()
+    http.put(f"{control}/newsletter", json={"form": platform, "people": readers}).raise_for_status()
     gateway = f"{site.urls['gateway']}/callbacks/{platform}/{TOKEN}"
     urls = {what: f"{gateway}/{what}" for what in ("subscribed", "unsubscribed", "bounced")}
-    httpx.post(f"{url}/_sandbox/callback-urls", json={"account": platform, **urls}).raise_for_status()
+    http.post(f"{url}/_sandbox/callback-urls", json={"account": platform, **urls}).raise_for_status()
     return control
 
 
@@ -367,10 +368,10 @@ def _leave(site: Site, control: str, platform: str, people: int, every: float) -
         email = f"reader{number}@mail.example"
         said[email] = time.time()
         callback = {"account": platform, "type": "unsubscribed", "email": email, "ip": "203.0.113.7"}
-        httpx.post(f"{site.connectif.url}/_sandbox/callbacks", json=callback, timeout=60).raise_for_status()
+        http.post(f"{site.connectif.url}/_sandbox/callbacks", json=callback, timeout=60).raise_for_status()
 
     def written() -> dict[str, float]:
-        held = httpx.get(f"{control}/newsletter", timeout=60).json()["written"]
+        held = http.get(f"{control}/newsletter", timeout=60).json()["written"]
         return {one["email"]: one["at"] for one in held}
 
     wait_for(lambda: len(written()) >= people, 300, every=1.0)
@@ -378,19 +379,19 @@ def _leave(site: Site, control: str, platform: str, people: int, every: float) -
 
 
 def _log(control: str) -> list[dict[str, Any]]:
-    return list(httpx.get(control, timeout=60).json()["log"])
+    return list(http.get(control, timeout=60).json()["log"])
 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).status_code == httpx.codes.OK
+        return http.get(url, timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sync", description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("what", choices=["rows", "sandboxes", "share", "withdrawals"])
     parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=120.0)

@@ -21,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import broker, machine, report
 from tests.integration.operating import Site
 from tests.proof import running
@@ -95,7 +96,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     """Prove and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("platform", choices=list(PROVED))
     for name, default in {"contacts": 50_000, "products": 5_000, "orders": 20_000, "kills": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=default)

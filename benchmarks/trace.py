@@ -7,7 +7,6 @@ One partition holds all the events. `BENCH_BOOTSTRAP` names a broker to use inst
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import statistics
@@ -24,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
 import pipeline
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import Bench, Worker, broker, free_port, machine, metric, report, wait_for
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
@@ -201,7 +201,7 @@ def asked(bench: Bench, count: int, rounds: int) -> list[dict[str, object]]:
 
 def main() -> None:
     """Print a table for the scans and one for the workers' answer."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--waiting", type=int, default=2_000)

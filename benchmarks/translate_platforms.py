@@ -9,7 +9,6 @@ platforms; a row is the round of the least processor time.
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from benchmarks.arguments import argument_parser
 from benchmarks.harness import machine, report
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.keys import unique_key
@@ -156,7 +156,7 @@ def row(made: Load, documents: list[Round], notifications: list[Round]) -> dict[
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--events", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

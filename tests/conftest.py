@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from pipeline.local import ports
+from tests import parallel
 from tests.broker import KafkaSettings, RunningKafka, running_kafka
 
 # How long one example takes depends on what else the machine does; bounds on time have tests of their own.
@@ -19,15 +20,33 @@ hypothesis.settings.load_profile("pipeline")
 # In parallel (make.py) each process has ports of its own: one is free until its server listens.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if _worker:
-    ports.PART = (int(_worker.removeprefix("gw")) % 4, 4)
+    ports.PART = (parallel.number_of(_worker) % parallel.NUMBERS, parallel.NUMBERS)
+    if parallel.is_spare(parallel.number_of(_worker), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])):
+        os.nice(parallel.NICE)
 
 #: Folders whose tests start processes and a broker, and mostly wait for them.
 _WAITING = ("tests/integration/", "tests/faults/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: in parallel (make.py) each process takes files in this order."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_WAITING))
+    """Begin with what takes longest, then with what must not be slow: see `tests.parallel`."""
+
+    def place(item: pytest.Item) -> tuple[bool, bool]:
+        return not item.nodeid.startswith(_WAITING), item.get_closest_marker("real_time") is None
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto`."""
+    return parallel.count()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With `--dist loadfile`; None: as xdist does it."""
+    return parallel.FromBothEnds(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.events import Kind, RawEvent
 from pipeline.records import Contact, Product, Purchase, RecordKind
 from pipeline.shops.api import FETCHED, pack
-from pipeline.shops.base import Draft, StoreOf, Translation, WebhookRequest
+from pipeline.shops.base import Draft, Rejected, StoreOf, Translation, WebhookRequest
 from pipeline.shops.magento import MAGENTO
 from pipeline.shops.magento.settings import MagentoSettings
 from pipeline.shops.platform import raw_event
@@ -158,3 +158,13 @@ def article(translation: Translation) -> Product:
     body = only(translation, RecordKind.PRODUCT).body
     assert isinstance(body, Product)
     return body
+
+
+def outcome(event: RawEvent) -> str:
+    """Why nothing follows from an event."""
+    try:
+        said = MAGENTO.translate(event, store())
+    except Rejected as refused:
+        return refused.reason
+    assert said.drafts == ()
+    return said.ignored

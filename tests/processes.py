@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+_LONGEST_PAUSE = 0.5
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
     """Wait for the condition; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+        while True:
+            began = time.monotonic()
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(_pause(time.monotonic() - began, 0.02))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20, *, every: float = 0.02) -> None:
-    """The same where no event loop runs; `every` is longer where a look costs others their time."""
+    """The same where no event loop runs."""
     deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise TimeoutError
-        time.sleep(every)
+        time.sleep(_pause(now - began, every))
+        began = time.monotonic()
+
+
+def _pause(look: float, least: float) -> float:
+    """Until the next look; a look that takes long takes it from those that are waited for."""
+    return max(least, min(4 * look, _LONGEST_PAUSE))
 
 
 def is_alive(pid: int) -> bool:

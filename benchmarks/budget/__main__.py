@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import benchmarks.budget
+from benchmarks.arguments import argument_parser
 from benchmarks.budget.scenarios import ALIGNED, FIRST_CALL, SLIDING, WINDOWS, Job, Row, perform
 from benchmarks.harness import machine
 
@@ -89,11 +90,7 @@ def run(work: Sequence[Job], processes: int) -> Iterator[Row]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.budget",
-        description=benchmarks.budget.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser(benchmarks.budget.__doc__)
     scenarios, programs = ("backlog", "live", "day", "consent"), ("pipeline", *BASELINES)
     parser.add_argument("what", nargs="*", default=scenarios, metavar="|".join(scenarios))
     parser.add_argument("--programs", nargs="+", default=programs, choices=programs)

@@ -11,7 +11,6 @@ Exit code 1 then.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.arguments import argument_parser
 from benchmarks.gameday.incidents import ALL
 from benchmarks.gameday.run import Drill, Outcome
 from benchmarks.gameday.scene import Scene
@@ -86,7 +86,7 @@ def carried_out(names: Iterable[str], directory: Path) -> list[Outcome]:
 
 def main() -> int:
     """Carry it out and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("incidents", nargs="*", metavar="INCIDENT", help=", ".join(ALL))
     parser.add_argument("--keep", action="store_true", help="keep its directory")
     options = parser.parse_args()

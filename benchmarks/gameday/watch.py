@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 from benchmarks.gameday import rules
 from tests.integration.operating import Site
 from tests.integration.watching import RULES, Prometheus
+from tests.local_http import http
 
 
 class Watch:
@@ -67,7 +68,7 @@ class Watch:
     def page(self, place: str = "/") -> str:
         """The text of a page, words parted by one blank; empty while it does not answer."""
         with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.get(self._site.status_url + place, timeout=10)
+            answer = http.get(self._site.status_url + place, timeout=10)
             body = LexborHTMLParser(answer.text).css_first("main")
             if answer.is_success and body is not None:
                 return " ".join(body.text(separator=" ").split())

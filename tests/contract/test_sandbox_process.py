@@ -19,7 +19,10 @@ from pipeline.local.ports import free_port
 from pipeline.sandbox.connectif.simulation.behaviour import ApiBehaviour
 from pipeline.sandbox.server import with_options
 from tests.connectif_sandbox import EMAIL, KEY, PRODUCT, PURCHASE
+from tests.local_http import http
 from tests.processes import wait_until
+
+pytestmark = pytest.mark.real_time
 
 SETTINGS = """
 [accounts.acme-es]
@@ -46,7 +49,7 @@ def _sandbox(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[
 
     def ready() -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{url}/readyz").status_code == 200
+            return http.get(f"{url}/readyz").status_code == 200
         return False
 
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
@@ -110,10 +113,10 @@ def test_a_real_connection_sees_header_names_reason_phrases_and_chunked_uploads(
         assert deleted.startswith(b"HTTP/1.1 204 No Content\r\n")
         assert deleted.endswith(b"\r\n\r\n")
 
-        switches = httpx.get(f"{url}/_sandbox/switches").json()
+        switches = http.get(f"{url}/_sandbox/switches").json()
         assert (switches["window"], switches["page_size"], switches["retry_after"]) == ("sliding", 9, True)
-        assert httpx.get(f"{url}/_sandbox/stats").json()["window_seconds"] == 30
-        assert 'pipeline_ready{process="sandbox"} 1.0' in httpx.get(f"{url}/metrics").text
+        assert http.get(f"{url}/_sandbox/stats").json()["window_seconds"] == 30
+        assert 'pipeline_ready{process="sandbox"} 1.0' in http.get(f"{url}/metrics").text
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
@@ -184,7 +187,7 @@ def test_a_real_connection_carries_what_a_proxy_would_and_outlives_clients_that_
             {"effect": "bomb", "status": 200, "size": 20_000_000, "count": 1},
             {"effect": "huge_body", "status": 200, "size": 300_000_000},
         ]
-        assert httpx.post(f"{url}/_sandbox/faults", json=rules).status_code == 200
+        assert http.post(f"{url}/_sandbox/faults", json=rules).status_code == 200
         page = _raw(port, _request("GET", "/store/"))
         assert page.startswith(b"HTTP/1.1 522 ")
         head = page.partition(b"\r\n\r\n")[0].lower()
@@ -197,4 +200,4 @@ def test_a_real_connection_carries_what_a_proxy_would_and_outlives_clients_that_
 
         with httpx.stream("GET", f"{url}/store/", headers=HEADERS) as answer:
             assert len(next(answer.iter_raw())) > 0
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert http.get(f"{url}/readyz").status_code == 200

@@ -24,6 +24,8 @@ from pipeline.sync.answers import Failed, Found, Missing, Refused, TooMany, Unau
 from pipeline.sync.client import ShopClient
 from tests.platforms import settings_of
 
+pytestmark = pytest.mark.real_time
+
 SHOP, TOKENS = "acme", "/ims/token/v3"
 ORDER = "/rest/all/V1/orders/7"
 _FILTER = "searchCriteria[filterGroups][0][filters][0]"

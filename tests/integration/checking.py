@@ -17,6 +17,7 @@ from pipeline.check.store.run import check_stores
 from tests.checked_shops import ACCESS, topics_of
 from tests.connectif_sandbox import LINE
 from tests.integration.operating import Site
+from tests.local_http import http
 
 DOMAIN = "https://acme.example"
 SECRET, TOKEN = "the shop's own secret", "callback-token-of-the-test"
@@ -292,7 +293,7 @@ class CheckedSite(Site):
     def control(self, shop: Shop, method: str, what: str, said: Any = None) -> Any:
         """Change or see what a shop has."""
         url = f"{self.connectif.url}/_sandbox/shops/{shop.name}{what}"
-        answer = httpx.request(method, url, json=said, timeout=10)
+        answer = http.request(method, url, json=said, timeout=10)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -351,7 +352,7 @@ class CheckedSite(Site):
     def _ask(self, shop: Shop, method: str, path: str, body: Any = None) -> None:
         key = {"Authorization": f"apiKey {shop.name}:secret"}
         for _ in range(100):
-            answer = httpx.request(method, self.connectif.url + path, json=body, headers=key, timeout=10)
+            answer = http.request(method, self.connectif.url + path, json=body, headers=key, timeout=10)
             if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 break
         assert answer.status_code < 300 or answer.status_code == 404, answer.text

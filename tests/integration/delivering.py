@@ -20,6 +20,7 @@ from pipeline.local.ports import free_port
 from pipeline.records import Receipt, Record, partition_of, record_key
 from tests.broker import KafkaSettings
 from tests.integration.worker_process import WorkerProcess
+from tests.local_http import http
 from tests.processes import wait_until
 
 #: Connectif's minute is a second: the worker is told so, and the sandbox.
@@ -40,7 +41,7 @@ class Connectif:
         items: list[dict[str, Any]] = []
         while True:
             params = {**query, "offset": str(len(items))}
-            page = httpx.get(f"{self.url}/_sandbox/ledger", params=params, timeout=30).json()[kind]
+            page = http.get(f"{self.url}/_sandbox/ledger", params=params, timeout=30).json()[kind]
             items += page["items"]
             if len(items) >= page["total"]:
                 return items
@@ -55,27 +56,27 @@ class Connectif:
         return Counter({account: counts["calls_total"] for account, counts in self._stats().items()})
 
     def _stats(self) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/stats", timeout=30).json()["accounts"]
+        found: dict[str, Any] = http.get(f"{self.url}/_sandbox/stats", timeout=30).json()["accounts"]
         return found
 
     def faults(self, *rules: dict[str, Any]) -> None:
         """Put rules in force."""
-        httpx.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
+        http.post(f"{self.url}/_sandbox/faults", json=list(rules), timeout=30).raise_for_status()
 
     def switch(self, **switches: str | bool | float) -> None:
         """Let the API behave otherwise where its documents leave that open."""
-        httpx.post(f"{self.url}/_sandbox/switches", json=switches, timeout=30).raise_for_status()
+        http.post(f"{self.url}/_sandbox/switches", json=switches, timeout=30).raise_for_status()
 
     def calls_of(self, account: str, method: str, route: str) -> int:
         """How many of an account's calls were of a route."""
         query = {"account": account, "calls": "1"}
-        found = httpx.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
+        found = http.get(f"{self.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
         items = found["items"] if isinstance(found, dict) else found
         return sum((one["method"], one["route"]) == (method, route) for one in items)
 
     def faults_gone(self) -> None:
         """Take all rules out of force."""
-        httpx.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()
+        http.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()
 
     def stop(self) -> None:
         """End it."""
@@ -220,10 +221,11 @@ class Environment:
                 place = TopicPartition(topic, partition, 0)
                 _, end = consumer.get_watermark_offsets(place, timeout=30)
                 consumer.assign([place])
-                while end and consumer.position([place])[0].offset < end:
+                while (left := end - max(0, consumer.position([place])[0].offset)) > 0:
+                    # Asked for more than there are, it would wait for these.
                     found += [
                         Receipt.model_validate_json(message.value())
-                        for message in consumer.consume(5_000, timeout=1)
+                        for message in consumer.consume(min(left, 5_000), timeout=1)
                     ]
         finally:
             consumer.close()
@@ -283,6 +285,6 @@ def _pipeline(command: str, config_path: Path, port: int, *rest: str) -> subproc
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).is_success
+        return http.get(url, timeout=1).is_success
     except httpx.HTTPError:
         return False

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import orjson
 
 from tests.integration.operating import Site
+from tests.local_http import http
 from tests.platforms import IN_TESTS
 from tests.shop_bodies import Sale, Sent, magento, prestashop
 
@@ -95,14 +95,14 @@ class NotifyingShop:
 
     def opens(self, **access: Any) -> None:
         """Let requests in so from now on; the shop is empty afterwards."""
-        httpx.put(self._control, json={"access": access}).raise_for_status()
+        http.put(self._control, json={"access": access}).raise_for_status()
 
     def holds(self, sale: Sale, **answer: Any) -> None:
         """Answer with this sale's documents from now on, or with something else."""
         found = self._kind.answers(self._kind.sale(sale))
         documents = [{"path": path, "answers": [answer or {"body": said}]} for path, said in found.items()]
         if documents:
-            httpx.put(f"{self._control}/documents", json=documents).raise_for_status()
+            http.put(f"{self._control}/documents", json=documents).raise_for_status()
 
     def notifies(self, sale: Sale) -> None:
         """Send the webhook; asserts that it is taken."""
@@ -120,11 +120,11 @@ class NotifyingShop:
 
     def fault(self, **fault: Any) -> None:
         """Let something go wrong."""
-        httpx.post(f"{self._control}/faults", json=fault).raise_for_status()
+        http.post(f"{self._control}/faults", json=fault).raise_for_status()
 
     def well(self) -> None:
         """Let all go well."""
-        httpx.delete(f"{self._control}/faults").raise_for_status()
+        http.delete(f"{self._control}/faults").raise_for_status()
 
     def purchases(self) -> dict[str, dict[str, Any]]:
         """What Connectif holds of it, by id."""
@@ -133,6 +133,6 @@ class NotifyingShop:
 
     def waiting(self) -> float:
         """Notifications whose documents are not fetched yet."""
-        text = httpx.get(f"{self._site.urls['sync']}/metrics").text
+        text = http.get(f"{self._site.urls['sync']}/metrics").text
         lines = [one for one in text.splitlines() if one.startswith("pipeline_sync_waiting{")]
         return sum(float(one.split()[-1]) for one in lines if f'"{self.store}"' in one)

@@ -23,6 +23,7 @@ from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
 from tests.broker import RunningKafka
 from tests.integration.delivering import SPEED, Connectif
+from tests.local_http import http
 from tests.processes import wait_until
 
 SHOPIFY, WOO = "acme-es", "woo-fr"
@@ -89,7 +90,7 @@ class Site:
     def keep_filled(self, account: str, name: str, **settings: Any) -> None:
         """Let a coupon set that the sandbox has be kept filled; before `start`."""
         key = {"Authorization": f"apiKey {account}:secret"}
-        [found] = httpx.get(f"{self.connectif.url}/coupon-sets/", headers=key).json()["results"]
+        [found] = http.get(f"{self.connectif.url}/coupon-sets/", headers=key).json()["results"]
         self.tree["accounts"][account] = self.tree["accounts"][account] | {
             "coupons": {name: {"set_id": found["id"], **settings}}
         }
@@ -161,14 +162,14 @@ class Site:
     def ready(self, stage: str) -> tuple[int, str]:
         """`/readyz`."""
         with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.get(f"{self.urls[stage]}/readyz", timeout=10)
+            answer = http.get(f"{self.urls[stage]}/readyz", timeout=10)
             return answer.status_code, answer.text
         return 0, ""
 
     def has_status_page(self) -> bool:
         """Whether the status page is served, which nothing waits for."""
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.status_url}/readyz", timeout=10).status_code == 200
+            return http.get(f"{self.status_url}/readyz", timeout=10).status_code == 200
         return False
 
     def log(self, stage: str) -> str:
@@ -177,7 +178,7 @@ class Site:
 
     def explain(self, account: str) -> dict[str, Any]:
         """What `pipeline deliver explain` asks for."""
-        answer = httpx.get(f"{self.urls['deliver']}/explain", params={"account": account}, timeout=10)
+        answer = http.get(f"{self.urls['deliver']}/explain", params={"account": account}, timeout=10)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
@@ -213,13 +214,13 @@ class Site:
     def totals(self) -> PipelineTotals:
         """The counts of events and records, over all workers."""
         return read(
-            httpx.get(f"{self.urls[one]}/metrics", timeout=10).text for one in ("translate", "deliver")
+            http.get(f"{self.urls[one]}/metrics", timeout=10).text for one in ("translate", "deliver")
         )
 
     def waiting(self, gauge: str, stage: str = "sync") -> float:
         """The sum of a gauge over its labels; -1 while its process does not answer."""
         with contextlib.suppress(httpx.HTTPError):
-            lines = httpx.get(f"{self.urls[stage]}/metrics", timeout=10).text.splitlines()
+            lines = http.get(f"{self.urls[stage]}/metrics", timeout=10).text.splitlines()
             return sum(float(one.split()[-1]) for one in lines if one.startswith(f"{gauge}{{"))
         return -1.0
 
@@ -251,7 +252,7 @@ class Site:
 
     def _post(self, path: str, body: bytes, headers: dict[str, str]) -> int:
         url = f"{self.urls['gateway']}/webhooks/{path}"
-        return httpx.post(url, content=body, headers=headers, timeout=30).status_code
+        return http.post(url, content=body, headers=headers, timeout=30).status_code
 
 
 def free_ports(count: int) -> int:

@@ -22,10 +22,13 @@ from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.topics import full_name
 from pipeline.local.ports import free_port
+from tests import local_http
 from tests.processes import until
-from tests.webhooks import http, order, shopify
+from tests.webhooks import STORES, http, order, shopify
 
 PATH = "/webhooks/shopify/acme-es"
+#: Settings under which Kafka's slowness on a busy machine does not look like a repetition by a restart.
+PATIENT = {**STORES, "gateway": {"confirm_timeout": 8, "drain_timeout": 10}}
 
 
 class GatewayProcess:
@@ -54,17 +57,17 @@ class GatewayProcess:
 
     def is_ready(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/readyz").is_success
+            return local_http.http.get(f"{self.url}/readyz").is_success
         return False
 
     def readiness(self) -> tuple[int, str]:
         """What /readyz says."""
-        answer = httpx.get(f"{self.url}/readyz")
+        answer = local_http.http.get(f"{self.url}/readyz")
         return answer.status_code, answer.text
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a series over its other labels."""
-        families = text_string_to_metric_families(httpx.get(f"{self.url}/metrics").text)
+        families = text_string_to_metric_families(local_http.http.get(f"{self.url}/metrics").text)
         samples = [s for family in families for s in family.samples if s.name == name]
         return sum(s.value for s in samples if labels.items() <= s.labels.items())
 

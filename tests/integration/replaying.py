@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 from confluent_kafka import Producer
 
@@ -24,6 +23,7 @@ from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 from tests.integration import delivering, translating
 from tests.integration.operating import shopify_order
+from tests.local_http import http
 
 STORE = "acme-es"
 
@@ -135,7 +135,7 @@ class Site:
     def _items(self, kind: str) -> Iterator[dict[str, Any]]:
         query = {"account": "acme", "kind": kind, "limit": "50000"}
         for offset in itertools.count(0, 50_000):
-            answer = httpx.get(
+            answer = http.get(
                 f"{self.connectif.url}/_sandbox/ledger", params={**query, "offset": str(offset)}, timeout=120
             )
             items = answer.raise_for_status().json()[kind]["items"]
@@ -149,7 +149,7 @@ class Site:
 
     def lose_everything(self) -> None:
         """Empty the account."""
-        answer = httpx.post(f"{self.connectif.url}/_sandbox/reset", json={"account": "acme"}, timeout=30)
+        answer = http.post(f"{self.connectif.url}/_sandbox/reset", json={"account": "acme"}, timeout=30)
         answer.raise_for_status()
         assert self.held() == {"contacts": {}, "products": {}, "purchases": {}}
 

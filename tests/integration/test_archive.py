@@ -34,6 +34,7 @@ from pipeline.local.ports import free_port
 from pipeline.private import InUse
 from tests.broker import KafkaSettings
 from tests.integration import replaying
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -287,7 +288,7 @@ def test_the_process_archives_by_itself_and_says_what_is_wrong_while_it_cannot(
 def asked(port: int, path: str) -> tuple[int, str]:
     """What the process answers."""
     with contextlib.suppress(httpx.HTTPError):
-        answer = httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=5, trust_env=False)
+        answer = http.get(f"http://127.0.0.1:{port}/{path}", timeout=5)
         return answer.status_code, answer.text
     return 0, ""
 

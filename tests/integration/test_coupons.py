@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import NewTopic
@@ -21,6 +20,7 @@ from pipeline.local.ports import free_port
 from pipeline.records import CouponRecord, CouponUse, Source, partition_of
 from tests.broker import KafkaSettings
 from tests.integration.delivering import SPEED, Connectif, Worker
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -190,11 +190,11 @@ def test_codes_reach_their_sets_each_once_through_kill_9(kafka_settings: KafkaSe
     connectif = Connectif(kafka_settings.write(plain), port)
     workers: list[Worker] = []
     try:
-        spring = httpx.get(
+        spring = http.get(
             f"{connectif.url}/coupon-sets/", headers={"Authorization": "apiKey acme:secret"}
         ).json()["results"][0]["id"]
         seed = {"account": "acme", "name": "At once"}
-        at_once = httpx.post(f"{connectif.url}/_sandbox/coupon-sets", json=seed).json()["id"]
+        at_once = http.post(f"{connectif.url}/_sandbox/coupon-sets", json=seed).json()["id"]
         watched = account | {"coupons": {"spring": {"set_id": spring, "low": 20, "batch": 50}}}
         counter = Counter(kafka_settings, kafka_settings.write(plain | {"accounts": {"acme": watched}}))
         worker = Worker(counter.path, "w1")

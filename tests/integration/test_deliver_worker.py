@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import time
 
-import httpx
 import pytest
 
 from pipeline.kafka import topic_check
 from tests.broker import KafkaSettings
 from tests.integration.delivering import running_environment
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.simulation import expected_state
 from tests.simulation.shop import Shop
@@ -32,9 +32,9 @@ def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: Kafka
             environment.limit_kept(account)
         assert environment.accounted()["dead"] == 0
         page = f"http://127.0.0.1:{worker.port}/explain"
-        found = httpx.get(page, params={"account": "acme"}).json()
+        found = http.get(page, params={"account": "acme"}).json()
         assert (found["account"], found["state"], found["next"]) == ("acme", "It runs.", [])
-        unknown = httpx.get(page, params={"account": "coil"})
+        unknown = http.get(page, params={"account": "coil"})
         assert (unknown.status_code, unknown.json()["accounts"]) == (404, ["acme", "bolt"])
         assert unknown.json()["error"] == "unknown_account"
         assert worker.stop() == 0

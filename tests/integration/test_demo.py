@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -86,10 +87,8 @@ def test_an_interruption_stops_everything_and_leaves_nothing_behind(
         demo = subprocess.Popen(
             [*PROGRAM, "--events", "1000"], env=environment(tmp_path), stdout=output, stderr=output
         )
-        until = time.monotonic() + DEADLINE
-        while "\nwebhooks " not in log.read_text() and time.monotonic() < until:
-            assert demo.poll() is None, log.read_text()
-            time.sleep(0.1)
+        wait_until(lambda: "\nwebhooks " in log.read_text() or demo.poll() is not None, DEADLINE, every=0.1)
+        assert demo.poll() is None, log.read_text()
         demo.send_signal(number)
         assert demo.wait(DEADLINE) == 130, log.read_text()
     assert list(tmp_path.iterdir()) == [log]

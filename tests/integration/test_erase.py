@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
 from pipeline import config
 from pipeline.archive.files import Archive
 from tests.integration.operating import SHOPIFY, WOO, Site, shopify_order, woo_order
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -106,7 +106,7 @@ def settle(site: Site) -> None:
     """Everything that was sent has ended."""
 
     def ended() -> bool:
-        text = httpx.get(f"{site.urls['deliver']}/metrics", timeout=10).text
+        text = http.get(f"{site.urls['deliver']}/metrics", timeout=10).text
         pending = [line for line in text.splitlines() if line.startswith("pipeline_account_records")]
         return not any('outcome="pending"' in line and not line.endswith(" 0.0") for line in pending)
 
@@ -265,7 +265,7 @@ def test_what_a_shop_asks_for_is_done_by_itself_and_its_webhook_goes_too(site: S
     [line] = [one for one in requests(site) if one["source"]]
     assert line["removed"]["contacts in Connectif"] >= 1
     none = f'pipeline_erase_requests_open{{store="{SHOPIFY}",wanted="customer"}} 0.0'
-    wait_until(lambda: none in httpx.get(f"{site.urls['erase']}/metrics", timeout=10).text, 30, every=0.5)
+    wait_until(lambda: none in http.get(f"{site.urls['erase']}/metrics", timeout=10).text, 30, every=0.5)
 
 
 def test_who_speaks_again_is_a_contact_again(site: Site) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 from tomli_w import dumps
@@ -24,6 +23,7 @@ from pipeline.kafka.settings import client_config
 from tests.integration.delivering import SPEED
 from tests.integration.operating import SHOPIFY, Site, shopify_order
 from tests.integration.test_erase import gone, held, requests, run
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -112,7 +112,7 @@ def test_each_order_is_looked_for_in_its_own_account(site: Site, how: tuple[str,
     listed = [*SPANISH, *FRENCH, MOVED, NOWHERE]
     key = {"Authorization": f"apiKey {FR}:secret"}
     url = f"{site.connectif.url}/purchases/purchase-id/{REMOVED}"
-    wait_until(lambda: httpx.delete(url, headers=key).status_code == 204, 10, every=0.2)
+    wait_until(lambda: http.delete(url, headers=key).status_code == 204, 10, every=0.2)
     time.sleep(2 * 60 / SPEED)  # what was told in the last (simulated) minute is not judged by an export
     tree = reconciled(site, listed, *how, "--repair")
     found = {int(one["id"]): (one["account"], one["category"], one["stage"]) for one in tree["orders"]}

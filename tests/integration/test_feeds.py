@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.broker import RunningKafka
 from tests.integration.notifying import VTEX, NotifyingShop
 from tests.integration.operating import Site
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.shop_bodies import Sale, SoldLine
 
@@ -30,7 +30,7 @@ class FedShop(NotifyingShop):
 
     def opens(self, **access: Any) -> None:
         queue = {"visibility": VISIBILITY}
-        httpx.put(self._control, json={"access": access, "queue": queue}).raise_for_status()
+        http.put(self._control, json={"access": access, "queue": queue}).raise_for_status()
 
     def changes(self, sale: Sale) -> None:
         """Hold a sale, and put its change into the feed."""
@@ -44,11 +44,11 @@ class FedShop(NotifyingShop):
             "lastChange": "2024-05-06T12:00:05Z",
             "currentChange": "2024-05-06T12:05:41.1234567Z",
         }
-        httpx.post(f"{self._control}/queue", json=[item]).raise_for_status()
+        http.post(f"{self._control}/queue", json=[item]).raise_for_status()
 
     def queue(self) -> dict[str, int]:
         """What became of the feed's items."""
-        figures: dict[str, int] = httpx.get(self._control).json()["queue"]
+        figures: dict[str, int] = http.get(self._control).json()["queue"]
         return figures
 
 
@@ -79,11 +79,13 @@ def test_a_feed_is_read_to_connectif_though_its_reader_is_killed_again_and_again
     shop = FedShop(site, STORE, FEED)
     site.start()
     sold = [sale(number) for number in range(SALES)]
+    given = 0
     for number, one in enumerate(sold):
         shop.changes(one)
         if number % (SALES // KILLS) == SALES // KILLS - 1:
-            time.sleep(0.3)
+            wait_until(lambda given=given: shop.queue()["given"] > given, 60)  # type: ignore[misc]
             site.kill("sync")
+            given = shop.queue()["given"]
     shop.fault(kind="html", path="/api/orders/feed", count=2)
     wanted = {one.id for one in sold}
     wait_until(lambda: wanted <= shop.purchases().keys(), 60, every=0.3)
@@ -93,7 +95,7 @@ def test_a_feed_is_read_to_connectif_though_its_reader_is_killed_again_and_again
     totals = site.totals()
     assert list(totals.unbalanced(repeats=True)) == []
     assert totals.events[STORE, "order"].total() >= 2 * SALES
-    text = httpx.get(f"{site.urls['sync']}/metrics").text
+    text = http.get(f"{site.urls['sync']}/metrics").text
     assert f'pipeline_sync_feed_age_seconds{{store="{STORE}"}}' in text
     assert f'pipeline_sync_feed_expired_timestamp_seconds{{store="{STORE}"}} 0.0' in text
     assert "pipeline_sync_feed_stopped{" not in text

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -147,12 +148,9 @@ async def test_kill_9_under_load_loses_nothing_that_was_answered(
 
 
 async def test_sigterm_under_load_answers_what_it_took_and_exits_with_0(
-    kafka_settings: KafkaSettings,
+    patient_settings: Settings, patient_path: Path
 ) -> None:
-    # Kafka's slowness on a busy machine must not look like a repetition by the shutdown.
-    patient = {**TREE, "gateway": {"confirm_timeout": 8, "drain_timeout": 10}}
-    settings = kafka_settings(patient)
-    with GatewayProcess(kafka_settings.write(patient)) as gateway:
+    with GatewayProcess(patient_path) as gateway:
         await gateway.start()
         shops = Shops(gateway, count=32)
         async with shops.sending():
@@ -162,4 +160,4 @@ async def test_sigterm_under_load_answers_what_it_took_and_exits_with_0(
                 await gateway.start()
         assert gateway.metric("pipeline_gateway_spool_events") == 0
     assert set(shops.answers) <= {0, 200}
-    assert check_arrived(shops, events(settings)) == 0
+    assert check_arrived(shops, events(patient_settings)) == 0

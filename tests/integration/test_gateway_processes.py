@@ -23,14 +23,14 @@ from pipeline.local import addresses
 from pipeline.local.gateways import OWN_PORTS, is_gateway
 from tests.broker import KafkaSettings
 from tests.integration.operating import Site
-from tests.integration.receiving import GatewayProcess, OnPort, Shops, events
+from tests.integration.receiving import PATIENT, GatewayProcess, OnPort, Shops, events
+from tests.local_http import http
 from tests.processes import until
 from tests.settings_trees import store_tree
 from tests.webhooks import SECRET, STORES, order, shopify
 
 pytestmark = pytest.mark.kafka
 
-TREE = {**STORES, "gateway": {"confirm_timeout": 8, "drain_timeout": 10}}
 #: Connections of the shops: so many answers at most are lost where a process is killed.
 SHOPS = 24
 _TAKEN = re.compile(r"^pipeline_gateway_requests_total{.*} (.*)$", re.MULTILINE)
@@ -38,18 +38,8 @@ _SPOOLED = re.compile(r"^pipeline_gateway_spool_events{.*} (.*)$", re.MULTILINE)
 
 
 @pytest.fixture
-def settings(kafka_settings: KafkaSettings) -> Settings:
-    return kafka_settings(TREE)
-
-
-@pytest.fixture
-def path(kafka_settings: KafkaSettings) -> Path:
-    return kafka_settings.write(TREE)
-
-
-@pytest.fixture
-def gateway(path: Path) -> Iterator[GatewayProcess]:
-    with GatewayProcess(path, "--processes", "2") as process:
+def gateway(patient_path: Path) -> Iterator[GatewayProcess]:
+    with GatewayProcess(patient_path, "--processes", "2") as process:
         yield process
 
 
@@ -69,7 +59,7 @@ def members(gateway: OnPort) -> dict[str, int]:
 def at(port: int, path: str) -> tuple[int, str]:
     """Status and text of an answer; 0: there is none."""
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}{path}")
+        answer = http.get(f"http://127.0.0.1:{port}{path}")
     except httpx.TransportError:
         return 0, ""
     return answer.status_code, answer.text
@@ -91,7 +81,7 @@ def taken_by(gateway: OnPort, number: int) -> float:
 
 def both_take(gateway: OnPort, address: str) -> bool:
     """Whether each has taken some; asks on a new connection, which the one with fewer takes sooner."""
-    httpx.post(address, content=b"{}")
+    http.post(address, content=b"{}")
     return all(taken_by(gateway, number) for number in (1, 2))
 
 
@@ -136,7 +126,7 @@ async def check_a_bad_file_is_refused(gateway: GatewayProcess, path: Path) -> No
 
 @pytest.mark.slow
 async def test_one_killed_a_reload_and_an_end_under_load(
-    gateway: GatewayProcess, kafka_settings: KafkaSettings, settings: Settings, path: Path
+    gateway: GatewayProcess, kafka_settings: KafkaSettings, patient_settings: Settings, patient_path: Path
 ) -> None:
     await gateway.start()
     await until(lambda: are_ready(gateway))
@@ -153,9 +143,9 @@ async def test_one_killed_a_reload_and_an_end_under_load(
             await until(lambda before=before: before != members(gateway) and are_ready(gateway))  # type: ignore[misc]
         assert shops.answers.pop(0, 0) <= 2 * SHOPS  # those that the killed processes were answering
         assert (await client.post(address, content=body, headers=shopify(body))).status_code == 401
-        await check_a_bad_file_is_refused(gateway, path)
+        await check_a_bad_file_is_refused(gateway, patient_path)
         stores = {**STORES["stores"], "new-one": store_tree(secrets=[SECRET], domain="new.example")}
-        assert kafka_settings.write({**TREE, "stores": stores}) == path
+        assert kafka_settings.write({**PATIENT, "stores": stores}) == patient_path
         before = members(gateway)
         gateway.send(signal.SIGHUP)
         await until(
@@ -169,7 +159,7 @@ async def test_one_killed_a_reload_and_an_end_under_load(
     assert set(shops.answers) <= {0, 200}
     assert gateway.end(signal.SIGTERM) == 0
     assert members(gateway) == {}
-    arrived = events(settings)
+    arrived = events(patient_settings)
     check_once(shops, [event for event in arrived if event.store == "acme-es"])
     assert gateway.log.count("gateway-2 ended (signal 9") == 1
     assert "1 settings are others now: stores.new-one" in gateway.log
@@ -177,11 +167,11 @@ async def test_one_killed_a_reload_and_an_end_under_load(
 
 @pytest.mark.slow
 async def test_what_both_kept_on_disk_comes_to_kafka_by_one_process_the_next_time(
-    kafka_settings: KafkaSettings, settings: Settings
+    kafka_settings: KafkaSettings, patient_settings: Settings
 ) -> None:
     away = {"kafka": {"bootstrap": "127.0.0.1:1"}, "gateway": {"confirm_timeout": 0.5}}
-    spools = [settings.data_dir / "gateway" / name for name in ("spool", "spool-2")]
-    with GatewayProcess(kafka_settings.write({**TREE, **away}), "--processes", "2") as two:
+    spools = [patient_settings.data_dir / "gateway" / name for name in ("spool", "spool-2")]
+    with GatewayProcess(kafka_settings.write({**PATIENT, **away}), "--processes", "2") as two:
         await two.start()
         await until(lambda: are_ready(two))
         shops = Shops(two, count=SHOPS)
@@ -192,12 +182,12 @@ async def test_what_both_kept_on_disk_comes_to_kafka_by_one_process_the_next_tim
         os.kill(members(two)["2/2"], signal.SIGKILL)
         two.end(signal.SIGKILL)
         await until(lambda: members(two) == {})  # they do not outlive it
-    with GatewayProcess(kafka_settings.write(TREE)) as one:
+    with GatewayProcess(kafka_settings.write(PATIENT)) as one:
         await one.start()
         await one.until_drained()
         assert "spool-2 is sent to Kafka from here" in one.log
         assert one.end(signal.SIGTERM) == 0
-    check_once(shops, events(settings))
+    check_once(shops, events(patient_settings))
     assert [list(spool.rglob("*.spool")) for spool in spools] == [[], []]
 
 
@@ -239,7 +229,7 @@ class _OfUp(NamedTuple):
 
 
 @pytest.mark.slow
-async def test_many_kills_at_random_lose_nothing(gateway: GatewayProcess, settings: Settings) -> None:
+async def test_many_kills_at_random_lose_nothing(gateway: GatewayProcess, patient_settings: Settings) -> None:
     await gateway.start()
     await until(lambda: are_ready(gateway))
     shops = Shops(gateway, count=SHOPS)
@@ -259,6 +249,6 @@ async def test_many_kills_at_random_lose_nothing(gateway: GatewayProcess, settin
     await until(lambda: are_ready(gateway) and are_drained(gateway), 60)
     assert gateway.end(signal.SIGTERM) == 0
     # One killed while it drains repeats some: with the delivery they had, so translate takes each once.
-    arrived = events(settings)
+    arrived = events(patient_settings)
     check_all(shops, arrived)
     assert len({event.delivery for event in arrived}) == len({event.body for event in arrived})

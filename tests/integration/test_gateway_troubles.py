@@ -19,6 +19,7 @@ from pipeline.kafka import topic_check, topics
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
 from tests.integration.receiving import PATH, GatewayProcess, events
+from tests.local_http import http
 from tests.processes import until
 from tests.webhooks import STORES, order, shopify
 
@@ -46,7 +47,7 @@ def post(gateway: GatewayProcess, body: bytes, topic: str = "orders/updated") ->
 
 
 def send(gateway: GatewayProcess, body: bytes, headers: list[tuple[bytes, bytes]]) -> int:
-    return httpx.post(gateway.url + PATH, content=body, headers=headers, timeout=30).status_code
+    return http.post(gateway.url + PATH, content=body, headers=headers, timeout=30).status_code
 
 
 def numbered(settings: Settings, kind: Kind = Kind.ORDER) -> set[int]:

@@ -233,12 +233,13 @@ async def test_every_hostile_body_ends_where_it_must_and_a_good_order_behind_the
             for case in hostile
         }
         sold = {str(parse_json_object(case.body, [])["id"]) for case in hostile if case.end == DELIVERED}
-        async with asyncio.timeout(30):
-            while await environment.purchases() != sold:
-                await asyncio.sleep(0.1)
-            while (records := await environment.account("deliver", "pipeline_account_records"))["pending"]:
-                await asyncio.sleep(0.1)
 
+        async def all_ended() -> bool:
+            pending = (await environment.account("deliver", "pipeline_account_records"))["pending"]
+            return not pending and await environment.purchases() == sold
+
+        await until(all_ended, 30)
+        records = await environment.account("deliver", "pipeline_account_records")
         events = await environment.account("translate", "pipeline_account_events")
         assert events == Counter(accepted=ends[DELIVERED], ignored=ends[IGNORED], rejected=ends["dead"])
         accepted = records.pop("accepted")

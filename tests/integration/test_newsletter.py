@@ -13,6 +13,7 @@ import pytest
 
 from tests.broker import RunningKafka
 from tests.integration.operating import Site, running_site
+from tests.local_http import http
 from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 
@@ -61,41 +62,41 @@ class Shop:
             {"id": str(700 + n), "email": address(n), "state": "subscribed", "at": time.time() - 60}
             for n in range(PEOPLE)
         ]
-        httpx.put(self._control, json={"access": ACCESS[name]}).raise_for_status()
+        http.put(self._control, json={"access": ACCESS[name]}).raise_for_status()
         held = {"form": FORMS[name], "people": people}
-        httpx.put(f"{self._control}/newsletter", json=held).raise_for_status()
+        http.put(f"{self._control}/newsletter", json=held).raise_for_status()
         gateway = f"{site.urls['gateway']}/callbacks/{name}/{TOKEN}"
         urls = {what: f"{gateway}/{what}" for what in ("subscribed", "unsubscribed", "bounced")}
-        httpx.post(f"{url}/_sandbox/callback-urls", json={"account": name, **urls}).raise_for_status()
+        http.post(f"{url}/_sandbox/callback-urls", json={"account": name, **urls}).raise_for_status()
 
     def says(self, what: str, email: str) -> float:
         """A person says it in Connectif, whose callback is answered 200; when, epoch seconds."""
         began = time.time()
         said = {"account": self.name, "type": what, "email": email, "ip": "203.0.113.7"}
-        report = httpx.post(f"{self._site.connectif.url}/_sandbox/callbacks", json=said, timeout=30).json()
+        report = http.post(f"{self._site.connectif.url}/_sandbox/callbacks", json=said, timeout=30).json()
         assert report["ok"], report
         return began
 
     @property
     def asked(self) -> set[str]:
         """What was asked of its API."""
-        return {one["path"] for one in httpx.get(self._control).json()["log"]}
+        return {one["path"] for one in http.get(self._control).json()["log"]}
 
     @property
     def held(self) -> dict[str, str]:
         """What the shop holds, by address."""
-        people = httpx.get(f"{self._control}/newsletter").json()["people"]
+        people = http.get(f"{self._control}/newsletter").json()["people"]
         return {one["email"]: one["state"] for one in people}
 
     @property
     def written(self) -> dict[str, float]:
         """When each address was written, epoch seconds."""
-        return {one["email"]: one["at"] for one in httpx.get(f"{self._control}/newsletter").json()["written"]}
+        return {one["email"]: one["at"] for one in http.get(f"{self._control}/newsletter").json()["written"]}
 
 
 def buried(site: Site, store: str) -> int:
     """How many statements of a store the sync worker gave up since it started."""
-    text = httpx.get(f"{site.urls['sync']}/metrics").text
+    text = http.get(f"{site.urls['sync']}/metrics").text
     line = f'pipeline_sync_consents_total{{outcome="dead",state="unsubscribed",store="{store}"}} '
     return sum(float(one.removeprefix(line)) > 0 for one in text.splitlines() if one.startswith(line))
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
@@ -32,6 +31,7 @@ from tests.integration.truths import (
     only,
 )
 from tests.integration.watching import Prometheus, needs_prometheus
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, needs_prometheus]
@@ -69,7 +69,7 @@ def carry_out(site: Site) -> str:
     for number in range(SALES):
         shop.sells(sale(number))
     person.says("unsubscribed", address(0))
-    refused = httpx.get(f"{site.urls['gateway']}/callbacks/{FETCHED}/another/unsubscribed")
+    refused = http.get(f"{site.urls['gateway']}/callbacks/{FETCHED}/another/unsubscribed")
     assert refused.status_code == 401
     read = ListedShop(site, PULLED)
     read.holds(*(listed(number, 100 - number) for number in range(ROWS)))
@@ -77,7 +77,7 @@ def carry_out(site: Site) -> str:
     wait_until(lambda: len(shop.purchases()) == SALES and len(read.purchases()) == ROWS, 60, every=0.3)
     wait_until(lambda: person.held[address(0)] == "unsubscribed", 30, every=0.3)
     wait_until(lambda: site.totals().is_at_rest, 30, every=0.3)
-    assert httpx.get(site.status_url, timeout=30).status_code == 200
+    assert http.get(site.status_url, timeout=30).status_code == 200
     done = site.command("replay", "start", "--store", PULLED, "--since", "2026-01-01", "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = orjson.loads(done.stdout)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
+from tests.local_http import http
 from tests.order_exports import shopify_export
 from tests.processes import wait_until
 
@@ -86,7 +86,7 @@ class Reconciled:
         """Delete a purchase in Connectif behind the pipeline's back."""
         url = f"{self.play.connectif.url}/purchases/purchase-id/{number}"
         key = {"Authorization": "apiKey acme:secret"}
-        wait_until(lambda: httpx.delete(url, headers=key).status_code == 204, 10, every=0.2)
+        wait_until(lambda: http.delete(url, headers=key).status_code == 204, 10, every=0.2)
 
     def __call__(self, *args: str, given: bytes = b"", code: int = 1) -> tuple[str, str]:
         """Output and messages of the command."""

@@ -18,6 +18,7 @@ from tomli_w import dumps
 
 from pipeline.local.ports import free_port
 from tests.broker import KafkaSettings
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
@@ -39,7 +40,7 @@ class Worker:
     def figure(self, series: str) -> float | None:
         """Of a series as it is written; None while there is none."""
         try:
-            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5, trust_env=False).text
+            page = http.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
         except httpx.HTTPError:
             return None
         found = re.search(rf"^{re.escape(series)} (\S+)$", page, re.MULTILINE)

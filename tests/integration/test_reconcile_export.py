@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from tomli_w import dumps
 
@@ -25,6 +24,7 @@ from pipeline.reconcile.activities_export import WINDOW, ActivitiesExport, windo
 from pipeline.reconcile.connectif_export import ExportedPurchase
 from tests.connectif_sandbox import EMAIL, PRODUCT, PURCHASE
 from tests.integration.delivering import SPEED, Connectif
+from tests.local_http import http
 
 KEY = {"Authorization": "apiKey acme:secret"}
 COUNT = 12
@@ -62,7 +62,7 @@ class Account:
     def call(self, method: str, path: str, body: object = None) -> int:
         """A call of somebody else's."""
         url = f"{self.connectif.url}{path}"
-        return httpx.request(method, url, json=body, headers=KEY, timeout=30).status_code
+        return http.request(method, url, json=body, headers=KEY, timeout=30).status_code
 
     def begins(self, kept: Path) -> None:
         """Another test: nothing is kept, and nothing was asked for."""
@@ -173,7 +173,7 @@ def test_an_export_that_was_asked_for_is_waited_for_and_not_asked_for_again(
     begin = datetime(2026, 3, 10, tzinfo=UTC)
     monkeypatch.setattr(activities_export, "GIVEN_UP", 300.0)
     [window] = windows(begin, begin + timedelta(days=6))
-    made = httpx.post(
+    made = http.post(
         f"{account.connectif.url}/exports/",
         json={
             "exportType": "activities",

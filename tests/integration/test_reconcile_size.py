@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
+from tests.local_http import http
 from tests.order_exports import shopify_export
 from tests.processes import wait_until
 
@@ -66,7 +66,7 @@ def reconcile(play: Site, *args: str) -> dict[str, Any]:
 def remove(play: Site, number: int) -> None:
     """Delete a purchase behind the pipeline's back."""
     url = f"{play.connectif.url}/purchases/purchase-id/{number}"
-    wait_until(lambda: httpx.delete(url, headers=KEY, timeout=30).status_code == 204, 30, every=0.2)
+    wait_until(lambda: http.delete(url, headers=KEY, timeout=30).status_code == 204, 30, every=0.2)
 
 
 def test_exactly_what_vanished_and_what_never_came_is_found_and_what_can_be_is_repaired(

@@ -19,6 +19,7 @@ from pipeline.reconcile.verify import Verified, Verifier, seconds_needed
 from pipeline.spare_calls import calls_per_minute
 from tests.connectif_sandbox import EMAIL, PRODUCT, PURCHASE
 from tests.integration.delivering import SPEED, Connectif
+from tests.local_http import http
 
 KEY = {"Authorization": "apiKey acme:secret"}
 
@@ -46,7 +47,7 @@ class Account:
     def call(self, method: str, path: str, body: object = None) -> int:
         """A call of somebody else's."""
         url = f"{self.connectif.url}{path}"
-        return httpx.request(method, url, json=body, headers=KEY, timeout=30).status_code
+        return http.request(method, url, json=body, headers=KEY, timeout=30).status_code
 
     def ask(self, *ids: str, per_minute: int = 50) -> dict[str, Verified]:
         """Ask for purchases."""
@@ -81,7 +82,7 @@ def test_others_calls_go_first_and_the_limit_is_kept(account: Account) -> None:
     def others() -> None:
         # As a worker that uses what the limit leaves: it stops when Connectif says that little is left.
         while not over.is_set():
-            answer = httpx.get(f"{account.connectif.url}/purchases/purchase-id/1", headers=KEY)
+            answer = http.get(f"{account.connectif.url}/purchases/purchase-id/1", headers=KEY)
             refused.append(answer.status_code == httpx.codes.TOO_MANY_REQUESTS)
             if int(answer.headers["x-ratelimit-remaining"]) < 40:
                 over.wait(0.2)

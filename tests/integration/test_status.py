@@ -16,6 +16,7 @@ import pytest
 
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site, woo_order
+from tests.local_http import http
 from tests.processes import wait_until
 
 #: A small version is in test_trace.py, on a site that runs anyway.
@@ -144,7 +145,7 @@ def _a_failing_account_is_seen(play: Site) -> None:
     done = play.command("top", "--once")
     assert done.returncode == 1
     assert "1 to look at" in done.stdout
-    assert "fail since" in httpx.get(f"{play.status_url}/account/acme", timeout=30).text
+    assert "fail since" in http.get(f"{play.status_url}/account/acme", timeout=30).text
     play.connectif.faults_gone()
     wait_until(lambda: "All well" in _overview(play), 60, every=0.5)
 
@@ -171,4 +172,4 @@ def test_a_dead_letter_is_counted_by_reason_and_sent_again_once(play: Site) -> N
 
 
 def _overview(play: Site) -> str:
-    return httpx.get(play.status_url, timeout=30).text
+    return http.get(play.status_url, timeout=30).text

@@ -25,6 +25,7 @@ from pipeline.status.page.search import Found
 from pipeline.status.snapshot import ProcessPage, snapshot
 from tests.browser import Page, needs_chromium, page_in_chromium
 from tests.integration.test_reconcile_page import CONTRAST, TOO_WIDE
+from tests.processes import until
 from tests.status_pages import deliver_page, gateway_page, page, settings_of, translate_page
 from tests.unit.explaining import LimitedAccount
 from tests.unit.scheduling import CONTACT, PRODUCT
@@ -172,9 +173,11 @@ async def sign_in(browser: Page) -> None:
         f"document.getElementById('token').value = '{TOKEN}'; "
         "document.querySelector('form[action=\"/signin\"]').submit()"
     )
-    async with asyncio.timeout(30):
-        while await browser.value("location.pathname + document.readyState") != "/complete":
-            await asyncio.sleep(0.05)
+
+    async def is_there() -> bool:
+        return bool(await browser.value("location.pathname + document.readyState") == "/complete")
+
+    await until(is_there, 30)
 
 
 async def is_well_made(browser: Page, what: str) -> None:
@@ -235,9 +238,11 @@ def test_a_keyboard_gets_everywhere_and_keeps_its_place_while_the_page_renews_it
 
         link = 'a[href="/account/a002"]'
         await browser.value(f"window.before = document.querySelector('{link}'); window.before.focus()")
-        async with asyncio.timeout(30):
-            while not await browser.value(f"document.querySelector('{link}') !== window.before"):
-                await asyncio.sleep(0.1)
+
+        async def is_renewed() -> bool:
+            return bool(await browser.value(f"document.querySelector('{link}') !== window.before"))
+
+        await until(is_renewed, 30)
         assert await browser.value(f"document.activeElement === document.querySelector('{link}')")
         await browser.value("document.getElementById('pause').click()")
         assert await browser.value("document.getElementById('pause').getAttribute('aria-pressed')") == "true"

@@ -7,12 +7,12 @@ from datetime import timedelta
 from itertools import product
 from typing import Any, Literal
 
-import httpx
 import pytest
 
 from tests.broker import RunningKafka
 from tests.integration.notifying import GENERIC, MAGENTO, PRESTASHOP, VTEX, NotifyingShop
 from tests.integration.operating import Site, running_site
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.shop_bodies import CHANGED, Sale, SoldLine
 
@@ -125,7 +125,7 @@ def test_a_store_whose_api_is_away_is_no_json_or_refuses_the_credentials_delays_
             shop.sells(sale(number))
     wanted = {str(1_000 + number) for number in soon}
     wait_until(lambda: all(wanted <= shop.purchases().keys() for shop in well), 15, every=0.2)
-    text = httpx.get(f"{site.urls['sync']}/metrics").text
+    text = http.get(f"{site.urls['sync']}/metrics").text
     for store, reason in ill.items():
         assert f'pipeline_sync_stopped{{reason="{reason}",store="{store}"}} 1.0' in text
         assert f'pipeline_sync_waiting{{store="{store}"}} {len(late)}.0' in text

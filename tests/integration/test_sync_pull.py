@@ -18,6 +18,7 @@ import pytest
 from pipeline.events import Kind
 from tests.broker import RunningKafka
 from tests.integration.operating import Site, running_site
+from tests.local_http import http
 from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 from tests.shop_bodies import Article, Person, Sale, SoldLine, shopify_rows
@@ -70,7 +71,7 @@ class ListedShop:
         self._control = f"{site.connectif.url}/_sandbox/shops/{store}"
         lists = {"platform": self.platform, "points": 400, "restore": 400}
         made = {"access": ACCESS[store], "latency": 0.5, "lists": lists}
-        httpx.put(self._control, json=made).raise_for_status()
+        http.put(self._control, json=made).raise_for_status()
 
     def row(self, told: Sale | Person | Article) -> tuple[str, Kind, dict[str, Any], dict[str, Any]]:
         """Topic, kind, body and row of what the shop has."""
@@ -94,13 +95,13 @@ class ListedShop:
             if isinstance(one, Sale):
                 self.sales[one.id] = one
         held = [{"list": name, "rows": found} for name, found in rows.items()]
-        httpx.put(f"{self._control}/rows", json=held).raise_for_status()
+        http.put(f"{self._control}/rows", json=held).raise_for_status()
 
     def loses(self, kind: Kind, *ids: str) -> None:
         """Let the API list these no more."""
         gid = "" if self.platform == "woocommerce" else f"gid://shopify/{kind.title()}/"
         held = [{"list": f"{kind}s", "gone": [f"{gid}{one}" for one in ids]}]
-        httpx.put(f"{self._control}/rows", json=held).raise_for_status()
+        http.put(f"{self._control}/rows", json=held).raise_for_status()
 
     def sends(self, told: Sale | Person | Article, number: int) -> None:
         """Send the webhook of one."""
@@ -113,10 +114,10 @@ class ListedShop:
 
     def asked(self) -> int:
         """Requests that were answered."""
-        return int(httpx.get(self._control).json()["requests"])
+        return int(http.get(self._control).json()["requests"])
 
     def fault(self, **fault: Any) -> None:
-        httpx.post(f"{self._control}/faults", json=fault).raise_for_status()
+        http.post(f"{self._control}/faults", json=fault).raise_for_status()
 
     def purchases(self) -> dict[str, tuple[float, int]]:
         """What Connectif holds: total, and how often it was made."""
@@ -296,7 +297,7 @@ def both(shops: list[ListedShop], *words: str) -> list[Any]:
 def over(site: Site, store: str) -> str:
     """Where the last run of a store is; "" where its worker does not say."""
     try:
-        answer = httpx.get(f"{site.urls['sync']}/sync/store", params={"store": store})
+        answer = http.get(f"{site.urls['sync']}/sync/store", params={"store": store})
         return str((answer.json().get("run") or {}).get("status", ""))
     except (httpx.HTTPError, ValueError):
         return ""

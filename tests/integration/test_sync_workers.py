@@ -21,6 +21,7 @@ from pipeline.sync.pull.state import Wanted
 from tests.broker import RunningKafka
 from tests.integration.operating import Site
 from tests.integration.worker_process import WorkerProcess
+from tests.local_http import http
 from tests.platforms import IN_TESTS
 from tests.processes import wait_until
 from tests.shop_bodies import Article, Person, Sale, SoldLine
@@ -84,7 +85,7 @@ def fill(site: Site, store: str) -> None:
     control = f"{site.connectif.url}/_sandbox/shops/{store}"
     access = {"scheme": "basic", "user": "ck", "password": "cs"}
     settings = {"access": access, "latency": 0.3, "lists": {"platform": "woocommerce"}}
-    httpx.put(control, json=settings).raise_for_status()
+    http.put(control, json=settings).raise_for_status()
     bodies, at = IN_TESTS["woocommerce"].bodies, datetime.now(UTC).replace(microsecond=0)
     people = [
         bodies.customer(
@@ -111,14 +112,14 @@ def fill(site: Site, store: str) -> None:
     ]
     lists = {"customers": people, "products": articles, "orders": sales}
     held = [{"list": name, "rows": [one.document for one in rows]} for name, rows in lists.items()]
-    httpx.put(f"{control}/rows", json=held).raise_for_status()
+    http.put(f"{control}/rows", json=held).raise_for_status()
 
 
 def state(urls: list[str], store: str) -> dict[str, Any]:
     """How a store's pulls are, by the worker that holds them; empty where none says."""
     for url in urls:
         try:
-            answer = httpx.get(f"{url}/sync/store", params={"store": store}, timeout=5)
+            answer = http.get(f"{url}/sync/store", params={"store": store}, timeout=5)
         except httpx.HTTPError:
             continue
         if answer.status_code == 200:
@@ -134,7 +135,7 @@ def is_done(found: dict[str, Any], runs: int) -> bool:
 def told(site: Site, store: str) -> Counter[str]:
     """How many calls there were for each purchase of a store."""
     query = {"account": store, "calls": "1", "limit": "50000"}
-    found = httpx.get(f"{site.connectif.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
+    found = http.get(f"{site.connectif.url}/_sandbox/ledger", params=query, timeout=30).json()["calls"]
     items = found["items"] if isinstance(found, dict) else found
     made = (one for one in items if (one["method"], one["route"]) == ("POST", "/purchases/"))
     return Counter(one["key"] for one in made)
@@ -177,6 +178,6 @@ def test_two_sync_workers_killed_at_random_read_each_store_once_and_lose_no_row(
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+        return http.get(f"{url}/readyz", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,13 +13,18 @@ import httpx
 import orjson
 import pytest
 
+from pipeline import config
 from pipeline.config import Settings
+from pipeline.console import Console
+from pipeline.events import Kind
 from pipeline.kafka.keys import partition_of_key
+from pipeline.trace.run import Asked, NothingKnown, look
 from pipeline.workers.client import WorkerClient
 from pipeline.workers.directory import WorkerDirectory
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
 from tests.integration.translating import STORE, product, running_environment
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -40,20 +46,27 @@ def traced(play: Site, *words: str) -> dict[str, Any]:
     return found
 
 
-def until_answered(play: Site, answer: str, *words: str, seconds: float = 30) -> dict[str, Any]:
-    """Trace until the answer begins so; what was said last."""
-    last: dict[str, Any] = {}
-
-    def is_so() -> bool:
-        nonlocal last
-        last = traced(play, *words)
-        return str(last.get("answer")).startswith(answer)
-
+def answered(play: Site, *words: str) -> str:
+    """What the command would answer, without a process of its own: for those who wait."""
+    by_id = words[1] in set(Kind)
+    asked = Asked(words[0], Kind(words[1]), words[2]) if by_id else Asked(words[0], purchase=words[2])
+    asked = replace(asked, only_now="--now" in words)
     try:
-        wait_until(is_so, seconds, every=0.2)
+        found = look(config.load(play.path), asked, Console(stderr=True, quiet=True), reveal=False)
+    except NothingKnown:
+        return ""
+    return str(found["entities"][0]["answer"])
+
+
+def until_answered(play: Site, answer: str, *words: str, seconds: float = 30) -> dict[str, Any]:
+    """Wait until the answer begins so; what the command says then."""
+    try:
+        wait_until(lambda: answered(play, *words).startswith(answer), seconds, every=0.2)
     except TimeoutError:
-        raise AssertionError(f"{answer!r} is not what is said, but {last.get('answer')!r}") from None
-    return last
+        raise AssertionError(f"{answer!r} is not what is said, but {answered(play, *words)!r}") from None
+    found = traced(play, *words)
+    assert found["answer"].startswith(answer)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +175,7 @@ def test_an_order_that_waits_while_connectif_is_down_says_why_in_a_second(play: 
         assert version["lane"] == "live"
         assert version["source"]["topic"] == "shop.orders"
         assert purchase["last_sent"] is None
-        wait_until(lambda: "503" in traced(play, SHOPIFY, "order", "14", "--now")["answer"], 20, every=0.2)
+        wait_until(lambda: "503" in answered(play, SHOPIFY, "order", "14", "--now"), 20, every=0.2)
     finally:
         play.connectif.faults_gone()
     until_answered(play, "Connectif has it", SHOPIFY, "order", "14")
@@ -235,5 +248,5 @@ def _holders(settings: Settings) -> set[str]:
 
 def _asked(port: int, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """What one worker answers."""
-    answer = httpx.get(f"http://127.0.0.1:{port}/state/entity", params=query, timeout=10)
+    answer = http.get(f"http://127.0.0.1:{port}/state/entity", params=query, timeout=10)
     return answer.status_code, answer.json()

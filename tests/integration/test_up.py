@@ -25,6 +25,7 @@ import tomli_w
 from pipeline.local import reloads
 from pipeline.local.ports import free_port, is_free
 from tests.broker import KafkaSettings
+from tests.local_http import http
 from tests.processes import is_alive, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -79,7 +80,7 @@ class Up:
         """Whether the gateway, or a worker after it, answers."""
         place, _, first = self.gateway.rpartition(":")
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{place}:{int(first) + port}/", timeout=2, trust_env=False).status_code == 200
+            return http.get(f"{place}:{int(first) + port}/", timeout=2).status_code == 200
         return False
 
     @property

@@ -16,6 +16,7 @@ from tomli_w import dumps
 from tests import webhooks
 from tests.broker import KafkaSettings
 from tests.integration.operating import SHOPIFY, Site, shopify_order, site
+from tests.local_http import http
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -57,7 +58,7 @@ class Load:
         body = orjson.dumps(shopify_order(number))
         headers = webhooks.shopify(body, delivery=f"d{number}") | {"x-shopify-topic": "orders/paid"}
         try:
-            status = httpx.post(self._url, content=body, headers=headers, timeout=30).status_code
+            status = http.post(self._url, content=body, headers=headers, timeout=30).status_code
         except httpx.ConnectError:
             self.refused += 1
             return False

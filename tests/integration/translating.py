@@ -25,6 +25,7 @@ from pipeline.kafka.keys import entity_key, partition_of_key, unique_key
 from pipeline.kafka.settings import client_config
 from tests.broker import KafkaSettings
 from tests.integration.worker_process import WorkerProcess
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 from tests.shopify import load
@@ -80,12 +81,12 @@ class Worker(WorkerProcess):
     def is_ready(self) -> bool:
         """Whether it holds its partitions and their tables, and hears from Kafka."""
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code == 200
+            return http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).status_code == 200
         return False
 
     def readiness(self) -> str:
         """What it says of that."""
-        return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).text
+        return http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=10).text
 
     def account(self, series: str = "pipeline_account_events", label: str = "outcome") -> Counter[str]:
         """The exact account by one label; empty where nobody answers."""

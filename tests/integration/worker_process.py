@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from pipeline.local.ports import free_port
+from tests.local_http import http
 
 
 class WorkerProcess(abc.ABC):
@@ -55,7 +56,7 @@ class WorkerProcess(abc.ABC):
     def samples(self, name: str) -> Iterator[Sample]:
         """A metric's samples; none where nobody answers."""
         with contextlib.suppress(httpx.HTTPError):
-            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
+            page = http.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10).text
             for family in text_string_to_metric_families(page):
                 if family.name == name:
                     yield from family.samples

@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
 import orjson
 from tomli_w import dumps
 
 from tests.integration.operating import Site
+from tests.local_http import http
 from tests.previous import history, watch
 from tests.processes import is_alive, wait_until
 
@@ -51,7 +51,9 @@ _FAILING = {"effect": "error", "status": 503}
 
 def main() -> None:
     """Run everything with that code, stop or kill it, and pack what it leaves."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--code", type=Path, default=Path.cwd(), help="checkout whose code runs")
     parser.add_argument("--version", required=True, help="its version, for the archive's name")
     parser.add_argument(
@@ -110,7 +112,7 @@ def _tell(site: Site) -> int:
     forged = history.order(60)
     assert forged._replace(headers=forged.headers | {"x-shopify-hmac-sha256": "x"}).post(site) == 401
     key = {"Authorization": "apiKey acme:secret"}
-    [coupons] = httpx.get(f"{site.connectif.url}/coupon-sets/", headers=key).json()["results"]
+    [coupons] = http.get(f"{site.connectif.url}/coupon-sets/", headers=key).json()["results"]
     site.coupons("acme", coupons["id"], *CODES)
     watch.wait_for(site, posted, pending=False)
     assert watch.outcome(watch.account(site)["records"], "dead") == 0

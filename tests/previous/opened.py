@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 
 from tests.integration.operating import STAGES, Site
+from tests.local_http import http
 from tests.previous import watch
 from tests.previous.history import Webhook
 
@@ -137,10 +137,10 @@ def _plant(site: Site, account: str, held: dict[str, dict[str, Any]]) -> None:
         "products": {key: _plain(body) for key, body in bodies["products"].items()},
     }
     url, key = site.connectif.url, {"Authorization": f"apiKey {account}:secret"}
-    answer = httpx.post(f"{url}/_sandbox/seed", json=seed, timeout=30)
+    answer = http.post(f"{url}/_sandbox/seed", json=seed, timeout=30)
     assert answer.is_success, answer.text
     for body in bodies["purchases"].values():
-        answer = httpx.post(f"{url}/purchases/", json=_plain(body), headers=key, timeout=30)
+        answer = http.post(f"{url}/purchases/", json=_plain(body), headers=key, timeout=30)
         assert answer.status_code == 201, answer.text
 
 

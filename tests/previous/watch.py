@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.integration.operating import Site
+from tests.local_http import http
 from tests.processes import wait_until
 
 KINDS = ("contacts", "products", "purchases")
@@ -24,7 +24,7 @@ Counts = Counter[str]
 
 def samples(site: Site, stage: str) -> Iterator[Sample]:
     """All that a stage's metrics say."""
-    page = httpx.get(f"{site.urls[stage]}/metrics", timeout=10).raise_for_status().text
+    page = http.get(f"{site.urls[stage]}/metrics", timeout=10).raise_for_status().text
     for family in text_string_to_metric_families(page):
         yield from family.samples
 

@@ -64,7 +64,11 @@ def shown(part: object) -> str:
 
 def main() -> int:
     """Tell it again; 1 where it fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.rerun", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation.rerun",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("seed", type=int)
     parser.add_argument("--whole", action="store_true", help="do not make it small")
     options = parser.parse_args()

@@ -19,6 +19,8 @@ from pipeline.engine.restorer import Restorer
 from pipeline.engine.table import NotAssigned
 from pipeline.kafka.reader import Stopped
 
+pytestmark = pytest.mark.real_time
+
 
 async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_ready(
     monkeypatch: pytest.MonkeyPatch,

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.kafka.confirmed import AsyncProducer, Unconfirmed
 
+pytestmark = pytest.mark.real_time
+
 #: A cluster inside librdkafka.
 MOCK: dict[str, Any] = {"test.mock.num.brokers": 1, "linger.ms": 0, "allow.auto.create.topics": True}
 #: Java's murmur2 of these keys, without its sign: what its clients choose partitions by.

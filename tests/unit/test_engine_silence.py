@@ -15,6 +15,8 @@ from pipeline.errors import BrokerError
 from pipeline.kafka import confirmed
 from pipeline.kafka.confirmed import AsyncProducer
 
+pytestmark = pytest.mark.real_time
+
 
 def complaint(*, group: float, sender: float, ready: bool = True) -> str | None:
     """What a worker says when it last heard from Kafka so many seconds ago."""

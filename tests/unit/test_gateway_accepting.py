@@ -15,6 +15,8 @@ from pipeline.gateway import accepting
 from pipeline.gateway.accepting import Acceptor, patience
 from tests.processes import until
 
+pytestmark = pytest.mark.real_time
+
 
 class Held(asyncio.Protocol):
     """A connection that is kept open."""

@@ -25,6 +25,8 @@ from pipeline.shops.shopify.settings import ShopifySettings
 from tests.unit.gateway_app import NOW, RecordingKeeper, client_of, gateway
 from tests.webhooks import ROTATED, STORES, order, shopify, woocommerce
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def keeper() -> RecordingKeeper:

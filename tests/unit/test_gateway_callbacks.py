@@ -25,6 +25,8 @@ from pipeline.shops.registry import PLATFORMS
 from tests.unit.gateway_app import NOW, RecordingKeeper, client_of
 from tests.webhooks import STORES
 
+pytestmark = pytest.mark.real_time
+
 TOKEN, OLD = "t" * 24, "o" * 24
 URL = f"/callbacks/acme-es/{TOKEN}"
 NAMED = {"email": "Ana+News@Mail.example", "ip": "203.0.113.7"}

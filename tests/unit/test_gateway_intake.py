@@ -17,6 +17,8 @@ from pipeline.gateway.spool import Spool
 from tests.processes import until
 from tests.unit.intake_bench import TIMEOUT, TOPIC, Bench, FakeKafka, FakeLink, numbers
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def kafka() -> FakeKafka:

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from pipeline.gateway.message import Stored
 from tests.processes import until
 from tests.unit.intake_bench import TIMEOUT, Bench, FakeKafka, numbers
 from tests.unit.spooling import crashed_copy
+
+pytestmark = pytest.mark.real_time
 
 
 class Story:

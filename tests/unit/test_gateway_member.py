@@ -26,6 +26,8 @@ from tests.unit.intake_bench import TOPIC, FakeKafka
 from tests.unit.spooling import append, everything, message
 from tests.webhooks import STORES
 
+pytestmark = pytest.mark.real_time
+
 
 def test_each_has_a_spool_and_a_memory_and_the_first_those_of_a_gateway_of_one() -> None:
     first, second = Member.read("1/2", "127.0.0.1:8090"), Member.read("2/2", "::1:8091")

@@ -17,6 +17,8 @@ from pipeline.errors import BrokerError
 from pipeline.kafka.admin import Cluster
 from pipeline.kafka.errors import meaning
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture(name="certificate", scope="module")
 def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -13,8 +13,11 @@ from tomli_w import dumps
 
 from pipeline.exposition import ROOMS, Exposition, Room
 from pipeline.local.ports import free_port
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
+
+pytestmark = pytest.mark.real_time
 
 TREE = {"kafka": {"bootstrap": "127.0.0.1:9"}, **stores_tree(**{"acme-es": store_tree()})}
 
@@ -55,7 +58,7 @@ def test_a_process_exports_its_own_series_alone(room: Room, words: list[str], tm
 def answer(port: int) -> str | None:
     """The page of the process's metrics, once it listens."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
+        return http.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     except httpx.HTTPError:
         return None
 

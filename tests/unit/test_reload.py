@@ -20,8 +20,11 @@ from pipeline.config_values import NO_SECRETS
 from pipeline.local import snapshot
 from pipeline.local.ports import free_port
 from pipeline.process import version
+from tests.local_http import http
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
+
+pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +81,7 @@ def test_a_process_that_runs_by_itself_begins_again_with_other_settings(
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5, trust_env=False).is_success
+            return http.get(f"http://127.0.0.1:{port}/healthz", timeout=5).is_success
         except httpx.HTTPError:
             return False
 

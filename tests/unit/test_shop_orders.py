@@ -10,22 +10,17 @@ import pytest
 
 from pipeline.records import Contact, Origin, Product, Purchase
 from pipeline.shops.base import Rejected
+from pipeline.shops.basket import Item, merge_items, quantity, share, tidy, whole_units
 from pipeline.shops.catalogue import discount, product_page, url_part
 from pipeline.shops.orders import (
     Buyer,
-    Item,
     OrderSummary,
     contact_draft,
     first_phone,
     given_name,
-    merge_items,
     order_drafts,
-    quantity,
     require_currency,
-    share,
     stub_drafts,
-    tidy,
-    whole_units,
 )
 from pipeline.shops.values import money
 from tests.shopify import store

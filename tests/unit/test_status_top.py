@@ -17,6 +17,8 @@ from pipeline.cli import app
 from tests.processes import wait_until
 from tests.settings_trees import store_tree, stores_tree
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:

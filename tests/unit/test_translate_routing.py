@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,99 +9,18 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline import config
-from pipeline.errors import SettingsError
 from pipeline.events import Kind
-from pipeline.shops.base import Audience
 from pipeline.shops.callbacks import callback_event
-from pipeline.shops.platform import raw_event
 from pipeline.shops.registry import PLATFORMS
 from pipeline.translate.emit import Again
-from pipeline.translate.feed import EventPosition, Feed
-from pipeline.translate.reading import feeds
-from pipeline.translate.replayed import apply_again
+from pipeline.translate.feed import EventPosition
 from pipeline.translate.rules import Outcome, Result, apply
 from pipeline.translate.state import EntityState
-from tests.contract.platform_events import event_of, meaning
-from tests.platforms import IN_TESTS, genuine, settings_of
-from tests.settings_trees import ACCOUNT, store_tree
-from tests.shop_bodies import CHANGED, Article, Person, Sale, Sent
+from tests.contract.platform_events import event_of
+from tests.platforms import IN_TESTS, settings_of
+from tests.shop_bodies import CHANGED, Sale
 from tests.shop_bodies.generic import BODIES
-
-Routes = list[dict[str, Any]]
-ES_AND_FR: Routes = [{"language": "es", "account": "es"}, {"language": "fr", "account": "fr"}]
-
-
-def settings(
-    routes: list[dict[str, Any]], platform: str = "generic", **accounts: dict[str, Any]
-) -> config.Settings:
-    """A store with these routes; accounts differ from one on nothing by what is given."""
-    store = store_tree(platform, routes=routes)
-    del store["account"]
-    named = {route["account"] for route in routes} | accounts.keys()
-    return config.parse(
-        {"accounts": {name: ACCOUNT | accounts.get(name, {}) for name in named}, "stores": {"shop": store}},
-        {},
-    )
-
-
-class Shop:
-    """The rules with the memory of every entity of one store; what was emitted, in its order."""
-
-    def __init__(
-        self, routes: list[dict[str, Any]], platform: str = "generic", **accounts: dict[str, Any]
-    ) -> None:
-        self.platform = PLATFORMS[platform]
-        self.move(routes, **accounts)
-        self.states: dict[bytes, EntityState] = {}
-        self.heard = 0
-
-    def move(self, routes: Routes, **accounts: dict[str, Any]) -> None:
-        """Other settings from now on."""
-        self.feed: Feed = feeds(settings(routes, self.platform.name, **accounts), PLATFORMS)["shop"]
-
-    def hear(
-        self, sent: Sent, again: Again | None = None, headers: Mapping[str, str] | None = None
-    ) -> Result:
-        document = orjson.dumps(sent.document)
-        self.heard += 1
-        headers = {"webhook-id": f"m{self.heard}", **(headers or {})}
-        request = genuine(self.platform, sent.topic, document, b"key", headers)
-        event = raw_event("shop", self.platform, request._replace(received_ms=1_700_000_000_000 + self.heard))
-        place = EventPosition(event.kind.topic, 0, self.heard)
-        state = self.states.get(event.key, EntityState())
-        state = EntityState.decode(state.encode())
-        if again is None:
-            result = apply(event, place, state, self.feed)
-        else:
-            result = apply_again(event, place, state, self.feed, again)
-        if result.remember:
-            self.states[event.key] = state
-        return result
-
-
-def said(result: Result) -> list[tuple[str, str, str, str]]:
-    """Account, kind, operation and id of each record."""
-    records = [orjson.loads(one.value) for one in result.emissions]
-    return [(one["account"], one["kind"], one["op"], one["id"]) for one in records]
-
-
-def order(language: str | None = None, seconds: int = 0, **changes: Any) -> Sent:
-    topic, document, *_ = BODIES.order(Sale(changed=CHANGED + timedelta(seconds=seconds)))
-    document["customer"]["locale"] = language
-    return Sent(topic, document | changes)
-
-
-def customer(language: str | None = None, seconds: int = 0, consent: Any = None, **changes: Any) -> Sent:
-    moment = CHANGED + timedelta(seconds=seconds)
-    topic, document, *_ = BODIES.customer(Person(changed=moment, consent=consent, consented=moment))
-    return Sent(topic, document | {"locale": language} | changes)
-
-
-def article(seconds: int = 0, **changes: Any) -> Sent:
-    topic, document, *_ = BODIES.product(Article(changed=CHANGED + timedelta(seconds=seconds)))
-    return Sent(topic, document | changes)
-
+from tests.unit.routing import ES_AND_FR, Shop, article, customer, order, said
 
 WHOLE = [
     ("contact", "upsert", "ana@mail.example"),
@@ -383,94 +301,3 @@ def test_a_replay_says_to_each_account_what_it_was_said() -> None:
     shop.hear(sent)
     assert said(shop.hear(sent, Again(resend=True))) == of("fr", WHOLE)
     assert shop.hear(order("de", 5), Again()).reason == "no_account"
-
-
-# Platforms
-
-
-@pytest.mark.parametrize(("platform", "field"), [("shopify", "customer_locale"), ("woocommerce", "lang")])
-def test_other_platforms_orders_say_their_language_and_currency(platform: str, field: str) -> None:
-    topic, document, *_ = IN_TESTS[platform].bodies.order(Sale())
-    shop = Shop([{"language": "es", "currency": "EUR", "account": "es"}], platform)
-    assert {one[0] for one in said(shop.hear(Sent(topic, document | {field: "es"})))} == {"es"}
-    assert shop.hear(Sent(topic, document | {field: "fr"})).reason == "no_account"
-
-
-@pytest.mark.parametrize("name", ["prestashop", "magento"])
-def test_documents_with_ids_of_languages_say_them_by_the_stores_table(name: str) -> None:
-    platform, bodies = PLATFORMS[name], IN_TESTS[name].bodies
-    sold = meaning(platform, bodies.order(Sale()), languages={"1": "es"})
-    assert {draft.audience.languages for draft in sold.drafts} == {("es",)}
-    assert {draft.audience.shops for draft in sold.drafts} == {("1",)}
-    assert {draft.audience.currencies[:1] for draft in sold.drafts} == {("EUR",)}
-    [person] = meaning(platform, bodies.customer(Person()), languages={"1": "es"}).drafts
-    assert (person.audience.languages, person.audience.shops) == (("es",), ("1",))
-
-
-def test_vtexs_documents_say_their_language_currency_and_sales_channel() -> None:
-    platform = PLATFORMS["vtex"]
-    bodies = IN_TESTS["vtex"].bodies
-    sold = meaning(platform, bodies.order(Sale()))
-    assert {draft.audience for draft in sold.drafts} == {Audience(("es-es",), ("1",), ("EUR",))}
-    [client] = meaning(platform, bodies.customer(Person())).drafts
-    assert client.audience.languages == ("es-es",)
-
-
-@pytest.mark.parametrize(
-    ("platform", "header", "value"),
-    [
-        ("shopify", "x-shopify-shop-domain", "acme.example"),
-        ("woocommerce", "x-wc-webhook-source", "https://acme.example/"),
-    ],
-)
-def test_other_platforms_requests_say_their_shop(platform: str, header: str, value: str) -> None:
-    sent = IN_TESTS[platform].bodies.order(Sale())
-    shop = Shop([{"shop": "acme.example", "account": "es"}], platform)
-    assert said(shop.hear(sent, headers={header: value}))
-    other = Shop([{"shop": "2", "account": "es"}], platform)
-    assert other.hear(sent, headers={header: value}).reason == "no_account"
-
-
-# Settings
-
-
-@pytest.fixture(name="secret")
-def _secret(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("SHOP_SECRET", "s")
-    return {"secrets": [{"env": "SHOP_SECRET"}]}
-
-
-def test_a_store_has_an_account_or_routes(secret: dict[str, Any]) -> None:
-    both = store_tree("generic", routes=ES_AND_FR) | secret
-    neither = store_tree("generic") | secret
-    del neither["account"]
-    accounts = {"acme": ACCOUNT, "es": ACCOUNT, "fr": ACCOUNT}
-    for store in (both, neither):
-        with pytest.raises(SettingsError, match=r"name the `account` that it feeds, or `routes` to several"):
-            config.parse({"accounts": accounts, "stores": {"a": store}}, {})
-
-
-@pytest.mark.parametrize(
-    ("route", "place"),
-    [
-        ({"account": "es", "language": "Spanish!"}, "language"),
-        ({"account": "es", "currency": "€"}, "currency"),
-        ({"account": "es", "shop": ""}, "shop"),
-        ({"account": "es", "colour": "red"}, "colour"),
-        ({"language": "es"}, "account"),
-    ],
-)
-def test_a_route_that_cannot_be_is_refused_by_name(
-    route: dict[str, Any], place: str, secret: dict[str, Any]
-) -> None:
-    store = store_tree("generic", routes=[route]) | secret
-    del store["account"]
-    with pytest.raises(SettingsError, match=rf"stores\.a\.routes\.0\.{place}"):
-        config.parse({"accounts": {"es": ACCOUNT}, "stores": {"a": store}}, {})
-
-
-def test_a_route_to_an_unknown_account_is_refused(secret: dict[str, Any]) -> None:
-    store = store_tree("generic", routes=[{"account": "nowhere"}]) | secret
-    del store["account"]
-    with pytest.raises(SettingsError, match=r"stores\.a\.routes: no account 'nowhere'"):
-        config.parse({"accounts": {"es": ACCOUNT}, "stores": {"a": store}}, {})

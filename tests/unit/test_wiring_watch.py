@@ -17,6 +17,8 @@ from pipeline.local import wiring
 from pipeline.local.supervisor import Pace, ProcessPhase
 from pipeline.local.wiring import Wiring
 
+pytestmark = pytest.mark.real_time
+
 
 class Broker:
     """A broker that is down, and whose first starts fail."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.shops.base import Rejected, require_few
+from pipeline.shops.basket import Item, quantity, share
 from pipeline.shops.currencies import rounded
 from pipeline.shops.generic.fields import (
     amount,
@@ -25,7 +26,6 @@ from pipeline.shops.generic.fields import (
 )
 from pipeline.shops.generic.settings import GenericSettings
 from pipeline.shops.lenient import decoration
-from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.settings import StoreSettings
 
 _ZERO, _ONE = Decimal(0), Decimal(1)

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipeline.shops.base import Rejected, require_few
+from pipeline.shops.basket import Item, quantity, share
 from pipeline.shops.lenient import decoration, plain
 from pipeline.shops.magento.amounts import AmountSet, number
 from pipeline.shops.magento.settings import MagentoSettings
-from pipeline.shops.orders import Item, quantity, share
 from pipeline.shops.php import each_once, identifier, objects, readable_id
 from pipeline.shops.values import text
 

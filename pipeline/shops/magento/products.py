@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.basket import tidy
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.lenient import plain
 from pipeline.shops.magento.fields import attributes, extension, flag, moment, own_id, version_of
@@ -29,7 +30,6 @@ from pipeline.shops.magento.parts import (
     own_price,
 )
 from pipeline.shops.magento.settings import MagentoSettings, MagentoStore
-from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, decorations, entries, has_amount, prose, readable_id
 from pipeline.shops.values import iso, money, text
 

@@ -17,16 +17,15 @@ from pipeline.events import RawEvent
 from pipeline.records import Origin
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation, require_few
+from pipeline.shops.basket import Item, quantity
 from pipeline.shops.currencies import rounded
 from pipeline.shops.lenient import decoration
 from pipeline.shops.orders import (
     Buyer,
-    Item,
     OrderSummary,
     contact_draft,
     coupon_codes,
     order_drafts,
-    quantity,
     require_currency,
     retract_draft,
 )

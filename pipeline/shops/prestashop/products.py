@@ -14,9 +14,9 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Audience, Draft, Rejected, Translation, audience
+from pipeline.shops.basket import tidy
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, url_part
 from pipeline.shops.lenient import decoration
-from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, has_amount, prose, readable_id
 from pipeline.shops.prestashop.documents import (
     flag,

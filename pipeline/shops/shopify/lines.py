@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.shops.base import Rejected, require_few
-from pipeline.shops.orders import Item, quantity, share
+from pipeline.shops.basket import Item, quantity, share
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.shopify.fields import amount, mapping, number, perhaps_rounded, readable, shop_id
 from pipeline.shops.values import text

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.records import Availability
 from pipeline.shops.base import Rejected, require_few
-from pipeline.shops.orders import tidy
+from pipeline.shops.basket import tidy
 from pipeline.shops.shopify.fields import number, shop_id
 from pipeline.shops.shopify.lines import MAX_SKU
 from pipeline.shops.values import money, text

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pipeline.shops.base import Rejected, require_few
-from pipeline.shops.orders import Item, quantity
+from pipeline.shops.basket import Item, quantity
 from pipeline.shops.values import text, web_address
 from pipeline.shops.vtex.fields import amount, mapping, objects, plain, whole
 from pipeline.shops.vtex.settings import VtexSettings, VtexStore

@@ -10,8 +10,8 @@ from pipeline.events import RawEvent
 from pipeline.records import Availability, Origin, Product, RecordKind
 from pipeline.shops.api import Documents
 from pipeline.shops.base import Draft, Rejected, Translation
+from pipeline.shops.basket import tidy
 from pipeline.shops.catalogue import deleted_draft, discount, hide_draft, product_page
-from pipeline.shops.orders import tidy
 from pipeline.shops.php import is_no_date
 from pipeline.shops.values import epoch_ms, instant, iso, money, text, web_address
 from pipeline.shops.vtex.fields import mapping, objects, plain

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.shops.base import Rejected, require_few
+from pipeline.shops.basket import Item, quantity
 from pipeline.shops.lenient import decoration, plain
-from pipeline.shops.orders import Item, quantity
 from pipeline.shops.php import decorations, each_once, identifier, objects, picture
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.woocommerce.fields import amount

@@ -21,9 +21,9 @@ from typing import Any
 from pipeline.events import RawEvent
 from pipeline.records import Availability, Op, Origin, Product, RecordKind
 from pipeline.shops.base import Draft, Rejected, StoreContext, Translation, audience, require_few
+from pipeline.shops.basket import tidy
 from pipeline.shops.catalogue import MAX_NAMES, deleted_draft, discount, hide_draft
 from pipeline.shops.lenient import decoration, plain
-from pipeline.shops.orders import tidy
 from pipeline.shops.php import NOTHING, decorations, entries, identifier, picture, prose, readable_id
 from pipeline.shops.values import iso, text, web_address
 from pipeline.shops.woocommerce.fields import amount, language_of, moment, own_id, version_of
