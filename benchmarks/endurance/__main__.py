@@ -2,11 +2,13 @@
 
     python -m benchmarks.endurance kills [--kills 1000] [--minutes 60] [--rate 8] [--seed 1]
     python -m benchmarks.endurance no-kafka [--minutes 60] [--rate 20] [--seed 1]
+    python -m benchmarks.endurance storms [--first 11650] [--last 18999]
 
 All of `pipeline up` runs as a user has it, with the embedded broker and the sandbox, whose ledger is
 compared in the end with what the shops said. `kills` ends gateway, workers and broker by `kill -9`, in an
 order and at moments of chance; only the supervisor's waits are shorter, as it would wait up to 15 s before it
 starts again what died every few seconds. `no-kafka` takes the broker away, and kills the gateway meanwhile.
+`storms` runs fault scenarios (tests/simulation) with seeds that no test has, and goes on where its log ends.
 A line of progress every half minute goes to --log, too. Exit code 1 where anything differs; logs and data
 stay then.
 """
@@ -21,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.endurance import kills, no_kafka
+from benchmarks.endurance import kills, no_kafka, storms
 from benchmarks.endurance.stand import Course, Progress
 from benchmarks.harness import machine
 
@@ -29,6 +31,10 @@ from benchmarks.harness import machine
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     chosen = parser.add_subparsers(dest="run", required=True)
+    storm = chosen.add_parser("storms")
+    storm.add_argument("--first", type=int, default=11_650)
+    storm.add_argument("--last", type=int, default=18_999)
+    storm.add_argument("--log", type=Path, default=Path(tempfile.gettempdir()) / "endurance-storms.log")
     for name, rate in (("kills", 8.0), ("no-kafka", 20.0)):
         one = chosen.add_parser(name)
         one.add_argument("--minutes", type=float, default=60)
@@ -44,6 +50,8 @@ def _options() -> argparse.Namespace:
 def main() -> int:
     """Run and print."""
     options = _options()
+    if options.run == "storms":
+        return storms.run(options.first, options.last, options.log)
     for name in [name for name in os.environ if name.startswith("PIPELINE_")]:
         del os.environ[name]  # the caller's settings are for the caller's own pipeline
     directory = Path(tempfile.mkdtemp(prefix="pipeline-endurance-"))
