@@ -23,6 +23,8 @@ BOUNDS = {
 #: It is about this machine's disk, whatever else is on it.
 LEFT_OUT = frozenset({"DiskFillsUp"})
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+#: A moment of the past, in seconds before now.
+_AGO = re.compile(r"(?<=time\(\) - )\d+")
 _TIME = re.compile(r"(?P<before>[\[:]|offset )(?P<count>\d+)(?P<unit>[smhdw])(?=[\]:\s)]|$)")
 
 
@@ -33,7 +35,8 @@ def shorter(expression: str, speed: int) -> str:
         seconds = int(found["count"]) * _SECONDS[found["unit"]]
         return f"{found['before']}{max(1, round(seconds / speed))}s"
 
-    return _TIME.sub(divided, expression)
+    ago = _AGO.sub(lambda found: str(max(1, round(int(found[0]) / speed))), expression)
+    return _TIME.sub(divided, ago)
 
 
 def changed(rule: dict[str, Any]) -> dict[str, Any]:

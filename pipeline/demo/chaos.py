@@ -22,7 +22,8 @@ class Chaos:
     Args:
         statuses: the processes and their ids.
         rng: chooses who and when.
-        kill: how; for tests.
+        kill: how; for tests, and for who counts.
+        pause: how many seconds to the next kill.
     """
 
     def __init__(
@@ -30,11 +31,14 @@ class Chaos:
         statuses: Callable[[], Sequence[ProcessStatus]],
         rng: Random,
         kill: Callable[[int, int], None] = os.kill,
+        *,
+        pause: Callable[[Random], float] = lambda rng: rng.uniform(*PAUSE),
     ) -> None:
         self.killed: list[str] = []
         self._statuses = statuses
         self._rng = rng
         self._kill = kill
+        self._pause = pause
 
     async def run(self, enough: asyncio.Event) -> None:
         """Each victim once in a random order, then again in another, until it is enough; once in any case."""
@@ -43,7 +47,7 @@ class Chaos:
             for name in self._rng.sample(VICTIMS, k=len(VICTIMS)):
                 if enough.is_set() and not spared:
                     return
-                await asyncio.sleep(self._rng.uniform(*PAUSE))
+                await asyncio.sleep(self._pause(self._rng))
                 self._strike(name)
                 spared -= set(self.killed)
 

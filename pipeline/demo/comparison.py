@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pipeline.demo.expectations import Expected, ExpectedContact, ExpectedProduct, OrderStatement
+from pipeline.demo.expectations import (
+    Expected,
+    ExpectedContact,
+    ExpectedProduct,
+    OrderStatement,
+    Statement,
+    expected,
+)
 
 Document = Mapping[str, Any]
 
@@ -29,6 +36,28 @@ class LedgerContents:
     purchases: Mapping[str, Document] = field(default_factory=dict)
     contacts: Mapping[str, Document] = field(default_factory=dict)
     products: Mapping[str, Document] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        return {
+            "purchases": len(self.purchases),
+            "contacts": len(self.contacts),
+            "products": len(self.products),
+        }
+
+
+def of_all(statements: Iterable[Statement], held: Mapping[str, LedgerContents]) -> list[LedgerDifference]:
+    """Everything that differs in any account that the statements name.
+
+    Args:
+        statements: all that was said.
+        held: what each account holds, by its name.
+    """
+    found: list[LedgerDifference] = []
+    for name, one in expected(statements).items():
+        found += differences(name, one, held.get(name, LedgerContents()))
+    return found
 
 
 def differences(account: str, wanted: Expected, held: LedgerContents) -> list[LedgerDifference]:

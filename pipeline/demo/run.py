@@ -29,8 +29,7 @@ from pipeline.demo import display as show
 from pipeline.demo import freshness, reconciling, replay, sandbox, traffic
 from pipeline.demo.api_side import ApiSide, Left, Synced
 from pipeline.demo.chaos import Chaos
-from pipeline.demo.comparison import LedgerContents, LedgerDifference, differences
-from pipeline.demo.expectations import expected
+from pipeline.demo.comparison import of_all
 from pipeline.demo.result import RunResult
 from pipeline.demo.sender import WebhookSender
 from pipeline.demo.settling import SettlementWatch
@@ -256,10 +255,6 @@ class _Session:
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
             budgets = await sandbox.budgets(client)
             held = {name: await sandbox.held(client, name) for name in self._settings.accounts}
-        wanted = expected(self._made.statements)
-        found: list[LedgerDifference] = []
-        for name, one in wanted.items():
-            found += differences(name, one, held.get(name, LedgerContents()))
         return RunResult(
             seed=self._options.seed,
             speed=self._options.speed,
@@ -271,15 +266,8 @@ class _Session:
             rejected=self._made.rejected,
             account=self._watch.account,
             budgets=budgets,
-            differences=tuple(found),
-            held={
-                name: {
-                    "purchases": len(one.purchases),
-                    "contacts": len(one.contacts),
-                    "products": len(one.products),
-                }
-                for name, one in held.items()
-            },
+            differences=tuple(of_all(self._made.statements, held)),
+            held={name: one.counts for name, one in held.items()},
             freshness=freshness.of(receipts),
             reconciled=reconciled,
             newsletter=self._made.newsletter,

@@ -59,6 +59,7 @@ class WebhookSender:
         deliveries: what to post.
         rate: deliveries a second, at most.
         patience: seconds until a delivery that never gets an answer is an error.
+        connections: how many deliveries are posted at once; with one they arrive in their order.
         transport: where requests go; None is the network.
         clock: seconds, for the rate.
     """
@@ -70,6 +71,7 @@ class WebhookSender:
         rate: float,
         *,
         patience: float = 120.0,
+        connections: int = CONNECTIONS,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,6 +80,7 @@ class WebhookSender:
         self._queue: Iterator[tuple[int, Delivery]] = iter(enumerate(deliveries))
         self._rate = rate
         self._patience = patience
+        self._connections = connections
         self._transport = transport
         self._clock = clock
 
@@ -90,7 +93,7 @@ class WebhookSender:
         began = self._clock()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(CONNECTIONS):
+                for _ in range(self._connections):
                     group.create_task(self._work(began))
         except* PipelineError as errors:
             raise errors.exceptions[0] from None

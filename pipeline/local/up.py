@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.live import Live
 from rich.markup import escape
@@ -70,7 +71,7 @@ def run(
     lock = private.hold(directory / LOCK, "this data_dir", "stop that one, or choose another data_dir")
     voice = Voice(Console(), logs.format_from(os.environ))
     log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
-    options = {} if program is None else {"program": program}
+    options: dict[str, Any] = {} if program is None else {"program": program}
     wiring = Wiring(
         settings, sandbox=sandbox, host=host, port=port, processes=processes, say=voice.doing, **options
     )

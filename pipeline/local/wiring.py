@@ -57,6 +57,7 @@ class Wiring:
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
         processes: of the gateway, on that port.
+        pace: of restarts; None: the supervisor's own.
         say: called with what takes long.
         program: the `pipeline` command.
 
@@ -79,6 +80,7 @@ class Wiring:
         host: str = HOST,
         port: int = 0,
         processes: int = 1,
+        pace: Pace | None = None,
         say: Callable[[str], None] = lambda _: None,
         program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
     ) -> None:
@@ -87,7 +89,7 @@ class Wiring:
         self._kafka_restarts = 0
         self._kafka_phase = ProcessPhase.STOPPED
         self._kafka_detail = ""
-        self._pace = Pace()
+        self._pace = pace or Pace()
         taken: set[int] = set()
         self.address = f"http://{bracketed(host)}:{_port(GATEWAY, port, taken)}"
         self.urls = {"sandbox": _sandbox_url(settings)} if sandbox else {}

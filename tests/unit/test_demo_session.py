@@ -127,22 +127,20 @@ async def test_a_standstill_is_said_with_its_figures(monkeypatch: pytest.MonkeyP
     await watch_.close()
 
 
-async def test_killing_spares_nobody_and_ends_when_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chaos, "PAUSE", (0.0, 0.0))
+async def test_killing_spares_nobody_and_ends_when_it_is_enough() -> None:
     killed: list[int] = []
     statuses = [
         ProcessStatus(name, ProcessPhase.READY, "", pid=index) for index, name in enumerate(chaos.VICTIMS)
     ]
     enough = asyncio.Event()
     enough.set()
-    monkey = Chaos(lambda: statuses, CHANCE, lambda pid, _: killed.append(pid))
+    monkey = Chaos(lambda: statuses, CHANCE, lambda pid, _: killed.append(pid), pause=lambda _: 0.0)
     await monkey.run(enough)
     assert sorted(killed) == list(range(len(chaos.VICTIMS)))
     assert sorted(monkey.killed) == sorted(chaos.VICTIMS)
 
 
-async def test_a_process_that_is_away_is_killed_once_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chaos, "PAUSE", (0.0, 0.0))
+async def test_a_process_that_is_away_is_killed_once_it_is_back() -> None:
     looks = 0
 
     def statuses() -> list[ProcessStatus]:
@@ -153,7 +151,7 @@ async def test_a_process_that_is_away_is_killed_once_it_is_back(monkeypatch: pyt
 
     enough = asyncio.Event()
     enough.set()
-    monkey = Chaos(statuses, CHANCE, lambda _pid, _signal: None)
+    monkey = Chaos(statuses, CHANCE, lambda _pid, _signal: None, pause=lambda _: 0.0)
     await monkey.run(enough)
     assert set(monkey.killed) == set(chaos.VICTIMS)
 

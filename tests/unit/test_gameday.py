@@ -79,6 +79,7 @@ def test_every_kind_of_fault_is_there() -> None:
 def test_a_minute_of_the_alerts_is_a_second() -> None:
     assert rules.shorter("increase(x[10m:1m] offset 1h) > 0", 60) == "increase(x[10s:1s] offset 60s) > 0"
     assert rules.shorter("a:b:ratio_rate5m > 5", 60) == "a:b:ratio_rate5m > 5"
+    assert rules.shorter("began > time() - 3600", 60) == "began > time() - 60"
     changed = rules.changed({"alert": "ProcessDown", "expr": "up == 0", "for": "2m"})
     assert changed == {"alert": "ProcessDown", "expr": "up == 0", "for": "2s"}
 

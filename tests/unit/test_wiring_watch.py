@@ -46,9 +46,7 @@ class Broker:
 def _watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wiring:
     monkeypatch.setattr(wiring, "WATCH_SECONDS", 0)
     settings = Settings(data_dir=tmp_path, kafka=KafkaSettings(bootstrap="127.0.0.1:1"))
-    made = Wiring(settings)
-    made._pace = Pace(0, 0)
-    return made
+    return Wiring(settings, pace=Pace(0, 0))
 
 
 async def watch(watched: Wiring, broker: Any) -> None:
