@@ -20,7 +20,7 @@ from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import bootstrap
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
-from pipeline.local import addresses, gateways, snapshot
+from pipeline.local import addresses, gateways, scraping, snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, following
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
@@ -57,6 +57,7 @@ class Wiring:
         host: where the gateway listens; the other processes listen on 127.0.0.1.
         port: the gateway's; the workers' follow it. 0: free ones.
         processes: of the gateway, on that port.
+        scraped: a directory for what a Prometheus reads of these processes.
         say: called with what takes long.
         program: the `pipeline` command.
 
@@ -79,10 +80,12 @@ class Wiring:
         host: str = HOST,
         port: int = 0,
         processes: int = 1,
+        scraped: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
         program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
     ) -> None:
         self._settings = settings
+        self._scraped = scraped
         self._say = say
         self._kafka_restarts = 0
         self._kafka_phase = ProcessPhase.STOPPED
@@ -157,10 +160,15 @@ class Wiring:
             self._kafka_phase = ProcessPhase.READY
         self._say("topics")
         await _in_thread(lambda: topic_check.ensure(self._settings))
-        addresses.write(self._settings.data_dir, self.urls)
+        self._tell_addresses()
         self._say("processes")
         self._supervisor.take(self._commands(variables))
         await self._supervisor.start()
+
+    def _tell_addresses(self) -> None:
+        addresses.write(self._settings.data_dir, self.urls)
+        if self._scraped is not None:
+            scraping.write(self._scraped, self.urls)
 
     def _commands(self, variables: Mapping[str, str]) -> list[Command]:
         path = snapshot.path_in(self._settings.data_dir)
@@ -203,7 +211,7 @@ class Wiring:
         taken = {port for url in self.urls.values() if (port := urlsplit(url).port)}
         for name in [name for name in stages if name not in self.urls]:
             self.urls[name] = f"http://{HOST}:{_port(name, self._port, taken)}"
-        addresses.write(settings.data_dir, self.urls)
+        self._tell_addresses()
         commands = {command.name: command for command in self._commands(variables)}
         failed = []
         for name in sorted(commands.keys() - {"sandbox"}, key=self._order):
