@@ -106,6 +106,7 @@ async def _run(wiring: Wiring, settings: Settings, voice: Voice, reloads: Reload
             await watching
         finally:
             watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     except asyncio.CancelledError:
         main.uncancel()
     finally:
