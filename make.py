@@ -42,7 +42,7 @@ STEPS: dict[str, list[list[str]]] = {
         ["python", "-m", "documentation"],
     ],
     # The documentation as a site, in `site`; every warning is an error.
-    "docs": [["mkdocs", "build", "--strict", "--quiet"]],
+    "docs": [["mkdocs", "build", "--strict"]],
     "nightly": [["python", "-m", "pytest"]],
     # One thing after another breaks, and is mended as docs/runbooks say: docs/gameday.md.
     "gameday": [["python", "-m", "benchmarks.gameday"]],

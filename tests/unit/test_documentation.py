@@ -57,7 +57,7 @@ def test_every_command_that_a_page_says_to_type_is_there(path: Path) -> None:
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed: make setup")
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, env=environ)
     assert done.returncode == 0, done.stdout + done.stderr
