@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,15 @@ STAGES = (
     "pipeline.deliver.explain.explain_report",
     "pipeline.deliver.explain.plan_report",
 )
+#: What commands load that need an extra, and say so in a sentence before.
+WITH_AN_EXTRA = {
+    "pipeline.archive.operate",
+    "pipeline.archive.run",
+    "pipeline.archive.verify",
+    "pipeline.demo.run",
+    "pipeline.sandbox",
+    "pipeline.status.page.serve",
+}
 #: None in the place of a module: it cannot be imported, nor found.
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); "
 #: As where `pipeline` is started, on a machine without Java.
@@ -76,6 +86,30 @@ def test_the_stages_need_no_extra() -> None:
     )
     assert loaded.returncode == 0, loaded.stderr
     assert set(STAGES) <= set(json.loads(loaded.stdout))
+
+
+def lazily_imported() -> list[str]:
+    """The modules that the commands' own functions load, but for those whose commands name their extra."""
+    folder = ROOT / "pipeline" / "cli"
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
+    found = {
+        name for text in texts for name in re.findall(r"^ +from (pipeline[\w.]*) import", text, re.MULTILINE)
+    }
+    return sorted(found - WITH_AN_EXTRA)
+
+
+def test_no_command_but_those_that_name_an_extra_needs_one() -> None:
+    names = lazily_imported()
+    assert len(names) > 30
+    loaded = plain(code=f"import importlib; [importlib.import_module(name) for name in {names!r}]")
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_validate_needs_no_extra(tmp_path: Path) -> None:
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    done = plain("validate", "--config", str(settings))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_archive_without_its_extra_says_in_a_sentence_what_to_install(tmp_path: Path) -> None:
