@@ -1,9 +1,10 @@
-"""docs/tutorial.md, typed as it stands into one shell in a fresh clone, and README's webhook behind it."""
+"""docs/tutorial.md, typed as it stands into one shell in a fresh clone, and README's commands behind it."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.commands import pipeline_commands
 from tests.integration.operating import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -22,6 +24,33 @@ PORTS = (8080, 8081, 8082, 8087)
 SANDBOX = 9100
 #: Installing, and Kafka's first start, on a machine that has other work.
 SECONDS = 2_400
+
+
+#: Commands of README that are not typed here, by their beginnings, and why.
+NOT_TYPED = {
+    "up": "it runs already, with every process below it",
+    "gateway": "likewise",
+    "worker": "likewise",
+    "kafka": "likewise",
+    "sandbox": "likewise",
+    "erase serve": "likewise",
+    "status serve": "likewise",
+    "archive": "there is no archive in the trial: tests/integration/test_archive.py",
+    "demo": "CI types `make demo`",
+    "tap": "it goes on until it is stopped: tests/integration/test_status.py",
+    "top": "likewise; the tutorial types `top --once`",
+    "check page": "it asks a server elsewhere: tests/unit/test_check_page_command.py",
+    "coupons add": "it needs codes and a set: tests/integration/test_coupons.py",
+    "reconcile": "it needs a shop's export: tests/integration/test_reconcile.py",
+}
+
+
+def of_readme() -> list[list[str]]:
+    """The commands of README that are typed, once each."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace(".venv/bin/pipeline", "pipeline")
+    found = dict.fromkeys(tuple(words) for words in pipeline_commands(text))
+    left_out = [tuple(words.split()) for words in NOT_TYPED]
+    return [list(words) for words in found if not any(words[: len(one)] == one for one in left_out)]
 
 
 class Step(NamedTuple):
@@ -46,7 +75,11 @@ def script(clone: Path, first: int, sandbox: int) -> str:
     readme = steps(ROOT / "README.md")
     (webhook,) = (one.typed for one in readme if "curl -i localhost:8080" in one.typed)
     blocks = [one.typed for one in steps(ROOT / "docs" / "tutorial.md")]
-    blocks.insert(-1, webhook)
+    typed = [
+        f"timeout 300 pipeline {shlex.join(words)} < /dev/null && echo '== 0' || echo \"== $?\""
+        for words in of_readme()
+    ]
+    blocks.insert(-1, webhook + "\n" + "\n".join(typed))
     lines = ["set -eu", f"cd {clone}"]
     for number, block in enumerate(blocks):
         lines += [f"printf '\\n== block {number}\\n'", block]
@@ -85,6 +118,12 @@ def test_a_stranger_comes_from_the_clone_to_a_watched_store(tmp_path: Path) -> N
     expected = steps(ROOT / "docs" / "tutorial.md")
     readme = by_block.pop(-2)
     assert re.search(r"^HTTP/1\.1 200 ", readme, re.MULTILINE), readme
+    assert "Traceback" not in said
+    # 1 is an answer, too: there is no order 5678 and no dead letter. 2 would be a command that there is not.
+    codes = [int(code) for code in re.findall(r"^== (\d+)$", readme, re.MULTILINE)]
+    assert len(codes) == len(of_readme()) > 20
+    assert set(codes) <= {0, 1}, readme
+    assert codes.count(0) > len(codes) / 2
     assert len(by_block) == len(expected) > 8
     for step, output_of_it in zip(expected, by_block, strict=True):
         flat = " ".join(output_of_it.split())
