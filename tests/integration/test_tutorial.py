@@ -76,7 +76,7 @@ def script(clone: Path, first: int, sandbox: int) -> str:
     (webhook,) = (one.typed for one in readme if "curl -i localhost:8080" in one.typed)
     blocks = [one.typed for one in steps(ROOT / "docs" / "tutorial.md")]
     typed = [
-        f"timeout 300 pipeline {shlex.join(words)} < /dev/null && echo '== 0' || echo \"== $?\""
+        f"timeout 900 pipeline {shlex.join(words)} < /dev/null && echo '== 0' || echo \"== $?\""
         for words in of_readme()
     ]
     blocks.insert(-1, webhook + "\n" + "\n".join(typed))
