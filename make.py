@@ -38,7 +38,11 @@ STEPS: dict[str, list[list[str]]] = {
         ["pipeline", "metrics", "--write"],
         ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
         ["python", "-m", "grafana.source"],
+        ["python", "-m", "deploy.rules"],
+        ["python", "-m", "documentation"],
     ],
+    # The documentation as a site, in `site`; every warning is an error.
+    "docs": [["mkdocs", "build", "--strict"]],
     "nightly": [["python", "-m", "pytest"]],
     # One thing after another breaks, and is mended as docs/runbooks say: docs/gameday.md.
     "gameday": [["python", "-m", "benchmarks.gameday"]],

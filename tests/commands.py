@@ -51,7 +51,7 @@ def complaint(words: list[str]) -> str:
 def shell_lines(page: str) -> Iterator[str]:
     """The lines that a page says to type, in its blocks of `sh`."""
     for block in _BLOCK.findall(page):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 yield line.strip()
 
@@ -60,7 +60,7 @@ def pipeline_commands(page: str) -> Iterator[list[str]]:
     """Each `pipeline ...` of a page as words, in its text and in its blocks."""
     for text in (*_INLINE.findall(page), *shell_lines(page)):
         words = shlex.split(text.replace("\\|", "|"), comments=True)
-        for name in ("|", ";", "||", "&&"):
+        for name in ("|", ";", "||", "&&", ">", "2>", "<", "&"):
             words = words[: words.index(name)] if name in words else words
         if words[:1] == ["pipeline"]:
             yield words[1:]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import config
+from pipeline import config, config_needs
 from pipeline.cli.options import ConfigOption, LogFormatOption, loaded
 from pipeline.config_values import NO_SECRETS
 from pipeline.console import Console
@@ -63,4 +63,10 @@ def topics(
         raise typer.BadParameter("--check and --apply exclude each other")
     from pipeline import topics_report  # noqa: PLC0415 - start fast
 
-    topics_report.run(loaded(config_path), Console(), check=check, apply=apply, as_json=as_json)
+    topics_report.run(
+        loaded(config_path, secrets=config_needs.KAFKA_ONLY),
+        Console(),
+        check=check,
+        apply=apply,
+        as_json=as_json,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,13 +33,29 @@ def up(  # noqa: PLR0917 - typer reads each parameter as an option
         bool, typer.Option("--sandbox", help="Also run the simulated Connectif the accounts name.")
     ] = False,
     processes: ProcessesOption = 1,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(
+            "--prometheus",
+            metavar="DIRECTORY",
+            help="Write there what a Prometheus needs to watch these processes: prometheus.yml, the targets "
+            "(kept up to date) and the rules for alerts.",
+        ),
+    ] = None,
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Run everything on this machine: broker, topics, gateway and workers. --port is the gateway's."""
     extras.require("local", "tomli_w", *(SANDBOX if sandbox else ()), by="`pipeline up`")
     from pipeline.local import up as everything  # noqa: PLC0415 - start fast
 
-    everything.run(config.path_of(settings), sandbox=sandbox, host=host, port=port, processes=processes)
+    everything.run(
+        config.path_of(settings),
+        sandbox=sandbox,
+        host=host,
+        port=port,
+        processes=processes,
+        scraped=prometheus,
+    )
 
 
 @group.command("reload", epilog="Example: `pipeline reload --config pipeline.toml`")

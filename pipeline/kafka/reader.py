@@ -27,6 +27,7 @@ from pipeline.kafka.errors import (
 from pipeline.kafka.messages import LibrdkafkaMessage, TopicPartition
 from pipeline.kafka.offsets import Offsets
 from pipeline.kafka.ranges import LostRange, MessageBatch, OffsetRange, RangeProgress, clamped
+from pipeline.kafka.settings import CLIENT_ID
 from pipeline.kafka.tombstones import is_removal
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class RangeReader:
         self._complaint = LastComplaint()
         self.brokers = self.offsets = Offsets(config, uncommitted=uncommitted, timeout=patience)
         settings = {
-            "group.id": group or "pipeline-reader",  # required by the client, never joined
+            # Required by the client, never joined; with the prefix, as a user may have rights to no other.
+            "group.id": group or f"{config.get('client.id', CLIENT_ID)}-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             # A position that no longer exists is reported, never moved in silence.

@@ -14,7 +14,7 @@ from pipeline.kafka.address import bootstrap
 
 Setting = str | int | float | bool
 
-#: The name every client of this program gives.
+#: The name every client of this program gives, behind the prefix of the topics.
 CLIENT_ID = "pipeline"
 _SASL = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -38,7 +38,8 @@ def client_config(settings: Settings) -> dict[str, Setting]:
     Raises:
         BrokerError: as in `bootstrap`.
     """
-    base: dict[str, Setting] = {"bootstrap.servers": bootstrap(settings), "client.id": CLIENT_ID}
+    name = settings.kafka.topic_prefix + CLIENT_ID
+    base: dict[str, Setting] = {"bootstrap.servers": bootstrap(settings), "client.id": name}
     return base | security(settings)
 
 

@@ -10,7 +10,6 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from pydantic import BaseModel, SecretStr
 
 from pipeline import private
@@ -62,6 +61,8 @@ def write(settings: Settings) -> dict[str, str]:
     Raises:
         PipelineError: it cannot be written.
     """
+    import tomli_w  # noqa: PLC0415 - of an extra, and most commands only read
+
     content, variables = tree(settings)
     path = path_in(settings.data_dir)
     private.directory(path.parent)

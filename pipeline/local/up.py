@@ -45,6 +45,7 @@ def run(
     host: str,
     port: int,
     processes: int = 1,
+    scraped: Path | None = None,
     program: tuple[str, ...] | None = None,
 ) -> None:
     """Run everything until SIGTERM or SIGINT; the end of the terminal changes nothing.
@@ -55,6 +56,7 @@ def run(
         host: where the gateway listens.
         port: the gateway's; the workers' follow.
         processes: of the gateway, on that port.
+        scraped: a directory for what a Prometheus reads of these processes.
         program: the `pipeline` command; None: this one's.
 
     Raises:
@@ -73,7 +75,14 @@ def run(
     log_to(voice, private.directory(settings.data_dir / "logs") / "up.log")
     options: dict[str, Any] = {} if program is None else {"program": program}
     wiring = Wiring(
-        settings, sandbox=sandbox, host=host, port=port, processes=processes, say=voice.doing, **options
+        settings,
+        sandbox=sandbox,
+        host=host,
+        port=port,
+        processes=processes,
+        scraped=scraped,
+        say=voice.doing,
+        **options,
     )
     for warning in shared_secrets(settings):
         log.warning("%s", warning, extra={"event": "settings.shared"})
@@ -98,6 +107,7 @@ async def _run(wiring: Wiring, settings: Settings, voice: Voice, reloads: Reload
             await watching
         finally:
             watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     except asyncio.CancelledError:
         main.uncancel()
     finally:

@@ -20,7 +20,7 @@ from pipeline.errors import BrokerError, PipelineError, SettingsError
 from pipeline.kafka import topic_check
 from pipeline.kafka.address import bootstrap
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
-from pipeline.local import addresses, gateways, snapshot
+from pipeline.local import addresses, gateways, scraping, snapshot
 from pipeline.local.broker import EmbeddedKafka
 from pipeline.local.ports import HOST, following
 from pipeline.local.supervisor import Command, Pace, ProcessPhase, ProcessStatus, Supervisor
@@ -58,6 +58,7 @@ class Wiring:
         port: the gateway's; the workers' follow it. 0: free ones.
         processes: of the gateway, on that port.
         pace: of restarts; None: the supervisor's own.
+        scraped: a directory for what a Prometheus reads of these processes.
         say: called with what takes long.
         program: the `pipeline` command.
 
@@ -81,10 +82,12 @@ class Wiring:
         port: int = 0,
         processes: int = 1,
         pace: Pace | None = None,
+        scraped: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
         program: tuple[str, ...] = (sys.executable, "-m", "pipeline"),
     ) -> None:
         self._settings = settings
+        self._scraped = scraped
         self._say = say
         self._kafka_restarts = 0
         self._kafka_phase = ProcessPhase.STOPPED
@@ -159,10 +162,15 @@ class Wiring:
             self._kafka_phase = ProcessPhase.READY
         self._say("topics")
         await _in_thread(lambda: topic_check.ensure(self._settings))
-        addresses.write(self._settings.data_dir, self.urls)
+        self._tell_addresses()
         self._say("processes")
         self._supervisor.take(self._commands(variables))
         await self._supervisor.start()
+
+    def _tell_addresses(self) -> None:
+        addresses.write(self._settings.data_dir, self.urls)
+        if self._scraped is not None:
+            scraping.write(self._scraped, self.urls)
 
     def _commands(self, variables: Mapping[str, str]) -> list[Command]:
         path = snapshot.path_in(self._settings.data_dir)
@@ -205,7 +213,7 @@ class Wiring:
         taken = {port for url in self.urls.values() if (port := urlsplit(url).port)}
         for name in [name for name in stages if name not in self.urls]:
             self.urls[name] = f"http://{HOST}:{_port(name, self._port, taken)}"
-        addresses.write(settings.data_dir, self.urls)
+        self._tell_addresses()
         commands = {command.name: command for command in self._commands(variables)}
         failed = []
         for name in sorted(commands.keys() - {"sandbox"}, key=self._order):

@@ -96,7 +96,7 @@ class Site:
         }
         self.write()
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, within: float = 90.0) -> None:
         """Start everything, and wait until it is ready."""
         port = self.urls["gateway"].rpartition(":")[2]
         with (self._directory / "up.log").open("ab") as log:
@@ -115,7 +115,7 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in self.urls), 90, every=0.2)
+        wait_until(lambda: all(self.ready(stage)[0] == 200 for stage in self.urls), within, every=0.2)
 
     @property
     def up(self) -> int | None:

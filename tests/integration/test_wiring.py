@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -67,7 +68,8 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
     path = kafka_settings.write(accounts(es=(sandbox := f"http://127.0.0.1:{free_port()}")))
     settings = load(path, {})
 
-    async with Wiring(settings, sandbox=True, program=PROGRAM) as wiring:
+    scraped = kafka_settings.directory / "prometheus"
+    async with Wiring(settings, sandbox=True, scraped=scraped, program=PROGRAM) as wiring:
         assert wiring.kafka is None
         assert wiring.urls["sandbox"] == sandbox
         assert {status.name: status.phase for status in wiring.statuses} == dict.fromkeys(
@@ -75,6 +77,8 @@ async def test_every_process_is_started_and_stopped_upstream_first(kafka_setting
         )
         assert topic_check.verify(settings).problems == ()
         assert addresses.read(settings.data_dir) == wiring.urls, "whoever looks at the status finds them"
+        targets = json.loads((scraped / "targets.json").read_text())
+        assert {one["labels"]["process"] for one in targets} == wiring.urls.keys() - {"sandbox"}
 
     assert addresses.read(settings.data_dir) == {}
     notes = Path("notes").read_text().splitlines()

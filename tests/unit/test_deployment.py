@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from pipeline import config
+from pipeline import config, config_needs
 from pipeline.config import Settings
+from pipeline.errors import SettingsError
 from pipeline.local.artefacts import KAFKA_VERSION
+from pipeline.local.wiring import ALL_STAGES
 from tests.commands import UsageError, parsed
 
 ROOT = Path(__file__).parents[2]
@@ -22,20 +25,45 @@ SPECIFICATION = ROOT / "tests" / "data" / "specifications" / "compose-spec.json"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-PLACEHOLDER = re.compile(r"\$\{(\w+):-(.*)\}")
+#: The variables of the image that the product does not read: the port that the image's own check of its
+#: health asks, and Python's own.
+OF_THE_IMAGE = {"PATH", "PORT", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+PLACEHOLDER = re.compile(r"\$\{(\w+):-([^}]*)\}")
+#: What each process reads of the settings' secrets; the others read all.
+NEEDS = {
+    "topics": config_needs.KAFKA_ONLY,
+    "gateway": config_needs.GATEWAY,
+    "translate": config_needs.KAFKA_ONLY,
+    "deliver": config_needs.CONNECTIF,
+    "erase": config_needs.CONNECTIF,
+    "reconcile": config_needs.CONNECTIF,
+    "sync": config_needs.SHOPS,
+    "archive": config_needs.KAFKA_ONLY,
+    "status": config_needs.KAFKA_ONLY,
+}
 
 
-def environment() -> dict[str, str]:
-    """The secrets a container gets where the caller sets none."""
-    given = SERVICES["gateway"]["environment"]
-    return {name: match[2] for name, text in given.items() if (match := PLACEHOLDER.fullmatch(text))}
+def resolved(text: str) -> str:
+    """As compose reads it where the caller sets nothing."""
+    return PLACEHOLDER.sub(lambda match: match[2], text)
+
+
+def given_settings(name: str, directory: Path) -> Settings:
+    """The settings as the process of a container reads them, with the secrets that it is given."""
+    text = (ROOT / "deploy" / "compose.toml").read_text(encoding="utf-8")
+    for secret in SERVICES[name]["secrets"]:
+        source = ROOT / resolved(COMPOSE["secrets"][secret]["file"])
+        (directory / secret).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    path = directory / "pipeline.toml"
+    path.write_text(text.replace("/run/secrets", str(directory)), encoding="utf-8")
+    given = SERVICES[name]["environment"]
+    environ = {key: resolved(value) for key, value in given.items() if value is not None}
+    return config.load(path, environ=environ, secrets=NEEDS.get(name), isolate=True)
 
 
 @pytest.fixture(name="settings")
-def _settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in environment().items():
-        monkeypatch.setenv(name, value)
-    return config.load(ROOT / "deploy" / "compose.toml", environ={})
+def _settings(tmp_path: Path) -> Settings:
+    return given_settings("tools", tmp_path)
 
 
 def test_the_compose_file_keeps_the_specification() -> None:
@@ -53,13 +81,29 @@ def test_every_process_and_its_surroundings_are_there() -> None:
         "sandbox",
         "prometheus",
         "grafana",
+        *ALL_STAGES,
     }
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}", "as embedded, as tested"
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_exists_with_its_options(name: str) -> None:
-    assert Path("/etc/pipeline/pipeline.toml") in parsed(OURS[name]["command"]).values()
+    parsed(OURS[name]["command"])
+    mounted = [resolved(mount).split(":")[1] for mount in OURS[name]["volumes"]]
+    assert OURS[name]["environment"]["PIPELINE_CONFIG"] in mounted
+
+
+def test_every_variable_is_one_that_the_product_or_python_reads() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition("useradd")[2]
+    (line,) = re.findall(r"^ENV (.*)$", dockerfile, re.MULTILINE)
+    assert {part.partition("=")[0] for part in line.split()} == OF_THE_IMAGE
+    for service in OURS.values():
+        for name in set(service["environment"]) - {"PIPELINE__KAFKA__BOOTSTRAP", "PIPELINE__ARCHIVE__URL"}:
+            assert f'"{name}"' in code
+    assert config.parse(
+        {}, {"PIPELINE__KAFKA__BOOTSTRAP": "a:1", "PIPELINE__ARCHIVE__URL": "file:///srv/archive"}
+    ).archive.url
 
 
 def test_an_unknown_option_would_be_noticed() -> None:
@@ -72,7 +116,7 @@ def test_an_unknown_option_would_be_noticed() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_mounted_path_exists(name: str) -> None:
     for mount in SERVICES[name].get("volumes", ()):
-        source = mount.partition(":")[0]
+        source = resolved(mount).partition(":")[0]
         if source.startswith("."):
             assert (ROOT / source).exists(), source
         else:
@@ -89,10 +133,41 @@ def test_the_settings_load_with_the_secrets_the_containers_get(settings: Setting
     assert Path(str(settings.data_dir)) == Path("/var/lib/pipeline")
 
 
-@pytest.mark.parametrize("name", ["topics", "gateway", "translate", "deliver", "sandbox"])
-def test_every_variable_that_the_settings_read_is_given_to_the_containers_and_no_other(name: str) -> None:
-    text = (ROOT / "deploy" / "compose.toml").read_text(encoding="utf-8")
-    assert set(SERVICES[name]["environment"]) == set(re.findall(r'env = "(\w+)"', text))
+@pytest.mark.parametrize("name", NEEDS)
+def test_every_container_has_the_secrets_that_its_process_reads_and_no_other(
+    name: str, tmp_path: Path
+) -> None:
+    assert not given_settings(name, tmp_path).refused
+    for secret in SERVICES[name]["secrets"]:
+        fewer = tmp_path / secret
+        kept = fewer.read_text(encoding="utf-8")
+        fewer.unlink()
+        path = tmp_path / "pipeline.toml"
+        with contextlib.suppress(SettingsError):
+            assert config.load(path, environ={}, secrets=NEEDS[name], isolate=True).refused, secret
+        fewer.write_text(kept, encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_has_its_bounds(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert service["logging"]["options"]["max-size"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "healthcheck" in service
+    assert not service.get("privileged")
+    assert name not in OURS or (service["read_only"] and service["init"])
+
+
+def test_the_profiles_are_those_that_the_head_of_the_file_explains() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    named = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+    assert named == set(re.findall(r"^#   (\w+) {3,}", text, re.MULTILINE))
+    for name, service in SERVICES.items():
+        for other, how in dict(service.get("depends_on", {})).items():
+            there = set(SERVICES[other].get("profiles", ())) <= set(service.get("profiles", ()))
+            assert there or not how.get("required", True), f"{name} without {other}"
 
 
 def test_workers_in_containers_answer_one_another(settings: Settings) -> None:
@@ -111,13 +186,14 @@ def test_the_settings_name_the_services_by_their_ports(settings: Settings) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["gateway", "translate", "deliver", "erase", "reconcile", "sync", "status", "sandbox"]
+    "name",
+    ["gateway", "translate", "deliver", "erase", "reconcile", "sync", "archive", "status", "sandbox"],
 )
 def test_every_process_is_asked_for_its_health_where_it_listens(name: str) -> None:
     program, option, code = SERVICES[name]["healthcheck"]["test"][1:]
     assert (program, option) == ("python", "-c")
     compile(code, name, "exec")
-    assert f"'http://localhost:{parsed(SERVICES[name]['command'])['port']}/readyz'" in code
+    assert f"'http://127.0.0.1:{parsed(SERVICES[name]['command'])['port']}/readyz'" in code
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -140,20 +216,30 @@ def test_the_image_has_what_the_build_needs() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for line in text.splitlines():
-        if line.startswith("COPY "):
+        if line.startswith("COPY ") and "--from" not in line:
             for source in line.split()[1:-1]:
                 assert (ROOT / source).exists()
                 assert source in kept, f".dockerignore leaves {source} out"
 
 
-def test_the_images_of_the_sandbox_and_of_the_status_page_alone_have_their_extras() -> None:
-    assert "ARG EXTRAS=\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    images = {name: (service["build"], service["image"]) for name, service in OURS.items()}
-    for name in ("sandbox", "status"):
-        build, image = images.pop(name)
-        assert build["args"] == {"EXTRAS": f"[{name}]"}
-        assert image != images["gateway"][1]
-    assert all(other == (".", images["gateway"][1]) for other in images.values())
+def test_each_image_has_the_extra_that_its_processes_need_and_a_lock_of_it() -> None:
+    assert "ARG EXTRA=\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    extras = {"sandbox": "sandbox", "status": "status", "archive": "archive"}
+    extras |= {"erase": "archive", "tools": "archive"}
+    for name, service in OURS.items():
+        extra = extras.get(name)
+        assert service["build"] == ({"context": ".", "args": {"EXTRA": extra}} if extra else "."), name
+        assert service["image"] == "shop-connectif-pipeline" + (f"-{extra}" if extra else "")
+        assert (ROOT / "deploy" / "locks" / f"{extra or 'plain'}.txt").is_file()
+
+
+def test_the_image_runs_a_python_that_ci_tests_and_as_nobody_special() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^ARG BASE=python:([\d.]+)-", text, re.MULTILINE)
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    assert version in workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert "\nUSER 10001:10001\n" in text
+    assert f"uid={10001},gid={10001}" in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
 
 def readable() -> list[Path]:

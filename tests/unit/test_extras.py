@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,15 @@ STAGES = (
     "pipeline.deliver.explain.explain_report",
     "pipeline.deliver.explain.plan_report",
 )
+#: What commands load that need an extra, and say so in a sentence before.
+WITH_AN_EXTRA = {
+    "pipeline.archive.operate",
+    "pipeline.archive.run",
+    "pipeline.archive.verify",
+    "pipeline.demo.run",
+    "pipeline.sandbox",
+    "pipeline.status.page.serve",
+}
 #: None in the place of a module: it cannot be imported, nor found.
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); "
 #: As where `pipeline` is started, on a machine without Java.
@@ -78,6 +88,30 @@ def test_the_stages_need_no_extra() -> None:
     assert set(STAGES) <= set(json.loads(loaded.stdout))
 
 
+def lazily_imported() -> list[str]:
+    """The modules that the commands' own functions load, but for those whose commands name their extra."""
+    folder = ROOT / "pipeline" / "cli"
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
+    found = {
+        name for text in texts for name in re.findall(r"^ +from (pipeline[\w.]*) import", text, re.MULTILINE)
+    }
+    return sorted(found - WITH_AN_EXTRA)
+
+
+def test_no_command_but_those_that_name_an_extra_needs_one() -> None:
+    names = lazily_imported()
+    assert len(names) > 30
+    loaded = plain(code=f"import importlib; [importlib.import_module(name) for name in {names!r}]")
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_validate_needs_no_extra(tmp_path: Path) -> None:
+    settings = tmp_path / "pipeline.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    done = plain("validate", "--config", str(settings))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_archive_without_its_extra_says_in_a_sentence_what_to_install(tmp_path: Path) -> None:
     settings = tmp_path / "pipeline.toml"
     settings.write_text('[archive]\nurl = "file:///srv/archive"\n')
@@ -120,25 +154,61 @@ def test_a_command_without_its_extra_says_in_a_sentence_what_to_install(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
-def test_a_real_plain_install_runs_every_stage_and_names_the_extra(tmp_path: Path) -> None:
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    python = tmp_path / "venv" / "bin" / "python"
+#: What an operator finds in the package beside the code, in an installation of the wheel.
+SHIPPED = """
+from importlib import resources
+monitoring = resources.files("pipeline") / "monitoring"
+assert {"alerts.yml", "service_levels.yml", "dashboards"} <= {one.name for one in monitoring.iterdir()}
+assert any((monitoring / "dashboards").iterdir())
+from pathlib import Path
+from pipeline.local import scraping
+scraping.write(Path("scraped"), {"gateway": "http://127.0.0.1:8080"})
+"""
+SETTINGS = """
+[accounts.acme]
+api_key = { env = "KEY" }
+authorised_domains = ["https://acme.example"]
+currency = "EUR"
+[stores.acme-es]
+platform = "shopify"
+account = "acme"
+domain = "acme.example"
+secrets = [{ env = "SHOP" }]
+"""
 
-    def run(*argv: str) -> subprocess.CompletedProcess[str]:
+
+@pytest.mark.slow
+def test_the_wheel_as_the_image_installs_it_runs_every_stage_and_names_the_extra(tmp_path: Path) -> None:
+    """The Dockerfile's steps, without Docker: the locks by their digests, the wheel, and nothing else."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    python, builder = tmp_path / "venv/bin/python", tmp_path / "build/bin/python"
+    locks = ROOT / "deploy" / "locks"
+
+    def run(*argv: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ, timeout=600
+            argv, capture_output=True, text=True, check=False, cwd=cwd, env=environ, timeout=600
         )
 
-    assert run(sys.executable, "-m", "venv", str(tmp_path / "venv")).returncode == 0
-    constraints = str(ROOT / "constraints.txt")
-    installed = run(str(python), "-m", "pip", "install", "--quiet", "-c", constraints, str(ROOT))
-    assert installed.returncode == 0, installed.stderr
+    def must(*argv: str, cwd: Path = tmp_path) -> str:
+        done = run(*argv, cwd=cwd)
+        assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+        return done.stdout
+
+    for place, lock in ((builder, "build.txt"), (python, "plain.txt")):
+        must(sys.executable, "-m", "venv", str(place.parents[1]))
+        pip = (str(place), "-m", "pip", "install", "--quiet", "--only-binary", ":all:")
+        must(*pip, "--require-hashes", "-r", str(locks / lock))
+    must(str(builder), "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist"), cwd=ROOT)
+    (wheel,) = (tmp_path / "dist").iterdir()
+    must(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel))
+    must(str(python), "-m", "pip", "check")
     command = str(python.with_name("pipeline"))
     for words in (["--help"], ["gateway", "--help"], ["worker", "deliver", "--help"], ["settings"]):
-        assert run(command, *words).returncode == 0
-    imported = run(str(python), "-c", f"import importlib; [importlib.import_module(n) for n in {STAGES!r}]")
-    assert imported.returncode == 0, imported.stderr
+        must(command, *words)
+    (tmp_path / "pipeline.toml").write_text(SETTINGS, encoding="utf-8")
+    must(command, "validate")
+    must(str(python), "-c", f"import importlib; [importlib.import_module(n) for n in {STAGES!r}]")
+    must(str(python), "-c", SHIPPED)
     for name in ABSENT:
         assert run(str(python), "-c", f"import {name}").returncode == 1, name
     refused = run(command, "demo")
