@@ -39,6 +39,8 @@ STEPS: dict[str, list[list[str]]] = {
         ["pipeline", "settings", "--write", "pipeline.example.toml", "--force"],
         ["python", "-m", "grafana.source"],
     ],
+    # Each reader of bytes from outside in turn, ten minutes each: docs/security.md.
+    "fuzz": [["python", "-m", "tests.fuzz.run"]],
     "nightly": [["python", "-m", "pytest"]],
     # One thing after another breaks, and is mended as docs/runbooks say: docs/gameday.md.
     "gameday": [["python", "-m", "benchmarks.gameday"]],
