@@ -15,6 +15,7 @@ from pipeline.connectif.answers import AnswerKind
 from pipeline.connectif.client import ConnectifClient
 from pipeline.connectif.downloads import download
 from pipeline.connectif.network import Network, PrivateHostError
+from pipeline.doctor.reachability import inside
 from pipeline.outgoing import ALLOW_PRIVATE, PublicOnly, is_near, is_public, looked_up
 from pipeline.shops.api import ApiRequest
 from pipeline.shops.registry import PLATFORMS
@@ -232,3 +233,18 @@ async def test_no_redirect_is_followed_with_credentials(status: int) -> None:
                 await shop.aclose()
         assert server.heads
     assert not elsewhere.heads
+
+
+async def test_doctor_names_an_address_that_leads_inside_and_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = {"api_key": "id:planted-secret", "base_url": "https://api.connectif.example"}
+    inner = {**account, "allow_private": True}
+    here = {**account, "base_url": "http://10.0.0.5:8090"}
+    settings = parse({"accounts": {"outer": account, "inner": inner, "here": here}, "stores": {}}, {})
+    with named(monkeypatch, ["10.0.0.1"]):
+        [finding] = await inside(settings)
+    assert "of account outer leads into a private network" in finding.said
+    assert "allow_private = true" in finding.todo
+    with named(monkeypatch, [PUBLIC[0]]):
+        assert await inside(settings) == []
