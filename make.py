@@ -43,6 +43,8 @@ STEPS: dict[str, list[list[str]]] = {
     ],
     # The documentation as a site, in `site`; every warning is an error.
     "docs": [["mkdocs", "build", "--strict"]],
+    # Each reader of bytes from outside in turn, ten minutes each: docs/security.md.
+    "fuzz": [["python", "-m", "tests.fuzz.run"]],
     "nightly": [["python", "-m", "pytest"]],
     # One thing after another breaks, and is mended as docs/runbooks say: docs/gameday.md.
     "gameday": [["python", "-m", "benchmarks.gameday"]],

@@ -20,6 +20,7 @@ from pipeline.config_stages import (
     KafkaSettings,
     SandboxSettings,
     SyncSettings,
+    TracesSettings,
     TranslateSettings,
 )
 from pipeline.config_stores import (
@@ -59,6 +60,7 @@ class Settings(Section):
     deliver: DeliverSettings = Field(default=DeliverSettings(), description="the deliver stage")
     sync: SyncSettings = Field(default=SyncSettings(), description="the requests to the shops' APIs")
     archive: ArchiveSettings = Field(default=ArchiveSettings(), description="the archive of events")
+    traces: TracesSettings = Field(default=TracesSettings(), description="traces of deliveries")
     sandbox: SandboxSettings = Field(default=SandboxSettings(), description="the simulated Connectif")
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict, description="Connectif's accounts")
     stores: dict[Name, Annotated[StoreSettings, OfItsPlatform]] = Field(

@@ -32,6 +32,10 @@ class AccountSettings(Section):
         default="https://api.connectif.cloud",
         description="of Connectif; http:// only for a sandbox on this machine or in a private network",
     )
+    allow_private: bool = Field(
+        default=False,
+        description="whether base_url may lead into a private network though its name is one of the internet",
+    )
     calls_per_minute: int = Field(default=100, ge=1, le=1_000_000_000, description="what the account may do")
     reserve_calls: int = Field(default=0, ge=0, description="of these a minute, left to others' scripts")
     window_seconds: float = Field(

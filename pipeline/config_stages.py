@@ -191,6 +191,24 @@ class ArchiveSettings(Section):
     )
 
 
+class TracesSettings(Section):
+    """W3C trace context: one trace for each delivery (docs/traces.md)."""
+
+    enabled: bool = Field(
+        default=False,
+        description="whether the trace context that a webhook comes with is passed on, or one begun for it",
+    )
+    endpoint: Annotated[str, AfterValidator(config_values.web_address)] | None = Field(
+        default=None,
+        description="of an OpenTelemetry collector that takes OTLP over HTTP; needs the extra otel; left "
+        "out, no spans are exported",
+        examples=["http://127.0.0.1:4318"],
+    )
+    sample: float = Field(
+        default=1.0, ge=0, le=1, description="share of the traces begun here that are exported"
+    )
+
+
 class SandboxSettings(Section):
     """The simulated Connectif."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.errors import PipelineError
 
-Extra = Literal["local", "sandbox", "status", "archive", "dev"]
+Extra = Literal["local", "sandbox", "status", "archive", "otel", "dev"]
 
 
 def require(extra: Extra, *modules: str, by: str) -> None:
@@ -21,9 +21,16 @@ def require(extra: Extra, *modules: str, by: str) -> None:
     Raises:
         PipelineError: one is missing; it says what to install.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in modules if not _is_there(module)]
     if missing:
         raise PipelineError(f"{by} needs {' and '.join(missing)}, not installed here", hint=how_to(extra))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is in
+        return False
 
 
 def how_to(extra: Extra) -> str:

@@ -21,6 +21,8 @@ QUIET = 10.0
 MOST_REMEMBERED = 1_000
 #: The environment's name for the format, so that processes started by a process have the same.
 VARIABLE = "PIPELINE_LOG_FORMAT"
+#: Characters of a delivery's id.
+_LONGEST_ID = 80
 #: How many words of a message make the name of its event.
 EVENT_WORDS = 6
 
@@ -52,11 +54,30 @@ def event_of(record: logging.LogRecord) -> str:
     return ".".join(filter(None, (record.name.removeprefix("pipeline."), "_".join(words[:EVENT_WORDS]))))
 
 
+def of_delivery(delivery: str, trace: str = "") -> dict[str, str]:
+    """What a line about one delivery has as `extra`: the shop's id of it, and its trace.
+
+    The id is a header that nobody signed: it is cut, and what no terminal should get is taken out.
+    """
+    said = "".join(one if one.isprintable() and one not in "@<>" else "?" for one in delivery[:_LONGEST_ID])
+    return {"delivery": said, **({"trace": trace} if trace else {})}
+
+
 class TextFormatter(logging.Formatter):
-    """`2026-11-29T19:10:56.123+00:00 INFO pipeline.gateway.run: listening on ...`."""
+    """`2026-11-29T19:10:56.123+00:00 INFO pipeline.gateway.run: listening on ...`.
+
+    A line about one delivery ends with its id, and that of its trace.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The line, without a traceback."""
+        named = [
+            f"{name} {record.__dict__[name]}" for name in ("delivery", "trace") if name in record.__dict__
+        ]
+        return super().formatMessage(record) + (f" [{', '.join(named)}]" if named else "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         """As `moment`."""

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import shlex
 import stat
 import sys
@@ -37,6 +38,12 @@ class InUse(PipelineError):  # noqa: N818 - a state
     def __init__(self, path: Path, what: str, holder: str, hint: str) -> None:
         super().__init__(f"{what} is in use by {holder} ({path})", hint=hint)
         self.holder = holder
+
+
+def no_core_files() -> None:
+    """Have the kernel write no memory of this process, nor of those it starts, to a disk: it has secrets."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def directory(path: Path) -> Path:

@@ -77,10 +77,10 @@ class StubStep:
         value: bytes | None,
         key: bytes | None = None,
         partition: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes]] | None = None,
     ) -> None:
         """Keep it."""
-        self.engine.sent.append(Sent(topic, value, key, partition, list(headers)))
+        self.engine.sent.append(Sent(topic, value, key, partition, list(headers or ())))
 
     def write(self, table: StubTable, partition: int, key: bytes, value: bytes | None) -> None:
         """Write it at once."""

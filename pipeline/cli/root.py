@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import logs
+from pipeline import logs, private
 from pipeline.cli import (
     archive,
     check,
@@ -108,6 +108,7 @@ def _require_text(words: Iterable[str]) -> None:
 
 def main() -> None:
     """Run the command; an error of this program becomes one message and its exit code."""
+    private.no_core_files()
     try:
         _require_text(sys.argv[1:])
         app()

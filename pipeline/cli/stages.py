@@ -28,13 +28,18 @@ def gateway(  # noqa: PLR0917 - typer reads each parameter as an option
     host: HostOption = "127.0.0.1",
     port: PortOption = 8080,
     processes: ProcessesOption = 1,
+    admin: Annotated[
+        str, typer.Option("--admin", help="HOST:PORT of /metrics, which the port for shops then has not.")
+    ] = "",
     member: Annotated[str, typer.Option("--member", hidden=True)] = "1/1",
     own: Annotated[str, typer.Option("--own", hidden=True)] = "",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Receive the shops' webhooks and put them into Kafka.
 
-    With --processes they share the port, and process K answers /metrics at the port + 9 + K.
+    /metrics is answered at the port for callers of this machine, of private networks and with the token;
+    with --admin 127.0.0.1:8090 only there. With --processes they share the port, and process K answers
+    /metrics at the port + 9 + K.
     """
     if processes > 1:
         from pipeline.local import shared_port  # noqa: PLC0415 - start fast
@@ -45,7 +50,7 @@ def gateway(  # noqa: PLR0917 - typer reads each parameter as an option
     from pipeline.gateway.member import ALONE, Member  # noqa: PLC0415
     from pipeline.gateway.run import serve  # noqa: PLC0415
 
-    one = Member.read(member, own) if own else ALONE
+    one = Member.read(member, own or admin) if own or admin else ALONE
     run_stage("gateway", settings, lambda found: serve(found, host, port, one), secrets=config_needs.GATEWAY)
 
 

@@ -26,6 +26,7 @@ from pipeline.connectif.downloads import download, download_to
 from pipeline.connectif.forms import Form
 from pipeline.connectif.imports import ImportType
 from pipeline.connectif.network import Network
+from pipeline.outgoing import ALLOW_PRIVATE
 
 # At INFO it writes every URL, and a contact's URL is an e-mail address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -75,7 +76,8 @@ class ConnectifClient:
             "Accept-Encoding": "gzip, deflate",
         }
         self._timeout = timeout
-        self._extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
+        self._private = {ALLOW_PRIVATE: settings.allow_private}
+        self._extensions = {"timeout": httpx.Timeout(timeout).as_dict(), **self._private}
         self._given = transport
         self._transport = transport or Network()
 
@@ -253,7 +255,8 @@ class ConnectifClient:
         clean = functools.partial(self._blanks.clean, sent=sent)
         extensions = self._extensions
         if seconds is not None:
-            extensions = {"timeout": httpx.Timeout(self._timeout, read=seconds, write=seconds).as_dict()}
+            limits = httpx.Timeout(self._timeout, read=seconds, write=seconds)
+            extensions = {"timeout": limits.as_dict(), **self._private}
         try:
             request = httpx.Request(
                 method, url, headers={**self._headers, **headers}, extensions=extensions, **body

@@ -6,12 +6,14 @@ import asyncio
 import ipaddress
 from dataclasses import replace
 from typing import BinaryIO
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from pipeline.config_values import MAX_PORT
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer
 from pipeline.connectif.bodies import TooLargeError, gather, unpack
+from pipeline.outgoing import PublicOnly, is_public
 
 #: Redirects that are followed.
 HOPS = 3
@@ -36,7 +38,7 @@ async def download(
         local: whether it may lie on this machine, and be fetched without TLS: a sandbox's.
     """
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=seconds) as plain, asyncio.timeout(seconds):
+        async with _client(url, transport, seconds) as plain, asyncio.timeout(seconds):
             return await _fetch(plain, url, most, local=local)
     except TooLargeError:
         return Answer(AnswerKind.INVALID, detail="the file is too large", cause=Cause.TOO_LARGE), b""
@@ -70,7 +72,7 @@ async def download_to(
         OSError: the file cannot be written.
     """
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=seconds) as plain, asyncio.timeout(seconds):
+        async with _client(url, transport, seconds) as plain, asyncio.timeout(seconds):
             return await _stream(plain, file, url, most, local=local)
     except TooLargeError:
         return Answer(AnswerKind.INVALID, detail="the file is too large", cause=Cause.TOO_LARGE)
@@ -82,6 +84,15 @@ async def download_to(
         return replace(no_answer(error), detail=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - an address can cause any error
         return replace(no_answer(error), detail=type(error).__name__)
+
+
+def _client(url: str, transport: httpx.AsyncBaseTransport | None, seconds: float) -> httpx.AsyncClient:
+    """A client whose names lead into no private network; a proxy of the environment looks them up itself."""
+    parsed = httpx.URL(url if len(url) <= ADDRESS_MAX else "")
+    proxied = getproxies().get(parsed.scheme) is not None and not proxy_bypass(parsed.host)
+    if transport is None and not proxied:
+        transport = PublicOnly()
+    return httpx.AsyncClient(transport=transport, timeout=seconds)
 
 
 async def _stream(plain: httpx.AsyncClient, file: BinaryIO, url: str, most: int, *, local: bool) -> Answer:
@@ -142,6 +153,6 @@ def _allowed(url: str, *, local: bool) -> httpx.URL:
             return parsed
         raise _RefusedError("the file would lie on this machine")
     usable = parsed.scheme == "https" and parsed.host and (parsed.port or 1) <= MAX_PORT
-    if not usable or (address is not None and not address.is_global):
+    if not usable or (address is not None and not is_public(parsed.host)):
         raise _RefusedError("the file's address is not a public one with https")
     return parsed

@@ -20,6 +20,7 @@ import httpx
 from yarl import URL
 
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES, TooLargeError, gather, unpack
+from pipeline.outgoing import ALLOW_PRIVATE, Judged, PrivateAddressError
 
 #: What is sent is what the request says, and nothing that aiohttp would add.
 _ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -47,6 +48,10 @@ class CertificateError(httpx.ConnectError):
 
 class UnknownHostError(httpx.ConnectError):
     """The host's name has no address."""
+
+
+class PrivateHostError(UnknownHostError):
+    """The host's name leads to a private address, which the settings do not allow."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -80,12 +85,14 @@ class Network(httpx.AsyncBaseTransport):
 
         Raises:
             httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError: there was no connection, so nothing
-                was sent; `CertificateError` and `UnknownHostError` say why.
+                was sent; `CertificateError`, `UnknownHostError` and `PrivateHostError` say why.
             httpx.ReadTimeout: no response in time.
             httpx.DecodingError: it cannot be unpacked; `TooLargeError`: it is larger than an answer may be.
             httpx.RemoteProtocolError: the connection broke, or what came was no response.
         """
-        session = self._session or self._open(request.url)
+        session = self._session or self._open(
+            request.url, private=request.extensions.get(ALLOW_PRIVATE, False)
+        )
         seconds = request.extensions.get("timeout", {}).get("read")
         try:
             async with session.request(
@@ -107,7 +114,9 @@ class Network(httpx.AsyncBaseTransport):
         except TimeoutError as error:
             raise httpx.ReadTimeout("no response in time", request=request) from error
         except aiohttp.ClientConnectorError as error:
-            raise _unconnected(error)(str(error), request=request) from error
+            private = isinstance(error.os_error, PrivateAddressError)
+            said = str(error.os_error if private else error)
+            raise _unconnected(error)(said, request=request) from error
         except aiohttp.ClientHttpProxyError as error:
             raise httpx.ProxyError(f"the proxy answers {error.status}", request=request) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -119,10 +128,12 @@ class Network(httpx.AsyncBaseTransport):
         if session is not None:
             await session.close()
 
-    def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
+    def _open(self, url: httpx.URL, *, private: bool) -> aiohttp.ClientSession:
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
+        # A proxy looks names up itself, and its own is looked up here: it is mostly a private one.
+        resolver = Judged(private=private) if proxy is None else None
         session = self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls()),
+            connector=_Connector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls(), resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_ADDED,
             auto_decompress=False,  # it sets no bound
@@ -163,6 +174,8 @@ def _unquoted(error: Exception) -> str:
 
 def _unconnected(error: aiohttp.ClientConnectorError) -> type[httpx.TransportError]:
     match error:
+        case aiohttp.ClientConnectorDNSError(os_error=PrivateAddressError()):
+            return PrivateHostError
         case aiohttp.ClientConnectorDNSError():
             return UnknownHostError
         case aiohttp.ClientSSLError():

@@ -21,6 +21,7 @@ from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
 from pipeline.deliver.partition.tables import Tables
+from pipeline.deliver.partition.traced_records import TracedRecords
 from pipeline.deliver.partition.two_phase_processor import CalledOff, PartitionBatch, TwoPhaseProcessor
 from pipeline.deliver.send.account_manager import AccountManager, ManagerDependencies
 from pipeline.deliver.send.admission import HeardCall
@@ -51,7 +52,9 @@ from pipeline.metrics import (
     DELIVER_RECORDS,
     DELIVER_REPAIRS,
 )
+from pipeline.otel import tracer_of
 from pipeline.records import Outcome, Receipt, Record, RecordKind
+from pipeline.tracing import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +79,15 @@ class DeliverWorker:
     Args:
         engine: a worker's engine that has not started.
         name: the worker's name, the same after a restart.
+        tracer: of the records' traces; None: they have none.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, tracer: Tracer | None = None) -> None:
         settings = engine.settings
+        self._traced = None if tracer is None else TracedRecords(tracer)
         self._engine = engine
         self._settings = settings
-        self._receipt_writer = ReceiptWriter(settings, time.time)
+        self._receipt_writer = ReceiptWriter(settings, time.time, self._traced)
         self._partitions = settings.kafka.account_partitions
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._foreign_messages = ForeignMessages(self._receipt_writer, self._max_bytes)
@@ -266,6 +271,8 @@ class DeliverWorker:
                     unreadable.append((message, reason))
                 else:
                     records.append((message.offset, record))
+                    if self._traced is not None:
+                        self._traced.heard(kind, tp.partition, message.offset, message.headers)
             done = functools.partial(self._done, tp, values[-1].offset, kind.topic, unreadable)
             batches.append(PartitionBatch(partition_state, records, done))
         await self._processor.take(kind, batches)
@@ -346,7 +353,7 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
     """Run one deliver worker until SIGTERM; see `engine.worker.run`."""
 
     def build(engine: Engine) -> None:
-        stage = DeliverWorker(engine, worker)
+        stage = DeliverWorker(engine, worker, tracer_of(settings, "deliver"))
         configured: dict[str, list[str]] = {account: [] for account in settings.accounts}
         for store, feed in settings.stores.items():
             for account in feed.accounts:

@@ -5,14 +5,18 @@ Whether keys are right, `pipeline check` tries.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pipeline.config import Settings
 from pipeline.doctor import clock
 from pipeline.doctor.context import Context
 from pipeline.doctor.findings import Finding, named, ok, problem
-from pipeline.doctor.web import Looked, look_at
+from pipeline.doctor.web import ASK_SECONDS, AT_ONCE, Looked, look_at
 from pipeline.local import addresses
+from pipeline.outgoing import PrivateAddressError, looked_up
 from pipeline.shops.registry import PLATFORMS
 
 CONNECTIF, SHOPS = "connectif", "shops"
@@ -28,6 +32,7 @@ def examine(context: Context) -> list[Finding]:
     return [
         *judged(CONNECTIF, connectif, found),
         *judged(SHOPS, shops, found),
+        *asyncio.run(inside(context.settings)),
         *clock.judged(found.values()),
     ]
 
@@ -43,6 +48,38 @@ def places(settings: Settings) -> tuple[dict[str, list[str]], dict[str, list[str
         if platform.api is not None and platform.asks(store):
             shops.setdefault(platform.api.base_url(store).rstrip("/"), []).append(name)
     return connectif, shops
+
+
+async def inside(settings: Settings) -> list[Finding]:
+    """Addresses that lead into a private network though nothing says so: the workers do not ask them."""
+    accounts = [
+        (CONNECTIF, f"account {name}", account.base_url, account.allow_private)
+        for name, account in settings.accounts.items()
+    ]
+    stores = [
+        (SHOPS, f"store {name}", api.base_url(store), store.allow_private)
+        for name, store in settings.stores.items()
+        if (api := PLATFORMS[store.platform].api) is not None and PLATFORMS[store.platform].asks(store)
+    ]
+    asked = [one for one in accounts + stores if not one[3]]
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(subject: str, whose: str, url: str) -> Finding | None:
+        parts = urlsplit(url)
+        if getproxies().get(parts.scheme) and not proxy_bypass(parts.hostname or ""):
+            return None  # which looks names up itself
+        try:
+            async with room, asyncio.timeout(ASK_SECONDS):
+                await looked_up(parts.hostname or "", parts.port or 443, private=False)
+        except PrivateAddressError:
+            said = f"{url} of {whose} leads into a private network, and is not asked"
+            return problem(subject, said, f"if that is meant, set allow_private = true for {whose}")
+        except OSError:  # that it does not answer is said already
+            return None
+        return None
+
+    found = await asyncio.gather(*(one(subject, whose, url) for subject, whose, url, _ in asked))
+    return [finding for finding in found if finding is not None]
 
 
 def judged(subject: str, users: Mapping[str, list[str]], found: Mapping[str, Looked]) -> Iterator[Finding]:

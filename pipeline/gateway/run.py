@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from pydantic import SecretStr
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.config import Settings
@@ -34,10 +35,12 @@ from pipeline.gateway.produce import producer_of
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.webhooks import Webhooks
+from pipeline.http_access import scrape_refusal
 from pipeline.kafka import topics
 from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
 from pipeline.observe import AsgiApp, Readiness, Receive, Scope, Send, observe_app, respond, watch_loop
+from pipeline.otel import tracer_of
 from pipeline.shops.registry import PLATFORMS
 
 log = logging.getLogger(__name__)
@@ -119,19 +122,21 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
     def complaint() -> str | None:
         return "stopping" if stopping.is_set() else intake.complaint()
 
-    webhooks = Webhooks(settings, PLATFORMS, intake)
+    webhooks = Webhooks(settings, PLATFORMS, intake, tracer=tracer_of(settings, "gateway"))
     last_events = LastEvents(settings.data_dir / member.last_events, webhooks.routes)
     last_events.restore()
     server = http_server(
         settings.gateway,
-        Gateway(webhooks, _observed(member, complaint), Callbacks(settings, intake, webhooks)),
+        Gateway(
+            webhooks, _observed(member, complaint, settings.http_token), Callbacks(settings, intake, webhooks)
+        ),
         fast_path_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     for sock in socks:
         log.info("listening on http://%s:%d", *sock.getsockname()[:2])
-    shared = None if member.own is None else _acceptor(server, socks.pop(0))
+    shared = None if member.of == 1 else _acceptor(server, socks.pop(0))
     serving = asyncio.create_task(server.serve(sockets=socks))
     works = [enforce_timeouts(server), last_events.keep(), watch_loop()]
     certificate = watch_of(settings.gateway.public_url)
@@ -169,19 +174,28 @@ def _acceptor(server: uvicorn.Server, sock: socket.socket) -> Acceptor:
     return Acceptor(sock, protocol, lambda: len(state.connections))
 
 
-def _observed(member: Member, complaint: Readiness) -> AsgiApp:
-    """What operators ask; the figures of one process alone at the address of its own."""
+def _observed(member: Member, complaint: Readiness, token: SecretStr | None) -> AsgiApp:
+    """What operators ask; figures at the address of its own where it has one, and else to operators alone.
+
+    Shops reach the other port: whoever else does learns the names of stores from no figure.
+    """
     app = observe_app("gateway", complaint)
-    if member.own is None:
-        return app
-    _, own_port = member.own
+    own_port = None if member.own is None else member.own[1]
 
     async def observed(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/metrics" and scope["server"][1] != own_port:
-            said = f"{member.of} processes share this port: each has its metrics at a port of its own\n"
-            await respond(send, 404, said.encode())
-            return
-        await app(scope, receive, send)
+        if scope["path"] != "/metrics" or scope["server"][1] == own_port:
+            await app(scope, receive, send)
+        elif own_port is not None:
+            sharing = (
+                f"{member.of} processes share this port: each has" if member.of > 1 else "this process has"
+            )
+            await respond(send, 404, f"{sharing} its metrics at a port of its own\n".encode())
+        else:
+            refused = scrape_refusal(scope, token)
+            if refused is None:
+                await app(scope, receive, send)
+            else:
+                await respond(send, *refused, b"application/json")
 
     return observed
 

@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.gateway.directory import can_be_written, locked
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Overloaded, Stored
 from pipeline.gateway.spool_log import START, LogPosition, Row, SpoolLog, files_in
+from pipeline.logs import of_delivery
 from pipeline.metrics import (
     GATEWAY_REFUSED_EVENTS,
     GATEWAY_SPOOL_BYTES,
@@ -23,6 +24,7 @@ from pipeline.metrics import (
     GATEWAY_SPOOL_FAILURES,
     GATEWAY_SPOOL_WRITABLE,
 )
+from pipeline.tracing import delivery_in
 
 log = logging.getLogger(__name__)
 
@@ -341,9 +343,10 @@ class TopicSpool:
             "Kafka does not take an event of %s, key %s: %s. It is kept in %s and tried again when the "
             "gateway starts",
             self.topic,
-            one.message.key.decode(errors="replace"),
+            _shown(one.message.key),
             one.refused,
             self._directory / REFUSED,
+            extra=of_delivery(delivery_in(one.message.headers)),
         )
 
     def _settle(self, waiting: list[_Waiting], written: int) -> None:
@@ -394,3 +397,9 @@ def _fail(future: asyncio.Future[Stored], why: str) -> None:
 
 
 __all__ = ["START", "Spool", "TopicSpool"]
+
+
+def _shown(key: bytes) -> str:
+    """A message's key for a log; an id may be a person's address."""
+    text = key.decode(errors="replace")
+    return f"{text.partition('|')[0]}|***" if "@" in text else text

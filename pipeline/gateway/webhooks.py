@@ -32,6 +32,7 @@ from pipeline.metrics import (
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
 from pipeline.shops.probe import is_unkept
+from pipeline.tracing import HEADER, Span, Tracer, now_ns
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ class Webhooks:
         platforms: the platforms, by name.
         keeper: where events go.
         now: the wall clock, in seconds since the epoch.
+        tracer: begins the trace of each delivery; None: deliveries have none.
 
     Attributes:
         held: bytes of bodies in memory; readers add and subtract what they hold, here and at the route.
@@ -141,8 +143,10 @@ class Webhooks:
         platforms: Mapping[str, AnyPlatform],
         keeper: EventSink,
         now: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         self._platforms = platforms
+        self._tracer = tracer
         self._keeper = keeper
         self._unsigned = Sparingly(UNSIGNED_SECONDS)
         self._to_open = Sparingly(UNSIGNED_SECONDS)
@@ -226,7 +230,11 @@ class Webhooks:
         documents = (request,) if platform.split is None else platform.split(request)
         if len(documents) > MAX_DOCUMENTS:
             documents = (request,)
-        kept = [self._keeper.submit(self._message(route.store, platform, one)) for one in documents]
+        tracer, store = self._tracer, route.store
+        if tracer is None:
+            kept = [self._keeper.submit(self._message(store, platform, one)) for one in documents]
+        else:
+            kept = [self._traced(tracer, store, platform, one) for one in documents]
         return kept[0] if len(kept) == 1 else all_kept(kept)
 
     def _say_unsigned(self, store: str) -> None:
@@ -257,6 +265,25 @@ class Webhooks:
                 "store %s: to confirm its new webhook, open within five minutes: %s", route.store, address
             )
         return answers.greeting(said)
+
+    def _traced(
+        self, tracer: Tracer, store: str, platform: AnyPlatform, request: WebhookRequest
+    ) -> asyncio.Future[Stored]:
+        """Keep an event with its trace context; its span is over once it is kept."""
+        own, parent = tracer.begin(request.headers.get(HEADER))
+        message = self._message(store, platform, request)
+        message.headers.append((HEADER, own.written().encode()))
+        kept, began = self._keeper.submit(message), now_ns()
+
+        def over(done: asyncio.Future[Stored]) -> None:
+            failed = done.cancelled() or done.exception() is not None
+            said = {"store": store, "platform": platform.name, "topic": message.topic}
+            if not failed:
+                said["kept"] = done.result().value
+            tracer.ended(Span("receive", own, parent, began, now_ns(), said, failed))
+
+        kept.add_done_callback(over)
+        return kept
 
     def _message(self, store: str, platform: AnyPlatform, request: WebhookRequest) -> Message:
         event = raw_event(store, platform, request)

@@ -5,6 +5,8 @@ Which columns such a file has is not documented: the usual names are looked for,
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -28,6 +30,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "total": ("totalprice", "preciototal", "importetotal", "purchaseamount", "total", "importe", "prixtotal"),
 }
+#: What reading an archive raises whose bytes are not as they were written: negative places, other methods.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError),
+)
 #: In an archive of activities, the file of the lines of purchases ends so.
 _LINES = "-products.csv"
 
@@ -76,7 +83,7 @@ def read_export_file(
             return
         with zipfile.ZipFile(file) as archive, archive.open(_member(archive, name)) as member:
             yield from _purchases(cast("BinaryIO", member), name, columns, zone, decimal)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise PipelineError(f"{name} is a damaged archive: {error}", hint="export it again") from error
 
 
@@ -86,6 +93,9 @@ def _member(archive: zipfile.ZipFile, name: str) -> str:
     names.sort(key=lambda one: one.lower().endswith(_LINES))
     if not names:
         raise PipelineError(f"{name} holds no CSV file")
+    if archive.getinfo(names[0]).compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Others name the memory that they take.
+        raise PipelineError(f"{name} is compressed in an unusual way", hint="name the CSV file in it")
     return names[0]
 
 

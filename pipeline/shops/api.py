@@ -27,6 +27,8 @@ FETCHED = "fetched/"
 IGNORED = "fetched"
 #: The header of a fetched event with the place of its notification.
 NOTIFIED_BY = "notified-by"
+#: The header of an event with its trace context (pipeline/tracing.py).
+TRACE = "traceparent"
 #: Documents that one notification may need; no order of a shop comes near it.
 MAX_DOCUMENTS = 200
 #: The status of a document that is there.
@@ -196,8 +198,13 @@ def fetched_event(
         body=body,
         triggered_ms=notification.triggered_ms,
         lane=notification.lane,
-        headers={NOTIFIED_BY: place},
+        headers={NOTIFIED_BY: place, **_trace_of(notification)},
     )
+
+
+def _trace_of(event: RawEvent) -> dict[str, str]:
+    """The trace that what is fetched because of an event belongs to."""
+    return {TRACE: event.headers[TRACE]} if TRACE in event.headers else {}
 
 
 def without(body: bytes, withheld: Sequence[str]) -> bytes:

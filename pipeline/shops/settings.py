@@ -211,6 +211,11 @@ class StoreSettings(Section):
         examples=["https://{domain}/p/{id}"],
     )
 
+    allow_private: bool = Field(
+        default=False,
+        description="whether its API's address may lead into a private network though its name is one of the "
+        "internet",
+    )
     reconcile: ReconcileSettings | None = Field(
         default=None, description="compare the store's orders with Connectif every day"
     )

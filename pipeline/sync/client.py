@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import httpx
 
+from pipeline.outgoing import ALLOW_PRIVATE
 from pipeline.shops.api import ApiRequest, Moment, ShopApi
 from pipeline.shops.settings import StoreSettings
 from pipeline.sync.answers import Answer, Failed, Found, Unauthorised, meant, read
@@ -54,6 +55,7 @@ class ShopClient:
             follow_redirects=False,
             headers={"user-agent": USER_AGENT, "accept": "application/json"},
         )
+        self._extensions = {ALLOW_PRIVATE: settings.allow_private}
         self._token = ""
         self._renew_at = 0.0
         self._renewing = asyncio.Lock()
@@ -120,6 +122,7 @@ class ShopClient:
                 request.path,
                 headers=dict(headers),
                 content=request.body or None,
+                extensions=self._extensions,
             )
         except httpx.TimeoutException:
             return Failed("timeout")

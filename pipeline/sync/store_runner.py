@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pipeline.events import RawEvent
 from pipeline.kafka.fetches import FetchRequest
+from pipeline.logs import of_delivery
 from pipeline.metrics import SYNC_SECONDS
 from pipeline.shops.api import ApiRequest, ShopApi, fetched_event
 from pipeline.shops.base import StoreContext
@@ -181,7 +182,7 @@ class StoreRunner:
             request.place,
             given_up.reason,
             given_up.detail,
-            extra={"event": "sync.given_up"},
+            extra={"event": "sync.given_up", **of_delivery(request.event.delivery)},
         )
         await self._outlets.given_up(request, given_up, notices)
         self.backlog.settle(entity, len(notices))

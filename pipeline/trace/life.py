@@ -54,6 +54,7 @@ class TracedEvent:
         unchanged: kinds of the records that would say nothing new.
         bytes: of its body.
         waiting: translate has not come to it yet.
+        trace: id of its trace; "" where it has none.
     """
 
     place: Place
@@ -70,6 +71,7 @@ class TracedEvent:
     unchanged: tuple[str, ...] = ()
     bytes: int = 0
     waiting: bool = False
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

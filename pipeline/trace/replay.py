@@ -11,6 +11,7 @@ from pipeline.events import Kind, RawEvent
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.shops.base import Rejected
 from pipeline.trace.life import EntityKey, Place, TracedEvent, record_name
+from pipeline.tracing import context_in
 from pipeline.translate.reading import Stores, UnknownStore, read
 from pipeline.translate.rules import EventPosition, Outcome, Result, apply, bounded, rejection
 from pipeline.translate.state import EntityState
@@ -51,6 +52,7 @@ class Replay:
         verdict = self._verdict(message, kind, place)
         event, result = verdict.event, verdict.result
         headers = {name: value for name, value in message.headers if name.startswith("pipeline-")}
+        context = context_in(message.headers)
         traced = TracedEvent(
             place=Place(*place),
             at_ms=message.timestamp,
@@ -67,6 +69,7 @@ class Replay:
             else tuple(record_name(made.account, made.kind, made.id) for made in result.emissions),
             unchanged=() if result is None else tuple(str(kind) for kind in result.unchanged),
             bytes=len(message.value or b""),
+            trace="" if context is None else context.trace,
         )
         self.accounts.update(made.account for made in (result.emissions if result is not None else ()))
         return traced

@@ -97,6 +97,8 @@ def rows(life: Mapping[str, Any]) -> Iterator[Row]:
 
 def _of_event(event: Mapping[str, Any]) -> str:
     parts = [event["reason"], event["detail"], f"delivery {event['delivery']}"]
+    if event.get("trace"):
+        parts.append(f"trace {event['trace']}")
     if event["version"]:
         parts.append(f"version {moment(event['version'] / 1_000)}")
     if event["emits"]:

@@ -17,6 +17,7 @@ from pipeline.kafka.topics import (
 from pipeline.records import RecordKind, Source, partition_of, record_key
 from pipeline.shops.api import IGNORED
 from pipeline.shops.callbacks import told_event
+from pipeline.tracing import DELIVERY, HEADER, LONGEST_DELIVERY, Span, TraceContext, Tracer, now_ns
 from pipeline.translate.emit import Again
 from pipeline.translate.privacy_requests import PRIVACY_REQUESTS, privacy_request
 from pipeline.translate.round_work import RoundWork
@@ -27,7 +28,8 @@ from pipeline.translate.told import told_in
 class Outbox:
     """Sends it to the topics of these settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer
         self._topics = {kind: full_name(settings, kind.topic) for kind in RecordKind}
         self._used = full_name(settings, COUPONS_USED)
         self._erasures = full_name(settings, ERASE_REQUESTS)
@@ -44,9 +46,10 @@ class Outbox:
         """Put what follows from an event into the round's step, and count it."""
         if again is None:
             self._ask(work, event, place, result.reason)
+        traced = None if self._tracer is None else self._traced(self._tracer, event, place, result)
         for account, kind, record_id, notes, value in result.emissions:
             key = unique_key(record_key(account, kind, record_id))
-            work.step.send(self._topics[kind], value, key, self._partitions[account])
+            work.step.send(self._topics[kind], value, key, self._partitions[account], traced)
             if kind is RecordKind.CONTACT and event.store in self._called_back:
                 self._say_told(work, event, value)
             for note in notes:
@@ -56,6 +59,27 @@ class Outbox:
             key = unique_key(f"{use.account}|{use.store}|{use.purchase_id}|{use.code}".encode())
             work.step.send(self._used, use.model_dump_json().encode(), key, place.partition)
             work.used[use.account, use.store] += use.used
+
+    def _traced(
+        self, tracer: Tracer, event: RawEvent, place: EventPosition, result: Result
+    ) -> list[tuple[str, bytes]] | None:
+        """The headers of an event's records, where it has a trace; and the span of making them."""
+        parent = TraceContext.read(event.headers.get(HEADER))
+        if parent is None:
+            return None
+        own, at = tracer.follow(parent), now_ns()
+        said: dict[str, str | int] = {
+            "store": event.store,
+            "kind": event.kind.value,
+            "lane": event.lane.value,
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "records": len(result.emissions),
+            "source": place_of(*place),
+        }
+        tracer.ended(Span("translate", own, parent, at, at, said, result.rejection is not None))
+        delivery = event.delivery[:LONGEST_DELIVERY].encode()
+        return [(HEADER, own.written().encode()), (DELIVERY, delivery)]
 
     def _say_told(self, work: RoundWork, event: RawEvent, value: bytes) -> None:
         """What Connectif is being told of a newsletter: it may call back to say the same."""

@@ -31,15 +31,17 @@ from pipeline.kafka.topics import (
     full_name,
     letter_partition,
 )
-from pipeline.logs import Sparingly
+from pipeline.logs import Sparingly, of_delivery
 from pipeline.metrics import (
     TRANSLATE_AGE_SECONDS,
     TRANSLATE_ROUND_SECONDS,
     TRANSLATE_SLOW,
 )
+from pipeline.otel import tracer_of
 from pipeline.shops.base import Rejected
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
+from pipeline.tracing import Tracer, delivery_in
 from pipeline.translate.emit import Again
 from pipeline.translate.entity_page import ENTITY_PAGE, asked_entity, remembered_entity
 from pipeline.translate.entity_states import EntityStates
@@ -89,6 +91,7 @@ class Translator:
         engine: Engine,
         platforms: Mapping[str, AnyPlatform],
         clock: Callable[[], float] = time.time,
+        tracer: Tracer | None = None,
     ) -> None:
         settings = engine.settings
         self._engine = engine
@@ -98,13 +101,13 @@ class Translator:
         for store in (*self._stores.feeds, UNKNOWN):  # from 0 on, so that the first one is seen
             for kind in Kind:
                 TRANSLATE_SLOW.labels(store, kind)
-        self._strange = Sparingly()
+        self._strange, self._dead = Sparingly(), Sparingly()
         self._max_bytes = settings.kafka.max_message_bytes - MESSAGE_OVERHEAD
         self._max_record = max_record_bytes(settings.kafka.max_message_bytes)
         self._kinds = {full_name(settings, kind.topic): kind for kind in Kind}
         self._replay = full_name(settings, REPLAY)
         self._deadletters = full_name(settings, DEADLETTERS)
-        self._outbox = Outbox(settings)
+        self._outbox = Outbox(settings, tracer)
         self._bugs = 0
         self._in_hand = asyncio.Lock()
         self._moved: set[tuple[str, str]] = set()
@@ -299,6 +302,7 @@ class Translator:
             message.offset,
             seconds,
             len(message.value or b""),
+            extra=of_delivery(delivery_in(message.headers)),
         )
 
     def _event(  # noqa: PLR0917 - positional: once per event
@@ -347,7 +351,8 @@ class Translator:
             self._bugs += 1
             if self._bugs >= BUGS_IN_A_ROW:
                 raise
-            log.exception("store %s: an event cannot be translated: %s", event.store, place)
+            said = of_delivery(event.delivery)
+            log.exception("store %s: an event cannot be translated: %s", event.store, place, extra=said)
             return rejection(Rejected("translate_error", detail=type(bug).__name__))
         self._bugs = 0
         return bounded(result, self._max_record)
@@ -355,6 +360,7 @@ class Translator:
     def _dead_letter(
         self, step: Step, message: Message, place: EventPosition, rejected: Rejected, account: str
     ) -> None:
+        self._say_dead(message, place, rejected)
         letter = dead_letter(
             message,
             rejected,
@@ -364,6 +370,17 @@ class Translator:
             max_bytes=self._max_bytes,
         )
         step.send(self._deadletters, letter.value, letter.key, letter_partition(letter.key), letter.headers)
+
+    def _say_dead(self, message: Message, place: EventPosition, rejected: Rejected) -> None:
+        """Now and then, how many events could not be used: by the last of them a person finds the others."""
+        store = store_of(message.headers, self._stores.feeds)
+        count = 0 if store == UNKNOWN else self._dead.happened((store, place.topic, rejected.reason))
+        if count:
+            log.warning(
+                "store %s: %d events cannot be used (%s), the last at %s/%d/%d: `pipeline dead list`",
+                *(store, count, rejected.reason, *place),
+                extra=of_delivery(delivery_in(message.headers)),
+            )
 
 
 def _weight(batch: tuple[TopicPartition, list[Message]]) -> int:
@@ -379,7 +396,7 @@ def build(
     engine: Engine, platforms: Mapping[str, AnyPlatform] = PLATFORMS, duties: Iterable[Duty] = ()
 ) -> None:
     """Declare the stage on an engine, and what its worker does besides."""
-    translator = Translator(engine, platforms)
+    translator = Translator(engine, platforms, tracer=tracer_of(engine.settings, "translate"))
     REGISTRY.register(AccountCollector(translator.books, engine.settings.stores))
     for declare in duties:
         declare(engine)

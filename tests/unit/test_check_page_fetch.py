@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.check.page import fetch
 from pipeline.check.page.fetch import Unreadable
-from pipeline.check.page.hosts import Refused, is_loopback, is_public
+from pipeline.check.page.hosts import Refused, is_loopback
+from pipeline.outgoing import is_public
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 #: By path: status, headers, body.

@@ -9,29 +9,13 @@ import socket
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pipeline.errors import PipelineError
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+from pipeline.outgoing import is_near, is_public
 
 
 class Refused(PipelineError):  # noqa: N818 - a decision
     """An address that is not fetched."""
 
     exit_code = 2
-
-
-def is_public(text: str) -> bool:
-    """Whether an address is one of the internet, also where it is written into another."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None,))[0]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(address.packed[-4:])
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-    return address.is_global and not address.is_multicast
 
 
 def is_loopback(host: str) -> bool:
@@ -72,7 +56,8 @@ class Hosts(AbstractResolver):
             raise self._refused(host)
 
     def _allowed(self, address: str) -> bool:
-        return self._private or is_public(address) or (self._loopback and is_loopback(address))
+        near = self._private and is_near(address)
+        return near or is_public(address) or (self._loopback and is_loopback(address))
 
     def _refused(self, host: str) -> Refused:
         return Refused(

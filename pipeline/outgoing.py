@@ -1,0 +1,156 @@
+"""Which addresses may be asked: those of the internet, and private ones only where the settings name them.
+
+A name is looked up once, its addresses are judged, and the connection is made to one of those: a name server
+that answers otherwise a moment later changes nothing (docs/adr/0025).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pipeline.config_values import is_private
+
+#: Of a request: `allow_private` of the account's or store's settings.
+ALLOW_PRIVATE = "allow_private"
+_NEAR = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"),
+        *("::1/128", "fc00::/7"),
+    )
+]
+_OF_CLOUDS = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class PrivateAddressError(OSError):
+    """A name of the internet leads to no address of the internet."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} leads to a private address, which is not asked; if that is meant: allow_private"
+        )
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the internet, also where it is written into another."""
+    found = _read(text)
+    return found is not None and found.is_global and not found.is_multicast
+
+
+def is_near(text: str) -> bool:
+    """Whether it is an address of a private network or of this machine; no link-local one is.
+
+    There, and at a few addresses beside, clouds answer with the machine's own credentials: nothing allows it.
+    """
+    found = _read(text)
+    return found is not None and found not in _OF_CLOUDS and any(found in network for network in _NEAR)
+
+
+def _read(text: str) -> Address | None:
+    """An address, or the one that is written into it."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None,))[0]
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[-4:])
+        return inner or address
+    return address
+
+
+async def looked_up(
+    host: str, port: int, *, private: bool, family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[tuple[socket.AddressFamily, str]]:
+    """The addresses of a host that may be asked.
+
+    Args:
+        host: its name.
+        port: of the connection.
+        private: whether it may lie in a private network, though its name does not say so.
+        family: of the addresses.
+
+    Raises:
+        PrivateAddressError: it has none that may be asked.
+        OSError: it has none at all.
+    """
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+    found: list[tuple[socket.AddressFamily, str]] = [(info[0], str(info[4][0])) for info in infos]
+    near = private or is_private(host)
+    allowed = [one for one in found if is_public(one[1]) or (near and is_near(one[1]))]
+    if found and not allowed:
+        raise PrivateAddressError(host)
+    return allowed
+
+
+class Judged(AbstractResolver):
+    """Finds the addresses of hosts, and gives away those that may be asked.
+
+    Args:
+        private: as of `looked_up`.
+    """
+
+    def __init__(self, *, private: bool) -> None:
+        self._private = private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a host; errors as of `looked_up`."""
+        found = await looked_up(host, port, private=self._private, family=family)
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for kind, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class PublicOnly(httpx.AsyncBaseTransport):
+    """Sends requests to hosts of the internet alone, for addresses that somebody else named.
+
+    Numbers instead of names are the caller's to judge: no name server has a part in them.
+    """
+
+    def __init__(self) -> None:
+        self._network = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Look the host up, and send the request to what was found, with its certificate checked by name.
+
+        Raises:
+            httpx.ConnectError: the host has no address that may be asked.
+        """
+        host = request.url.host
+        if _read(host) is not None:
+            return await self._network.handle_async_request(request)
+        try:
+            found = await looked_up(host, request.url.port or 443, private=False)
+        except OSError as error:
+            raise httpx.ConnectError(str(error), request=request) from error
+        # The header Host names the host already; the request itself stays as the client has it.
+        sent = httpx.Request(
+            request.method,
+            request.url.copy_with(host=found[0][1]),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": host},
+        )
+        return await self._network.handle_async_request(sent)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._network.aclose()
