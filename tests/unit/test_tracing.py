@@ -143,7 +143,9 @@ async def test_a_delivery_is_one_trace_from_the_gateway_to_its_receipts(tmp_path
     waiting = Waiting.of(record, 5, 1)
     step = StubStep(StubEngine(config.parse({**TRACED}, {})))
     key = Key(RecordKind.PURCHASE, record.id)
-    writer.write(step, AccountPartition("acme", 0), [(key, waiting, Ending(Outcome.DEAD, "bad_domain"))])
+    ended = [(key, waiting, Ending(Outcome.DEAD, "bad_domain"))]
+    writer.letters(step, AccountPartition("acme", 0), ended)
+    writer.receipt_of_each(step, AccountPartition("acme", 0), ended)
     receipt = step.engine.sent[-1]
     at_deliver = context_in(receipt.headers)
 
