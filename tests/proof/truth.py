@@ -258,7 +258,10 @@ def _consents(day: _Day) -> None:
         moment = day.at(people[own].changed)
         people[own] = replace(people[own], consent="subscribed", consented=moment, changed=moment)
         day.tell(people[own], "changed")
-    for own in day.some(own for own, one in people.items() if one.consent == "subscribed"):
+    # Who comes and leaves silently within a day was never seen to come where a webhook only names a customer.
+    today = day.now - timedelta(hours=1)
+    there = (own for own, one in people.items() if one.consent == "subscribed")
+    for own in day.some(own for own in there if not silent or people[own].consented < today):
         moment = day.at(people[own].changed)
         changed = people[own].changed if silent else moment
         people[own] = replace(people[own], consent="unsubscribed", consented=moment, changed=changed)
