@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float 
         while True:
             began = time.monotonic()
             found = condition()
-            if found if isinstance(found, bool) else await found:
+            if await found if inspect.isawaitable(found) else found:
                 return
             await asyncio.sleep(_pause(time.monotonic() - began, 0.02))
 
