@@ -124,14 +124,22 @@ def _messages() -> Node:
     )
     records = {
         f"{kind}-record": _message(
-            f"What Connectif should hold of a {kind}.", _KEYS["record"], payload=f"{kind}-record.json"
+            f"What Connectif should hold of a {kind}.",
+            _KEYS["record"],
+            payload=f"{kind}-record.json",
+            headers="trace-headers.json",
         )
         for kind in RecordKind
     }
     return {
         "raw-event": raw,
         **records,
-        "receipt": _message("How one version of one record ended.", _KEYS["record"], payload="receipt.json"),
+        "receipt": _message(
+            "How one version of one record ended.",
+            _KEYS["record"],
+            payload="receipt.json",
+            headers="trace-headers.json",
+        ),
         "coupon-use": _message(
             "A discount code that a sold order used, or does not use any more.",
             _KEYS["use"],

@@ -24,7 +24,9 @@ from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.kafka.replays import HEADERS as REPLAY_HEADERS
 from pipeline.kafka.replays import ReplayMode
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
+from pipeline.shops.api import TRACE
 from pipeline.shops.registry import PLATFORMS
+from pipeline.tracing import DELIVERY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -41,6 +43,12 @@ _MODELS = {
     "dead-letter-state.json": DeadLetterState,
 }
 _ENTRY = re.compile(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", re.MULTILINE | re.DOTALL)
+#: W3C trace context, of version 00.
+_TRACE: Schema = {
+    "type": "string",
+    "description": "its trace context, where traces are on.",
+    "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$",
+}
 _CHOICES = {"kind": Kind, "lane": Lane}
 
 
@@ -53,6 +61,7 @@ def files() -> dict[str, str]:
     made["raw-event-headers.json"] = _json(event_headers())
     made["dead-letter-headers.json"] = _json(dead_letter_headers())
     made["replay-headers.json"] = _json(replay_headers())
+    made["trace-headers.json"] = _json(trace_headers())
     made["asyncapi.yaml"] = asyncapi.text(Settings())
     return dict(sorted(made.items()))
 
@@ -89,14 +98,28 @@ def event_headers() -> Schema:
         elif item.name.endswith("_ms"):
             schema["pattern"] = "^[0-9]+$"
         ours[f"pipeline-{item.name.removesuffix('_ms')}"] = schema
+    properties = ours | {TRACE: _TRACE}
     return {
         "$schema": DIALECT,
         "title": "Headers of a raw event",
         "description": "The pipeline's have the prefix `pipeline-`, the shop's own their lower-case names. "
         "Kafka holds them as UTF-8 bytes.",
         "type": "object",
-        "properties": ours,
+        "properties": properties,
         "required": list(ours),
+        "additionalProperties": {"type": "string"},
+    }
+
+
+def trace_headers() -> Schema:
+    """The headers that records have where traces are on; receipts have the first."""
+    delivery: Schema = {"type": "string", "description": "the delivery that the record came of, shortened."}
+    return {
+        "$schema": DIALECT,
+        "title": "Headers of a record or receipt",
+        "description": "Where the settings ask for traces (docs/traces.md).",
+        "type": "object",
+        "properties": {TRACE: _TRACE, DELIVERY: delivery},
         "additionalProperties": {"type": "string"},
     }
 

@@ -90,6 +90,11 @@ class Tracer:
         self._sample = sample
         self._chance = chance or random.Random(os.urandom(16))  # noqa: S311 - no secret
 
+    @property
+    def exports(self) -> bool:
+        """Whether spans go anywhere; else it is no use to make them."""
+        return self._export is not None
+
     def begin(self, given: str | None) -> tuple[TraceContext, TraceContext | None]:
         """The place of a delivery's first span here, and its parent where the sender named one."""
         parent = TraceContext.read(given)

@@ -10,7 +10,7 @@ from typing import Self
 
 import httpx
 
-from pipeline.config import Settings
+from pipeline.config import Settings, is_loopback
 from pipeline.errors import BrokerError
 from pipeline.kafka.topics import DELIVER_APP, SYNC_APP, TRANSLATE_APP
 from pipeline.local import addresses
@@ -116,7 +116,9 @@ class Gatherer:
     def _text(self, url: str, *, good: bool = True) -> str:
         """A page, within bounds of size and time."""
         until = time.monotonic() + self._ask_seconds
-        with self._http.stream("GET", url) as answer:
+        token = None if is_loopback(url) else self._settings.http_token
+        headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+        with self._http.stream("GET", url, headers=headers) as answer:
             if good and answer.status_code != httpx.codes.OK:
                 raise ValueError(f"it answers {answer.status_code}")
             found = bytearray()

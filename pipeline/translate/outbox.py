@@ -67,17 +67,19 @@ class Outbox:
         parent = TraceContext.read(event.headers.get(HEADER))
         if parent is None:
             return None
-        own, at = tracer.follow(parent), now_ns()
-        said: dict[str, str | int] = {
-            "store": event.store,
-            "kind": event.kind.value,
-            "lane": event.lane.value,
-            "outcome": result.outcome,
-            "reason": result.reason,
-            "records": len(result.emissions),
-            "source": place_of(*place),
-        }
-        tracer.ended(Span("translate", own, parent, at, at, said, result.rejection is not None))
+        own = tracer.follow(parent)
+        if tracer.exports:
+            at = now_ns()
+            said: dict[str, str | int] = {
+                "store": event.store,
+                "kind": event.kind.value,
+                "lane": event.lane.value,
+                "outcome": result.outcome,
+                "reason": result.reason,
+                "records": len(result.emissions),
+                "source": place_of(*place),
+            }
+            tracer.ended(Span("translate", own, parent, at, at, said, result.rejection is not None))
         delivery = event.delivery[:LONGEST_DELIVERY].encode()
         return [(HEADER, own.written().encode()), (DELIVERY, delivery)]
 

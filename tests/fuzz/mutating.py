@@ -123,17 +123,17 @@ def _changed(data: bytes, chance: random.Random, changes: int) -> bytes:
 
 def _change_tree(tree: Any, chance: random.Random) -> None:
     """One value of a tree, in any depth, gets another value, is left out, doubled or made an element."""
-    places = _places(tree)
-    if not places:
+    found = places(tree)
+    if not found:
         return
-    node, key = chance.choice(places)
+    node, key = chance.choice(found)
     match chance.randrange(6):
         case 0:
             del node[key]
         case 1:
             node[key] = [node[key]]
         case 2:
-            other, at = chance.choice(places)
+            other, at = chance.choice(found)
             if isinstance(other, dict) and at in other and not isinstance(other[at], dict | list):
                 node[key] = other[at]
         case 3 if isinstance(node, list):
@@ -145,17 +145,17 @@ def _change_tree(tree: Any, chance: random.Random) -> None:
             node[key] = copy.deepcopy(chance.choice(ODD))
 
 
-def _places(tree: Any) -> list[tuple[Any, Any]]:
+def places(tree: Any) -> list[tuple[Any, Any]]:
     """Every object or list of a tree with each of its keys."""
-    places: list[tuple[Any, Any]] = []
+    found: list[tuple[Any, Any]] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         for key, value in list(node.items()) if isinstance(node, dict) else list(enumerate(node)):
-            places.append((node, key))
+            found.append((node, key))
             if isinstance(value, dict | list):
                 waiting.append(value)
-    return places
+    return found
 
 
 def _change_bytes(data: bytes, chance: random.Random) -> bytes:

@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.mutating import mutated
 
-#: Inputs that Hypothesis makes in one go, between two looks at the clock.
-_ROUND = 200
+#: Inputs that Hypothesis makes in one go, between two looks at the clock; fewer where there are only seconds.
+_ROUND, _SHORT_ROUND, _SHORT = 200, 40, 30.0
 
 
 class Outcome(NamedTuple):
@@ -58,7 +58,7 @@ def fuzz(seeds: list[bytes], read: Callable[[bytes], None], seconds: float, most
 
         @hypothesis.seed(time.time_ns())
         @settings(
-            max_examples=min(_ROUND, most),
+            max_examples=min(_SHORT_ROUND if seconds < _SHORT else _ROUND, most),
             deadline=None,
             database=None,
             phases=[Phase.generate, Phase.shrink],

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from pipeline.http_access import refusal
+from pipeline.http_access import has_token, refusal
 from pipeline.observe import PARAMETERS, QUERY_BYTES, Pages, observe_app
 
 TOKEN = SecretStr("s3kr1t")
@@ -123,3 +123,9 @@ async def test_a_query_without_an_end_or_without_sense_is_a_typed_400(query: byt
 
 async def test_a_page_changes_nothing_and_is_only_read() -> None:
     assert (await answered(asked() | {"method": "POST"})).status == 405
+
+
+def test_whoever_sends_no_token_has_none_whatever_the_process_has() -> None:
+    for sent in ({}, {b"authorization": b"Bearer "}, {b"authorization": b"Basic x"}):
+        for token in (None, SecretStr(""), TOKEN):
+            assert not has_token(sent, token)

@@ -238,10 +238,12 @@ async def test_no_redirect_is_followed_with_credentials(status: int) -> None:
 async def test_doctor_names_an_address_that_leads_inside_and_is_not_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    account = {"api_key": "id:planted-secret", "base_url": "https://api.connectif.example"}
+    account = {"api_key": {"env": "KEY"}, "base_url": "https://api.connectif.example"}
     inner = {**account, "allow_private": True}
     here = {**account, "base_url": "http://10.0.0.5:8090"}
-    settings = parse({"accounts": {"outer": account, "inner": inner, "here": here}, "stores": {}}, {})
+    tree = {"accounts": {"outer": account, "inner": inner, "here": here}, "stores": {}}
+    monkeypatch.setenv("KEY", "id:planted-secret")
+    settings = parse(tree, {})
     with named(monkeypatch, ["10.0.0.1"]):
         [finding] = await inside(settings)
     assert "of account outer leads into a private network" in finding.said

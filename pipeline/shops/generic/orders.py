@@ -159,7 +159,7 @@ def _totals(data: Mapping[str, Any], currency: str, notes: list[str]) -> tuple[D
         raise Rejected("missing_field", "data.total", "an order without its total")
     total = rounded(amount(data["total"], "data.total"), currency, notes)
     refunds, given_back = parts(data, "refunds", notes), data.get("total_refunded")
-    said = None if given_back in {None, ""} else amount(given_back, "data.total_refunded")
+    said = None if given_back is None or given_back == "" else amount(given_back, "data.total_refunded")
     if said or (said is not None and not refunds):
         back = said
     elif refunds:  # a sum of 0 beside them is one that lags behind

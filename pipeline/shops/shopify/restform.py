@@ -86,7 +86,7 @@ def consent(node: Node) -> dict[str, Any] | None:
     """
     said = mapping(node.get("defaultEmailAddress"))
     state, said_at = said.get("marketingState"), said.get("marketingUpdatedAt")
-    if state not in _STATEMENTS or not said.get("emailAddress"):
+    if not isinstance(state, str) or state not in _STATEMENTS or not said.get("emailAddress"):
         return None
     if not said_at and state == "SUBSCRIBED":
         return None

@@ -173,7 +173,7 @@ def _upsert(
     is_variation: bool,
 ) -> Translation:
     price = _price(body, notes)
-    if price is None or (price == 0 and body.get("type") in _OF_PARTS):
+    if price is None or (price == 0 and str(body.get("type")) in _OF_PARTS):
         return Translation(version=version, ignored="no_price")
     url = web_address(body.get("permalink"))
     if url is None:

@@ -184,7 +184,7 @@ def _row(scope: PullScope, at: _At, found: dict[str, Any]) -> PulledRow | None:
     if at.is_trash:
         topic, body = deletion(scope.kind, str(number))
         return PulledRow(str(number), topic, body, None)
-    if scope.kind is Kind.ORDER and found.get("status") in _UNFINISHED:
+    if scope.kind is Kind.ORDER and str(found.get("status")) in _UNFINISHED:
         return None
     if at.is_variations:
         found = {"parent_id": int(at.base.split("/")[-2]), **found}
