@@ -32,7 +32,7 @@ async def run(directory: Path, course: Course, progress: Progress) -> int:
     seconds = course.minutes * 60
     sold = trade.load(round((seconds + BEFORE + AFTER) * course.rate), course.seed)
     progress.say(f"{len(sold.deliveries)} webhooks; Kafka is away for {course.minutes:g} minutes")
-    async with Wiring(chosen, sandbox=True, pace=stand.PACE, say=progress.say) as wiring:
+    async with Wiring(chosen, sandbox=True, say=progress.say) as wiring:
         shops = trade.Shops(wiring.urls[GATEWAY], sold, course.rate, connections=1)
         site = Stand(wiring, chosen, sold, shops, progress.say)
         outage = _Outage(site, chosen.data_dir / "gateway" / "spool", seconds, Random(course.seed))  # noqa: S311

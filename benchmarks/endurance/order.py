@@ -24,6 +24,8 @@ def out_of_order(settings: Settings, sent: Sequence[Delivery]) -> tuple[int, lis
     """
     places: dict[tuple[str, bytes], int] = {}
     for number, one in enumerate(sent):
+        if one.kind is None:  # a forgery has the body of a genuine one, which may come later
+            continue
         places.setdefault((one.shop, _hash(one.body)), number)
     newest: dict[tuple[str, TopicPartition], int] = {}
     met: set[tuple[str, bytes]] = set()

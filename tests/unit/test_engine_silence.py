@@ -9,11 +9,13 @@ from typing import Any, cast
 import pytest
 
 from pipeline.engine.engine import SILENT_AFTER, Engine
+from pipeline.engine.faust.consumer import RoundConsumer
 from pipeline.engine.membership import MembershipLost
 from pipeline.engine.watch import KafkaWatch, ProducerStuck
 from pipeline.errors import BrokerError
 from pipeline.kafka import confirmed
 from pipeline.kafka.confirmed import AsyncProducer
+from tests.simulation import virtual
 
 pytestmark = pytest.mark.real_time
 
@@ -34,6 +36,23 @@ def test_a_worker_that_hears_from_kafka_has_nothing_to_complain_of() -> None:
 @pytest.mark.parametrize(("group", "sender"), [(12.4, 0), (0, 12.4)])
 def test_silence_of_either_side_is_reported_with_its_length(group: float, sender: float) -> None:
     assert complaint(group=group, sender=sender) == "Kafka has not answered for 12 s"
+
+
+def test_a_worker_without_kafka_looks_seldom_for_something_to_read() -> None:
+    """It may be away for hours; it looked fifty times a second over all its partitions."""
+    reader: Any = object.__new__(RoundConsumer)
+    reader.flow_active, reader.silence = True, lambda: 15.1
+    reader.app = SimpleNamespace(conf=SimpleNamespace(broker_session_timeout=15.0))
+    reader._with_room = lambda: pytest.fail("nothing is read without the group")
+
+    async def looks(seconds: float) -> int:
+        count, loop = 0, asyncio.get_running_loop()
+        while loop.time() < seconds:
+            await reader._read_round()
+            count += 1
+        return count
+
+    assert virtual.run(looks(60.0)) <= 120
 
 
 def test_a_worker_that_is_not_ready_says_why_rather_than_how_long() -> None:

@@ -24,11 +24,14 @@ class _Brokers:
         self.codes = list(codes)
         self.asked = 0
         self.refreshed = 0
+        self.away = False
 
-    def list_topics(self, *, timeout: float) -> None:
-        """Who leads what is asked anew."""
+    def list_topics(self, topic: str = "", *, timeout: float) -> None:
+        """Who leads all topics is asked anew; of one topic, whether a broker is there."""
         assert timeout > 0
-        self.refreshed += 1
+        if topic and self.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        self.refreshed += not topic
 
     def list_offsets(self, places: dict[Any, Any], **_options: object) -> dict[Any, Future[Any]]:
         self.asked += 1
@@ -62,6 +65,15 @@ def test_a_refusal_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ReadRefused):
         _asking(monkeypatch, brokers).ends([PLACE])
     assert brokers.asked == 1
+
+
+def test_no_leader_is_asked_while_no_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where librdkafka knew one, it waits by going round between two threads."""
+    brokers = _Brokers()
+    brokers.away = True
+    with pytest.raises(KafkaUnreachable):
+        _asking(monkeypatch, brokers, timeout=0.01).ends([PLACE])
+    assert brokers.asked == 0
 
 
 def test_it_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,8 +140,11 @@ class RoundConsumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode's annotation is too narrow
             return
+        if self.silence() > self.app.conf.broker_session_timeout:
+            await asyncio.sleep(LOOK)  # Kafka may be away for hours: nothing can be read meanwhile
+            return
         wanted, full = self._with_room()
-        if not wanted or self.silence() > self.app.conf.broker_session_timeout:
+        if not wanted:
             await asyncio.sleep(LOOK_WHILE_FULL)
             return
         generation = self.app.consumer_generation_id
