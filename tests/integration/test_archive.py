@@ -318,6 +318,7 @@ def _play(kafka_settings: KafkaSettings) -> Iterator[replaying.Site]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_replay_of_events_that_the_topic_holds_no_more_fills_the_account_from_the_archive(
     play: replaying.Site,
 ) -> None:

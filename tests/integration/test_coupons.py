@@ -115,6 +115,7 @@ def test_a_file_with_what_is_no_code_adds_nothing_unless_told_to(counter: Counte
     assert [record.body.code for record in counter.queued()] == ["A", "C"]
 
 
+@pytest.mark.slow
 def test_a_topic_is_read_on_from_where_it_was_read_to(counter: Counter) -> None:
     topic = counter.kafka.prefix + "shop-codes"
     counter.kafka.cluster.create([NewTopic(topic, 2, 1)])

@@ -180,6 +180,7 @@ def test_letters_are_sent_again_once_what_kept_them_is_mended(kafka_settings: Ka
         dropped(dead, stranger["id"])
 
 
+@pytest.mark.slow
 def test_a_letter_sent_again_makes_nothing_older(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings, "acme") as play:
         authorise(play, "https://other.example")

@@ -72,11 +72,12 @@ def test_a_small_demo_agrees_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert left_running(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [
         pytest.param(signal.SIGINT, id="Ctrl-C"),
-        pytest.param(signal.SIGHUP, id="the terminal's end", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, id="the terminal's end"),
     ],
 )
 def test_an_interruption_stops_everything_and_leaves_nothing_behind(

@@ -110,6 +110,7 @@ def test_a_detached_replay_is_limited_paused_resumed_and_cancelled_from_any_term
         assert play.runs()[0]["events_repeated"] < ORDERS
 
 
+@pytest.mark.slow
 def test_what_a_changed_decision_would_change_is_said_and_then_changes(
     kafka_settings: KafkaSettings,
 ) -> None:

@@ -40,11 +40,12 @@ def goes_through(proof: Proof, kills: tuple[int, int]) -> None:
     assert +proof.phases[-1].calls == {}, "what was told before costs no call"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("platforms", "kills"),
     [
         pytest.param(["shopify", "vtex"], (1, 1), id="two"),
-        pytest.param(list(PROVED), (3, 2), id="all", marks=pytest.mark.slow),
+        pytest.param(list(PROVED), (3, 2), id="all"),
     ],
 )
 def test_connectif_holds_what_shops_do_though_sync_is_killed_and_webhooks_are_lost(

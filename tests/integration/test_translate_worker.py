@@ -120,6 +120,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(kafka_setti
         assert worker.stop() == 0
 
 
+@pytest.mark.slow
 def test_workers_join_and_vanish_and_a_lost_directory_is_restored(kafka_settings: KafkaSettings) -> None:
     products = ProductLoad(5)
     with running_environment(kafka_settings) as environment:

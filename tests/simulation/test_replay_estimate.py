@@ -105,7 +105,13 @@ MINUTES = 12
 DELAY = 2.0
 
 
-@pytest.mark.parametrize("live", [20, 30], ids=["40 % of the limit", "60 % of the limit"])
+@pytest.mark.parametrize(
+    "live",
+    [
+        pytest.param(20, id="40 % of the limit", marks=pytest.mark.slow),
+        pytest.param(30, id="60 % of the limit"),
+    ],
+)
 def test_a_replay_delays_live_orders_by_two_seconds_at_most(tmp_path: Path, live: int) -> None:
     """With its contact, each live order takes two of the account's 100 calls a minute."""
     alone = _live_seconds(tmp_path / "alone", live, replayed=0)
