@@ -34,3 +34,12 @@ def _names(path: Path) -> Iterator[str]:
             for inner in ast.iter_child_nodes(node):
                 if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
                     yield f"{node.name}.{inner.name}"
+
+
+def test_each_decision_has_its_number_and_says_whether_it_holds() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
+    numbers = [int(name[:4]) for name in texts]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    for name, text in texts.items():
+        assert text.startswith(f"# {int(name[:4])}. "), name
+        assert "\nStatus: " in text, name
