@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return not item.nodeid.startswith(_WAITING), item.get_closest_marker("real_time") is None
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests are not looked through for garbage with every full collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

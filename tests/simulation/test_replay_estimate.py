@@ -58,13 +58,14 @@ class SimulatedReplay:
             state.next, state.sent, state.read = [number + 1], state.sent + 1, state.read + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("orders", "live_per_minute", "share"),
     [
         # Delivery needs three minutes to find its pace: of half an hour that is a tenth.
         pytest.param(2_500, 0, 0.25, id="half an hour"),
-        pytest.param(6_000, 0, 0.1, id="an hour", marks=pytest.mark.slow),
-        pytest.param(6_000, 30, 0.1, id="an hour and a half beside live orders", marks=pytest.mark.slow),
+        pytest.param(6_000, 0, 0.1, id="an hour"),
+        pytest.param(6_000, 30, 0.1, id="an hour and a half beside live orders"),
     ],
 )
 def test_after_a_tenth_the_time_left_is_known_to_five_in_a_hundred(
