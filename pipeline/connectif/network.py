@@ -114,8 +114,8 @@ class Network(httpx.AsyncBaseTransport):
         except TimeoutError as error:
             raise httpx.ReadTimeout("no response in time", request=request) from error
         except aiohttp.ClientConnectorError as error:
-            private = isinstance(error.os_error, PrivateAddressError)
-            said = str(error.os_error if private else error)
+            cause = getattr(error, "os_error", None)  # aiohttp's errors about certificates may have none
+            said = str(cause if isinstance(cause, PrivateAddressError) else error)
             raise _unconnected(error)(said, request=request) from error
         except aiohttp.ClientHttpProxyError as error:
             raise httpx.ProxyError(f"the proxy answers {error.status}", request=request) from error

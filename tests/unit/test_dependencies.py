@@ -90,7 +90,7 @@ def test_the_code_works_with_the_lowest_versions_it_allows(tmp_path: Path) -> No
         assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-4_000:]
 
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
-    tools = ("pytest", "pytest-asyncio", "hypothesis", "packaging", "jsonschema", "pyyaml")
+    tools = ("pytest", "pytest-asyncio", "pytest-xdist", "hypothesis", "packaging", "jsonschema", "pyyaml")
     run(python, "-m", "pip", "install", "--quiet", "-c", str(floors), f"{ROOT}[local,archive]", *tools)
     run(python, "-c", IMPORT_ALL)
     tests = [str(ROOT / "tests" / "unit" / name) for name in AT_THE_FLOORS]
