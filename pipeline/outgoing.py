@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -54,6 +55,11 @@ def is_near(text: str) -> bool:
     return found is not None and found not in _OF_CLOUDS and any(found in network for network in _NEAR)
 
 
+def is_address(text: str) -> bool:
+    """Whether a host is written as an address, which no resolver sees."""
+    return _read(text) is not None
+
+
 def _read(text: str) -> Address | None:
     """An address, or the one that is written into it."""
     try:
@@ -68,55 +74,69 @@ def _read(text: str) -> Address | None:
     return address
 
 
-async def looked_up(
-    host: str, port: int, *, private: bool, family: socket.AddressFamily = socket.AF_UNSPEC
-) -> list[tuple[socket.AddressFamily, str]]:
-    """The addresses of a host that may be asked.
-
-    Args:
-        host: its name.
-        port: of the connection.
-        private: whether it may lie in a private network, though its name does not say so.
-        family: of the addresses.
-
-    Raises:
-        PrivateAddressError: it has none that may be asked.
-        OSError: it has none at all.
-    """
-    loop = asyncio.get_running_loop()
-    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-    found: list[tuple[socket.AddressFamily, str]] = [(info[0], str(info[4][0])) for info in infos]
-    near = private or is_private(host)
-    allowed = [one for one in found if is_public(one[1]) or (near and is_near(one[1]))]
-    if found and not allowed:
-        raise PrivateAddressError(host)
-    return allowed
-
-
 class Judged(AbstractResolver):
     """Finds the addresses of hosts, and gives away those that may be asked.
 
     Args:
-        private: as of `looked_up`.
+        private: whether a host may lie in a private network, though its name does not say so.
     """
 
     def __init__(self, *, private: bool) -> None:
         self._private = private
 
+    def allows(self, host: str, address: str) -> bool:
+        """Whether an address of a host may be asked."""
+        return is_public(address) or ((self._private or is_private(host)) and is_near(address))
+
+    def refused(self, host: str) -> Exception:
+        """What is raised where none may be."""
+        return PrivateAddressError(host)
+
+    async def addresses(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[tuple[socket.AddressFamily, str]]:
+        """The addresses of a host that may be asked.
+
+        Raises:
+            OSError: it has none at all.
+            Exception: `refused`, where none may be asked.
+        """
+        loop = asyncio.get_running_loop()
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        found: list[tuple[socket.AddressFamily, str]] = [(info[0], str(info[4][0])) for info in infos]
+        allowed = [one for one in found if self.allows(host, one[1])]
+        if found and not allowed:
+            raise self.refused(host)
+        return allowed
+
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of a host; errors as of `looked_up`."""
-        found = await looked_up(host, port, private=self._private, family=family)
+        """The same as aiohttp asks for it."""
         return [
             ResolveResult(
                 hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
             )
-            for kind, address in found
+            for kind, address in await self.addresses(host, port, family)
         ]
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+async def looked_up(host: str, port: int, *, private: bool) -> list[tuple[socket.AddressFamily, str]]:
+    """The addresses of a host that may be asked; see `Judged`.
+
+    Raises:
+        PrivateAddressError: it has none that may be asked.
+        OSError: it has none at all.
+    """
+    return await Judged(private=private).addresses(host, port)
+
+
+def proxy_of(scheme: str, host: str) -> str | None:
+    """The proxy of the environment that requests to a host go through; it looks names up itself."""
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 class PublicOnly(httpx.AsyncBaseTransport):
@@ -135,7 +155,7 @@ class PublicOnly(httpx.AsyncBaseTransport):
             httpx.ConnectError: the host has no address that may be asked.
         """
         host = request.url.host
-        if _read(host) is not None:
+        if is_address(host):
             return await self._network.handle_async_request(request)
         try:
             found = await looked_up(host, request.url.port or 443, private=False)

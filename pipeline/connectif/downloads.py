@@ -6,14 +6,13 @@ import asyncio
 import ipaddress
 from dataclasses import replace
 from typing import BinaryIO
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from pipeline.config_values import MAX_PORT
 from pipeline.connectif.answers import Answer, AnswerKind, Cause, no_answer
 from pipeline.connectif.bodies import TooLargeError, gather, unpack
-from pipeline.outgoing import PublicOnly, is_public
+from pipeline.outgoing import PublicOnly, is_public, proxy_of
 
 #: Redirects that are followed.
 HOPS = 3
@@ -89,8 +88,7 @@ async def download_to(
 def _client(url: str, transport: httpx.AsyncBaseTransport | None, seconds: float) -> httpx.AsyncClient:
     """A client whose names lead into no private network; a proxy of the environment looks them up itself."""
     parsed = httpx.URL(url if len(url) <= ADDRESS_MAX else "")
-    proxied = getproxies().get(parsed.scheme) is not None and not proxy_bypass(parsed.host)
-    if transport is None and not proxied:
+    if transport is None and proxy_of(parsed.scheme, parsed.host) is None:
         transport = PublicOnly()
     return httpx.AsyncClient(transport=transport, timeout=seconds)
 

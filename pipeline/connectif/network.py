@@ -13,14 +13,13 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from yarl import URL
 
 from pipeline.connectif.bodies import ANSWER_MAX_BYTES, TooLargeError, gather, unpack
-from pipeline.outgoing import ALLOW_PRIVATE, Judged, PrivateAddressError
+from pipeline.outgoing import ALLOW_PRIVATE, Judged, PrivateAddressError, proxy_of
 
 #: What is sent is what the request says, and nothing that aiohttp would add.
 _ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -129,8 +128,8 @@ class Network(httpx.AsyncBaseTransport):
             await session.close()
 
     def _open(self, url: httpx.URL, *, private: bool) -> aiohttp.ClientSession:
-        proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
-        # A proxy looks names up itself, and its own is looked up here: it is mostly a private one.
+        proxy = proxy_of(url.scheme, url.host)
+        # A proxy's own name is looked up here, and leads to a private address mostly.
         resolver = Judged(private=private) if proxy is None else None
         session = self._session = aiohttp.ClientSession(
             connector=_Connector(limit=0, keepalive_timeout=KEPT_OPEN, ssl=_tls(), resolver=resolver),

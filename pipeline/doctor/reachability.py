@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from pipeline.config import Settings
 from pipeline.doctor import clock
@@ -16,7 +15,7 @@ from pipeline.doctor.context import Context
 from pipeline.doctor.findings import Finding, named, ok, problem
 from pipeline.doctor.web import ASK_SECONDS, AT_ONCE, Looked, look_at
 from pipeline.local import addresses
-from pipeline.outgoing import PrivateAddressError, looked_up
+from pipeline.outgoing import PrivateAddressError, looked_up, proxy_of
 from pipeline.shops.registry import PLATFORMS
 
 CONNECTIF, SHOPS = "connectif", "shops"
@@ -66,8 +65,8 @@ async def inside(settings: Settings) -> list[Finding]:
 
     async def one(subject: str, whose: str, url: str) -> Finding | None:
         parts = urlsplit(url)
-        if getproxies().get(parts.scheme) and not proxy_bypass(parts.hostname or ""):
-            return None  # which looks names up itself
+        if proxy_of(parts.scheme, parts.hostname or "") is not None:
+            return None
         try:
             async with room, asyncio.timeout(ASK_SECONDS):
                 await looked_up(parts.hostname or "", parts.port or 443, private=False)
