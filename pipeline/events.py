@@ -11,6 +11,9 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+#: The header of an event with its W3C trace context (pipeline/tracing.py).
+TRACE = "traceparent"
+
 
 class Kind(enum.StrEnum):
     """The entity an event is about; each has its topic."""

@@ -19,12 +19,11 @@ from pydantic import TypeAdapter
 from pipeline import asyncapi
 from pipeline.config import Settings
 from pipeline.dead.state import DeadLetterState
-from pipeline.events import Kind, Lane, RawEvent
+from pipeline.events import TRACE, Kind, Lane, RawEvent
 from pipeline.kafka.deadletters import HEADERS as DEAD_LETTER_HEADERS
 from pipeline.kafka.replays import HEADERS as REPLAY_HEADERS
 from pipeline.kafka.replays import ReplayMode
 from pipeline.records import ContactRecord, CouponRecord, CouponUse, ProductRecord, PurchaseRecord, Receipt
-from pipeline.shops.api import TRACE
 from pipeline.shops.registry import PLATFORMS
 from pipeline.tracing import DELIVERY
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-#: The header, in HTTP and in Kafka.
-HEADER = "traceparent"
+from pipeline.events import TRACE
+
 #: Kafka's header of a record with the delivery that it came of, for logs.
 DELIVERY = "pipeline-delivery"
 _FORM = re.compile(
@@ -117,20 +116,13 @@ class Tracer:
 
 def context_in(headers: Iterable[tuple[str, bytes | None]]) -> TraceContext | None:
     """The context in a Kafka message's headers."""
-    for name, value in headers:
-        if name == HEADER:
-            return TraceContext.read(value)
-    return None
+    return TraceContext.read(_first(headers, TRACE))
 
 
 def delivery_in(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """The delivery that a record came of; "" where it is not said."""
-    for name, value in headers:
-        if name == DELIVERY:
-            return (value or b"")[:LONGEST_DELIVERY].decode(errors="replace")
-    return ""
+    return (_first(headers, DELIVERY) or b"")[:LONGEST_DELIVERY].decode(errors="replace")
 
 
-def now_ns() -> int:
-    """Epoch nanoseconds."""
-    return time.time_ns()
+def _first(headers: Iterable[tuple[str, bytes | None]], wanted: str) -> bytes | None:
+    return next((value for name, value in headers if name == wanted), None)

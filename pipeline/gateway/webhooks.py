@@ -16,7 +16,7 @@ from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from pipeline.config import Settings, StoreSettings
-from pipeline.events import Kind
+from pipeline.events import TRACE, Kind
 from pipeline.gateway import answers
 from pipeline.gateway.answers import NO_STORE, HttpAnswer
 from pipeline.gateway.message import TIMES_WHAT_IS_FREE, Message, Stored
@@ -32,7 +32,7 @@ from pipeline.metrics import (
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.platform import AnyPlatform, raw_event
 from pipeline.shops.probe import is_unkept
-from pipeline.tracing import HEADER, Span, Tracer, now_ns
+from pipeline.tracing import Span, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -270,19 +270,19 @@ class Webhooks:
         self, tracer: Tracer, store: str, platform: AnyPlatform, request: WebhookRequest
     ) -> asyncio.Future[Stored]:
         """Keep an event with its trace context; its span is over once it is kept."""
-        own, parent = tracer.begin(request.headers.get(HEADER))
+        own, parent = tracer.begin(request.headers.get(TRACE))
         message = self._message(store, platform, request)
-        message.headers.append((HEADER, own.written().encode()))
+        message.headers.append((TRACE, own.written().encode()))
         if not tracer.exports:
             return self._keeper.submit(message)
-        kept, began = self._keeper.submit(message), now_ns()
+        kept, began = self._keeper.submit(message), time.time_ns()
 
         def over(done: asyncio.Future[Stored]) -> None:
             failed = done.cancelled() or done.exception() is not None
             said = {"store": store, "platform": platform.name, "topic": message.topic}
             if not failed:
                 said["kept"] = done.result().value
-            tracer.ended(Span("receive", own, parent, began, now_ns(), said, failed))
+            tracer.ended(Span("receive", own, parent, began, time.time_ns(), said, failed))
 
         kept.add_done_callback(over)
         return kept

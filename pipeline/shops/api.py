@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pipeline.events import RawEvent
+from pipeline.events import TRACE, RawEvent
 from pipeline.shops.base import Rejected, StoreOf
 from pipeline.shops.settings import StoreSettings
 from pipeline.shops.values import body_hash, parse_json_object
@@ -27,8 +27,6 @@ FETCHED = "fetched/"
 IGNORED = "fetched"
 #: The header of a fetched event with the place of its notification.
 NOTIFIED_BY = "notified-by"
-#: The header of an event with its trace context (pipeline/tracing.py).
-TRACE = "traceparent"
 #: Documents that one notification may need; no order of a shop comes near it.
 MAX_DOCUMENTS = 200
 #: The status of a document that is there.

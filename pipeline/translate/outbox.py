@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.config import Settings
-from pipeline.events import RawEvent
+from pipeline.events import TRACE, RawEvent
 from pipeline.kafka.erase_requests import PARTITION
 from pipeline.kafka.fetches import FetchRequest, place_of
 from pipeline.kafka.keys import unique_key
@@ -17,7 +19,7 @@ from pipeline.kafka.topics import (
 from pipeline.records import RecordKind, Source, partition_of, record_key
 from pipeline.shops.api import IGNORED
 from pipeline.shops.callbacks import told_event
-from pipeline.tracing import DELIVERY, HEADER, LONGEST_DELIVERY, Span, TraceContext, Tracer, now_ns
+from pipeline.tracing import DELIVERY, LONGEST_DELIVERY, Span, TraceContext, Tracer
 from pipeline.translate.emit import Again
 from pipeline.translate.privacy_requests import PRIVACY_REQUESTS, privacy_request
 from pipeline.translate.round_work import RoundWork
@@ -64,12 +66,12 @@ class Outbox:
         self, tracer: Tracer, event: RawEvent, place: EventPosition, result: Result
     ) -> list[tuple[str, bytes]] | None:
         """The headers of an event's records, where it has a trace; and the span of making them."""
-        parent = TraceContext.read(event.headers.get(HEADER))
+        parent = TraceContext.read(event.headers.get(TRACE))
         if parent is None:
             return None
         own = tracer.follow(parent)
         if tracer.exports:
-            at = now_ns()
+            at = time.time_ns()
             said: dict[str, str | int] = {
                 "store": event.store,
                 "kind": event.kind.value,
@@ -81,7 +83,7 @@ class Outbox:
             }
             tracer.ended(Span("translate", own, parent, at, at, said, result.rejection is not None))
         delivery = event.delivery[:LONGEST_DELIVERY].encode()
-        return [(HEADER, own.written().encode()), (DELIVERY, delivery)]
+        return [(TRACE, own.written().encode()), (DELIVERY, delivery)]
 
     def _say_told(self, work: RoundWork, event: RawEvent, value: bytes) -> None:
         """What Connectif is being told of a newsletter: it may call back to say the same."""

@@ -22,13 +22,14 @@ from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Waiting
 from pipeline.deliver.state.key import Key
 from pipeline.errors import PipelineError
+from pipeline.events import TRACE
 from pipeline.gateway.message import Message
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.logs import TextFormatter, of_delivery
 from pipeline.otel import exporter, into, tracer_of
 from pipeline.records import Outcome, RecordKind
 from pipeline.shops.registry import PLATFORMS
-from pipeline.tracing import DELIVERY, HEADER, Span, TraceContext, Tracer, context_in, delivery_in
+from pipeline.tracing import DELIVERY, Span, TraceContext, Tracer, context_in, delivery_in
 from pipeline.translate.worker import Translator
 from tests import stubengine
 from tests.shopify import paid_order
@@ -128,7 +129,7 @@ async def _through(tracer: Tracer | None, headers: dict[str, str]) -> tuple[Mess
 async def test_a_delivery_is_one_trace_from_the_gateway_to_its_receipts(tmp_path: Path) -> None:
     spans: list[Span] = []
     tracer = Tracer(spans.append)
-    message, engine = await _through(tracer, {HEADER: GIVEN})
+    message, engine = await _through(tracer, {TRACE: GIVEN})
     at_gateway = context_in(message.headers)
     records = [sent for sent in engine.sent if sent.topic.startswith("connectif.")]
     assert {sent.topic for sent in records} >= {"connectif.purchases", "connectif.contacts"}
@@ -170,10 +171,10 @@ async def test_without_an_exporter_the_context_is_passed_on_as_the_gateway_wrote
 
 
 async def test_where_traces_are_off_no_message_has_a_header_of_them() -> None:
-    message, engine = await _through(None, {HEADER: GIVEN})
+    message, engine = await _through(None, {TRACE: GIVEN})
     assert context_in(message.headers) is None
     for sent in engine.sent:
-        assert {HEADER, DELIVERY}.isdisjoint(name for name, _ in sent.headers or ())
+        assert {TRACE, DELIVERY}.isdisjoint(name for name, _ in sent.headers or ())
     assert tracer_of(config.parse({**STORES}, {}), "gateway") is None
 
 

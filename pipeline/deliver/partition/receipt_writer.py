@@ -12,13 +12,12 @@ from pipeline.deliver.partition.unit_of_work import UnitOfWork
 from pipeline.deliver.state.ending import Ending
 from pipeline.deliver.state.entry import Stamp, Waiting
 from pipeline.deliver.state.key import Key
-from pipeline.events import Lane
+from pipeline.events import TRACE, Lane
 from pipeline.kafka.keys import unique_key
 from pipeline.kafka.topics import DEADLETTERS, RECEIPTS, full_name, letter_partition
 from pipeline.logs import Sparingly
 from pipeline.metrics import REDRIVEN_REJECTED
 from pipeline.records import Outcome, record_key
-from pipeline.tracing import HEADER
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +82,7 @@ class ReceiptWriter:
             receipt.model_dump_json().encode(),
             _raw(account_partition, key),
             account_partition.partition,
-            None if traced is None else [(HEADER, traced.written().encode())],
+            None if traced is None else [(TRACE, traced.written().encode())],
         )
 
     def _say(self, account_partition: AccountPartition, key: Key, stamp: Stamp, reason: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 from pipeline.kafka.messages import Headers
 from pipeline.logs import of_delivery
 from pipeline.records import Outcome, Receipt, RecordKind
-from pipeline.tracing import Span, TraceContext, Tracer, context_in, delivery_in, now_ns
+from pipeline.tracing import Span, TraceContext, Tracer, context_in, delivery_in
 
 #: Records remembered, the newest; some 300 bytes each.
 MOST = 100_000
@@ -34,7 +35,7 @@ class TracedRecords:
         context = context_in(headers)
         if context is None:
             return
-        self._known[kind, partition, offset] = _Traced(context, delivery_in(headers), now_ns())
+        self._known[kind, partition, offset] = _Traced(context, delivery_in(headers), time.time_ns())
         if len(self._known) > MOST:
             del self._known[next(iter(self._known))]
 
