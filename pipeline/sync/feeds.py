@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,9 +14,6 @@ from prometheus_client.registry import Collector
 
 from pipeline.connectif.network import Network
 from pipeline.engine.engine import Engine
-from pipeline.events import Kind, RawEvent
-from pipeline.kafka.keys import partition_of_key, unique_key
-from pipeline.kafka.topics import full_name
 from pipeline.records import partition_of
 from pipeline.shops.api import ShopApi
 from pipeline.shops.feed import ShopFeed
@@ -25,6 +22,7 @@ from pipeline.sync.client import ShopClient
 from pipeline.sync.feed_place import FeedPlace, decode, encode
 from pipeline.sync.feed_runner import FeedOutlets, FeedRunner, FeedStatus
 from pipeline.sync.requests import ShopRequests
+from pipeline.sync.shop_events import ShopEvents
 from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.rules import Feed
 
@@ -58,10 +56,9 @@ class Feeds:
         self._clock = clock
         self._stores = {name: store for name, store in stores.items() if _chosen(store) is not None}
         self._partitions = settings.kafka.account_partitions
-        self._shop_partitions = settings.kafka.shop_partitions
         self._timeout = settings.sync.call_timeout
         self._max_body = settings.gateway.max_body_bytes
-        self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
+        self._events = ShopEvents(engine)
         self._table = engine.table("feeds", on_loaded=self._loaded, on_lost=self._lost)
         self.statuses: dict[str, FeedStatus] = {}
         self._tasks = StoreTasks(engine, lambda: self.statuses, self._start, title="feed")
@@ -106,7 +103,7 @@ class Feeds:
             store.platform,
             feed,
             requests,
-            FeedOutlets(partial(self._place, name), self._keep_events, partial(self._keep_place, name)),
+            FeedOutlets(partial(self._place, name), self._events.store, partial(self._keep_place, name)),
             status=status,
             max_body=self._max_body,
             clock=self._clock,
@@ -127,13 +124,6 @@ class Feeds:
         return ShopRequests(
             name, limit, client, clock=self._clock, random=random.random, title=f"the {feed.title}"
         )
-
-    async def _keep_events(self, events: Sequence[RawEvent]) -> None:
-        with self._engine.begin() as step:
-            for event in events:
-                key, number = unique_key(event.key), partition_of_key(event.key, self._shop_partitions)
-                step.send(self._events[event.kind], event.body, key, number, event.to_kafka_headers())
-            await self._engine.confirm(step)
 
     async def _keep_place(self, name: str, place: FeedPlace) -> None:
         with self._engine.begin() as step:

@@ -18,12 +18,11 @@ from pipeline.connectif.network import Network
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
 from pipeline.engine.worker import Stage, run
-from pipeline.events import Kind, RawEvent
+from pipeline.events import RawEvent
 from pipeline.kafka.fetches import FetchRequest
-from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
-from pipeline.kafka.topics import SYNC_APP, SYNC_REQUESTS_TOPIC, full_name
+from pipeline.kafka.topics import SYNC_APP, SYNC_REQUESTS_TOPIC
 from pipeline.records import partition_of
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
@@ -38,6 +37,7 @@ from pipeline.sync.pull.collector import PullCollector
 from pipeline.sync.pull.stage import PullStage
 from pipeline.sync.requests import ShopRequests
 from pipeline.sync.row import decode, encode
+from pipeline.sync.shop_events import ShopEvents
 from pipeline.sync.store_runner import GivenUp, Outlets, StoreRunner
 from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.reading import feeds
@@ -76,8 +76,7 @@ class SyncWorker:
         }
         self.pulls = PullStage(engine, self._stores)
         self._partitions = settings.kafka.account_partitions
-        self._shop_partitions = settings.kafka.shop_partitions
-        self._events = {kind: full_name(settings, kind.topic) for kind in Kind}
+        self._events = ShopEvents(engine)
         self._letters = Letters(settings)
         self._table = engine.table("requests", on_loaded=self._loaded, on_lost=self._lost)
         self._runners: dict[str, StoreRunner] = {}
@@ -211,10 +210,7 @@ class SyncWorker:
         return None if row is None else decode(row)
 
     async def _fetched(self, event: RawEvent, notices: list[Notice]) -> None:
-        with self._engine.begin() as step:
-            key, number = unique_key(event.key), partition_of_key(event.key, self._shop_partitions)
-            step.send(self._events[event.kind], event.body, key, number, event.to_kafka_headers())
-            await self._engine.confirm(step)
+        await self._events.store([event])
         await self._forget_rows(event.store, notices)
 
     async def _forget_rows(self, store: str, notices: list[Notice]) -> None:

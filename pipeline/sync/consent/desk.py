@@ -25,7 +25,7 @@ from pipeline.engine.table import NotAssigned
 from pipeline.events import RawEvent
 from pipeline.http_access import problem
 from pipeline.kafka.fetches import FetchRequest, place_of
-from pipeline.kafka.keys import is_key_of, partition_of_key, unique_key
+from pipeline.kafka.keys import is_key_of, unique_key
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.tombstones import is_removal
 from pipeline.kafka.topics import (
@@ -48,6 +48,7 @@ from pipeline.sync.consent.waiting import Row, newer_of
 from pipeline.sync.consent.writing import Outcome, Writing
 from pipeline.sync.letters import Letters
 from pipeline.sync.requests import ShopRequests
+from pipeline.sync.shop_events import ShopEvents
 from pipeline.sync.store_tasks import StoreTasks
 from pipeline.translate.feed import Feed
 
@@ -72,7 +73,7 @@ class ConsentDesk:
         self._feeds = {name: feed for name, feed in feeds.items() if settings.stores[name].callbacks}
         self._requests_of = requests_of
         self._partitions = settings.kafka.account_partitions
-        self._shop_partitions = settings.kafka.shop_partitions
+        self._events = ShopEvents(engine)
         self._letters = Letters(settings)
         self._rows = engine.table("consents", on_loaded=self._loaded, on_lost=self._lost)
         self._memory = engine.table("statements", ttl_days=STATEMENT_DAYS)
@@ -178,9 +179,7 @@ class ConsentDesk:
 
     def _keep(self, step: Step, event: RawEvent) -> None:
         """The callback as an event of the person: read once more after a crash, it is a duplicate."""
-        topic = full_name(self._settings, event.kind.topic)
-        number = partition_of_key(event.key, self._shop_partitions)
-        step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
+        self._events.send(step, event)
 
     def _announce(self, key: bytes, row: Row) -> None:
         store = self._store(row.event.store)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.engine.engine import Engine
 from pipeline.engine.table import StateTable
 from pipeline.events import Kind
-from pipeline.kafka.keys import partition_of_key, unique_key
 from pipeline.sync.pull.rows import Missing, MissingSearch, RowKey, Seen, Told, prefix
 from pipeline.sync.pull.state import Command, StoreState
+from pipeline.sync.shop_events import ShopEvents
 
 #: Rows read before others may run.
 AT_ONCE = 2_000
@@ -36,16 +36,14 @@ class Memory:
         pulls: states and commands.
         pulled: rows.
         partition: of a store, in both.
-        events: the full name of each kind's topic.
-        shop_partitions: of these.
+        events: where the pages' events go.
     """
 
     engine: Engine
     pulls: StateTable
     pulled: StateTable
     partition: Callable[[str], int]
-    events: Mapping[Kind, str]
-    shop_partitions: int
+    events: ShopEvents
 
     def state(self, store: str) -> StoreState:
         """A store's, or a new one."""
@@ -95,12 +93,7 @@ class Memory:
         """
         partition = self.partition(state.store)
         if told is not None and told.events:
-            with self.engine.begin() as step:
-                for event in told.events:
-                    number = partition_of_key(event.key, self.shop_partitions)
-                    topic = self.events[event.kind]
-                    step.send(topic, event.body, unique_key(event.key), number, event.to_kafka_headers())
-                await self.engine.confirm(step)
+            await self.events.store(told.events)
         if told is not None and told.writes:
             with self.engine.begin() as step:
                 for key, seen in told.writes.items():

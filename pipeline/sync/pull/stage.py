@@ -12,12 +12,11 @@ from pydantic import ValidationError
 
 from pipeline.engine.engine import Engine
 from pipeline.engine.rounds import Round
-from pipeline.events import Kind
 from pipeline.http_access import problem
 from pipeline.kafka.keys import entity_key
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.kafka.tombstones import is_removal
-from pipeline.kafka.topics import SYNC_COMMANDS_TOPIC, full_name
+from pipeline.kafka.topics import SYNC_COMMANDS_TOPIC
 from pipeline.metrics import SYNC_FOREIGN
 from pipeline.records import partition_of
 from pipeline.sync.pull.memory import Memory, command_key
@@ -25,6 +24,7 @@ from pipeline.sync.pull.pages import Pages
 from pipeline.sync.pull.runner import Store, StorePuller
 from pipeline.sync.pull.state import Command
 from pipeline.sync.requests import ShopRequests
+from pipeline.sync.shop_events import ShopEvents
 from pipeline.text import printable
 from pipeline.translate.feed import Feed
 
@@ -60,8 +60,7 @@ class PullStage:
             engine.table("pulls"),
             engine.table("pulled"),
             lambda store: partition_of(store, self._partitions),
-            {kind: full_name(settings, kind.topic) for kind in Kind},
-            settings.kafka.shop_partitions,
+            ShopEvents(engine),
         )
         #: Of the stores whose partition is held and whose API can be read.
         self.pullers: dict[str, StorePuller] = {}
