@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from pipeline.local.scraping import RULES
+
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("alerts.yml", "service_levels.yml")
 FILE = ROOT / "deploy" / "kubernetes" / "monitoring" / "rules.yaml"
 _HEAD = "# Made by `python -m deploy.rules` from grafana/prometheus.\n"
 
@@ -16,7 +17,7 @@ _HEAD = "# Made by `python -m deploy.rules` from grafana/prometheus.\n"
 def text() -> str:
     """The file as it must be."""
     groups: list[Any] = []
-    for name in SOURCES:
+    for name in RULES:
         source = ROOT / "grafana" / "prometheus" / name
         groups += yaml.safe_load(source.read_text(encoding="utf-8"))["groups"]
     rule = {

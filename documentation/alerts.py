@@ -8,19 +8,20 @@ from typing import Any
 
 import yaml
 
+from pipeline.local.scraping import RULES
+
 _HEAD = """\
 # Alerts
 
 Made by `python -m documentation` from `grafana/prometheus`. What to do when one fires: its page in [the
 runbook](../runbooks/README.md). How each was tested: `alerts_test.yml` beside the rules.
 """
-FILES = ("alerts.yml", "service_levels.yml")
 
 
 def text(root: Path) -> str:
     """The page."""
     return (
-        _HEAD + "\n".join(line for name in FILES for line in _file(root / "grafana/prometheus" / name)) + "\n"
+        _HEAD + "\n".join(line for name in RULES for line in _file(root / "grafana/prometheus" / name)) + "\n"
     )
 
 

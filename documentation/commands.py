@@ -9,8 +9,8 @@ from typing import Any
 from typer.core import TyperArgument
 from typer.main import get_command
 
-from documentation.markdown import table
 from pipeline.cli import app
+from pipeline.markdown import table
 
 _HEAD = """\
 # Commands

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from documentation.markdown import table
 from pipeline import schemas
+from pipeline.markdown import table
 
 _HEAD = """\
 # Messages

@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 
-from documentation.markdown import table
 from pipeline.deliver.explain.explain_report import EXPLAIN
 from pipeline.deliver.explain.record_page import ACCOUNT_PAGE, RECORD_PAGE
 from pipeline.engine.compaction import COMPACT
 from pipeline.exposition import ROOMS
 from pipeline.gateway import answers, callbacks, webhooks
 from pipeline.gateway.answers import HttpAnswer
+from pipeline.markdown import table
 from pipeline.shops.registry import PLATFORMS
 from pipeline.status.page import app as status_page
 from pipeline.sync.consent.trials import PAGE as TRIAL_PAGE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from documentation.markdown import table
 from pipeline import example
+from pipeline.markdown import table
 
 _HEAD = """\
 # Settings

@@ -11,6 +11,7 @@ from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.lag import LagCollector
 from pipeline.erase.serve import ErasureCollector
 from pipeline.errors import PipelineError
+from pipeline.markdown import table
 from pipeline.replay.watching import RunsCollector
 from pipeline.sync.consent.desk import ConsentCollector
 from pipeline.sync.feeds import FeedCollector
@@ -21,6 +22,7 @@ from pipeline.translate.totals import AccountCollector, StoreTallies
 FILE = Path("docs/metrics.md")
 _EVERY = "every process"
 _SUFFIX = {"counter": "_total"}
+_COLUMNS = ("series", "type", "labels", "meaning")
 
 
 class Series(NamedTuple):
@@ -89,9 +91,8 @@ def text() -> str:
         "[`grafana/prometheus/alerts.yml`](../grafana/prometheus/alerts.yml).",
     ]
     for process in processes:
-        lines += ["", f"## {process[0].upper()}{process[1:]}", "", "| series | type | labels | meaning |"]
-        lines.append("| --- | --- | --- | --- |")
-        lines += [_row(series) for series in found if series.process == process]
+        lines += ["", f"## {process[0].upper()}{process[1:]}", ""]
+        lines += table(_COLUMNS, (_row(series) for series in found if series.process == process))
     return "\n".join((*lines, ""))
 
 
@@ -99,12 +100,12 @@ def _order(process: str) -> tuple[bool, str]:
     return process not in exposition.ROOMS, process
 
 
-def _row(series: Series) -> str:
+def _row(series: Series) -> tuple[str, str, str, str]:
     labels = ", ".join(f"`{label}`" for label in series.labels)
-    meaning = series.meaning.replace("|", "\\|")
+    meaning = series.meaning
     if series.buckets:
         meaning += f" Buckets: {', '.join(f'{bound:g}' for bound in series.buckets)} s."
-    return f"| `{series.name}` | {series.kind} | {labels} | {meaning} |"
+    return f"`{series.name}`", series.kind, labels, meaning
 
 
 def is_current(root: Path) -> bool:

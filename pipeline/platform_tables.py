@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.markdown import table
 from pipeline.shops.platform import Ability, AnyPlatform, WebhookTopic
 from pipeline.shops.registry import PLATFORMS
 
@@ -25,37 +26,47 @@ _TABLE = re.compile(
 
 def set_up() -> Iterator[str]:
     """What a merchant does in the shop."""
-    yield from _header("platform", "where", "signed with", "webhooks to make")
-    for platform in PLATFORMS.values():
-        name = f"{platform.title}, `{platform.name}`"
-        yield _row(name, platform.webhooks_menu, platform.signed_with, _asked_for(platform))
+    rows = (
+        (
+            f"{platform.title}, `{platform.name}`",
+            platform.webhooks_menu,
+            platform.signed_with,
+            _asked_for(platform),
+        )
+        for platform in PLATFORMS.values()
+    )
+    return table(("platform", "where", "signed with", "webhooks to make"), rows)
 
 
 def abilities() -> Iterator[str]:
     """What can be done with each platform's shops."""
-    yield from _header("platform", "`platform =`", *Ability, "settings that only its stores have")
+    rows = []
     for platform in PLATFORMS.values():
         can = ("yes" if ability in platform.abilities else "no" for ability in Ability)
         own = ", ".join(f"`{name}`" for name in sorted(platform.own_settings)) or "none"
-        yield _row(platform.title, f"`{platform.name}`", *can, own)
+        rows.append((platform.title, f"`{platform.name}`", *can, own))
+    return table(("platform", "`platform =`", *Ability, "settings that only its stores have"), rows)
 
 
 def settings() -> Iterator[str]:
     """The settings that not every store has."""
-    yield from _header("setting", "of", "default", "meaning")
+    rows = []
     for platform in PLATFORMS.values():
         for name in sorted(platform.own_settings):
             field = platform.settings.model_fields[name]
             default = "must be set" if field.is_required() else f"`{str(field.default).lower()}`"
-            yield _row(f"`{name}`", platform.title, default, field.description or "")
+            rows.append((f"`{name}`", platform.title, default, field.description or ""))
+    return table(("setting", "of", "default", "meaning"), rows)
 
 
 def topics() -> Iterator[str]:
     """Every webhook topic that is known, and what it means."""
-    yield from _header("platform", "topic", "entity", "what it says")
-    for platform in PLATFORMS.values():
-        for row in platform.topics.rows:
-            yield _row(platform.title, f"`{row.name}`", row.kind, _said_by(row))
+    rows = (
+        (platform.title, f"`{row.name}`", row.kind, _said_by(row))
+        for platform in PLATFORMS.values()
+        for row in platform.topics.rows
+    )
+    return table(("platform", "topic", "entity", "what it says"), rows)
 
 
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
@@ -83,14 +94,14 @@ def filled(text: str) -> str:
         PipelineError: it asks for a table that there is not.
     """
 
-    def table(found: re.Match[str]) -> str:
+    def made(found: re.Match[str]) -> str:
         name, indent = found["name"], found["indent"]
         if name not in TABLES:
             raise PipelineError(f"there is no table {name}", hint=f"there are {', '.join(TABLES)}")
         return "\n".join(indent + line for line in (found["begin"], "", *TABLES[name](), "", found["end"]))
 
     blanks = re.compile(r"^ +$", re.MULTILINE)
-    return blanks.sub("", _TABLE.sub(table, text))
+    return blanks.sub("", _TABLE.sub(made, text))
 
 
 def drifted(root: Path) -> list[Path]:
@@ -128,11 +139,3 @@ def _said_by(row: WebhookTopic) -> str:
     if row.reason:
         return f"{row.meaning}: `{row.reason}`"
     return f"{row.meaning}, as `{row.said_by}` does" if row.said_by else str(row.meaning)
-
-
-def _header(*names: str) -> tuple[str, str]:
-    return _row(*names), _row(*("---" for _ in names))
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -13,12 +13,13 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from pipeline import config, config_needs
+from pipeline import config
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.local.artefacts import KAFKA_VERSION
 from pipeline.local.wiring import ALL_STAGES
 from tests.commands import UsageError, parsed
+from tests.deployments import SECRETS_NEEDED
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "tests" / "data" / "specifications" / "compose-spec.json"
@@ -29,18 +30,6 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 #: health asks, and Python's own.
 OF_THE_IMAGE = {"PATH", "PORT", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 PLACEHOLDER = re.compile(r"\$\{(\w+):-([^}]*)\}")
-#: What each process reads of the settings' secrets; the others read all.
-NEEDS = {
-    "topics": config_needs.KAFKA_ONLY,
-    "gateway": config_needs.GATEWAY,
-    "translate": config_needs.KAFKA_ONLY,
-    "deliver": config_needs.CONNECTIF,
-    "erase": config_needs.CONNECTIF,
-    "reconcile": config_needs.CONNECTIF,
-    "sync": config_needs.SHOPS,
-    "archive": config_needs.KAFKA_ONLY,
-    "status": config_needs.KAFKA_ONLY,
-}
 
 
 def resolved(text: str) -> str:
@@ -58,7 +47,7 @@ def given_settings(name: str, directory: Path) -> Settings:
     path.write_text(text.replace("/run/secrets", str(directory)), encoding="utf-8")
     given = SERVICES[name]["environment"]
     environ = {key: resolved(value) for key, value in given.items() if value is not None}
-    return config.load(path, environ=environ, secrets=NEEDS.get(name), isolate=True)
+    return config.load(path, environ=environ, secrets=SECRETS_NEEDED.get(name), isolate=True)
 
 
 @pytest.fixture(name="settings")
@@ -133,7 +122,7 @@ def test_the_settings_load_with_the_secrets_the_containers_get(settings: Setting
     assert Path(str(settings.data_dir)) == Path("/var/lib/pipeline")
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", SECRETS_NEEDED)
 def test_every_container_has_the_secrets_that_its_process_reads_and_no_other(
     name: str, tmp_path: Path
 ) -> None:
@@ -144,7 +133,7 @@ def test_every_container_has_the_secrets_that_its_process_reads_and_no_other(
         fewer.unlink()
         path = tmp_path / "pipeline.toml"
         with contextlib.suppress(SettingsError):
-            assert config.load(path, environ={}, secrets=NEEDS[name], isolate=True).refused, secret
+            assert config.load(path, environ={}, secrets=SECRETS_NEEDED[name], isolate=True).refused, secret
         fewer.write_text(kept, encoding="utf-8")
 
 

@@ -16,12 +16,13 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from deploy import rules
-from pipeline import config, config_needs
+from pipeline import config
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
 from pipeline.local.wiring import ALL_STAGES
 from pipeline.observe import observe_app
 from tests.commands import parsed
+from tests.deployments import SECRETS_NEEDED
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "kubernetes"
@@ -29,19 +30,10 @@ SPECIFICATION: dict[str, Any] = json.loads(
     (ROOT / "tests/data/specifications/kubernetes-1.32.json").read_text(encoding="utf-8")
 )
 COMPONENT = "app.kubernetes.io/component"
-#: What each process reads of the settings' secrets.
-NEEDS = {
-    "topics": config_needs.KAFKA_ONLY,
-    "gateway": config_needs.GATEWAY,
-    "translate": config_needs.KAFKA_ONLY,
-    "deliver": config_needs.CONNECTIF,
-    "erase": config_needs.CONNECTIF,
-    "reconcile": config_needs.CONNECTIF,
-    "sync": config_needs.SHOPS,
-    "status": config_needs.KAFKA_ONLY,
-}
 #: Not here: an archive needs a storage that its pods share, which only the installation knows.
-PROCESSES = set(ALL_STAGES) - {"archive"}
+ABSENT = "archive"
+NEEDS = {name: needs for name, needs in SECRETS_NEEDED.items() if name != ABSENT}
+PROCESSES = set(ALL_STAGES) - {ABSENT}
 
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
