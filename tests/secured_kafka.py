@@ -6,7 +6,6 @@ import base64
 import contextlib
 import datetime as dt
 import ipaddress
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
 from pipeline.local.node import BrokerAddress, JavaRuntime, Node
 from pipeline.local.ports import HOST, free_port
+from tests.processes import wait_until
 
 USER, PASSWORD = "pipeline", "hush-hush-hush"
 _JAAS = "org.apache.kafka.common.security"
@@ -154,11 +154,13 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
 
 
 def _answering(node: Node, made: SecuredKafka) -> None:
-    until = time.monotonic() + 90
-    while node.pid is not None and time.monotonic() < until:
+    def is_up() -> bool:
+        if node.pid is None:
+            raise node.failure()
         if answers(made.open_bootstrap, 1):
             with contextlib.suppress(KafkaException):
                 made.admin.list_topics(timeout=5)
-                return
-        time.sleep(0.2)
-    raise node.failure()
+                return True
+        return False
+
+    wait_until(is_up, 90)

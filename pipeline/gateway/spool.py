@@ -396,10 +396,10 @@ def _fail(future: asyncio.Future[Stored], why: str) -> None:
         future.set_exception(Overloaded(why))
 
 
-__all__ = ["START", "Spool", "TopicSpool"]
-
-
 def _shown(key: bytes) -> str:
     """A message's key for a log; an id may be a person's address."""
     text = key.decode(errors="replace")
     return f"{text.partition('|')[0]}|***" if "@" in text else text
+
+
+__all__ = ["START", "Spool", "TopicSpool"]

@@ -115,7 +115,7 @@ class Offsets:
 
     def _ask_once(self, places: list[TopicPartition], spec: Any) -> dict[TopicPartition, int]:
         # librdkafka takes half of a processor for as long as it waits for a leader that it knew and that is
-        # gone; for this question it waits in peace.
+        # gone. While it waits for this answer it does not.
         self._admin.list_topics(places[0].topic, timeout=self._timeout)
         asked = self._admin.list_offsets(
             {ClientPartition(*place): spec for place in places},

@@ -29,6 +29,7 @@ from pipeline.tracing import context_in
 from tests.broker import KafkaSettings
 from tests.contract.platform_events import bodies_of, raw
 from tests.platforms import IN_TESTS
+from tests.processes import until
 from tests.settings_trees import store_tree
 from tests.shop_bodies import Article, Person, Sale, Sent
 
@@ -241,11 +242,11 @@ class Run:
             callback = f"{self._urls['gateway']}/callbacks/shopify/{token}/unsubscribed"
             assert (await self._client.get(callback, params=query)).status_code == status
 
-    async def purchases(self) -> int:
-        """How many Connectif has of one store."""
+    async def has_purchases(self) -> bool:
+        """Whether Connectif has any of one store."""
         query = {"account": "shopify", "kind": "purchases"}
         ledger = await self._client.get(f"{self._urls['sandbox']}/_sandbox/ledger", params=query)
-        return len(ledger.json()["purchases"]["items"])
+        return bool(ledger.json()["purchases"]["items"])
 
     async def ask_commands(self) -> None:
         """Every command that shows something."""
@@ -305,9 +306,7 @@ async def test_nothing_that_was_planted_is_found_in_what_a_whole_run_leaves(
         run = Run(path, settings, wiring, client)
         await run.make_trouble()
         await run.send()
-        async with asyncio.timeout(240):
-            while not await run.purchases():
-                await asyncio.sleep(0.5)
+        await until(run.has_purchases, 240)
         await run.ask_commands()
         await run.ask_processes()
         run.look_at_processes()
