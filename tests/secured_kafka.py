@@ -32,7 +32,7 @@ from pipeline.kafka.address import answers
 from pipeline.local.artefacts import class_path
 from pipeline.local.java import find_java
 from pipeline.local.node import BrokerAddress, JavaRuntime, Node
-from pipeline.local.ports import HOST, free_port
+from pipeline.local.ports import HOST, following
 from tests.processes import wait_until
 
 USER, PASSWORD = "pipeline", "hush-hush-hush"
@@ -113,7 +113,9 @@ def _certificates(directory: Path) -> Path:
 def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
     """Such a broker, whose user has no rights yet."""
     authority = _certificates(directory)
-    place, secured = BrokerAddress(1, free_port(), free_port()), f"{HOST}:{free_port()}"
+    taken: set[int] = set()
+    place = BrokerAddress(1, following(0, 0, taken), following(0, 0, taken))
+    secured = f"{HOST}:{following(0, 0, taken)}"
     runtime = JavaRuntime(find_java(), class_path(lambda _: None))
     node = Node(place, [place], directory / "broker", runtime)
     settings = {
