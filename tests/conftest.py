@@ -10,7 +10,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pipeline.local import ports
 from tests import parallel
 from tests.broker import KafkaSettings, RunningKafka, running_kafka
 
@@ -18,12 +17,9 @@ from tests.broker import KafkaSettings, RunningKafka, running_kafka
 hypothesis.settings.register_profile("pipeline", deadline=None)
 hypothesis.settings.load_profile("pipeline")
 
-# In parallel (make.py) each process has ports of its own: one is free until its server listens.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-if _worker:
-    ports.PART = (parallel.number_of(_worker) % parallel.NUMBERS, parallel.NUMBERS)
-    if parallel.is_spare(parallel.number_of(_worker), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])):
-        os.nice(parallel.NICE)
+if _worker and parallel.is_spare(parallel.number_of(_worker), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])):
+    os.nice(parallel.NICE)
 
 #: Folders whose tests start processes and a broker, and mostly wait for them.
 _WAITING = ("tests/integration/", "tests/faults/")

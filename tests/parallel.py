@@ -14,8 +14,6 @@ from xdist.workermanage import WorkerController
 
 #: Each has a broker and what its tests start.
 _MOST = 4
-#: Numbers that processes have at the same time.
-NUMBERS = _MOST + 1
 #: Of the spare process: enough to give way, and not so much that it stands still.
 NICE = 5
 

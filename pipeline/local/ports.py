@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
+from collections import deque
 from pathlib import Path
 
 from pipeline.errors import BrokerError
 
 HOST = "127.0.0.1"
 _FIRST, _EPHEMERAL = 20_000, 32_768
-#: Which part of the ports this process chooses from, of how many parts: programs that start servers at the
-#: same time may be given one each, as a port is free until its server listens.
-PART: tuple[int, int] = (0, 1)
+#: How many of the ports chosen last stay reserved.
+_RESERVED_MOST = 256
+#: They do not listen: a server with SO_REUSEADDR can, and `reserve` of any other process cannot have them.
+_reserved: deque[socket.socket] = deque()
 
 
 def is_free(port: int, host: str = HOST) -> bool:
@@ -24,6 +26,26 @@ def is_free(port: int, host: str = HOST) -> bool:
             probe.bind((host, port))
         except OSError:
             return False
+    return True
+
+
+def reserve(port: int, host: str = HOST) -> bool:
+    """Keep a port for the servers that this process is about to start; False if it is not free.
+
+    Until a server listens its port is free, and two programs that choose at the same time could choose the
+    same one. It is kept from every other `reserve`, of any process, as long as this process runs or until it
+    has reserved 256 more.
+    """
+    keeper = socket.socket()
+    try:
+        keeper.bind((host, port))
+    except OSError:
+        keeper.close()
+        return False
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _reserved.append(keeper)
+    if len(_reserved) > _RESERVED_MOST:
+        _reserved.popleft().close()
     return True
 
 
@@ -40,11 +62,10 @@ def free_port(taken: set[int] | frozenset[int] = frozenset()) -> int:
     with contextlib.suppress(OSError, ValueError):
         last = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     first = _FIRST if last > _FIRST + 1_000 else 1_024
-    number, parts = PART
-    width = max(last - first, 1_000) // parts
+    width = max(last - first, 1_000)
     for _ in range(200):
-        port = first + number * width + secrets.randbelow(width)
-        if port not in taken and is_free(port):
+        port = first + secrets.randbelow(width)
+        if port not in taken and reserve(port):
             return port
     raise BrokerError(f"no free port on {HOST} between {first} and {last}")
 

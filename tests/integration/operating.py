@@ -18,7 +18,7 @@ import pytest
 from tomli_w import dumps
 
 from pipeline.demo.totals import PipelineTotals, read
-from pipeline.local.ports import free_port, is_free
+from pipeline.local.ports import free_port, reserve
 from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
 from tests.broker import RunningKafka
@@ -258,7 +258,7 @@ class Site:
 def free_ports(count: int) -> int:
     """The first of so many free ports in a row."""
     first = free_port()
-    while not all(is_free(first + number) for number in range(count)):
+    while not all(reserve(first + number) for number in range(1, count)):
         first = free_port()
     return first
 

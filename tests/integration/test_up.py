@@ -23,8 +23,8 @@ import pytest
 import tomli_w
 
 from pipeline.local import reloads
-from pipeline.local.ports import free_port, is_free
 from tests.broker import KafkaSettings
+from tests.integration.operating import free_ports
 from tests.local_http import http
 from tests.processes import is_alive, wait_until
 
@@ -109,15 +109,10 @@ def command(path: Path, port: int) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def three_ports() -> int:
-    """The first of three free ones in a row."""
-    return next(port for _ in range(100) if all(is_free((port := free_port()) + more) for more in range(3)))
-
-
 @contextlib.contextmanager
 def running(path: Path, data: Path) -> Iterator[Up]:
     """`up` with its output in the file `said`, ready; stopped at the end, which must be clean."""
-    port = three_ports()
+    port = free_ports(3)
     with Path("said").open("wb") as said:
         process = subprocess.Popen(command(path, port), stdout=said, stderr=said)
     up = Up(process.pid, f"http://127.0.0.1:{port}", data)
@@ -275,7 +270,7 @@ def test_a_worker_whose_name_another_has_is_not_started_again(kafka_settings: Ka
 def test_a_gateway_that_cannot_run_at_all_ends_it_with_its_last_words(kafka_settings: KafkaSettings) -> None:
     Path("gateway.ends").write_text("2")
     done = subprocess.run(
-        command(settings_of(kafka_settings), three_ports()),
+        command(settings_of(kafka_settings), free_ports(3)),
         capture_output=True,
         text=True,
         timeout=60,
@@ -288,7 +283,7 @@ def test_a_gateway_that_cannot_run_at_all_ends_it_with_its_last_words(kafka_sett
 
 @pytest.mark.skipif(sys.platform != "linux", reason="terminals are like that on Linux")
 def test_the_end_of_its_terminal_changes_nothing(kafka_settings: KafkaSettings) -> None:
-    path, port = settings_of(kafka_settings), three_ports()
+    path, port = settings_of(kafka_settings), free_ports(3)
     argv = command(path, port)
     pid, terminal = pty.fork()
     if pid == 0:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +106,15 @@ def test_free_ports_lie_below_those_of_outgoing_connections() -> None:
 def test_a_port_somebody_listens_on_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not is_free(server.getsockname()[1])
+
+
+def test_a_chosen_port_is_no_other_programs_until_its_server_listens_and_is_the_servers_then() -> None:
+    port = free_port()
+    asked = [sys.executable, "-c", f"from pipeline.local.ports import reserve; print(reserve({port}))"]
+    assert subprocess.run(asked, capture_output=True, check=True, text=True).stdout == "False\n"
+    assert is_free(port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert not is_free(port)
 
 
 def fake_java(directory: Path, version: str) -> Path:
