@@ -126,6 +126,9 @@ class StubEngine:
         """Keep it."""
         self.pause_hooks.append(hook)
 
+    def read_when(self, _usable: Callable[[int], bool]) -> None:
+        """All is read."""
+
     def withhold(self, tp: TopicPartition) -> None:
         """Keep it."""
         self.withheld.append(tp)

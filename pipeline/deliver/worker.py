@@ -9,7 +9,7 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from prometheus_client import REGISTRY
 
@@ -17,6 +17,7 @@ from pipeline.config import Settings
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.deliver.pages import DeliverPages
 from pipeline.deliver.partition.foreign_messages import ForeignMessage, ForeignMessages, refuse
+from pipeline.deliver.partition.held_states import HeldStates
 from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.partition.reading import Unreadable, read_receipt, read_record
 from pipeline.deliver.partition.receipt_writer import ReceiptWriter
@@ -31,10 +32,8 @@ from pipeline.engine.rounds import Round
 from pipeline.engine.steps import Step
 from pipeline.engine.table import NotAssigned
 from pipeline.engine.worker import Stage, run
-from pipeline.errors import BrokerError
 from pipeline.events import Lane
-from pipeline.kafka.catchup import GroupExtent as Extent
-from pipeline.kafka.catchup import look
+from pipeline.kafka.catchup import GroupExtent, look
 from pipeline.kafka.messages import ReceivedMessage as Message
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.settings import client_config
@@ -70,7 +69,6 @@ BUFFER = 1_500
 CUT_OFF = 0.7
 #: Room for what Kafka adds to a message.
 MESSAGE_OVERHEAD = 4_096
-_RECORD_TOPICS = tuple(kind.topic for kind in RecordKind)
 
 
 class DeliverWorker:
@@ -111,10 +109,12 @@ class DeliverWorker:
             ),
         )
         self._processor = TwoPhaseProcessor[Step](engine, self._settled)
-        self._partition_states: dict[int, PartitionState] = {}
-        self._stale: set[int] = set()
-        self._behind: dict[int, Extent] = {}
-        self._loading = asyncio.Lock()
+        self._states = HeldStates(
+            lambda partition: PartitionState(partition, self._tables, self._receipt_writer),
+            held=self._held,
+            rows=self._all_tables[0].rows,
+            look=self._look,
+        )
         self._opening = asyncio.Lock()
         for kind, lane in itertools.product(RecordKind, Lane):  # from 0 on, so that the first one is seen
             DELIVER_FRESHNESS_SECONDS.labels(kind, lane)
@@ -125,6 +125,8 @@ class DeliverWorker:
             take = self._handler(functools.partial(self._take, kind))
             engine.agent(f"take-{kind}", [kind.topic], take)
         engine.agent("settle", [RECEIPTS], self._handler(self._settle))
+        engine.read_when(self._states.is_usable)
+        engine.background(self._build_states)
         engine.background(self._conduct)
         engine.on_pause(self._pause)
         pages = DeliverPages(engine, self._tables, self.account_manager)
@@ -132,55 +134,36 @@ class DeliverWorker:
 
     def partition_states(self) -> Sequence[PartitionState]:
         """The partitions held, delivered to or not yet."""
-        return list(self._partition_states.values())
+        return self._states.all()
 
     # Partitions.
 
     async def _loaded(self, partitions: frozenset[int]) -> None:
         """Tables were read anew: what is known of them in memory is not to be used any more."""
-        self._stale |= partitions
+        await self.account_manager.close(list(partitions), moved=False)
+        self._states.reload(partitions)
 
     async def _lost(self, partitions: frozenset[int]) -> None:
         await self.account_manager.close(list(partitions), moved=True)
-        for partition in partitions:
-            self._partition_states.pop(partition, None)
-            self._behind.pop(partition, None)
+        self._states.forget(partitions)
 
-    async def _partition_state(self, partition: int) -> PartitionState:
-        """The partition's state, built from the tables where it is not there or not up to date."""
-        async with self._loading:
-            while partition in self._stale or partition not in self._partition_states:
-                await self.account_manager.close([partition], moved=False)
-                self._behind.pop(partition, None)
-                self._stale.discard(partition)  # before reading: the tables may be read anew meanwhile
-                partition_state = PartitionState(partition, self._tables, self._receipt_writer)
-                await partition_state.load()
-                await self._look(partition_state)
-                if partition not in self._held():
-                    raise NotAssigned(f"partition {partition} went away while its index was built")
-                self._partition_states[partition] = partition_state
-            return self._partition_states[partition]
+    async def _look(self, places: Collection[TopicPartition]) -> dict[TopicPartition, GroupExtent]:
+        """Ask Kafka; by names of topics without the prefix, as they are here."""
+        full = {
+            TopicPartition(full_name(self._settings, topic), number): (topic, number)
+            for topic, number in places
+        }
+        group = full_name(self._settings, DELIVER_APP)
+        found = await asyncio.to_thread(look, client_config(self._settings), group, full)
+        return {TopicPartition(*full[place]): extent for place, extent in found.items()}
 
-    async def _look(self, partition_state: PartitionState) -> None:
-        """See how far receipts must be read back, and that the topics are those that were counted.
-
-        Raises:
-            BrokerError: a topic is shorter than what was counted of it.
-        """
-        topics = {name: full_name(self._settings, name) for name in (*_RECORD_TOPICS, RECEIPTS)}
-        group, config = full_name(self._settings, DELIVER_APP), client_config(self._settings)
-        found = await asyncio.to_thread(look, config, group, list(topics.values()), partition_state.partition)
-        for _, _, tally in partition_state.tallies():
-            for name, offset in tally.counted_up_to():
-                end = found[topics[name]].high
-                if offset >= end:
-                    raise BrokerError(
-                        f"{topics[name]} partition {partition_state.partition} ends at {end}, but "
-                        f"offset {offset} was counted: the topic was made anew, and what is in it now would "
-                        "be taken for what was dealt with",
-                        hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",
-                    )
-        self._behind[partition_state.partition] = found[topics[RECEIPTS]]
+    async def _build_states(self) -> None:
+        """Build the states of the partitions that are held, beside those that are used already."""
+        while True:
+            if self._engine.not_ready is None:
+                with contextlib.suppress(NotAssigned):  # it went to another worker meanwhile
+                    await self._states.build(self._held())
+            await asyncio.sleep(LOOK)
 
     async def _conduct(self) -> None:
         """Open each partition's accounts once its receipts are read back, and keep all open ones running."""
@@ -202,25 +185,18 @@ class DeliverWorker:
         return self._engine.consumer.silence() > CUT_OFF * self._settings.kafka.session_timeout
 
     async def _open_partitions(self) -> None:
-        opened = {partition_state.partition for partition_state in self.account_manager.partition_states()}
-        usable = opened - self._stale
-        waiting = [partition for partition in self._held() if partition not in usable]
-        for partition in waiting:
-            await self._partition_state(partition)
-        for partition in waiting:
-            behind, read = self._behind.get(partition), self._engine.dealt_with(RECEIPTS, partition)
-            if behind is not None and behind.caught_up(read):
-                await self._open(partition)
+        opened = {state.partition for state in self.account_manager.partition_states()}
+        for partition in self._held():
+            if self._states.is_usable(partition) and partition not in opened:
+                read = self._engine.dealt_with(RECEIPTS, partition)
+                if self._states.has_receipts_read(partition, read):
+                    await self._open(partition)
 
     async def _open(self, partition: int) -> None:
         async with self._opening:
-            partition_state = self._partition_states.get(partition)
-            if (
-                self._engine.not_ready is None
-                and partition_state is not None
-                and partition not in self._stale
-            ):
-                await self.account_manager.open(partition_state)
+            state = self._states.usable(partition)
+            if self._engine.not_ready is None and state is not None:
+                await self.account_manager.open(state)
                 log.info("partition %d: its accounts are delivered to", partition)
 
     def _held(self) -> frozenset[int]:
@@ -259,7 +235,7 @@ class DeliverWorker:
     async def _take(self, kind: RecordKind, messages: Round) -> None:
         batches: list[PartitionBatch[Record, Step]] = []
         for tp, values in messages.batches:
-            partition_state = await self._partition_state(tp.partition)
+            partition_state = await self._states.get(tp.partition)
             records: list[tuple[int, Record]] = []
             unreadable: list[ForeignMessage] = []
             for message in _without_removals(values):
@@ -283,7 +259,7 @@ class DeliverWorker:
     async def _settle(self, messages: Round) -> None:
         batches: list[PartitionBatch[Receipt, Step]] = []
         for tp, values in messages.batches:
-            partition_state = await self._partition_state(tp.partition)
+            partition_state = await self._states.get(tp.partition)
             receipts: list[tuple[int, Receipt]] = []
             unreadable: list[ForeignMessage] = []
             for message in _without_removals(values):
@@ -309,9 +285,8 @@ class DeliverWorker:
         return self._engine.dealt_with(kind.topic, partition)
 
     async def _end(self, partition: int, kind: RecordKind) -> int:
-        topic, config = full_name(self._settings, kind.topic), client_config(self._settings)
-        group = full_name(self._settings, DELIVER_APP)
-        return (await asyncio.to_thread(look, config, group, [topic], partition))[topic].high
+        place = TopicPartition(kind.topic, partition)
+        return (await self._look([place]))[place].high
 
     def _done(
         self, tp: TopicPartition, offset: int, topic: str, unreadable: Sequence[ForeignMessage], step: Step

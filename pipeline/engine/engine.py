@@ -302,6 +302,10 @@ class Engine:
         known = {"worker": owner.name, "url": owner.url}
         return problem(421, "elsewhere", what, worker=self.worker, owner=known)
 
+    def read_when(self, usable: Callable[[int], bool]) -> None:
+        """See `GroupConsumer.read_when`."""
+        self.consumer.read_when(usable)
+
     def withhold(self, place: TopicPartition) -> None:
         """See `GroupConsumer.withhold`."""
         self.consumer.withhold(place)

@@ -45,6 +45,9 @@ class GroupConsumer(Protocol):
     def withhold(self, place: TopicPartition) -> None:
         """Read no more of a partition until it is assigned again: then from what is committed."""
 
+    def read_when(self, usable: Callable[[int], bool]) -> None:
+        """Read only what is in partitions, by their numbers, that are usable; asked before each reading."""
+
     def behind(self) -> dict[TopicPartition, range]:
         """The offsets not dealt with yet, by partition; without the tables' changelogs."""
 

@@ -259,6 +259,12 @@ class PartitionStore:
             else:
                 self._db.write(batch, self._unlogged)
 
+    @property
+    def rows(self) -> int:
+        """About how many there are, without reading them."""
+        with self._readable():
+            return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
     def flush(self) -> None:
         """Make everything written so far survive a crash."""
         with self._readable():

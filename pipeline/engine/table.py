@@ -101,6 +101,14 @@ class StateTable:
         except Closed as closed:
             raise NotAssigned(f"partition {partition} of table {self.name} went away meanwhile") from closed
 
+    def rows(self, partition: int) -> int:
+        """About how many keys a partition has.
+
+        Raises:
+            NotAssigned: the partition is not held.
+        """
+        return self._store(partition).rows
+
     def _store(self, partition: int) -> PartitionStore:
         if partition not in self._loaded:
             raise NotAssigned(f"partition {partition} of table {self.name} is not held by this worker")

@@ -1,8 +1,9 @@
-"""Where topics begin, end, and a group has read them up to: asked before a partition is used."""
+"""Where partitions begin, end, and a group has read them up to: asked before partitions are used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,8 @@ from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as ClientPartition
 
 from pipeline.kafka.errors import client_log, in_words
-
-#: Seconds one question to a broker may take.
-ASK = 30.0
+from pipeline.kafka.messages import TopicPartition
+from pipeline.kafka.offsets import ASK, Offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +29,30 @@ class GroupExtent:
 
 
 def look(
-    config: Mapping[str, Any], group: str, topics: Sequence[str], partition: int
-) -> dict[str, GroupExtent]:
-    """Ask the brokers; blocks, so run it in a thread. Nothing is joined and nothing read.
+    config: Mapping[str, Any], group: str, places: Iterable[TopicPartition]
+) -> dict[TopicPartition, GroupExtent]:
+    """Ask the brokers, for all at once; blocks, so run it in a thread. Nothing is joined and nothing read.
 
     Args:
         config: librdkafka settings, from `kafka.settings.client_config`.
         group: the stage's consumer group.
-        topics: full names.
-        partition: of each of them.
+        places: partitions of topics by their full names.
 
     Raises:
         BrokerError: a broker refused, or did not answer.
     """
-    consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False}, logger=client_log)
-    try:
-        return _look(consumer, topics, partition)
-    except KafkaException as error:
-        what = f"the ends of {', '.join(topics)} cannot be looked up"
-        raise in_words(what, error.args[0], str(config.get("bootstrap.servers", ""))) from error
-    finally:
-        consumer.close()
-
-
-def _look(consumer: Consumer, topics: Sequence[str], partition: int) -> dict[str, GroupExtent]:
-    places = [ClientPartition(topic, partition) for topic in topics]
-    committed = {place.topic: place.offset for place in consumer.committed(places, timeout=ASK)}
-    found: dict[str, GroupExtent] = {}
-    for place in places:
-        low, high = consumer.get_watermark_offsets(place, timeout=ASK)
-        # A group that never committed says a negative number.
-        found[place.topic] = GroupExtent(low, high, max(0, committed[place.topic]))
-    return found
+    wanted = list(places)
+    with closing(
+        Consumer({**config, "group.id": group, "enable.auto.commit": False}, logger=client_log)
+    ) as by:
+        try:
+            found = by.committed([ClientPartition(*place) for place in wanted], timeout=ASK)
+        except KafkaException as error:
+            servers = str(config.get("bootstrap.servers", ""))
+            raise in_words("the group's offsets cannot be looked up", error.args[0], servers) from error
+    # A group that never committed says a negative number.
+    committed = {TopicPartition(place.topic, place.partition): max(0, place.offset) for place in found}
+    extents = Offsets(config).extents(wanted)
+    return {
+        place: GroupExtent(extent.low, extent.high, committed[place]) for place, extent in extents.items()
+    }

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Collection
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.deliver import worker
+from pipeline.deliver.partition.held_states import LARGE_ROWS, HeldStates
+from pipeline.deliver.partition.partition_state import PartitionState
 from pipeline.deliver.worker import DeliverWorker
 from pipeline.engine import restorer
 from pipeline.engine.compaction import Compaction
 from pipeline.engine.engine import Engine
 from pipeline.engine.restorer import Restorer
 from pipeline.engine.table import NotAssigned
+from pipeline.kafka.catchup import GroupExtent
+from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import Stopped
 
 pytestmark = pytest.mark.real_time
@@ -56,63 +61,82 @@ async def test_a_pause_that_comes_as_the_restore_ends_leaves_the_engine_not_read
     assert None not in (*seen, engine.not_ready)
 
 
-class _PartitionState:
-    """An index of what the tables hold at the moment it is built."""
+class _State:
+    """A state of what the tables hold at the moment it is built."""
 
-    def __init__(self, partition: int, tables: dict[str, str], _receipt_writer: object) -> None:
+    def __init__(self, partition: int, tables: dict[str, str]) -> None:
         self.partition, self._tables = partition, tables
         self.holds = ""
 
     async def load(self) -> None:
         self.holds = self._tables["content"]
 
-
-def _worker(monkeypatch: pytest.MonkeyPatch, tables: dict[str, str], held: frozenset[int]) -> Any:
-    monkeypatch.setattr(worker, "PartitionState", _PartitionState)
-
-    async def nothing(*_args: object, **_options: object) -> None:
-        return
-
-    stage: Any = object.__new__(DeliverWorker)
-    stage._loading, stage._opening = asyncio.Lock(), asyncio.Lock()
-    stage._stale, stage._partition_states, stage._behind, stage._receipts_read = set(), {}, {}, {}
-    stage._tables, stage._receipt_writer = tables, None
-    stage._all_tables = (SimpleNamespace(partitions=held),)
-    stage.account_manager = SimpleNamespace(close=nothing)
-    return stage
+    def tallies(self) -> list[object]:
+        return []
 
 
-async def test_an_index_built_before_a_partition_went_away_is_built_anew_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    tables, look = {"content": "before"}, asyncio.Event()
-    held = frozenset({3})
-    stage = _worker(monkeypatch, tables, held)
+class _States(HeldStates):
+    """States of `_State`; Kafka is asked for nothing, once `answer` is set."""
 
-    async def wait(_partition_state: object) -> None:
-        await look.wait()
+    def __init__(
+        self, tables: dict[str, str], held: frozenset[int], rows: dict[int, int] | None = None
+    ) -> None:
+        self.answer = asyncio.Event()
+        self.asked: list[set[int]] = []
+        super().__init__(
+            lambda partition: cast("PartitionState", _State(partition, tables)),
+            held=lambda: held,
+            rows=lambda partition: (rows or {}).get(partition, 0),
+            look=self._looked,
+        )
 
-    stage._look = wait
-    await stage._loaded(held)
-    building = asyncio.create_task(stage._partition_state(3))
+    async def _looked(self, places: Collection[TopicPartition]) -> dict[TopicPartition, GroupExtent]:
+        self.asked.append({place.partition for place in places})
+        await self.answer.wait()
+        return dict.fromkeys(places, GroupExtent(0, 0, 0))
+
+
+async def test_a_state_built_before_a_partition_went_away_is_built_anew_after_it() -> None:
+    tables, held = {"content": "before"}, frozenset({3})
+    states = _States(tables, held)
+    states.reload(held)
+    building = asyncio.create_task(states.get(3))
     await asyncio.sleep(0)
-    await stage._lost(held)
+    states.forget(held)
     tables["content"] = "what another worker made of it"
-    await stage._loaded(held)
-    look.set()
-    assert (await building).holds == "what another worker made of it"
+    states.reload(held)
+    states.answer.set()
+    assert cast("_State", await building).holds == "what another worker made of it"
 
 
-async def test_an_index_of_a_partition_that_went_away_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = _worker(monkeypatch, {"content": ""}, frozenset())
-
-    async def look(_partition_state: object) -> None:
-        return
-
-    stage._look = look
+async def test_a_state_of_a_partition_that_went_away_is_not_kept() -> None:
+    states = _States({"content": ""}, frozenset({1}))
+    states.answer.set()
     with pytest.raises(NotAssigned):
-        await stage._partition_state(3)
-    assert not stage._partition_states
+        await states.build([3, 1])
+    assert [state.partition for state in states.all()] == [1]
+
+
+async def test_kafka_is_asked_about_many_partitions_at_once_and_small_ones_do_not_wait_for_a_large_one() -> (
+    None
+):
+    held = frozenset(range(8))
+    states = _States({"content": ""}, held, {2: LARGE_ROWS, 5: 10 * LARGE_ROWS})
+    building = asyncio.create_task(states.build(held))
+    while not states.asked:
+        await asyncio.sleep(0)
+    assert states.asked == [{0, 1, 3, 4, 6, 7}]
+    assert not any(states.is_usable(partition) for partition in held)
+    states.answer.set()
+    await building
+    assert states.asked[1:] == [{2}, {5}]
+    assert all(states.is_usable(partition) for partition in held)
+
+
+def _worker() -> Any:
+    stage: Any = object.__new__(DeliverWorker)
+    stage._opening = asyncio.Lock()
+    return stage
 
 
 async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_does(
@@ -137,7 +161,7 @@ async def test_a_worker_that_hears_nothing_of_its_group_makes_no_calls_until_it_
     async def open_partitions() -> None:
         return
 
-    stage = _worker(monkeypatch, {}, frozenset())
+    stage = _worker()
     stage.account_manager, stage._open_partitions = _AccountManager(), open_partitions
     stage._settings = SimpleNamespace(kafka=SimpleNamespace(session_timeout=15.0))
     consumer = SimpleNamespace(silence=lambda: silence)

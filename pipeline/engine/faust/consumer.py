@@ -55,6 +55,7 @@ class RoundConsumer(driver.Consumer):
         self._asked: set[TP] = set()
         self._reached: dict[TP, int] = {}
         self._withheld: set[TP] = set()
+        self._is_usable: Callable[[int], bool] | None = None
         self._had_its_turn: set[TP] = set()
         self._last_contact = time.monotonic()
 
@@ -176,6 +177,8 @@ class RoundConsumer(driver.Consumer):
     def _with_room(self) -> tuple[set[TP], bool]:
         """The partitions to read from now, and whether others are held back because their agent is full."""
         active = self._get_active_partitions()
+        if self._is_usable is not None:
+            active = {tp for tp in active if self._is_usable(tp.partition)}
         index = self.app.topics._tp_index  # type: ignore[attr-defined]
         channels = {channel for tp in active for channel in index.get(tp, ())}
         busy = {channel for channel in channels if self._is_full(channel)}
@@ -253,6 +256,10 @@ class RoundConsumer(driver.Consumer):
         self._asked.add(tp)
         done, handed = self._next.get(tp, 0), self._handed.get(tp, 0)
         return max(done, self._reached.get(tp, 0)) if done >= handed else done
+
+    def read_when(self, usable: Callable[[int], bool]) -> None:
+        """Read only what is in partitions, by their numbers, that are usable; asked before each reading."""
+        self._is_usable = usable
 
     def withhold(self, place: Place) -> None:
         """Read no more of a partition until it is assigned again: then from what is committed."""
