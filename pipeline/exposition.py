@@ -35,11 +35,13 @@ ROOMS: dict[Room, tuple[str, ...]] = {
 }
 
 #: Writes a value; it has no types.
-_value: Callable[[float], str] = utils.floatToGoString
+_written: Callable[[float], str] = utils.floatToGoString
+#: What most values are, written once.
+_WRITTEN = {float(number): _written(number) for number in range(1_000)}
 #: Samples written in one piece: some milliseconds.
 PIECE = 1_000
-#: A sample's name, and its labels.
-_Series = tuple[str, tuple[str, ...], tuple[str, ...]]
+#: A sample's name, and the values of its labels: their names are the same for all samples of one name.
+_Series = tuple[str, tuple[str, ...]]
 
 
 class _One(Collector):
@@ -90,11 +92,11 @@ class Exposition:
             for start in range(0, len(samples), PIECE):
                 lines = []
                 for sample in samples[start : start + PIECE]:
-                    labels = sample.labels
-                    series = (sample.name, tuple(labels), tuple(labels.values()))
+                    name, labels, value, *_ = sample
+                    series = (name, tuple(labels.values()))
                     before = self._known.get(series) or _before_value(family, sample)
                     known[series] = before
-                    lines.append(f"{before}{_value(sample.value)}\n")
+                    lines.append(f"{before}{_WRITTEN.get(value) or _written(value)}\n")
                 yield "".join(lines)
         self._known = known
 

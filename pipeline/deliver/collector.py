@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
@@ -35,7 +37,11 @@ class DeliverCollector(Collector):
         self._partition_states = partition_states
         self._accounts = accounts
         self._configured = configured
-        self._partitions = partitions
+        #: By partition, what can happen to its records: exported as 0 before it does, the first is seen.
+        self._zeros: defaultdict[int, dict[tuple[str, str, str, str], int]] = defaultdict(dict)
+        for account, stores in configured.items():
+            for labels in itertools.product([account], stores, RecordKind, (ACCEPTED, *Outcome)):
+                self._zeros[partition_of(account, partitions)][labels] = 0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read everything."""
@@ -51,7 +57,7 @@ class DeliverCollector(Collector):
             labels=["account", "store", "kind", "outcome"],
         )
         for partition_state in self._partition_states():
-            counts = self._zeros(partition_state.partition)
+            counts = self._zeros[partition_state.partition].copy()
             for account, store, tally in partition_state.tallies():
                 for kind, what, count in tally.rows():
                     counts[account, store, kind, what] = count
@@ -60,17 +66,6 @@ class DeliverCollector(Collector):
             for labels, count in counts.items():
                 family.add_metric(labels, count)
         return family
-
-    def _zeros(self, partition: int) -> dict[tuple[str, str, str, str], int]:
-        """What can happen to a partition's records: exported as 0 before it does, the first is seen."""
-        return {
-            (account, store, kind, what): 0
-            for account, stores in self._configured.items()
-            if partition_of(account, self._partitions) == partition
-            for store in stores
-            for kind in RecordKind
-            for what in (ACCEPTED, *Outcome)
-        }
 
     def _waiting(self) -> Iterator[GaugeMetricFamily]:
         waiting = GaugeMetricFamily(
