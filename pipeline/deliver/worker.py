@@ -185,19 +185,20 @@ class DeliverWorker:
         return self._engine.consumer.silence() > CUT_OFF * self._settings.kafka.session_timeout
 
     async def _open_partitions(self) -> None:
-        opened = {state.partition for state in self.account_manager.partition_states()}
-        for partition in self._held():
-            if self._states.is_usable(partition) and partition not in opened:
-                read = self._engine.dealt_with(RECEIPTS, partition)
-                if self._states.has_receipts_read(partition, read):
-                    await self._open(partition)
-
-    async def _open(self, partition: int) -> None:
         async with self._opening:
-            state = self._states.usable(partition)
-            if self._engine.not_ready is None and state is not None:
-                await self.account_manager.open(state)
-                log.info("partition %d: its accounts are delivered to", partition)
+            if self._engine.not_ready is not None:
+                return
+            opened = {state.partition for state in self.account_manager.partition_states()}
+            ready = [
+                state
+                for state in self._states.all()
+                if state.partition not in opened
+                and self._states.has_receipts_read(state, self._engine.dealt_with(RECEIPTS, state.partition))
+            ]
+            if ready:
+                await self.account_manager.open(*ready)
+                numbers = ", ".join(str(state.partition) for state in ready)
+                log.info("the accounts of partitions %s are delivered to", numbers)
 
     def _held(self) -> frozenset[int]:
         tables = self._all_tables

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 #: Deletions stay in a changelog this long (pipeline/kafka/topics.py): older stores are restored from scratch.
 DAY_SECONDS = 86_400.0
-#: Seconds without an answer from Kafka after which a worker reports it; a heartbeat is due every 3 s.
+#: Seconds without an answer from Kafka after which a worker reports it; a heartbeat is due every second.
 SILENT_AFTER = 10.0
 #: Seconds for which it is known who holds what, and that the question to Kafka may take.
 OWNERS_SECONDS, OWNERS_ASK = 1.0, 3.0

@@ -64,18 +64,14 @@ class HeldStates:
         """Whether its state is there, and up to date."""
         return partition in self._states and partition not in self._stale
 
-    def usable(self, partition: int) -> PartitionState | None:
-        """The state, where it is usable."""
-        return self._states[partition] if self.is_usable(partition) else None
-
-    def has_receipts_read(self, partition: int, read: int) -> bool:
+    def has_receipts_read(self, state: PartitionState, read: int) -> bool:
         """Whether all receipts that were there when the state was built are dealt with.
 
         Args:
-            partition: of a usable state.
-            read: the next receipt this worker is to deal with.
+            state: False, too, where it is not usable.
+            read: the next receipt of its partition that this worker is to deal with.
         """
-        return self._receipts[partition].caught_up(read)
+        return self.is_usable(state.partition) and self._receipts[state.partition].caught_up(read)
 
     def reload(self, partitions: Iterable[int]) -> None:
         """Tables were read anew: what is known of these partitions is not to be used any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -79,27 +80,29 @@ class AccountManager(Generic[S]):
     def __init__(self, settings: Settings, dependencies: ManagerDependencies[S]) -> None:
         self._settings = settings
         self._deps = dependencies
+        self._names: defaultdict[int, list[str]] = defaultdict(list)
+        for name in settings.accounts:
+            self._names[self._partition(name)].append(name)
         self._partition_states: dict[int, PartitionState] = {}
         self._accounts: dict[str, _OpenAccount] = {}
         self._outbox = _Outbox(dependencies)
 
     # Partitions.
 
-    async def open(self, partition_state: PartitionState) -> None:
-        """Open a partition's accounts, once all its receipts are read back.
+    async def open(self, *partition_states: PartitionState) -> None:
+        """Open these partitions' accounts, once all their receipts are read back.
 
         Calls made before this process count: those that the last caller recorded, or those in the journal
         if that was this worker, else a whole window. An account without a last caller starts at once.
         """
-        self._partition_states[partition_state.partition] = partition_state
+        opened: dict[str, _OpenAccount] = {}
         with self._deps.committer.begin() as step:
-            partition_state.open(step)
-            names = [
-                name for name in self._settings.accounts if self._partition(name) == partition_state.partition
-            ]
-            opened = {name: self._make(name, partition_state) for name in names}
-            for name in names:
-                partition_state.set_last_caller(name, LastCaller(self._deps.worker), step)
+            for partition_state in partition_states:
+                self._partition_states[partition_state.partition] = partition_state
+                partition_state.open(step)
+                for name in self._names[partition_state.partition]:
+                    opened[name] = self._make(name, partition_state)
+                    partition_state.set_last_caller(name, LastCaller(self._deps.worker), step)
             await self._deps.committer.confirm(step)
         self._accounts |= opened
 

@@ -20,6 +20,8 @@ from pipeline.kafka.settings import aiokafka_config
 from pipeline.kafka.topics import full_name
 
 COMMIT_EVERY = 1.0
+#: Seconds. With the answer to one a worker learns that another joins, and all wait until the last has.
+HEARTBEAT = 1.0
 
 
 class _Boot(BootStrategy):
@@ -79,7 +81,7 @@ def make_app(
         "broker_credentials": credentials(client),
         "broker_client_id": client_id or client.client_id,
         "broker_session_timeout": settings.kafka.session_timeout,
-        "broker_heartbeat_interval": min(3.0, settings.kafka.session_timeout / 3),
+        "broker_heartbeat_interval": min(HEARTBEAT, settings.kafka.session_timeout / 3),
         "broker_commit_interval": COMMIT_EVERY,
         "broker_max_poll_records": round_size,
         # A long restore is no reason to leave the group; a hung process is its supervisor's business.
