@@ -65,6 +65,9 @@ LATE_SECONDS = 300.0
 ROUND = 500
 #: Messages an agent may have buffered: live records wait behind what a backfill has put there.
 BUFFER = 1_500
+#: Of the time in which one partition's backlog is taken in. A backfill's calls take hours or days, and other
+#: accounts' orders do not wait for its records to come in.
+BACKLOG_SHARE = 0.5
 #: Share of the session time-out after which a worker without heartbeats makes no more calls.
 CUT_OFF = 0.7
 #: Room for what Kafka adds to a message.
@@ -343,5 +346,5 @@ def serve(settings: Settings, *, worker: str, host: str, port: int) -> int:
             )
         )
 
-    stage_of_it = Stage(DELIVER_APP, "deliver", build, ROUND, BUFFER)
+    stage_of_it = Stage(DELIVER_APP, "deliver", build, ROUND, BUFFER, BACKLOG_SHARE)
     return run(stage_of_it, settings, worker=worker, host=host, port=port)

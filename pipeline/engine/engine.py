@@ -54,6 +54,7 @@ class Engine:
         worker: its name.
         round_size: the most messages in one round.
         buffer: messages an agent may have waiting.
+        backlog_share: of the time in which one partition's backlog is worked on; 1: all of it.
         on_fatal: ends the process; left out, `end_process`.
         listens: host and port of its HTTP side, which its group shows to whoever asks for it.
 
@@ -70,6 +71,7 @@ class Engine:
         worker: str,
         round_size: int = 500,
         buffer: int = 4_000,
+        backlog_share: float = 1.0,
         on_fatal: Callable[[BaseException], None] | None = None,
         listens: tuple[str, int] | None = None,
     ) -> None:
@@ -119,6 +121,7 @@ class Engine:
             directory=self.directory,
             round_size=round_size,
             buffer=buffer,
+            backlog_share=backlog_share,
             events=RuntimeEvents(self.pause, self._restore, self.fatal, self._name.joined, lost),
             client_id=None if listens is None else client_id(CLIENT_ID, *listens),
         )

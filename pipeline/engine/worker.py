@@ -41,6 +41,7 @@ class Stage:
         build: declares tables, agents and background work on the engine.
         round_size: the most records in one round.
         buffer: records an agent may have waiting.
+        backlog_share: of the time in which one partition's backlog is worked on; 1: all of it.
     """
 
     app_id: str
@@ -48,6 +49,7 @@ class Stage:
     build: Callable[[Engine], None]
     round_size: int = 500
     buffer: int = 4_000
+    backlog_share: float = 1.0
 
 
 def run(stage: Stage, settings: Settings, *, worker: str, host: str, port: int) -> int:
@@ -85,6 +87,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
         worker=worker,
         round_size=stage.round_size,
         buffer=stage.buffer,
+        backlog_share=stage.backlog_share,
         listens=sock.getsockname()[:2],
     )
     stage.build(engine)

@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from pipeline.engine.faust.thread import ConsumerThread
+from pipeline.engine.faust.turns import Turns
 from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.kafka.messages import TopicPartition as Place
@@ -38,6 +39,8 @@ class RoundConsumer(driver.Consumer):
 
     #: Records an agent may have waiting; set by the runtime.
     buffer: int = 4_000
+    #: Whose backlog may be read now; set by the runtime.
+    turns: Turns
     #: Ends rounds in progress before partitions are revoked; set by the runtime.
     pause: Callable[[], Awaitable[None]]
     #: Ends the process; set by the runtime.
@@ -68,7 +71,10 @@ class RoundConsumer(driver.Consumer):
 
     def release(self, done: Mapping[Place, int]) -> None:
         """Everything before these offsets is processed and may be committed."""
-        self._next.update({TP(*place): offset for place, offset in done.items()})
+        for place, offset in done.items():
+            tp = TP(*place)
+            self._next[tp] = offset
+            self.turns.released(tp, offset)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002
         return iter(list(self._next))
@@ -98,6 +104,7 @@ class RoundConsumer(driver.Consumer):
             self._contact()
             for known in (self._handed, self._asked, self._reached, self._withheld):
                 known.clear()
+            self.turns.clear()
             self.on_joined(self._thread.member_id)
             await super().on_partitions_assigned(assigned, generation_id)
 
@@ -172,6 +179,8 @@ class RoundConsumer(driver.Consumer):
         records = records or await self._getmany(wanted, seconds)
         most = self.app.conf.broker_max_poll_records
         self._had_its_turn = {TP(*tp) for tp, batch in records.items() if len(batch) >= most // 2}
+        for tp in self._had_its_turn:
+            self.turns.read(tp, records[tp][-1].offset + 1)
         return records
 
     def _with_room(self) -> tuple[set[TP], bool]:
@@ -183,7 +192,8 @@ class RoundConsumer(driver.Consumer):
         channels = {channel for tp in active for channel in index.get(tp, ())}
         busy = {channel for channel in channels if self._is_full(channel)}
         full = {tp for tp in active if busy and not busy.isdisjoint(index.get(tp, ()))}
-        return (active - full - self._withheld, bool(full))
+        resting = self.turns.not_now()
+        return (active - full - self._withheld - resting, bool(full or resting))
 
     def _is_full(self, channel: Any) -> bool:
         rounds: list[Round] = [event.value for event in channel.queue._queue]

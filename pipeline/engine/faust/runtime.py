@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from pipeline.engine.faust.app import make_app
 from pipeline.engine.faust.consumer import RoundConsumer
 from pipeline.engine.faust.recovery import BulkTableManager
 from pipeline.engine.faust.tables import StandIn
+from pipeline.engine.faust.turns import Turns
 from pipeline.engine.rounds import Round
 from pipeline.engine.runtime import RuntimeEvents
 from pipeline.engine.table import StateTable
@@ -26,6 +28,7 @@ class FaustRuntime:
         directory: the worker's own; exists.
         round_size: the most messages in one round.
         buffer: messages an agent may have waiting.
+        backlog_share: of the time in which one partition's backlog is worked on.
         events: called when something happens.
         client_id: see `make_app`.
 
@@ -43,6 +46,7 @@ class FaustRuntime:
         directory: Path,
         round_size: int,
         buffer: int,
+        backlog_share: float,
         events: RuntimeEvents,
         client_id: str | None = None,
     ) -> None:
@@ -59,7 +63,7 @@ class FaustRuntime:
         manager = cast("BulkTableManager", self._app.tables)
         manager.restore, manager.fatal = events.restore, events.fatal
         consumer = self.consumer
-        consumer.buffer = buffer
+        consumer.buffer, consumer.turns = buffer, Turns(backlog_share, time.monotonic)
         consumer.pause, consumer.on_fatal = events.pause, events.fatal
         consumer.on_joined, consumer.on_lost = events.joined, events.lost
 
