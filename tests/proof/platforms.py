@@ -222,7 +222,7 @@ PROVED: Mapping[str, Platform] = {
         ),
         Platform(
             "prestashop",
-            Traits(person_phone=False, births=True, guests_listed=True),
+            Traits(person_phone=False, births=True, guests_listed=True, local_times=True),
             {"webservice_key": "WEBSERVICEKEY", "webservice_requests_per_minute": 6_000},
             {"scheme": "basic", "user": "WEBSERVICEKEY"},
             ("1", "0"),

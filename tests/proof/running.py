@@ -18,7 +18,7 @@ from tests.checked_shops import REGISTERED
 from tests.integration.operating import Site
 from tests.platforms import IN_TESTS
 from tests.proof.platforms import PROVED, Held
-from tests.proof.truth import Contact, Deed, Event, Product, Purchase, Shop, Told
+from tests.proof.truth import ZONE, Contact, Deed, Event, Product, Purchase, Shop, Told
 from tests.shop_bodies import Sent
 
 SECRET = "the hook's own secret"
@@ -38,7 +38,7 @@ def stores(platforms: Iterable[str], url: str) -> dict[str, dict[str, Any]]:
             "platform": name,
             "domain": f"{name}.example",
             "secrets": [SECRET],
-            "timezone": "Europe/Madrid",
+            "timezone": ZONE,
             "api_url": f"{url}/_shops/{store_of(name)}",
             "sync": {"daily": False},
             **PROVED[name].settings,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Literal, NamedTuple, get_args
+from zoneinfo import ZoneInfo
 
 from tests.shop_bodies import Article, Person, Sale, SoldLine
 
@@ -32,6 +33,10 @@ class Size(NamedTuple):
     orders: int
 
 
+#: Where the shops are.
+ZONE = "Europe/Madrid"
+
+
 class Traits(NamedTuple):
     """What the shops of a platform can do and say, as the dossier of their APIs has it.
 
@@ -45,6 +50,7 @@ class Traits(NamedTuple):
         guest_phone: whether a guest's order has it.
         births: whether customers have a date of birth.
         guests_listed: whether a guest is listed among the customers, and so told without a sale.
+        local_times: whether an order's moment is what the shop's clock showed, without its offset.
     """
 
     consent: bool = True
@@ -55,6 +61,7 @@ class Traits(NamedTuple):
     guest_phone: bool = True
     births: bool = False
     guests_listed: bool = False
+    local_times: bool = False
 
 
 class Event(NamedTuple):
@@ -354,12 +361,18 @@ def purchases(shop: Shop) -> dict[str, Purchase]:
         sale.id: Purchase(
             sale.email or "",
             float(sale.total),
-            sale.placed.strftime("%Y-%m-%dT%H:%M:%S"),
+            moment_told(sale.placed, shop.traits).strftime("%Y-%m-%dT%H:%M:%S"),
             tuple(sorted((line.product, line.quantity) for line in sale.lines)),
         )
         for sale in shop.sales.values()
         if sale.state == "sold"
     }
+
+
+def moment_told(moment: datetime, traits: Traits) -> datetime:
+    """What can be known of a moment: of an hour that the clocks show twice, the earlier (docs/decisions.md)."""
+    told_twice = traits.local_times and moment.astimezone(ZoneInfo(ZONE)).fold
+    return moment - timedelta(hours=1) if told_twice else moment
 
 
 def contacts(shop: Shop) -> dict[str, Contact]:
