@@ -370,7 +370,7 @@ def purchases(shop: Shop) -> dict[str, Purchase]:
 
 
 def moment_told(moment: datetime, traits: Traits) -> datetime:
-    """What can be known of a moment: of an hour that the clocks show twice, the earlier (docs/decisions.md)."""
+    """What can be known of a moment: of an hour that the clocks show twice, the earlier (docs/decisions)."""
     told_twice = traits.local_times and moment.astimezone(ZoneInfo(ZONE)).fold
     return moment - timedelta(hours=1) if told_twice else moment
 
