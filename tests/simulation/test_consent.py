@@ -280,6 +280,26 @@ def test_a_backfill_asks_for_all_its_people_at_once(tmp_path: Path, kill: bool) 
     run_scenario(tmp_path, steps)
 
 
+def test_an_export_says_nothing_of_whom_an_unsubscription_was_sent_for_since(tmp_path: Path) -> None:
+    """It has the date of an earlier one of ours, which by then looks like the person's own."""
+    people = [f"c{number}@example.com" for number in range(40)]
+
+    async def steps(scenario: Scenario) -> None:
+        for word, days, lane in (
+            ("unsubscribed", 40, Lane.LIVE),
+            ("subscribed", 30, Lane.BACKFILL),  # the export is made for these
+            ("unsubscribed", 20, Lane.LIVE),
+            ("subscribed", 10, Lane.BACKFILL),
+        ):
+            for email in people:
+                _says(scenario, word, _ago(days * DAY), email=email, lane=lane)
+            await scenario.settle()
+            assert {_status(scenario, email) for email in people} == {word}
+        assert scenario.routes()["POST /exports/"] >= 1
+
+    run_scenario(tmp_path, steps)
+
+
 @pytest.mark.parametrize("failure", ["forbidden", "error", "file"])
 def test_without_an_export_people_are_asked_for_one_by_one(tmp_path: Path, failure: str) -> None:
     async def steps(scenario: Scenario) -> None:

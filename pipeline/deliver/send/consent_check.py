@@ -104,7 +104,7 @@ class Asking:
     async def ask(self, permit: Permit) -> None:
         """Read who has withdrawn; whatever the result, the people held for it are released."""
         try:
-            await self._contacts.withdrawals.ask(self._client, permit)
+            await self._contacts.withdrawals.ask(self._client, permit, self._contacts.now_ms())
         finally:
             self.over()
 

@@ -53,14 +53,24 @@ class Withdrawals:
         self._account = account
         self._fresh = fresh
         self._read_at = self._not_before = -math.inf
+        self._begun_ms = 0
         #: By column and key: everybody who ever withdrew. All other keys of these columns did not.
         self._left: dict[tuple[str, str], Said] = {}
         self._columns: frozenset[str] = frozenset()
 
-    def said(self, key: str, now: float, *, by_email: bool) -> Said | None:
-        """A person's consent in the last export; None if it has none or is too old."""
+    def said(self, key: str, now: float, *, by_email: bool, since_ms: int) -> Said | None:
+        """A person's consent in the last export; None if it has none, or is too old to say.
+
+        Args:
+            key: of the contact.
+            now: of the loop's clock.
+            by_email: whether the key is an address.
+            since_ms: when we last sent that the person unsubscribes, epoch ms: an export begun before has the
+                date of an earlier such call, which is not known any more and looks like the person's own.
+        """
         column = EMAIL if by_email else EXTERNAL_ID
-        if now - self._read_at > self._fresh or column not in self._columns:
+        is_old = now - self._read_at > self._fresh or self._begun_ms <= since_ms
+        if is_old or column not in self._columns:
             return None
         return self._left.get((column, key.casefold()), NOBODY)
 
@@ -68,8 +78,8 @@ class Withdrawals:
         """Whether an export is made for this many people."""
         return people >= WORTH and self._fresh > 0 and now >= self._not_before
 
-    async def ask(self, client: ConnectifClient, permit: Permit) -> None:
-        """Make an export and read it; if that fails, none is made for a while."""
+    async def ask(self, client: ConnectifClient, permit: Permit, now_ms: int) -> None:
+        """Make an export, now, and read it; if that fails, none is made for a while."""
         try:
             self._left, self._columns = await _read(await _file(client, permit))
         except Unusable as reason:
@@ -80,7 +90,7 @@ class Withdrawals:
             )
             self._not_before = _now() + PAUSE
             return
-        self._read_at = _now()
+        self._read_at, self._begun_ms = _now(), now_ms
         log.info("account %s: %d contacts have withdrawn, by an export", self._account, len(self._left))
 
 

@@ -139,7 +139,9 @@ class ContactSync:
     def known(self, key: Key, waiting: Waiting) -> Said | None:
         """What the last export of contacts says of a person; None where it does not count, or any more."""
         by_email = isinstance(waiting.state, ContactState) and waiting.state.by_email
-        return self.withdrawals.said(key.id, asyncio.get_running_loop().time(), by_email=by_email)
+        ours, now = self.ours(key, self.last_sent(key)), asyncio.get_running_loop().time()
+        since_ms = 0 if ours is None else ours[1]
+        return self.withdrawals.said(key.id, now, by_email=by_email, since_ms=since_ms)
 
     def asks(self, key: Key, waiting: Waiting, command: Command) -> bool:
         """Whether Connectif is to be asked before the command's `subscribed` is sent."""
