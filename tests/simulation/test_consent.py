@@ -284,13 +284,15 @@ def test_an_export_says_nothing_of_whom_an_unsubscription_was_sent_for_since(tmp
     """It has the date of an earlier one of ours, which by then looks like the person's own."""
     people = [f"c{number}@example.com" for number in range(40)]
 
+    said: list[tuple[Subscription, int, Lane]] = [
+        ("unsubscribed", 40, Lane.LIVE),
+        ("subscribed", 30, Lane.BACKFILL),  # the export is made for these
+        ("unsubscribed", 20, Lane.LIVE),
+        ("subscribed", 10, Lane.BACKFILL),
+    ]
+
     async def steps(scenario: Scenario) -> None:
-        for word, days, lane in (
-            ("unsubscribed", 40, Lane.LIVE),
-            ("subscribed", 30, Lane.BACKFILL),  # the export is made for these
-            ("unsubscribed", 20, Lane.LIVE),
-            ("subscribed", 10, Lane.BACKFILL),
-        ):
+        for word, days, lane in said:
             for email in people:
                 _says(scenario, word, _ago(days * DAY), email=email, lane=lane)
             await scenario.settle()
