@@ -7,6 +7,7 @@ labels of each anew at every look, in one piece, while nothing else is done: her
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -42,6 +43,11 @@ _WRITTEN = {float(number): _written(number) for number in range(1_000)}
 PIECE = 1_000
 #: A sample's name, and the values of its labels: their names are the same for all samples of one name.
 _Series = tuple[str, tuple[str, ...]]
+
+
+def _value(value: float) -> str:
+    known = _WRITTEN.get(value)
+    return _written(value) if known is None or (not value and math.copysign(1.0, value) < 0) else known
 
 
 class _One(Collector):
@@ -96,7 +102,7 @@ class Exposition:
                     series = (name, tuple(labels.values()))
                     before = self._known.get(series) or _before_value(family, sample)
                     known[series] = before
-                    lines.append(f"{before}{_WRITTEN.get(value) or _written(value)}\n")
+                    lines.append(f"{before}{_value(value)}\n")
                 yield "".join(lines)
         self._known = known
 
