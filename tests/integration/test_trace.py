@@ -125,9 +125,12 @@ def test_top_and_the_status_page_tell_of_the_site_and_find_an_order(play: Site) 
     assert play.shopify("orders/paid", shopify_order(16)) == 200
     until_answered(play, "Connectif has it", SHOPIFY, "order", "16")
     wait_until(play.has_status_page, 60, every=0.2)
-    done = play.command("top", "--json")
-    found = orjson.loads(done.stdout)
-    assert (done.returncode, found["troubles"], found["notes"]) == (0, [], [])
+    looks = [play.command("top", "--json")]
+    while orjson.loads(looks[-1].stdout)["notes"] and len(looks) < 20:
+        # On a busy machine Kafka may not say within 2 s who is in the groups.
+        looks.append(play.command("top", "--json"))
+    found = orjson.loads(looks[-1].stdout)
+    assert (looks[-1].returncode, found["troubles"], found["notes"]) == (0, [], [])
     kinds = {one["name"].partition(" ")[0] for one in found["processes"]}
     assert kinds == {"gateway", "translate", "deliver", "erase", "status"}
     assert {one["name"]: one["state"] for one in found["accounts"]} == {"acme": "fine", "woo": "fine"}
