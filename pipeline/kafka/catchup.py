@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException
-from confluent_kafka import TopicPartition as ClientPartition
-
-from pipeline.kafka.errors import client_log, in_words
 from pipeline.kafka.messages import TopicPartition
-from pipeline.kafka.offsets import ASK, Offsets
+from pipeline.kafka.offsets import ASK
+from pipeline.kafka.reader import RangeReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +38,9 @@ def look(
         BrokerError: a broker refused, or did not answer.
     """
     wanted = list(places)
-    with closing(
-        Consumer({**config, "group.id": group, "enable.auto.commit": False}, logger=client_log)
-    ) as by:
-        try:
-            found = by.committed([ClientPartition(*place) for place in wanted], timeout=ASK)
-        except KafkaException as error:
-            servers = str(config.get("bootstrap.servers", ""))
-            raise in_words("the group's offsets cannot be looked up", error.args[0], servers) from error
-    # A group that never committed says a negative number.
-    committed = {TopicPartition(place.topic, place.partition): max(0, place.offset) for place in found}
-    extents = Offsets(config).extents(wanted)
+    with RangeReader(config, group=group, uncommitted=True, patience=ASK) as reader:
+        committed, extents = reader.committed(wanted), reader.offsets.extents(wanted)
     return {
-        place: GroupExtent(extent.low, extent.high, committed[place]) for place, extent in extents.items()
+        place: GroupExtent(extent.low, extent.high, committed[place] or 0)
+        for place, extent in extents.items()
     }
