@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import re
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 import uvloop
 from prometheus_client import REGISTRY
 
+from pipeline import process
 from pipeline.config import Settings
 from pipeline.engine.engine import Engine, end_process
 from pipeline.engine.lag import LagCollector
@@ -30,11 +30,6 @@ log = logging.getLogger(__name__)
 #: Seconds a clean stop may take before the process ends as it is; a supervisor's own limit is longer.
 STOP_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 3.0
-
-
-#: Objects made beyond those freed until garbage is looked for, in the youngest, and collections of one age
-#: until one of the next. A round makes thousands, without cycles.
-GARBAGE = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +103,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             _check(starting)
-            # What a start made stays, and need not be scanned by each collection.
-            gc.freeze()
-            gc.set_threshold(*GARBAGE)
+            process.started()
             log.info("%s: worker %s is ready", stage.app_id, worker, extra={"event": "worker.ready"})
             await stopping
         log.info("%s: worker %s stops", stage.app_id, worker, extra={"event": "worker.stops"})

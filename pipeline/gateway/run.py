@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import math
 import resource
@@ -18,6 +17,7 @@ import uvloop
 from pydantic import SecretStr
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pipeline import process
 from pipeline.config import Settings
 from pipeline.config_checks import require_stores, shared_secrets
 from pipeline.config_stages import GatewaySettings
@@ -92,9 +92,7 @@ def serve(settings: Settings, host: str, port: int, member: Member = ALONE) -> N
             )
         for warning in shared_secrets(settings):
             log.warning("%s", warning, extra={"event": "settings.shared"})
-        # Requests make no cycles; the objects of the start need not be scanned by each collection.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        process.started()
         uvloop.run(_serve(settings, socks, most, member))
 
 
