@@ -15,8 +15,8 @@ HOST = "127.0.0.1"
 _FIRST, _EPHEMERAL = 20_000, 32_768
 #: How many of the ports chosen last stay reserved.
 _RESERVED_MOST = 256
-#: Descriptors of bound sockets. They do not listen: a server with SO_REUSEADDR can, and `reserve` of any other
-#: process cannot have them. No objects: Python warns of a socket that is still open when it ends.
+#: Descriptors of bound sockets. They do not listen: a server with SO_REUSEADDR can, and `reserve` of any
+#: other process cannot have them. No objects: Python warns of a socket that is still open when it ends.
 _reserved: deque[int] = deque()
 
 

@@ -19,8 +19,8 @@ from tests.simulation.shop_actions import ShopLoad
 
 pytestmark = pytest.mark.kafka
 
-#: Seconds after which a worker that says nothing is missed, and within which one that says it goes is replaced.
-#: It takes a second or two; a machine that does other things as well gets some more.
+#: Seconds after which a worker that says nothing is missed, and within which one that leaves is replaced. It
+#: takes two or three; a machine that does other things as well gets some more.
 SESSION, TAKEN_OVER = 60, 20
 
 
