@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,13 +17,14 @@ class _Coordinator:
     """aiokafka's, which lets only a member without an instance id go."""
 
     def __init__(self, *, answers: bool = True) -> None:
-        self.member_id, self._group_instance_id = "m1", "deliver-w1"
+        self.member_id = "m1"
+        self._group_instance_id: str | None = "deliver-w1"
         self.left: list[str] = []
         self._answers = answers
 
     async def close(self) -> None:
-        if not self._answers:
-            await asyncio.Event().wait()
+        while not self._answers:
+            await asyncio.sleep(60)
         if self._group_instance_id is None:
             self.left.append(self.member_id)
         self.member_id = ""
@@ -34,11 +35,11 @@ class _Worker:
 
     def __init__(self, coordinator: _Coordinator) -> None:
         self.lost: list[str] = []
-        self.thread: Any = object.__new__(ConsumerThread)
+        self.thread = cast("Any", object.__new__(ConsumerThread))
         self.thread.thread_loop = asyncio.get_running_loop()
         self.thread.consumer = SimpleNamespace(on_lost=self.lost.append, _contact=lambda _: None)
         self.thread._ensure_consumer = lambda: SimpleNamespace(_coordinator=coordinator)
-        self.consumer: Any = object.__new__(RoundConsumer)
+        self.consumer = cast("Any", object.__new__(RoundConsumer))
         self.consumer._thread = self.thread
 
 

@@ -145,7 +145,8 @@ def refuse_shorter_topics(
             end = found[TopicPartition(name, state.partition)].high
             if offset >= end:
                 raise BrokerError(
-                    f"{named(name)} partition {state.partition} ends at {end}, but offset {offset} was counted: "
-                    "the topic was made anew, and what is in it now would be taken for what was dealt with",
+                    f"{named(name)} partition {state.partition} ends at {end}, but offset {offset} was "
+                    "counted: the topic was made anew, and what is in it now would be taken for what was "
+                    "dealt with",
                     hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",
                 )
