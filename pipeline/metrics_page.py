@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pipeline import exposition, metrics
 from pipeline.deliver.collector import DeliverCollector
 from pipeline.engine.lag import LagCollector
+from pipeline.engine.usable import UsableCollector
 from pipeline.erase.serve import ErasureCollector
 from pipeline.errors import PipelineError
 from pipeline.markdown import table
@@ -67,6 +68,7 @@ def _of_tables() -> Iterator[Series]:
         ("sync", ConsentCollector({}, float)),
         ("sync", PullCollector(dict, float)),
         ("every worker", LagCollector(dict)),
+        ("every worker", UsableCollector("", dict)),
     ]
     for process, collector in collectors:
         for family in collector.collect():

@@ -219,6 +219,14 @@ _WORKERS: list[Panel] = [
         unit="s",
     ),
     lines(
+        "Partitions whose state cannot be used yet",
+        "After a start, or when a worker joins or leaves, for seconds: nothing of them is read or sent until "
+        "then. For long: a large one is built, or its worker is slow.",
+        Ask('sum by (process) (pipeline_state_partitions{state="building"})', "{{process}}"),
+        Ask("max by (process) (pipeline_state_building_seconds)", "longest of {{process}}, s"),
+        Ask("sum by (process) (pipeline_state_partitions)", "held by {{process}}"),
+    ),
+    lines(
         "State that was not as it was left",
         "rebuilt: files were damaged, check the disk. Others: another program writes to the pipeline's "
         "topics, or a worker stood still for longer than its session.",

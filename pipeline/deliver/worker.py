@@ -117,6 +117,7 @@ class DeliverWorker:
             held=self._held,
             rows=self._all_tables[0].rows,
             look=self._look,
+            named=functools.partial(full_name, settings),
         )
         self._opening = asyncio.Lock()
         for kind, lane in itertools.product(RecordKind, Lane):  # from 0 on, so that the first one is seen

@@ -99,6 +99,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
         self._stopping = False
+        self._is_usable: Callable[[int], bool] = lambda _: True
         instance = instance_id(settings, app_id, worker)
         self._name = GroupName(
             kafka,
@@ -208,6 +209,17 @@ class Engine:
         """The offsets that are not dealt with, by partition; nothing while no events are processed."""
         return {} if self.not_ready is not None else self.consumer.behind()
 
+    def held(self) -> dict[int, bool]:
+        """The partitions that are assigned, by number, each with whether its state can be used."""
+        ready = self.not_ready is None
+        assigned = frozenset[int]().union(*(table.assigned for table in self._tables))
+        return {
+            number: ready
+            and all(number in table.partitions for table in self._tables)
+            and self._is_usable(number)
+            for number in assigned
+        }
+
     @property
     def not_ready(self) -> str | None:
         """Why no events are processed now; None when they are."""
@@ -307,6 +319,7 @@ class Engine:
 
     def read_when(self, usable: Callable[[int], bool]) -> None:
         """See `GroupConsumer.read_when`."""
+        self._is_usable = usable
         self.consumer.read_when(usable)
 
     def withhold(self, place: TopicPartition) -> None:

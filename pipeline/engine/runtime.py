@@ -81,4 +81,4 @@ class Runtime(Protocol):
         """Commit what was released, now."""
 
     async def stop(self) -> None:
-        """Leave, without waiting for rounds in progress."""
+        """Leave the group at once, so that others take over, without waiting for rounds in progress."""

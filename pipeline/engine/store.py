@@ -70,6 +70,8 @@ class Memory:
         options.set_arena_block_size(ARENA_BYTES)
         options.set_max_write_buffer_number(3)
         options.set_max_open_files(256)
+        # RocksDB begins 16 threads for each opening, which cost more than the few files of a store.
+        options.set_max_file_opening_threads(1)
         options.set_keep_log_file_num(2)
         options.set_compression_type(DBCompressionType.lz4())
         blocks = BlockBasedOptions()

@@ -66,6 +66,11 @@ class StateTable:
         self._foreign: list[tuple[int, int, int]] = []
 
     @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that are held, restored or not yet."""
+        return frozenset(self._held)
+
+    @property
     def partitions(self) -> frozenset[int]:
         """The partitions that are held and restored."""
         return frozenset(self._loaded)

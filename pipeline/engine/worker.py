@@ -19,6 +19,7 @@ from pipeline import process
 from pipeline.config import Settings
 from pipeline.engine.engine import Engine, end_process
 from pipeline.engine.lag import LagCollector
+from pipeline.engine.usable import UsableCollector
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.exposition import Room
 from pipeline.listening import bound_socket
@@ -93,6 +94,7 @@ async def _run(stage: Stage, settings: Settings, worker: str, sock: socket.socke
     )
     stage.build(engine)
     REGISTRY.register(LagCollector(engine.behind))
+    REGISTRY.register(UsableCollector(stage.app_id, engine.held))
     ready = READY.labels(stage.app_id)
     ready.set_function(lambda: float(engine.complaint is None))
     pages = Pages(engine.pages, settings.http_token, engine.actions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 from collections import deque
@@ -14,8 +15,9 @@ HOST = "127.0.0.1"
 _FIRST, _EPHEMERAL = 20_000, 32_768
 #: How many of the ports chosen last stay reserved.
 _RESERVED_MOST = 256
-#: They do not listen: a server with SO_REUSEADDR can, and `reserve` of any other process cannot have them.
-_reserved: deque[socket.socket] = deque()
+#: Descriptors of bound sockets. They do not listen: a server with SO_REUSEADDR can, and `reserve` of any
+#: other process cannot have them. No objects: Python warns of a socket that is still open when it ends.
+_reserved: deque[int] = deque()
 
 
 def is_free(port: int, host: str = HOST) -> bool:
@@ -43,9 +45,9 @@ def reserve(port: int, host: str = HOST) -> bool:
         keeper.close()
         return False
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    _reserved.append(keeper)
+    _reserved.append(keeper.detach())
     if len(_reserved) > _RESERVED_MOST:
-        _reserved.popleft().close()
+        os.close(_reserved.popleft())
     return True
 
 

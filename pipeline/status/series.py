@@ -15,6 +15,8 @@ WANTED = frozenset(
         "pipeline_settings_refused",
         "pipeline_settings_reload_refused",
         "pipeline_lag_messages",
+        "pipeline_state_building_seconds",
+        "pipeline_state_partitions",
         "pipeline_gateway_last_event_timestamp_seconds",
         "pipeline_gateway_kafka_up",
         "pipeline_gateway_spool_events",

@@ -12,6 +12,9 @@ from pipeline.status.order import accounts_worst_first, replays_worst_first, sto
 from pipeline.status.series import Series, of_all
 from pipeline.status.stores import stores
 
+#: Seconds a worker may build states, as it does when another joins, before it is worth a word.
+BUILDING_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessPage:
@@ -99,6 +102,10 @@ def _process(page: ProcessPage) -> ProcessFacts:
     if ready and page.series.value("pipeline_gateway_kafka_up") == 0:
         spooled = sum(count for _, count in page.series.of("pipeline_gateway_spool_events"))
         why = f"Kafka does not take events: {spooled:.0f} are kept on disk"
+    if ready and not why and (page.series.value("pipeline_state_building_seconds") or 0) > BUILDING_SECONDS:
+        states = page.series.of("pipeline_state_partitions")
+        building = sum(count for labels, count in states if labels["state"] == "building")
+        why = f"the state of {building:.0f} of its partitions cannot be used yet"
     lag = int(sum(count for _, count in page.series.of("pipeline_lag_messages")))
     return ProcessFacts(name, page.url, ready, why, version, lag)
 

@@ -318,6 +318,7 @@ INSIDE: dict[str, list[Truth]] = {
     "Records delivered late, of all": [only(0)],
     "From a notification to its documents, 95 %": [nothing],
     "From a callback to the shop, 95 %": [nothing],
+    "Partitions whose state cannot be used yet": [all_within(0, 0), all_within(0, 0), all_within(1, 64)],
     "State that was not as it was left": [only(0), only(0), only(0)],
     "Messages and receipts that do not fit": [only(0), only(0), only(0)],
     "Dead letters that were sent again and refused again": [nothing],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 
 import pytest
 
@@ -17,6 +18,10 @@ from tests.simulation.shop import Shop
 from tests.simulation.shop_actions import ShopLoad
 
 pytestmark = pytest.mark.kafka
+
+#: Seconds after which a worker that says nothing is missed, and within which one that leaves is replaced. It
+#: takes two or three; a machine that does other things as well gets some more.
+SESSION, TAKEN_OVER = 60, 20
 
 
 def test_records_of_two_accounts_reach_connectif_each_once(kafka_settings: KafkaSettings) -> None:
@@ -93,6 +98,43 @@ def test_workers_that_join_and_leave_take_accounts_over_whole(kafka_settings: Ka
         environment.accounted()
 
 
+def test_a_worker_that_is_stopped_leaves_its_accounts_to_the_others_at_once(
+    kafka_settings: KafkaSettings,
+) -> None:
+    accounts = [f"acme-{number}" for number in range(6)]
+    broker = {"account_partitions": 12, "session_timeout": SESSION}
+    with running_environment(kafka_settings, *accounts, broker=broker) as environment:
+        loads = [
+            ShopLoad(Shop(environment, account, wall=time.time), seed)
+            for seed, account in enumerate(accounts)
+        ]
+
+        def all_are_called_after(before: Counter[str]) -> bool:
+            for load in loads:
+                load.act(1)
+            return set(environment.connectif.calls() - before) == set(accounts)
+
+        for load in loads:
+            load.act(20)
+        workers = [environment.worker("w1"), environment.worker("w2")]
+        wait_until(lambda: all(worker.calls() > 0 for worker in workers), 90, every=0.2)
+        wait_until(lambda: all_are_called_after(Counter()), 60, every=0.5)
+
+        gone = environment.workers.pop()
+        began = time.monotonic()
+        assert gone.stop() == 0
+        ended = environment.connectif.calls()
+        wait_until(lambda: all_are_called_after(ended), 2 * SESSION, every=0.5)
+        assert time.monotonic() - began < TAKEN_OVER
+        assert "was not left" not in gone.log()
+
+        environment.settle(90)
+        for account in accounts:
+            expected_state.check_state(environment, account)
+            environment.limit_kept(account)
+        assert environment.accounted()["dead"] == 0
+
+
 def test_a_topic_made_anew_under_a_counted_account_is_refused(kafka_settings: KafkaSettings) -> None:
     with running_environment(kafka_settings, "acme") as environment:
         worker = environment.worker()
@@ -106,4 +148,5 @@ def test_a_topic_made_anew_under_a_counted_account_is_refused(kafka_settings: Ka
         worker.restart()
         wait_until(lambda: worker.exit_code() is not None, 40)
         assert worker.exit_code() != 0
+        assert f"{name} partition" in worker.log()
         assert "made anew" in worker.log()

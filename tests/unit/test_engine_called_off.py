@@ -20,6 +20,7 @@ from pipeline.engine.compaction import Compaction
 from pipeline.engine.engine import Engine
 from pipeline.engine.restorer import Restorer
 from pipeline.engine.table import NotAssigned
+from pipeline.errors import BrokerError
 from pipeline.kafka.catchup import GroupExtent
 from pipeline.kafka.messages import TopicPartition
 from pipeline.kafka.reader import Stopped
@@ -88,6 +89,7 @@ class _States(HeldStates):
             held=lambda: held,
             rows=lambda partition: (rows or {}).get(partition, 0),
             look=self._looked,
+            named="shop.{}".format,
         )
 
     async def _looked(self, places: Collection[TopicPartition]) -> dict[TopicPartition, GroupExtent]:
@@ -131,6 +133,15 @@ async def test_kafka_is_asked_about_many_partitions_at_once_and_small_ones_do_no
     await building
     assert states.asked[1:] == [{2}, {5}]
     assert all(states.is_usable(partition) for partition in held)
+
+
+async def test_a_topic_made_anew_is_named_as_kafka_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = SimpleNamespace(counted_up_to=lambda: [("connectif.purchases", 7)])
+    monkeypatch.setattr(_State, "tallies", lambda _: [("acme", "store", counted)])
+    states = _States({"content": ""}, frozenset({3}))
+    states.answer.set()
+    with pytest.raises(BrokerError, match=r"^shop\.connectif\.purchases partition 3 ends at 0"):
+        await states.build([3])
 
 
 def _worker() -> Any:

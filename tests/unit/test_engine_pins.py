@@ -73,6 +73,7 @@ METHODS: list[tuple[Any, str, list[str]]] = [
     (Assignment, "state_value", ["self", "tp"]),
     (GroupCoordinator, "_do_heartbeat", ["self"]),
     (GroupCoordinator, "_do_commit_offsets", ["self", "assignment", "offsets"]),
+    (GroupCoordinator, "close", ["self"]),
     (AIOKafkaConsumer, "pause", ["self", "partitions"]),
     (ThrowableQueue, "force_put_nowait", ["self", "item"]),
 ]
@@ -91,6 +92,8 @@ SOURCES: list[tuple[Any, list[str]]] = [
     (_DefaultRecordBatchPy._read_msg, ["buffer = self._buffer", '.decode("utf-8")']),
     (AIOKafkaConsumer.__init__, ["self._subscription = ", "self._coordinator = "]),
     (GroupCoordinator.reset_generation, ["self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID"]),
+    (GroupCoordinator.close, ["self._closing.done()", "self._maybe_leave_group()"]),
+    (GroupCoordinator._maybe_leave_group, ["self._group_instance_id is None", "LeaveGroupRequest("]),
     (Conductor._update_tp_index, ["tp_index[tp].add(topic)"]),
     (Recovery._restart_recovery.fun, ["self.signal_recovery_start", "self.on_recovery_completed"]),
     (Recovery.on_recovery_completed, ["consumer.perform_seek()", "consumer.resume_flow()"]),

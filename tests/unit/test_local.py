@@ -117,6 +117,11 @@ def test_a_chosen_port_is_no_other_programs_until_its_server_listens_and_is_the_
         assert not is_free(port)
 
 
+def test_a_program_that_chose_a_port_ends_without_a_warning() -> None:
+    ended = [sys.executable, "-W", "always", "-c", "from pipeline.local.ports import free_port; free_port()"]
+    assert subprocess.run(ended, capture_output=True, check=True, text=True).stderr == ""
+
+
 def fake_java(directory: Path, version: str) -> Path:
     """A `java` that tells its version as the real ones do."""
     command = directory / "bin" / "java"

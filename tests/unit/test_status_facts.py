@@ -218,6 +218,18 @@ def test_a_process_that_is_not_ready_or_silent_comes_first_with_its_reason() -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(30, ""), (90, "the state of 2 of its partitions cannot be used yet")]
+)
+def test_a_worker_that_builds_states_for_more_than_a_minute_is_said_to(seconds: float, said: str) -> None:
+    labels = {"process": "pipeline-deliver"}
+    name = "pipeline_state_partitions"
+    states = [(name, {**labels, "state": state}, 2) for state in ("usable", "building")]
+    building = page(*states, ("pipeline_state_building_seconds", labels, seconds))
+    found = snapshot(settings_of(1), [process("deliver", deliver_page(1) + building)], NOW)
+    assert [(one.ready, one.why) for one in found.processes] == [(True, said)]
+
+
 def test_replays_are_shown_once_however_many_workers_tell_of_them() -> None:
     runs = "20260101-a", "20260202-b"
     told = page(

@@ -37,6 +37,7 @@ class HeldStates:
         held: the partitions whose tables are there.
         rows: about how many rows a partition's state is built of.
         look: asks Kafka.
+        named: what Kafka calls a topic; for messages.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class HeldStates:
         held: Callable[[], frozenset[int]],
         rows: Callable[[int], int],
         look: Look,
+        named: Callable[[str], str],
     ) -> None:
         self._make = make
         self._held = held
         self._rows = rows
         self._look = look
+        self._named = named
         self._states: dict[int, PartitionState] = {}
         self._stale: set[int] = set()
         self._receipts: dict[int, GroupExtent] = {}
@@ -118,7 +121,7 @@ class HeldStates:
         places = [TopicPartition(topic, state.partition) for state in built for topic in _TOPICS]
         found = await self._look(places)
         for state in built:
-            refuse_shorter_topics(state, found)
+            refuse_shorter_topics(state, found, self._named)
         held = self._held()
         for state in built:
             if state.partition in held:
@@ -129,8 +132,10 @@ class HeldStates:
             raise NotAssigned(f"partitions {gone} went away while their states were built")
 
 
-def refuse_shorter_topics(state: PartitionState, found: dict[TopicPartition, GroupExtent]) -> None:
-    """See that the topics are those that were counted.
+def refuse_shorter_topics(
+    state: PartitionState, found: dict[TopicPartition, GroupExtent], named: Callable[[str], str]
+) -> None:
+    """See that the topics are those that were counted; `named` says what Kafka calls them.
 
     Raises:
         BrokerError: one is shorter than what was counted of it.
@@ -140,7 +145,8 @@ def refuse_shorter_topics(state: PartitionState, found: dict[TopicPartition, Gro
             end = found[TopicPartition(name, state.partition)].high
             if offset >= end:
                 raise BrokerError(
-                    f"{name} partition {state.partition} ends at {end}, but offset {offset} was counted: the "
-                    "topic was made anew, and what is in it now would be taken for what was dealt with",
+                    f"{named(name)} partition {state.partition} ends at {end}, but offset {offset} was "
+                    "counted: the topic was made anew, and what is in it now would be taken for what was "
+                    "dealt with",
                     hint="start with a new kafka.topic_prefix, or delete the stage's changelogs too",
                 )

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import faust
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -22,6 +23,8 @@ from pipeline.engine.faust.turns import Turns
 from pipeline.engine.rounds import Round
 from pipeline.kafka.messages import ReceivedMessage
 from pipeline.kafka.messages import TopicPartition as Place
+
+log = logging.getLogger(__name__)
 
 #: Seconds a fetch takes at most; shorter while a partition waits for room in the buffer.
 LOOK, LOOK_WHILE_FULL = 0.5, 0.02
@@ -243,6 +246,13 @@ class RoundConsumer(driver.Consumer):
             generation_id=generation,
         )
         return faust.Event(self.app, None, value, None, message)
+
+    async def leave(self) -> None:
+        """Leave the group; see `ConsumerThread.leave`."""
+        try:
+            await self._thread.leave()
+        except (faust.exceptions.ConsumerNotStarted, KafkaError, TimeoutError) as error:
+            log.warning("the group was not left, and gives this worker up by itself: %r", error)
 
     # For operators.
 

@@ -110,4 +110,5 @@ class FaustRuntime:
 
     async def stop(self) -> None:
         """As `Runtime.stop`."""
+        await self.consumer.leave()
         await self._app.stop()
