@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime as dt
 import ipaddress
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -28,12 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pipeline.kafka.address import answers
-from pipeline.local.artefacts import class_path
-from pipeline.local.java import find_java
-from pipeline.local.node import BrokerAddress, JavaRuntime, Node
 from pipeline.local.ports import HOST, following
-from tests.processes import wait_until
+from tests.own_broker import address, own_broker
 
 USER, PASSWORD = "pipeline", "hush-hush-hush"
 _JAAS = "org.apache.kafka.common.security"
@@ -114,10 +107,8 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
     """Such a broker, whose user has no rights yet."""
     authority = _certificates(directory)
     taken: set[int] = set()
-    place = BrokerAddress(1, following(0, 0, taken), following(0, 0, taken))
+    place = address(taken)
     secured = f"{HOST}:{following(0, 0, taken)}"
-    runtime = JavaRuntime(find_java(), class_path(lambda _: None))
-    node = Node(place, [place], directory / "broker", runtime)
     settings = {
         "listeners": f"PLAINTEXT://{place.address},SECURED://{secured},CONTROLLER://{HOST}:{place.controller_port}",
         "advertised.listeners": f"PLAINTEXT://{place.address},SECURED://{secured}",
@@ -134,13 +125,8 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
         # Whoever comes without TLS: the broker itself, and the test.
         "super.users": "User:ANONYMOUS",
     }
-    with (directory / "broker" / "server.properties").open("a", encoding="utf-8") as file:
-        file.writelines(f"{name}={value}\n" for name, value in settings.items())
-    node.format(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
-    node.start()
-    try:
+    with own_broker(directory, place, settings):
         made = SecuredKafka(secured, place.address, authority)
-        _answering(node, made)
         users = [
             UserScramCredentialUpsertion(USER, ScramCredentialInfo(mechanism, 4_096), PASSWORD.encode())
             for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
@@ -150,19 +136,3 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
             for future in admin.alter_user_scram_credentials([user]).values():
                 future.result(30)
         yield made
-    finally:
-        node.terminate()
-        node.end(10)
-
-
-def _answering(node: Node, made: SecuredKafka) -> None:
-    def is_up() -> bool:
-        if node.pid is None:
-            raise node.failure()
-        if answers(made.open_bootstrap, 1):
-            with contextlib.suppress(KafkaException):
-                made.admin.list_topics(timeout=5)
-                return True
-        return False
-
-    wait_until(is_up, 90)
