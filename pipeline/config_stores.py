@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
@@ -28,9 +27,9 @@ def of_store(name: str, complaint: str) -> PydanticCustomError:
 def meeting_ids(stores: Mapping[str, StoreSettings]) -> tuple[str, str] | None:
     """A store that feeds the account of another though their ids could be the same, and an example."""
     fed = [FedStore(name, store, PLATFORMS[store.platform]) for name, store in stores.items()]
-    for one, other in combinations(fed, 2):
+    for one, other in _sharing(fed):
         shared = [name for name in one.settings.accounts if name in other.settings.accounts]
-        ids = meeting(one, other) if shared else None
+        ids = meeting(one, other)
         if ids is not None:
             return other.name, (
                 f"id_prefix: {one.name} and {other.name} feed one account, {shared[0]}, "
@@ -38,6 +37,19 @@ def meeting_ids(stores: Mapping[str, StoreSettings]) -> tuple[str, str] | None:
                 f'give one of them an `id_prefix`, such as "{other.name[:18]}-", or an account of its own'
             )
     return None
+
+
+def _sharing(fed: Sequence[FedStore]) -> Iterator[tuple[FedStore, FedStore]]:
+    """The pairs of stores that feed an account together; of hundreds of stores, few do."""
+    feeding: dict[str, list[int]] = {}
+    for number, store in enumerate(fed):
+        for account in store.settings.accounts:
+            feeding.setdefault(account, []).append(number)
+    for number, store in enumerate(fed):
+        others = {other for account in store.settings.accounts for other in feeding[account]}
+        for other in sorted(others):
+            if other > number:
+                yield store, fed[other]
 
 
 class OfItsPlatform:

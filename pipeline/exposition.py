@@ -7,15 +7,16 @@ labels of each anew at every look, in one piece, while nothing else is done: her
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from typing import Literal
 
-from prometheus_client import REGISTRY, Metric, generate_latest, utils
+from prometheus_client import REGISTRY, Metric, generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from pipeline import metrics  # noqa: F401 - what there is to export
+from pipeline.kept_series import WrittenFamily, value_text
 
 #: A kind of process: whose series it exports.
 Room = Literal[
@@ -35,19 +36,10 @@ ROOMS: dict[Room, tuple[str, ...]] = {
     "sandbox": ("pipeline_sandbox_",),
 }
 
-#: Writes a value; it has no types.
-_written: Callable[[float], str] = utils.floatToGoString
-#: What most values are, written once.
-_WRITTEN = {float(number): _written(number) for number in range(1_000)}
 #: Samples written in one piece: some milliseconds.
 PIECE = 1_000
 #: A sample's name, and the values of its labels: their names are the same for all samples of one name.
 _Series = tuple[str, tuple[str, ...]]
-
-
-def _value(value: float) -> str:
-    known = _WRITTEN.get(value)
-    return _written(value) if known is None or (not value and math.copysign(1.0, value) < 0) else known
 
 
 class _One(Collector):
@@ -92,8 +84,10 @@ class Exposition:
         for family in self._registry.collect():
             if family.name.startswith(self._foreign):
                 continue
-            head = Metric(family.name, family.documentation, family.type)
-            yield generate_latest(_One(head)).decode()
+            yield _head(family.name, family.documentation, family.type)
+            if isinstance(family, WrittenFamily):
+                yield from family.lines(PIECE)
+                continue
             samples = family.samples
             for start in range(0, len(samples), PIECE):
                 lines = []
@@ -102,9 +96,15 @@ class Exposition:
                     series = (name, tuple(labels.values()))
                     before = self._known.get(series) or _before_value(family, sample)
                     known[series] = before
-                    lines.append(f"{before}{_value(value)}\n")
+                    lines.append(f"{before}{value_text(value)}\n")
                 yield "".join(lines)
         self._known = known
+
+
+@functools.lru_cache(maxsize=1_024)
+def _head(name: str, documentation: str, kind: str) -> str:
+    """The lines that stand before a family's samples."""
+    return generate_latest(_One(Metric(name, documentation, kind))).decode()
 
 
 def _before_value(family: Metric, sample: Sample) -> str:

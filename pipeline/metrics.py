@@ -10,7 +10,9 @@ there, as if it had been measured.
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import disable_created_metrics
+
+from pipeline.kept_series import Counter, Gauge, Histogram
 
 #: No `_created` series: they would double the counters' series, and nothing reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]

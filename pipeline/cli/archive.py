@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from pipeline import config, config_needs
-from pipeline.archive.access import require_archive
 from pipeline.cli.options import ConfigOption, HostOption, LogFormatOption, PortOption, loaded, run_stage
 from pipeline.console import Console
 
@@ -47,6 +46,8 @@ def archive_run(  # noqa: PLR0917 - typer reads each parameter as an option
         return
 
     def keep_going(settings: config.Settings) -> None:
+        from pipeline.archive.access import require_archive  # noqa: PLC0415 - start fast
+
         require_archive(settings)
         from pipeline.archive.run import serve  # noqa: PLC0415 - of an extra
 
@@ -86,5 +87,7 @@ def archive_verify(
 def _settings(path: Path | None) -> config.Settings:
     """Those of a command that uses the archive."""
     settings = loaded(path)
+    from pipeline.archive.access import require_archive  # noqa: PLC0415 - start fast
+
     require_archive(settings)
     return settings

@@ -6,13 +6,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.kafka.messages import TopicPartition
+from pipeline.kept_series import GaugeRows, KeptGauge
 
 #: Looks that are remembered of a partition, at most: an hour of them, every five seconds.
 REMEMBERED = 720
+
+MESSAGES = KeptGauge(
+    "pipeline_lag_messages",
+    "Messages not processed yet; rising for minutes means the worker is too slow or stuck.",
+    labels=["topic", "partition"],
+)
+SECONDS = KeptGauge(
+    "pipeline_lag_seconds",
+    "For how long the first message of a partition has waited that is not processed, as far as this "
+    "worker saw it come: since its start at most. 0: none waits.",
+    labels=["topic", "partition"],
+)
 
 
 class WaitingSince:
@@ -63,22 +75,13 @@ class LagCollector(Collector):
         self._clock = clock
         self._since = WaitingSince()
 
-    def collect(self) -> list[GaugeMetricFamily]:
+    def collect(self) -> list[GaugeRows]:
         """Read at every scrape."""
-        messages = GaugeMetricFamily(
-            "pipeline_lag_messages",
-            "Messages not processed yet; rising for minutes means the worker is too slow or stuck.",
-            labels=["topic", "partition"],
-        )
-        seconds = GaugeMetricFamily(
-            "pipeline_lag_seconds",
-            "For how long the first message of a partition has waited that is not processed, as far as this "
-            "worker saw it come: since its start at most. 0: none waits.",
-            labels=["topic", "partition"],
-        )
+        messages, seconds = MESSAGES.look(), SECONDS.look()
         behind = self._behind()
         ages = self._since.look(self._clock(), behind)
         for place, offsets in behind.items():
-            messages.add_metric([place.topic, str(place.partition)], len(offsets))
-            seconds.add_metric([place.topic, str(place.partition)], ages[place])
+            labels = place.topic, str(place.partition)
+            messages.add_metric(labels, len(offsets))
+            seconds.add_metric(labels, ages[place])
         return [messages, seconds]

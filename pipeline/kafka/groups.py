@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -56,6 +57,7 @@ class Groups:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = dict(config)
         self._admin: AdminClient | None = None
+        self._making = threading.Lock()
 
     def member(self, group: str, instance: str, seconds: float) -> GroupMember | None:
         """Who holds an instance id; None also where Kafka does not say, which is logged.
@@ -73,9 +75,7 @@ class Groups:
         until = time.monotonic() + seconds
         while True:
             try:
-                if self._admin is None:
-                    self._admin = AdminClient(self._config, logger=client_log)
-                asked = self._admin.describe_consumer_groups([group], request_timeout=seconds)
+                asked = self._client().describe_consumer_groups([group], request_timeout=seconds)
                 return [_member(found) for found in asked[group].result(timeout=seconds + 1).members]
             except (KafkaException, FutureTimeoutError) as error:
                 code = code_of(error)
@@ -86,6 +86,13 @@ class Groups:
                     log.warning("Kafka does not say who is in the group %s: %s", group, why)
                     return None
             time.sleep(LOOK)
+
+    def _client(self) -> AdminClient:
+        """One for all threads: each has connections and threads of its own."""
+        with self._making:
+            if self._admin is None:
+                self._admin = AdminClient(self._config, logger=client_log)
+            return self._admin
 
 
 def _member(found: Any) -> GroupMember:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -58,6 +59,7 @@ class Gatherer:
         self._http = httpx.Client(timeout=ask_seconds, transport=transport, trust_env=False)
         self._threads = ThreadPoolExecutor(AT_ONCE, "status")
         self._directory: WorkerDirectory | None = None
+        self._finding = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +139,9 @@ class Gatherer:
 
     def _members(self, app: str) -> _Members:
         try:
-            if self._directory is None:
-                self._directory = WorkerDirectory(self._settings)
+            with self._finding:  # the groups are asked for at once, by one client
+                if self._directory is None:
+                    self._directory = WorkerDirectory(self._settings)
             return self._directory.workers(app, self._kafka_seconds)
         except BrokerError as error:
             return error

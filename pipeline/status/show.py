@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.events import Lane
@@ -20,6 +18,7 @@ from pipeline.status.facts import (
     State,
     StoreFacts,
 )
+from pipeline.status.table import Table
 from pipeline.text import figure, moment, span
 
 _COLOURS = {
@@ -104,24 +103,17 @@ def _more(count: int, what: str) -> Iterator[Text]:
         yield Text(f"and {count:,} more {what}", style="dim")
 
 
-def _table(*headings: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    return table
-
-
 def _accounts(accounts: Sequence[AccountFacts]) -> Table:
     lanes = [lane.value for lane in Lane]
-    table = _table("account", "state", *lanes, "calls", "sent in", "why", right=[*lanes, "calls", "sent in"])
+    table = Table(("account", "state", *lanes, "calls", "sent in", "why"), right=(*lanes, "calls", "sent in"))
     for one in accounts:
         table.add_row(
-            escape(one.name),
+            one.name,
             _state(one.state),
             *(lane_text(one.lanes[lane]) for lane in Lane),
             budget_text(one),
             eta_text(one),
-            escape(why_text(one)),
+            why_text(one),
         )
     return table
 
@@ -161,37 +153,37 @@ def ago_text(at: float | None, now: float) -> str:
 
 def _stores(stores: Sequence[StoreFacts], now: float) -> Table:
     figures = ("last event", "last sync", "to fetch", "last reconcile", "missing")
-    table = _table("store", "state", *figures, "why", right=figures)
+    table = Table(("store", "state", *figures, "why"), right=figures)
     for one in stores:
         table.add_row(
-            escape(one.name),
+            one.name,
             _state(one.state),
             ago_text(one.last_event, now),
             ago_text(one.last_sync, now),
             figure(one.fetching),
             ago_text(one.last_reconcile, now),
             "·" if one.missing is None else f"{one.missing:,}",
-            escape(one.reason),
+            one.reason,
         )
     return table
 
 
 def _processes(processes: Sequence[ProcessFacts]) -> Table:
-    table = _table("process", "ready", "address", "behind by", "why", right=("behind by",))
+    table = Table(("process", "ready", "address", "behind by", "why"), right=("behind by",))
     for one in processes:
-        ready = "[green]ready[/]" if one.ready else "[red]not ready[/]"
-        table.add_row(escape(one.name), ready, escape(one.url), figure(one.lag), escape(one.why))
+        ready = ("ready", "green") if one.ready else ("not ready", "red")
+        table.add_row(one.name, ready, one.url, figure(one.lag), one.why)
     return table
 
 
 def _replays(replays: Sequence[ReplayFacts]) -> Table:
-    table = _table("replay", "status", "events", "left", "trouble", right=("events", "left"))
+    table = Table(("replay", "status", "events", "left", "trouble"), right=("events", "left"))
     for one in replays:
         total = f" of {one.total:,}" if one.total else ""
         left = span(one.seconds_left) if one.seconds_left is not None else "·"
-        table.add_row(escape(one.run), escape(one.status), f"{one.done:,}{total}", left, escape(one.trouble))
+        table.add_row(one.run, one.status, f"{one.done:,}{total}", left, one.trouble)
     return table
 
 
-def _state(state: State) -> str:
-    return f"[{_COLOURS[state]}]{state}[/]"
+def _state(state: State) -> tuple[str, str]:
+    return state.value, _COLOURS[state]

@@ -5,13 +5,34 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pipeline.engine.foreign import JUNK, foreign_row
 from pipeline.events import Kind
+from pipeline.kept_series import GaugeRows, KeptGauge
 from pipeline.translate.rules import EventPosition, Outcome, Result
 from pipeline.translate.tally import EventTally, EventTotals
+
+EVENTS = KeptGauge(
+    "pipeline_account_events",
+    "Events ever received, by what became of them; exact, over all time.",
+    labels=["store", "kind", "outcome"],
+)
+REASONS = KeptGauge(
+    "pipeline_account_reasons",
+    "Ignored and rejected events by reason. A new reason, or a jump: a shop or its settings changed.",
+    labels=["store", "kind", "outcome", "reason"],
+)
+TRANSLATED = KeptGauge(
+    "pipeline_account_translated",
+    "Records of accepted events: emitted to deliver, or unchanged since the entity's last event.",
+    labels=["account", "store", "kind", "outcome"],
+)
+REPLAYED = KeptGauge(
+    "pipeline_account_replayed",
+    "Events repeated by replays, by what became of them; none of them is in pipeline_account_events.",
+    labels=["store", "kind", "outcome", "reason"],
+)
 
 
 class StoreTallies:
@@ -80,38 +101,19 @@ class AccountCollector(Collector):
         self._books = books
         self._stores = stores
 
-    def collect(self) -> list[GaugeMetricFamily]:
+    def collect(self) -> list[GaugeRows]:
         """Read at every scrape."""
-        events = GaugeMetricFamily(
-            "pipeline_account_events",
-            "Events ever received, by what became of them; exact, over all time.",
-            labels=["store", "kind", "outcome"],
-        )
-        reasons = GaugeMetricFamily(
-            "pipeline_account_reasons",
-            "Ignored and rejected events by reason. A new reason, or a jump: a shop or its settings changed.",
-            labels=["store", "kind", "outcome", "reason"],
-        )
-        records = GaugeMetricFamily(
-            "pipeline_account_translated",
-            "Records of accepted events: emitted to deliver, or unchanged since the entity's last event.",
-            labels=["account", "store", "kind", "outcome"],
-        )
-        replayed = GaugeMetricFamily(
-            "pipeline_account_replayed",
-            "Events repeated by replays, by what became of them; none of them is in pipeline_account_events.",
-            labels=["store", "kind", "outcome", "reason"],
-        )
+        events, reasons, records, replayed = EVENTS.look(), REASONS.look(), TRANSLATED.look(), REPLAYED.look()
         accounts = self._books.accounts()
         for store in {*self._stores, *accounts}:
             counted = accounts[store].events if store in accounts else {}
             for kind, outcome in dict.fromkeys((*product(Kind, Outcome), *counted)):
-                events.add_metric([store, kind, outcome], counted.get((kind, outcome), 0))
+                events.add_metric((store, kind, outcome), counted.get((kind, outcome), 0))
         for store, account in accounts.items():
             for (kind, outcome, reason), count in account.reasons.items():
-                reasons.add_metric([store, kind, outcome, reason], count)
+                reasons.add_metric((store, kind, outcome, reason), count)
             for (whose, kind, outcome), count in account.records.items():
-                records.add_metric([whose, store, kind, outcome], count)
+                records.add_metric((whose, store, kind, outcome), count)
             for (kind, outcome, reason), count in account.replayed.items():
-                replayed.add_metric([store, kind, outcome, reason], count)
+                replayed.add_metric((store, kind, outcome, reason), count)
         return [events, reasons, records, replayed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,21 @@ def test_a_file_of_addresses_that_is_none_names_nobody(tmp_path: Path, content: 
     addresses.remove(tmp_path)
     addresses.remove(tmp_path)
     assert not addresses.path_in(tmp_path).exists()
+
+
+def test_all_groups_are_asked_for_through_one_client(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Directory:
+        def __init__(self, _: Settings) -> None:
+            made.append(self)
+            time.sleep(0.05)  # the other groups are asked for meanwhile
+
+        def workers(self, _: str, __: float) -> list[WorkerPlace]:
+            return []
+
+    monkeypatch.setattr(gather, "WorkerDirectory", Directory)
+    look(settings, Pages())
+    assert len(made) == 1
