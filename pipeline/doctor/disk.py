@@ -67,7 +67,7 @@ def judged(place: str, room: Room, spool: int) -> Iterator[Finding]:
     if room.read_only:
         yield problem(DISK, f"{place} is mounted read-only", "see `dmesg`: a disk that fails is mounted so")
     elif room.in_memory:
-        todo = "have data_dir of processes on a disk that stays; of a container for commands alone it is meant so"
+        todo = "keep data_dir of processes on a disk that stays; where only commands run, it is meant so"
         yield warning(DISK, f"{place} is in memory: what is kept there goes when it ends", todo)
     elif room.free < LEAST:
         yield problem(DISK, said, _TODO)

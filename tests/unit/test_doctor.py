@@ -184,7 +184,7 @@ def test_a_disk_is_judged_by_its_room(room: Room, verdict: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm")  # noqa: S108
 def test_a_data_directory_in_memory_is_named(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
         [found] = disk.examine(context(tmp_path, {"data_dir": memory}))
     assert found.verdict is Verdict.WARNING
     assert "is in memory" in found.said
