@@ -40,7 +40,7 @@ def test_it_reads_unless_a_job_needs_more_and_runs_what_there_is(name: str) -> N
     assert named
     assert set(named) <= known
     assert "cyclonedx-py environment" in said
-    listed = {"security": " .venv/bin/python", "release": " /tmp/plain/bin/python"}[name]  # noqa: S108
+    listed = {"security": " .venv/bin/python", "release": " /tmp/plain/bin/python"}[name]
     assert f"sbom.cdx.json{listed}" in said
 
 
