@@ -6,7 +6,7 @@
 ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS build
-# An extra of pyproject.toml: sandbox, status or archive; the stages need none.
+# An extra of pyproject.toml: sandbox, status, archive, or otel for traces; the stages need none.
 ARG EXTRA=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1
 WORKDIR /src

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "deploy" / "locks"
 #: What builds the project's own wheel, what every process needs, and the extras that an image may have.
-BUILD, PLAIN, EXTRAS = "build", "plain", ("archive", "sandbox", "status")
+BUILD, PLAIN, EXTRAS = "build", "plain", ("archive", "otel", "sandbox", "status")
 _HEAD = "# Made by `python -m deploy.lock`: {what}.\n"
 _ENTRY = re.compile(r"^(\S+)==.*(?:\n    .*)*\n", re.MULTILINE)
 

@@ -34,6 +34,7 @@ def row(outcome: Outcome, *, looked: bool) -> dict[str, object]:
         "alert": f"{one.alert} {after}",
         "page": outcome.page or ("gone, too" if not one.page_says else "no"),
         "top": outcome.top or "no",
+        "doctor": outcome.doctor or ("no" if one.doctor_says else "not asked"),
         "typed": "; ".join(f"`{typed.command}`" for typed in outcome.typed),
         "over after": _seconds(outcome.over_after),
         "ledger": f"{outcome.purchases} purchases, equal" if not outcome.wrong else "see below",

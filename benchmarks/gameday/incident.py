@@ -31,6 +31,8 @@ class Incident:
         page_says: a pattern that the status page's text must have, words parted by one blank; "": the page
             is gone, too.
         top_says: the same of `pipeline top --once`; "": as the page.
+        doctor_says: the same of the problems of `pipeline doctor`, each as `subject: what was found`; "": it
+            is not asked, as what breaks is none of its subjects.
         place: the page's path.
         types: what the runbook says to type, as its pages have it, in order.
         pages: of the runbook beside the alert's own that have it.
@@ -52,6 +54,7 @@ class Incident:
     labels: Mapping[str, str] = field(default_factory=dict)
     rests: bool = True
     top_says: str = ""
+    doctor_says: str = ""
     place: str = "/"
     pages: tuple[str, ...] = ()
     subject: str = ""

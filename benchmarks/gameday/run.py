@@ -28,6 +28,7 @@ class Outcome:
         alert_after: seconds until its alert fired; None: it did not, or nobody looked.
         page: what the status page said; "": nothing of it.
         top: the same of `pipeline top`.
+        doctor: the same of `pipeline doctor`, where it is asked.
         beside: other alerts that fired meanwhile.
         typed: commands, as the runbook has them.
         over_after: seconds from the first command until all was well; None: it was not.
@@ -40,6 +41,7 @@ class Outcome:
     alert_after: float | None = None
     page: str = ""
     top: str = ""
+    doctor: str = ""
     beside: set[str] = field(default_factory=set)
     typed: list[Typed] = field(default_factory=list)
     over_after: float | None = None
@@ -59,11 +61,18 @@ class Drill:
     def __init__(self, scene: Scene, incident: Incident) -> None:
         self._scene, self._incident = scene, incident
         self._began = time.monotonic()
+        self._problems: list[str] = []
         self.outcome = Outcome(incident)
 
     def goes_through(self) -> Outcome:
         """All of it; what goes wrong is in the outcome."""
-        steps: tuple[Callable[[], None], ...] = (self._breaks, self._is_seen, self._mends, self._is_over)
+        steps: tuple[Callable[[], None], ...] = (
+            self._breaks,
+            self._is_seen,
+            self._is_found,
+            self._mends,
+            self._is_over,
+        )
         self._scene.trade.opens()
         for step in (*steps, self._ledger):
             try:
@@ -118,6 +127,22 @@ class Drill:
             if command and (why := complaint(command.split()[1:])):
                 self.outcome.wrong.append(f"`top` names `{command}`, which is no command: {why}")
 
+    def _is_found(self) -> None:
+        """What `pipeline doctor` says, the first thing that the runbook has typed."""
+        if not self._incident.doctor_says:
+            return
+        with contextlib.suppress(TimeoutError):
+            wait_until(self._examines, self._incident.seen_within, every=LOOK)
+        if not self.outcome.doctor:
+            pattern = self._incident.doctor_says
+            self.outcome.wrong.append(f"`pipeline doctor` did not say {pattern}, but {self._problems}")
+
+    def _examines(self) -> bool:
+        self._problems = self._scene.watch.problems()
+        found = (_found(self._incident.doctor_says, problem) for problem in self._problems)
+        self.outcome.doctor = next(filter(None, found), "")
+        return bool(self.outcome.doctor)
+
     # Mended.
 
     def _mends(self) -> None:
@@ -144,6 +169,8 @@ class Drill:
         done = self._scene.site.command("top", "--once")
         if done.returncode:
             self.outcome.wrong.append(f"`pipeline top` still says: {' '.join(done.stdout.split())[:300]}")
+        if self._incident.doctor_says and (left := self._scene.watch.problems()):
+            self.outcome.wrong.append(f"`pipeline doctor` still says: {left}")
 
     def _is_well(self) -> bool:
         watch = self._scene.watch

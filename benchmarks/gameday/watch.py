@@ -78,6 +78,11 @@ class Watch:
         """Whether the page has nothing to look at."""
         return self.page().startswith("All well")
 
+    def problems(self) -> list[str]:
+        """The problems that `pipeline doctor` finds, each as `subject: what was found`."""
+        found = orjson.loads(self._site.command("doctor", "--json").stdout)["findings"]
+        return [f"{one['subject']}: {one['said']}" for one in found if one["verdict"] == "problem"]
+
     def top(self) -> dict[str, list[dict[str, Any]]]:
         """`pipeline top --json`."""
         found: dict[str, list[dict[str, Any]]] = orjson.loads(self._site.command("top", "--json").stdout)

@@ -15,6 +15,8 @@ DISK = "disk"
 SHARE, LEAST = 0.1, 500_000_000
 #: Share of the file system's files.
 FILES = 0.02
+#: File systems that are in memory.
+_IN_MEMORY = {"tmpfs", "ramfs"}
 _TODO = "`du -xh -d 2 DATA_DIR | sort -h` shows what takes it; docs/runbooks/DiskFillsUp.md"
 
 
@@ -26,6 +28,7 @@ class Room(NamedTuple):
     files_free: int
     files: int
     read_only: bool = False
+    in_memory: bool = False
 
 
 def examine(context: Context) -> list[Finding]:
@@ -38,8 +41,20 @@ def examine(context: Context) -> list[Finding]:
         return [problem(DISK, f"{place} cannot be looked at: {error.strerror}", "see that it is mounted")]
     free = found.f_bavail * found.f_frsize
     size = free + (found.f_blocks - found.f_bfree) * found.f_frsize  # without what is kept for root
-    room = Room(free, size, found.f_favail, found.f_files, bool(found.f_flag & os.ST_RDONLY))
+    read_only = bool(found.f_flag & os.ST_RDONLY)
+    room = Room(free, size, found.f_favail, found.f_files, read_only, _kind(place) in _IN_MEMORY)
     return list(judged(str(place), room, settings.gateway.spool_max_bytes))
+
+
+def _kind(place: Path) -> str:
+    """The kind of the file system of a place, such as `ext4`; "" where the system does not tell."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    mounts = {where: kind for _, where, kind, *_ in map(str.split, lines)}
+    real = place.resolve()
+    return next((mounts[str(one)] for one in (real, *real.parents) if str(one) in mounts), "")
 
 
 def _existing(path: Path) -> Path:
@@ -51,6 +66,9 @@ def judged(place: str, room: Room, spool: int) -> Iterator[Finding]:
     said = f"{place}: {_gb(room.free)} of {_gb(room.size)} are free"
     if room.read_only:
         yield problem(DISK, f"{place} is mounted read-only", "see `dmesg`: a disk that fails is mounted so")
+    elif room.in_memory:
+        todo = "keep data_dir of processes on a disk that stays; where only commands run, it is meant so"
+        yield warning(DISK, f"{place} is in memory: what is kept there goes when it ends", todo)
     elif room.free < LEAST:
         yield problem(DISK, said, _TODO)
     elif room.free < SHARE * room.size:

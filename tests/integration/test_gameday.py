@@ -17,6 +17,7 @@ def test_what_breaks_is_told_seen_and_mended_and_nothing_is_lost(tmp_path: Path)
     assert [(outcome.incident.name, outcome.wrong) for outcome in outcomes if outcome.wrong] == []
     for outcome in outcomes:
         assert outcome.top
+        assert outcome.doctor
         assert outcome.over_after is not None
         assert outcome.purchases > 0
         assert outcome.alert_after is not None or shutil.which("prometheus") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
+from deploy.lock import EXTRAS
 from pipeline import config
 from pipeline.config import Settings
 from pipeline.errors import SettingsError
@@ -159,6 +161,14 @@ def test_the_profiles_are_those_that_the_head_of_the_file_explains() -> None:
             assert there or not how.get("required", True), f"{name} without {other}"
 
 
+@pytest.mark.parametrize("name", ["status", "tools"])
+def test_who_looks_at_all_is_told_of_the_containers_that_are_in_no_consumer_group(name: str) -> None:
+    options = parsed(SERVICES[name]["command"])
+    ports = {other: parsed(SERVICES[other]["command"])["port"] for other in ("gateway", "erase", "reconcile")}
+    assert set(options["process"]) == {f"http://{other}:{port}" for other, port in ports.items()}
+    assert name == "status" or options["gateway"] == f"http://gateway:{ports['gateway']}"
+
+
 def test_workers_in_containers_answer_one_another(settings: Settings) -> None:
     assert settings.http_token is not None
     for name in ("translate", "deliver"):
@@ -220,6 +230,15 @@ def test_each_image_has_the_extra_that_its_processes_need_and_a_lock_of_it() -> 
         assert service["build"] == ({"context": ".", "args": {"EXTRA": extra}} if extra else "."), name
         assert service["image"] == "shop-connectif-pipeline" + (f"-{extra}" if extra else "")
         assert (ROOT / "deploy" / "locks" / f"{extra or 'plain'}.txt").is_file()
+
+
+def test_every_extra_is_in_the_readme_and_those_for_running_may_be_in_an_image() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = set(project["optional-dependencies"])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `\.\[(\w+)\]` \|", readme, re.MULTILINE)) == extras - {"bench"}
+    # With `local` comes a broker: a container has another one.
+    assert set(EXTRAS) == extras - {"bench", "dev", "docs", "local"}
 
 
 def test_the_image_runs_a_python_that_ci_tests_and_as_nobody_special() -> None:

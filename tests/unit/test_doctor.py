@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -174,10 +175,19 @@ def test_a_date_that_is_none_is_not_believed(text: str) -> None:
         (Room(10**8, 10**9, 900, 1_000), "problem"),
         (Room(50 * 10**9, 100 * 10**9, 10, 1_000), "problem"),
         (Room(50 * 10**9, 100 * 10**9, 900, 1_000, read_only=True), "problem"),
+        (Room(6 * 10**7, 6 * 10**7, 900, 1_000, in_memory=True), "warning"),
     ],
 )
 def test_a_disk_is_judged_by_its_room(room: Room, verdict: str) -> None:
     assert [one for one, _ in verdicts(disk.judged("/data", room, 2 * 10**9))] == [verdict]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm")  # noqa: S108
+def test_a_data_directory_in_memory_is_named(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        [found] = disk.examine(context(tmp_path, {"data_dir": memory}))
+    assert found.verdict is Verdict.WARNING
+    assert "is in memory" in found.said
 
 
 def context(directory: Path, tree: dict[str, Any] | None = None) -> Context:

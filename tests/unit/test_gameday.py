@@ -57,7 +57,7 @@ def _words(command: str) -> list[str]:
 @each
 def test_it_says_what_page_and_top_must_say(incident: Incident) -> None:
     assert incident.page_says or incident.top_says
-    for pattern in (incident.page_says, incident.top_says):
+    for pattern in (incident.page_says, incident.top_says, incident.doctor_says):
         assert not re.search(pattern, "nothing of the kind") or not pattern
     if "process" in incident.labels:
         assert incident.labels["process"] in ALL_STAGES
@@ -69,6 +69,11 @@ def test_a_sync_is_typed_when_it_reads_what_was_missed() -> None:
         assert pull is not None
         assert pull.lag < LAG
     assert max(one.pull.lag for one in PLATFORMS.values() if one.pull) <= 300, "five minutes in the runbook"
+
+
+def test_the_doctor_is_asked_but_where_what_breaks_is_none_of_its_subjects() -> None:
+    silent = {name for name, incident in ALL.items() if not incident.doctor_says}
+    assert silent == {"clock-off", "poison-message", "worker-killed", "tenfold", "shop-silent"}
 
 
 def test_every_kind_of_fault_is_there() -> None:

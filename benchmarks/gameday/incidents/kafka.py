@@ -26,6 +26,7 @@ BROKER_DOWN = Incident(
     breaks=lambda scene: scene.broker.kill(),
     alert="KafkaAway",
     page_says=r"Kafka does not take events: [1-9]\d* are kept on disk",
+    doctor_says=r"kafka: no embedded broker runs in [^\s,]+",
     types=("pipeline kafka",),
 )
 
@@ -35,6 +36,7 @@ DISK_FULL = Incident(
     breaks=_disk_full,
     alert="SpoolCannotBeWritten",
     page_says=r"gateway at \S+ is not ready: .*the spool's disk cannot be written",
+    doctor_says=r"processes: gateway at \S+ is not ready: .*the spool's disk cannot be written",
     types=("df -h DATA_DIR", "pipeline kafka"),
     pages=("KafkaAway",),
     others=lambda scene: scene.disk.free(),
@@ -48,6 +50,7 @@ POWER_CUT = Incident(
     labels={"process": "gateway"},
     page_says="",
     top_says=r"gateway at \S+ is not ready: \S+ does not answer",
+    doctor_says=r"webhook to itself: \S+ does not answer",
     types=("pipeline kafka", "pipeline up"),
     pages=("KafkaAway",),
     others=_power_back,

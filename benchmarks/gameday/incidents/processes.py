@@ -44,6 +44,7 @@ FROZEN = Incident(
     alert="ProcessDown",
     labels={"process": "deliver"},
     page_says=r"deliver(?: \S+)? at \S+ is not ready: \S+ has not answered within 3 s",
+    doctor_says=r"processes: deliver(?: \S+)? at \S+ is not ready: \S+ has not answered within 6 s",
     types=("pgrep -af 'pipeline worker deliver --config .*DATA_DIR/up/'", "kill -KILL PID"),
     pages=("README",),
 )
@@ -69,6 +70,7 @@ BAD_SETTINGS = Incident(
     breaks=_bad_settings,
     alert="SettingsNotTakenOver",
     page_says=r"its last reload was refused",
+    doctor_says=r"settings: .*calls_per_minute",
     meanwhile=_nothing_stands_still,
     types=("pipeline validate --against running", "pipeline reload"),
     others=lambda scene: scene.site.write(),

@@ -28,6 +28,7 @@ API_FAILS = Incident(
     alert="ShopApiStopped",
     labels={"store": _THIN, "reason": "server_error"},
     page_says=rf"store {_THIN} is stopped: its API cannot be asked: server_error",
+    doctor_says=rf"accounts and stores: stores in trouble: {_THIN} \(stopped: .*server_error\)",
     types=("grep -E 'cannot be asked now|answers again' DATA_DIR/logs/sync.log | tail",),
     subject=_THIN,
     others=lambda scene: scene.shop("vtex").shop.faults_gone(),
