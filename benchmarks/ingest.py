@@ -43,7 +43,7 @@ from pipeline.config import Settings
 from pipeline.events import Kind
 from pipeline.kafka.address import answers
 from pipeline.kafka.topics import full_name
-from pipeline.local.gateways import OWN_PORTS
+from pipeline.local.gateways import admin_port
 from tests.settings_trees import store_tree, stores_tree
 
 SECRET = "benchmark-secret"
@@ -201,7 +201,7 @@ def start(bench: Bench, settings: Settings, processes: int) -> list[Server]:
     servers.insert(2, Server(SHARED.format(processes), shared, port))
     for server in servers:
         wait_for(server.answers, 30)
-    ports = [servers[1].port, *(port + OWN_PORTS + number for number in range(processes))]
+    ports = [admin_port(servers[1].port), *(admin_port(port) + number for number in range(processes))]
     for one in ports:
         wait_for(lambda one=one: metric(one, "pipeline_gateway_kafka_up") == 1, 30)  # type: ignore[misc]
     return servers
@@ -275,7 +275,7 @@ def main() -> None:
                 size = write_pool(pool, wanted)
                 for connections in options.connections:
                     rows += compare(servers, pool, size, connections, options)
-            ports = [servers[2].port + OWN_PORTS + number for number in range(options.processes)]
+            ports = [admin_port(servers[2].port) + number for number in range(options.processes)]
             taken = [metric(port, "pipeline_gateway_requests_total") for port in ports]
             shares = ", ".join(f"{one / sum(taken):.0%}" for one in taken)
             print(f"requests by process of the gateway of several: {shares}")

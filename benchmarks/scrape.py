@@ -23,6 +23,7 @@ import orjson
 
 from benchmarks.arguments import argument_parser
 from benchmarks.harness import PIPELINE, Bench, Worker, broker, free_port, machine, metric, report, wait_for
+from pipeline.local.gateways import admin_port
 from tests import webhooks
 from tests.integration.operating import shopify_order
 from tests.settings_trees import store_tree
@@ -138,24 +139,31 @@ def run(stores: int, per_second: float, rounds: int) -> list[dict[str, object]]:
         commands = {"sandbox": ["sandbox"], "gateway": ["gateway"]}
         commands |= {stage: ["worker", stage] for stage in STAGES[1:]}
         ports = {name: free_port() for name in (*STAGES, "status")} | {"sandbox": sandbox_port}
-        commands["status"] = ["status", "serve", "--process", f"http://127.0.0.1:{ports['gateway']}"]
+        commands["status"] = [
+            "status",
+            "serve",
+            "--process",
+            f"http://127.0.0.1:{admin_port(ports['gateway'])}",
+        ]
         workers = {}
         for name, command in commands.items():
             where = ["--config", str(bench.path), "--port", str(ports[name])]
             workers[name] = Worker([PIPELINE, *command, *where], directory / f"{name}.log")
             stack.callback(workers[name].kill)
+        shops = f"http://127.0.0.1:{ports['gateway']}"
+        ports["gateway"] = admin_port(ports["gateway"])
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         wait_for(lambda: metric(ports["deliver"], "pipeline_budget_limit_calls") >= stores * 100, 300, 1)
         wait_for(lambda: metric(ports["gateway"], "pipeline_gateway_kafka_up") > 0, 60, 1)
         with httpx.Client(timeout=30) as client:
             for number in range(stores):
-                told(client, urls["gateway"], f"store-{number}", number + 1)
+                told(client, shops, f"store-{number}", number + 1)
         delivered = r'pipeline_account_records{[^}]*kind="purchase"[^}]*outcome="delivered"[^}]*}'
         wait_for(lambda: metric(ports["deliver"], delivered) >= stores, 300, 1)
         time.sleep(5)
         rows = views("idle", bench.path, urls, rounds)
         rows += [looks("idle", stage, urls[stage], workers[stage], rounds) for stage in STAGES]
-        with live_orders(urls["gateway"], stores, per_second):
+        with live_orders(shops, stores, per_second):
             time.sleep(5)
             case = f"{per_second:g} orders a second"
             rows += views(case, bench.path, urls, rounds)

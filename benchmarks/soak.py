@@ -207,7 +207,7 @@ async def soak(directory: Path, minutes: float, rate: float, entities: int) -> i
         memory = Memory({one.name: one.pid for one in wiring.statuses if one.pid is not None}, minutes)
         traffic = Traffic(entities)
         load = itertools.islice(traffic, round(minutes * 60 * rate))
-        poster = WebhookSender(wiring.urls["gateway"], load, rate)
+        poster = WebhookSender(wiring.address, load, rate)
         posting = asyncio.create_task(poster.run())
         most = 0
         while not posting.done():

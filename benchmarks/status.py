@@ -109,7 +109,7 @@ async def _over_http(accounts: int, texts: Mapping[str, str]) -> None:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         settings = settings_of(accounts, data_dir=directory)
         urls = {name: await _serve(stack, _metrics(text)) for name, text in texts.items()}
-        addresses.write(settings.data_dir, urls)
+        addresses.write(settings.data_dir, urls, "http://127.0.0.1:8080")
         gatherer = stack.enter_context(gather.Gatherer(settings))
         observe = observe_app("status", lambda: None)
         url = await _serve(stack, StatusPage(settings, Path("none"), gatherer.gather, observe).app)

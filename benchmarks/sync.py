@@ -354,7 +354,7 @@ def _consenting(site: Site, platform: str, people: int, per_minute: int | None) 
         for n in range(people)
     ]
     http.put(f"{control}/newsletter", json={"form": platform, "people": readers}).raise_for_status()
-    gateway = f"{site.urls['gateway']}/callbacks/{platform}/{TOKEN}"
+    gateway = f"{site.gateway}/callbacks/{platform}/{TOKEN}"
     urls = {what: f"{gateway}/{what}" for what in ("subscribed", "unsubscribed", "bounced")}
     http.post(f"{url}/_sandbox/callback-urls", json={"account": platform, **urls}).raise_for_status()
     return control

@@ -24,9 +24,9 @@ from pipeline.translate.entity_page import ENTITY_PAGE
 _HEAD = """\
 # HTTP
 
-Made by `python -m documentation` from the code. Every process answers on its own port
-([which](../runbooks/README.md)); what may be asked from elsewhere, and with which token, is in
-[security](../security.md).
+Made by `python -m documentation` from the code. Every process answers on its own port,
+the gateway at the one for operators ([which](../runbooks/README.md)); what may be asked from elsewhere,
+and with which token, is in [security](../security.md).
 """
 _EVERY = (
     ("GET", "`/healthz`", "200 while the process is alive"),
@@ -68,8 +68,10 @@ def _lines() -> Iterator[str]:
     yield from ("", "## Every process", "")
     yield from table(("method", "path", "answer"), _EVERY)
     yield from ("", f"Processes: {', '.join(ROOMS)}.", "", "## Gateway", "")
+    yield "What it answers where shops are; everything else is 404 there, for everybody."
+    yield ""
     yield from table(("method", "path", "what it is"), _of_gateway())
-    yield from ("", "What it answers; the body is JSON, with `error` and `hint`:", "")
+    yield from ("", "Its answers to them; the body is JSON, with `error` and `hint`:", "")
     yield from table(("status", "error", "hint"), _answers())
     yield from ("", "## Workers", "")
     yield "Answered to their own machine; elsewhere to whoever sends `http_token` as a bearer token."
@@ -98,6 +100,11 @@ def _answers() -> Iterator[tuple[str, str, str]]:
 def _of_gateway() -> Iterator[tuple[str, str, str]]:
     for name, platform in PLATFORMS.items():
         yield "POST", f"`{webhooks.PREFIX.decode()}{name}/STORE`", f"webhooks of {platform.title}"
+    yield (
+        "GET",
+        "`/healthz`, `/readyz`",
+        "a word, for load balancers; the reason is at the port for operators",
+    )
     prefix = callbacks.PREFIX.decode()
     for name, method in callbacks.METHODS.items():
         yield method, f"`{prefix}STORE/TOKEN/{name}`", "Connectif's newsletter callbacks"

@@ -10,8 +10,6 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from pipeline.outgoing import is_near
-
 #: The header that whoever asks for an action sends, in lower case: no web page can send it elsewhere.
 ACTION = "x-pipeline-action"
 #: A request with one of these came through a proxy: whoever sent it may be anywhere.
@@ -39,19 +37,6 @@ def refusal(scope: MutableMapping[str, Any], token: SecretStr | None) -> tuple[i
     if not has_token(headers, token):
         return problem(401, "token_wrong", "the token is not the worker's http_token")
     return None
-
-
-def scrape_refusal(scope: MutableMapping[str, Any], token: SecretStr | None) -> tuple[int, bytes] | None:
-    """Why figures are not shown at a port that shops reach, as status and JSON; None where they are.
-
-    Whoever asks directly, from this machine or a private network, may be a Prometheus; whoever comes through
-    a proxy, or from the internet, needs the token.
-    """
-    headers: Mapping[bytes, bytes] = dict(scope.get("headers") or ())
-    client = str((scope.get("client") or ("", 0))[0])
-    if is_near(client) and not _PROXIED.intersection(headers):
-        return None
-    return None if has_token(headers, token) else problem(404, "not_found", "there is no such page")
 
 
 def has_token(headers: Mapping[bytes, bytes], token: SecretStr | None) -> bool:

@@ -19,16 +19,21 @@ _FIRST_OF_SYSTEMD = 3
 _bound: dict[str, weakref.ref[socket.socket]] = {}
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, option: str = "--port") -> socket.socket:
     """A socket on an address, so that a taken port is reported before anything else starts.
 
     One that this process was given, by its predecessor, `pipeline up` or systemd, is used instead.
+
+    Args:
+        host: where to listen.
+        port: of it; 0: any free one.
+        option: by which the port is chosen, for the error.
 
     Raises:
         PipelineError: the address cannot be bound.
     """
     name = address(host, port)
-    sock = _inherited(name, os.environ) or _of_systemd(port, os.environ) or _new(host, port)
+    sock = _inherited(name, os.environ) or _of_systemd(port, os.environ) or _new(host, port, option)
     _bound[name] = weakref.ref(sock)
     return sock
 
@@ -91,7 +96,7 @@ def _adopted(descriptor: int) -> socket.socket | None:
     return sock
 
 
-def _new(host: str, port: int) -> socket.socket:
+def _new(host: str, port: int, option: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,6 +106,6 @@ def _new(host: str, port: int) -> socket.socket:
         sock.close()
         reason = error.strerror if isinstance(error, OSError) else "there is no such port"
         raise PipelineError(
-            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port, or 0 for any"
+            f"cannot listen on {host}:{port}: {reason}", hint=f"choose another {option}, or 0 for any"
         ) from error
     return sock

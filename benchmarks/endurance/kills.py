@@ -15,7 +15,7 @@ from benchmarks.endurance.stand import Course, Progress, Stand
 from benchmarks.harness import report
 from pipeline.demo.chaos import Chaos
 from pipeline.demo.result import RunResult
-from pipeline.local.wiring import GATEWAY, Wiring
+from pipeline.local.wiring import Wiring
 
 #: Connections of each store: what is sent at once comes in any order.
 CONNECTIONS = 4
@@ -30,7 +30,7 @@ async def run(directory: Path, kills: int, course: Course, progress: Progress) -
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     wiring = Wiring(chosen, sandbox=True, pace=stand.PACE, say=progress.say)
     async with wiring, wiring.watched():
-        shops = trade.Shops(wiring.urls[GATEWAY], sold, course.rate, CONNECTIONS)
+        shops = trade.Shops(wiring.address, sold, course.rate, CONNECTIONS)
         site = Stand(wiring, chosen, sold, shops, progress.say)
         killer = _Killer(site, kills, seconds / kills, Random(course.seed))  # noqa: S311 - no key
         result, agreed = await _endured(site, killer)

@@ -33,7 +33,7 @@ async def run(directory: Path, course: Course, progress: Progress) -> int:
     sold = trade.load(round((seconds + BEFORE + AFTER) * course.rate), course.seed)
     progress.say(f"{len(sold.deliveries)} webhooks; Kafka is away for {course.minutes:g} minutes")
     async with Wiring(chosen, sandbox=True, say=progress.say) as wiring:
-        shops = trade.Shops(wiring.urls[GATEWAY], sold, course.rate, connections=1)
+        shops = trade.Shops(wiring.address, sold, course.rate, connections=1)
         site = Stand(wiring, chosen, sold, shops, progress.say)
         outage = _Outage(site, chosen.data_dir / "gateway" / "spool", seconds, Random(course.seed))  # noqa: S311
         await site.opens()

@@ -15,6 +15,7 @@ from benchmarks.gameday.broker import Broker
 from benchmarks.gameday.disk import SpoolDisk
 from benchmarks.gameday.trade import Trade, TradingShop
 from benchmarks.gameday.watch import Watch
+from pipeline.local.gateways import GATEWAY, admin_port
 from pipeline.local.wiring import ALL_STAGES
 from tests.checked_shops import topics_of
 from tests.integration.operating import SHOPIFY, WOO, Site
@@ -78,7 +79,7 @@ class Scene:
         self.rotate("secret")
         tree["accounts"][ROTATED]["api_key"] = {"file": str(self.key)}
         tree["deliver"]["freshness"] = 1.0  # a minute
-        tree["gateway"]["public_url"] = self.site.urls["gateway"]
+        tree["gateway"]["public_url"] = self.site.gateway
         self.site.write()
 
     def rotate(self, secret: str) -> None:
@@ -118,7 +119,7 @@ class Scene:
     def webhooks(self, status: str) -> list[dict[str, object]]:
         """The WooCommerce shop's webhooks, in a status."""
         name = running.store_of("woocommerce")
-        address = f"{self.site.urls['gateway']}/webhooks/woocommerce/{name}"
+        address = f"{self.site.gateway}/webhooks/woocommerce/{name}"
         return [row | {"status": status} for row in topics_of("woocommerce", address, running.SECRET)]
 
     # What the person on call does.
@@ -158,7 +159,8 @@ class Scene:
         names = {"DATA_DIR": str(self.data), "acme-es": subject, **self._known}
         for number, stage in enumerate(ALL_STAGES):
             if stage in self.site.urls:
-                names[f"localhost:{8080 + number}"] = self.site.urls[stage].partition("//")[2]
+                port = admin_port(8080) if stage == GATEWAY else 8080 + number
+                names[f"localhost:{port}"] = self.site.urls[stage].partition("//")[2]
         for name, value in names.items():
             command = command.replace(name, value)
         return command

@@ -28,30 +28,42 @@ def gateway(  # noqa: PLR0917 - typer reads each parameter as an option
     host: HostOption = "127.0.0.1",
     port: PortOption = 8080,
     processes: ProcessesOption = 1,
-    admin: Annotated[
-        str, typer.Option("--admin", help="HOST:PORT of /metrics, which the port for shops then has not.")
-    ] = "",
+    admin_host: Annotated[
+        str,
+        typer.Option("--admin-host", help="Address for operators: shops must not reach it."),
+    ] = "127.0.0.1",
+    admin_port: Annotated[
+        int | None,
+        typer.Option("--admin-port", help="Port of it; else 10 above --port. 0: any free one."),
+    ] = None,
     member: Annotated[str, typer.Option("--member", hidden=True)] = "1/1",
-    own: Annotated[str, typer.Option("--own", hidden=True)] = "",
     log_format: LogFormatOption = None,  # noqa: ARG001 - its callback does it
 ) -> None:
     """Receive the shops' webhooks and put them into Kafka.
 
-    /metrics is answered at the port for callers of this machine, of private networks and with the token;
-    with --admin 127.0.0.1:8090 only there. With --processes they share the port, and process K answers
-    /metrics at the port + 9 + K.
+    --port is for shops: webhooks, callbacks, and whether it is ready. /metrics, and why it is not ready,
+    are answered at --admin-port. With --processes they share the port for shops, and each has a port for
+    operators: the admin port and those after it.
     """
+    from pipeline.local.gateways import admin_port as usual  # noqa: PLC0415 - start fast
+
+    admin = admin_host, usual(port) if admin_port is None else admin_port
     if processes > 1:
         from pipeline.local import shared_port  # noqa: PLC0415 - start fast
 
         path, found = config.path_of(settings), started("gateway", settings, secrets=config_needs.GATEWAY)
-        shared_port.serve(path, found, host, port, processes)
+        shared_port.serve(path, found, (host, port), admin, processes)
         return
-    from pipeline.gateway.member import ALONE, Member  # noqa: PLC0415
+    from pipeline.gateway.member import Member  # noqa: PLC0415
     from pipeline.gateway.run import serve  # noqa: PLC0415
 
-    one = Member.read(member, own or admin) if own or admin else ALONE
-    run_stage("gateway", settings, lambda found: serve(found, host, port, one), secrets=config_needs.GATEWAY)
+    one = Member.read(member)
+    run_stage(
+        "gateway",
+        settings,
+        lambda found: serve(found, (host, port), admin, one),
+        secrets=config_needs.GATEWAY,
+    )
 
 
 @worker.command("translate", epilog="Example: `pipeline worker translate --worker t1 --port 8081`")

@@ -99,7 +99,7 @@ def _require_among(option: str, given: list[str] | None, known: set[str]) -> Non
         raise typer.BadParameter(f"{wrong[0]} is none of {', '.join(sorted(known))}", param_hint=option)
 
 
-@status.command("serve", epilog="Example: `pipeline status serve --process http://gateway-1:8080`")
+@status.command("serve", epilog="Example: `pipeline status serve --process http://gateway-1:8090`")
 def status_serve(
     process: ProcessOption = None,
     host: HostOption = "127.0.0.1",

@@ -87,11 +87,13 @@ class ApiSide:
 
     Args:
         settings: with Kafka's address.
+        gateway: where it takes webhooks and callbacks.
         urls: of the processes.
         newsletter: of the shop.
     """
 
     settings: Settings
+    gateway: str
     urls: Mapping[str, str]
     newsletter: Newsletter
 
@@ -121,7 +123,7 @@ class ApiSide:
     async def leave(self) -> Left:
         """Somebody unsubscribes by a link of Connectif's; until the shop holds it."""
         shop, email = self.newsletter.shop, self.newsletter.leaves
-        address = f"{self.urls['gateway']}/callbacks/{shop}/{CALLBACK_TOKEN}/unsubscribed"
+        address = f"{self.gateway}/callbacks/{shop}/{CALLBACK_TOKEN}/unsubscribed"
         account = self.settings.stores[shop].accounts[0]
         said = {"account": account, "type": "unsubscribed", "email": email, "url": address, "ip": "192.0.2.7"}
         began, seconds, held = time.monotonic(), None, dict[str, Any]()
@@ -141,7 +143,7 @@ class ApiSide:
     async def check(self) -> Checked:
         """As `pipeline check` has it."""
         [report] = await check_stores(
-            self.settings, [self.newsletter.shop], address=self.urls["gateway"], wait=SALE_WITHIN
+            self.settings, [self.newsletter.shop], address=self.gateway, wait=SALE_WITHIN
         )
         steps = Counter(step.outcome.value for step in report.steps)
         against = [f"{one.name}: {one.said}" for one in report.steps if one.outcome is Outcome.FAULT]

@@ -172,11 +172,11 @@ class _Session:
         #: With Kafka's address, for what asks it.
         self._reachable = settings.model_copy(update={"kafka": settings.kafka.model_copy(update=address)})
         assert made.newsletter is not None  # noqa: S101 - `traffic.make` makes one
-        self._beside = ApiSide(self._reachable, wiring.urls, made.newsletter)
+        self._beside = ApiSide(self._reachable, wiring.address, wiring.urls, made.newsletter)
         self._synced: Synced | None = None
         self._left: Left | None = None
         rate = max(LEAST_RATE, made.live / POSTING_SECONDS)
-        self._poster = WebhookSender(wiring.urls["gateway"], traffic.mixed(made.beside, made.posted), rate)
+        self._poster = WebhookSender(wiring.address, traffic.mixed(made.beside, made.posted), rate)
         self._watch = SettlementWatch({name: wiring.urls[name] for name in STAGES}, self._note)
         self._chaos = Chaos(lambda: wiring.statuses, Random(options.seed))  # noqa: S311 - a demo
 

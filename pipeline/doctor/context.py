@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.config import Settings
 from pipeline.local import addresses
 
-#: Where the gateway of `pipeline up` listens, if nobody says otherwise.
+#: Where the gateway of `pipeline up` takes webhooks, if nobody says otherwise.
 USUAL_GATEWAY = "http://127.0.0.1:8080"
 
 
@@ -20,7 +20,7 @@ class Context:
         path: the settings file.
         settings: what of it can be used here.
         processes: addresses of processes that are in no consumer group, on other machines.
-        gateway: where the gateway answers, if the operator says so.
+        gateway: where the gateway takes webhooks, if the operator says so.
     """
 
     path: Path
@@ -30,5 +30,5 @@ class Context:
 
     @property
     def gateway_here(self) -> str:
-        """Where the gateway answers without what stands before it."""
-        return self.gateway or addresses.read(self.settings.data_dir).get("gateway") or USUAL_GATEWAY
+        """Where the gateway takes webhooks without what stands before it."""
+        return self.gateway or addresses.webhooks(self.settings.data_dir) or USUAL_GATEWAY

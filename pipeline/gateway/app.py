@@ -1,4 +1,6 @@
-"""The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, callbacks, and what all serve.
+"""The gateway as an ASGI application: `POST /webhooks/{platform}/{store}`, callbacks, whether it is ready.
+
+What operators ask, its figures first of all, is answered on an address of its own (`pipeline.gateway.run`).
 
 With `pipeline.gateway.fast_path` the usual delivery is answered without it; every other request comes here.
 """
@@ -13,7 +15,7 @@ from pipeline.gateway.callbacks import PREFIX as CALLBACKS
 from pipeline.gateway.callbacks import Callbacks
 from pipeline.gateway.message import Overloaded
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
-from pipeline.observe import AsgiApp, Receive, Scope, Send
+from pipeline.observe import Readiness, Receive, Scope, Send, respond
 
 
 class Gateway:
@@ -21,14 +23,14 @@ class Gateway:
 
     Args:
         webhooks: the checks.
-        observe: answers every path that is no webhook's and no callback's.
+        readiness: why it takes nothing now; whoever balances loads is told that it does not, and not why.
         callbacks: of Connectif; None: they are answered as unknown paths.
     """
 
-    def __init__(self, webhooks: Webhooks, observe: AsgiApp, callbacks: Callbacks | None = None) -> None:
+    def __init__(self, webhooks: Webhooks, readiness: Readiness, callbacks: Callbacks | None = None) -> None:
         self._webhooks = webhooks
         self._callbacks = callbacks
-        self._observe = observe
+        self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -37,7 +39,7 @@ class Gateway:
             await self._callbacks(scope, receive, send)
             return
         if not path.startswith(PREFIX):
-            await self._observe(scope, receive, send)
+            await self._health(path, send)
             return
         route = self._webhooks.route(path)
         if route is None:
@@ -48,6 +50,15 @@ class Gateway:
             (route or self._webhooks.nobody).count(answer)
             await send(answer.start)
             await send(answer.body)
+
+    async def _health(self, path: bytes, send: Send) -> None:
+        if path == b"/healthz":
+            await respond(send, 200, b"ok\n")
+        elif path == b"/readyz":
+            ready = self._readiness() is None
+            await respond(send, 200 if ready else 503, b"ready\n" if ready else b"not ready\n")
+        else:
+            await respond(send, 404, b"not found\n")
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> HttpAnswer | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -21,24 +21,22 @@ class Member(NamedTuple):
     Attributes:
         number: which; the first is 1.
         of: how many there are.
-        own: host and port of its own, at which it answers alone; None for a gateway of one process.
     """
 
     number: int = 1
     of: int = 1
-    own: tuple[str, int] | None = None
 
     @classmethod
-    def read(cls, text: str, own: str) -> Self:
-        """From the command line: `2/3`, and `127.0.0.1:8091`.
+    def read(cls, text: str) -> Self:
+        """From the command line: `2/3`.
 
         Raises:
             PipelineError: it is something else.
         """
-        found, (host, _, port) = _MEMBER.fullmatch(text), own.rpartition(":")
-        if not found or int(found[1]) > int(found[2]) or not host or not port.isdecimal():
-            raise PipelineError(f"{text} at {own} is no process of a gateway", hint="use --processes")
-        return cls(int(found[1]), int(found[2]), (host, int(port)))
+        found = _MEMBER.fullmatch(text)
+        if not found or int(found[1]) > int(found[2]):
+            raise PipelineError(f"{text} is no process of a gateway", hint="use --processes")
+        return cls(int(found[1]), int(found[2]))
 
     @property
     def spool(self) -> Path:

@@ -14,7 +14,6 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from pydantic import SecretStr
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import process
@@ -35,11 +34,10 @@ from pipeline.gateway.produce import producer_of
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.spool import Spool
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.http_access import scrape_refusal
 from pipeline.kafka import topics
 from pipeline.listening import bound_socket
 from pipeline.metrics import GATEWAY_CONNECTIONS, GATEWAY_CONNECTIONS_MAX, READY
-from pipeline.observe import AsgiApp, Readiness, Receive, Scope, Send, observe_app, respond, watch_loop
+from pipeline.observe import observed
 from pipeline.otel import tracer_of
 from pipeline.shops.registry import PLATFORMS
 
@@ -66,13 +64,13 @@ def require_usable(settings: Settings) -> None:
         )
 
 
-def serve(settings: Settings, host: str, port: int, member: Member = ALONE) -> None:
+def serve(settings: Settings, shops: tuple[str, int], admin: tuple[str, int], member: Member = ALONE) -> None:
     """Run until SIGTERM or SIGINT; returns once everything answered 2xx is in Kafka or in the spool.
 
     Args:
         settings: the program's.
-        host: where shops are answered.
-        port: of it.
+        shops: host and port at which they are answered.
+        admin: those at which operators are, with its figures; shops do not reach it.
         member: which process it is, where several share the port.
 
     Raises:
@@ -82,8 +80,8 @@ def serve(settings: Settings, host: str, port: int, member: Member = ALONE) -> N
     settings = member.settings(settings)
     most = raise_descriptor_limit()
     with contextlib.ExitStack() as stack:
-        places = [(host, port), *([] if member.own is None else [member.own])]
-        socks = [stack.enter_context(bound_socket(*place)) for place in places]
+        sock = stack.enter_context(bound_socket(*shops))
+        own = stack.enter_context(bound_socket(*admin, "--admin-port"))
         log.info("at most %d connections at once, as the limit on open files allows", most)
         before = settings.data_dir / SPOOL_BEFORE
         if before.exists():
@@ -93,10 +91,12 @@ def serve(settings: Settings, host: str, port: int, member: Member = ALONE) -> N
         for warning in shared_secrets(settings):
             log.warning("%s", warning, extra={"event": "settings.shared"})
         process.started()
-        uvloop.run(_serve(settings, socks, most, member))
+        uvloop.run(_serve(settings, sock, own, most, member))
 
 
-async def _serve(settings: Settings, socks: list[socket.socket], most: int, member: Member) -> None:
+async def _serve(
+    settings: Settings, sock: socket.socket, own: socket.socket, most: int, member: Member
+) -> None:
     loop = asyncio.get_running_loop()
     named = [kind.topic for kind in Kind]
     if any(store.callbacks for store in settings.stores.values()):
@@ -125,18 +125,16 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
     last_events.restore()
     server = http_server(
         settings.gateway,
-        Gateway(
-            webhooks, _observed(member, complaint, settings.http_token), Callbacks(settings, intake, webhooks)
-        ),
+        Gateway(webhooks, complaint, Callbacks(settings, intake, webhooks)),
         fast_path_protocol(settings.gateway, webhooks, most),
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    for sock in socks:
-        log.info("listening on http://%s:%d", *sock.getsockname()[:2])
-    shared = None if member.of == 1 else _acceptor(server, socks.pop(0))
-    serving = asyncio.create_task(server.serve(sockets=socks))
-    works = [enforce_timeouts(server), last_events.keep(), watch_loop()]
+    log.info("listening on http://%s:%d", *sock.getsockname()[:2])
+    log.info("figures, and why it is not ready, on http://%s:%d", *own.getsockname()[:2])
+    shared = None if member.of == 1 else _acceptor(server, sock)
+    serving = asyncio.create_task(server.serve(sockets=[sock] if shared is None else []))
+    works = [enforce_timeouts(server), last_events.keep()]
     certificate = watch_of(settings.gateway.public_url)
     if certificate is not None:
         works.append(certificate.keep())
@@ -146,18 +144,19 @@ async def _serve(settings: Settings, socks: list[socket.socket], most: int, memb
     GATEWAY_CONNECTIONS_MAX.set(most)
     READY.labels("gateway").set_function(lambda: float(complaint() is None))
     ends: set[asyncio.Future[Any]] = {waiting, intake.ended, serving}
-    try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.set()
-        if shared is not None:
-            shared.close()
-        server.should_exit = True
-        await serving
-        for task in beside:
-            task.cancel()
-        await intake.close()
-        last_events.write()
+    async with observed("gateway", complaint, own):
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.set()
+            if shared is not None:
+                shared.close()
+            server.should_exit = True
+            await serving
+            for task in beside:
+                task.cancel()
+            await intake.close()
+            last_events.write()
 
 
 def _acceptor(server: uvicorn.Server, sock: socket.socket) -> Acceptor:
@@ -170,32 +169,6 @@ def _acceptor(server: uvicorn.Server, sock: socket.socket) -> Acceptor:
         return connection
 
     return Acceptor(sock, protocol, lambda: len(state.connections))
-
-
-def _observed(member: Member, complaint: Readiness, token: SecretStr | None) -> AsgiApp:
-    """What operators ask; figures at the address of its own where it has one, and else to operators alone.
-
-    Shops reach the other port: whoever else does learns the names of stores from no figure.
-    """
-    app = observe_app("gateway", complaint)
-    own_port = None if member.own is None else member.own[1]
-
-    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != "/metrics" or scope["server"][1] == own_port:
-            await app(scope, receive, send)
-        elif own_port is not None:
-            sharing = (
-                f"{member.of} processes share this port: each has" if member.of > 1 else "this process has"
-            )
-            await respond(send, 404, f"{sharing} its metrics at a port of its own\n".encode())
-        else:
-            refused = scrape_refusal(scope, token)
-            if refused is None:
-                await app(scope, receive, send)
-            else:
-                await respond(send, *refused, b"application/json")
-
-    return observed
 
 
 def raise_descriptor_limit() -> int:

@@ -10,14 +10,17 @@ import orjson
 from pipeline import private
 from pipeline.errors import PipelineError
 
+#: Beside the processes: where the gateway takes webhooks.
+_WEBHOOKS = "webhooks"
+
 
 def path_in(data_dir: Path) -> Path:
     """Where the file lies."""
     return data_dir.absolute() / "up" / "processes.json"
 
 
-def write(data_dir: Path, urls: Mapping[str, str]) -> None:
-    """Say where each process listens, by its name.
+def write(data_dir: Path, urls: Mapping[str, str], webhooks: str) -> None:
+    """Say where each process answers, by its name, and where the gateway takes webhooks.
 
     Raises:
         PipelineError: the file cannot be written.
@@ -25,7 +28,7 @@ def write(data_dir: Path, urls: Mapping[str, str]) -> None:
     path = path_in(data_dir)
     private.directory(path.parent)
     try:
-        private.write_whole(path, orjson.dumps(dict(urls)))
+        private.write_whole(path, orjson.dumps({**urls, _WEBHOOKS: webhooks}))
     except OSError as error:
         raise PipelineError(
             f"{path} cannot be written: {error.strerror}", hint="make room, or choose another data_dir"
@@ -41,7 +44,16 @@ def remove(data_dir: Path) -> None:
 
 
 def read(data_dir: Path) -> dict[str, str]:
-    """Where each process listens; nothing where no `up` runs, or where the file is none of ours."""
+    """Where each process answers; nothing where no `up` runs, or where the file is none of ours."""
+    return {name: url for name, url in _found(data_dir).items() if name != _WEBHOOKS}
+
+
+def webhooks(data_dir: Path) -> str | None:
+    """Where the gateway takes webhooks; None where no `up` runs."""
+    return _found(data_dir).get(_WEBHOOKS)
+
+
+def _found(data_dir: Path) -> dict[str, str]:
     try:
         found = orjson.loads(path_in(data_dir).read_bytes())
     except (OSError, ValueError):
@@ -51,4 +63,4 @@ def read(data_dir: Path) -> dict[str, str]:
     return {name: url for name, url in found.items() if isinstance(url, str)}
 
 
-__all__ = ["path_in", "read", "remove", "write"]
+__all__ = ["path_in", "read", "remove", "webhooks", "write"]

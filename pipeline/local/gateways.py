@@ -1,4 +1,4 @@
-"""Several gateway processes on one port: what they are called, and where each answers alone."""
+"""The gateway's processes, which share a port: what they are called, and where each answers operators."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pipeline.local.ports import following
 from pipeline.workers.address import bracketed
 
 GATEWAY = "gateway"
-#: The port of its own of the first process is so many above the shared one; the others follow.
-OWN_PORTS = 10
+#: Where operators are answered by the first process: so many above the port for shops; the others follow.
+ADMIN_PORTS = 10
 
 
 def names(processes: int) -> list[str]:
@@ -20,14 +20,20 @@ def is_gateway(name: str) -> bool:
     return name.partition("-")[0] == GATEWAY
 
 
-def own_port(port: int, number: int, taken: set[int]) -> int:
-    """The port of its own of a process; `port` is the shared one."""
-    return following(port, OWN_PORTS + number - 1, taken)
+def admin_port(port: int) -> int:
+    """Where the first process answers operators, if nothing else is said; 0: any free one."""
+    return port + ADMIN_PORTS if port else 0
 
 
-def options(number: int, processes: int, own: str) -> list[str]:
-    """What tells a process which one it is."""
-    return ["--member", f"{number}/{processes}", "--own", own]
+def admin_ports(first: int, processes: int, taken: set[int]) -> list[int]:
+    """The port of each process for operators: the first and those after it; free ones where that is 0."""
+    return [following(first, number, taken) for number in range(processes)]
+
+
+def options(number: int, processes: int, admin: tuple[str, int]) -> list[str]:
+    """What tells a process which one it is, and where it answers operators."""
+    member = [] if processes == 1 else ["--member", f"{number}/{processes}"]
+    return [*member, "--admin-host", admin[0], "--admin-port", str(admin[1])]
 
 
 def asked_at(host: str, port: int) -> str:

@@ -21,7 +21,7 @@ from pipeline.config_needs import GATEWAY as SECRETS
 from pipeline.errors import PipelineError, SettingsError
 from pipeline.gateway.run import require_usable
 from pipeline.listening import BACKLOG, address, bound_socket, handed_on
-from pipeline.local.gateways import GATEWAY, asked_at, names, options, own_port
+from pipeline.local.gateways import GATEWAY, admin_ports, asked_at, names, options
 from pipeline.local.supervisor import Command, Supervisor
 from pipeline.settings_changes import changes
 
@@ -33,30 +33,30 @@ _LOOK_SECONDS = 0.5
 PROGRAM = (sys.executable, "-m", "pipeline")
 
 
-def serve(path: Path, settings: Settings, host: str, port: int, processes: int) -> None:
+def serve(
+    path: Path, settings: Settings, shops: tuple[str, int], admin: tuple[str, int], processes: int
+) -> None:
     """Run them until SIGTERM or SIGINT.
 
     Args:
         path: of the settings file.
         settings: as they are now.
-        host: where shops are answered.
-        port: of it.
+        shops: host and port at which all answer shops.
+        admin: those at which the first answers operators; the others do at the ports after it.
         processes: how many.
 
     Raises:
         PipelineError: the settings or an address cannot be used, or none of them can run.
     """
     require_usable(settings)
-    with bound_socket(host, port) as sock:
+    with bound_socket(*shops) as sock:
         sock.listen(BACKLOG)
-        port = sock.getsockname()[1]
-        taken = {port}
-        owns = [own_port(port, number, taken) for number in range(1, processes + 1)]
+        host, port = shops[0], sock.getsockname()[1]
+        owns = [(admin[0], own) for own in admin_ports(admin[1], processes, {port})]
         for own in owns:
-            bound_socket(host, own).close()  # else another program would answer in its place
-        log.info(
-            "listening on http://%s:%d with %d processes, whose own ports are %s", host, port, processes, owns
-        )
+            bound_socket(*own, "--admin-port").close()  # else another program would answer in its place
+        log.info("listening on http://%s:%d with %d processes", host, port, processes)
+        log.info("figures, and why one is not ready, at %s", ", ".join(address(*own) for own in owns))
         asyncio.run(_Gateways(path, settings, (host, port), sock, owns).run())
 
 
@@ -64,7 +64,12 @@ class _Gateways:
     """The processes, as one."""
 
     def __init__(
-        self, path: Path, settings: Settings, place: tuple[str, int], sock: socket.socket, owns: list[int]
+        self,
+        path: Path,
+        settings: Settings,
+        place: tuple[str, int],
+        sock: socket.socket,
+        owns: list[tuple[str, int]],
     ) -> None:
         self._path = path
         self._settings = settings
@@ -81,11 +86,11 @@ class _Gateways:
         made = []
         for number, (name, own) in enumerate(zip(names(len(self._owns)), self._owns, strict=True), 1):
             argv = [*PROGRAM, GATEWAY, "--config", str(self._path), "--host", host, "--port", str(port)]
-            argv += options(number, len(self._owns), f"{host}:{own}")
+            argv += options(number, len(self._owns), own)
             command = Command(
                 name,
                 tuple(argv),
-                asked_at(host, own),
+                asked_at(*own),
                 variables,
                 stop_seconds=limits.drain_timeout + limits.confirm_timeout + 10,
                 descriptors=(self._sock.fileno(),),

@@ -68,8 +68,8 @@ class Wiring:
     Attributes:
         kafka: our embedded broker; None where `kafka.bootstrap` is set or a `pipeline kafka` runs.
         urls: of each process's HTTP side, by its name: gateway, translate, deliver, erase, status, sandbox;
-            sync where a store's API is asked, archive where the settings have one. Of several gateway
-            processes each is asked at an address of its own.
+            sync where a store's API is asked, archive where the settings have one. The gateway's is where
+            operators are answered, of several processes each at one of its own.
         address: where the gateway takes webhooks.
     """
 
@@ -99,10 +99,8 @@ class Wiring:
         for name in _stages(settings):
             if name != GATEWAY:
                 self.urls[name] = f"http://{HOST}:{_port(name, port, taken)}"
-            elif processes == 1:
-                self.urls[name] = self.address
             else:
-                ports = [gateways.own_port(port, number, taken) for number in range(1, processes + 1)]
+                ports = gateways.admin_ports(gateways.admin_port(port), processes, taken)
                 named = zip(gateways.names(processes), ports, strict=True)
                 self.urls |= {one: f"http://{HOST}:{own}" for one, own in named}
         places = [self.address, *self.urls.values()]
@@ -153,9 +151,8 @@ class Wiring:
         variables = snapshot.write(self._settings)
         self._listening = bound_socket(*_place(self.address))
         self._listening.listen(BACKLOG)
-        for url in self.urls.values():
-            if url != self.address:  # else another program on the port would answer instead of the process
-                bound_socket(*_place(url)).close()
+        for url in self.urls.values():  # else another program on the port would answer instead of the process
+            bound_socket(*_place(url)).close()
         if self.kafka:
             self._kafka_phase = ProcessPhase.STARTING
             await _in_thread(self.kafka.start)
@@ -168,7 +165,7 @@ class Wiring:
         await self._supervisor.start()
 
     def _tell_addresses(self) -> None:
-        addresses.write(self._settings.data_dir, self.urls)
+        addresses.write(self._settings.data_dir, self.urls, webhooks=self.address)
         if self._scraped is not None:
             scraping.write(self._scraped, self.urls)
 
@@ -181,9 +178,9 @@ class Wiring:
         is_gateway = name in self._gateways
         host, port = _place(self.address if is_gateway else url)
         argv = [*self._program, *_words(name), "--config", str(path), "--host", host, "--port", str(port)]
-        if is_gateway and url != self.address:
+        if is_gateway:
             number = self._gateways.index(name) + 1
-            argv += gateways.options(number, len(self._gateways), urlsplit(url).netloc)
+            argv += gateways.options(number, len(self._gateways), _place(url))
         asked = gateways.asked_at(*_place(url))
         if not is_gateway or self._listening is None:
             return Command(name, tuple(argv), asked, variables)

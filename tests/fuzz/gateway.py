@@ -16,7 +16,6 @@ from pipeline.gateway.fast_path import fast_path_protocol
 from pipeline.gateway.run import http_server
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.listening import bound_socket
-from pipeline.observe import observe_app
 from pipeline.shops.registry import PLATFORMS
 from tests.contract.platform_events import bodies_of, raw
 from tests.platforms import IN_TESTS
@@ -47,9 +46,7 @@ class _Running:
         loaded = config.parse(tree, {})
         self.keeper = RecordingKeeper()
         webhooks = Webhooks(loaded, PLATFORMS, self.keeper)
-        app = Gateway(
-            webhooks, observe_app("gateway", lambda: None), Callbacks(loaded, self.keeper, webhooks)
-        )
+        app = Gateway(webhooks, lambda: None, Callbacks(loaded, self.keeper, webhooks))
         self.server = http_server(loaded.gateway, app, fast_path_protocol(loaded.gateway, webhooks, 1_000))
         sock = bound_socket("127.0.0.1", 0)
         self.port: int = sock.getsockname()[1]

@@ -282,7 +282,7 @@ class CheckedSite(Site):
 
     def write(self) -> None:
         """See `Site`."""
-        self.tree["gateway"] = {**self.tree["gateway"], "public_url": self.urls["gateway"]}
+        self.tree["gateway"] = {**self.tree["gateway"], "public_url": self.gateway}
         for shop in SHOPS.values():
             account = self.tree["accounts"][shop.name]
             self.tree["accounts"][shop.name] = account | {"authorised_domains": [DOMAIN], "currency": "EUR"}
@@ -316,7 +316,7 @@ class CheckedSite(Site):
 
     def registered(self, shop: Shop) -> list[dict[str, Any]]:
         """Its webhooks, all there."""
-        address = f"{self.urls['gateway']}/webhooks/{shop.platform}/{shop.name}"
+        address = f"{self.gateway}/webhooks/{shop.platform}/{shop.name}"
         return topics_of(shop.platform, address, SECRET)
 
     def left_at(self, shop: Shop) -> list[str]:
@@ -373,7 +373,7 @@ class CheckedSite(Site):
         tree = copy.deepcopy(self.tree)
         change(tree)
         settings = config.parse(tree, {})
-        [report] = asyncio.run(check_stores(settings, [shop.name], address=self.urls["gateway"], wait=wait))
+        [report] = asyncio.run(check_stores(settings, [shop.name], address=self.gateway, wait=wait))
         return report
 
 

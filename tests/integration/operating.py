@@ -18,6 +18,7 @@ import pytest
 from tomli_w import dumps
 
 from pipeline.demo.totals import PipelineTotals, read
+from pipeline.local.gateways import ADMIN_PORTS
 from pipeline.local.ports import free_port, reserve
 from tests import shopify as shopify_bodies
 from tests import webhooks, woocommerce
@@ -27,9 +28,11 @@ from tests.local_http import http
 from tests.processes import wait_until
 
 SHOPIFY, WOO = "acme-es", "woo-fr"
-#: The processes of `up`, with the place of each one's port behind the gateway's.
-STAGES = {"gateway": 0, "translate": 1, "deliver": 2, "erase": 5}
+#: The processes of `up`, with the place of each one's port behind that for shops.
+STAGES = {"gateway": ADMIN_PORTS, "translate": 1, "deliver": 2, "erase": 5}
 STATUS = 7
+#: Of two gateway processes the second one's is the last.
+PORTS = ADMIN_PORTS + 2
 
 
 class Site:
@@ -40,6 +43,10 @@ class Site:
         base: of the settings, such as where Kafka is.
         stores: more of them, by name, each with an account of its name; given the sandbox's address.
         calls: of each account's window, which is a second.
+
+    Attributes:
+        gateway: where it takes webhooks.
+        urls: where each process answers operators.
     """
 
     def __init__(
@@ -50,7 +57,8 @@ class Site:
         *,
         calls: int = 100,
     ) -> None:
-        port, first = free_port(), free_ports(STATUS + 1)
+        port, first = free_port(), free_ports(PORTS)
+        self.gateway = f"http://127.0.0.1:{first}"
         self.urls = {stage: f"http://127.0.0.1:{first + number}" for stage, number in STAGES.items()}
         self.status_url = f"http://127.0.0.1:{first + STATUS}"
         more = stores(f"http://127.0.0.1:{port}")
@@ -98,7 +106,7 @@ class Site:
 
     def start(self, *options: str, within: float = 90.0) -> None:
         """Start everything, and wait until it is ready."""
-        port = self.urls["gateway"].rpartition(":")[2]
+        port = self.gateway.rpartition(":")[2]
         with (self._directory / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
                 [
@@ -251,7 +259,7 @@ class Site:
         return self._post(f"woocommerce/{WOO}", raw, webhooks.woocommerce(raw))
 
     def _post(self, path: str, body: bytes, headers: dict[str, str]) -> int:
-        url = f"{self.urls['gateway']}/webhooks/{path}"
+        url = f"{self.gateway}/webhooks/{path}"
         return http.post(url, content=body, headers=headers, timeout=30).status_code
 
 

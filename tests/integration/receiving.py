@@ -21,8 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.config import Settings
 from pipeline.events import Kind, RawEvent
 from pipeline.kafka.topics import full_name
-from pipeline.local.ports import free_port
+from pipeline.local.gateways import admin_port
 from tests import local_http
+from tests.integration.operating import PORTS, free_ports
 from tests.processes import until
 from tests.webhooks import STORES, http, order, shopify
 
@@ -32,13 +33,19 @@ PATIENT = {**STORES, "gateway": {"confirm_timeout": 8, "drain_timeout": 10}}
 
 
 class GatewayProcess:
-    """`pipeline gateway` with these options, on one port for all its lives."""
+    """`pipeline gateway` with these options, on the same ports in all its lives.
+
+    Attributes:
+        url: where shops are answered.
+        admin: where operators are.
+    """
 
     def __init__(self, config_path: Path, *options: str) -> None:
         self._config_path = config_path
         self._options = options
-        self.port = free_port()
+        self.port = free_ports(PORTS)
         self.url = f"http://127.0.0.1:{self.port}"
+        self.admin = f"http://127.0.0.1:{admin_port(self.port)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._log = config_path.with_suffix(f".{self.port}.log")
 
@@ -61,13 +68,13 @@ class GatewayProcess:
         return False
 
     def readiness(self) -> tuple[int, str]:
-        """What /readyz says."""
-        answer = local_http.http.get(f"{self.url}/readyz")
+        """What /readyz says to operators."""
+        answer = local_http.http.get(f"{self.admin}/readyz")
         return answer.status_code, answer.text
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a series over its other labels."""
-        families = text_string_to_metric_families(local_http.http.get(f"{self.url}/metrics").text)
+        families = text_string_to_metric_families(local_http.http.get(f"{self.admin}/metrics").text)
         samples = [s for family in families for s in family.samples if s.name == name]
         return sum(s.value for s in samples if labels.items() <= s.labels.items())
 

@@ -15,7 +15,6 @@ from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.run import http_server
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.listening import bound_socket
-from pipeline.observe import observe_app
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from tests.processes import until
@@ -95,7 +94,7 @@ async def served(
     tree = {**STORES, "gateway": {"max_body_bytes": CAP, "max_held_bytes": 5_000_000}}
     loaded, keeper = config.parse(tree, {}), Keeper()
     webhooks = Webhooks(loaded, {**PLATFORMS, **(platforms or {})}, keeper)
-    app = Gateway(webhooks, observe_app("gateway", lambda: None))
+    app = Gateway(webhooks, lambda: None)
     server = http_server(loaded.gateway, app, fast_path_protocol(loaded.gateway, webhooks, most))
     sock = bound_socket("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[sock]))

@@ -301,4 +301,4 @@ def test_all_stores_are_checked_side_by_side(site: CheckedSite, tmp_path: Path) 
 def test_a_store_that_is_not_there_is_said_with_those_that_are(site: CheckedSite) -> None:
     settings = config.parse(site.tree, {})
     with pytest.raises(SettingsError, match=f"no store nowhere(.|\n)*{SHOPIFY}"):
-        asyncio.run(check_stores(settings, ["nowhere"], address=site.urls["gateway"]))
+        asyncio.run(check_stores(settings, ["nowhere"], address=site.gateway))

@@ -36,7 +36,7 @@ def site(tmp_path: Path, kafka_settings: KafkaSettings) -> Iterator[Site]:
     """All of `up`, whose gateway is its own public address."""
     tree = kafka_settings.tree()
     made = Site(tmp_path, {name: tree[name] for name in BASE})
-    made.tree["gateway"] = made.tree["gateway"] | {"public_url": made.urls["gateway"]}
+    made.tree["gateway"] = made.tree["gateway"] | {"public_url": made.gateway}
     made.path.write_text(dumps(made.tree), encoding="utf-8")
     try:
         made.start()

@@ -34,12 +34,12 @@ async def test_empty_lines_without_end_are_closed_without_a_defect(
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /metrics HTTP/1.1\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n\r\n",
         b"GET /webhooks/a/b HTTP/1.1\r\n\r\n",
         b"POST /webhooks/shopify/x HTTP/1.1\r\nContent-Type:application/json\r\nContent-Length:1\r\n\r\n1",
     ],
-    ids=["metrics", "healthz", "refused", "webhook"],
+    ids=["unknown", "healthz", "refused", "webhook"],
 )
 async def test_a_peer_that_pipelines_and_never_reads_is_bounded_and_cut_off(
     gateway: Served, request_: bytes

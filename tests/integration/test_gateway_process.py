@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tomli_w import dumps
 
 from pipeline.gateway.run import OTHER_FILES
 from tests.integration.receiving import PATH, GatewayProcess
+from tests.processes import until
 from tests.webhooks import STORES, order, shopify
 
 LAST = "pipeline_gateway_last_event_timestamp_seconds"
@@ -61,7 +63,8 @@ async def test_the_limit_on_open_files_is_raised_and_said(gateway: GatewayProces
     most = gateway.metric("pipeline_gateway_connections_max")
     assert hard == resource.RLIM_INFINITY or most == hard - OTHER_FILES
     assert f"at most {most:.0f} connections at once" in gateway.log
-    assert gateway.metric("pipeline_gateway_connections") >= 1
+    with socket.create_connection(("127.0.0.1", gateway.port)):
+        await until(lambda: gateway.metric("pipeline_gateway_connections") == 1)
 
 
 async def test_stores_that_share_a_secret_are_named_at_the_start(gateway: GatewayProcess) -> None:

@@ -148,7 +148,7 @@ class Environment:
             "x-shopify-webhook-id": delivery,
             "x-shopify-hmac-sha256": signature(body),
         }
-        url = f"{self._wiring.urls['gateway']}/webhooks/shopify/acme"
+        url = f"{self._wiring.address}/webhooks/shopify/acme"
         return (await self._client.post(url, content=body, headers=headers)).status_code
 
     async def account(self, process: str, series: str) -> Counter[str]:

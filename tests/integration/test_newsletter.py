@@ -65,7 +65,7 @@ class Shop:
         http.put(self._control, json={"access": ACCESS[name]}).raise_for_status()
         held = {"form": FORMS[name], "people": people}
         http.put(f"{self._control}/newsletter", json=held).raise_for_status()
-        gateway = f"{site.urls['gateway']}/callbacks/{name}/{TOKEN}"
+        gateway = f"{site.gateway}/callbacks/{name}/{TOKEN}"
         urls = {what: f"{gateway}/{what}" for what in ("subscribed", "unsubscribed", "bounced")}
         http.post(f"{url}/_sandbox/callback-urls", json={"account": name, **urls}).raise_for_status()
 

@@ -210,7 +210,7 @@ class Run:
 
     def __init__(self, path: Path, settings: Settings, wiring: Wiring, client: httpx.AsyncClient) -> None:
         self._path, self._settings, self._client = path, settings, client
-        self._urls = wiring.urls
+        self._urls, self._gateway = wiring.urls, wiring.address
         self.found = Found()
 
     async def make_trouble(self) -> None:
@@ -226,7 +226,7 @@ class Run:
     async def send(self) -> None:
         """What each shop and Connectif say, and the same wrongly signed."""
         for platform in PLATFORMS:
-            url = f"{self._urls['gateway']}/webhooks/{platform}/{platform}"
+            url = f"{self._gateway}/webhooks/{platform}/{platform}"
             for topic, body in sent_by(platform):
                 signed = IN_TESTS[platform].signed
                 headers = signed(topic, body, f"{SECRET}-{platform}-secrets".encode(), {})
@@ -239,7 +239,7 @@ class Run:
                 assert wrong.status_code in {400, 401}
         query = {"email": EMAIL, "ip": "192.0.2.1"}
         for token, status in ((CALLBACK, 200), ("another", 401)):
-            callback = f"{self._urls['gateway']}/callbacks/shopify/{token}/unsubscribed"
+            callback = f"{self._gateway}/callbacks/shopify/{token}/unsubscribed"
             assert (await self._client.get(callback, params=query)).status_code == status
 
     async def has_purchases(self) -> bool:

@@ -69,7 +69,7 @@ def carry_out(site: Site) -> str:
     for number in range(SALES):
         shop.sells(sale(number))
     person.says("unsubscribed", address(0))
-    refused = http.get(f"{site.urls['gateway']}/callbacks/{FETCHED}/another/unsubscribed")
+    refused = http.get(f"{site.gateway}/callbacks/{FETCHED}/another/unsubscribed")
     assert refused.status_code == 401
     read = ListedShop(site, PULLED)
     read.holds(*(listed(number, 100 - number) for number in range(ROWS)))
@@ -95,7 +95,7 @@ def run(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "archive": {"url": (directory / "archive").as_uri()},
     }
     site = Site(directory, base, lambda url: stores(directory, url))
-    first = int(site.urls["gateway"].rpartition(":")[2])
+    first = int(site.gateway.rpartition(":")[2])
     site.urls |= {name: f"http://127.0.0.1:{first + place}" for name, place in MORE.items()}
     try:
         site.start()

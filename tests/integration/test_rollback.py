@@ -58,6 +58,8 @@ class Upgrades:
         patch.setenv("PYTHONPATH", str(ROOT if present else self._released))
         stages = STAGES if present else ITS_STAGES
         self.site.urls = {stage: self._urls[stage] for stage in stages}
+        if not present:  # its one port was for operators, too
+            self.site.urls["gateway"] = self.site.gateway
         self.site.start(within=SECONDS)
 
     def post(self, *webhooks: Webhook) -> None:

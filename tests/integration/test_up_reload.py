@@ -29,7 +29,7 @@ class Load:
     """Shops that send one order after the other, and again what had no answer; each on a new connection."""
 
     def __init__(self, running: Site) -> None:
-        self._url = f"{running.urls['gateway']}/webhooks/shopify/{SHOPIFY}"
+        self._url = f"{running.gateway}/webhooks/shopify/{SHOPIFY}"
         self._numbers = itertools.count(1)
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(SENDERS)]

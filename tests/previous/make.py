@@ -162,7 +162,7 @@ def _spool(site: Site, spooled: list[history.Webhook]) -> None:
     """A gateway without Kafka takes webhooks, and is stopped, too."""
     if not spooled:
         return
-    port = site.urls["gateway"].rpartition(":")[2]
+    port = site.gateway.rpartition(":")[2]
     argv = [sys.executable, "-m", "pipeline", "gateway", "--config", str(site.path), "--port", port]
     gateway = subprocess.Popen(argv, env={**os.environ, "PIPELINE__KAFKA__BOOTSTRAP": "127.0.0.1:1"})
     try:

@@ -121,7 +121,7 @@ class RunningShop:
         body = body[: len(body) // 2] if cut else body
         own = {how.delivery_header: f"{self.store}-{number}"} if how.delivery_header else {}
         headers = how.signed(sent.topic, body, SECRET.encode(), {**own, **how.at(moment)})
-        url = f"{self.site.urls['gateway']}/webhooks/{platform}/{self.store}"
+        url = f"{self.site.gateway}/webhooks/{platform}/{self.store}"
         return self._client.post(url, content=body, headers=headers).status_code
 
     def asked(self) -> int:

@@ -11,7 +11,6 @@ from pipeline import config
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.observe import observe_app
 from pipeline.shops.platform import AnyPlatform
 from pipeline.shops.registry import PLATFORMS
 from tests.webhooks import STORES
@@ -42,7 +41,7 @@ def gateway(
 ) -> Gateway:
     tree = {**STORES, "kafka": {"topic_prefix": "t-"}, "gateway": {"max_body_bytes": 20_000, **limits}}
     webhooks = Webhooks(config.parse(tree, {}), platforms, keeper, lambda: NOW)
-    return Gateway(webhooks, observe_app("gateway", lambda: None))
+    return Gateway(webhooks, lambda: None)
 
 
 def client_of(app: Gateway) -> httpx.AsyncClient:

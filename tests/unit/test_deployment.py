@@ -201,6 +201,13 @@ def test_no_port_is_open_to_other_machines(name: str) -> None:
         assert port.startswith("127.0.0.1:")
 
 
+def test_the_gateways_figures_are_there_for_containers_and_published_nowhere() -> None:
+    options = parsed(SERVICES["gateway"]["command"])
+    assert options["admin_host"] == "0.0.0.0"
+    assert [port.split(":")[2] for port in SERVICES["gateway"]["ports"]] == [str(options["port"])]
+    assert options["admin_port"] != options["port"]
+
+
 def test_each_account_is_fed_by_one_store(settings: Settings) -> None:
     accounts = [account for store in settings.stores.values() for account in store.accounts]
     assert len(set(accounts)) == len(accounts)

@@ -17,7 +17,6 @@ from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Stored
 from pipeline.gateway.webhooks import Webhooks
 from pipeline.metrics import GATEWAY_REQUESTS
-from pipeline.observe import observe_app
 from pipeline.shops.base import WebhookRequest
 from pipeline.shops.registry import PLATFORMS
 from pipeline.shops.shopify import SHOPIFY
@@ -84,7 +83,7 @@ async def test_a_store_whose_settings_cannot_be_used_is_told_to_send_again_and_n
     settings = config.parse(broken, {}, isolate=True)
     webhooks = Webhooks(settings, PLATFORMS, keeper, lambda: NOW)
     body = order(727)
-    async with client_of(Gateway(webhooks, observe_app("gateway", lambda: None))) as client:
+    async with client_of(Gateway(webhooks, lambda: None)) as client:
         answer = await client.post("/webhooks/woocommerce/woo-fr", content=body, headers=woocommerce(body))
         assert (answer.status_code, answer.json()["error"]) == (503, "store_refused")
         assert int(answer.headers["retry-after"]) > 0
@@ -212,8 +211,13 @@ async def test_nothing_was_said_later_than_it_arrived(
     assert kept[1].triggered_ms == 1_794_960_000_000
 
 
-async def test_every_outcome_of_a_known_store_is_there_from_the_start(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/metrics")).text
+async def page_of_metrics() -> str:
+    return (await Exposition("gateway").page()).decode()
+
+
+@pytest.mark.usefixtures("client")
+async def test_every_outcome_of_a_known_store_is_there_from_the_start() -> None:
+    page = await page_of_metrics()
     for store in ("acme-es", "woo-fr", "-"):
         for outcome in OUTCOMES:
             assert f'pipeline_gateway_requests_total{{outcome="{outcome}",store="{store}"}}' in page
@@ -223,13 +227,14 @@ async def test_every_outcome_of_a_known_store_is_there_from_the_start(client: ht
 async def test_when_a_store_last_sent_something_is_exported(client: httpx.AsyncClient) -> None:
     before = time.time()
     await client.post("/webhooks/shopify/acme-es", content=order(1), headers=shopify(order(1)))
-    page = (await client.get("/metrics")).text
+    page = await page_of_metrics()
     line = next(line for line in page.splitlines() if "last_event" in line and "acme-es" in line)
     assert before <= float(line.split()[1]) <= time.time()
 
 
-async def test_only_the_gateways_own_series_are_exported(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/metrics")).text
+@pytest.mark.usefixtures("client")
+async def test_only_the_gateways_own_series_are_exported() -> None:
+    page = await page_of_metrics()
     assert "pipeline_gateway_requests_total" in page
     for other in ("pipeline_translate_", "pipeline_deliver_", "pipeline_sandbox_", "pipeline_coupons_used"):
         assert other not in page
@@ -260,6 +265,16 @@ async def test_every_error_says_what_to_do_and_nothing_of_the_request(client: ht
         assert secret not in answer.text.lower()
 
 
-async def test_health_readiness_and_metrics_are_served(client: httpx.AsyncClient) -> None:
-    for path in ("/healthz", "/readyz", "/metrics"):
-        assert (await client.get(path)).status_code == 200
+async def test_shops_and_load_balancers_are_told_whether_it_is_ready_and_nothing_else() -> None:
+    why: str | None = None
+    webhooks = Webhooks(config.parse(STORES, {}), PLATFORMS, RecordingKeeper(), lambda: NOW)
+    async with client_of(Gateway(webhooks, lambda: why)) as client:
+        for path, said in (("/healthz", "ok\n"), ("/readyz", "ready\n")):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.text) == (200, said)
+        why = "Kafka does not take acme.shop.orders now, and the spool's disk cannot be written"
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "not ready\n")
+        for path in ("/metrics", "/metrics/", "/state/entity", "/explain", "/", "/readyz/metrics"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.text) == (404, "not found\n")

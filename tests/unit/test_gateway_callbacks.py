@@ -19,7 +19,6 @@ from pipeline.gateway.app import Gateway
 from pipeline.gateway.callbacks import MAX_BODY, Callbacks
 from pipeline.gateway.message import Stored
 from pipeline.gateway.webhooks import Webhooks
-from pipeline.observe import observe_app
 from pipeline.shops.callbacks import Statement, statement_of
 from pipeline.shops.registry import PLATFORMS
 from tests.unit.gateway_app import NOW, RecordingKeeper, client_of
@@ -48,7 +47,7 @@ async def client(keeper: RecordingKeeper) -> AsyncIterator[httpx.AsyncClient]:
     settings = config.parse(settings_tree(), {})
     webhooks = Webhooks(settings, PLATFORMS, keeper, lambda: NOW)
     callbacks = Callbacks(settings, keeper, webhooks, lambda: NOW)
-    app = Gateway(webhooks, observe_app("gateway", lambda: None), callbacks)
+    app = Gateway(webhooks, lambda: None, callbacks)
     async with client_of(app) as client:
         yield client
 
@@ -230,7 +229,7 @@ async def test_the_token_tells_the_account_where_a_store_feeds_several(
     settings = config.parse(routed([TOKEN], [OLD, "n" * 24]), {})
     webhooks = Webhooks(settings, PLATFORMS, keeper, lambda: NOW)
     callbacks = Callbacks(settings, keeper, webhooks, lambda: NOW)
-    app = Gateway(webhooks, observe_app("gateway", lambda: None), callbacks)
+    app = Gateway(webhooks, lambda: None, callbacks)
     async with client_of(app) as client:
         wrong = await client.get(f"/callbacks/acme-es/{'x' * 24}/unsubscribed", params=NAMED)
         answer = await client.get(f"/callbacks/acme-es/{token}/unsubscribed", params=NAMED)

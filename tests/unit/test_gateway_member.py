@@ -30,29 +30,26 @@ pytestmark = pytest.mark.real_time
 
 
 def test_each_has_a_spool_and_a_memory_and_the_first_those_of_a_gateway_of_one() -> None:
-    first, second = Member.read("1/2", "127.0.0.1:8090"), Member.read("2/2", "::1:8091")
+    first, second = Member.read("1/2"), Member.read("2/2")
     assert (first.spool, first.last_events) == (ALONE.spool, ALONE.last_events)
     assert second.spool == Path("gateway/spool-2")
     assert second.last_events == Path("gateway/last-events-2.json")
-    assert second.own == ("::1", 8091)
 
 
 @pytest.mark.parametrize("text", ["", "0/2", "3/2", "2", "2/", "2/2/2", "-1/2", "1000/1000"])
 def test_what_is_none_of_them_is_refused(text: str) -> None:
     with pytest.raises(PipelineError, match="--processes"):
-        Member.read(text, "127.0.0.1:1")
-    with pytest.raises(PipelineError, match="--processes"):
-        Member.read("1/2", "127.0.0.1")
+        Member.read(text)
 
 
 def test_together_they_hold_what_one_may_hold() -> None:
     limits = {"spool_max_bytes": 1_000_000, "max_held_bytes": 64_000_000, "max_body_bytes": 5_000_000}
     settings = config.parse({**STORES, "gateway": limits}, {})
     assert ALONE.settings(settings) is settings
-    part = Member(2, 4, ("127.0.0.1", 1)).settings(settings)
+    part = Member(2, 4).settings(settings)
     assert (part.gateway.spool_max_bytes, part.gateway.max_held_bytes) == (250_000, 16_000_000)
     assert part.stores == settings.stores
-    assert Member(2, 32, ("127.0.0.1", 1)).settings(settings).gateway.max_held_bytes == 10_000_000
+    assert Member(2, 32).settings(settings).gateway.max_held_bytes == 10_000_000
 
 
 def test_the_first_takes_over_the_spools_of_those_that_are_no_more(tmp_path: Path) -> None:
@@ -117,11 +114,16 @@ def test_a_store_that_another_process_heard_of_last_does_not_look_silent_after_a
     assert routes[2].last_kept == now - 50
 
 
-def test_up_asks_each_at_a_port_of_its_own_and_gives_all_the_one_socket(tmp_path: Path) -> None:
+def test_up_asks_each_at_a_port_that_shops_do_not_reach_and_gives_all_the_one_socket(tmp_path: Path) -> None:
     tree = {**STORES, "data_dir": str(tmp_path), "kafka": {"bootstrap": "127.0.0.1:1"}}
     settings = config.parse(tree, {})
     alone = Wiring(settings, port=8_080)
-    assert (alone.urls["gateway"], alone.address) == ("http://127.0.0.1:8080",) * 2
+    assert (alone.urls["gateway"], alone.address) == ("http://127.0.0.1:8090", "http://127.0.0.1:8080")
+    words = next(command for command in alone._commands({}) if command.name == "gateway").argv[-8:]
+    assert words == (
+        *("--host", "127.0.0.1", "--port", "8080"),
+        *("--admin-host", "127.0.0.1", "--admin-port", "8090"),
+    )
     wiring = Wiring(settings, host="0.0.0.0", port=8_080, processes=2)
     assert wiring.address == "http://0.0.0.0:8080"
     others = {name: url for name, url in alone.urls.items() if name != "gateway"}
@@ -130,7 +132,10 @@ def test_up_asks_each_at_a_port_of_its_own_and_gives_all_the_one_socket(tmp_path
     commands = {command.name: command for command in wiring._commands({})}
     words = commands["gateway-2"].argv[3:]
     assert words[0] == "gateway"
-    assert words[-8:] == ("--host", "0.0.0.0", "--port", "8080", "--member", "2/2", "--own", "127.0.0.1:8091")
+    assert words[-10:] == (
+        *("--host", "0.0.0.0", "--port", "8080", "--member", "2/2"),
+        *("--admin-host", "127.0.0.1", "--admin-port", "8091"),
+    )
     assert commands["gateway-2"].url == "http://127.0.0.1:8091"
     assert sorted(wiring.urls, key=wiring._order)[-2:] == ["gateway", "gateway-2"]
     free = Wiring(settings, processes=3).urls.values()

@@ -17,7 +17,6 @@ from pipeline.events import Kind, RawEvent
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.message import Message, Overloaded, Stored
 from pipeline.gateway.webhooks import MAX_DOCUMENTS, Webhooks, all_kept
-from pipeline.observe import observe_app
 from pipeline.shops.base import Arrival, WebhookRequest
 from pipeline.shops.shopify import SHOPIFY
 from pipeline.shops.shopify.settings import ShopifySettings
@@ -110,7 +109,7 @@ def webhooks(keeper: EventSink) -> Webhooks:
 
 @pytest.fixture
 def client(webhooks: Webhooks) -> httpx.AsyncClient:
-    app = Gateway(webhooks, observe_app("gateway", lambda: None))
+    app = Gateway(webhooks, lambda: None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 

@@ -150,7 +150,8 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
     listening = set()
     for name in ("gateway", "translate", "deliver", "erase", "reconcile", "sync", "status"):
         command = COMPOSE["services"][name]["command"]
-        listening.add(f"{name}:{command[command.index('--port') + 1]}")
+        option = "--admin-port" if name == "gateway" else "--port"
+        listening.add(f"{name}:{command[command.index(option) + 1]}")
     assert places == listening
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
     assert [urlsplit(source["url"]).hostname for source in sources] == ["prometheus"]

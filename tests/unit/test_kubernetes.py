@@ -141,7 +141,8 @@ async def test_every_command_port_and_probe_is_there() -> None:
         options = parsed([word.replace("$(POD_NAME)", f"{name}-0") for word in found["args"]])
         if name == "topics":
             continue
-        assert [port["containerPort"] for port in found["ports"]] == [options["port"]]
+        ports = [options["port"], *([options["admin_port"]] if name == "gateway" else [])]
+        assert [port["containerPort"] for port in found["ports"]] == ports
         line = found["args"][: found["args"].index("--host")]
         assert parsed(line)["port"] == options["port"], "as the command has it"
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -168,7 +169,7 @@ def test_the_status_page_asks_every_pod_that_is_in_no_consumer_group() -> None:
     sets = of_kind("StatefulSet")
     wanted = set()
     for name in ("gateway", "erase", "reconcile"):
-        port = container(sets[name])["ports"][0]["containerPort"]
+        port = container(sets[name])["ports"][-1]["containerPort"]
         for number in range(sets[name]["spec"]["replicas"]):
             wanted.add(f"http://{name}-{number}.{sets[name]['spec']['serviceName']}:{port}")
     assert asked == wanted
@@ -227,6 +228,19 @@ def test_prometheus_knows_the_processes_by_the_labels_that_the_rules_use() -> No
     assert {one["metadata"]["labels"][COMPONENT] for one in scraped} == PROCESSES
     assert len(scraped) == len(PROCESSES), "each pod once"
     assert all(one["spec"]["ports"][0]["name"] == endpoint["port"] for one in scraped)
+
+
+@needs_kubectl
+def test_the_gateways_figures_are_where_webhooks_do_not_come() -> None:
+    found = container(workloads()["gateway"])
+    shops, operators = found["ports"]
+    options = parsed(found["args"])
+    assert (options["admin_host"], options["admin_port"]) == ("0.0.0.0", operators["containerPort"])
+    services = of_kind("Service")
+    assert services["gateway"]["spec"]["ports"][0]["targetPort"] == shops["name"]
+    assert services["gateway-pods"]["spec"]["ports"][0]["targetPort"] == operators["name"]
+    (let_in,) = of_kind("NetworkPolicy")["webhooks"]["spec"]["ingress"]
+    assert [port["port"] for port in let_in["ports"]] == [shops["containerPort"]]
 
 
 @needs_kubectl

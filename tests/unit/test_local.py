@@ -90,7 +90,7 @@ def test_up_starts_a_broker_of_its_own_beside_a_stranger_at_the_old_address_and_
         address_file(tmp_path).write_text(f"127.0.0.1:{stranger.getsockname()[1]}\n")
         wiring = Wiring(Settings(data_dir=tmp_path), port=first)
     assert wiring.kafka is not None
-    used = {int(url.rpartition(":")[2]) for url in wiring.urls.values()}
+    used = {int(url.rpartition(":")[2]) for url in (wiring.address, *wiring.urls.values())}
     [place] = wiring.kafka._places([BrokerAddress(1, first, first + 1)], 1)
     assert used >= {first, first + 1}
     assert used.isdisjoint({place.port, place.controller_port})

@@ -12,6 +12,7 @@ import pytest
 from tomli_w import dumps
 
 from pipeline.exposition import ROOMS, Exposition, Room
+from pipeline.local.gateways import admin_port
 from pipeline.local.ports import free_port
 from tests.local_http import http
 from tests.processes import wait_until
@@ -38,12 +39,13 @@ def test_a_process_exports_its_own_series_alone(room: Room, words: list[str], tm
     settings = tmp_path / "pipeline.toml"
     settings.write_text(dumps(TREE | {"archive": {"url": (tmp_path / "archive").as_uri()}}))
     port = free_port()
+    asked = admin_port(port) if room == "gateway" else port
     command = [sys.executable, "-m", "pipeline", *words, "--config", str(settings), "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_until(lambda: answer(port) is not None, 60)
-            page = answer(port) or ""
+            wait_until(lambda: answer(asked) is not None, 60)
+            page = answer(asked) or ""
         finally:
             process.kill()
             process.wait()

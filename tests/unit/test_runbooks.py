@@ -17,6 +17,7 @@ import yaml
 import pipeline
 from pipeline.connectif.answers import Cause
 from pipeline.deliver.send.call_failures import WRONG_ADDRESS
+from pipeline.local.gateways import GATEWAY, admin_port
 from pipeline.local.wiring import ALL_STAGES
 from tests.commands import UsageError, parsed, pipeline_commands, shell_lines
 from tests.unit.test_grafana import GRAFANA, named_wrongly, needs_promtool, promtool, rules, series
@@ -202,9 +203,15 @@ def test_what_a_page_looks_for_in_a_log_is_what_a_log_can_say(path: Path) -> Non
             assert re.search(one.replace("(", r"\("), MESSAGES), one
 
 
+def usual_ports() -> dict[str, int]:
+    """Where each process of `pipeline up` answers operators, if nothing else is said."""
+    ports = {name: 8080 + number for number, name in enumerate(ALL_STAGES)}
+    return ports | {GATEWAY: admin_port(ports[GATEWAY])}
+
+
 @pytest.mark.parametrize("path", [*PAGES, INDEX], ids=lambda path: path.stem)
 def test_each_address_is_that_of_the_process_which_is_named_beside_it(path: Path) -> None:
-    ports = {8080 + number: name for number, name in enumerate(ALL_STAGES)}
+    ports = {port: name for name, port in usual_ports().items()}
     lines = [line for line in shell_lines(text(path)) if line.startswith("curl -s localhost")]
     for line in lines:
         port = urlsplit("//" + line.split()[2]).port
@@ -231,10 +238,11 @@ def test_the_page_of_a_failing_connectif_says_what_to_do_for_each_cause_there_is
 
 def test_the_index_says_where_each_process_answers() -> None:
     compose = yaml.safe_load(text(ROOT / "docker-compose.yml"))["services"]
-    for number, name in enumerate(ALL_STAGES):
+    for name, port in usual_ports().items():
+        option = "--admin-port" if name == GATEWAY else "--port"
         command = compose.get(name, {}).get("command")
-        there = f"{name}:{command[command.index('--port') + 1]}" if command else "(not there)"
-        assert f"| {name} | {8080 + number} | {there} |" in text(INDEX)
+        there = f"{name}:{command[command.index(option) + 1]}" if command else "(not there)"
+        assert f"| {name} | {port} | {there} |" in text(INDEX)
 
 
 # Alertmanager.

@@ -17,7 +17,7 @@ from tests.unit.test_grafana import needs_promtool
 
 ROOT = Path(__file__).parents[2]
 URLS = {
-    "gateway": "http://0.0.0.0:8080",
+    "gateway": "http://0.0.0.0:8090",
     "gateway-2": "http://127.0.0.1:8091",
     "deliver": "http://127.0.0.1:8082",
     "sandbox": "http://127.0.0.1:9100",
@@ -34,7 +34,7 @@ def test_every_process_is_a_target_where_it_can_be_asked(tmp_path: Path) -> None
     scraping.write(tmp_path / "made" / "prometheus", URLS)
     found = json.loads((tmp_path / "made" / "prometheus" / "targets.json").read_text())
     assert found == [
-        {"targets": ["127.0.0.1:8080"], "labels": {"process": "gateway"}},
+        {"targets": ["127.0.0.1:8090"], "labels": {"process": "gateway"}},
         {"targets": ["127.0.0.1:8091"], "labels": {"process": "gateway"}},
         {"targets": ["127.0.0.1:8082"], "labels": {"process": "deliver"}},
     ]

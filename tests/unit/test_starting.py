@@ -39,5 +39,5 @@ def test_a_worker_whose_name_is_no_directory_is_refused(name: str, settings: Set
 def test_a_gateway_without_a_store_is_refused(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     with pytest.raises(SettingsError, match="no store in the settings"):
-        run.serve(settings, "127.0.0.1", 0)
+        run.serve(settings, ("127.0.0.1", 0), ("127.0.0.1", 0))
     assert not settings.data_dir.exists()

@@ -20,7 +20,8 @@ from pipeline.workers.directory import WorkerPlace
 from tests.status_pages import deliver_page, gateway_page, page, settings_of, translate_page
 
 NOW = 1_780_000_000.0
-GATEWAY, TRANSLATE, DELIVER = (f"http://127.0.0.1:{port}" for port in (8080, 8081, 8082))
+GATEWAY, TRANSLATE, DELIVER = (f"http://127.0.0.1:{port}" for port in (8090, 8081, 8082))
+SHOPS = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_workers_are_found_by_their_groups_and_a_gateway_by_its_name(
 ) -> None:
     known = {"translate": [WorkerPlace("t1", TRANSLATE)], "deliver": [WorkerPlace("d1", DELIVER)]}
     members(monkeypatch, lambda stage: known.get(stage, []))
-    pages = Pages(p8080=gateway_page(4, NOW), p8081=translate_page(4), p8082=deliver_page(4))
+    pages = Pages(p8090=gateway_page(4, NOW), p8081=translate_page(4), p8082=deliver_page(4))
     found = look(settings, pages, f"{GATEWAY}/")
     assert [one.name for one in found.processes] == ["gateway", "translate t1", "deliver d1"]
     assert not list(found.troubles())
@@ -83,9 +84,10 @@ def test_the_processes_of_up_are_found_without_kafka(
         raise BrokerError("no embedded broker runs")
 
     members(monkeypatch, away)
-    addresses.write(settings.data_dir, {"gateway": GATEWAY, "translate": TRANSLATE, "deliver": DELIVER})
+    urls = {"gateway": GATEWAY, "translate": TRANSLATE, "deliver": DELIVER}
+    addresses.write(settings.data_dir, urls, SHOPS)
     starting = page(("pipeline_ready", {"process": "pipeline-translate"}, 0))
-    found = look(settings, Pages(p8080=gateway_page(4, NOW), p8081=starting))
+    found = look(settings, Pages(p8090=gateway_page(4, NOW), p8081=starting))
     assert {one.name: one.why for one in found.processes} == {
         "gateway": "",
         "translate": "2 tables are restored",
@@ -125,11 +127,14 @@ def test_a_page_without_an_end_is_cut_off(settings: Settings, monkeypatch: pytes
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"gateway": 5}', b"\xff", b"[" * 100_000])
 def test_a_file_of_addresses_that_is_none_names_nobody(tmp_path: Path, content: bytes) -> None:
     assert addresses.read(tmp_path) == {}
-    addresses.write(tmp_path, {"gateway": GATEWAY})
+    assert addresses.webhooks(tmp_path) is None
+    addresses.write(tmp_path, {"gateway": GATEWAY}, SHOPS)
     assert addresses.read(tmp_path) == {"gateway": GATEWAY}
+    assert addresses.webhooks(tmp_path) == SHOPS
     assert addresses.path_in(tmp_path).stat().st_mode & 0o777 == 0o600
     addresses.path_in(tmp_path).write_bytes(content)
     assert addresses.read(tmp_path) == {}
+    assert addresses.webhooks(tmp_path) is None
     addresses.remove(tmp_path)
     addresses.remove(tmp_path)
     assert not addresses.path_in(tmp_path).exists()

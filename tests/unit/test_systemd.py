@@ -72,6 +72,13 @@ def test_every_process_of_up_has_a_unit_on_the_port_of_its_command() -> None:
         assert parsed(line)["port"] == parsed(line[: line.index("--host")])["port"], name
 
 
+def test_the_gateways_figures_are_where_the_other_processes_are_and_the_status_page_asks() -> None:
+    options = parsed(words(UNITS / "pipeline-gateway.service"))
+    assert "--admin-host ${LISTEN_ON}" in (UNITS / "pipeline-gateway.service").read_text(encoding="utf-8")
+    place = f"http://{options['admin_host']}:{options['admin_port']}"
+    assert place in parsed(words(UNITS / "pipeline-status.service"))["process"]
+
+
 def test_the_sockets_are_those_that_the_gateway_looks_for() -> None:
     for name in ("up", "gateway"):
         socket = configparser.ConfigParser(strict=False)
