@@ -97,22 +97,22 @@ class RawEvent:
         shops: dict[str, str] = {}
         for name, value in headers:
             if name.startswith("pipeline-"):
-                ours[name[9:]] = value.decode()
+                ours[name] = value.decode()
             else:
-                shops[name] = value.decode(errors="replace")
+                shops[name] = value.decode("utf-8", "replace")
         try:
             return cls(
-                store=ours["store"],
-                platform=ours["platform"],
-                kind=Kind(ours["kind"]),
-                entity=ours["entity"],
-                topic=ours["topic"],
-                delivery=ours["delivery"],
-                received_ms=int(ours["received"]),
-                triggered_ms=int(ours["triggered"]),
-                lane=Lane(ours["lane"]),
+                store=ours["pipeline-store"],
+                platform=ours["pipeline-platform"],
+                kind=Kind(ours["pipeline-kind"]),
+                entity=ours["pipeline-entity"],
+                topic=ours["pipeline-topic"],
+                delivery=ours["pipeline-delivery"],
+                received_ms=int(ours["pipeline-received"]),
+                triggered_ms=int(ours["pipeline-triggered"]),
+                lane=Lane(ours["pipeline-lane"]),
                 body=body or b"",
                 headers=shops,
             )
         except KeyError as missing:
-            raise ValueError(f"header pipeline-{missing.args[0]} is missing") from missing
+            raise ValueError(f"header {missing.args[0]} is missing") from missing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Generic, NamedTuple, TypeVar
 
@@ -138,8 +138,7 @@ def audience(language: str | None = None, shop: str | None = None, currency: str
     return Audience((tag,) if tag else (), (shop,) if shop else (), (currency,) if currency else ())
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A record as the body alone gives it; the translate stage adds account, source and lane.
 
     `id` is None where the body does not say it (deletions name only the shop's id): the stage takes every id
@@ -164,12 +163,11 @@ class Draft:
     owner: str = ""
     said_ms: int = 0
     look: Look | None = None
-    audience: Audience = field(default=UNSAID, compare=False)
+    audience: Audience = UNSAID
     heard: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(NamedTuple):
     """The meaning of one event: the entity's version and what Connectif should hold because of it.
 
     Attributes:
@@ -193,10 +191,10 @@ def in_shop(translation: Translation, shop: str | None) -> Translation:
     if not shop:
         return translation
     drafts = tuple(
-        draft if draft.audience.shops else replace(draft, audience=draft.audience._replace(shops=(shop,)))
+        draft if draft.audience.shops else draft._replace(audience=draft.audience._replace(shops=(shop,)))
         for draft in translation.drafts
     )
-    return replace(translation, drafts=drafts)
+    return translation._replace(drafts=drafts)
 
 
 def noted(translation: Translation, notes: Sequence[str]) -> Translation:
@@ -204,9 +202,9 @@ def noted(translation: Translation, notes: Sequence[str]) -> Translation:
     if not notes:
         return translation
     drafts = tuple(
-        replace(draft, notes=tuple(dict.fromkeys((*draft.notes, *notes)))) for draft in translation.drafts
+        draft._replace(notes=tuple(dict.fromkeys((*draft.notes, *notes)))) for draft in translation.drafts
     )
-    return replace(translation, drafts=drafts)
+    return translation._replace(drafts=drafts)
 
 
 #: Records that one event may make, and lines, variants and variations that are read: orders have hundreds.

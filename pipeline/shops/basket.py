@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from math import ceil
 from typing import NamedTuple
 
 from pipeline.records import Line
@@ -16,7 +17,8 @@ _ONE = Decimal(1)
 _MAX_QUANTITY_INT = 10**9
 _MAX_QUANTITY = Decimal(_MAX_QUANTITY_INT)
 _MIN_QUANTITY = Decimal("1e-6")
-_PLACES = (_ONE, Decimal("0.1"), Decimal("0.01"), Decimal("0.001"), Decimal("0.0001"))
+_CENTS = Decimal("0.01")
+_PLACES = (_ONE, Decimal("0.1"), _CENTS, Decimal("0.001"), Decimal("0.0001"))
 _FINEST = 4
 
 
@@ -76,17 +78,15 @@ def quantity(value: object, field: str) -> Decimal:
 
 def whole_units(number: Decimal) -> int:
     """Connectif takes whole units: rounded up, at least one."""
-    return max(1, int(number.to_integral_value(ROUND_CEILING)))
+    return max(1, ceil(number))
 
 
 def tidy(amount: Decimal) -> Decimal:
     """The amount without exponent and with four decimals at most (rounded half up)."""
-    exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -_FINEST:
+    places = _places(amount)
+    if places > _FINEST:
         return amount.quantize(_PLACES[_FINEST], ROUND_HALF_UP)
-    if isinstance(exponent, int) and exponent > 0:
-        return amount.quantize(_ONE)
-    return amount
+    return amount.quantize(_ONE) if places < 0 else amount
 
 
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
@@ -97,12 +97,19 @@ def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """
     if part == whole:
         return amount
-    exponent = amount.as_tuple().exponent
-    places = min(max(2, -exponent if isinstance(exponent, int) else 2), _FINEST)
+    places = min(max(2, _places(amount)), _FINEST)
     try:
         return (amount * part / whole).quantize(_PLACES[places], ROUND_HALF_UP)
     except InvalidOperation:
         raise Rejected("invalid_money", detail=f"a share of {part:.3g} in {whole:.3g}") from None
+
+
+def _places(amount: Decimal) -> int:
+    """Digits after the point; below zero where the amount has an exponent."""
+    if amount.same_quantum(_CENTS):  # as most are: to ask for the exponent takes eight times as long
+        return 2
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 2
 
 
 def merge_items(items: Iterable[Item], total: Decimal, store: StoreContext) -> Basket:

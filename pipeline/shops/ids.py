@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.records import Contact, Product, Purchase, RecordKind
@@ -17,7 +16,7 @@ def prefixed(translation: Translation, prefix: str) -> Translation:
     """The translation with the prefix before every id but addresses."""
     if not prefix:
         return translation
-    return replace(translation, drafts=tuple(_prefixed(draft, prefix) for draft in translation.drafts))
+    return translation._replace(drafts=tuple(_prefixed(draft, prefix) for draft in translation.drafts))
 
 
 def _prefixed(draft: Draft, prefix: str) -> Draft:
@@ -32,16 +31,16 @@ def _prefixed(draft: Draft, prefix: str) -> Draft:
             "contact_external_id": None if external_id is None else prefix + external_id,
             "lines": lines,
         }
-        return replace(draft, id=prefix + body.purchase_id, body=body.model_copy(update=changes))
+        return draft._replace(id=prefix + body.purchase_id, body=body.model_copy(update=changes))
     if isinstance(body, Product):
         told = body.model_copy(update={"product_id": prefix + body.product_id})
-        return replace(draft, id=told.product_id, body=told)
+        return draft._replace(id=told.product_id, body=told)
     if isinstance(body, Contact):
         external_id = None if body.external_id is None else prefix + body.external_id
         told_id = draft.id if body.email else external_id
-        return replace(draft, id=told_id, body=body.model_copy(update={"external_id": external_id}))
+        return draft._replace(id=told_id, body=body.model_copy(update={"external_id": external_id}))
     is_plain = draft.id is None or (draft.kind is RecordKind.CONTACT and "@" in draft.id)
-    return draft if is_plain else replace(draft, id=prefix + str(draft.id))
+    return draft if is_plain else draft._replace(id=prefix + str(draft.id))
 
 
 class FedStore(NamedTuple):

@@ -7,7 +7,6 @@ tax as the store's settings ask for it; `order_drafts` does the rest. Pure throu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -249,7 +248,7 @@ def _with_coupons(contact: Draft, sale: OrderSummary, store: StoreContext) -> Dr
     if store.coupon_field is None or not sale.coupons or not isinstance(contact.body, Contact):
         return contact
     custom = {store.coupon_field: ", ".join(sale.coupons)}
-    return replace(contact, body=contact.body.model_copy(update={"custom": custom}))
+    return contact._replace(body=contact.body.model_copy(update={"custom": custom}))
 
 
 def retract_draft(purchase_id: str | None, notes: tuple[str, ...] = ()) -> Draft:

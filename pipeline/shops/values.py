@@ -190,8 +190,8 @@ def epoch_ms(moment: datetime) -> int:
 
 def iso(moment: datetime) -> str:
     """The form Connectif takes: `2024-09-13T10:49:31Z`, with milliseconds only where there are any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
 
 
 #: Addresses of this form are certainly possible; checking all the others takes the library 40 us.

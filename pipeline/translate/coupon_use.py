@@ -6,6 +6,7 @@ that made it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.records import CouponUse, Purchase, RecordKind, Source
@@ -24,21 +25,35 @@ class CouponUseSource(NamedTuple):
     received_ms: int
 
 
-def uses_of(draft: Draft, use_source: CouponUseSource, emitted: EmittedMarks) -> list[CouponUse]:
+def codes_of(draft: Draft, emitted: EmittedMarks, offset: int) -> list[str]:
+    """The codes that a purchase's draft says something of: its own, and those that its order used before.
+
+    Args:
+        draft: the purchase, or its retraction.
+        emitted: what was emitted for the order to the account.
+        offset: what was emitted by later ones does not count.
+    """
+    known = [
+        code for (kind, code), was in emitted.items() if kind is RecordKind.COUPON and was.offset <= offset
+    ]
+    return list(dict.fromkeys((*draft.coupons, *sorted(known))))
+
+
+def uses_of(
+    draft: Draft, codes: Sequence[str], use_source: CouponUseSource, emitted: EmittedMarks
+) -> list[CouponUse]:
     """What a purchase's draft says anew of codes; `emitted` remembers it.
 
     Args:
         draft: the purchase, or its retraction.
+        codes: see `codes_of`.
         use_source: see there.
         emitted: what was emitted for the order to the account; changed in place.
     """
     offset = use_source.source.offset
-    known = {
-        code for (kind, code), was in emitted.items() if kind is RecordKind.COUPON and was.offset <= offset
-    }
     placed = draft.body.purchase_date if isinstance(draft.body, Purchase) else None
     uses = []
-    for code in dict.fromkeys((*draft.coupons, *sorted(known))):
+    for code in codes:
         used = code in draft.coupons
         said = digest(f"{used}|{use_source.purchase_id}".encode())
         was = emitted.get((RecordKind.COUPON, code))

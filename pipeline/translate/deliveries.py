@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pipeline.events import RawEvent
 from pipeline.shops.platform import AnyPlatform
@@ -34,6 +33,6 @@ def with_reuse_noted(
     if not is_reused:
         return list(meant)
     return [
-        one._replace(drafts=tuple(replace(draft, notes=(*draft.notes, REUSED)) for draft in one.drafts))
+        one._replace(drafts=tuple(draft._replace(notes=(*draft.notes, REUSED)) for draft in one.drafts))
         for one in meant
     ]

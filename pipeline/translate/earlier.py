@@ -8,7 +8,6 @@ remembered with the offset of its event, and counts only for later ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.events import Kind, RawEvent
@@ -94,7 +93,7 @@ def left_account(
         found += [hide_draft(one, ("account_left",)) for one in products]
     if RecordKind.CONTACT in gone and heard.moment:
         withdrawn = {one.id: one for one in everywhere if _withdraws(one)}
-        found += (replace(one, op=Op.PATCH, notes=("account_left",)) for one in withdrawn.values())
+        found += (one._replace(op=Op.PATCH, notes=("account_left",)) for one in withdrawn.values())
         left = left_drafts(emitted, heard.offset, heard.moment, but="")
         found += (one for one in left if one.id not in withdrawn)
     return found
@@ -175,11 +174,11 @@ def _of_address_left(draft: Draft, today: str) -> Iterator[Draft]:
     if body.newsletter == "unsubscribed":
         yield draft
         consent = Contact(email=today, newsletter="unsubscribed", newsletter_ms=body.newsletter_ms)
-        yield replace(draft, id=today, body=consent)
+        yield draft._replace(id=today, body=consent)
         return
     silent = body.model_copy(update={"newsletter": None, "newsletter_ms": None})
     if silent != Contact(email=body.email):
-        yield replace(draft, body=silent, notes=(*draft.notes, "address_left"))
+        yield draft._replace(body=silent, notes=(*draft.notes, "address_left"))
 
 
 def left_drafts(emitted: EmittedMarks, offset: int, moment: int, *, but: str) -> Iterator[Draft]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ from pipeline.records import Contact, CouponUse, Op, Origin, Product, Purchase, 
 from pipeline.shops.base import Draft, Rejected
 from pipeline.shops.catalogue import hidden
 from pipeline.shops.probe import is_trial
-from pipeline.translate.coupon_use import CouponUseSource, uses_of
+from pipeline.translate.coupon_use import CouponUseSource, codes_of, uses_of
 from pipeline.translate.earlier import (
     LEFT,
     Heard,
@@ -211,7 +211,7 @@ def _taken_back(
         if draft.op in {Op.RETRACT, Op.HIDE}:
             # A purchase may have had another id there.
             record_id = draft.id if draft.kind is RecordKind.PRODUCT else None
-            yield from _named((replace(draft, id=record_id, if_emitted=True),), emitted, offset)
+            yield from _named((draft._replace(id=record_id, if_emitted=True),), emitted, offset)
         elif moment and isinstance(body, Contact) and body.newsletter == "unsubscribed":
             yield from ((left, str(left.id)) for left in left_drafts(emitted, offset, moment, but=""))
 
@@ -265,9 +265,9 @@ class _Emitter:
             Rejected: `too_many_records`.
         """
         offset = self._source.offset
-        if draft.kind is RecordKind.PURCHASE:
-            self.uses += uses_of(draft, self._use_source(account, record_id), emitted)
-        what, body = _what(draft.kind, draft.origin, draft.op), b"null"
+        if draft.kind is RecordKind.PURCHASE and (codes := codes_of(draft, emitted, offset)):
+            self.uses += uses_of(draft, codes, self._use_source(account, record_id), emitted)
+        what, body = _WHAT[draft.kind, draft.origin, draft.op], b"null"
         if draft.body is not None:
             body = draft.body.__pydantic_serializer__.to_json(draft.body, exclude_none=True)
             self._size += len(body)
@@ -341,7 +341,7 @@ def _named(drafts: Iterable[Draft], known: EmittedMarks, offset: int) -> Iterato
             if kind is draft.kind and emitted.offset <= offset
         ]
         for record_id in ids:
-            yield replace(draft, body=_smallest(draft, record_id)), record_id
+            yield draft._replace(body=_smallest(draft, record_id)), record_id
 
 
 def _smallest(draft: Draft, record_id: str) -> Contact | Product | None:
@@ -383,6 +383,7 @@ def _told_again(draft: Draft, again: Again) -> bytes:
     return resend + (b'"run_workflows":true,' if runs else b"")
 
 
-@cache
-def _what(kind: RecordKind, origin: Origin, op: Op) -> bytes:
-    return f',"kind":"{kind}","origin":"{origin}","op":"{op}",'.encode()
+_WHAT = {
+    (kind, origin, op): f',"kind":"{kind}","origin":"{origin}","op":"{op}",'.encode()
+    for kind, origin, op in product(RecordKind, Origin, Op)
+}

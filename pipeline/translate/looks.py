@@ -8,7 +8,6 @@ also the flag of everybody who was never asked. A change between two looks count
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from pipeline.records import Contact, Subscription
 from pipeline.shops.base import Draft, Look
@@ -41,7 +40,7 @@ def _meant(draft: Draft, look: Look, state: EntityState, offset: int, looked_ms:
         return draft
     word: Subscription = "subscribed" if seen.subscribed else "unsubscribed"
     said = body.model_copy(update={"newsletter": word, "newsletter_ms": seen.since_ms})
-    return replace(draft, body=said)
+    return draft._replace(body=said)
 
 
 def _seen(look: Look, state: EntityState, offset: int, looked_ms: int) -> SeenFlag:

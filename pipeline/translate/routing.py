@@ -7,7 +7,6 @@ purchases and field for codes are its own, and of texts in several languages the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.events import RawEvent
@@ -93,7 +92,7 @@ def _withdrawal_of(draft: Draft) -> Draft | None:
         newsletter=body.newsletter,
         newsletter_ms=body.newsletter_ms,
     )
-    return replace(draft, body=consent, op=Op.PATCH, notes=(*draft.notes, NO_ACCOUNT))
+    return draft._replace(body=consent, op=Op.PATCH, notes=(*draft.notes, NO_ACCOUNT))
 
 
 def _needs_account(draft: Draft) -> bool:

@@ -7,8 +7,8 @@ equals the last one of it is unchanged. Each compares only with marks made by ea
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import NamedTuple
 
 from pipeline.events import Lane, RawEvent
 from pipeline.records import Contact, CouponUse, Purchase, RecordKind
@@ -42,8 +42,7 @@ class Outcome(enum.StrEnum):
     REJECTED = "rejected"  # cannot be understood; it becomes a dead letter
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The result for one event.
 
     Attributes:
@@ -146,7 +145,7 @@ def meaning(
     listed = called_back(translation, feed, event) if own else addressed(translation, feed, translate)
     meant = [one._replace(drafts=()) if too_old(one, state, offset, feed) else one for one in listed]
     if translation.drafts and not any(one.drafts for one in meant):
-        translation = replace(translation, drafts=(), ignored="too_old")
+        translation = translation._replace(drafts=(), ignored="too_old")
     return translation, meant
 
 
@@ -195,19 +194,18 @@ def believed(translation: Translation, received_ms: int) -> Translation:
     latest = received_ms + AHEAD_MS
     drafts = tuple(_of_today(draft, latest, received_ms) for draft in translation.drafts)
     if translation.version <= latest:
-        return translation if drafts == translation.drafts else replace(translation, drafts=drafts)
-    noted = tuple(replace(draft, notes=(*draft.notes, "clock_ahead")) for draft in drafts)
-    return replace(translation, version=received_ms, drafts=noted)
+        return translation if drafts == translation.drafts else translation._replace(drafts=drafts)
+    noted = tuple(draft._replace(notes=(*draft.notes, "clock_ahead")) for draft in drafts)
+    return translation._replace(version=received_ms, drafts=noted)
 
 
 def _of_today(draft: Draft, latest: int, received_ms: int) -> Draft:
     body = draft.body
     if draft.said_ms > latest:
-        draft = replace(draft, said_ms=received_ms, notes=(*draft.notes, "clock_ahead"))
+        draft = draft._replace(said_ms=received_ms, notes=(*draft.notes, "clock_ahead"))
     if not isinstance(body, Contact) or body.newsletter_ms is None or body.newsletter_ms <= latest:
         return draft
-    return replace(
-        draft,
+    return draft._replace(
         body=body.model_copy(update={"newsletter_ms": received_ms}),
         notes=(*draft.notes, "consent_clock_ahead"),
     )

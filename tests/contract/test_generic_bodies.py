@@ -18,6 +18,7 @@ from pipeline.schemas import files
 from pipeline.shops.base import Draft, Translation, WebhookRequest
 from pipeline.shops.generic import GENERIC
 from pipeline.shops.platform import raw_event
+from tests.drafts import wherever
 from tests.generic import store
 
 FOLDER = Path(pipeline.__file__).parent / "bodies" / "generic"
@@ -211,7 +212,7 @@ ROWS: list[tuple[str, int, str, str, tuple[Draft, ...], str]] = [
 
 def assert_means(translation: Translation, version: str, drafts: tuple[Draft, ...], ignored: str) -> None:
     assert translation.version == ms(version)
-    assert translation.drafts == drafts
+    assert wherever(translation).drafts == drafts
     assert translation.ignored == (ignored or "nothing_to_tell")
 
 

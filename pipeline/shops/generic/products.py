@@ -6,7 +6,7 @@ Stock counts are not sent: they change with every sale, and each change would co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -275,7 +275,7 @@ def _of_variants(common: Product, variants: Sequence[dict[str, Any]], priced: _P
             priced.notes.append("variant_without_price")
         elif draft.id in found:
             first = found[draft.id]
-            found[draft.id] = replace(first, notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
+            found[draft.id] = first._replace(notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
         else:
             found[draft.id] = draft
     return tuple(found.values())

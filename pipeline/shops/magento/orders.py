@@ -8,7 +8,6 @@ one purchase. Orders are never deleted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -91,7 +90,7 @@ def order(body: dict[str, Any], event: RawEvent, store: MagentoStore) -> Transla
     # Each account reads the set of its own currency: the order belongs to both.
     codes = codes_of(body)
     return Translation(
-        version, tuple(replace(one, audience=one.audience._replace(currencies=codes)) for one in drafts)
+        version, tuple(one._replace(audience=one.audience._replace(currencies=codes)) for one in drafts)
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pipeline.events import Kind, RawEvent
@@ -100,10 +99,10 @@ def _owned(translation: Translation, body: Mapping[str, Any], event: RawEvent) -
     if event.entity.isdigit() or not own:
         return translation
     drafts = tuple(
-        replace(draft, owner=f"{event.kind}|{own}") if _is_of_entity(draft) and not draft.owner else draft
+        draft._replace(owner=f"{event.kind}|{own}") if _is_of_entity(draft) and not draft.owner else draft
         for draft in translation.drafts
     )
-    return replace(translation, drafts=drafts)
+    return translation._replace(drafts=drafts)
 
 
 def _is_of_entity(draft: Draft) -> bool:

@@ -7,7 +7,6 @@ are as they were entered, with or without tax as the shop has it; a catalogue ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -62,14 +61,14 @@ def product(
     version = version_of(body, event, notes)
     told = text(body.get("sku"), 200) or own if settings.product_id == "sku" else own
     if _is_of_other_websites(body, settings, notes):
-        return Translation(version, (replace(hide_draft(told), if_emitted=True),), "other_shop")
+        return Translation(version, (hide_draft(told)._replace(if_emitted=True),), "other_shop")
     status, visibility = (str(body.get(key)) for key in ("status", "visibility"))
     if status not in {_ENABLED, _DISABLED}:
         raise Rejected("missing_field", "status", "whether it is enabled is not said")
     if status == _DISABLED:
         return Translation(version, (hide_draft(told, _once(notes)),), "unpublished")
     if visibility == _NOT_VISIBLE:  # a part of another product: its own page does not exist
-        return Translation(version, (replace(hide_draft(told), if_emitted=True),), "not_visible")
+        return Translation(version, (hide_draft(told)._replace(if_emitted=True),), "not_visible")
     name = plain(body, "name", notes)
     if name is None:
         raise Rejected("missing_field", "name", "a product without a name")

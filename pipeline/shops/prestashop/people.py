@@ -8,7 +8,6 @@ without one somebody who was never asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -82,7 +81,7 @@ def subscriber(listed: Sequence[dict[str, Any]], event: RawEvent, store: Prestas
         return Translation(version=0, ignored="not_found")
     newest = max(accounts, key=lambda row: text(row.get("date_upd"), 40) or "")
     said = customer(newest, event, store)
-    return replace(said, drafts=tuple(_said_now(draft, event) for draft in said.drafts))
+    return said._replace(drafts=tuple(_said_now(draft, event) for draft in said.drafts))
 
 
 def _said_now(draft: Draft, event: RawEvent) -> Draft:
@@ -90,7 +89,7 @@ def _said_now(draft: Draft, event: RawEvent) -> Draft:
     look = draft.look
     if look is None or look.subscribed or not look.since_ms:
         return draft
-    return replace(draft, look=look._replace(since_ms=max(look.since_ms, event.received_ms)))
+    return draft._replace(look=look._replace(since_ms=max(look.since_ms, event.received_ms)))
 
 
 def gone(version: int, settings: PrestashopSettings) -> Translation:

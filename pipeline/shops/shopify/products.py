@@ -17,7 +17,6 @@ A subscription's `include_fields` cuts bodies, and a field that is absent is not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipeline.events import RawEvent
@@ -183,7 +182,7 @@ def _variant_drafts(
         draft = _variant_draft(common, offer, pictures, wanted, shared)
         if draft.id in found:
             first = found[draft.id]
-            draft = replace(first, notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
+            draft = first._replace(notes=tuple(dict.fromkeys((*first.notes, "sku_repeated"))))
         found[draft.id] = draft
     return tuple(found.values())
 

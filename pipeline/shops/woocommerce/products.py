@@ -14,7 +14,6 @@ one, orders name the parent's id, and the variation's event makes no record.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -146,7 +145,7 @@ def _parent_of_variants(
 
     A parent that was sent before (as a simple product, or under another setting) is hidden.
     """
-    former = replace(hide_draft(own), if_emitted=True)
+    former = hide_draft(own)._replace(if_emitted=True)
     if published:
         return Translation(version=version, drafts=(former,), ignored="parent_of_variants")
     children = entries(body.get("variations"))
@@ -157,7 +156,7 @@ def _parent_of_variants(
     known = tuple(dict.fromkeys(notes))
     # As their own events would say it: a variation has one parent.
     drafts = tuple(
-        replace(hide_draft(child, known), owner=f"product|{child}") for child in ids if child is not None
+        hide_draft(child, known)._replace(owner=f"product|{child}") for child in ids if child is not None
     )
     reason = "variations_unreadable" if children is None else "unpublished"
     return Translation(version=version, drafts=(*drafts, former), ignored=reason)
