@@ -1,4 +1,4 @@
-"""A broker that is reached through a relay, which can leave those who produce without an answer."""
+"""A broker that is reached through a relay, which can leave its clients without an answer."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class Relay:
     def __init__(self, port: int, broker: int) -> None:
         self.bootstrap = f"{HOST}:{port}"
         self._port, self._broker = port, broker
+        #: Of each connection, whether what comes is passed on; and of those that have produced.
+        self._all: set[asyncio.Event] = set()
         self._producing: set[asyncio.Event] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -59,6 +61,16 @@ class Relay:
 
         return asyncio.run_coroutine_threadsafe(hang(), self._loop).result(10)
 
+    def hang(self) -> None:
+        """Pass nothing on any more, until `resume`, for the connections that there are."""
+        for one in list(self._all):
+            self._loop.call_soon_threadsafe(one.clear)
+
+    def resume(self) -> None:
+        """Pass on what was kept back."""
+        for one in list(self._all):
+            self._loop.call_soon_threadsafe(one.set)
+
     async def _cancel(self) -> None:
         self._server.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -69,6 +81,7 @@ class Relay:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         passes = asyncio.Event()
         passes.set()
+        self._all.add(passes)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             from_broker, to_broker = await asyncio.open_connection(HOST, self._broker)
             answering = asyncio.create_task(_answers(from_broker, writer, passes))
@@ -78,6 +91,7 @@ class Relay:
                 answering.cancel()
                 to_broker.close()
         self._producing.discard(passes)
+        self._all.discard(passes)
         writer.close()
 
     async def _requests(

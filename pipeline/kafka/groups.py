@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two questions.
 LOOK = 0.5
+#: Seconds that the client goes on waiting after us: it aborts the process where an answer comes to a question
+#: whose time it has seen run out itself (librdkafka's issue 4605).
+_CLIENT_WAITS_ON = 60.0
 #: A broker that has just begun does not know yet which of them keeps the group.
 _NOT_YET = {
     KafkaError.NOT_COORDINATOR,
@@ -74,11 +77,14 @@ class Groups:
         """
         until = time.monotonic() + seconds
         while True:
+            client = self._client()
             try:
-                asked = self._client().describe_consumer_groups([group], request_timeout=seconds)
-                return [_member(found) for found in asked[group].result(timeout=seconds + 1).members]
+                asked = client.describe_consumer_groups([group], request_timeout=seconds + _CLIENT_WAITS_ON)
+                return [_member(found) for found in asked[group].result(timeout=seconds).members]
             except (KafkaException, FutureTimeoutError) as error:
                 code = code_of(error)
+                if code is None:
+                    self._give_up(client)
                 if code == KafkaError.GROUP_ID_NOT_FOUND:
                     return []
                 if code not in _NOT_YET or time.monotonic() + LOOK > until:
@@ -93,6 +99,12 @@ class Groups:
             if self._admin is None:
                 self._admin = AdminClient(self._config, logger=client_log)
             return self._admin
+
+    def _give_up(self, client: AdminClient) -> None:
+        """Ask by another client from now on; what this one still waits for ends with it."""
+        with self._making:
+            if self._admin is client:
+                self._admin = None
 
 
 def _member(found: Any) -> GroupMember:
