@@ -55,7 +55,7 @@ def test_whoever_left_last_has_left_and_a_tie_of_seconds_or_clocks_counts_as_lef
     elif left < word - CLOCKS_MS - 1_000:
         assert found is None
     elif word - left <= CLOCKS_MS:
-        assert found == word
+        assert found == left
 
 
 @given(moments, moments, moments)
@@ -93,8 +93,24 @@ def test_a_withdrawal_that_was_found_makes_every_word_that_is_not_newer_no_news(
     assert again == Unchanged("same")
     if found is not None:
         assert told.newsletter == "unsubscribed"
-        newer = ContactState(by_email=True, consent={OWN: (found + 1, False)})
+        newer = ContactState(by_email=True, consent={OWN: (max(found, word) + 1, False)})
         assert diff(told, newer) == PutContact({"newsletter": "subscribed"})
+
+
+def test_who_subscribes_again_soon_after_a_word_that_did_not_count_is_judged_by_the_withdrawal_alone() -> (
+    None
+):
+    left, refused, again = NOON, NOON + CLOCKS_MS - 400, NOON + 2 * CLOCKS_MS - 2_000
+    found = withdrawal(Said("unsubscribed", left), refused, None)
+    told = remembered(
+        LastSentContact(consent={OWN: (refused, False)}),
+        withdrawn_ms=found,
+        unsubscribing_ms=None,
+        at_ms=NOON,
+    )
+    assert told.newsletter == "unsubscribed"
+    assert known_withdrawal(told, refused) == left
+    assert known_withdrawal(told, again) is None
 
 
 def test_when_an_unsubscription_was_sent_stays_known_as_connectif_keeps_its_date() -> None:

@@ -109,7 +109,7 @@ def withdrawal(said: Said, moment: int, ours: tuple[int, int] | None) -> int | N
     if ours is not None and _within(said.withdrawn_ms, ours):
         return None
     later = said.withdrawn_ms // 1_000 >= (moment - CLOCKS_MS) // 1_000
-    return max(said.withdrawn_ms, moment) if later else None
+    return said.withdrawn_ms if later else None
 
 
 def known_withdrawal(last_sent: LastSentContact | None, moment: int) -> int | None:
@@ -166,12 +166,16 @@ def remembered(
 
     Args:
         last_sent: with the record on it.
-        withdrawn_ms: the withdrawal that Connectif had: from here on only a newer statement is sent, and no
-            older one of the customer's counts against it, whatever an order says meanwhile.
+        withdrawn_ms: the withdrawal that Connectif had: no statement counts any more that it counts against,
+            and no older one of the customer's, whatever an order says meanwhile.
         unsubscribing_ms: when the call began that sent an unsubscription, if one did.
         at_ms: when it had its answer.
     """
     if withdrawn_ms is not None:
-        consent = {rank: max(said, (withdrawn_ms, True)) for rank, said in last_sent.consent.items()}
+        left = Said(UNSUBSCRIBED, withdrawn_ms)
+        consent = {
+            rank: said if withdrawal(left, said[0], None) is None else (max(said[0], withdrawn_ms), True)
+            for rank, said in last_sent.consent.items()
+        }
         last_sent = replace(last_sent, consent=consent, left_ms=max(last_sent.left_ms, withdrawn_ms))
     return last_sent if unsubscribing_ms is None else replace(last_sent, withdrew=(unsubscribing_ms, at_ms))
