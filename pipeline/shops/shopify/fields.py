@@ -15,7 +15,7 @@ _GID = re.compile(r"gid://shopify/\w+/([0-9]{1,20})")
 ORDER, CUSTOMER, PRODUCT = "gid://shopify/Order/", "gid://shopify/Customer/", "gid://shopify/Product/"
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _EMPTY: Mapping[str, Any] = {}
-#: Above it a JavaScript number is no longer exact, and a body that passed through one may hold a rounded id.
+#: From it on a JavaScript number may not be exact, and a body that passed through one may hold a rounded id.
 _EXACT = 2**53
 _SEVENTEEN_DIGITS = 10**17
 
@@ -68,7 +68,7 @@ def perhaps_rounded(number: int) -> bool:
     """Whether JavaScript, asked to print this number, prints just this: only then can it have rounded it."""
     if number >= _SEVENTEEN_DIGITS and number % 10:
         return False  # it prints seventeen digits at most, and zeros after them
-    return number > _EXACT and int(Decimal(repr(float(number)))) == number
+    return number >= _EXACT and int(Decimal(repr(float(number)))) == number
 
 
 def own_id(body: Mapping[str, Any], kind: str) -> str:
