@@ -294,7 +294,7 @@ def test_a_discounted_line_is_off_by_less_than_a_cent(
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 2**63 - 1), st.booleans())
-@example(2**53 + 1, True)  # noqa: FBT003 - as hypothesis gives it
+@example(2**53 + 1, True)
 def test_the_entity_is_the_true_id_wherever_it_stands_in_the_body(number: int, rounded: bool) -> None:
     """Also where JavaScript rounded the id and only `admin_graphql_api_id` keeps the truth."""
     printed = int(Decimal(repr(float(number)))) if rounded else number
