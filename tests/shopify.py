@@ -55,7 +55,7 @@ def delivered(topic: str, body: Any, /, **headers: str) -> RawEvent:
         received_ms=RECEIVED,
         triggered_ms=found.triggered_ms,
         body=raw,
-        headers=found.headers,
+        headers=dict(found.headers),
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
 from pipeline.gateway.callbacks import PREFIX as CALLBACKS
 from pipeline.gateway.callbacks import Callbacks
+from pipeline.gateway.headers import decoded
 from pipeline.gateway.message import Overloaded
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
 from pipeline.observe import Readiness, Receive, Scope, Send, respond
@@ -61,7 +62,7 @@ class Gateway:
             await respond(send, 404, b"not found\n")
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> HttpAnswer | None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = decoded(scope["headers"])
         refusal = self._webhooks.refuse_unread(route, scope["method"], headers)
         body = refusal or await self._read(route, receive)
         if not isinstance(body, bytes):

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pipeline.config_stages import GatewaySettings
 from pipeline.gateway import answers
 from pipeline.gateway.answers import HttpAnswer
+from pipeline.gateway.headers import decoded
 from pipeline.gateway.message import Overloaded, Stored
 from pipeline.gateway.protocol import LimitedProtocol
 from pipeline.gateway.webhooks import PREFIX, Route, Webhooks
@@ -127,7 +128,7 @@ class FastPathProtocol(LimitedProtocol):
         ):
             return None
         route = self.webhooks.route(path)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        headers = decoded(self.headers)
         if (
             route is None
             or "content-length" not in headers

@@ -84,7 +84,7 @@ def _murmur2(data: bytes) -> int:
     found = _SEED ^ length
     for word in _words(count).unpack_from(data):
         part = word * _MULTIPLIER & _WORD
-        found = (found * _MULTIPLIER & _WORD) ^ ((part ^ part >> _SHIFT) * _MULTIPLIER & _WORD)
+        found = (found * _MULTIPLIER ^ (part ^ part >> _SHIFT) * _MULTIPLIER) & _WORD
     if length & 3:
         found = (found ^ int.from_bytes(data[count << 2 :], "little")) * _MULTIPLIER & _WORD
     found = (found ^ found >> 13) * _MULTIPLIER & _WORD

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.events import Kind
@@ -17,6 +18,8 @@ SettingsT_co = TypeVar("SettingsT_co", bound=StoreSettings, covariant=True)
 #: The clock of the entity itself (`updated_at`); `CONSENT_CLOCK` orders what a person said of newsletters.
 ENTITY_CLOCK = "entity"
 CONSENT_CLOCK = "consent"
+#: Of a sender whose headers say nothing worth keeping.
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Rejected(Exception):  # noqa: N818 - about a body, not a failure of ours
@@ -54,8 +57,7 @@ class WebhookRequest(NamedTuple):
     method: str = "POST"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What the gateway must know of a verified delivery to store it: `RawEvent` without our own clock."""
 
     kind: Kind
@@ -63,7 +65,7 @@ class Arrival:
     topic: str
     delivery: str
     triggered_ms: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
 
 
 @dataclass(frozen=True, slots=True)

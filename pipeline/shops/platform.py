@@ -330,5 +330,5 @@ def raw_event(store: str, platform: AnyPlatform, request: WebhookRequest, lane: 
         body=request.body,
         triggered_ms=min(arrival.triggered_ms, request.received_ms),
         lane=lane,
-        headers=kept,
+        headers=dict(kept),
     )

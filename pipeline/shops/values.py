@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -33,7 +33,7 @@ def signed_base64(secrets: Sequence[bytes], signature: str, body: bytes) -> bool
 
     Every secret is tried whatever the result, so the time reveals nothing.
     """
-    expected = [base64.b64encode(hmac.digest(secret, body, "sha256")) for secret in secrets]
+    expected = [b2a_base64(hmac.digest(secret, body, "sha256"), newline=False) for secret in secrets]
     return any_equal(expected, signature.encode("latin-1", "replace"))
 
 
