@@ -32,7 +32,7 @@ pytestmark = pytest.mark.kafka
 
 #: A `pipeline` that is ready at once, notes its settings and secrets, and ends as `<name>.ends` says.
 STUB = """
-import http.server, os, signal, socket, sys
+import http.server, os, signal, socket, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
 words = sys.argv[1 : sys.argv.index("--config")]
@@ -53,6 +53,9 @@ given = os.environ.get("PIPELINE_LISTENS", "").rpartition("=")[2]
 server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler, not given)
 if given:
     server.socket = socket.socket(fileno=int(given))
+if "--admin-port" in options:
+    own = http.server.HTTPServer((options["--admin-host"], int(options["--admin-port"])), Handler)
+    threading.Thread(target=own.serve_forever, daemon=True).start()
 server.serve_forever()
 """
 PROGRAM = (sys.executable, "-S", "-c", STUB)

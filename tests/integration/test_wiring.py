@@ -29,7 +29,7 @@ pytestmark = pytest.mark.kafka
 
 #: A `pipeline` that notes how it was called, and that it was stopped, and is ready at once.
 STUB = """
-import http.server, os, signal, socket, sys
+import http.server, os, signal, socket, sys, threading
 words = [word for word in sys.argv[1:] if not word.startswith("-")]
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
 name = "-".join(word for word in sys.argv[1:sys.argv.index("--config")])
@@ -48,6 +48,9 @@ given = os.environ.get("PIPELINE_LISTENS", "").rpartition("=")[2]  # the gateway
 server = http.server.HTTPServer((options["--host"], int(options["--port"])), Handler, not given)
 if given:
     server.socket = socket.socket(fileno=int(given))
+if "--admin-port" in options:
+    own = http.server.HTTPServer((options["--admin-host"], int(options["--admin-port"])), Handler)
+    threading.Thread(target=own.serve_forever, daemon=True).start()
 assert open(options["--config"]).read()
 note("started")
 server.serve_forever()

@@ -30,6 +30,7 @@ from pipeline.doctor.webhook import Answered
 from pipeline.errors import BrokerError
 from pipeline.kafka import topic_check
 from pipeline.kafka.admin import Facts, PartitionState
+from pipeline.local import addresses
 from pipeline.status.facts import AccountFacts, ProcessFacts, Snapshot, State
 from tests.settings_trees import store_tree, stores_tree
 from tests.unit.test_topics import facts_of, settings_for, with_config
@@ -359,3 +360,11 @@ def test_without_a_secret_that_all_need_what_needs_none_is_looked_at(
     assert found["secrets"]["verdict"] == "problem"
     assert {"disk", "permissions", "versions"} <= found.keys()
     assert "kafka" not in found
+
+
+def test_signed_webhooks_go_where_up_takes_them_and_not_where_operators_are_answered(tmp_path: Path) -> None:
+    context = Context(tmp_path / "none.toml", Settings(data_dir=tmp_path))
+    assert context.gateway_here == "http://127.0.0.1:8080"
+    addresses.write(tmp_path, {"gateway": "http://127.0.0.1:9010"}, "http://127.0.0.1:9000")
+    assert context.gateway_here == "http://127.0.0.1:9000"
+    assert replace(context, gateway="http://10.0.0.7:8080").gateway_here == "http://10.0.0.7:8080"
