@@ -163,10 +163,11 @@ def test_the_profiles_are_those_that_the_head_of_the_file_explains() -> None:
 
 @pytest.mark.parametrize("name", ["status", "tools"])
 def test_who_looks_at_all_is_told_of_the_containers_that_are_in_no_consumer_group(name: str) -> None:
-    options = parsed(SERVICES[name]["command"])
-    ports = {other: parsed(SERVICES[other]["command"])["port"] for other in ("gateway", "erase", "reconcile")}
+    options, gateway = parsed(SERVICES[name]["command"]), parsed(SERVICES["gateway"]["command"])
+    ports = {other: parsed(SERVICES[other]["command"])["port"] for other in ("erase", "reconcile")}
+    ports["gateway"] = gateway["admin_port"]
     assert set(options["process"]) == {f"http://{other}:{port}" for other, port in ports.items()}
-    assert name == "status" or options["gateway"] == f"http://gateway:{ports['gateway']}"
+    assert name == "status" or options["gateway"] == f"http://gateway:{gateway['port']}"
 
 
 def test_workers_in_containers_answer_one_another(settings: Settings) -> None:
